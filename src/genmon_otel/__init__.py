@@ -1,0 +1,1 @@
+"""Monitoring for orchestrators that generate things with language models."""

@@ -1,0 +1,269 @@
+"""The only home of every name genmon-otel shows to the outside.
+
+Span names and attributes, metric names with their labels and buckets, table
+names, environment variables, logger and tracer names. Nothing else in the
+project spells them; dashboards and rules are tested against this module.
+
+Source: OpenTelemetry semantic conventions for generative AI (operation
+``invoke_workflow``, metric ``gen_ai.invoke_workflow.duration`` and its bucket
+ladder), general conventions for ``error.type``, ``exception.*``, ``code.*``,
+``enduser.*``; Prometheus naming practice for the rest. The GenAI conventions
+are in Development, which is why they are constants of our own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+PACKAGE: Final = "genmon_otel"
+LOGGER: Final = "genmon_otel"
+TRACER: Final = "genmon_otel"
+
+# --- spans -----------------------------------------------------------------
+
+WORKFLOW_OPERATION: Final = "invoke_workflow"
+
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+GEN_AI_WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+GEN_AI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
+GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
+GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
+
+ATTR_FRAMEWORK: Final = "genmon.framework"
+ATTR_PROJECT_ID: Final = "genmon.project.id"
+ATTR_GENERATION_ID: Final = "genmon.generation.id"
+ATTR_OUTCOME: Final = "genmon.outcome"
+ATTR_FILE_COUNT: Final = "genmon.file_count"
+ATTR_FAILURE_CATEGORY: Final = "genmon.failure.category"
+ATTR_FAILURE_SEVERITY: Final = "genmon.failure.severity"
+ATTR_FAILURE_FINGERPRINT: Final = "genmon.failure.fingerprint"
+ATTR_PHASE: Final = "genmon.phase.name"
+ATTR_STEP: Final = "genmon.step.name"
+
+ERROR_TYPE: Final = "error.type"
+EXCEPTION_EVENT: Final = "exception"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+CODE_FUNCTION_NAME: Final = "code.function.name"
+CODE_FILE_PATH: Final = "code.file.path"
+CODE_LINE_NUMBER: Final = "code.line.number"
+ENDUSER_PSEUDO_ID: Final = "enduser.pseudo.id"
+
+# --- metrics ---------------------------------------------------------------
+
+MetricType = Literal["counter", "gauge", "histogram"]
+
+#: Seconds. The ladder of ``gen_ai.invoke_workflow.duration``, continued to two hours.
+DURATION_BUCKETS_S: Final = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+#: Seconds. Steps and phases are shorter than the generation around them.
+STAGE_BUCKETS_S: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
+#: Files in one generated project.
+FILE_BUCKETS: Final = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+#: Bytes, 16 MiB to 16 GiB.
+MEMORY_BUCKETS_BYTES: Final = tuple(2**power for power in range(24, 35))
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One instrument: its Prometheus name, type, labels, help text and buckets."""
+
+    name: str
+    type: MetricType
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+    #: ``applications`` (every decorated process) or ``exporter`` (``genmon exporter`` alone).
+    served_by: Literal["applications", "exporter"] = "applications"
+
+
+GENERATIONS: Final = Metric(
+    "genmon_generations_total",
+    "counter",
+    ("operation", "framework", "outcome"),
+    "Generations that ended, by outcome.",
+)
+SERIES_START: Final = Metric(
+    "genmon_series_start_timestamp_seconds",
+    "gauge",
+    ("operation", "framework", "outcome"),
+    "When the series of genmon_generations_total with these labels was born (Unix time).",
+)
+FAILURES: Final = Metric(
+    "genmon_generation_failures_total",
+    "counter",
+    ("operation", "framework", "category", "severity"),
+    "Generations that failed, by category and severity.",
+)
+GENERATION_DURATION: Final = Metric(
+    "genmon_generation_duration_seconds",
+    "histogram",
+    ("operation", "framework", "outcome"),
+    "Duration of generations.",
+    DURATION_BUCKETS_S,
+)
+PHASE_DURATION: Final = Metric(
+    "genmon_phase_duration_seconds",
+    "histogram",
+    ("operation", "phase", "outcome"),
+    "Duration of phases.",
+    STAGE_BUCKETS_S,
+)
+STEP_DURATION: Final = Metric(
+    "genmon_step_duration_seconds",
+    "histogram",
+    ("operation", "step", "outcome"),
+    "Duration of steps (external calls).",
+    STAGE_BUCKETS_S,
+)
+IN_PROGRESS: Final = Metric(
+    "genmon_generations_in_progress",
+    "gauge",
+    ("operation",),
+    "Generations running now.",
+)
+GENERATED_FILES: Final = Metric(
+    "genmon_generated_files",
+    "histogram",
+    ("operation", "framework"),
+    "Files in the result of a successful generation.",
+    FILE_BUCKETS,
+)
+PEAK_MEMORY: Final = Metric(
+    "genmon_generation_peak_memory_bytes",
+    "histogram",
+    ("operation",),
+    "Peak Python memory traced during a generation (opt-in).",
+    MEMORY_BUCKETS_BYTES,
+)
+CPU_SECONDS: Final = Metric(
+    "genmon_generation_cpu_seconds_total",
+    "counter",
+    ("operation",),
+    "CPU time of the thread that ran the generation (opt-in).",
+)
+FAILURES_REOPENED: Final = Metric(
+    "genmon_failures_reopened_total",
+    "counter",
+    ("operation", "category"),
+    "Failures that happened again after a person resolved them.",
+)
+RECORDS_STARTED: Final = Metric(
+    "genmon_records_started_total", "counter", (), "Generations that began."
+)
+RECORDS_WRITTEN: Final = Metric(
+    "genmon_records_written_total", "counter", (), "Records committed to the store."
+)
+RECORDS_RETRIED: Final = Metric(
+    "genmon_records_retried_total", "counter", (), "Records whose write was tried again."
+)
+RECORDS_DROPPED: Final = Metric(
+    "genmon_records_dropped_total", "counter", ("reason",), "Records given up, by reason."
+)
+QUEUE_DEPTH: Final = Metric(
+    "genmon_queue_depth", "gauge", (), "Records in memory waiting for the store."
+)
+JOURNAL_BYTES: Final = Metric(
+    "genmon_journal_bytes", "gauge", (), "Bytes in this process's journal waiting for the store."
+)
+STORE_UP: Final = Metric(
+    "genmon_store_up", "gauge", (), "1 when the last write to the store succeeded, else 0."
+)
+WRITE_DURATION: Final = Metric(
+    "genmon_write_duration_seconds",
+    "histogram",
+    (),
+    "Time the writer took for one batch, store included.",
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+INTERNAL_ERRORS: Final = Metric(
+    "genmon_internal_errors_total",
+    "counter",
+    ("where",),
+    "Errors inside genmon that were kept from the application, by place.",
+)
+REGRESSION_CASES: Final = Metric(
+    "genmon_regression_cases",
+    "gauge",
+    ("state",),
+    "Regression cases in the store, by state.",
+    served_by="exporter",
+)
+REGRESSION_RUNS: Final = Metric(
+    "genmon_regression_runs_total",
+    "counter",
+    ("channel", "verdict"),
+    "Runs of regression cases, by channel and verdict.",
+    served_by="exporter",
+)
+STORED_FAILURES: Final = Metric(
+    "genmon_failures",
+    "gauge",
+    ("status",),
+    "Failures (groups of alike failing generations) in the store, by status.",
+    served_by="exporter",
+)
+
+METRICS: Final[tuple[Metric, ...]] = (
+    GENERATIONS,
+    SERIES_START,
+    FAILURES,
+    GENERATION_DURATION,
+    PHASE_DURATION,
+    STEP_DURATION,
+    IN_PROGRESS,
+    GENERATED_FILES,
+    PEAK_MEMORY,
+    CPU_SECONDS,
+    FAILURES_REOPENED,
+    RECORDS_STARTED,
+    RECORDS_WRITTEN,
+    RECORDS_RETRIED,
+    RECORDS_DROPPED,
+    QUEUE_DEPTH,
+    JOURNAL_BYTES,
+    STORE_UP,
+    WRITE_DURATION,
+    INTERNAL_ERRORS,
+    REGRESSION_CASES,
+    REGRESSION_RUNS,
+    STORED_FAILURES,
+)
+
+#: Different values of one label beyond this become :data:`OTHER`, and are counted.
+MAX_LABEL_VALUES: Final = 100
+OTHER: Final = "other"
+NO_FRAMEWORK: Final = "none"
+
+# --- tables ----------------------------------------------------------------
+
+TABLE_ANALYTICS: Final = "generation_analytics"
+TABLE_FAILURES: Final = "generation_failures"
+TABLE_RECORDINGS: Final = "failure_recordings"
+TABLE_SAMPLES: Final = "success_samples"
+TABLE_FAILURE_USERS: Final = "failure_users"
+TABLE_ACTIVE_USERS: Final = "active_users"
+TABLE_TESTS: Final = "auto_generated_tests"
+TABLE_TEST_RUNS: Final = "test_runs"
+TABLE_ROLLUPS: Final = "generation_rollups"
+TABLE_PRODUCERS: Final = "producers"
+
+# --- environment -----------------------------------------------------------
+
+ENV_ENABLED: Final = "GENMON_ENABLED"
+ENV_STORE: Final = "GENMON_STORE"
+ENV_STORE_FILE: Final = "GENMON_STORE_FILE"
+ENV_SERVICE_NAME: Final = "GENMON_SERVICE_NAME"
+ENV_METRICS: Final = "GENMON_METRICS"
+ENV_METRICS_PORT: Final = "GENMON_METRICS_PORT"
+ENV_METRICS_HOST: Final = "GENMON_METRICS_HOST"
+ENV_CAPTURE: Final = "GENMON_CAPTURE"
+ENV_FRAMEWORKS: Final = "GENMON_FRAMEWORKS"
+ENV_CODE_VERSION: Final = "GENMON_CODE_VERSION"
+ENV_JOURNAL_DIR: Final = "GENMON_JOURNAL_DIR"
+ENV_PSEUDONYM_KEY: Final = "GENMON_PSEUDONYM_KEY"
+ENV_PSEUDONYMIZE: Final = "GENMON_PSEUDONYMIZE"
+ENV_RESOURCES: Final = "GENMON_RESOURCES"
+ENV_CAPTURE_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+ENV_MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"

@@ -1,0 +1,132 @@
+"""What the rooms ask of each other: structural types, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from genmon_otel.records import (
+    Batch,
+    GenerationRecord,
+    Health,
+    InFlight,
+    Recording,
+    StageKind,
+    SuccessSample,
+    Tree,
+    WriteResult,
+)
+
+
+class Clock(Protocol):
+    """Time. ``now`` is Unix seconds and may jump; ``monotonic`` never goes back."""
+
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+
+class Sink(Protocol):
+    """Where finished generations go. No method raises or waits for the store."""
+
+    def deliver(
+        self,
+        record: GenerationRecord,
+        recording: Recording | None = None,
+        sample: SuccessSample | None = None,
+    ) -> None:
+        """Take a finished generation. A failure is in the journal when this returns."""
+
+    def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
+        """Say how to list the generations that are running (polled off the hot path)."""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything delivered so far is stored; False when time ran out."""
+
+    def close(self, timeout_s: float) -> bool:
+        """Flush and stop. Later deliveries are still journalled, never an error."""
+
+
+class Metrics(Protocol):
+    """The instruments of :mod:`genmon_otel.conventions`. No method raises."""
+
+    def declare(self, operation: str, frameworks: Iterable[str] = ()) -> None:
+        """Create every series that can be known of an operation, at 0."""
+
+    def declare_stage(self, operation: str, kind: StageKind, name: str) -> None: ...
+
+    def started(self, operation: str) -> None: ...
+
+    def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
+        """Count a finished generation; ``sampled`` says whether its trace is kept (exemplars)."""
+
+    def stage(
+        self, operation: str, kind: StageKind, name: str, outcome: str, duration_s: float
+    ) -> None: ...
+
+    def resources(self, operation: str, cpu_s: float | None, peak_bytes: int | None) -> None: ...
+
+    def reopened(self, operation: str, category: str) -> None: ...
+
+    def written(self, count: int) -> None: ...
+
+    def retried(self, count: int) -> None: ...
+
+    def dropped(self, reason: str, count: int = 1) -> None: ...
+
+    def queue_depth(self, depth: int) -> None: ...
+
+    def journal_bytes(self, size: int) -> None: ...
+
+    def store_up(self, up: bool) -> None: ...
+
+    def batch_seconds(self, duration_s: float) -> None: ...
+
+    def internal_error(self, where: str) -> None: ...
+
+
+class StepPlayer(Protocol):
+    """Serves recorded step outcomes in a replay instead of calling anything.
+
+    Both methods are asked with the step's name, the callable it wraps (None for a
+    block) and its bound arguments, and either return or raise what was recorded.
+    """
+
+    def play(
+        self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]
+    ) -> Any: ...
+
+    async def play_async(
+        self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]
+    ) -> Any: ...
+
+
+class Propose(Protocol):
+    """Builds a case (JSON-able) from a failure and its recordings, inside the strike's transaction."""
+
+    def __call__(
+        self, failure: Mapping[str, Any], recordings: Sequence[Recording]
+    ) -> Mapping[str, Tree]: ...
+
+
+class Store(Protocol):
+    """What the writer needs of a store. :class:`genmon_otel.store.SqlStore` offers much more.
+
+    Raises ``StoreUnavailable`` where trying again may help, ``StoreRefused`` where not.
+    """
+
+    def open(self) -> None:
+        """Connect, create or upgrade the schema. Called once in each process that uses it."""
+
+    def write(self, batch: Batch) -> WriteResult:
+        """Store a batch in one transaction, exactly once (compare-and-swap on its producer)."""
+
+    def producer_position(self, producer: str) -> tuple[int, int]:
+        """``(position, journal_seq)`` of a producer; ``(0, 0)`` when it never wrote."""
+
+    def prune_step(self, limit: int) -> int:
+        """Delete at most ``limit`` rows that outlived their retention; how many went."""
+
+    def health(self, window_s: float, now: float) -> Health: ...
+
+    def close(self) -> None: ...

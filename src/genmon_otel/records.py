@@ -1,0 +1,352 @@
+"""The nouns of the domain: what one generation leaves behind.
+
+Plain frozen dataclasses. Times are Unix seconds (UTC) as ``float`` unless a
+name ends otherwise; ``*_s`` are seconds from the monotonic clock. A *tree* is
+what :mod:`genmon_otel.payload` makes of a value: tagged, JSON-able data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Final, Literal, Self
+
+from genmon_otel.errors import ConfigurationError
+
+Tree = Any
+"""Tagged JSON data: dict, list, str, int, float, bool or None all the way down."""
+
+
+class Outcome(StrEnum):
+    """How a generation ended. Attempts, for health and alert, are successes + failures."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether it counts for health and alert."""
+        return self in (Outcome.SUCCESS, Outcome.FAILURE)
+
+
+class Severity(StrEnum):
+    """How bad a failure is; ordered."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 (low) to 3 (critical)."""
+        return list(Severity).index(self)
+
+
+class Category(str):
+    """Why a generation failed: one of the built-in categories or a declared one.
+
+    A ``str`` rather than an enum because an application may declare its own at
+    start-up with :meth:`declare`; each one is a label value, so they are few.
+    """
+
+    __slots__ = ()
+    _severities: ClassVar[dict[Category, Severity]] = {}
+
+    AI_TIMEOUT: ClassVar[Category]
+    RATE_LIMIT: ClassVar[Category]
+    VALIDATION_ERROR: ClassVar[Category]
+    DEPENDENCY_ERROR: ClassVar[Category]
+    SYNTAX_ERROR: ClassVar[Category]
+    PROVIDER_ERROR: ClassVar[Category]
+    UNKNOWN: ClassVar[Category]
+
+    @classmethod
+    def declare(cls, name: str, severity: Severity | str = Severity.MEDIUM) -> Category:
+        """Add a category of your own, at start-up.
+
+        Args:
+            name: lower-case words joined by ``_``, at most 40 characters: it becomes a label value.
+            severity: the severity its failures have unless a rule says otherwise.
+
+        Raises:
+            ConfigurationError: the name or the severity is not allowed, or the name is
+                taken with another severity.
+        """
+        if not (isinstance(name, str) and name.isascii() and name.isidentifier()
+                and name == name.lower() and len(name) <= 40):  # fmt: skip
+            raise ConfigurationError(
+                f"Category name {name!r} is not allowed. Use lower-case letters, digits and '_', "
+                "at most 40, for example 'prompt_injection'."
+            )
+        try:
+            level = Severity(severity)
+        except ValueError:
+            raise ConfigurationError(
+                f"Severity {severity!r} is not known. Allowed: {', '.join(Severity)}."
+            ) from None
+        category = cls(name)
+        if cls._severities.setdefault(category, level) != level:
+            raise ConfigurationError(
+                f"Category {name!r} exists already with severity {cls._severities[category]}; "
+                "declare another name, or give the severity in a rule."
+            )
+        return category
+
+    @classmethod
+    def known(cls) -> tuple[Category, ...]:
+        """All categories, built-in ones first."""
+        return tuple(cls._severities)
+
+    @property
+    def default_severity(self) -> Severity:
+        """The severity of this category when no rule or user says otherwise."""
+        return self._severities.get(self, Severity.MEDIUM)
+
+    def __repr__(self) -> str:
+        return f"Category({str(self)!r})"
+
+
+Category.AI_TIMEOUT = Category.declare("ai_timeout", Severity.HIGH)
+Category.RATE_LIMIT = Category.declare("rate_limit", Severity.MEDIUM)
+Category.VALIDATION_ERROR = Category.declare("validation_error", Severity.HIGH)
+Category.DEPENDENCY_ERROR = Category.declare("dependency_error", Severity.HIGH)
+Category.SYNTAX_ERROR = Category.declare("syntax_error", Severity.MEDIUM)
+Category.PROVIDER_ERROR = Category.declare("provider_error", Severity.HIGH)
+Category.UNKNOWN = Category.declare("unknown", Severity.MEDIUM)
+
+#: Failures of the world around the code: frames and a message's variables say nothing of them.
+ENVIRONMENT_CATEGORIES: Final = frozenset(
+    {Category.AI_TIMEOUT, Category.RATE_LIMIT, Category.PROVIDER_ERROR}
+)
+
+StageKind = Literal["phase", "step"]
+Trigger = Literal["fault", "content", "input"]
+Origin = Literal["generation", "foreign_span", "process_died"]
+StepKind = Literal["value", "exception", "hang", "stream"]
+Capture = Literal["off", "failures", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a traceback, as a fingerprint sees it."""
+
+    module: str
+    function: str
+    in_app: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One phase or step that ran inside a generation."""
+
+    name: str
+    kind: StageKind
+    duration_s: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StepFault:
+    """A step that raised or hung during a generation, whatever became of the generation.
+
+    Kept for successes too: the live channel of regression cases compares
+    ``trigger_signature`` with that of the cases it guards.
+    """
+
+    step: str
+    trigger_signature: str
+    #: How many times in a row the step met it, at most.
+    consecutive: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong in one generation: classified, fingerprinted, redacted, bounded."""
+
+    category: Category
+    severity: Severity
+    error_type: str
+    error_message: str
+    stack_trace: str
+    fingerprint: str
+    signature: str
+    #: Signature of the step outcome it came from; None without a step, or when its content was to blame.
+    trigger_signature: str | None = None
+    trigger: Trigger = "input"
+    #: Name of the step or phase it came from; empty when none was open.
+    stage: str = ""
+    function: str = ""
+    file: str = ""
+    line: int = 0
+    origin: Origin = "generation"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """One finished generation, as it is journalled and stored."""
+
+    #: 32 hex digits: 8 bytes of time, 8 of ``os.urandom``. The identity everywhere.
+    generation_id: str
+    operation: str
+    framework: str
+    outcome: Outcome
+    started_at: float
+    ended_at: float
+    duration_s: float
+    user_id: str | None = None
+    project_id: str | None = None
+    #: Redacted and bounded; None with capture off.
+    user_request: str | None = None
+    #: Hex, or None where OpenTelemetry gave no valid id.
+    trace_id: str | None = None
+    span_id: str | None = None
+    code_version: str | None = None
+    file_count: int | None = None
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    #: What ``current_generation().set(**context)`` was given: JSON-able, bounded.
+    context: Mapping[str, Tree] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()
+    step_faults: tuple[StepFault, ...] = ()
+    failure: Failure | None = None
+    #: What makes a strike distinct: a task id where a queue retries one task, else the generation's id.
+    strike_key: str | None = None
+
+    @property
+    def last_step(self) -> str:
+        """Name of the step that began last; empty when none did."""
+        return next((s.name for s in reversed(self.stages) if s.kind == "step"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One step call and its outcome, as a replay needs it."""
+
+    name: str
+    #: Tree of the bound arguments.
+    arguments: Tree
+    kind: StepKind
+    #: ``value``: tree of the value. ``exception``: tree of the exception. ``hang``: None.
+    #: ``stream``: list of the chunks' trees.
+    outcome: Tree
+    #: For a stream that did not end by itself: tree of its exception; None otherwise.
+    stream_error: Tree = None
+    #: Offsets from the generation's start, seconds. ``ended_s`` is None while it never answered.
+    started_s: float = 0.0
+    ended_s: float | None = None
+    #: Digest of the redacted canonical arguments; filled in by the writer.
+    digest: str = ""
+    is_async: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Inputs and ordered step outcomes of one failing generation."""
+
+    generation_id: str
+    fingerprint: str
+    operation: str
+    #: Import path of the decorated callable, ``package.module:Class.method``; empty for a block.
+    target: str
+    #: Tree of the bound arguments by name (``self`` left out; see ``factory``).
+    inputs: Tree
+    steps: tuple[StepRecord, ...]
+    #: Index into ``steps`` of the outcome the failure came from; None for ``input``.
+    trigger_step: int | None
+    duration_s: float
+    code_version: str | None = None
+    #: Why this recording cannot be replayed; empty when nothing speaks against it.
+    unreplayable: str = ""
+    redacted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessSample:
+    """What a successful result looked like; donors of step outcomes with ``capture="all"``."""
+
+    generation_id: str
+    operation: str
+    ended_at: float
+    code_version: str | None
+    #: ``{"type": "dict", "keys": [...], "non_empty": [...]}``.
+    shape: Tree
+    steps: tuple[StepRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A generation that is still running, as noted in the journal."""
+
+    generation_id: str
+    operation: str
+    framework: str
+    started_at: float
+    user_id: str | None = None
+    project_id: str | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    last_step: str = ""
+    code_version: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild from :func:`dataclasses.asdict`, unknown keys ignored (a newer writer's)."""
+        names = cls.__dataclass_fields__
+        return cls(**{key: value for key, value in data.items() if key in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction stores for one producer.
+
+    ``position`` is the compare-and-swap token: the ``producers`` row must hold it,
+    and holds ``position + 1`` afterwards. ``journal_seq`` is the highest journal
+    frame that this batch covers.
+    """
+
+    producer: str
+    position: int
+    journal_seq: int
+    records: tuple[GenerationRecord, ...] = ()
+    recordings: tuple[Recording, ...] = ()
+    samples: tuple[SuccessSample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What the store said of one failing record: which failure, which strike, perhaps a case."""
+
+    generation_id: str
+    handle: str
+    operation: str
+    category: str
+    #: Distinct failing generations of this fingerprint in the window, this one included.
+    strikes: int
+    case_id: int | None = None
+    reopened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """The store's answer to a batch."""
+
+    written: int
+    strikes: tuple[Strike, ...] = ()
+    #: True when the batch had been committed before (the COMMIT's answer was lost).
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The verdict over a window of time (see :func:`genmon_otel.policy.healthy`)."""
+
+    window_s: float
+    attempts: int
+    successes: int
+    failures: int
+    failure_rate: float
+    by_category: Mapping[str, int]
+    healthy: bool

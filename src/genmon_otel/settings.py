@@ -1,0 +1,231 @@
+"""Settings: one frozen object made from arguments and environment, checked at once.
+
+An argument wins over its variable, except that ``GENMON_CAPTURE=off`` beats
+everything: whoever runs the service can always switch recording off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, cast, get_args
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.records import Capture
+
+MetricsBackend = Literal["prometheus", "otlp", "none"]
+
+#: Folder of the default store, under the working directory.
+DEFAULT_FOLDER: Final = ".genmon"
+DEFAULT_FILE: Final = "genmon.db"
+#: The schemes of stores there are.
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+
+_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*):(?P<password>.*)@", re.I)
+_QUERY_PASSWORD = re.compile(r"(?P<head>[?&](?:password|sslpassword|sslkey)=)[^&\s]*", re.I)
+
+
+def mask_url(url: str) -> str:
+    """The connection string with every password replaced by ``***``; safe to print."""
+    masked = _URL_PASSWORD.sub(r"\g<head>:***@", url)
+    return _QUERY_PASSWORD.sub(r"\g<head>***", masked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything ``setup()`` decided. Made by :meth:`resolve`, never changed."""
+
+    #: Connection string; None until defaulted to SQLite under the working directory.
+    store: str = field(repr=False)
+    service_name: str | None = None
+    capture: Capture = "failures"
+    frameworks: tuple[str, ...] = ()
+    metrics: MetricsBackend = "prometheus"
+    #: None: no port is opened.
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
+    #: None: beside the SQLite store, else the user's state directory.
+    journal_dir: Path | None = None
+    #: None: worked out from the commit or the loaded sources.
+    code_version: str | None = None
+    #: Key of the HMAC that makes pseudonyms; None: ``enduser.pseudo.id`` is not written.
+    pseudonym_key: str | None = field(default=None, repr=False)
+    #: Whether user ids are stored as pseudonyms.
+    pseudonymize_store: bool = False
+    #: Whether CPU time and peak memory of each generation are measured (costs time).
+    resources: bool = False
+    #: Whether request and results may go on spans.
+    content_on_spans: bool = False
+
+    @property
+    def masked_store(self) -> str:
+        """The store's connection string, safe to print."""
+        return mask_url(self.store)
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """File of a SQLite store; None for another store or one in memory."""
+        scheme, _, rest = self.store.partition("://")
+        if scheme.split("+")[0] != SQLITE:
+            return None
+        path = rest.partition("?")[0].removeprefix("/")
+        return None if path in ("", ":memory:") else Path(path)
+
+    @classmethod
+    def resolve(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        cwd: Path,
+        read_file: Callable[[str], str] = lambda path: Path(path).read_text(encoding="utf-8"),
+        **given: Any,
+    ) -> Settings:
+        """Merge arguments (None means unset) and environment; check every value.
+
+        Args:
+            environ: usually ``os.environ``.
+            cwd: where the default store's folder goes.
+            read_file: reads ``GENMON_STORE_FILE``.
+            given: ``setup()``'s arguments, by the names of this class's fields.
+
+        Raises:
+            ConfigurationError: what was given, what is allowed, the remedy.
+        """
+
+        def pick(argument: str, variable: str) -> Any:
+            value = given.get(argument)
+            return value if value is not None else (environ.get(variable) or None)
+
+        capture = pick("capture", names.ENV_CAPTURE) or "failures"
+        if environ.get(names.ENV_CAPTURE, "").strip().lower() == "off":
+            capture = "off"
+        return cls(
+            store=_store(pick("store", names.ENV_STORE), environ, cwd, read_file),
+            service_name=pick("service_name", names.ENV_SERVICE_NAME),
+            capture=cast(Capture, _choice("capture", capture, get_args(Capture))),
+            frameworks=_words("frameworks", pick("frameworks", names.ENV_FRAMEWORKS) or ()),
+            metrics=cast(
+                MetricsBackend,
+                _choice(
+                    "metrics",
+                    pick("metrics", names.ENV_METRICS) or "prometheus",
+                    get_args(MetricsBackend),
+                ),
+            ),
+            metrics_port=_port(pick("metrics_port", names.ENV_METRICS_PORT)),
+            metrics_host=pick("metrics_host", names.ENV_METRICS_HOST) or "127.0.0.1",
+            journal_dir=_path(pick("journal_dir", names.ENV_JOURNAL_DIR)),
+            code_version=pick("code_version", names.ENV_CODE_VERSION),
+            pseudonym_key=pick("pseudonym_key", names.ENV_PSEUDONYM_KEY),
+            pseudonymize_store=_pseudonymize(environ),
+            resources=flag(names.ENV_RESOURCES, pick("resources", names.ENV_RESOURCES)),
+            content_on_spans=environ.get(names.ENV_CAPTURE_CONTENT, "").strip().upper()
+            in ("SPAN_ONLY", "SPAN_AND_EVENT", "TRUE"),
+        )
+
+
+def flag(name: str, value: Any) -> bool:
+    """Read an on/off value.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if isinstance(value, bool):
+        return value
+    text = str(value or "").strip().lower()
+    if text in ("", "0", "false", "no", "off"):
+        return False
+    if text in ("1", "true", "yes", "on"):
+        return True
+    raise ConfigurationError(f"{name}={value!r} is not allowed. Use 1 or 0.")
+
+
+def _store(
+    value: Any, environ: Mapping[str, str], cwd: Path, read_file: Callable[[str], str]
+) -> str:
+    if value is None and (path := environ.get(names.ENV_STORE_FILE)):
+        try:
+            value = read_file(path).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                f"{names.ENV_STORE_FILE}={path!r} cannot be read ({error.__class__.__name__}). "
+                "It must name a text file that holds the connection string."
+            ) from None
+    if value is None:
+        return f"{SQLITE}:///{cwd / DEFAULT_FOLDER / DEFAULT_FILE}"
+    text = str(value).strip()
+    if "://" not in text:
+        if not text or "\n" in text or "\0" in text:
+            raise ConfigurationError(
+                f"store={text[:40]!r} is not allowed. Give a path, 'sqlite:///path' or "
+                "'postgresql://user@host/database'."
+            )
+        return f"{SQLITE}:///{(cwd / text).resolve()}"
+    scheme = text.partition("://")[0].lower()
+    dialect, _, driver = scheme.partition("+")
+    if dialect == "postgres":
+        dialect = POSTGRESQL
+    if dialect not in (SQLITE, POSTGRESQL) or driver not in ("", "psycopg", "pysqlite"):
+        raise ConfigurationError(
+            f"The store {mask_url(text)!r} is of a kind that genmon does not know ({scheme}). "
+            "Use 'sqlite:///path' or 'postgresql://user@host/database' "
+            '(with pip install "genmon-otel[postgres]").'
+        )
+    return f"{dialect}://{text.partition('://')[2]}"
+
+
+def _choice(argument: str, value: Any, allowed: Iterable[str]) -> str:
+    text = str(value).strip().lower()
+    options = tuple(allowed)
+    if text not in options:
+        raise ConfigurationError(
+            f"{argument}={value!r} is not allowed. Use one of: {', '.join(options)}."
+        )
+    return text
+
+
+def _words(argument: str, value: Any) -> tuple[str, ...]:
+    words = value.split(",") if isinstance(value, str) else list(value)
+    if not all(isinstance(word, str) for word in words):
+        raise ConfigurationError(
+            f"{argument}={value!r} is not allowed. Give a sequence of names, "
+            "for example ('react', 'vue')."
+        )
+    return tuple(word.strip() for word in words if word.strip())
+
+
+def _port(value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        port = int(value)
+    except (TypeError, ValueError):
+        port = -1
+    if not 0 <= port <= 65535:
+        raise ConfigurationError(
+            f"metrics_port={value!r} is not allowed. Give a port from 1 to 65535, "
+            "0 for any free one, or leave it out to open none."
+        )
+    return port
+
+
+def _path(value: Any) -> Path | None:
+    return None if value is None else Path(value).expanduser()
+
+
+def _pseudonymize(environ: Mapping[str, str]) -> bool:
+    value = environ.get(names.ENV_PSEUDONYMIZE, "").strip().lower()
+    if value not in ("", "store", "off", "0"):
+        raise ConfigurationError(
+            f"{names.ENV_PSEUDONYMIZE}={value!r} is not allowed. Use 'store' or leave it out."
+        )
+    if value == "store" and not environ.get(names.ENV_PSEUDONYM_KEY):
+        raise ConfigurationError(
+            f"{names.ENV_PSEUDONYMIZE}=store needs a key. Set {names.ENV_PSEUDONYM_KEY} to a "
+            "long random secret; the same one in every process."
+        )
+    return value == "store"
