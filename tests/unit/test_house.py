@@ -22,7 +22,7 @@ LINES: tuple[frozenset[str], ...] = (
     frozenset({"regression"}),
     frozenset("testing pytest_plugin wiring cli demo".split()),
 )
-#: Where a third-party library may be imported at all: line index -> allowed top-level names.
+#: Libraries that only some lines may import: name -> first line that may.
 HEAVY = {"sqlalchemy": 4, "alembic": 4, "psycopg": 4, "rich": 6, "click": 6, "pytest": 6}
 
 

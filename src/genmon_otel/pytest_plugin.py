@@ -1,0 +1,1 @@
+"""Collects ``*.genmon.json`` files as regression tests."""
