@@ -1,0 +1,68 @@
+"""Name a failure: alike failures get one fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from genmon_otel.normalisation import normalise
+from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
+
+__all__ = ["fingerprint", "handle", "normalise", "signature"]
+
+VERSION: Final = "v1"
+#: In-app frames that count, from where it was raised outwards.
+TOP_FRAMES: Final = 5
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def signature(*, operation: str, category: str, error_type: str, message: str, stage: str) -> str:
+    """Return what a replay is compared with: the fingerprint without frames."""
+    return _digest(_fields(operation, category, error_type, message, stage))
+
+
+def fingerprint(
+    *,
+    operation: str,
+    category: str,
+    error_type: str,
+    message: str,
+    stage: str,
+    frames: Sequence[Frame],
+) -> str:
+    """Return the key of a failure: alike failing generations share it."""
+    fields = _fields(operation, category, error_type, message, stage)
+    if category not in ENVIRONMENT_CATEGORIES:
+        fields.extend(_places(frames))
+    return _digest(fields)
+
+
+def handle(fingerprint: str) -> str:
+    """Return the short name people use for a failure: ``F-3KQ2``."""
+    number = int(hashlib.sha256(fingerprint.encode("utf-8", "replace")).hexdigest()[:5], 16)
+    return "F-" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in (15, 10, 5, 0))
+
+
+def _fields(operation: str, category: str, error_type: str, message: str, stage: str) -> list[str]:
+    counts = "" if category in ENVIRONMENT_CATEGORIES else normalise(message)
+    return [operation, str(category), error_type, counts, stage]
+
+
+def _places(frames: Iterable[Frame]) -> list[str]:
+    places: list[str] = []
+    for frame in frames:
+        place = f"{frame.module}:{frame.function}"
+        if frame.in_app and place not in places:
+            places.append(place)
+            if len(places) == TOP_FRAMES:
+                break
+    return places
+
+
+def _digest(fields: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for field in fields:
+        data = field.encode("utf-8", "replace")
+        digest.update(b"%d:%s," % (len(data), data))
+    return f"{VERSION}:{digest.hexdigest()[:32]}"

@@ -1,0 +1,130 @@
+"""Turn anything into bounded, storable text. Nothing here ever raises.
+
+Every string that leaves the application passes through :func:`clean` first:
+databases refuse NUL and lone surrogates, terminals obey escape codes, and a
+20 MB message must cost no more than its first and last few kilobytes.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import Any, Final
+
+#: What stands where the middle of a long text was left out.
+GAP: Final = " … "
+
+#: Escape codes of terminals, and characters that stores refuse or terminals obey.
+_SCRUB: Final = re.compile(
+    r"(?P<escape>\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x9b[0-?]*[ -/]*[@-~])"
+    r"|(?P<line>\r\n?|[\x0b\x0c\x85\u2028\u2029])"
+    r"|(?P<surrogate>[\ud800-\udfff])"
+    r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+)
+_REPLACEMENTS: Final = {"line": "\n", "surrogate": "\ufffd"}
+
+#: Members shown of a container, and levels of nesting.
+_MAX_MEMBERS: Final = 20
+_MAX_DEPTH: Final = 4
+
+
+def cut(text: str, limit: int) -> str:
+    """Keep head and tail of a text, ``limit`` characters in all with :data:`GAP` between them."""
+    if len(text) <= limit:
+        return text
+    if limit <= len(GAP) + 2:
+        return text[: max(0, limit)]
+    head = (limit - len(GAP) + 1) // 2
+    tail = limit - len(GAP) - head
+    return f"{text[:head]}{GAP}{text[-tail:]}"
+
+
+def clean(text: str, limit: int) -> str:
+    """Cut a text to ``limit`` characters, then scrub what a store or a terminal would choke on.
+
+    Line ends become ``\\n``, lone surrogates U+FFFD; escape codes, NUL, other
+    control characters and bidirectional overrides go. Idempotent.
+    """
+    text = cut(text, limit)
+    if text.isprintable():  # surrogates and all that is scrubbed are not printable
+        return text
+    return _SCRUB.sub(_scrubbed, text)
+
+
+def _scrubbed(match: re.Match[str]) -> str:
+    return _REPLACEMENTS.get(match.lastgroup or "", "")
+
+
+def safe_str(obj: object, limit: int) -> str:
+    """Return ``str(obj)``, cleaned and cut; a note in angle brackets where ``__str__`` fails.
+
+    Exceptions that print their arguments are printed from a bounded view of them, so
+    that ``KeyError`` with a 100 MB key costs what its ends cost. What a foreign
+    ``__str__`` itself takes cannot be bounded.
+    """
+    try:
+        return clean(_plain_str(obj, limit), limit)
+    except BaseException as failure:  # noqa: BLE001 - whatever __str__ does, the caller goes on
+        return clean(f"<{type_name(obj)}: __str__ raised {type_name(failure)}>", limit)
+
+
+def safe_repr(obj: object, limit: int) -> str:
+    """Return a ``repr`` of ``obj``, cleaned and cut; containers and long strings are sampled."""
+    try:
+        return clean(_brief(obj, limit, 0), limit)
+    except BaseException as failure:  # noqa: BLE001
+        return clean(f"<{type_name(obj)}: __repr__ raised {type_name(failure)}>", limit)
+
+
+def type_name(obj: object) -> str:
+    """Return the bare name of an object's class, whatever its metaclass says of it."""
+    try:
+        return str(type.__dict__["__name__"].__get__(type(obj)))
+    except BaseException:  # noqa: BLE001
+        return "object"
+
+
+def _plain_str(obj: object, limit: int) -> str:
+    if isinstance(obj, str):
+        return str.__str__(obj)  # an exact str: a subclass may have hostile methods
+    if isinstance(obj, BaseException):
+        method = type(obj).__str__
+        args = obj.args
+        if method is KeyError.__str__ and len(args) == 1:
+            return _brief(args[0], limit, 0)
+        if method is BaseException.__str__ or method is KeyError.__str__:
+            if not args:
+                return ""
+            return _plain_str(args[0], limit) if len(args) == 1 else _brief(args, limit, 0)
+    if isinstance(obj, (list, tuple, dict, set, frozenset, bytes, bytearray)):
+        return _brief(obj, limit, 0)
+    return str.__str__(str(obj))
+
+
+def _brief(obj: Any, limit: int, depth: int) -> str:
+    """Return ``repr`` in bounded time for strings, bytes and containers of any size."""
+    kind = type(obj)
+    if kind is str:
+        return repr(cut(obj, limit))
+    if kind in (bytes, bytearray):
+        return repr(bytes(obj[:limit]))
+    if kind in (list, tuple, set, frozenset, dict):
+        if depth >= _MAX_DEPTH:
+            return "..."
+        members = list(islice(obj.items() if kind is dict else obj, _MAX_MEMBERS))
+        more = ", ..." if len(obj) > _MAX_MEMBERS else ""
+        if kind is dict:
+            inner = ", ".join(
+                f"{_brief(key, limit, depth + 1)}: {_brief(value, limit, depth + 1)}"
+                for key, value in members
+            )
+            return f"{{{inner}{more}}}"
+        inner = ", ".join(_brief(member, limit, depth + 1) for member in members) + more
+        if kind is list:
+            return f"[{inner}]"
+        if kind is tuple:
+            return f"({inner},)" if len(obj) == 1 else f"({inner})"
+        if not members:
+            return f"{kind.__name__}()"
+        return f"{{{inner}}}" if kind is set else f"frozenset({{{inner}}})"
+    return str.__str__(repr(obj))
