@@ -1,0 +1,1 @@
+"""The demo: an app builder, a loopback model server, and the loop closing."""
