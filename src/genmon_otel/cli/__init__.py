@@ -1,0 +1,78 @@
+"""The command line ``genmon``: one module a command, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from genmon_otel._version import __version__
+from genmon_otel.errors import GenmonError
+
+#: Command -> module that holds a click command of the same name, and its one-line help.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("demo", "Watch the loop close on an example orchestrator, in under a minute."),
+    "doctor": ("doctor", "Check configuration, store, journal, exporters and rules."),
+    "tail": ("tail", "Show generations as they end."),
+    "health": ("health", "Say whether generation is healthy now."),
+    "failures": ("failures", "List, show, resolve and ignore failures."),
+    "cases": ("cases", "Review regression cases, run them, export them."),
+    "exporter": ("exporter", "Serve the store-wide metrics."),
+    "db": ("db", "Upgrade, prune and clean the database."),
+    "assets": ("assets", "Write rules, dashboards and deployment files."),
+}
+
+
+class LazyCommands(click.Group):
+    """A group whose commands are imported when they are used; ``genmon --help`` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(f"genmon_otel.cli.{module}"), module)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="genmon")
+def genmon() -> None:
+    r"""See how your generations fare, and turn recurring failures into regression tests.
+
+    \b
+    Exit codes: 0 fine; 1 the answer is bad news (unhealthy, a case failed, a check failed);
+    2 wrong usage or configuration; 3 the store cannot be used; 4 its schema does not fit;
+    5 no such failure or case; 6 the case cannot go to that state.
+    """
+
+
+def main() -> None:
+    """Run the command line; a known error is one line on standard error and its exit code."""
+    try:
+        result: Any = genmon.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except GenmonError as error:
+        click.echo(f"genmon: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(result if isinstance(result, int) else 0)

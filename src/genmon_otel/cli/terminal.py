@@ -1,0 +1,96 @@
+"""What the commands share: the store they open, and how they print for people and programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from genmon_otel.conventions import ENV_STORE
+from genmon_otel.settings import Settings
+from genmon_otel.store import SqlStore
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+store_option = click.option(
+    "--store",
+    metavar="URL",
+    help=f"The store to read: a path or a connection string. Default: ${ENV_STORE}, "
+    "else .genmon/genmon.db below the working directory.",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people."
+)
+
+
+def settings_for(store: str | None) -> Settings:
+    """The settings a command works under."""
+    return Settings.resolve(os.environ, cwd=Path.cwd(), store=store)
+
+
+@contextmanager
+def open_store(store: str | None) -> Iterator[SqlStore]:
+    """Open the store for the length of a command.
+
+    Raises:
+        ConfigurationError: there is no SQLite file where the store should be; reading
+            commands do not make one.
+    """
+    settings = settings_for(store)
+    path = settings.sqlite_path
+    if path is not None and not path.exists():
+        raise click.UsageError(
+            f"There is no store at {path}. Run your application once with genmon's setup(), "
+            f"name another with --store or {ENV_STORE}, or try `genmon demo`."
+        )
+    opened = SqlStore(settings.store)
+    opened.open()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def console() -> Console:
+    """Standard output; plain when it is not a terminal."""
+    return Console(highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON; dataclasses become objects, times stay Unix seconds."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, (set, frozenset, tuple)):
+        return list(value)
+    return str(value)
+
+
+def ago(moment: float, now: float | None = None) -> str:
+    """How long ago a Unix time was, in the largest fitting unit: ``3 min ago``."""
+    seconds = max(0.0, (time.time() if now is None else now) - moment)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: ``340 ms``, ``4.2 s``, ``2 min 5 s``."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s"
