@@ -233,6 +233,8 @@ METRICS: Final[tuple[Metric, ...]] = (
 
 #: Different values of one label beyond this become :data:`OTHER`, and are counted.
 MAX_LABEL_VALUES: Final = 100
+#: Characters kept of a label value.
+MAX_LABEL_LENGTH: Final = 100
 OTHER: Final = "other"
 NO_FRAMEWORK: Final = "none"
 
@@ -265,5 +267,7 @@ ENV_JOURNAL_DIR: Final = "GENMON_JOURNAL_DIR"
 ENV_PSEUDONYM_KEY: Final = "GENMON_PSEUDONYM_KEY"
 ENV_PSEUDONYMIZE: Final = "GENMON_PSEUDONYMIZE"
 ENV_RESOURCES: Final = "GENMON_RESOURCES"
+#: Set to 1 in the process of a replay: ``setup()`` is inert there.
+ENV_REPLAY: Final = "GENMON_REPLAY"
 ENV_CAPTURE_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 ENV_MULTIPROC_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"

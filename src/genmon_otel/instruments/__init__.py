@@ -1,0 +1,310 @@
+"""The instruments: how finished generations become metrics.
+
+:class:`Instruments` knows what is counted and when. What it counts *with* is a
+:class:`Backend`: prometheus_client's series or OpenTelemetry's, under the very
+same names once OTLP has been translated.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import Any, Concatenate, Final, ParamSpec, Protocol
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from genmon_otel import conventions as names
+from genmon_otel.conventions import Metric
+from genmon_otel.instruments.labels import LabelValues
+from genmon_otel.instruments.prometheus import series_in
+from genmon_otel.records import Category, GenerationRecord, Outcome, StageKind
+
+__all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
+
+_log = logging.getLogger(names.LOGGER)
+
+#: Place under which INTERNAL_ERRORS counts a label value beyond the bound.
+LABEL_OVERFLOW: Final = "label_overflow"
+#: Place under which INTERNAL_ERRORS counts an instrument that broke.
+BROKEN: Final = "metrics"
+#: Outcomes of phases and steps.
+_STAGE_OUTCOMES: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.CANCELLED)
+
+LabelSet = tuple[str, ...]
+P = ParamSpec("P")
+
+
+class Backend(Protocol):
+    """Makes series, of prometheus_client's interface: ``inc``, ``dec``, ``set``, ``observe``."""
+
+    #: Whether ``inc`` and ``observe`` keep exemplars.
+    exemplars: bool
+
+    def series(self, metric: Metric, label_values: LabelSet) -> Any:
+        """The series with these label values; created at 0 where the backend can."""
+
+    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
+        """Set the birth of each series of GENERATIONS that has none yet."""
+
+    def close(self) -> None:
+        """Serve these series no longer."""
+
+
+class SeriesOf(dict[LabelSet, tuple[Any, ...]]):
+    """The series that one event touches, by the raw values of its labels.
+
+    Looking series up in a backend costs three times what adding to them does, so
+    they are looked up once. Those of values beyond the bound are not kept: memory
+    stays bounded whatever the values.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Metric, LabelSet], Any],
+        values: LabelValues,
+        labels: tuple[str, ...],
+        *metrics: Metric,
+    ) -> None:
+        super().__init__()
+        self._make = make
+        self._values = values
+        self._labels = labels
+        self._metrics = metrics
+
+    def __missing__(self, raw: LabelSet) -> tuple[Any, ...]:
+        admitted, whole = {}, True
+        for label, value in zip(self._labels, raw, strict=True):
+            admitted[label], fits = self._values.admit(label, value)
+            whole = whole and fits
+        series = tuple(
+            self._make(metric, tuple(admitted[label] for label in metric.labels))
+            for metric in self._metrics
+        )
+        if whole:
+            self[raw] = series
+        return series
+
+
+def _contained(
+    method: Callable[Concatenate[Instruments, P], None],
+) -> Callable[Concatenate[Instruments, P], None]:
+    """Keep what breaks in an instrument from its caller; count it."""
+
+    @functools.wraps(method)
+    def contained(self: Instruments, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception:
+            self._broke(method.__name__)
+
+    return contained
+
+
+class Instruments:
+    """Count generations. Implements :class:`genmon_otel.ports.Metrics`.
+
+    Args:
+        backend: makes the series.
+        resources: whether CPU time and peak memory are measured, and so declared.
+        now: Unix seconds, for births.
+    """
+
+    def __init__(
+        self, backend: Backend, *, resources: bool = False, now: Callable[[], float] = time.time
+    ) -> None:
+        self._backend = backend
+        self._now = now
+        self._measured = resources
+        self._warned_at = float("-inf")
+        self._values = LabelValues(self._overflow)
+        self._plain = {
+            metric.name: backend.series(metric, ())
+            for metric in names.METRICS
+            if not metric.labels and metric.served_by == "applications"
+        }
+        of = functools.partial(SeriesOf, self._make, self._values)
+        self._started = of(("operation",), names.RECORDS_STARTED, names.IN_PROGRESS)
+        self._ended = of(
+            names.GENERATIONS.labels,
+            names.GENERATIONS,
+            names.GENERATION_DURATION,
+            names.GENERATED_FILES,
+        )
+        self._failed = of(names.FAILURES.labels, names.FAILURES)
+        self._stages = {
+            "phase": of(names.PHASE_DURATION.labels, names.PHASE_DURATION),
+            "step": of(names.STEP_DURATION.labels, names.STEP_DURATION),
+        }
+        self._resources = of(("operation",), names.CPU_SECONDS, names.PEAK_MEMORY)
+        self._reopened = of(names.FAILURES_REOPENED.labels, names.FAILURES_REOPENED)
+        self._dropped = of(names.RECORDS_DROPPED.labels, names.RECORDS_DROPPED)
+        self._errors = of(names.INTERNAL_ERRORS.labels, names.INTERNAL_ERRORS)
+        for where in (LABEL_OVERFLOW, BROKEN):
+            self._errors[(where,)]
+
+    def close(self) -> None:
+        """Serve these metrics no longer; counting goes on harmlessly."""
+        self._backend.close()
+
+    @_contained
+    def declare(self, operation: str, frameworks: Iterable[str] = ()) -> None:
+        declared = tuple(frameworks) or (names.NO_FRAMEWORK,)
+        ends = list(product((operation,), declared, Outcome))
+        self._backend.born(
+            [
+                tuple(
+                    self._values.admit(*pair)[0]
+                    for pair in zip(names.GENERATIONS.labels, end, strict=True)
+                )
+                for end in ends
+            ],
+            self._now(),
+        )
+        self._started[(operation,)]
+        for end in ends:
+            self._ended[end]
+        for framework, category in product(declared, Category.known()):
+            self._failed[(operation, framework, category, category.default_severity)]
+        for category in Category.known():
+            self._reopened[(operation, category)]
+        if self._measured:
+            self._resources[(operation,)]
+
+    @_contained
+    def declare_stage(self, operation: str, kind: StageKind, name: str) -> None:
+        for outcome in _STAGE_OUTCOMES:
+            self._stages[kind][(operation, name, outcome)]
+
+    @_contained
+    def started(self, operation: str) -> None:
+        started, in_progress = self._started[(operation,)]
+        started.inc()
+        in_progress.inc()
+
+    @_contained
+    def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
+        operation, framework, failure = record.operation, record.framework, record.failure
+        total, duration, files = self._ended[(operation, framework, record.outcome)]
+        exemplar = None
+        if failure is not None:
+            if sampled and record.trace_id and self._backend.exemplars:
+                exemplar = {"trace_id": record.trace_id}
+            (failed,) = self._failed[(operation, framework, failure.category, failure.severity)]
+            failed.inc(1, exemplar)
+        total.inc()
+        duration.observe(record.duration_s, exemplar)
+        if record.file_count is not None and record.outcome is Outcome.SUCCESS:
+            files.observe(record.file_count)
+        if failure is None or failure.origin == "generation":
+            self._started[(operation,)][1].dec()  # else it ran in a process that is gone
+
+    @_contained
+    def stage(
+        self, operation: str, kind: StageKind, name: str, outcome: str, duration_s: float
+    ) -> None:
+        self._stages[kind][(operation, name, outcome)][0].observe(duration_s)
+
+    @_contained
+    def resources(self, operation: str, cpu_s: float | None, peak_bytes: int | None) -> None:
+        cpu, peak = self._resources[(operation,)]
+        if cpu_s is not None:
+            cpu.inc(max(0.0, cpu_s))
+        if peak_bytes is not None:
+            peak.observe(peak_bytes)
+
+    @_contained
+    def reopened(self, operation: str, category: str) -> None:
+        self._reopened[(operation, category)][0].inc()
+
+    @_contained
+    def written(self, count: int) -> None:
+        self._plain[names.RECORDS_WRITTEN.name].inc(count)
+
+    @_contained
+    def retried(self, count: int) -> None:
+        self._plain[names.RECORDS_RETRIED.name].inc(count)
+
+    @_contained
+    def dropped(self, reason: str, count: int = 1) -> None:
+        self._dropped[(reason,)][0].inc(count)
+
+    @_contained
+    def queue_depth(self, depth: int) -> None:
+        self._plain[names.QUEUE_DEPTH.name].set(depth)
+
+    @_contained
+    def journal_bytes(self, size: int) -> None:
+        self._plain[names.JOURNAL_BYTES.name].set(size)
+
+    @_contained
+    def store_up(self, up: bool) -> None:
+        self._plain[names.STORE_UP.name].set(1 if up else 0)
+
+    @_contained
+    def batch_seconds(self, duration_s: float) -> None:
+        self._plain[names.WRITE_DURATION.name].observe(duration_s)
+
+    @_contained
+    def internal_error(self, where: str) -> None:
+        self._errors[(where,)][0].inc()
+
+    def _make(self, metric: Metric, label_values: LabelSet) -> Any:
+        """Ask the backend for a series; one of GENERATIONS is born before it can be seen."""
+        if metric is names.GENERATIONS:
+            self._backend.born((label_values,), self._now())
+        return self._backend.series(metric, label_values)
+
+    def _overflow(self, label: str) -> None:
+        """Count a label value that was turned away."""
+        self._errors[(LABEL_OVERFLOW,)][0].inc()
+
+    def _broke(self, method: str) -> None:
+        """Count an instrument that broke, and say so at most once a minute."""
+        try:
+            now = time.monotonic()
+            if now - self._warned_at > 60:
+                self._warned_at = now
+                _log.warning("genmon could not count (%s)", method, exc_info=True)
+            self._errors[(BROKEN,)][0].inc()
+        except Exception:
+            pass  # the application comes first
+
+
+class PrometheusMetrics(Instruments):
+    """The instruments in a prometheus_client registry.
+
+    Args:
+        registry: where to register; None: the registry that every endpoint serves
+            (``prometheus_client.REGISTRY``). A second use of the same registry finds
+            the series of the first.
+        resources: whether CPU time and peak memory are measured, and so declared.
+        now: Unix seconds, for births.
+
+    Raises:
+        ConfigurationError: the registry has a metric of that name from somebody else.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry | None = None,
+        *,
+        resources: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(
+            series_in(REGISTRY if registry is None else registry), resources=resources, now=now
+        )
+
+
+class NullMetrics:
+    """Count nothing. Implements :class:`genmon_otel.ports.Metrics`."""
+
+    def _ignore(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+    declare = declare_stage = started = ended = stage = resources = reopened = _ignore
+    written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
+    batch_seconds = internal_error = close = _ignore

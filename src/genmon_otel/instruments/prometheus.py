@@ -1,0 +1,117 @@
+"""Series of prometheus_client, in a registry of the application's choice."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable
+from typing import Any, Final
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, values
+
+from genmon_otel import conventions as names
+from genmon_otel.conventions import Metric
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.instruments.starts import SharedStarts, Starts
+
+#: How the gauges of several processes become one, under PROMETHEUS_MULTIPROC_DIR. ``live``
+#: ones are forgotten with their process, once ``mark_process_dead`` was called for it.
+_MULTIPROCESS_MODES: Final = {
+    names.IN_PROGRESS.name: "livesum",
+    names.QUEUE_DEPTH.name: "livesum",
+    names.JOURNAL_BYTES.name: "livesum",
+    names.STORE_UP.name: "livemin",
+}
+
+
+def is_multiprocess() -> bool:
+    """Whether prometheus_client keeps its values in PROMETHEUS_MULTIPROC_DIR.
+
+    It decides when it is first imported; setting the variable later changes nothing.
+    """
+    return bool(getattr(values.ValueClass, "_multiprocess", False))
+
+
+class PrometheusSeries:
+    """The collectors of every metric that applications serve, registered in one registry.
+
+    They are registered in the order of ``conventions.METRICS`` and collected in
+    that order: a scrape that sees a counter sees its birth too.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = weakref.ref(registry)
+        self.exemplars = not is_multiprocess()
+        self._collectors: dict[str, Any] = {}
+        for metric in names.METRICS:
+            if metric.served_by != "applications":
+                continue
+            if metric is names.SERIES_START and is_multiprocess():
+                continue  # SharedStarts writes its file
+            try:
+                self._collectors[metric.name] = _collector(metric, registry)
+            except ValueError as error:
+                self.close()
+                raise ConfigurationError(
+                    f"The metric {metric.name} is in this registry already, and not from genmon. "
+                    "Give setup() a registry of its own, registry=CollectorRegistry(), and a "
+                    "metrics_port to serve it."
+                ) from error
+        self._starts: Starts | SharedStarts = (
+            SharedStarts()
+            if is_multiprocess()
+            else Starts(self._collectors[names.SERIES_START.name].labels)
+        )
+
+    def series(self, metric: Metric, label_values: tuple[str, ...]) -> Any:
+        """The series with these label values; created at 0."""
+        collector = self._collectors[metric.name]
+        return collector.labels(*label_values) if metric.labels else collector
+
+    def born(self, label_sets: Iterable[tuple[str, ...]], at: float) -> None:
+        """Set the birth of each series of GENERATIONS that has none yet."""
+        self._starts.born(label_sets, at)
+
+    def close(self) -> None:
+        """Take the collectors out of the registry."""
+        registry = self._registry()
+        if registry is None:
+            return
+        with _lock:
+            if _registered.get(registry) is self:
+                del _registered[registry]
+        for collector in self._collectors.values():
+            try:
+                registry.unregister(collector)
+            except KeyError:
+                pass  # somebody else took it out
+
+
+def _collector(metric: Metric, registry: CollectorRegistry) -> Any:
+    """Make and register the collector of one metric."""
+    if metric.type == "counter":
+        return prometheus_client.Counter(metric.name, metric.help, metric.labels, registry=registry)
+    if metric.type == "histogram":
+        return prometheus_client.Histogram(
+            metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry
+        )
+    mode: Any = _MULTIPROCESS_MODES.get(metric.name, "min")
+    return prometheus_client.Gauge(
+        metric.name, metric.help, metric.labels, registry=registry, multiprocess_mode=mode
+    )
+
+
+_registered: weakref.WeakKeyDictionary[CollectorRegistry, PrometheusSeries] = (
+    weakref.WeakKeyDictionary()
+)
+_lock = threading.RLock()
+
+
+def series_in(registry: CollectorRegistry) -> PrometheusSeries:
+    """The series of a registry, made once: whoever asks again finds the same."""
+    with _lock:
+        found = _registered.get(registry)
+        if found is None:
+            found = _registered[registry] = PrometheusSeries(registry)
+        return found
