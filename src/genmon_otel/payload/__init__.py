@@ -1,0 +1,26 @@
+"""Values as data: what a step got and gave, kept so that a replay can give it again."""
+
+from __future__ import annotations
+
+from genmon_otel.payload.decoding import decode, decode_exception
+from genmon_otel.payload.encoding import LIMIT_BYTES, encode, encode_exception
+from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
+from genmon_otel.payload.paths import import_path, resolve
+from genmon_otel.payload.shape import digest, is_empty, shape
+
+__all__ = [
+    "LIMIT_BYTES",
+    "Opaque",
+    "OpaqueTouched",
+    "decode",
+    "decode_exception",
+    "digest",
+    "encode",
+    "encode_exception",
+    "forget_touches",
+    "import_path",
+    "is_empty",
+    "resolve",
+    "shape",
+    "touches",
+]

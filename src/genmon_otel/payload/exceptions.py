@@ -1,0 +1,282 @@
+"""Exceptions into trees and back: same type, text, attributes, causes; never credentials.
+
+Most exceptions are rebuilt without running their own code: the built-in base's
+``__new__``, then ``args``, then their attributes. Python keeps some state of the
+built-in ones outside ``__dict__``; :data:`_BUILT_IN_STATE` lists it. The few that
+are not made this way have an adapter in :data:`_ADAPTERS`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from genmon_otel.errors import PayloadError
+from genmon_otel.payload import web
+from genmon_otel.payload.paths import import_path, is_importable, resolve
+from genmon_otel.records import Tree
+
+if TYPE_CHECKING:
+    from genmon_otel.payload.encoding import Encoding
+
+#: Exceptions linked by cause and context that are kept, the first included.
+MAX_CHAIN: Final = 8
+#: Members of one exception group.
+MAX_MEMBERS: Final = 100
+#: Attributes of ours, and such as only make sense in the process that raised.
+_SKIPPED: Final = frozenset({"__traceback__", "__context__", "__cause__", "tb", "_genmon"})
+
+#: What built-in exceptions keep outside ``__dict__``.
+_BUILT_IN_STATE: Final[Mapping[type[BaseException], tuple[str, ...]]] = {
+    OSError: ("errno", "strerror", "filename", "filename2"),
+    ImportError: ("msg", "name", "path"),
+    NameError: ("name",),
+    AttributeError: ("name",),
+    StopIteration: ("value",),
+    SystemExit: ("code",),
+    SyntaxError: (
+        "msg",
+        "filename",
+        "lineno",
+        "offset",
+        "text",
+        "end_lineno",
+        "end_offset",
+        "print_file_and_line",
+    ),
+    UnicodeDecodeError: ("encoding", "object", "start", "end", "reason"),
+    UnicodeEncodeError: ("encoding", "object", "start", "end", "reason"),
+    UnicodeTranslateError: ("object", "start", "end", "reason"),
+}
+
+
+def encode_nested(encoding: Encoding, error: BaseException) -> Tree:
+    """Encode an exception that is, or is part of, a value."""
+    return encoding.within(error, lambda: _tree(encoding, error, MAX_CHAIN))
+
+
+def bare_tree(error: BaseException, why: str) -> Tree:
+    """Make the tree of an exception of which only the type could be kept."""
+    kind = type(error)
+    tree = {
+        "$": "error",
+        "type": import_path(kind),
+        "args": {"$": "opaque", "type": "builtins:tuple", "why": why},
+    }
+    return tree if is_importable(kind) else tree | {"base": import_path(_importable_base(kind))}
+
+
+def _tree(encoding: Encoding, error: BaseException, chain: int) -> Tree:
+    kind = type(error)
+    path = import_path(kind)
+    encoding.spend(len(path) + 60)
+    tree: dict[str, Tree] = {"$": "error", "type": path}
+    if not is_importable(kind):
+        tree["base"] = import_path(_importable_base(kind))
+    if (adapter := _adapter(kind)) is not None:
+        tree["adapter"] = adapter
+        tree["fields"] = encoding.mapping(_ADAPTERS[adapter][0](error))
+    else:
+        tree["args"] = encoding.tree(BaseException.args.__get__(error))  # type: ignore[attr-defined]
+        if isinstance(error, BaseExceptionGroup):
+            tree["args"] = encoding.tree(error.message)
+            tree["members"] = encoding.tree(list(error.exceptions[:MAX_MEMBERS]))
+        if state := _c_state(error):
+            tree["built_in"] = encoding.mapping(state)
+        if fields := _fields(error):
+            tree["fields"] = encoding.mapping(fields)
+    if error.__cause__ is not None and chain > 1:
+        tree["cause"] = encoding.within(
+            error.__cause__,
+            lambda: _tree(encoding, error.__cause__, chain - 1),  # type: ignore[arg-type]
+        )
+    elif error.__context__ is not None and not error.__suppress_context__ and chain > 1:
+        tree["context"] = encoding.within(
+            error.__context__,
+            lambda: _tree(encoding, error.__context__, chain - 1),  # type: ignore[arg-type]
+        )
+    if error.__suppress_context__:
+        tree["suppress"] = True
+    return tree
+
+
+def _importable_base(kind: type) -> type:
+    """Nearest class along the MRO that data can name; the classes between are lost."""
+    return next(base for base in kind.__mro__[1:] if is_importable(base))
+
+
+def _fields(error: BaseException) -> dict[str, Any]:
+    from genmon_otel.payload.encoding import state_of
+
+    return {
+        name: value
+        for name, value in state_of(error).items()
+        if isinstance(name, str) and name not in _SKIPPED and not name.startswith("_genmon")
+    }
+
+
+def _c_state(error: BaseException) -> dict[str, Any]:
+    state = {}
+    for kind, names in _BUILT_IN_STATE.items():
+        if isinstance(error, kind):
+            for name in names:
+                value = kind.__dict__[name].__get__(error) if name in kind.__dict__ else None
+                if value is not None:
+                    state[name] = value
+    return state
+
+
+# --- adapters ----------------------------------------------------------------
+
+
+def _validation_fields(error: Any) -> dict[str, Any]:
+    return {
+        "title": error.title,
+        "errors": error.errors(include_url=False),
+    }
+
+
+def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
+    core = importlib.import_module("pydantic_core")
+    lines = []
+    for line in fields["errors"]:
+        name, context = line["type"], line.get("ctx") or {}
+        try:
+            problem = core.PydanticKnownError(name, context or None)
+        except Exception:
+            template = str(line["msg"]).replace("{", "(").replace("}", ")")
+            problem = core.PydanticCustomError(name, template, context)
+        entry = {"type": problem, "loc": tuple(line["loc"]), "input": line.get("input")}
+        lines.append(entry)
+    return core.ValidationError.from_exception_data(fields["title"], lines)  # type: ignore[no-any-return]
+
+
+def _retry_fields(error: Any) -> dict[str, Any]:
+    attempt = error.last_attempt
+    failed = attempt.exception() if attempt.done() else None
+    return {
+        "attempts": attempt.attempt_number,
+        "failed": failed is not None,
+        "outcome": failed if failed is not None else attempt.result(),
+    }
+
+
+def _retry_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
+    future = importlib.import_module("tenacity").Future
+    attempt = future.construct(fields["attempts"], fields["outcome"], fields["failed"])
+    return kind(attempt)  # type: ignore[no-any-return]
+
+
+def _client_fields(error: Any) -> dict[str, Any]:
+    response = dict(error.response)
+    metadata = dict(response.get("ResponseMetadata") or {})
+    if "HTTPHeaders" in metadata:
+        metadata["HTTPHeaders"] = web.kept_headers(metadata["HTTPHeaders"])
+    response["ResponseMetadata"] = metadata
+    return {"response": response, "operation": error.operation_name, "args": error.args}
+
+
+def _client_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
+    error = _bare(kind, fields["args"])
+    error.__dict__.update(response=fields["response"], operation_name=fields["operation"])
+    return error
+
+
+#: (top-level package, class name) along the MRO -> adapter.
+_ADAPTED: Final[Mapping[tuple[str, str], str]] = {
+    ("pydantic_core", "ValidationError"): "pydantic",
+    ("tenacity", "RetryError"): "tenacity",
+    ("botocore", "ClientError"): "botocore",
+}
+_ADAPTERS: Final[
+    Mapping[
+        str,
+        tuple[Callable[[Any], dict[str, Any]], Callable[[Any, Mapping[str, Any]], BaseException]],
+    ]
+] = {
+    "pydantic": (_validation_fields, _validation_error),
+    "tenacity": (_retry_fields, _retry_error),
+    "botocore": (_client_fields, _client_error),
+}
+
+
+def _adapter(kind: type) -> str | None:
+    for base in kind.__mro__:
+        if name := _ADAPTED.get((base.__module__.partition(".")[0], base.__name__)):
+            return name
+    return None
+
+
+# --- and back ----------------------------------------------------------------
+
+
+def decode_error(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> BaseException:
+    """Rebuild an exception from its tree.
+
+    Raises:
+        PayloadError: its class is gone, or is no exception.
+    """
+    kind = resolve(tree.get("base", tree.get("type")))
+    if not isinstance(kind, type) or not issubclass(kind, BaseException):
+        raise PayloadError(f"{tree.get('type')!r} is no exception.")
+    fields = decode(tree["fields"]) if "fields" in tree else {}
+    if (adapter := tree.get("adapter")) is not None:
+        if adapter != _adapter(kind):
+            raise PayloadError(f"{adapter!r} does not rebuild {tree.get('type')!r}.")
+        error = _ADAPTERS[adapter][1](kind, fields)
+    else:
+        error = _rebuilt(kind, tree, decode)
+        _set(error, fields)
+    for link, attribute in (("cause", "__cause__"), ("context", "__context__")):
+        if link in tree:
+            linked = decode(tree[link])
+            if isinstance(linked, BaseException):
+                setattr(error, attribute, linked)
+    error.__suppress_context__ = tree.get("suppress") is True
+    return error
+
+
+def _rebuilt(
+    kind: type[BaseException], tree: Mapping[str, Any], decode: Callable[[Tree], Any]
+) -> BaseException:
+    args = decode(tree.get("args"))
+    if issubclass(kind, BaseExceptionGroup):
+        members = [m for m in decode(tree.get("members", [])) if isinstance(m, BaseException)]
+        return BaseExceptionGroup.__new__(kind, str(args), members)
+    error = _bare(kind, args if isinstance(args, tuple) else ())
+    for name, value in (decode(tree["built_in"]) if "built_in" in tree else {}).items():
+        if any(isinstance(error, k) and name in names for k, names in _BUILT_IN_STATE.items()):
+            setattr(error, name, value)
+    return error
+
+
+def _bare(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """Make an exception by its built-in base alone: no code of its own class runs."""
+    base: Any = next(b for b in kind.__mro__ if b.__module__ == builtins.__name__)
+    # OSError picks a subclass by its arguments; without any it does not.
+    error: BaseException = base.__new__(kind)
+    error.args = args
+    return error
+
+
+def _set(error: BaseException, fields: Mapping[str, Any]) -> None:
+    slots = dict(_slots(type(error)))
+    for name, value in fields.items():
+        if not isinstance(name, str) or (name.startswith("__") and name != "__notes__"):
+            continue
+        if name in slots:
+            slots[name].__set__(error, value)
+        else:
+            error.__dict__[name] = value
+
+
+def _slots(kind: type) -> Iterator[tuple[str, Any]]:
+    from types import MemberDescriptorType
+
+    for base in kind.__mro__:
+        if base.__module__ != builtins.__name__:
+            for name, member in vars(base).items():
+                if type(member) is MemberDescriptorType:
+                    yield name, member

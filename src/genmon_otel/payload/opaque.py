@@ -1,0 +1,101 @@
+"""What stands in a replay for a value that could not be recorded.
+
+An :class:`Opaque` may be passed around freely; whoever looks into it learns
+nothing true. So every touch raises :class:`OpaqueTouched`, which no
+``except Exception`` swallows, and is noted, so that a run in which somebody
+swallowed even that is still recognised as inconclusive.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from genmon_otel.conventions import PACKAGE
+from genmon_otel.payload.paths import import_path
+from genmon_otel.records import Tree
+
+_touches: list[str] = []
+#: More touches than this tell nothing new.
+_MAX_TOUCHES: Final = 20
+
+
+class OpaqueTouched(BaseException):
+    """Code under replay looked into a value that was not recorded."""
+
+
+def touches() -> tuple[str, ...]:
+    """List what code under replay looked into although it was not recorded, in order."""
+    return tuple(_touches)
+
+
+def forget_touches() -> None:
+    """Start a new list of touches."""
+    _touches.clear()
+
+
+class Opaque:
+    """A value that was not recorded: its type, and why.
+
+    Args:
+        type: import path of the value's type, ``package.module:Name``.
+        why: ``unsupported``, ``size``, ``depth``, ``cycle``, ``local`` (its type has no import
+            path), ``hostile`` (looking at it raised) or ``missing`` (its type is gone).
+    """
+
+    __slots__ = ("_type", "_why")
+
+    def __init__(self, type: str, why: str) -> None:
+        object.__setattr__(self, "_type", type)
+        object.__setattr__(self, "_why", why)
+
+    def __getattribute__(self, name: str) -> Any:
+        # Our own recorder may ask what it holds (isinstance, getattr with a default).
+        caller = sys._getframe(1).f_globals.get("__name__", "")
+        if caller == PACKAGE or caller.startswith(PACKAGE + "."):
+            if name == "__class__":
+                return Opaque
+            raise AttributeError(name)
+        _touch(self, f".{name}")
+
+
+def opaque_tree(kind: type | str, why: str) -> Tree:
+    """Make the tree of a value that is not recorded."""
+    return {"$": "opaque", "type": kind if isinstance(kind, str) else import_path(kind), "why": why}
+
+
+def describe(opaque: Opaque) -> tuple[str, str]:
+    """Tell an opaque value's type and why it is opaque, without touching it."""
+    return object.__getattribute__(opaque, "_type"), object.__getattribute__(opaque, "_why")
+
+
+def _touch(opaque: Opaque, how: str) -> Any:
+    type_path, why = describe(opaque)
+    note = f"{type_path} was not recorded ({why}), and the code used it: {how}"
+    if len(_touches) < _MAX_TOUCHES:
+        _touches.append(note)
+    raise OpaqueTouched(note)
+
+
+#: Python looks these up on the type, past ``__getattribute__``.
+_SPECIAL: Final = (
+    "__call__ __iter__ __next__ __len__ __getitem__ __setitem__ __delitem__ __contains__ "
+    "__bool__ __str__ __repr__ __format__ __bytes__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__ "
+    "__ge__ __int__ __float__ __complex__ __index__ __enter__ __exit__ __aenter__ __aexit__ "
+    "__aiter__ __anext__ __await__ __setattr__ __delattr__ __dir__ __reduce_ex__ __fspath__ "
+    "__add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__ __rtruediv__ __floordiv__ "
+    "__rfloordiv__ __mod__ __rmod__ __pow__ __rpow__ __matmul__ __and__ __rand__ __or__ __ror__ "
+    "__xor__ __lshift__ __rshift__ __neg__ __pos__ __abs__ __invert__ __round__ __reversed__"
+).split()
+
+
+def _special(name: str) -> Any:
+    def touched(self: Opaque, *_args: Any, **_kwargs: Any) -> Any:
+        return _touch(self, name)
+
+    touched.__name__ = name
+    return touched
+
+
+for _name in _SPECIAL:
+    setattr(Opaque, _name, _special(_name))

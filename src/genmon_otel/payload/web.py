@@ -1,0 +1,225 @@
+"""HTTP responses, requests and headers of the client libraries, without what is secret in them.
+
+Kept: status, allow-listed headers, the body as far as it was read, method and
+address (no user, no query). Never: request headers, cookies, credentials.
+The real classes come back, so ``error.response.headers["retry-after"]`` works.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from genmon_otel.errors import PayloadError
+from genmon_otel.payload.opaque import Opaque
+from genmon_otel.records import Tree
+
+if TYPE_CHECKING:
+    from genmon_otel.payload.encoding import Encoding
+
+#: Response headers that code decides by; all others are left out.
+_HEADERS: Final = frozenset(
+    "retry-after retry-after-ms x-should-retry x-request-id request-id x-amzn-requestid "
+    "x-amzn-errortype content-type x-error-code x-error-message".split()
+)
+_HEADER_PARTS: Final = ("ratelimit", "rate-limit")
+#: Bytes of a header's value.
+_MAX_HEADER: Final = 512
+#: Bytes of a body; a larger one comes back opaque.
+_MAX_BODY: Final = 64 * 1024
+
+#: (top-level package, class name) along the MRO -> kind.
+_KINDS: Final[Mapping[tuple[str, str], str]] = {
+    ("httpx", "Response"): "response",
+    ("httpx2", "Response"): "response",
+    ("requests", "Response"): "response",
+    ("httpx", "Request"): "request",
+    ("httpx2", "Request"): "request",
+    ("requests", "PreparedRequest"): "request",
+    ("requests", "Request"): "request",
+    ("aiohttp", "RequestInfo"): "request",
+    ("httpx", "Headers"): "headers",
+    ("httpx2", "Headers"): "headers",
+    ("requests", "CaseInsensitiveDict"): "headers",
+    ("multidict", "CIMultiDict"): "headers",
+    ("multidict", "CIMultiDictProxy"): "headers",
+    ("http", "HTTPMessage"): "headers",
+    ("yarl", "URL"): "url",
+    ("httpx", "URL"): "url",
+    ("httpx2", "URL"): "url",
+}
+_PACKAGES: Final = frozenset(package for package, _ in _KINDS)
+
+
+def encoder_of(mro: tuple[type, ...]) -> Callable[[Encoding, Any], Tree] | None:
+    """Tell how an HTTP library's object is encoded; None for any other class."""
+    for base in mro:
+        package = base.__module__.partition(".")[0]
+        if kind := _KINDS.get((package, base.__name__)):
+            return partial(_ENCODERS[kind], package)
+    return None
+
+
+def kept_headers(headers: Any) -> dict[str, str]:
+    """Pick the allow-listed headers, names in lower case."""
+    kept = {}
+    for name, value in list(headers.items())[:200]:
+        lower = str(name).lower()
+        if lower in _HEADERS or any(part in lower for part in _HEADER_PARTS):
+            kept[lower] = str(value)[:_MAX_HEADER]
+    return kept
+
+
+def plain_url(url: Any) -> str:
+    """Write an address without user, password, query and fragment."""
+    parts = urlsplit(str(url)[:4096])
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _response(package: str, encoding: Encoding, value: Any) -> Tree:
+    state = object.__getattribute__(value, "__dict__")
+    body = state.get("_content")
+    tree: dict[str, Tree] = {
+        "$": "response",
+        "library": package,
+        "status": int(value.status_code),
+        "headers": encoding.tree(kept_headers(value.headers)),
+    }
+    if isinstance(body, bytes):
+        tree["body"] = (
+            encoding.tree(body)
+            if len(body) <= _MAX_BODY
+            else {"$": "opaque", "type": "builtins:bytes", "why": "size"}
+        )
+    request = state.get("_request") or state.get("request")
+    if request is not None:
+        tree["request"] = _request(package, encoding, request)
+    return tree
+
+
+def _request(package: str, encoding: Encoding, value: Any) -> Tree:
+    return {
+        "$": "request",
+        "library": package,
+        "method": encoding.tree(str(value.method)[:20]),
+        "url": encoding.tree(plain_url(value.url)),
+    }
+
+
+def _headers(package: str, encoding: Encoding, value: Any) -> Tree:
+    return {"$": "headers", "library": package, "v": encoding.tree(kept_headers(value))}
+
+
+def _url(package: str, encoding: Encoding, value: Any) -> Tree:
+    return {"$": "url", "library": package, "v": encoding.tree(plain_url(value))}
+
+
+_ENCODERS: Final[Mapping[str, Callable[[str, Encoding, Any], Tree]]] = {
+    "response": _response,
+    "request": _request,
+    "headers": _headers,
+    "url": _url,
+}
+
+
+# --- and back ----------------------------------------------------------------
+
+
+def decode_response(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
+    """Rebuild a response of its own library."""
+    library = _library(tree)
+    headers = _texts(decode(tree.get("headers", {})))
+    body = decode(tree["body"]) if "body" in tree else b""
+    status = tree.get("status")
+    if type(status) is not int or not 0 <= status <= 999:
+        raise PayloadError(f"A recorded response has the status {status!r}. Give 100 to 599.")
+    request = decode(tree["request"]) if "request" in tree else None
+    if library.__name__ == "requests":
+        response = library.Response()
+        response.status_code = status
+        response.headers = library.structures.CaseInsensitiveDict(headers)
+        response._content = body
+        response.request = request
+        response.url = request.url if request is not None else None
+        response.encoding = library.utils.get_encoding_from_headers(response.headers)
+        response.reason = _reason(status)
+        return response
+    if type(body) is bytes:
+        return library.Response(status, headers=headers, content=body, request=request)
+    response = library.Response(status, headers=headers, request=request)
+    response._content = body
+    return response
+
+
+def decode_request(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
+    """Rebuild a request: method and address, nothing else."""
+    library = _library(tree)
+    method, url = str(decode(tree.get("method", "GET"))), str(decode(tree.get("url", "")))
+    if library.__name__ == "requests":
+        request = library.PreparedRequest()
+        request.method, request.url = method, url
+        request.headers = library.structures.CaseInsensitiveDict()
+        return request
+    if library.__name__ == "aiohttp":
+        address = importlib.import_module("yarl").URL(url)
+        return library.RequestInfo(address, method, _multidict({}), address)
+    return library.Request(method, url)
+
+
+def decode_headers(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
+    """Rebuild headers of their own library."""
+    library = _library(tree)
+    headers = _texts(decode(tree.get("v", {})))
+    match library.__name__:
+        case "requests":
+            return library.structures.CaseInsensitiveDict(headers)
+        case "multidict":
+            return _multidict(headers)
+        case "http":
+            message = importlib.import_module("http.client").HTTPMessage()
+            for name, value in headers.items():
+                message[name] = value
+            return message
+    return library.Headers(headers)
+
+
+def decode_url(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
+    """Rebuild an address of its own library."""
+    return _library(tree).URL(str(decode(tree.get("v", ""))))
+
+
+def _library(tree: Mapping[str, Any]) -> Any:
+    name = tree.get("library")
+    if name not in _PACKAGES:
+        raise PayloadError(
+            f"HTTP library {str(name)[:80]!r} is not known. Allowed: {', '.join(sorted(_PACKAGES))}."
+        )
+    try:
+        return importlib.import_module(str(name))
+    except ImportError as error:
+        raise PayloadError(
+            f"{name} is not installed here, and a recorded value needs it."
+        ) from error
+
+
+def _multidict(headers: Mapping[str, str]) -> Any:
+    multidict = importlib.import_module("multidict")
+    return multidict.CIMultiDictProxy(multidict.CIMultiDict(headers))
+
+
+def _texts(headers: Any) -> dict[str, str]:
+    if type(headers) is Opaque or not isinstance(headers, dict):
+        return {}
+    return {str(name): str(value).replace("\n", " ") for name, value in headers.items()}
+
+
+def _reason(status: int) -> str:
+    from http import HTTPStatus
+
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
