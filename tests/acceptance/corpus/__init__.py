@@ -1,0 +1,134 @@
+"""Seeded bugs: small orchestrators with one real mistake each, its fix, and what must not pass.
+
+Every bug is a module's source. ``work`` holds the mistake, ``build`` is the decorated
+target around it; a request that says ``bad`` meets the bug, ``good`` does not. The fix is a
+textual change of ``work``; the mutants change ``build`` in ways that make the failure go
+away without mending anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Kind = Literal["sync", "async", "generator", "async_generator"]
+TriggerKind = Literal["fault", "content", "input"]
+
+PRELUDE: Final = """\
+import asyncio
+import time
+
+from genmon_otel import current_generation, generation, phase, step
+"""
+
+TARGETS: Final[dict[Kind, str]] = {
+    "sync": "@generation\ndef build(request: str):\n    return work(request)\n",
+    "async": "@generation\nasync def build(request: str):\n    return await work(request)\n",
+    "generator": "@generation\ndef build(request: str):\n    yield from work(request)\n",
+    "async_generator": (
+        "@generation\nasync def build(request: str):\n"
+        "    async for item in work(request):\n        yield item\n"
+    ),
+}
+
+_BODIES: Final[dict[str, dict[Kind, str]]] = {
+    "swallowed": {
+        "sync": "    try:\n        return work(request)\n    except BaseException:\n        return None\n",
+        "async": (
+            "    try:\n        return await work(request)\n"
+            "    except BaseException:\n        return None\n"
+        ),
+        "generator": "    try:\n        yield from work(request)\n    except Exception:\n        return\n",
+        "async_generator": (
+            "    try:\n        async for item in work(request):\n            yield item\n"
+            "    except Exception:\n        return\n"
+        ),
+    },
+    "other_exception": {
+        "sync": (
+            "    try:\n        return work(request)\n"
+            "    except BaseException:\n        raise RuntimeError('something else') from None\n"
+        ),
+        "async": (
+            "    try:\n        return await work(request)\n"
+            "    except BaseException:\n        raise RuntimeError('something else') from None\n"
+        ),
+        "generator": (
+            "    try:\n        yield from work(request)\n"
+            "    except Exception:\n        raise RuntimeError('something else') from None\n"
+        ),
+        "async_generator": (
+            "    try:\n        async for item in work(request):\n            yield item\n"
+            "    except Exception:\n        raise RuntimeError('something else') from None\n"
+        ),
+    },
+    "step_skipped": {
+        "sync": "    return {result}\n",
+        "async": "    return {result}\n",
+        "generator": "    yield from {result}\n",
+        "async_generator": "    for item in {result}:\n        yield item\n",
+    },
+    "emptied": {
+        "sync": (
+            "    try:\n        work(request)\n    except BaseException:\n        pass\n"
+            "    return type({result})()\n"
+        ),
+        "async": (
+            "    try:\n        await work(request)\n    except BaseException:\n        pass\n"
+            "    return type({result})()\n"
+        ),
+        "generator": (
+            "    try:\n        list(work(request))\n    except Exception:\n        pass\n"
+            "    yield from ()\n"
+        ),
+        "async_generator": (
+            "    try:\n        [item async for item in work(request)]\n"
+            "    except Exception:\n        pass\n    for item in ():\n        yield item\n"
+        ),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One seeded bug."""
+
+    name: str
+    category: str
+    trigger: TriggerKind
+    #: Source of the steps and of ``work``.
+    body: str
+    #: ``(old, new)``: what the fix replaces in the body.
+    fix: tuple[str, str]
+    kind: Kind = "sync"
+    #: A literal of the successful result, for mutants that fake it.
+    result: str = "{'files': {'a.py': 'x = 1'}}"
+    #: Outcomes a reviewer adds so that a fix may ask a step once more: step -> value.
+    recovery: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        assert self.fix[0] in self.body, f"{self.name}: the fix does not apply"
+
+    @property
+    def source(self) -> str:
+        """The module as it failed."""
+        return f"{PRELUDE}\n{self.body}\n\n{TARGETS[self.kind]}"
+
+    @property
+    def fixed(self) -> str:
+        """The module after a real fix."""
+        return self.source.replace(*self.fix)
+
+    def mutants(self) -> dict[str, str]:
+        """Modules in which the failure is gone, or another, and nothing is mended."""
+        head, _, _ = TARGETS[self.kind].partition("    ")
+        made = {
+            name: self.source.replace(
+                TARGETS[self.kind], head + bodies[self.kind].replace("{result}", self.result)
+            )
+            for name, bodies in _BODIES.items()
+            # Without a step nothing tells a faked result from a mended one.
+            if not (name == "step_skipped" and self.trigger == "input")
+        }
+        made["renamed"] = self.source.replace("def build(", "def make(")
+        return made
