@@ -1,0 +1,369 @@
+"""Panels as this project draws them: a thin layer over the Grafana Foundation SDK.
+
+One function a kind of panel, each asking for what every panel must have (title,
+what it says, unit, queries). Ids, refIds and places are given out in order, so
+that the same source always makes the same JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import common, heatmap, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import prometheus as prometheus_builders
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models import common as common_models
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import heatmap as heatmap_models
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+PROMETHEUS: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
+DATABASE: Final = models.DataSourceRef(type_val="grafana-postgresql-datasource", uid="${database}")
+
+GREEN, YELLOW, RED, BLUE, GREY = "green", "yellow", "red", "blue", "text"
+OUTCOME_COLOURS: Final = {
+    "success": GREEN,
+    "failure": RED,
+    "cancelled": GREY,
+    "rejected": BLUE,
+}
+SEVERITY_COLOURS: Final = {
+    "low": BLUE,
+    "medium": YELLOW,
+    "high": "orange",
+    "critical": RED,
+}
+
+
+@dataclass(frozen=True)
+class Prom:
+    """A PromQL query: ``instant`` for one value a series, else a range."""
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+    exemplars: bool = False
+
+    def build(self, ref: str) -> Dataquery:
+        """Make the target."""
+        query = (
+            prometheus_builders.Dataquery()
+            .ref_id(ref)
+            .expr(self.expr)
+            .datasource(PROMETHEUS)
+            .exemplar(self.exemplars)
+            .editor_mode("code")  # type: ignore[arg-type]
+        )
+        if self.legend:
+            query = query.legend_format(self.legend)
+        if self.instant:
+            query = query.instant().format(
+                PromQueryFormat.TABLE if not self.legend else PromQueryFormat.TIME_SERIES
+            )
+        else:
+            query = query.range()
+        return query.build()
+
+
+class _SqlQuery(Dataquery):
+    """A query of the PostgreSQL data source, for which the SDK has no class."""
+
+    def __init__(self, sql: str, ref: str, kind: str) -> None:
+        self.ref_id = ref
+        self._json = {
+            "datasource": DATABASE.to_json(),
+            "editorMode": "code",
+            "format": kind,
+            "rawQuery": True,
+            "rawSql": sql,
+            "refId": ref,
+        }
+
+    def to_json(self) -> dict[str, object]:
+        return dict(self._json)
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A PostgreSQL query: ``table``, or ``time_series`` with a column ``time``."""
+
+    sql: str
+    kind: str = "table"
+
+    def build(self, ref: str) -> Dataquery:
+        """Make the target."""
+        return _SqlQuery(" ".join(self.sql.split()), ref, self.kind)
+
+
+class _Built:
+    """Lets an already built query stand where the SDK wants a builder."""
+
+    def __init__(self, query: Any) -> None:
+        self._query = query
+
+    def build(self) -> Any:
+        return self._query
+
+
+Query = Prom | Sql
+
+
+def _dress(  # noqa: PLR0917 (internal: what all panels have, in one order)
+    panel: Any, title: str, says: str, unit: str, queries: Sequence[Query], w: int, h: int
+) -> Any:
+    """Give a panel what all panels have."""
+    panel = (
+        panel.title(title)
+        .description(says)
+        .unit(unit)
+        .datasource(PROMETHEUS if isinstance(queries[0], Prom) else DATABASE)
+        .span(w)
+        .height(h)
+    )
+    for position, query in enumerate(queries):
+        panel = panel.with_target(_Built(query.build(chr(ord("A") + position))))
+    return panel
+
+
+def thresholds(*steps: tuple[float | None, str]) -> builders.ThresholdsConfig:
+    """Colours from values on; the first step has None for its value."""
+    return (
+        builders.ThresholdsConfig()
+        .mode(models.ThresholdsMode.ABSOLUTE)
+        .steps([models.Threshold(value=value, color=colour) for value, colour in steps])
+    )
+
+
+def value_texts(texts: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
+    """Words and colours instead of values: ``{"1": ("unhealthy", "red")}``."""
+    return [
+        models.ValueMap(
+            options={
+                value: models.ValueMappingResult(text=text, color=colour, index=index)
+                for index, (value, (text, colour)) in enumerate(texts.items())
+            }
+        )
+    ]
+
+
+def one_value(
+    title: str,
+    says: str,
+    unit: str,
+    queries: Sequence[Query],
+    *,
+    steps: Iterable[tuple[float | None, str]] = ((None, GREY),),
+    texts: dict[str, tuple[str, str]] | None = None,
+    empty: str = "no data",
+    w: int = 4,
+    h: int = 4,
+    names: bool = False,
+    decimals: int | None = None,
+) -> stat.Panel:
+    """One number that answers a question, coloured by what it means."""
+    panel = _dress(stat.Panel(), title, says, unit, queries, w, h)
+    panel = (
+        panel.thresholds(thresholds(*steps))
+        .color_mode(
+            common_models.BigValueColorMode.BACKGROUND
+            if texts or len(tuple(steps)) > 1
+            else common_models.BigValueColorMode.VALUE
+        )
+        .graph_mode(common_models.BigValueGraphMode.NONE)
+        .text_mode(
+            common_models.BigValueTextMode.VALUE_AND_NAME
+            if names
+            else common_models.BigValueTextMode.VALUE
+        )
+        .no_value(empty)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    )
+    if texts:
+        panel = panel.mappings(value_texts(texts))
+    if decimals is not None:
+        panel = panel.decimals(decimals)
+    return panel
+
+
+def lines(
+    title: str,
+    says: str,
+    unit: str,
+    queries: Sequence[Query],
+    *,
+    colours: dict[str, str] | None = None,
+    stacked: bool = False,
+    line_at: float | None = None,
+    w: int = 12,
+    h: int = 8,
+    top: float | None = None,
+) -> timeseries.Panel:
+    """Values over time; ``stacked`` for parts of a whole, ``line_at`` for a limit."""
+    panel = _dress(timeseries.Panel(), title, says, unit, queries, w, h)
+    panel = (
+        panel.min(0)
+        .fill_opacity(70 if stacked else 8)
+        .line_width(0 if stacked else 2)
+        .show_points(common_models.VisibilityMode.AUTO)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(common_models.LegendDisplayMode.TABLE)
+            .placement(common_models.LegendPlacement.BOTTOM)
+            .show_legend(True)
+            .calcs(["lastNotNull", "max"])
+        )
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(common_models.TooltipDisplayMode.MULTI)
+            .sort(common_models.SortOrder.DESCENDING)
+        )
+    )
+    if stacked:
+        panel = panel.stacking(
+            common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A")
+        ).draw_style(common_models.GraphDrawStyle.BARS)
+    if top is not None:
+        panel = panel.max(top)
+    if line_at is not None:
+        panel = panel.thresholds(thresholds((None, GREEN), (line_at, RED))).thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
+        )
+    for name, colour in (colours or {}).items():
+        panel = panel.override_by_regexp(
+            f"/(^| ){name}$/",
+            [
+                models.DynamicConfigValue(
+                    id_val="color", value={"mode": "fixed", "fixedColor": colour}
+                )
+            ],
+        )
+    return panel
+
+
+def warm(
+    title: str, says: str, unit: str, query: Prom, *, w: int = 12, h: int = 8
+) -> heatmap.Panel:
+    """A distribution over time, from a histogram's buckets."""
+    panel = _dress(heatmap.Panel(), title, says, unit, [query], w, h)
+    return (
+        panel.calculate(False)
+        .y_axis(heatmap.YAxisConfig().unit(unit))
+        .color(
+            heatmap.HeatmapColorOptions()
+            .mode(heatmap_models.HeatmapColorMode.SCHEME)
+            .scheme("Oranges")
+            .steps(64)
+        )
+    )
+
+
+def states(
+    title: str,
+    says: str,
+    queries: Sequence[Query],
+    texts: dict[str, tuple[str, str]],
+    *,
+    w: int = 12,
+    h: int = 6,
+) -> statetimeline.Panel:
+    """What state each thing was in, over time."""
+    panel = _dress(statetimeline.Panel(), title, says, "none", queries, w, h)
+    return (
+        panel.mappings(value_texts(texts))
+        .merge_values(True)
+        .show_value(common_models.VisibilityMode.NEVER)
+        .row_height(0.85)
+        .fill_opacity(80)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(common_models.LegendDisplayMode.LIST)
+            .placement(common_models.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """How one column of a table looks: its header, unit, width, link and colours."""
+
+    name: str
+    header: str | None = None
+    unit: str | None = None
+    width: int | None = None
+    link: tuple[str, str] | None = None
+    texts: dict[str, tuple[str, str]] | None = None
+    hidden: bool = False
+
+
+def rows(
+    title: str,
+    says: str,
+    unit: str,
+    queries: Sequence[Query],
+    *,
+    columns: Sequence[Column] = (),
+    order: Sequence[str] = (),
+    sort: str | None = None,
+    w: int = 24,
+    h: int = 9,
+    empty: str = "nothing here",
+) -> table.Panel:
+    """A table; several instant queries are joined by their labels."""
+    panel = _dress(table.Panel(), title, says, unit, queries, w, h).no_value(empty)
+    if isinstance(queries[0], Prom):
+        if len(queries) > 1:
+            panel = panel.with_transformation(
+                models.DataTransformerConfig(id_val="merge", options={})
+            )
+        panel = panel.with_transformation(
+            models.DataTransformerConfig(
+                id_val="organize",
+                options={
+                    "excludeByName": {"Time": True},
+                    "indexByName": {name: index for index, name in enumerate(order)},
+                    "renameByName": {c.name: c.header for c in columns if c.header},
+                },
+            )
+        )
+    for column in columns:
+        properties: list[tuple[str, Any]] = []
+        if column.header and not isinstance(queries[0], Prom):
+            properties.append(("displayName", column.header))
+        if column.unit:
+            properties.append(("unit", column.unit))
+        if column.width:
+            properties.append(("custom.width", column.width))
+        if column.link:
+            properties.append(("links", [{"title": column.link[0], "url": column.link[1]}]))
+        if column.texts:
+            properties.append(("mappings", [m.to_json() for m in value_texts(column.texts)]))
+            properties.append(("custom.cellOptions", {"type": "color-text"}))
+        if column.hidden:
+            properties.append(("custom.hidden", True))
+        name = column.header if column.header and isinstance(queries[0], Prom) else column.name
+        panel = panel.override_by_name(
+            name,
+            [models.DynamicConfigValue(id_val=key, value=value) for key, value in properties],
+        )
+    if sort:
+        panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
+    return panel
+
+
+def row(title: str) -> builders.Row:
+    """A heading between panels."""
+    return builders.Row(title)
+
+
+def number(dashboard: dict[str, Any]) -> dict[str, Any]:
+    """Give every panel an id in reading order: fixed as long as the source is."""
+    for position, panel in enumerate(dashboard["panels"], start=1):
+        panel["id"] = position
+    return dashboard
+
+
+Builder = Callable[[], builders.Dashboard]
