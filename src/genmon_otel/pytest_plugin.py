@@ -1,1 +1,205 @@
-"""Collects ``*.genmon.json`` files as regression tests."""
+"""Collects ``*.genmon.json`` files as tests, one a file, and gathers what they showed.
+
+The file is the authority: committing it is approving it, and no database is
+needed. Nothing of genmon is imported until there is such a file, so that having
+the plugin costs a test run nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from genmon_otel.regression.results import Result
+    from genmon_otel.regression.runner import RunResult
+
+#: As :data:`genmon_otel.regression.files.SUFFIX`, without importing it.
+SUFFIX: Final = ".genmon.json"
+_PROPERTY: Final = "genmon"
+_RESULTS: Final = pytest.StashKey[list[dict[str, Any]]]()
+_VERSION: Final = pytest.StashKey[str | None]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the two options."""
+    group = parser.getgroup("genmon", "regression cases of genmon")
+    group.addoption(
+        "--genmon-accept",
+        action="store_true",
+        help="flip 'expect' to 'passes' in the files of cases that pass now: the fix is in",
+    )
+    group.addoption(
+        "--genmon-results",
+        metavar="FILE",
+        help="append results to FILE, for 'genmon cases ingest' (without it they go straight "
+        "to the store if GENMON_STORE names one)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for results."""
+    config.stash[_RESULTS] = []
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Take case files, and nothing else."""
+    if file_path.name.endswith(SUFFIX):
+        return CaseFile.from_parent(parent, path=file_path)  # type: ignore[no-any-return]
+    return None
+
+
+class CaseFile(pytest.File):
+    """A case file; it holds one test."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """Offer the one test, named as the case."""
+        yield CaseItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX))
+
+
+class CaseFailed(Exception):
+    """A case did not show what its file expects."""
+
+
+class CaseInconclusive(Exception):
+    """A guarding case proved nothing."""
+
+
+class CaseItem(pytest.Item):
+    """Replays one case in a process of its own and compares with what its file expects."""
+
+    _shown: RunResult
+
+    def setup(self) -> None:
+        """Replay; a guarding case that proves nothing is an error, not a failure."""
+        from genmon_otel.regression import files
+        from genmon_otel.regression.runner import run_case
+
+        self.case = files.read(self.path)
+        self._shown = run_case(self.case)
+        result = self._result()
+        self.user_properties.append((_PROPERTY, json.loads(result.to_line())))
+        if self._shown.verdict == "inconclusive":
+            if self.case.expect == "passes":
+                raise CaseInconclusive(self._shown.detail)
+            pytest.skip(f"proves nothing: {self._shown.detail}")
+
+    def runtest(self) -> None:
+        """Compare what the replay showed with what the file expects."""
+        passed = self._shown.verdict == "pass"
+        if self.case.expect == "passes":
+            if not passed:
+                raise CaseFailed(f"{self._shown.verdict}: {self._shown.detail}")
+        elif not passed:
+            pytest.xfail(f"{self._shown.verdict}: {self._shown.detail}")
+        elif self.config.getoption("--genmon-accept"):
+            from genmon_otel.regression import files
+
+            files.accept(self.path)
+        else:
+            raise CaseFailed(
+                f"It passes now: {self._shown.detail} If that is the fix, run "
+                f"`pytest --genmon-accept {self.path.name}` and commit the file: from then on "
+                "the case guards it."
+            )
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Say what a person needs, without our frames."""
+        from genmon_otel.errors import GenmonError
+
+        if not isinstance(excinfo.value, (CaseFailed, CaseInconclusive, GenmonError)):
+            return super().repr_failure(excinfo, style)
+        text = [str(excinfo.value)]
+        if hasattr(self, "case"):
+            expected, origin = self.case.expected, self.case.provenance
+            text += [
+                "",
+                f"recorded: {expected.error_type} ({expected.category}): "
+                f"{expected.error_message[:300]}",
+                f"target:   {self.case.target}",
+                f"failure:  {origin.failure}, seen {origin.occurrences} times, "
+                f"{origin.users_hit} users hit",
+            ]
+        return "\n".join(text)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where it stands in the report."""
+        return self.path, None, self.name
+
+    def _result(self) -> Result:
+        from genmon_otel.policy import Verdict
+        from genmon_otel.regression.results import Result
+
+        return Result(
+            run_id=Result.new_id(),
+            fingerprint=self.case.provenance.fingerprint,
+            slug=self.case.slug,
+            verdict=Verdict(self._shown.verdict),
+            detail=self._shown.detail,
+            channel="ci",
+            code_version=_code_version(self.config),
+            at=time.time(),
+        )
+
+
+def _code_version(config: pytest.Config) -> str | None:
+    """The version under test, worked out once a process."""
+    if _VERSION not in config.stash:
+        from genmon_otel.wiring.code_version import code_version
+
+        config.stash[_VERSION] = code_version()
+    return config.stash[_VERSION]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather results; under xdist this runs in the controller, once for every worker's report."""
+    if report.when == "call" or (report.when == "setup" and not report.passed):
+        for name, value in report.user_properties:
+            if name == _PROPERTY and isinstance(value, dict):
+                _gathered.append(value)
+
+
+_gathered: Final[list[dict[str, Any]]] = []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the results on, in the controller alone."""
+    config = session.config
+    if hasattr(config, "workerinput") or not _gathered:
+        return
+    from genmon_otel.regression.results import Result, append
+
+    results = [Result.from_data(data) for data in _gathered]
+    _gathered.clear()
+    if path := config.getoption("--genmon-results"):
+        append(Path(path), results)
+    elif os.environ.get("GENMON_STORE") or os.environ.get("GENMON_STORE_FILE"):
+        _store(results, config)
+
+
+def _store(results: list[Result], config: pytest.Config) -> None:
+    """Record results in the store; a store that fails does not fail the tests."""
+    from genmon_otel.errors import GenmonError
+    from genmon_otel.regression.ingest import ingest
+    from genmon_otel.settings import Settings
+    from genmon_otel.store import SqlStore
+
+    try:
+        store = SqlStore(Settings.resolve(os.environ, cwd=Path.cwd()).store)
+        store.open()
+        try:
+            ingest(store, results)
+        finally:
+            store.close()
+    except GenmonError as error:
+        terminal = config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(f"genmon: results were not stored: {error}", yellow=True)

@@ -1,0 +1,119 @@
+"""From a failure and its recordings to a proposed case.
+
+Pure: what a case looks like is decided here, whether one is due is the store's
+business, whether it is any good the red gate's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from genmon_otel.records import (
+    ENVIRONMENT_CATEGORIES,
+    Recording,
+    StepRecord,
+    SuccessSample,
+    Tree,
+    Trigger,
+)
+from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected, Provenance
+
+#: Characters of a slug; the rest of the 120 that a case allows is left to file systems.
+_SLUG_LENGTH: Final = 80
+#: Donors kept of one step name.
+_DONORS_A_STEP: Final = 3
+
+
+def propose(failure: Mapping[str, Any], recordings: Sequence[Recording]) -> Mapping[str, Tree]:
+    """Build a case from a failure's row and its recordings, best recording first.
+
+    Implements :class:`genmon_otel.ports.Propose`.
+
+    Args:
+        failure: the failure's row: its names, counts and times.
+        recordings: what is kept of its generations; replayable ones first, newest first.
+
+    Returns:
+        The case as JSON-able data; empty when nothing was recorded.
+    """
+    if not recordings:
+        return {}
+    return case_from(failure, recordings[0]).to_dict()
+
+
+def case_from(failure: Mapping[str, Any], recording: Recording) -> Case:
+    """Make the case of one recording."""
+    category = str(failure["category"])
+    return Case(
+        slug=slug(failure),
+        operation=recording.operation,
+        target=recording.target,
+        inputs=recording.inputs,
+        steps=recording.steps,
+        trigger=_trigger(recording, category),
+        expected=Expected(
+            signature=str(failure["signature"]),
+            category=category,
+            error_type=str(failure["error_type"]),
+            error_message=str(failure["error_message"]),
+            stage=str(failure.get("stage") or ""),
+        ),
+        failing_version=recording.code_version,
+        provenance=Provenance(
+            failure=str(failure["handle"]),
+            fingerprint=recording.fingerprint,
+            generation_id=recording.generation_id,
+            first_seen_at=failure.get("first_seen_at"),
+            last_seen_at=failure.get("last_seen_at"),
+            occurrences=int(failure.get("occurrence_count") or 0),
+            users_hit=int(failure.get("user_count") or 0),
+            projects_hit=int(failure.get("project_count") or 0),
+        ),
+    )
+
+
+def slug(failure: Mapping[str, Any]) -> str:
+    """Name a case's file: operation, exception and handle, in letters of our own choosing."""
+    error = str(failure["error_type"]).rpartition(".")[2]
+    words = [str(failure["operation"]).rpartition(".")[2], error]
+    head = re.sub(r"[^a-z0-9_]+", "-", "-".join(words).lower()).strip("-_")
+    tail = re.sub(r"[^a-z0-9]+", "-", str(failure["handle"]).lower()).strip("-")
+    return f"{head[:_SLUG_LENGTH] or 'case'}-{tail or 'x'}"
+
+
+def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
+    """Give a case what successful generations showed: shapes of results, donors of outcomes."""
+    donors: list[Donor] = []
+    taken: dict[str, int] = {}
+    for sample in samples:
+        for step in sample.steps:
+            if answered(step) and taken.get(step.name, 0) < _DONORS_A_STEP:
+                taken[step.name] = taken.get(step.name, 0) + 1
+                donors.append(Donor(sample.generation_id, step))
+    return replace(
+        case,
+        success_shapes=tuple(sample.shape for sample in samples),
+        donors=tuple(donors),
+    )
+
+
+def answered(step: StepRecord) -> bool:
+    """Whether a step gave a value or a whole stream."""
+    return step.kind == "value" or (step.kind == "stream" and step.stream_error is None)
+
+
+def _trigger(recording: Recording, category: str) -> CaseTrigger:
+    """Where the failure came from. A fault of the world around passes; others meet each retry."""
+    index = recording.trigger_step
+    if index is None:
+        return CaseTrigger(kind="input")
+    step = recording.steps[index]
+    kind: Trigger = "content" if answered(step) else "fault"
+    return CaseTrigger(
+        kind=kind,
+        step=index,
+        persistent=kind == "fault" and category not in ENVIRONMENT_CATEGORIES,
+    )
