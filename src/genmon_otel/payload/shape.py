@@ -25,7 +25,7 @@ def digest(tree: Tree) -> str:
 
 
 def shape(value: Any) -> Tree:
-    """Sketch a result: its type, its top-level keys, and what in it is not empty.
+    """Sketch a result: its type, its top-level keys, what in it is not empty and what is.
 
     Never raises. Nested names are dotted (``app.files``); ``empty`` is about the value itself.
     None, False and empty or blank texts and containers are empty; numbers are not.
@@ -35,11 +35,18 @@ def shape(value: Any) -> Tree:
         return {
             "type": _type_name(value),
             "keys": [name for name, _ in members][:_MAX_NAMES],
-            "non_empty": sorted(_non_empty(value))[:_MAX_NAMES],
+            "non_empty": sorted(_named(value, empty=False))[:_MAX_NAMES],
+            "empties": sorted(_named(value, empty=True))[:_MAX_NAMES],
             "empty": is_empty(value),
         }
     except Exception:
-        return {"type": _type_name(value), "keys": [], "non_empty": [], "empty": False}
+        return {
+            "type": _type_name(value),
+            "keys": [],
+            "non_empty": [],
+            "empties": [],
+            "empty": False,
+        }
 
 
 def is_empty(value: Any) -> bool:
@@ -60,12 +67,12 @@ def _type_name(value: Any) -> str:
     return path.removeprefix("builtins:")
 
 
-def _non_empty(value: Any, prefix: str = "", depth: int = 1) -> Iterator[str]:
+def _named(value: Any, *, empty: bool, prefix: str = "", depth: int = 1) -> Iterator[str]:
     for name, member in _members(value):
-        if not is_empty(member):
+        if is_empty(member) is empty:
             yield prefix + name
-            if depth < _MAX_DEPTH:
-                yield from _non_empty(member, f"{prefix}{name}.", depth + 1)
+        if depth < _MAX_DEPTH:
+            yield from _named(member, empty=empty, prefix=f"{prefix}{name}.", depth=depth + 1)
 
 
 def _members(value: Any) -> list[tuple[str, Any]]:

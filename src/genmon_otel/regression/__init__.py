@@ -1,0 +1,1 @@
+"""Regression cases: a recorded failure that is replayed, judged, reviewed and guarded."""

@@ -1,0 +1,252 @@
+"""Run a case: a fresh process replays it, this one waits, and judges what it reports.
+
+The process gets a declared environment, a temporary folder to work in and 30
+seconds. It answers on a pipe of its own, so whatever the replayed code prints
+cannot be taken for its answer; without an answer the run is inconclusive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import genmon_otel
+from genmon_otel import conventions as names
+from genmon_otel.policy import Verdict
+from genmon_otel.records import Outcome
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.verdict import Failed, Observation, Reason, judge
+
+#: Seconds of wall time for one run. Source: DESIGN §11.
+DEADLINE_S: Final = 30.0
+#: Bytes of an answer; beyond, the process is ended.
+_MAX_ANSWER: Final = 8 * 1024 * 1024
+#: Characters of the process's own output that are shown where it gave no answer.
+_MAX_OUTPUT: Final = 2_000
+#: Entries of the working directory that the temporary folder mirrors.
+_MAX_MIRRORED: Final = 2_000
+
+_CHILD: Final = "genmon_otel.regression.replay"
+#: Variables that Python and the dynamic linker need; taken over from this process.
+_INHERITED: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+#: Client libraries refuse to be made without a key. These are no keys.
+_PLACEHOLDER: Final = "genmon-replay-no-key"
+_KEYS: Final = (
+    "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY",
+    "COHERE_API_KEY", "CO_API_KEY", "GROQ_API_KEY", "TOGETHER_API_KEY", "DEEPSEEK_API_KEY",
+    "OPENROUTER_API_KEY", "AZURE_OPENAI_API_KEY", "HUGGINGFACE_API_KEY", "HF_TOKEN",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "XAI_API_KEY", "FIREWORKS_API_KEY",
+    "PERPLEXITY_API_KEY", "VOYAGE_API_KEY",
+)  # fmt: skip
+_FIXED: Final[Mapping[str, str]] = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUTF8": "1",
+    "PYTHONSAFEPATH": "1",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    "NO_COLOR": "1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "OTEL_SDK_DISABLED": "true",
+    # litellm asks the network for a price list while it is imported, unless told not to.
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    names.ENV_REPLAY: "1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What one run of a case showed."""
+
+    verdict: Verdict
+    #: Why, in a sentence.
+    detail: str
+    #: Why it is inconclusive, in a word; empty otherwise.
+    reason: Reason = ""
+    #: A step was asked with other arguments than recorded, and served by its position.
+    drifted: bool = False
+    #: Seconds of wall time, process included.
+    duration_s: float = 0.0
+    #: Of the replayed failure; None when it did not fail.
+    signature: str | None = None
+    category: str | None = None
+    error_type: str | None = None
+    error_message: str | None = None
+    outcome: Outcome | None = None
+    trigger_consumed: bool = False
+    #: Names of the steps asked for, in order.
+    steps: tuple[str, ...] = ()
+    #: Seconds of virtual time.
+    virtual_s: float = 0.0
+    #: What was refused or odd without deciding the verdict.
+    notes: tuple[str, ...] = ()
+
+
+def run_case(
+    case: Case,
+    *,
+    deadline_s: float = DEADLINE_S,
+    python: str = sys.executable,
+    cwd: Path | None = None,
+) -> RunResult:
+    """Replay a case in a fresh process and judge what came of it.
+
+    Args:
+        case: what to replay.
+        deadline_s: seconds of wall time, after which the process and its children are killed.
+        python: the interpreter; it must have this package and the target's.
+        cwd: where the target is at home (imports, relative reads); None: the working directory.
+    """
+    began = time.monotonic()
+    seen = _observe(case, deadline_s, python, cwd or Path.cwd())
+    judgement = judge(case, seen)
+    failed = seen.failed
+    return RunResult(
+        verdict=judgement.verdict,
+        detail=judgement.detail,
+        reason=judgement.reason,
+        drifted=seen.drifted,
+        duration_s=time.monotonic() - began,
+        signature=failed.signature if failed else None,
+        category=failed.category if failed else None,
+        error_type=failed.error_type if failed else None,
+        error_message=failed.error_message if failed else None,
+        outcome=seen.outcome,
+        trigger_consumed=seen.trigger_consumed,
+        steps=seen.steps,
+        virtual_s=seen.virtual_s,
+        notes=seen.notes,
+    )
+
+
+def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observation:
+    with _room(cwd) as room, tempfile.TemporaryFile() as output:
+        reader, writer = os.pipe()
+        request = room.parent / "request.json"
+        request.write_text(json.dumps({"case": case.to_dict(), "room": str(room)}))
+        try:
+            process = subprocess.Popen(
+                [python, "-m", _CHILD, str(request), str(writer)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(writer,),
+                cwd=room,
+                env=_environment(case, room, cwd),
+                start_new_session=True,
+            )
+        except OSError as error:
+            os.close(reader)
+            return Observation(obstacle=("crash", f"{python} cannot be run: {error}"))
+        finally:
+            os.close(writer)
+        try:
+            answer, in_time = _read(reader, time.monotonic() + deadline_s)
+        finally:
+            os.close(reader)
+            _end(process)
+        return _interpret(answer, in_time, deadline_s, process.returncode, _tail(output))
+
+
+def _environment(case: Case, room: Path, cwd: Path) -> dict[str, str]:
+    paths = [str(Path(genmon_otel.__file__).parents[1]), *(path or str(cwd) for path in sys.path)]
+    paths.append(str(cwd))
+    return {
+        **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+        **dict.fromkeys(_KEYS, _PLACEHOLDER),
+        **_FIXED,
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+        "HOME": str(room),
+        "TMPDIR": str(room),
+        **case.env,
+        names.ENV_REPLAY: "1",
+    }
+
+
+@contextlib.contextmanager
+def _room(cwd: Path) -> Iterator[Path]:
+    """A folder to work in, where everything of ``cwd`` can be read by its relative name."""
+    home = Path(tempfile.mkdtemp(prefix="genmon-replay-")).resolve()
+    room = home / "room"
+    room.mkdir()
+    try:
+        for entry in sorted(cwd.iterdir())[:_MAX_MIRRORED]:
+            (room / entry.name).symlink_to(entry.resolve())
+        yield room
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _read(reader: int, until: float) -> tuple[bytes, bool]:
+    """Read the answer to its end; False when time or space ran out."""
+    answer = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(reader, selectors.EVENT_READ)
+        while (left := until - time.monotonic()) > 0:
+            if not selector.select(left):
+                continue
+            piece = os.read(reader, 1 << 16)
+            if not piece:
+                return answer, True
+            answer += piece
+            if len(answer) > _MAX_ANSWER:
+                return b"", True
+            if answer.endswith(b"\n"):  # the answer is one line; do not wait for stray children
+                return answer, True
+    return answer, False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _tail(output: Any) -> str:
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(0, size - _MAX_OUTPUT))
+    return str(output.read().decode("utf-8", "replace")).strip()
+
+
+def _interpret(
+    answer: bytes, in_time: bool, deadline_s: float, code: int | None, output: str
+) -> Observation:
+    if not in_time:
+        return Observation(
+            obstacle=("deadline", f"The replay took more than {deadline_s:g} s of real time.")
+        )
+    try:
+        return observation(json.loads(answer))
+    except (ValueError, TypeError, KeyError):
+        last = output.splitlines()[-1] if output else "no output"
+        return Observation(
+            obstacle=("crash", f"The replay ended without an answer (exit {code}): {last[:400]}")
+        )
+
+
+def observation(data: Mapping[str, Any]) -> Observation:
+    """Read an observation from the JSON that the process sent."""
+    rest = dict(data)
+    for name in ("steps", "notes", "other_failures"):
+        rest[name] = tuple(str(item) for item in rest.get(name) or ())
+    if rest.get("obstacle") is not None:
+        reason, detail = rest["obstacle"]
+        rest["obstacle"] = (reason, str(detail))
+    if rest.get("failed") is not None:
+        rest["failed"] = Failed(**rest["failed"])
+    if rest.get("outcome") is not None:
+        rest["outcome"] = Outcome(rest["outcome"])
+    return Observation(**rest)

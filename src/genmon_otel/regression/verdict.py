@@ -1,0 +1,213 @@
+"""What one run of a case showed: a pure function that cannot pass vacuously.
+
+A pass needs positive evidence of each kind: the target was really called, the
+trigger was really met, nothing failed, and the result is what success looks
+like. Whatever is missing makes the run inconclusive, never a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from genmon_otel.policy import Verdict
+from genmon_otel.records import Outcome, Tree
+from genmon_otel.regression.case import Case
+
+#: Why a run is inconclusive, in a word that tools can count.
+Reason = Literal[
+    "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "deadline",
+    "factory", "crash", "payload", "trigger", "postcondition", "outcome", "not_called",
+]  # fmt: skip
+
+#: Members that a shape's default postcondition compares.
+_MAX_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How the replayed generation failed, or was rejected or cancelled."""
+
+    signature: str
+    category: str
+    error_type: str
+    error_message: str = ""
+    stage: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything a run saw, as its process reports it."""
+
+    #: What kept the run from showing anything, as (reason, detail); None when nothing did.
+    obstacle: tuple[Reason, str] | None = None
+    #: Generations of the case's operation that ended in the run.
+    generations: int = 0
+    #: Outcome of the first one; None without one.
+    outcome: Outcome | None = None
+    failed: Failed | None = None
+    #: Other failures in the run: generations within, as "type: message".
+    other_failures: tuple[str, ...] = ()
+    #: An exception left the target although its generation did not fail, or none began.
+    escaped: str = ""
+    trigger_consumed: bool = False
+    #: A step was asked with other arguments than recorded.
+    drifted: bool = False
+    #: Shape of the result; None when none was returned.
+    result_shape: Tree = None
+    #: What the postcondition said: None when none ran, "" when it held, else what it found.
+    postcondition: str | None = None
+    #: Steps asked for, in order.
+    steps: tuple[str, ...] = ()
+    #: Seconds of virtual time that the run took.
+    virtual_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict, and why in a sentence."""
+
+    verdict: Verdict
+    detail: str
+    reason: Reason = ""
+
+
+def judge(case: Case, seen: Observation) -> Judgement:
+    """Decide what a run showed.
+
+    Args:
+        case: what was replayed.
+        seen: what happened.
+    """
+    if seen.obstacle is not None:
+        return _inconclusive(*seen.obstacle)
+    if seen.generations == 0 or seen.outcome is None:
+        return _inconclusive(
+            "not_called",
+            f"No generation of {case.operation!r} ended in the run: {case.target} is not decorated "
+            "with it any more. Name its successor with: genmon cases rebind OLD NEW",
+        )
+    if seen.outcome is Outcome.SUCCESS:
+        if seen.escaped:
+            return Judgement(Verdict.FAIL_OTHER, f"{seen.escaped} left the target")
+        if seen.other_failures:
+            return Judgement(Verdict.FAIL_OTHER, f"Failed within: {seen.other_failures[0]}")
+        return _success(case, seen)
+    return _failure(case, seen)
+
+
+def _failure(case: Case, seen: Observation) -> Judgement:
+    failed = seen.failed
+    if (
+        failed is not None
+        and seen.outcome is Outcome.FAILURE
+        and failed.signature == case.expected.signature
+    ):
+        return Judgement(
+            Verdict.FAIL_SAME,
+            f"{failed.error_type} ({failed.category}) again: {failed.error_message[:200]}",
+        )
+    if _declared(case.fails_as, seen):
+        if not seen.trigger_consumed:
+            return _no_trigger(case, seen)
+        return Judgement(Verdict.PASS, f"It failed as declared: {case.fails_as}")
+    what = f"{failed.error_type}: {failed.error_message[:200]}" if failed else seen.escaped
+    return Judgement(Verdict.FAIL_OTHER, f"{seen.outcome}: {what or 'no exception was seen'}")
+
+
+def _declared(fails_as: str | None, seen: Observation) -> bool:
+    if fails_as is None:
+        return False
+    if fails_as == seen.outcome:
+        return True
+    if seen.failed is None:
+        return False
+    error_type = seen.failed.error_type
+    return fails_as in (
+        seen.failed.category,
+        error_type,
+        error_type.rpartition(".")[2],
+        error_type.rpartition(":")[2],
+    )
+
+
+def _success(case: Case, seen: Observation) -> Judgement:
+    if case.fails_as is not None:
+        return Judgement(
+            Verdict.FAIL_OTHER,
+            f"It succeeded, but the case declares that it fails: {case.fails_as}",
+        )
+    if not seen.trigger_consumed:
+        return _no_trigger(case, seen)
+    if case.postcondition is not None:
+        if seen.postcondition is None:
+            return _inconclusive("postcondition", f"{case.postcondition} did not run.")
+        if seen.postcondition:
+            return Judgement(
+                Verdict.FAIL_OTHER, f"{case.postcondition} refused it: {seen.postcondition}"
+            )
+        return Judgement(
+            Verdict.PASS, f"It succeeded, and {case.postcondition} accepts the result."
+        )
+    if not case.success_shapes:
+        return _inconclusive(
+            "postcondition",
+            "It succeeded, but nothing says what success looks like: no successful result of "
+            f"{case.operation!r} was sampled. Name a function with: genmon cases approve "
+            "--postcondition package.module:function",
+        )
+    if fault := unlike(seen.result_shape, case.success_shapes):
+        return Judgement(Verdict.FAIL_OTHER, f"The result is not what success looks like: {fault}")
+    return Judgement(
+        Verdict.PASS, "It succeeded with a result like those of successful generations."
+    )
+
+
+def unlike(result: Tree, samples: Sequence[Tree]) -> str:
+    """Say how a result's shape differs from what all successful ones have; empty when it does not."""
+    if not isinstance(result, Mapping):
+        return "no result was seen"
+    known = [sample for sample in samples if isinstance(sample, Mapping)]
+    if not known:
+        return "no sample can be read"
+    kinds = {str(sample.get("type")) for sample in known}
+    if str(result.get("type")) not in kinds:
+        return f"its type is {result.get('type')}, not {' or '.join(sorted(kinds))}"
+    if result.get("empty") and not any(sample.get("empty") for sample in known):
+        return "it is empty"
+    lost = _in_all(known, "keys") - _names(result, "keys")
+    if lost:
+        return f"it lacks {_few(lost)}"
+    if emptied := _in_all(known, "non_empty") & _names(result, "empties"):
+        return f"empty now: {_few(emptied)}"
+    return ""
+
+
+def _in_all(samples: Sequence[Mapping[str, Any]], member: str) -> set[str]:
+    return set.intersection(*(_names(sample, member) for sample in samples))
+
+
+def _names(sample: Mapping[str, Any], member: str) -> set[str]:
+    names = sample.get(member)
+    return {str(name) for name in names} if isinstance(names, (list, tuple)) else set()
+
+
+def _few(names: set[str]) -> str:
+    shown = ", ".join(repr(name) for name in sorted(names)[:_MAX_NAMED])
+    return shown + (f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else "")
+
+
+def _no_trigger(case: Case, seen: Observation) -> Judgement:
+    index = case.trigger.step
+    name = case.steps[index].name if index is not None else "the input"
+    return _inconclusive(
+        "trigger",
+        f"The outcome that made it fail was never met: step {name!r} was not asked for it "
+        f"(asked: {', '.join(seen.steps[:20]) or 'nothing'}).",
+    )
+
+
+def _inconclusive(reason: Reason, detail: str) -> Judgement:
+    return Judgement(Verdict.INCONCLUSIVE, detail, reason)
