@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 #: As :data:`genmon_otel.regression.files.SUFFIX`, without importing it.
 SUFFIX: Final = ".genmon.json"
 _PROPERTY: Final = "genmon"
-_RESULTS: Final = pytest.StashKey[list[dict[str, Any]]]()
 _VERSION: Final = pytest.StashKey[str | None]()
 
 
@@ -44,8 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make room for results."""
-    config.stash[_RESULTS] = []
+    """Gather results, in the controller alone."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Results(config), "genmon_results")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -153,53 +153,51 @@ def _code_version(config: pytest.Config) -> str | None:
     if _VERSION not in config.stash:
         from genmon_otel.wiring.code_version import code_version
 
-        config.stash[_VERSION] = code_version()
+        explicit = os.environ.get("GENMON_CODE_VERSION")
+        config.stash[_VERSION] = code_version(explicit, config.rootpath)
     return config.stash[_VERSION]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Gather results; under xdist this runs in the controller, once for every worker's report."""
-    if report.when == "call" or (report.when == "setup" and not report.passed):
-        for name, value in report.user_properties:
-            if name == _PROPERTY and isinstance(value, dict):
-                _gathered.append(value)
+class Results:
+    """What the cases of one test run showed; under xdist, those of every worker."""
 
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._shown: list[dict[str, Any]] = []
 
-_gathered: Final[list[dict[str, Any]]] = []
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a case's result, which travels in its report."""
+        if report.when == "call" or (report.when == "setup" and not report.passed):
+            self._shown += [value for name, value in report.user_properties if name == _PROPERTY]  # type: ignore[misc]
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Hand the results on: to the file that was named, else to the store that is configured."""
+        if not self._shown:
+            return
+        from genmon_otel.regression.results import Result, append
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand the results on, in the controller alone."""
-    config = session.config
-    if hasattr(config, "workerinput") or not _gathered:
-        return
-    from genmon_otel.regression.results import Result, append
+        results = [Result.from_data(data) for data in self._shown]
+        if path := self._config.getoption("--genmon-results"):
+            append(Path(path), results)
+        elif os.environ.get("GENMON_STORE") or os.environ.get("GENMON_STORE_FILE"):
+            self._store(results)
 
-    results = [Result.from_data(data) for data in _gathered]
-    _gathered.clear()
-    if path := config.getoption("--genmon-results"):
-        append(Path(path), results)
-    elif os.environ.get("GENMON_STORE") or os.environ.get("GENMON_STORE_FILE"):
-        _store(results, config)
+    def _store(self, results: list[Result]) -> None:
+        """Record results in the store; a store that fails does not fail the tests."""
+        from genmon_otel.errors import GenmonError
+        from genmon_otel.regression.ingest import ingest
+        from genmon_otel.settings import Settings
+        from genmon_otel.store import SqlStore
 
-
-def _store(results: list[Result], config: pytest.Config) -> None:
-    """Record results in the store; a store that fails does not fail the tests."""
-    from genmon_otel.errors import GenmonError
-    from genmon_otel.regression.ingest import ingest
-    from genmon_otel.settings import Settings
-    from genmon_otel.store import SqlStore
-
-    try:
-        store = SqlStore(Settings.resolve(os.environ, cwd=Path.cwd()).store)
-        store.open()
         try:
-            ingest(store, results)
-        finally:
-            store.close()
-    except GenmonError as error:
-        terminal = config.pluginmanager.get_plugin("terminalreporter")
-        if terminal is not None:
-            terminal.write_line(f"genmon: results were not stored: {error}", yellow=True)
+            store = SqlStore(Settings.resolve(os.environ, cwd=Path.cwd()).store)
+            store.open()
+            try:
+                ingest(store, results)
+            finally:
+                store.close()
+        except GenmonError as error:
+            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None:
+                terminal.write_line(f"genmon: results were not stored: {error}", yellow=True)
