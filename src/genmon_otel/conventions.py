@@ -13,6 +13,7 @@ are in Development, which is why they are constants of our own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -50,6 +51,35 @@ CODE_FUNCTION_NAME: Final = "code.function.name"
 CODE_FILE_PATH: Final = "code.file.path"
 CODE_LINE_NUMBER: Final = "code.line.number"
 ENDUSER_PSEUDO_ID: Final = "enduser.pseudo.id"
+
+# --- spans of other instrumentations ----------------------------------------
+
+#: By attribute, the kinds (lower case) of spans that can be the root of somebody else's
+#: generation: workflows, agents, chains and bare model calls. A span with one of these
+#: attributes is a GenAI span whatever its kind. Source: OpenTelemetry GenAI conventions,
+#: OpenInference, OpenLLMetry, Langfuse, LangSmith, MLflow.
+FOREIGN_KINDS: Final[Mapping[str, frozenset[str]]] = {
+    GEN_AI_OPERATION_NAME: frozenset(
+        {"invoke_workflow", "invoke_agent", "chat", "generate_content", "text_completion"}
+    ),
+    "openinference.span.kind": frozenset({"chain", "agent", "llm"}),
+    "traceloop.span.kind": frozenset({"workflow", "agent", "task"}),
+    "langfuse.observation.type": frozenset({"span", "chain", "agent", "generation"}),
+    "langsmith.span.kind": frozenset({"chain", "llm"}),
+    "mlflow.spanType": frozenset({"workflow", "chain", "agent", "llm", "chat_model"}),
+}
+#: Attributes that name what such a span generates, best first; else the span's own name.
+FOREIGN_NAMES: Final = (
+    GEN_AI_WORKFLOW_NAME,
+    GEN_AI_AGENT_NAME,
+    "traceloop.entity.name",
+    "langsmith.trace.name",
+)
+#: Attributes that name its user, best first.
+FOREIGN_USERS: Final = ("enduser.id", "user.id", "traceloop.association.properties.user_id")
+#: Where instrumentations that leave the status unset say that it failed, and why.
+LANGFUSE_LEVEL: Final = "langfuse.observation.level"
+LANGFUSE_STATUS_MESSAGE: Final = "langfuse.observation.status_message"
 
 # --- metrics ---------------------------------------------------------------
 
@@ -238,6 +268,13 @@ MAX_LABEL_LENGTH: Final = 100
 OTHER: Final = "other"
 NO_FRAMEWORK: Final = "none"
 
+# --- dashboards ------------------------------------------------------------
+
+#: Fixed identities of the dashboards, which links in alerts lead to.
+DASHBOARD_GENERATIONS: Final = "genmon-generations"
+DASHBOARD_FAILURES: Final = "genmon-failures"
+DASHBOARD_SELF: Final = "genmon-self"
+
 # --- tables ----------------------------------------------------------------
 
 TABLE_ANALYTICS: Final = "generation_analytics"
@@ -245,11 +282,15 @@ TABLE_FAILURES: Final = "generation_failures"
 TABLE_RECORDINGS: Final = "failure_recordings"
 TABLE_SAMPLES: Final = "success_samples"
 TABLE_FAILURE_USERS: Final = "failure_users"
+TABLE_FAILURE_PROJECTS: Final = "failure_projects"
 TABLE_ACTIVE_USERS: Final = "active_users"
+TABLE_ACTIVE_USER_COUNTS: Final = "active_user_counts"
 TABLE_TESTS: Final = "auto_generated_tests"
 TABLE_TEST_RUNS: Final = "test_runs"
 TABLE_ROLLUPS: Final = "generation_rollups"
 TABLE_PRODUCERS: Final = "producers"
+#: Holds the schema's revision; a name of our own, since the database may be an application's.
+TABLE_VERSION: Final = "genmon_version"
 
 # --- environment -----------------------------------------------------------
 

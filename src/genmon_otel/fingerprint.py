@@ -38,10 +38,16 @@ def fingerprint(
     return _digest(fields)
 
 
-def handle(fingerprint: str) -> str:
-    """Return the short name people use for a failure: ``F-3KQ2``."""
-    number = int(hashlib.sha256(fingerprint.encode("utf-8", "replace")).hexdigest()[:5], 16)
-    return "F-" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in (15, 10, 5, 0))
+def handle(fingerprint: str, length: int = 4) -> str:
+    """Return the short name people use for a failure: ``F-3KQ2``.
+
+    Args:
+        fingerprint: the failure's key.
+        length: characters after ``F-``, at most 32; the store asks for more when two
+            failures would share four.
+    """
+    number = int(hashlib.sha256(fingerprint.encode("utf-8", "replace")).hexdigest()[:40], 16)
+    return "F-" + "".join(_CROCKFORD[(number >> (155 - 5 * place)) & 31] for place in range(length))
 
 
 def _fields(operation: str, category: str, error_type: str, message: str, stage: str) -> list[str]:

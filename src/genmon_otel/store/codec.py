@@ -1,0 +1,116 @@
+"""Between the domain's values and what a column takes: text, times, JSON, recordings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Final, TypeVar
+
+from genmon_otel.records import Recording, StepRecord, SuccessSample, Tree
+from genmon_otel.store.schema import instant
+from genmon_otel.text import clean
+
+#: Characters. Names and ids are keys of indexes, which PostgreSQL bounds at 2704 bytes.
+NAME_LIMIT: Final = 200
+MESSAGE_LIMIT: Final = 8_192
+TEXT_LIMIT: Final = 65_536
+_DEPTH: Final = 60
+
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_ascii = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+
+Row = TypeVar("Row")
+
+
+def name(value: Any) -> str:
+    """Return an id or a name as every database takes it."""
+    return clean(value if type(value) is str else str(value), NAME_LIMIT)
+
+
+def optional_name(value: Any) -> str | None:
+    """Return an id or a name; None for none."""
+    return None if value is None else name(value)
+
+
+def stamp(seconds: float, postgresql: bool) -> Any:
+    """Return Unix seconds as the driver takes a time; the text SQLAlchemy itself would write."""
+    moment = instant(seconds)
+    if postgresql:
+        return moment
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def dumps(tree: Tree) -> str:
+    """Return JSON for people and dashboards: readable, free of what PostgreSQL cannot read back."""
+    try:
+        text = _compact(tree)
+        if text.isprintable() and "\\u0000" not in text:
+            return text
+    except (ValueError, TypeError, RecursionError):
+        pass
+    return _compact(_scrubbed(tree, 0))
+
+
+def dumps_exactly(tree: Tree) -> str:
+    """Return JSON that brings back the very same tree, NUL and lone surrogates included."""
+    return _ascii(tree)
+
+
+def loads(value: Any) -> Any:
+    """Read a JSON column: text on SQLite and over raw cursors, already read on PostgreSQL."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def dump_recording(recording: Recording) -> str:
+    """Return a recording as JSON."""
+    data = _shallow(recording)
+    data["steps"] = [_shallow(step) for step in recording.steps]
+    return dumps_exactly(data)
+
+
+def load_recording(value: Any) -> Recording:
+    """Rebuild a recording; keys of a newer genmon are left out."""
+    data = dict(loads(value))
+    data["steps"] = tuple(_build(StepRecord, step) for step in data.get("steps", ()))
+    return _build(Recording, data)
+
+
+def dump_sample(sample: SuccessSample) -> str:
+    """Return a success sample as JSON."""
+    data = _shallow(sample)
+    data["steps"] = [_shallow(step) for step in sample.steps]
+    return dumps_exactly(data)
+
+
+def load_sample(value: Any) -> SuccessSample:
+    """Rebuild a success sample; keys of a newer genmon are left out."""
+    data = dict(loads(value))
+    data["steps"] = tuple(_build(StepRecord, step) for step in data.get("steps", ()))
+    return _build(SuccessSample, data)
+
+
+def _shallow(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _build(kind: type[Row], data: Mapping[str, Any]) -> Row:
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{key: value for key, value in data.items() if key in known})
+
+
+def _scrubbed(tree: Any, depth: int) -> Any:
+    """Copy a tree with clean text, finite numbers, text keys and bounded depth."""
+    if depth > _DEPTH:
+        return "…"
+    if isinstance(tree, str):
+        return clean(tree, TEXT_LIMIT)
+    if tree is None or isinstance(tree, (bool, int)):
+        return tree
+    if isinstance(tree, float):
+        return tree if tree - tree == 0 else str(tree)
+    if isinstance(tree, Mapping):
+        return {clean(str(k), NAME_LIMIT): _scrubbed(v, depth + 1) for k, v in tree.items()}
+    if isinstance(tree, (list, tuple, set, frozenset)):
+        return [_scrubbed(member, depth + 1) for member in tree]
+    return clean(str(tree), TEXT_LIMIT)

@@ -1,0 +1,220 @@
+"""The failures of one batch: grouped by fingerprint, upserted in key order, read back, settled.
+
+The upsert locks each failure's row until the transaction ends, in key order, so that
+racing processes neither deadlock nor count past each other. What depends on the row
+(strikes, reopening, users hit) is worked out after it and written in one more pass.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from genmon_otel.fingerprint import handle
+from genmon_otel.records import Failure, GenerationRecord
+from genmon_otel.store.codec import (
+    MESSAGE_LIMIT,
+    TEXT_LIMIT,
+    dumps,
+    loads,
+    name,
+    optional_name,
+    stamp,
+)
+from genmon_otel.store.impact import Tally
+from genmon_otel.store.statements import Cursor
+from genmon_otel.store.strikes import Strikes
+from genmon_otel.text import clean
+
+#: Fingerprints of the rows that stand for "too many different failures": they make no case.
+OVERFLOW: Final = "v1:overflow"
+#: Advisory lock under which handles of new failures are given, so that each is unique.
+HANDLES_LOCK: Final = 0x67656E6D_01
+HANDLE_LENGTHS: Final = range(4, 33)
+
+OPEN: Final = "open"
+RESOLVED: Final = "resolved"
+IGNORED: Final = "ignored"
+STATUSES: Final = (OPEN, RESOLVED, IGNORED)
+
+
+@dataclass(slots=True)
+class Group:
+    """The records of a batch that share a fingerprint, and the failure's row."""
+
+    fingerprint: str
+    records: list[GenerationRecord] = field(default_factory=list)
+    id: int = 0
+    handle: str = ""
+    status: str = OPEN
+    test_generated: bool = False
+    reopened: bool = False
+    case_id: int | None = None
+    case_state: str | None = None
+    strikes: Strikes = field(default_factory=Strikes)
+    tally: Tally = field(default_factory=lambda: Tally({}))
+
+    @property
+    def newest(self) -> GenerationRecord:
+        """The record that ended last."""
+        return max(self.records, key=lambda record: record.ended_at)
+
+    def count_strikes(self) -> dict[str, int]:
+        """Count each record's strike; distinct strikes in its window, by generation id."""
+        return {
+            record.generation_id: self.strikes.add(
+                name(record.strike_key or record.generation_id), record.ended_at
+            )
+            for record in self.records
+        }
+
+    @property
+    def makes_cases(self) -> bool:
+        """Whether a case may come of it: not of overflow, foreign spans, or what is ignored."""
+        return (
+            not self.fingerprint.startswith(OVERFLOW)
+            and self.status != IGNORED
+            and failure_of(self.newest).origin != "foreign_span"
+        )
+
+
+def failure_of(record: GenerationRecord) -> Failure:
+    """Return the failure of a failing record."""
+    assert record.failure is not None
+    return record.failure
+
+
+def group(records: Sequence[GenerationRecord]) -> dict[str, Group]:
+    """Group failing records by fingerprint, in key order, each group in event order."""
+    groups: dict[str, Group] = {}
+    for record in sorted(records, key=lambda record: record.ended_at):
+        key = name(failure_of(record).fingerprint)
+        if key not in groups:
+            groups[key] = Group(key)
+        groups[key].records.append(record)
+    return dict(sorted(groups.items()))
+
+
+def upsert(cursor: Cursor, groups: dict[str, Group], recorded: Iterable[str]) -> None:
+    """Add the groups to the failures' rows, lock these, and read them back into the groups.
+
+    Args:
+        cursor: inside the batch's transaction.
+        groups: by fingerprint, in key order; filled in.
+        recorded: fingerprints that only a recording is about, locked in the same pass.
+    """
+    others = sorted(set(map(name, recorded)) - set(groups)) if cursor.is_postgresql else []
+    waiting: list[tuple[Any, ...]] = []
+    for key in heapq.merge(groups, others):
+        if key in groups:
+            waiting.append(_row(groups[key], cursor.is_postgresql))
+        else:
+            cursor.many(cursor.statements.upsert_failures, waiting)
+            waiting = []
+            cursor.run(cursor.statements.lock_failure, (key,))
+    cursor.many(cursor.statements.upsert_failures, waiting)
+    if groups:
+        _read_back(cursor, groups)
+
+
+def _read_back(cursor: Cursor, groups: dict[str, Group]) -> None:
+    found = cursor.fetch(cursor.statements.read_failures, cursor.listed(groups))
+    for row in found:
+        (fingerprint, identity, short, status, generated, strikes, resolved_through, by_day,
+         case_id, case_state) = row  # fmt: skip
+        each = groups[fingerprint]
+        each.id, each.handle, each.status = identity, short or "", status
+        each.test_generated = bool(generated)
+        each.strikes = Strikes(loads(strikes))
+        each.tally = Tally(loads(by_day))
+        each.case_id, each.case_state = case_id, case_state
+        newest = stamp(each.newest.ended_at, cursor.is_postgresql)
+        if status == RESOLVED and (resolved_through is None or newest >= resolved_through):
+            each.status, each.reopened = OPEN, True
+    fresh = [each for each in groups.values() if not each.handle]
+    if fresh:
+        _give_handles(cursor, fresh)
+
+
+def settle(cursor: Cursor, groups: dict[str, Group]) -> None:
+    """Write what was worked out for each group back to its row."""
+    cursor.many(
+        cursor.statements.settle_failures,
+        [
+            (each.handle, each.status, dumps(each.strikes.as_json()),
+             int(each.reopened), each.tally.users, each.tally.projects,
+             dumps(each.tally.by_day), each.id)
+            for each in groups.values()
+        ],
+    )  # fmt: skip
+
+
+def _row(each: Group, postgresql: bool) -> tuple[Any, ...]:
+    newest = each.newest
+    failure = failure_of(newest)
+    return (
+        each.fingerprint,
+        name(failure.signature),
+        optional_name(failure.trigger_signature),
+        name(newest.operation),
+        name(failure.error_type),
+        clean(failure.error_message, MESSAGE_LIMIT),
+        str(failure.category),
+        str(failure.severity),
+        len(each.records),
+        stamp(each.records[0].ended_at, postgresql),
+        stamp(newest.ended_at, postgresql),
+        clean(failure.stack_trace, TEXT_LIMIT),
+        name(newest.framework),
+        dumps(context_of(newest)),
+    )
+
+
+def context_of(record: GenerationRecord) -> dict[str, Any]:
+    """Return what is kept of a failure's newest occurrence beside its columns."""
+    failure = failure_of(record)
+    return {
+        "generation_id": record.generation_id,
+        "user_id": record.user_id,
+        "project_id": record.project_id,
+        "trace_id": record.trace_id,
+        "code_version": record.code_version,
+        "origin": failure.origin,
+        "trigger": failure.trigger,
+        "trigger_count": trigger_count(record),
+        "stage": failure.stage,
+        "function": failure.function,
+        "file": failure.file,
+        "line": failure.line,
+        "context": dict(record.context),
+    }
+
+
+def trigger_count(record: GenerationRecord) -> int:
+    """How often in a row the step met the failure's trigger; at least once."""
+    trigger = failure_of(record).trigger_signature
+    return max(
+        (each.consecutive for each in record.step_faults if each.trigger_signature == trigger),
+        default=1,
+    )
+
+
+def _give_handles(cursor: Cursor, fresh: list[Group]) -> None:
+    """Give each new failure the shortest handle that no other has."""
+    if cursor.is_postgresql:
+        cursor.connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({HANDLES_LOCK})"))
+    candidates = {
+        each.fingerprint: [handle(each.fingerprint, length) for length in HANDLE_LENGTHS]
+        for each in fresh
+    }
+    asked = sorted({short for all_of_one in candidates.values() for short in all_of_one})
+    taken = {
+        short for (short,) in cursor.fetch(cursor.statements.read_handles, cursor.listed(asked))
+    }
+    for each in fresh:
+        each.handle = next(h for h in candidates[each.fingerprint] if h not in taken)
+        taken.add(each.handle)

@@ -1,0 +1,110 @@
+"""The live channel: generations in production that meet what a case guards against.
+
+For cases in state ``guarding`` whose trigger is a fault. A generation on another,
+known version than the failing one that met the trigger at least as often in a row
+as recorded and succeeded passes; one that failed with the case's signature fails.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from genmon_otel.policy import LIVE_A_DAY, CaseState, Verdict
+from genmon_otel.records import GenerationRecord, Outcome
+from genmon_otel.store import schema
+from genmon_otel.store.impact import DAY_S
+from genmon_otel.store.runs import Run, record
+from genmon_otel.store.statements import Cursor
+
+_DETAIL: Final = {
+    Verdict.PASS: "met the trigger {count} times in a row and succeeded",
+    Verdict.FAIL_SAME: "failed with the same signature",
+}
+
+
+def run_live(cursor: Cursor, records: Iterable[GenerationRecord]) -> None:
+    """Keep what a batch's generations say of the cases that are guarding."""
+    met: dict[str, list[tuple[GenerationRecord, int]]] = defaultdict(list)
+    failed: dict[str, list[GenerationRecord]] = defaultdict(list)
+    for each in records:
+        if each.code_version is None:
+            continue
+        if each.outcome is Outcome.SUCCESS:
+            for fault in each.step_faults:
+                met[fault.trigger_signature].append((each, fault.consecutive))
+        elif each.failure is not None and each.failure.origin == "generation":
+            failed[each.failure.signature].append(each)
+    if not met and not failed:
+        return
+    guarding = cursor.fetch(
+        cursor.statements.read_guarding, cursor.listed(failed), cursor.listed(met)
+    )
+    connection = cursor.connection
+    for case in _lock(connection, [identity for (identity,) in guarding]):
+        runs = [
+            _run(case, each, Verdict.FAIL_SAME, 0) for each in failed.get(case.signature, ())
+        ] + [
+            _run(case, each, Verdict.PASS, count)
+            for each, count in met.get(case.trigger_signature, ())
+            if count >= case.trigger_count
+        ]
+        state = CaseState.GUARDING
+        for run in sorted(runs, key=lambda run: run.at):
+            if run.code_version == case.failing_version or state is not CaseState.GUARDING:
+                continue
+            if run.verdict is Verdict.PASS and _full(connection, run):
+                continue
+            state = record(connection, run)
+
+
+def _lock(connection: sa.Connection, ids: list[int]) -> list[sa.Row[Any]]:
+    """Lock cases in key order: two batches that meet the same ones then do not cross."""
+    if not ids:
+        return []
+    tests = schema.tests
+    query = (
+        sa.select(
+            tests.c.id,
+            tests.c.signature,
+            tests.c.trigger_signature,
+            tests.c.trigger_count,
+            tests.c.failing_version,
+        )
+        .where(tests.c.id.in_(ids), tests.c.state == CaseState.GUARDING)
+        .order_by(tests.c.id)
+    )
+    return list(connection.execute(query.with_for_update()))
+
+
+def _run(case: sa.Row[Any], each: GenerationRecord, verdict: Verdict, count: int) -> Run:
+    return Run(
+        run_id=f"live:{case.id}:{each.generation_id}",
+        case_id=case.id,
+        channel="live",
+        code_version=each.code_version,
+        verdict=verdict,
+        at=each.ended_at,
+        detail=f"generation {each.generation_id} " + _DETAIL[verdict].format(count=count),
+    )
+
+
+def _full(connection: sa.Connection, run: Run) -> bool:
+    """Whether as many passes of that day are kept as count; more would only fill the table."""
+    runs = schema.test_runs
+    start = run.at // DAY_S * DAY_S
+    kept = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(runs)
+        .where(
+            runs.c.test_id == run.case_id,
+            runs.c.channel == "live",
+            runs.c.verdict == Verdict.PASS,
+            runs.c.created_at >= start,
+            runs.c.created_at < start + DAY_S,
+        )
+    ).scalar_one()
+    return int(kept) >= LIVE_A_DAY

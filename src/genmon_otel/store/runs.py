@@ -1,0 +1,103 @@
+"""Runs of cases: each is kept once, and moves its case's counters, confidence and state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from genmon_otel.errors import NotFound
+from genmon_otel.policy import CaseState, Verdict, after_run
+from genmon_otel.store import schema
+from genmon_otel.store.codec import MESSAGE_LIMIT, name, optional_name
+from genmon_otel.store.confidence import RUNS, Exposure, confidence, flakiness
+from genmon_otel.text import clean
+
+_COUNTER: Final[Mapping[Verdict, str]] = {
+    Verdict.PASS: "pass_count",
+    Verdict.FAIL_SAME: "fail_count",
+    Verdict.FAIL_OTHER: "fail_count",
+    Verdict.INCONCLUSIVE: "inconclusive_count",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a case, to be kept."""
+
+    #: The same run told twice is one run.
+    run_id: str
+    case_id: int
+    channel: str
+    code_version: str | None
+    verdict: Verdict
+    at: float
+    detail: str = ""
+
+
+def record(connection: sa.Connection, run: Run) -> CaseState:
+    """Keep a run; the case's state after it. A ``run_id`` that is kept already changes nothing.
+
+    Raises:
+        NotFound: there is no such case.
+    """
+    tests, runs = schema.tests, schema.test_runs
+    case = connection.execute(
+        sa.select(tests.c.state, tests.c.failing_version)
+        .where(tests.c.id == run.case_id)
+        .with_for_update()
+    ).first()
+    if case is None:
+        raise NotFound(
+            f"There is no case {run.case_id}. 'genmon cases list' shows those there are."
+        )
+    state = CaseState(case.state)
+    run_id, version = name(run.run_id), optional_name(run.code_version)
+    known = sa.select(runs.c.id).where(runs.c.run_id == run_id)
+    if connection.execute(known).first() is not None:
+        return state
+    history = _history(connection, run.case_id)
+    connection.execute(
+        sa.insert(runs)
+        .values(
+            run_id=run_id, test_id=run.case_id, created_at=run.at, channel=run.channel,
+            code_version=version, verdict=run.verdict, detail=clean(run.detail, MESSAGE_LIMIT),
+        )
+        .inline()
+    )  # fmt: skip
+    after = after_run(
+        state,
+        run.verdict,
+        code_version=version,
+        failing_version=case.failing_version,
+        earlier=[each.verdict for each in history if each.code_version == version],
+    )
+    history.append(Exposure(run.channel, version, run.verdict, run.at))
+    counter = tests.c[_COUNTER[run.verdict]]
+    values: dict[str, Any] = {
+        "state": after,
+        "run_count": tests.c.run_count + 1,
+        counter.name: counter + 1,
+        "confidence_score": confidence(history),
+        "flakiness": flakiness(history),
+        "last_run_at": run.at,
+    }
+    connection.execute(sa.update(tests).where(tests.c.id == run.case_id).values(**values))
+    return after
+
+
+def _history(connection: sa.Connection, case_id: int) -> list[Exposure]:
+    """Return the newest runs of a case, oldest first."""
+    runs = schema.test_runs
+    newest = connection.execute(
+        sa.select(runs.c.channel, runs.c.code_version, runs.c.verdict, runs.c.created_at)
+        .where(runs.c.test_id == case_id)
+        .order_by(runs.c.id.desc())
+        .limit(RUNS)
+    )
+    return [
+        Exposure(row.channel, row.code_version, Verdict(row.verdict), row.created_at)
+        for row in newest
+    ][::-1]

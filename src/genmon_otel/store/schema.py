@@ -1,0 +1,286 @@
+"""The tables, and the revision of the schema they add up to.
+
+The same tables on SQLite and PostgreSQL. Times are UTC with microseconds; JSON
+is text on SQLite and ``json`` on PostgreSQL (which, unlike ``jsonb``, keeps
+``\\u0000`` and key order). A column is called ``user_id`` everywhere because
+``user`` is a function in PostgreSQL: ``SELECT user`` would answer with the role.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+from genmon_otel import conventions as names
+
+#: Revision of the schema below; the newest file in ``migrations/versions``.
+REVISION: Final = "0002"
+#: Every revision there was, oldest first. One that is not here is a newer genmon's.
+REVISIONS: Final = ("0001", "0002")
+
+#: SQLite hands out row ids only to INTEGER; PostgreSQL's 2 billion would run out.
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def instant(seconds: float) -> datetime:
+    """Return Unix seconds as an aware UTC time, microseconds kept."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+class Instant(TypeDecorator[float]):
+    """A time: Unix seconds in Python, a UTC timestamp in the database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else instant(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> float | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            value = value.replace(tzinfo=UTC)
+        return value.timestamp()
+
+
+metadata = MetaData()
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+analytics: Final = Table(
+    names.TABLE_ANALYTICS,
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("generation_id", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("framework", Text, nullable=False),
+    Column("success", Boolean, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("user_id", Text),
+    Column("project_id", Text),
+    Column("user_request", Text),
+    Column("trace_id", String(32)),
+    Column("span_id", String(16)),
+    Column("failure_id", BigId),
+    Column("code_version", Text),
+    Column("metadata", JSON, nullable=False),
+    UniqueConstraint("generation_id", name="uq_generation_analytics_generation_id"),
+    Index("ix_generation_analytics_created_at", "created_at"),
+)
+
+failures: Final = Table(
+    names.TABLE_FAILURES,
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("fingerprint", String(80), nullable=False),
+    Column("signature", String(80), nullable=False),
+    Column("trigger_signature", String(80)),
+    Column("handle", String(40)),
+    Column("operation", Text, nullable=False),
+    Column("error_type", Text, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("failure_category", String(40), nullable=False),
+    Column("severity", String(16), nullable=False),
+    _count("occurrence_count"),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("stack_trace", Text, nullable=False),
+    Column("framework", Text, nullable=False),
+    Column("context", JSON, nullable=False),
+    Column("status", String(16), nullable=False, server_default="open"),
+    Column("test_generated", Boolean, nullable=False, server_default=false()),
+    #: Newest strikes, ``[[ended_at, strike_key], ...]``; see strikes.py.
+    Column("strikes", JSON, nullable=False, server_default="[]"),
+    #: Of a resolved failure: the newest occurrence that was resolved.
+    Column("resolved_through", Instant),
+    _count("reopened_count"),
+    UniqueConstraint("fingerprint", name="uq_generation_failures_fingerprint"),
+    UniqueConstraint("handle", name="uq_generation_failures_handle"),
+    Index("ix_generation_failures_last_seen_at", "last_seen_at"),
+    Index("ix_generation_failures_status_last_seen_at", "status", "last_seen_at"),
+    Index("ix_generation_failures_occurrence_count", "occurrence_count"),
+)
+# What revision 0002 added: user impact in constant time.
+failures.append_column(_count("user_count"))
+failures.append_column(_count("project_count"))
+#: How many users the failure hit last on which day: ``{"20415": 3}``; the newest seven days.
+failures.append_column(Column("users_by_day", JSON, nullable=False, server_default="{}"))
+
+recordings: Final = Table(
+    names.TABLE_RECORDINGS,
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("failure_id", BigId, nullable=False),
+    Column("generation_id", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("user_id", Text),
+    Column("unreplayable", Text, nullable=False),
+    Column("recording", JSON, nullable=False),
+    UniqueConstraint("generation_id", name="uq_failure_recordings_generation_id"),
+    Index("ix_failure_recordings_failure_id", "failure_id"),
+    Index("ix_failure_recordings_created_at", "created_at"),
+)
+
+samples: Final = Table(
+    names.TABLE_SAMPLES,
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("operation", Text, nullable=False),
+    Column("generation_id", String(64), nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("code_version", Text),
+    Column("user_id", Text),
+    Column("sample", JSON, nullable=False),
+    UniqueConstraint("generation_id", name="uq_success_samples_generation_id"),
+    Index("ix_success_samples_operation_ended_at", "operation", "ended_at"),
+)
+
+failure_users: Final = Table(
+    names.TABLE_FAILURE_USERS,
+    metadata,
+    Column("failure_id", BigId, primary_key=True, autoincrement=False),
+    Column("user_id", Text, primary_key=True),
+    #: Days since 1970 of the user's newest hit.
+    Column("last_day", Integer, nullable=False),
+)
+
+failure_projects: Final = Table(
+    names.TABLE_FAILURE_PROJECTS,
+    metadata,
+    Column("failure_id", BigId, primary_key=True, autoincrement=False),
+    Column("project_id", Text, primary_key=True),
+)
+
+active_users: Final = Table(
+    names.TABLE_ACTIVE_USERS,
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    #: Days since 1970.
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Index("ix_active_users_day", "day"),
+)
+
+#: Users by day and by the days since they were active before (7: a week or more, or never).
+#: Users active in the seven days up to D: those of day D-6+i whose gap is more than i.
+active_user_counts: Final = Table(
+    names.TABLE_ACTIVE_USER_COUNTS,
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("gap", SmallInteger, primary_key=True, autoincrement=False),
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    _count("users"),
+)
+
+tests: Final = Table(
+    names.TABLE_TESTS,
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column(
+        "created_from_failure_id",
+        BigId,
+        ForeignKey(f"{names.TABLE_FAILURES}.id"),
+        nullable=False,
+    ),
+    Column("signature", String(80), nullable=False),
+    Column("trigger_signature", String(80)),
+    Column("trigger", String(16), nullable=False),
+    #: How often in a row the step met its trigger before the generation failed.
+    Column("trigger_count", Integer, nullable=False),
+    Column("case", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_reason", Text, nullable=False, server_default=""),
+    Column("reviewer", Text),
+    Column("reviewed_at", Instant),
+    #: Code version the failure was recorded on.
+    Column("failing_version", Text),
+    Column("confidence_score", Float, nullable=False, server_default=text("0")),
+    Column("flakiness", Float, nullable=False, server_default=text("0")),
+    _count("run_count"),
+    _count("pass_count"),
+    _count("fail_count"),
+    _count("inconclusive_count"),
+    Column("last_run_at", Instant),
+    #: Users whose recordings the case was made from, for ``forget``.
+    Column("user_ids", JSON, nullable=False, server_default="[]"),
+    UniqueConstraint(
+        "created_from_failure_id", name="uq_auto_generated_tests_created_from_failure_id"
+    ),
+    Index("ix_auto_generated_tests_signature", "signature"),
+    Index("ix_auto_generated_tests_trigger_signature", "trigger_signature"),
+)
+
+test_runs: Final = Table(
+    names.TABLE_TEST_RUNS,
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("run_id", String(120), nullable=False),
+    Column("test_id", BigId, ForeignKey(f"{names.TABLE_TESTS}.id"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("channel", String(8), nullable=False),
+    Column("code_version", Text),
+    Column("verdict", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    UniqueConstraint("run_id", name="uq_test_runs_run_id"),
+    Index("ix_test_runs_test_id", "test_id", "id"),
+    Index("ix_test_runs_test_id_created_at", "test_id", "created_at"),
+    Index("ix_test_runs_channel_verdict", "channel", "verdict"),
+)
+
+rollups: Final = Table(
+    names.TABLE_ROLLUPS,
+    metadata,
+    Column("minute", Instant, primary_key=True),
+    Column("operation", Text, primary_key=True),
+    Column("framework", Text, primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    #: Empty where nothing failed.
+    Column("category", String(40), primary_key=True),
+    #: 0 to 15, by producer, so that writing processes do not queue for one row.
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    _count("count"),
+    Column("duration_sum_s", Float, nullable=False),
+)
+
+producers: Final = Table(
+    names.TABLE_PRODUCERS,
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("journal_seq", BigInteger, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+version: Final = Table(
+    names.TABLE_VERSION,
+    metadata,
+    Column("version_num", String(32), primary_key=True),
+)

@@ -1,0 +1,320 @@
+"""The statements of the hot path: built with SQLAlchemy, compiled once, run on a bare cursor.
+
+SQLAlchemy's execution of a statement costs as much as SQLite's own work for it, and
+a batch of one runs a dozen. So text and order of parameters are worked out once for
+each dialect, and the cursor below does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg
+
+from genmon_otel.policy import CaseState
+from genmon_otel.store import schema
+from genmon_otel.store.codec import dumps
+
+#: From this many rows on, PostgreSQL takes them faster by COPY.
+COPY_ROWS: Final = 20
+
+ANALYTICS: Final = tuple(c.name for c in schema.analytics.columns if c.name != "id")
+FAILURES: Final = (
+    "fingerprint", "signature", "trigger_signature", "operation", "error_type", "error_message",
+    "failure_category", "severity", "occurrence_count", "first_seen_at", "last_seen_at",
+    "stack_trace", "framework", "context",
+)  # fmt: skip
+#: What a newer occurrence replaces in a failure's row.
+NEWEST: Final = ("trigger_signature", "error_message", "severity", "stack_trace", "framework",
+                 "context")  # fmt: skip
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Text of a statement and the order of its parameters."""
+
+    sql: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The hot path's statements in one dialect. Rows are tuples in each one's ``names``."""
+
+    move_producer: Prepared
+    insert_analytics: Prepared
+    copy_analytics: str
+    upsert_failures: Prepared
+    lock_failure: Prepared
+    read_failures: Prepared
+    settle_failures: Prepared
+    read_handles: Prepared
+    read_failure_users: Prepared
+    upsert_failure_users: Prepared
+    read_failure_projects: Prepared
+    insert_failure_projects: Prepared
+    read_active_users: Prepared
+    insert_active_users: Prepared
+    upsert_active_user_counts: Prepared
+    upsert_rollups: Prepared
+    read_guarding: Prepared
+
+
+class Cursor:
+    """A bare cursor inside a transaction that SQLAlchemy holds."""
+
+    def __init__(self, connection: sa.Connection, is_postgresql: bool) -> None:
+        self.connection = connection
+        self.is_postgresql = is_postgresql
+        self.statements = statements(is_postgresql)
+        self._cursor: Any = connection.connection.cursor()
+
+    def run(self, statement: Prepared, row: Row) -> int:
+        """Run a statement once; how many rows it touched."""
+        self._cursor.execute(statement.sql, row)
+        count: int = self._cursor.rowcount
+        return count
+
+    def many(self, statement: Prepared, rows: Sequence[Row]) -> None:
+        """Run a statement for each row, in order."""
+        if len(rows) == 1:
+            self._cursor.execute(statement.sql, rows[0])
+        elif rows:
+            self._cursor.executemany(statement.sql, rows)
+
+    def fetch(self, statement: Prepared, *parameters: Any) -> list[Row]:
+        """Run a query; all its rows."""
+        self._cursor.execute(statement.sql, parameters)
+        rows: list[Row] = self._cursor.fetchall()
+        return rows
+
+    def insert_analytics(self, rows: Sequence[Row]) -> None:
+        """Insert generations, the way that is fastest for that many."""
+        if self.is_postgresql and len(rows) >= COPY_ROWS:
+            with self._cursor.copy(self.statements.copy_analytics) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            self.many(self.statements.insert_analytics, rows)
+
+    def paired(self, pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
+        """Return pairs as the parameters of a statement that takes them."""
+        if self.is_postgresql:
+            return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return (dumps([list(pair) for pair in pairs]),)
+
+    def listed(self, values: Iterable[Any]) -> Any:
+        """Return a list as one parameter."""
+        return list(values) if self.is_postgresql else dumps(list(values))
+
+
+@cache
+def statements(is_postgresql: bool) -> Statements:
+    """Compile all of them for one dialect."""
+    insert: Any = postgresql.insert if is_postgresql else sqlite.insert
+    dialect: sa.Dialect = (
+        psycopg.dialect(paramstyle="format")
+        if is_postgresql
+        else sqlite.dialect(paramstyle="qmark")
+    )
+
+    def prepared(statement: Any, columns: Sequence[str] = ()) -> Prepared:
+        if isinstance(statement, sa.Insert):
+            statement = statement.inline()  # no RETURNING for ids that nobody reads
+        compiled = statement.compile(dialect=dialect, column_keys=list(columns) or None)
+        return Prepared(str(compiled), tuple(compiled.positiontup or ()))
+
+    def among(column: sa.ColumnElement[Any], values: str) -> sa.ColumnElement[bool]:
+        """Membership in a list given as one parameter, so that the text never changes."""
+        if is_postgresql:
+            array = sa.bindparam(values, type_=postgresql.ARRAY(column.type))
+            return column == sa.func.any(array)
+        items = sa.func.json_each(sa.bindparam(values, type_=sa.Text)).table_valued("value")
+        return column.in_(sa.select(items.c.value))
+
+    def pairs(first: sa.Column[Any], second: sa.Column[Any]) -> Any:
+        """Two columns' values given together: two arrays, or one JSON array of pairs."""
+        if is_postgresql:
+            arrays = [
+                sa.bindparam(column.name, type_=postgresql.ARRAY(column.type))
+                for column in (first, second)
+            ]
+            table = sa.func.unnest(*arrays).table_valued("one", "two").render_derived()
+            return sa.and_(first == table.c.one, second == table.c.two)
+        table = sa.func.json_each(sa.bindparam("pairs", type_=sa.Text)).table_valued("value")
+        return sa.and_(
+            first == sa.func.json_extract(table.c.value, sa.literal_column("'$[0]'")),
+            second == sa.func.json_extract(table.c.value, sa.literal_column("'$[1]'")),
+        )
+
+    failures, rollups = schema.failures, schema.rollups
+    producers, counts = schema.producers, schema.active_user_counts
+    failure_users, failure_projects = schema.failure_users, schema.failure_projects
+    active_users, tests = schema.active_users, schema.tests
+
+    move = insert(producers)
+    upsert = insert(failures)
+    newer = upsert.excluded.last_seen_at >= failures.c.last_seen_at
+    older_first = upsert.excluded.first_seen_at < failures.c.first_seen_at
+    rollup = insert(rollups)
+    user = insert(failure_users)
+    count = insert(counts)
+    active = insert(active_users)
+
+    if is_postgresql:  # other processes may insert the same: the server says which rows were new
+        arrays = (
+            sa.bindparam("users", type_=postgresql.ARRAY(sa.Text)),
+            sa.bindparam("days", type_=postgresql.ARRAY(sa.Integer)),
+        )
+        given = sa.func.unnest(*arrays).table_valued("user_id", "day").render_derived()
+        insert_active = prepared(
+            active.from_select(
+                ["user_id", "day"],
+                sa.select(given.c.user_id, given.c.day).order_by(given.c.user_id, given.c.day),
+            )
+            .on_conflict_do_nothing()
+            .returning(active_users.c.user_id, active_users.c.day)
+        )
+    else:
+        insert_active = prepared(active.on_conflict_do_nothing(), ("user_id", "day"))
+
+    return Statements(
+        # Only ever forwards: a position that is there already means this batch is, too. A
+        # position further back than ours means the store was brought back from a copy.
+        move_producer=prepared(
+            move.on_conflict_do_update(
+                index_elements=["id"],
+                set_={name: move.excluded[name] for name in ("position", "journal_seq", "seen_at")},
+                where=producers.c.position < move.excluded.position,
+            ),
+            ("id", "position", "journal_seq", "seen_at"),
+        ),
+        insert_analytics=prepared(sa.insert(schema.analytics), ANALYTICS),
+        copy_analytics=f"COPY {schema.analytics.name} ({', '.join(ANALYTICS)}) FROM STDIN",
+        upsert_failures=prepared(
+            upsert.on_conflict_do_update(
+                index_elements=["fingerprint"],
+                set_={
+                    "occurrence_count": failures.c.occurrence_count
+                    + upsert.excluded.occurrence_count,
+                    "first_seen_at": sa.case(
+                        (older_first, upsert.excluded.first_seen_at),
+                        else_=failures.c.first_seen_at,
+                    ),
+                    "last_seen_at": sa.case(
+                        (newer, upsert.excluded.last_seen_at), else_=failures.c.last_seen_at
+                    ),
+                    **{
+                        name: sa.case((newer, upsert.excluded[name]), else_=failures.c[name])
+                        for name in NEWEST
+                    },
+                },
+            ),
+            FAILURES,
+        ),
+        lock_failure=prepared(
+            sa.select(failures.c.id)
+            .where(failures.c.fingerprint == sa.bindparam("fingerprint"))
+            .with_for_update()
+        ),
+        read_failures=prepared(
+            sa.select(
+                failures.c.fingerprint,
+                failures.c.id,
+                failures.c.handle,
+                failures.c.status,
+                failures.c.test_generated,
+                failures.c.strikes,
+                failures.c.resolved_through,
+                failures.c.users_by_day,
+                tests.c.id.label("case_id"),
+                tests.c.state.label("case_state"),
+            )
+            .select_from(
+                failures.outerjoin(tests, tests.c.created_from_failure_id == failures.c.id)
+            )
+            .where(among(failures.c.fingerprint, "fingerprints"))
+        ),
+        settle_failures=prepared(
+            sa.update(failures)
+            .where(failures.c.id == sa.bindparam("failure"))
+            .values(
+                handle=sa.bindparam("handle"),
+                status=sa.bindparam("status"),
+                strikes=sa.bindparam("strikes", type_=sa.Text if not is_postgresql else None),
+                reopened_count=failures.c.reopened_count + sa.bindparam("reopened"),
+                user_count=failures.c.user_count + sa.bindparam("users"),
+                project_count=failures.c.project_count + sa.bindparam("projects"),
+                users_by_day=sa.bindparam(
+                    "users_by_day", type_=sa.Text if not is_postgresql else None
+                ),
+            )
+        ),
+        read_handles=prepared(
+            sa.select(failures.c.handle).where(among(failures.c.handle, "handles"))
+        ),
+        read_failure_users=prepared(
+            sa.select(
+                failure_users.c.failure_id, failure_users.c.user_id, failure_users.c.last_day
+            ).where(pairs(failure_users.c.failure_id, failure_users.c.user_id))
+        ),
+        upsert_failure_users=prepared(
+            user.on_conflict_do_update(
+                index_elements=["failure_id", "user_id"],
+                set_={"last_day": user.excluded.last_day},
+            ),
+            ("failure_id", "user_id", "last_day"),
+        ),
+        read_failure_projects=prepared(
+            sa.select(failure_projects.c.failure_id, failure_projects.c.project_id).where(
+                pairs(failure_projects.c.failure_id, failure_projects.c.project_id)
+            )
+        ),
+        insert_failure_projects=prepared(
+            insert(failure_projects).on_conflict_do_nothing(), ("failure_id", "project_id")
+        ),
+        read_active_users=prepared(
+            sa.select(active_users.c.user_id, active_users.c.day).where(
+                among(active_users.c.user_id, "users"),
+                active_users.c.day >= sa.bindparam("first"),
+                active_users.c.day <= sa.bindparam("last"),
+            )
+        ),
+        insert_active_users=insert_active,
+        upsert_active_user_counts=prepared(
+            count.on_conflict_do_update(
+                index_elements=["day", "gap", "shard"],
+                set_={"users": counts.c.users + count.excluded.users},
+            ),
+            ("day", "gap", "shard", "users"),
+        ),
+        upsert_rollups=prepared(
+            rollup.on_conflict_do_update(
+                index_elements=["minute", "operation", "framework", "outcome", "category", "shard"],
+                set_={
+                    "count": rollups.c.count + rollup.excluded.count,
+                    "duration_sum_s": rollups.c.duration_sum_s + rollup.excluded.duration_sum_s,
+                },
+            ),
+            tuple(column.name for column in rollups.columns),
+        ),
+        read_guarding=prepared(
+            sa.select(tests.c.id)
+            .where(
+                sa.or_(
+                    among(tests.c.signature, "signatures"),
+                    among(tests.c.trigger_signature, "triggers"),
+                ),
+                tests.c.state == sa.literal_column(f"'{CaseState.GUARDING}'"),
+                tests.c.trigger == sa.literal_column("'fault'"),
+            )
+            .order_by(tests.c.id)
+        ),
+    )
