@@ -1,1 +1,65 @@
-"""Monitoring for orchestrators that generate things with language models."""
+"""Monitoring for orchestrators that generate things with language models.
+
+Every generation a trace and a count by category and severity; every failure
+grouped with its like and kept; the third alike within a week a regression test.
+``setup()`` starts it, ``@generation`` says what to watch.
+
+The public names below are imported when they are first used: decorating needs
+neither the database nor the command line's libraries.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genmon_otel.classification import register_rule
+    from genmon_otel.decorators import current_generation, generation, phase, step
+    from genmon_otel.errors import GenmonError
+    from genmon_otel.processor import GenerationSpanProcessor
+    from genmon_otel.records import Category, Severity
+    from genmon_otel.wiring import check_health, setup, shutdown
+
+__all__ = [
+    "Category",
+    "GenerationSpanProcessor",
+    "GenmonError",
+    "Severity",
+    "check_health",
+    "current_generation",
+    "generation",
+    "phase",
+    "register_rule",
+    "setup",
+    "shutdown",
+    "step",
+]
+
+_HOMES = {
+    "Category": "records",
+    "GenerationSpanProcessor": "processor",
+    "GenmonError": "errors",
+    "Severity": "records",
+    "check_health": "wiring",
+    "current_generation": "decorators",
+    "generation": "decorators",
+    "phase": "decorators",
+    "register_rule": "classification",
+    "setup": "wiring",
+    "shutdown": "wiring",
+    "step": "decorators",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,125 @@
+"""The same instruments through OpenTelemetry's metrics API, for ``metrics="otlp"``.
+
+Instruments are named so that Prometheus' own translation of OTLP gives the very
+names of :mod:`genmon_otel.conventions`: the first ``_`` is a ``.``, the unit and
+``_total`` are left to the translation.
+
+Source: OpenTelemetry specification, compatibility with Prometheus, "Metric metadata":
+dots become underscores, units words (``s`` → ``_seconds``, ``By`` → ``_bytes``),
+monotonic sums end in ``_total``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from genmon_otel import conventions as names
+from genmon_otel.conventions import Metric
+from genmon_otel.instruments import Instruments
+
+#: Prometheus' word for a unit, and the unit that is translated to it.
+_UNITS: Final = {"_seconds": "s", "_bytes": "By"}
+#: Gauges that go up and down by amounts; the others are set.
+_ADDED: Final = frozenset({names.IN_PROGRESS.name})
+
+
+def instrument_name(metric: Metric) -> tuple[str, str]:
+    """Name and unit of the instrument that becomes this metric."""
+    name, unit = metric.name, ""
+    if metric.type == "counter":
+        name = name.removesuffix("_total")
+    for word, symbol in _UNITS.items():
+        if name.endswith(word):
+            name, unit = name.removesuffix(word), symbol
+    return name.replace("_", ".", 1), unit
+
+
+class _Series:
+    """One instrument with fixed attributes, of prometheus_client's interface."""
+
+    __slots__ = ("_add", "_attributes", "_record", "_set")
+
+    def __init__(self, instrument: Any, attributes: dict[str, str]) -> None:
+        self._attributes = attributes
+        # Each kind of instrument has one of these.
+        self._add: Any = getattr(instrument, "add", None)
+        self._record: Any = getattr(instrument, "record", None)
+        self._set: Any = getattr(instrument, "set", None)
+
+    def inc(self, amount: float = 1, exemplar: object = None) -> None:
+        """Add; exemplars are the SDK's own business."""
+        self._add(amount, self._attributes)
+
+    def dec(self, amount: float = 1) -> None:
+        self._add(-amount, self._attributes)
+
+    def set(self, value: float) -> None:
+        self._set(value, self._attributes)
+
+    def observe(self, amount: float, exemplar: object = None) -> None:
+        self._record(amount, self._attributes)
+
+
+class OtlpSeries:
+    """The instruments of every metric that applications serve, of one meter."""
+
+    #: The SDK finds exemplars by itself, in the context of the call.
+    exemplars = False
+
+    def __init__(self, meter: Any) -> None:
+        self._instruments = {
+            metric.name: _instrument(meter, metric)
+            for metric in names.METRICS
+            if metric.served_by == "applications"
+        }
+        self._born: set[tuple[str, ...]] = set()
+
+    def series(self, metric: Metric, label_values: tuple[str, ...]) -> _Series:
+        """The series with these label values; a counter is there at 0 from now on."""
+        attributes = dict(zip(metric.labels, label_values, strict=True))
+        series = _Series(self._instruments[metric.name], attributes)
+        if metric.type == "counter" or metric.name in _ADDED:
+            series.inc(0)
+        return series
+
+    def born(self, label_sets: Iterable[tuple[str, ...]], at: float) -> None:
+        """Set the birth of each series of GENERATIONS that has none yet."""
+        for label_set in label_sets:
+            if label_set not in self._born:
+                self._born.add(label_set)
+                self.series(names.SERIES_START, label_set).set(at)
+
+    def close(self) -> None:
+        """Do nothing: a meter cannot give instruments back."""
+
+
+def _instrument(meter: Any, metric: Metric) -> Any:
+    """Make the instrument of one metric."""
+    name, unit = instrument_name(metric)
+    if metric.type == "counter":
+        return meter.create_counter(name, unit, metric.help)
+    if metric.type == "histogram":
+        return meter.create_histogram(
+            name, unit, metric.help, explicit_bucket_boundaries_advisory=metric.buckets
+        )
+    if metric.name in _ADDED:
+        return meter.create_up_down_counter(name, unit, metric.help)
+    return meter.create_gauge(name, unit, metric.help)
+
+
+class OtlpMetrics(Instruments):
+    """The instruments through a MeterProvider.
+
+    Args:
+        provider: whose readers and exporters send them on.
+        resources: whether CPU time and peak memory are measured, and so declared.
+        now: Unix seconds, for births.
+    """
+
+    def __init__(
+        self, provider: Any, *, resources: bool = False, now: Callable[[], float] = time.time
+    ) -> None:
+        meter = provider.get_meter(names.TRACER)
+        super().__init__(OtlpSeries(meter), resources=resources, now=now)

@@ -1,0 +1,139 @@
+"""The span processor: delivers generations when their spans end, and keeps foreign failures.
+
+The SDK runs these hooks on the application's thread and does not guard them, so
+nothing here raises or waits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import get_current_span
+
+from genmon_otel import conventions as names
+from genmon_otel import recorder
+from genmon_otel.processor.foreign import failed_root, is_genai, record_of
+from genmon_otel.scope import current
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import Span
+
+__all__ = ["GenerationSpanProcessor"]
+
+#: Seconds that ``force_flush`` may wait for the store; what is not stored is journalled.
+MAX_FLUSH_S: Final = 5.0
+#: Spans remembered at a time; beyond that the oldest are forgotten.
+_MAX_SPANS: Final = 10_000
+
+_SpanKey = tuple[int, int]
+
+
+class _Spans:
+    """A bounded set of spans; safe in threads."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[_SpanKey, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: _SpanKey) -> bool:
+        return key in self._keys
+
+    def add(self, key: _SpanKey) -> bool:
+        """Remember a span; False when it is remembered already."""
+        with self._lock:
+            if key in self._keys:
+                return False
+            self._keys[key] = None
+            if len(self._keys) > _MAX_SPANS:
+                self._keys.popitem(last=False)
+            return True
+
+    def pop(self, key: _SpanKey) -> bool:
+        """Forget a span; whether it was remembered."""
+        return bool(self._keys) and self._keys.pop(key, _MISSING) is None
+
+
+_MISSING: Final = object()
+
+#: Foreign failures that were delivered: with the processor added twice, once.
+_delivered = _Spans()
+
+
+class GenerationSpanProcessor(SpanProcessor):
+    """Deliver finished generations, and the failures of other GenAI instrumentations.
+
+    ``setup()`` adds one to the TracerProvider. Added twice, behind a processor that
+    raises, or not at all, every generation is still delivered exactly once: the
+    recorder delivers what no processor took.
+
+    A *foreign* failure is a workflow's, agent's or model call's span that ended with
+    an error, made by another instrumentation, with no GenAI span above it and outside
+    any generation of ours. It is classified, grouped and kept, but is no attempt.
+    """
+
+    def __init__(self) -> None:
+        # Spans with a generation or another GenAI span above them: never foreign roots.
+        self._inside = _Spans()
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Note whether the span is inside a generation."""
+        try:
+            scope = span.instrumentation_scope
+            if scope is not None and scope.name == names.TRACER:
+                return
+            if _in_open_generation() or self._is_below_genai(parent_context):
+                context = span.get_span_context()
+                self._inside.add((context.trace_id, context.span_id))
+        except Exception:
+            recorder.contain("processor")
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Deliver the generation that this span is of, or the foreign failure that it is."""
+        try:
+            attributes = span.attributes or {}
+            generation_id = attributes.get(names.ATTR_GENERATION_ID)
+            if generation_id is not None:
+                delivery = recorder.take(str(generation_id))
+                if delivery is not None:
+                    delivery.deliver()
+                return
+            context = span.get_span_context()
+            if context is None:
+                return
+            key = (context.trace_id, context.span_id)
+            if not self._inside.pop(key) and failed_root(span) and _delivered.add(key):
+                runtime = recorder.runtime()
+                recorder.Delivery(runtime, record_of(span, runtime)).deliver()
+        except Exception:
+            recorder.contain("processor")
+
+    def shutdown(self) -> None:
+        """Do nothing: generations outlive the provider they were traced with."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Wait for the store, but no longer than five seconds."""
+        try:
+            return recorder.runtime().sink.flush(min(timeout_millis / 1000, MAX_FLUSH_S))
+        except Exception:
+            recorder.contain("processor")
+            return False
+
+    def _is_below_genai(self, parent_context: Context | None) -> bool:
+        """Whether the span that begins has a GenAI span of anybody's above it, in this process."""
+        parent = get_current_span(parent_context)
+        if not isinstance(parent, ReadableSpan):
+            return False
+        context = parent.get_span_context()
+        if context is not None and (context.trace_id, context.span_id) in self._inside:
+            return True
+        scope = parent.instrumentation_scope
+        return (scope is not None and scope.name == names.TRACER) or is_genai(parent)
+
+
+def _in_open_generation() -> bool:
+    scope = current()
+    return scope is not None and scope.generation.is_open

@@ -1,0 +1,144 @@
+"""Spans of other GenAI instrumentations: which of them are failures, and what they tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode
+
+from genmon_otel import conventions as names
+from genmon_otel.classification import classify_text
+from genmon_otel.fingerprint import fingerprint, signature
+from genmon_otel.recorder import Runtime
+from genmon_otel.records import Failure, GenerationRecord, Outcome
+from genmon_otel.stacks import is_in_app
+from genmon_otel.text import clean
+
+#: Characters kept of a name, a message and a stack.
+MAX_NAME: Final = 200
+MAX_MESSAGE: Final = 2000
+MAX_STACK: Final = 16_000
+
+#: Types that end a span with an error and are no failure: somebody left, or a graph waits.
+_NO_FAILURE: Final = frozenset(
+    "CancelledError GeneratorExit KeyboardInterrupt SystemExit "
+    "GraphInterrupt NodeInterrupt GraphBubbleUp ParentCommand".split()
+)
+_FRAME: Final = re.compile(r'^ {2}File "([^"\n]{1,400})", line (\d{1,9}), in ([^\n]{1,200})$', re.M)
+
+
+def is_genai(span: ReadableSpan) -> bool:
+    """Whether a span says it is about generating with a model."""
+    attributes = span.attributes
+    return attributes is not None and any(key in attributes for key in names.FOREIGN_KINDS)
+
+
+def failed_root(span: ReadableSpan) -> bool:
+    """Whether a span that ended can be the failed root of somebody else's generation."""
+    attributes = span.attributes
+    if not attributes or not _failed(span, attributes):
+        return False
+    for key, kinds in names.FOREIGN_KINDS.items():
+        kind = attributes.get(key)
+        # MLflow's values are JSON: in quotes.
+        if isinstance(kind, str) and kind.strip('"').lower() in kinds:
+            return _error_type(span, attributes).rpartition(".")[2] not in _NO_FAILURE
+    return False
+
+
+def record_of(span: ReadableSpan, under: Runtime) -> GenerationRecord:
+    """What a foreign failure leaves behind: classified, fingerprinted, redacted, bounded."""
+    attributes: Mapping[str, Any] = span.attributes or {}
+    event = _exception(span)
+    error_type = _error_type(span, attributes)
+    text = under.redactor.text
+    message = text(
+        str(
+            event.get(names.EXCEPTION_MESSAGE)
+            or span.status.description
+            or attributes.get(names.LANGFUSE_STATUS_MESSAGE)
+            or ""
+        ),
+        MAX_MESSAGE,
+    )
+    stack = text(str(event.get(names.EXCEPTION_STACKTRACE) or ""), MAX_STACK)
+    found = classify_text(error_type, message)
+    operation = clean(_first(attributes, names.FOREIGN_NAMES) or span.name, MAX_NAME)
+    same = {
+        "operation": operation,
+        "category": found.category,
+        "error_type": found.error_type,
+        "message": message,
+        "stage": "",
+    }
+    file, line, function = _raise_site(stack)
+    ended_at = (span.end_time or 0) / 1e9
+    started_at = (span.start_time or 0) / 1e9
+    context = span.get_span_context()
+    return GenerationRecord(
+        generation_id=under.new_id(),
+        operation=operation,
+        framework=names.NO_FRAMEWORK,
+        outcome=Outcome.FAILURE,
+        started_at=started_at,
+        ended_at=ended_at,
+        duration_s=max(0.0, ended_at - started_at),
+        user_id=_first(attributes, names.FOREIGN_USERS),
+        trace_id=f"{context.trace_id:032x}" if context else None,
+        span_id=f"{context.span_id:016x}" if context else None,
+        code_version=under.code_version,
+        failure=Failure(
+            category=found.category,
+            severity=found.severity,
+            error_type=found.error_type,
+            error_message=message,
+            stack_trace=stack,
+            fingerprint=fingerprint(**same, frames=()),
+            signature=signature(**same),
+            function=function,
+            file=file,
+            line=line,
+            origin="foreign_span",
+        ),
+    )
+
+
+def _failed(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
+    return (
+        span.status.status_code is StatusCode.ERROR
+        or attributes.get(names.LANGFUSE_LEVEL) == "ERROR"
+    )
+
+
+def _error_type(span: ReadableSpan, attributes: Mapping[str, Any]) -> str:
+    said = _exception(span).get(names.EXCEPTION_TYPE) or attributes.get(names.ERROR_TYPE)
+    return clean(str(said or "Error"), MAX_NAME)
+
+
+def _exception(span: ReadableSpan) -> Mapping[str, Any]:
+    """Attributes of the last ``exception`` event: the one that escaped."""
+    for event in reversed(span.events):
+        if event.name == names.EXCEPTION_EVENT:
+            return event.attributes or {}
+    return {}
+
+
+def _first(attributes: Mapping[str, Any], keys: Iterable[str]) -> str | None:
+    """The first of these attributes that is there, as text."""
+    for key in keys:
+        value = attributes.get(key)
+        if isinstance(value, (str, int)) and value != "":
+            return clean(str(value), MAX_NAME)
+    return None
+
+
+def _raise_site(stack: str) -> tuple[str, int, str]:
+    """File, line and function of the innermost frame of the application's own code."""
+    site = ("", 0, "")
+    for file, line, function in _FRAME.findall(stack):
+        if is_in_app(file, ""):
+            site = (file, int(line), function)
+    return site

@@ -1,0 +1,185 @@
+"""What one ``setup()`` built, in the order it is taken down again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+
+from genmon_otel import conventions as names
+from genmon_otel import recorder
+from genmon_otel._version import __version__
+from genmon_otel.errors import StoreUnavailable
+from genmon_otel.instruments import Instruments, NullMetrics, PrometheusMetrics
+from genmon_otel.instruments.otlp import OtlpMetrics
+from genmon_otel.ports import Metrics
+from genmon_otel.processor import GenerationSpanProcessor
+from genmon_otel.records import Health
+from genmon_otel.redaction import Redactor
+from genmon_otel.settings import Settings
+from genmon_otel.store import SqlStore
+from genmon_otel.wiring import providers
+from genmon_otel.wiring.code_version import code_version
+from genmon_otel.wiring.leaving import AtExit
+from genmon_otel.wiring.metrics_server import MetricsServer
+from genmon_otel.writer import Writer
+
+_log = logging.getLogger(names.LOGGER)
+
+#: Seconds that ``check_health()`` waits for what is not written yet.
+_FRESH_S: Final = 1.0
+
+
+class Installation:
+    """Everything that ``setup()`` put in force; a failure half-way undoes what was done.
+
+    Args:
+        settings: what was decided.
+        exit_s: seconds that the interpreter's exit may wait for the flush.
+        tracer_provider: as given to ``setup()``.
+        registry: as given to ``setup()``.
+        redact: as given to ``setup()``.
+
+    Raises:
+        GenmonError: something in the settings cannot be honoured.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        exit_s: float,
+        tracer_provider: Any = None,
+        registry: CollectorRegistry | None = None,
+        redact: Callable[[str], str] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._exit_s = exit_s
+        self._given = {"tracer_provider": tracer_provider, "registry": registry, "redact": redact}
+        self._stop_exports: list[Callable[[], providers.Flush]] = []
+        with ExitStack() as undo:
+            self._build(undo)
+            self._undo = undo.pop_all()
+
+    def differing(self, settings: Settings, given: Mapping[str, Any]) -> list[str]:
+        """Names of the settings in which another ``setup()`` differs from this one."""
+        return [
+            field
+            for field in settings.__dataclass_fields__
+            if getattr(settings, field) != getattr(self._settings, field)
+        ] + [
+            name
+            for name, value in given.items()
+            if value is not None and value is not self._given[name]
+        ]
+
+    def health(self, window_s: float) -> Health:
+        """The verdict over the store, this process's own generations included."""
+        self._writer.flush(_FRESH_S)
+        return self._store.health(window_s, time.time())
+
+    def close(self, timeout_s: float) -> bool:
+        """Take everything down; whether all was written within so many seconds."""
+        deadline = time.monotonic() + timeout_s
+        recorder.uninstall()
+        flushes = [stop() for stop in self._stop_exports]
+        written = self._writer.close(timeout_s)
+        exported = [flush.wait(deadline - time.monotonic()) for flush in flushes]
+        self._undo.close()
+        return written and all(exported)
+
+    def _build(self, undo: ExitStack) -> None:
+        """Put the parts together, each one's undoing pushed on ``undo``."""
+        settings = self._settings
+        _check_store(settings)
+        metrics = self._metrics(undo)
+        redactor = Redactor(self._given["redact"])
+        self._store = SqlStore(settings.store)
+        self._writer = Writer(self._store, settings=settings, metrics=metrics, redactor=redactor)
+        undo.callback(self._writer.close, 0)
+        provider = self._provider()
+        recorder.install(
+            recorder.Runtime(
+                tracer=provider.get_tracer(names.TRACER, __version__),
+                metrics=metrics,
+                sink=self._writer,
+                capture=settings.capture,
+                redactor=redactor,
+                frameworks=frozenset(settings.frameworks),
+                code_version=code_version(settings.code_version, Path.cwd()),
+                pseudonym_key=settings.pseudonym_key,
+                resources=settings.resources,
+                content_on_spans=settings.content_on_spans,
+            )
+        )
+        undo.callback(recorder.uninstall)
+        if settings.metrics_port is not None and settings.metrics == "prometheus":
+            server = MetricsServer(
+                settings.metrics_port, settings.metrics_host, self._given["registry"]
+            )
+            undo.callback(server.close)
+        undo.callback(AtExit(partial(self.close, self._exit_s)).cancel)
+        _log.info("genmon is set up: store %s, capture %s", settings.masked_store, settings.capture)
+
+    def _metrics(self, undo: ExitStack) -> Metrics:
+        """The instruments that the settings ask for."""
+        settings = self._settings
+        if settings.metrics == "none":
+            return NullMetrics()
+        if settings.metrics == "prometheus":
+            made: Instruments = PrometheusMetrics(
+                self._given["registry"], resources=settings.resources
+            )
+        else:
+            provider, stop = providers.meter_provider(settings.service_name)
+            if stop is not None:
+                self._stop_exports.append(stop)
+            made = OtlpMetrics(provider, resources=settings.resources)
+        undo.callback(made.close)
+        return made
+
+    def _provider(self) -> Any:
+        """The provider to trace with, our processor added to it once."""
+        provider, exports = providers.tracer_provider(
+            self._given["tracer_provider"], self._settings.service_name
+        )
+        if exports is not None:
+            self._stop_exports.append(exports.stop)
+        if hasattr(provider, "add_span_processor") and provider not in _with_processor:
+            provider.add_span_processor(GenerationSpanProcessor())
+            _with_processor.add(provider)
+        return provider
+
+
+#: Providers that have our processor: it cannot be taken out again, and needs not be.
+_with_processor: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+def _check_store(settings: Settings) -> None:
+    """Open the store once and close it: what is wrong with it for good is said at set-up.
+
+    A server that does not answer is not wrong for good.
+    """
+    if settings.sqlite_path is not None and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        _log.warning(
+            "genmon keeps a SQLite store on Kubernetes: every pod has a database of its own and "
+            "strikes do not add up. Set %s to a PostgreSQL server.",
+            names.ENV_STORE,
+        )
+    store = SqlStore(settings.store)
+    try:
+        store.open()
+    except StoreUnavailable as error:
+        if settings.sqlite_path is not None:
+            raise
+        _log.warning("%s It is tried again; until then everything is journalled.", error)
+    finally:
+        store.close()

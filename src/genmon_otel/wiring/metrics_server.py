@@ -1,0 +1,138 @@
+"""The metrics endpoint, where ``metrics_port`` asks for one.
+
+One process serves its own registry. Under PROMETHEUS_MULTIPROC_DIR whoever binds
+the port first serves all processes of that folder, and a sibling takes over when
+it dies; a server that forks after ``setup()`` (``gunicorn --preload``) serves from
+the parent.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import REGISTRY, CollectorRegistry, Metric, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.instruments.prometheus import is_multiprocess
+
+_log = logging.getLogger(names.LOGGER)
+
+#: Seconds between attempts to take a port over from a sibling that died.
+TAKEOVER_S: Final = 5.0
+
+
+class AllProcesses(MultiProcessCollector):
+    """The metrics of every process of PROMETHEUS_MULTIPROC_DIR.
+
+    Counters are read before gauges: a counter that is seen was born before, and
+    its birth is seen too. Gauges of processes that died are forgotten first, so
+    no hook of the web server is needed for it.
+    """
+
+    def collect(self) -> Iterable[Metric]:
+        for pid in _dead(self._path):
+            mark_process_dead(pid, self._path)  # type: ignore[no-untyped-call]
+        files = sorted(glob.glob(os.path.join(self._path, "*.db")))
+        merged: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+        return merged
+
+
+def _dead(folder: str) -> set[int]:
+    """Processes that left live gauges behind."""
+    dead = set()
+    for file in Path(folder).glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if pid.isdigit():
+            try:
+                os.kill(int(pid), 0)
+            except ProcessLookupError:
+                dead.add(int(pid))
+            except OSError:
+                pass  # it lives, and is not ours
+    return dead
+
+
+class MetricsServer:
+    """Serve metrics over HTTP from a daemon thread until closed.
+
+    Args:
+        port: 0 takes any free one; see :attr:`port`.
+        host: address to bind.
+        registry: what to serve; None: prometheus_client's own. Not asked for under
+            PROMETHEUS_MULTIPROC_DIR, where the folder is served.
+
+    Raises:
+        ConfigurationError: the address cannot be bound.
+    """
+
+    def __init__(self, port: int, host: str, registry: CollectorRegistry | None) -> None:
+        self._host = host
+        self._wanted = port
+        self._closed = threading.Event()
+        self._server: WSGIServer | None = None
+        if is_multiprocess():
+            self._registry = CollectorRegistry()
+            AllProcesses(self._registry)  # type: ignore[no-untyped-call]
+        else:
+            self._registry = REGISTRY if registry is None else registry
+        if not self._bind():
+            _log.info("Port %s is taken; its owner serves the metrics of all processes.", port)
+            threading.Thread(
+                target=self._take_over, name="genmon-metrics-port", daemon=True
+            ).start()
+        this = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _forget(this()))
+
+    @property
+    def port(self) -> int | None:
+        """The port served here; None while a sibling serves it."""
+        return None if self._server is None else self._server.server_port
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        self._closed.set()
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+
+    def _bind(self) -> bool:
+        """Start to serve; False when a sibling has the port."""
+        try:
+            self._server, _ = start_http_server(self._wanted, self._host, self._registry)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and is_multiprocess():
+                return False
+            raise ConfigurationError(
+                f"metrics_port={self._wanted} on {self._host!r} cannot be opened "
+                f"({error.strerror or error}). Give another port, 0 for any free one, or leave "
+                "it out and serve prometheus_client's registry yourself."
+            ) from None
+        return True
+
+    def _take_over(self) -> None:
+        while not self._closed.wait(TAKEOVER_S):
+            try:
+                if self._bind():
+                    return
+            except ConfigurationError as error:
+                _log.warning("%s", error)
+                return
+
+
+def _forget(server: Any) -> None:
+    """In a forked child: close the inherited socket, so that it dies with its owner."""
+    if server is not None and server._server is not None:
+        server._server.socket.close()
+        server._server = None

@@ -1,0 +1,195 @@
+"""The OpenTelemetry providers: the application's, or one made where there is none."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import ConfigurationError
+
+_log = logging.getLogger(names.LOGGER)
+
+#: ``OTEL_*_EXPORTER=otlp`` by protocol. Source: OpenTelemetry's SDK specification.
+_PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+
+
+class Flush:
+    """Actions that run one after the other in a thread of their own.
+
+    OpenTelemetry's exporters do not keep to the timeouts they are given; a receiver
+    that never answers must not hold the application's exit up.
+    """
+
+    def __init__(self, *actions: Callable[[], Any]) -> None:
+        self._actions = actions
+        self._thread: threading.Thread | None = None
+        if not actions:
+            return
+        try:
+            self._thread = threading.Thread(target=self._run, name="genmon-flush", daemon=True)
+            self._thread.start()
+        except RuntimeError:  # the interpreter is going: no more threads
+            self._thread = None
+            self._run()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait at most so many seconds; whether all actions have ended by then."""
+        if self._thread is None:
+            return True
+        self._thread.join(max(0.0, timeout_s))
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        for action in self._actions:
+            try:
+                action()
+            except Exception:
+                _log.warning("genmon could not flush to an exporter", exc_info=True)
+
+
+class Exports(SpanProcessor):
+    """The exporting processors of the provider that genmon made.
+
+    A global provider cannot be taken back, nor a processor taken out of it. So
+    the provider made here holds this one processor, whose exporters come with
+    ``setup()`` and go with ``shutdown()``.
+    """
+
+    def __init__(self) -> None:
+        self._processors: tuple[SpanProcessor, ...] = ()
+
+    def start(self) -> None:
+        """Export to what ``OTEL_TRACES_EXPORTER`` names; to nothing when it names nothing."""
+        if not self._processors:
+            self._processors = tuple(
+                BatchSpanProcessor(exporter()) for exporter in _exporters("traces")
+            )
+
+    def stop(self) -> Flush:
+        """Begin to flush and stop; returns what to wait for."""
+        processors, self._processors = self._processors, ()
+        return Flush(*(processor.shutdown for processor in processors))
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        for processor in self._processors:
+            processor.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        for processor in self._processors:
+            processor.on_end(span)
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        flush = Flush(*(processor.force_flush for processor in self._processors))
+        return flush.wait(timeout_millis / 1000)
+
+    def shutdown(self) -> None:
+        self.stop().wait(30)
+
+
+_ours: tuple[TracerProvider, Exports] | None = None
+
+
+def tracer_provider(given: Any, service_name: str | None) -> tuple[Any, Exports | None]:
+    """The provider to trace with, and its exports if it is ours to run and stop.
+
+    Args:
+        given: ``setup(tracer_provider=)``; None: the global one, which is made from the
+            standard ``OTEL_*`` variables only where the application configured none.
+        service_name: ``service.name`` of a provider made here; None leaves it to ``OTEL_*``.
+
+    Raises:
+        ConfigurationError: an ``OTEL_*`` variable names an exporter there is not.
+    """
+    global _ours
+    if given is not None:
+        if not callable(getattr(given, "get_tracer", None)):
+            raise ConfigurationError(
+                f"tracer_provider={type(given).__name__} is not allowed. Give an "
+                "opentelemetry.sdk.trace.TracerProvider, or leave it out for the global one."
+            )
+        return given, None
+    current = trace.get_tracer_provider()
+    if _ours is not None and current is _ours[0]:
+        _ours[1].start()
+        return _ours
+    if not isinstance(current, trace.ProxyTracerProvider):
+        return current, None
+    exports = Exports()
+    exports.start()
+    # Our own exit flushes within a deadline, so the provider must not do it without one.
+    provider = TracerProvider(resource=_resource(service_name), shutdown_on_exit=False)
+    provider.add_span_processor(exports)
+    trace.set_tracer_provider(provider)
+    if trace.get_tracer_provider() is not provider:  # another thread was first
+        exports.stop()
+        return trace.get_tracer_provider(), None
+    _ours = (provider, exports)
+    return _ours
+
+
+def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] | None]:
+    """The provider of ``metrics="otlp"``, and how to stop it if it was made here.
+
+    The application's is used; where there is none, one is made from the standard
+    ``OTEL_*`` variables, which exports by OTLP unless ``OTEL_METRICS_EXPORTER`` says otherwise.
+
+    Raises:
+        ConfigurationError: an ``OTEL_*`` variable names an exporter there is not.
+    """
+    current = metrics.get_meter_provider()
+    if type(current).__name__ != "_ProxyMeterProvider":
+        return current, None
+
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+
+    readers: list[MetricReader] = []
+    for exporter in _exporters("metrics", default="otlp"):
+        made = exporter()
+        readers.append(
+            made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made)
+        )
+    provider = MeterProvider(readers, _resource(service_name), shutdown_on_exit=False)
+    metrics.set_meter_provider(provider)
+    return provider, lambda: Flush(provider.shutdown)
+
+
+def _resource(service_name: str | None) -> Resource:
+    return Resource.create({"service.name": service_name} if service_name else {})
+
+
+def _exporters(signal: str, default: str = "none") -> list[Any]:
+    """The exporter classes that ``OTEL_<SIGNAL>_EXPORTER`` names."""
+    variable = f"OTEL_{signal.upper()}_EXPORTER"
+    found = []
+    for word in (os.environ.get(variable) or default).split(","):
+        name = word.strip().lower()
+        if name in ("", "none"):
+            continue
+        if name == "otlp":
+            protocol = (
+                os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL")
+                or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+                or "grpc"
+            ).strip()
+            name = _PROTOCOLS.get(protocol, protocol)
+        match = next(iter(entry_points(group=f"opentelemetry_{signal}_exporter", name=name)), None)
+        if match is None:
+            raise ConfigurationError(
+                f"{variable}={word.strip()!r} names an exporter that is not installed ({name}). "
+                "Use otlp, console or none; for otlp, OTEL_EXPORTER_OTLP_PROTOCOL is "
+                f"{' or '.join(_PROTOCOLS)}."
+            )
+        found.append(match.load())
+    return found
