@@ -48,6 +48,7 @@ def make_case(
             case=case,
             created_at=now,
             state=CaseState.PROPOSED,
+            state_reason="",
             failing_version=each.newest.code_version,
             user_ids=users,
         )

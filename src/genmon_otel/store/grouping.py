@@ -15,6 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel.fingerprint import handle
+from genmon_otel.policy import OVERFLOW_FINGERPRINT
 from genmon_otel.records import Failure, GenerationRecord
 from genmon_otel.store.codec import (
     MESSAGE_LIMIT,
@@ -30,8 +31,6 @@ from genmon_otel.store.statements import Cursor
 from genmon_otel.store.strikes import Strikes
 from genmon_otel.text import clean
 
-#: Fingerprints of the rows that stand for "too many different failures": they make no case.
-OVERFLOW: Final = "v1:overflow"
 #: Advisory lock under which handles of new failures are given, so that each is unique.
 HANDLES_LOCK: Final = 0x67656E6D_01
 HANDLE_LENGTHS: Final = range(4, 33)
@@ -76,7 +75,7 @@ class Group:
     def makes_cases(self) -> bool:
         """Whether a case may come of it: not of overflow, foreign spans, or what is ignored."""
         return (
-            not self.fingerprint.startswith(OVERFLOW)
+            not self.fingerprint.startswith(OVERFLOW_FINGERPRINT)
             and self.status != IGNORED
             and failure_of(self.newest).origin != "foreign_span"
         )

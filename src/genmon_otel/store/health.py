@@ -104,12 +104,11 @@ def _minutes(
 def _edge(
     connection: sa.Connection, start: float, end: float, operation: str | None, *, closed: bool
 ) -> dict[tuple[str, str], int]:
-    table, failures = schema.analytics, schema.failures
-    category = sa.func.coalesce(failures.c.failure_category, "")
+    table = schema.analytics
+    category = sa.func.coalesce(table.c.failure_category, "")
     until = table.c.created_at <= end if closed else table.c.created_at < end
     query = (
         sa.select(table.c.outcome, category, sa.func.count())
-        .select_from(table.outerjoin(failures, failures.c.id == table.c.failure_id))
         .where(table.c.created_at >= start, until)
         .group_by(table.c.outcome, category)
     )

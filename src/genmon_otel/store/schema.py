@@ -1,8 +1,8 @@
-"""The tables, and the revision of the schema they add up to.
+r"""The tables, and the revision of the schema they add up to.
 
 The same tables on SQLite and PostgreSQL. Times are UTC with microseconds; JSON
 is text on SQLite and ``json`` on PostgreSQL (which, unlike ``jsonb``, keeps
-``\\u0000`` and key order). A column is called ``user_id`` everywhere because
+``\u0000`` and key order). A column is called ``user_id`` everywhere because
 ``user`` is a function in PostgreSQL: ``SELECT user`` would answer with the role.
 """
 
@@ -24,7 +24,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     SmallInteger,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -77,19 +76,20 @@ analytics: Final = Table(
     names.TABLE_ANALYTICS,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
-    Column("generation_id", String(64), nullable=False),
+    Column("generation_id", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("operation", Text, nullable=False),
     Column("framework", Text, nullable=False),
     Column("success", Boolean, nullable=False),
-    Column("outcome", String(16), nullable=False),
+    Column("outcome", Text, nullable=False),
     Column("duration_s", Float, nullable=False),
     Column("user_id", Text),
     Column("project_id", Text),
     Column("user_request", Text),
-    Column("trace_id", String(32)),
-    Column("span_id", String(16)),
+    Column("trace_id", Text),
+    Column("span_id", Text),
     Column("failure_id", BigId),
+    Column("failure_category", Text),
     Column("code_version", Text),
     Column("metadata", JSON, nullable=False),
     UniqueConstraint("generation_id", name="uq_generation_analytics_generation_id"),
@@ -100,46 +100,45 @@ failures: Final = Table(
     names.TABLE_FAILURES,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
-    Column("fingerprint", String(80), nullable=False),
-    Column("signature", String(80), nullable=False),
-    Column("trigger_signature", String(80)),
-    Column("handle", String(40)),
+    Column("fingerprint", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("trigger_signature", Text),
+    Column("handle", Text),
     Column("operation", Text, nullable=False),
     Column("error_type", Text, nullable=False),
     Column("error_message", Text, nullable=False),
-    Column("failure_category", String(40), nullable=False),
-    Column("severity", String(16), nullable=False),
+    Column("failure_category", Text, nullable=False),
+    Column("severity", Text, nullable=False),
     _count("occurrence_count"),
     Column("first_seen_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
     Column("stack_trace", Text, nullable=False),
     Column("framework", Text, nullable=False),
     Column("context", JSON, nullable=False),
-    Column("status", String(16), nullable=False, server_default="open"),
+    Column("status", Text, nullable=False, server_default="open"),
     Column("test_generated", Boolean, nullable=False, server_default=false()),
     #: Newest strikes, ``[[ended_at, strike_key], ...]``; see strikes.py.
     Column("strikes", JSON, nullable=False, server_default="[]"),
     #: Of a resolved failure: the newest occurrence that was resolved.
     Column("resolved_through", Instant),
     _count("reopened_count"),
+    _count("user_count"),
+    _count("project_count"),
+    #: How many users it hit last on which day, ``{"20415": 3}``; the newest seven days.
+    Column("users_by_day", JSON, nullable=False, server_default="{}"),
     UniqueConstraint("fingerprint", name="uq_generation_failures_fingerprint"),
     UniqueConstraint("handle", name="uq_generation_failures_handle"),
     Index("ix_generation_failures_last_seen_at", "last_seen_at"),
     Index("ix_generation_failures_status_last_seen_at", "status", "last_seen_at"),
     Index("ix_generation_failures_occurrence_count", "occurrence_count"),
 )
-# What revision 0002 added: user impact in constant time.
-failures.append_column(_count("user_count"))
-failures.append_column(_count("project_count"))
-#: How many users the failure hit last on which day: ``{"20415": 3}``; the newest seven days.
-failures.append_column(Column("users_by_day", JSON, nullable=False, server_default="{}"))
 
 recordings: Final = Table(
     names.TABLE_RECORDINGS,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("failure_id", BigId, nullable=False),
-    Column("generation_id", String(64), nullable=False),
+    Column("generation_id", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("user_id", Text),
     Column("unreplayable", Text, nullable=False),
@@ -154,7 +153,7 @@ samples: Final = Table(
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
     Column("operation", Text, nullable=False),
-    Column("generation_id", String(64), nullable=False),
+    Column("generation_id", Text, nullable=False),
     Column("ended_at", Instant, nullable=False),
     Column("code_version", Text),
     Column("user_id", Text),
@@ -209,15 +208,15 @@ tests: Final = Table(
         ForeignKey(f"{names.TABLE_FAILURES}.id"),
         nullable=False,
     ),
-    Column("signature", String(80), nullable=False),
-    Column("trigger_signature", String(80)),
-    Column("trigger", String(16), nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("trigger_signature", Text),
+    Column("trigger", Text, nullable=False),
     #: How often in a row the step met its trigger before the generation failed.
     Column("trigger_count", Integer, nullable=False),
     Column("case", JSON, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("state_reason", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False),
+    Column("state_reason", Text, nullable=False),
     Column("reviewer", Text),
     Column("reviewed_at", Instant),
     #: Code version the failure was recorded on.
@@ -242,12 +241,12 @@ test_runs: Final = Table(
     names.TABLE_TEST_RUNS,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
-    Column("run_id", String(120), nullable=False),
+    Column("run_id", Text, nullable=False),
     Column("test_id", BigId, ForeignKey(f"{names.TABLE_TESTS}.id"), nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("channel", String(8), nullable=False),
+    Column("channel", Text, nullable=False),
     Column("code_version", Text),
-    Column("verdict", String(16), nullable=False),
+    Column("verdict", Text, nullable=False),
     Column("detail", Text, nullable=False),
     UniqueConstraint("run_id", name="uq_test_runs_run_id"),
     Index("ix_test_runs_test_id", "test_id", "id"),
@@ -261,9 +260,9 @@ rollups: Final = Table(
     Column("minute", Instant, primary_key=True),
     Column("operation", Text, primary_key=True),
     Column("framework", Text, primary_key=True),
-    Column("outcome", String(16), primary_key=True),
+    Column("outcome", Text, primary_key=True),
     #: Empty where nothing failed.
-    Column("category", String(40), primary_key=True),
+    Column("category", Text, primary_key=True),
     #: 0 to 15, by producer, so that writing processes do not queue for one row.
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
     _count("count"),
@@ -273,7 +272,7 @@ rollups: Final = Table(
 producers: Final = Table(
     names.TABLE_PRODUCERS,
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", Text, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("journal_seq", BigInteger, nullable=False),
     Column("seen_at", Instant, nullable=False),
@@ -282,5 +281,5 @@ producers: Final = Table(
 version: Final = Table(
     names.TABLE_VERSION,
     metadata,
-    Column("version_num", String(32), primary_key=True),
+    Column("version_num", Text, primary_key=True),
 )

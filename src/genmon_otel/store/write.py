@@ -179,9 +179,10 @@ def _analytics_row(
         optional_name(record.user_id),
         optional_name(record.project_id),
         None if record.user_request is None else clean(record.user_request, TEXT_LIMIT),
-        record.trace_id,
-        record.span_id,
+        optional_name(record.trace_id),
+        optional_name(record.span_id),
         None if group is None else group.id,
+        None if failure is None else str(failure.category),
         optional_name(record.code_version),
         dumps(_metadata(record)),
     )

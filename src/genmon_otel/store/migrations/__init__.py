@@ -1,0 +1,1 @@
+"""Alembic migrations; each file in ``versions`` is one revision of the schema."""
