@@ -1,0 +1,149 @@
+"""Decide what a quoted string in an error message is: a value, or a name that names the problem."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final
+
+_DOUBLE: Final = r"""\"(?:[^"\\]|\\.)*\"(?![A-Za-z0-9_])"""
+#: With up to two apostrophes inside: 'it's here'.
+_SINGLE: Final = r"""'(?:[^'\\]|\\.)*(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_])"""
+PATTERN: Final = rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|“[^”]*”|‘[^’]*’|«[^»]*»"
+#: The same behind a prefix of Python's: b'...', f"...".
+PREFIXED: Final = rf"[bBrRuUfF](?:{_DOUBLE}|{_SINGLE})"
+#: Typed placeholders that say more than ``<str>``.
+TYPED: Final = re.compile(
+    r"<path>(?:\.\w+)?|<url>|[\w.-]{1,32}\.(?:json|toml|txt|html|ya?ml|cfg|[jt]s|py|mod)"
+)
+
+
+class Role(Enum):
+    """What a quoted string is."""
+
+    VALUE = "value"
+    NAME = "name"
+    KEY = "key"
+    MESSAGE = "message"
+
+
+#: Words right before a quoted name of code or schema.
+_BEFORE: Final = re.compile(
+    r"\b(?:modules?|named|attributes?|arguments?|params?|parameters?|propert(?:y|ies)|members?|functions?|methods?"
+    r"|class|codec|encoding|columns?|tables?|relation|fields?|keys?|types?|variables?|symbol|identifier|packages?"
+    r"|plugins?|preset|loader|operator|keyword|constraint|command|resolve|reading|setting|hook|format|tag|enum"
+    r"|option|extension|rule|requirement|library|decorator|annotation|directive|prop|props|script|engine|dependency"
+    r"|export|exports|import|interface|trait|struct|namespace|syntax|unit|schema|event|header|language|locale"
+    r"|flag|metric|label|collection|view|sequence|trigger|role|permission|scope|missing|export named|instance of"
+    r"|does not provide an export|unexpected keyword argument|(?:a|an) |not|expected|required|instead of)"
+    r"(?:\(s\))?[:=]?\s*\(?$",
+    re.IGNORECASE,
+)
+#: Of those, words that hold only if the quoted string names a type or a bit of syntax.
+_TYPE_ONLY: Final = re.compile(
+    r"\b(?:a|an|not|expected|received|got|instead of|to|and|missing|of|required)[:=]?\s*\(?$",
+    re.IGNORECASE,
+)
+_AFTER: Final = re.compile(
+    r"\s?(?:object\b|is not (?:defined|a function|exported|recogni[sz]ed as|a module|callable|iterable|subscriptable"
+    r"|assignable|a constructor|in this registry|in the npm registry)|codec\b|is a required\b|has no (?:attribute|exported|member|default export)|is required|field required"
+    r"|is undefined|is missing|module\b|modules\b|attribute\b|expected\b|parameter\b|argument\b|must (?:be|have|contain|not)"
+    r"|property\b|column\b|cannot be (?:null|used|resolved|found)|is declared but|implicitly has|refers to a value"
+    r"|is possibly|cannot be null|requires? a peer|table\b|field\b|violates|is deprecated|format\b|encoding\b|plugin\b|package\b"
+    r"|only refers to|was never|has already been declared|before initialization|keyword\b|operator\b|statement\b|was never closed"
+    r"|outside (?:async )?function|is an invalid keyword|takes \d|missing \d|got an unexpected|delimiter\b)",
+)
+_TYPES: Final = frozenset(
+    "NoneType int str float list dict tuple set frozenset bytes bytearray bool object function method type"
+    " generator coroutine async_generator module string number boolean array null undefined integer symbol"
+    " bigint never unknown any void nan NaN date datetime Decimal UUID None True False true false"
+    " builtin_function_or_method property slice range complex ellipsis iterator awaitable".split()
+)
+#: Key or label words whose value names the problem.
+_PROBLEM_KEYS: Final = frozenset(
+    "code type status error error_code errorcode error_type errortype status_code statuscode http_status kind"
+    " errno sqlstate reason finish_reason stop_reason category severity level method param exception"
+    " exception_type class codec encoding syscall cause_type input_type loc msg message detail"
+    " error_description description title_code".split()
+)
+#: Of those, keys whose value is prose and is normalised like a message.
+_IDENTITY: Final = frozenset(
+    "user username user_name login email name tenant customer account owner author id uid uuid guid key"
+    " host hostname server client session token request org organization project path file filename".split()
+)
+SUBJECT_LABEL: Final = r"(?:[A-Za-z]{1,20}[_-]){0,3}(?:id|ID|Id|user|User|username|login|tenant|customer|account|owner|author)"
+PROSE: Final = r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?)"
+
+_KEY_BEFORE: Final = re.compile(r"""["']([\w.$-]{1,40})["']\s?:\s?$|\b([A-Za-z_]\w{0,40})=$""")
+_NAME_LIKE: Final = re.compile(r"(?:[A-Za-z_]|<[a-z]+>)(?:[A-Za-z0-9_.-]|<[a-z]+>){0,40}")
+_KEYWORD_LIKE: Final = re.compile(r"[a-z]{2,12}|EOF|INDENT|DEDENT|end of file|end of input")
+_ERROR_LIKE: Final = re.compile(
+    r"[A-Z][A-Za-z]*(?:Error|Exception|Warning|Timeout|Interrupt)|E[A-Z]{3,14}|[A-Z]{1,5}[0-9]{3,5}"
+)
+_CODEC: Final = re.compile(
+    r"(?i)(?:utf|latin|iso|cp|ascii|windows|koi8|gb|big5|shift|euc)[-_]?[\w-]*"
+)
+
+
+def is_subject(name: str) -> bool:
+    """Whether a key or label tells who or which one: its value never names the problem."""
+    lower = name.lower()
+    return (
+        lower in _IDENTITY
+        or lower.endswith(("_id", "-id", "_name", "_key", "_path", "_user"))
+        or name.endswith("Id")
+    )
+
+
+def names_problem(name: str) -> bool:
+    """Whether the value under this key says which problem it is."""
+    return name.lower() in _PROBLEM_KEYS
+
+
+def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
+    """Return what stands between the quotation marks, and what it is.
+
+    Args:
+        text: the whole message.
+        start: where the quoted string begins, prefix such as ``b`` included.
+        end: where it ends.
+        joined: it follows a kept name after a comma or ``and``.
+    """
+    skip = 2 if text[start].isalpha() else 1
+    content = text[start + skip : end - 1]
+    before = text[max(0, start - 48) : start]
+    after = text[end : end + 32]
+    stripped = before.rstrip()
+    if (
+        after.lstrip().startswith(":")
+        and (not stripped or stripped[-1] in "{,[(")
+        and len(content) <= 64
+    ):
+        return content, Role.KEY
+    if not any(map(str.isalnum, content)):
+        return content, Role.NAME if 0 < len(content) <= 3 else Role.VALUE
+    key = _KEY_BEFORE.search(before)
+    if key:
+        name = key[1] or key[2]
+        if names_problem(name) and not is_subject(name):
+            return content, Role.MESSAGE
+        return content, Role.VALUE
+    if content in _TYPES or _ERROR_LIKE.fullmatch(content) or _CODEC.fullmatch(content):
+        return content, Role.NAME
+    if len(content) > 80:
+        return content, Role.VALUE
+    if joined or _AFTER.match(after):
+        return content, Role.NAME
+    if _BEFORE.search(before) and not _TYPE_ONLY.search(before):
+        return content, Role.NAME
+    if re.search(r"\btoken:?\s$", before) and _KEYWORD_LIKE.fullmatch(content):
+        return content, Role.NAME
+    if re.search(r"\bimport(?:ed)?\b.{0,60}\bfrom\s$", text[max(0, start - 96) : start]):
+        return content, Role.NAME
+    if (
+        (not stripped or stripped.endswith("KeyError:"))
+        and not after.strip()
+        and _NAME_LIKE.fullmatch(content)
+    ):
+        return content, Role.NAME
+    return content, Role.VALUE
