@@ -1,0 +1,147 @@
+"""Why a generation failed: category and severity of an exception, or of a span's text.
+
+The exception that escapes is rarely the one that tells: it is walked with its
+``__cause__`` chain, the exceptions it carries and the members of groups, and the most
+telling one decides (:class:`~genmon_otel.classification.verdict.Weight`), the outermost
+among equals. ``__context__`` is looked at only when all those say nothing.
+Deterministic, bounded, and it never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from genmon_otel.classification import custom, evidence
+from genmon_otel.classification.custom import register_rule
+from genmon_otel.classification.judgement import judge, judge_named, judge_text
+from genmon_otel.classification.verdict import Verdict, Weight
+from genmon_otel.records import Category, Severity
+from genmon_otel.text import cut, safe_str, type_name
+
+__all__ = ["Classification", "classify", "classify_text", "register_rule"]
+
+#: Exceptions looked at, however long the chain or large the group.
+_WALK_LIMIT: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer: what kind of failure, how bad, and which exception and rule said so."""
+
+    category: Category
+    severity: Severity
+    #: None where there was only text, or no rule applied.
+    decided_by: BaseException | None
+    #: ``package.Class`` of the deciding exception, else of the one that escaped.
+    error_type: str
+    #: For people: ``status 429``, ``type openai.RateLimitError``; empty where none applied.
+    rule: str
+
+
+def classify(error: BaseException) -> Classification:
+    """Say why a generation failed, from the exception that escaped it.
+
+    Args:
+        error: the exception; hostile ones (a ``__str__`` that raises, cycles, 100 MB of
+            text) cost bounded time and are classified by what can be read.
+    """
+    try:
+        decided_by, verdict = _decide(error)
+    except Exception:
+        decided_by, verdict = None, None
+    return _answer(decided_by, verdict, dotted_name(decided_by or error))
+
+
+def classify_text(error_type: str, message: str) -> Classification:
+    """Say why something failed from its ``error.type`` and message, where no exception is left.
+
+    Args:
+        error_type: a class name (``openai.RateLimitError``), a status (``429``) or a code;
+            empty when unknown.
+        message: status description or exception message; only its ends are read.
+    """
+    kind = cut(error_type, 200)
+    try:
+        text = safe_str(message, evidence.TEXT_LIMIT)
+        verdict = custom.verdict_on_text(kind, text) or _heavier(judge_named(kind), judge_text(text))
+    except Exception:
+        verdict = None
+    return _answer(None, verdict, kind)
+
+
+def dotted_name(error: BaseException) -> str:
+    """``package.module.Class`` of an exception, bare for built-in ones."""
+    module = type(error).__dict__.get("__module__")
+    name = type_name(error)
+    return name if type(module) is not str or module == "builtins" else f"{module}.{name}"
+
+
+def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str) -> Classification:
+    if verdict is None:
+        category = Category.UNKNOWN
+        return Classification(category, category.default_severity, None, name, "")
+    severity = verdict.severity or verdict.category.default_severity
+    return Classification(verdict.category, severity, decided_by, name, verdict.rule)
+
+
+def _heavier(one: Verdict | None, other: Verdict | None) -> Verdict | None:
+    if one is None or other is None:
+        return one or other
+    return other if other.weight > one.weight else one
+
+
+def _decide(error: BaseException) -> tuple[BaseException | None, Verdict | None]:
+    seen: set[int] = set()
+    decided_by, verdict = _heaviest(_explicit(error, seen))
+    if verdict is None:
+        decided_by, verdict = _heaviest(_implicit(error, seen))
+    return decided_by, verdict
+
+
+def _heaviest(
+    judged: Iterator[tuple[BaseException, Verdict]],
+) -> tuple[BaseException | None, Verdict | None]:
+    decided_by: BaseException | None = None
+    verdict: Verdict | None = None
+    for error, found in judged:
+        if verdict is None or found.weight > verdict.weight:
+            decided_by, verdict = error, found
+    return decided_by, verdict
+
+
+def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:
+    """Verdicts on an exception and what it was raised from, outermost first."""
+    waiting = [error]
+    while waiting and len(seen) < _WALK_LIMIT:
+        current = waiting.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        verdict = custom.verdict_on(current) or judge(current)
+        if verdict is not None:
+            yield current, verdict
+            if verdict.final:
+                continue
+        if current.__cause__ is not None:
+            waiting.append(current.__cause__)
+        waiting.extend(evidence.links(current))
+        if isinstance(current, BaseExceptionGroup):
+            waiting.extend(current.exceptions[:_WALK_LIMIT])
+
+
+def _implicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:
+    """Verdicts on what was being handled when it was raised, and so on outwards."""
+    for _ in range(_WALK_LIMIT):
+        inner = None if error.__suppress_context__ else error.__context__
+        if inner is None:
+            inner = error.__cause__
+        if inner is None:
+            return
+        # a fresh budget: the explicit chain may have used it up
+        yield from _explicit(inner, set() if len(seen) >= _WALK_LIMIT else seen)
+        error = inner
+
+
+_ = Weight

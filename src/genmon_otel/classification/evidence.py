@@ -1,0 +1,181 @@
+"""What can be read off one exception: statuses, codes, captured output, text.
+
+Everything here is somebody else's object: a property may raise, ``__str__`` may
+raise, a body may be 100 MB. Instance dictionaries are preferred to attribute access
+because reading them runs no foreign code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from genmon_otel.text import cut, safe_str
+
+#: Characters of one text that rules look at, head and tail.
+TEXT_LIMIT: Final = 6_000
+#: Exceptions that one exception may point to beside its cause.
+_LINKS: Final = (
+    "original_exception", "original_error", "last_exception", "last_error", "reason", "inner",
+    "inner_exception", "exc", "cause", "orig", "error", "exception", "os_error",
+)  # fmt: skip
+_STATUS_NAMES: Final = ("status_code", "status", "http_status", "http_code", "code")
+_CODE_NAMES: Final = ("code", "type", "status", "error_code", "reason", "param_code", "digest")
+_OUTPUTS: Final = ("stderr", "stdout", "output")
+_MISSING: Final = object()
+
+
+def fields(error: object) -> Mapping[str, Any]:
+    """The instance dictionary; empty where there is none."""
+    try:
+        found = object.__getattribute__(error, "__dict__")
+    except BaseException:  # noqa: BLE001 - a hostile __getattribute__ or slots
+        return {}
+    return found if type(found) is dict else {}
+
+
+def read(obj: object, name: str) -> Any:
+    """An attribute, whatever reading it does; None where there is none."""
+    value = fields(obj).get(name, _MISSING)
+    if value is not _MISSING:
+        return value
+    try:
+        return getattr(obj, name, None)
+    except BaseException:  # noqa: BLE001 - a property may raise anything
+        return None
+
+
+def statuses(error: BaseException) -> Iterator[int]:
+    """HTTP statuses that it carries: its own, its response's, botocore's metadata."""
+    for name in _STATUS_NAMES:
+        yield from _status(read(error, name))
+    response = read(error, "response")
+    if response is None:
+        response = read(error, "raw_response")
+    if type(response) is dict:
+        metadata = response.get("ResponseMetadata")
+        if type(metadata) is dict:
+            yield from _status(metadata.get("HTTPStatusCode"))
+    elif response is not None:
+        for name in ("status_code", "status"):
+            yield from _status(read(response, name))
+
+
+def _status(value: Any) -> Iterator[int]:
+    if callable(value):
+        return
+    if type(value) is str and value[:3].isdigit() and (len(value) == 3 or value[3] == " "):
+        value = value[:3]  # '429', or falcon's '404 Not Found'
+    elif not isinstance(value, int) or isinstance(value, bool):
+        return
+    try:
+        number = int(value)
+    except BaseException:  # noqa: BLE001 - a subclass of int
+        return
+    if 400 <= number < 600:
+        yield number
+
+
+def codes(error: BaseException) -> Iterator[str]:
+    """Providers' codes that it carries, the most specific first."""
+    response = read(error, "response")
+    if type(response) is dict:
+        yield from _codes_of_body(response.get("Error"))
+    for name in _CODE_NAMES:
+        yield from _code(read(error, name))
+    yield from _grpc_code(error)
+    for name in ("body", "details", "error", "json_body"):
+        yield from _codes_of_body(read(error, name))
+
+
+def _code(value: Any) -> Iterator[str]:
+    if type(value) is str and 0 < len(value) <= 60:
+        yield value
+    elif value is not None and not isinstance(value, (int, str, bytes, dict, list, tuple)):
+        name = fields(value).get("_name_")  # an Enum, such as grpc.StatusCode
+        if type(name) is str:
+            yield name
+
+
+def _grpc_code(error: BaseException) -> Iterator[str]:
+    """``code()`` of a gRPC error, which is a method and not an attribute."""
+    if not any("RpcError" in kind.__name__ for kind in type.mro(type(error))[:4]):
+        return
+    method = read(error, "code")
+    if callable(method):
+        try:
+            yield from _code(method())
+        except BaseException:  # noqa: BLE001
+            return
+
+
+def _codes_of_body(body: Any, depth: int = 0) -> Iterator[str]:
+    """Codes in an error body: ``{"error": {"code": ..., "type": ...}}`` and its relatives."""
+    if isinstance(body, list) and body:
+        body = body[0]
+    if type(body) is not dict or depth > 3:
+        return
+    for key in ("code", "Code", "type", "status", "__type"):
+        value = body.get(key)
+        if type(value) is str and 0 < len(value) <= 120:
+            yield value.rpartition("#")[2]
+    for key in ("innererror", "inner_error", "error"):
+        yield from _codes_of_body(body.get(key), depth + 1)
+    details = body.get("details")
+    if isinstance(details, list):
+        for detail in details[:4]:
+            reason = detail.get("reason") if type(detail) is dict else None
+            if type(reason) is str:
+                yield reason
+
+
+def output(error: BaseException) -> str:
+    """Output of a program that it carries (``CalledProcessError`` and its imitators)."""
+    found = []
+    for name in _OUTPUTS:
+        value = read(error, name)
+        if not value or any(value is other for other, _ in found):
+            continue
+        if isinstance(value, (bytes, bytearray)):
+            half = TEXT_LIMIT // 2
+            raw = bytes(value) if len(value) <= TEXT_LIMIT else bytes(value[:half] + b"\n" + value[-half:])
+            found.append((value, raw.decode("utf-8", "replace")))
+        elif isinstance(value, str):
+            found.append((value, cut(value, TEXT_LIMIT)))
+        elif isinstance(value, (list, tuple)):
+            lines = [line for line in (*value[:60], *value[60:][-60:]) if isinstance(line, str)]
+            found.append((value, cut("\n".join(cut(line, 400) for line in lines), TEXT_LIMIT)))
+    return safe_str("\n".join(text for _, text in found), 2 * TEXT_LIMIT) if found else ""
+
+
+def body_text(error: BaseException) -> str:
+    """The beginning of the response's body, where it was read already."""
+    response = read(error, "response")
+    content = fields(response).get("_content") if response is not None else None
+    if isinstance(content, bytes):
+        return content[:2_000].decode("utf-8", "replace")
+    body = read(error, "body")
+    return cut(body, 2_000) if type(body) is str else ""
+
+
+def links(error: BaseException) -> Iterator[BaseException]:
+    """Exceptions it was made from, other than by ``raise ... from``: nearest first."""
+    held = fields(error)
+    for name in _LINKS:
+        value = held.get(name)
+        if isinstance(value, BaseException):
+            yield value
+    attempt = held.get("last_attempt")  # tenacity.RetryError
+    if attempt is not None:
+        value = fields(attempt).get("_exception")
+        if isinstance(value, BaseException):
+            yield value
+    attempts = held.get("failed_attempts")  # instructor.InstructorRetryException
+    if isinstance(attempts, list) and attempts:
+        value = read(attempts[-1], "exception")
+        if isinstance(value, BaseException):
+            yield value
+    arguments = BaseException.args.__get__(error)  # requests.ConnectionError(MaxRetryError(...))
+    for value in arguments[:4]:
+        if isinstance(value, BaseException):
+            yield value

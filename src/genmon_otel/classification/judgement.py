@@ -1,0 +1,233 @@
+"""What the built-in rules say of one exception, and of one text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from genmon_otel.classification import codes, evidence
+from genmon_otel.classification.messages import (
+    AUTH_RULES,
+    CODE_IN_TEXT,
+    PROSE_RULES,
+    QUOTA_RULES,
+    REGISTRY,
+    SETTING,
+    STATUS_IN_TEXT,
+)
+from genmon_otel.classification.tool_output import TOOL_RULES
+from genmon_otel.classification.types import (
+    BUGS,
+    CLIENTS,
+    EXACT,
+    FALLBACK,
+    GENERAL,
+    INFRASTRUCTURE,
+    NAMES,
+)
+from genmon_otel.classification.verdict import (
+    DEPENDENCY,
+    MACHINE,
+    PROVIDER,
+    SHUT_OUT,
+    UNKNOWN,
+    Verdict,
+    Weight,
+)
+from genmon_otel.classification.wording import first
+from genmon_otel.records import Category
+from genmon_otel.text import safe_str
+
+
+class Profile:
+    """What an exception's type alone says; the same for every instance, hence kept."""
+
+    __slots__ = ("bug", "client", "exact", "fallback", "infrastructure", "named", "process")
+
+    def __init__(self, names: list[tuple[str, str]]) -> None:
+        """``names``: (root package, bare name) along the MRO."""
+        self.exact = _look_up(EXACT, names, Weight.EXACT)
+        self.fallback = _look_up(FALLBACK, names, Weight.FALLBACK)
+        self.named = _by_name(names)
+        self.client = any(root in CLIENTS for root, _ in names)
+        self.infrastructure = bool(names) and names[0][0] in INFRASTRUCTURE
+        self.bug = bool(names) and names[0][1] in BUGS
+        self.process = any(name == "CalledProcessError" for _, name in names)
+        # A fallback that is nearer than the exact type hides it: litellm derives from openai.
+        if self.exact and self.fallback and self.fallback[1] < self.exact[1]:
+            self.exact = None
+
+
+Found = tuple[Verdict, int] | None
+
+
+def _look_up(table: object, names: list[tuple[str, str]], weight: Weight) -> Found:
+    assert hasattr(table, "get")
+    for position, (root, name) in enumerate(names):
+        dotted = f"{root}.{name}"
+        label = table.get(dotted) or table.get(name)
+        if label:
+            return Verdict(*label, f"type {dotted if dotted in table else name}", weight), position  # type: ignore[operator]
+    return None
+
+
+def _by_name(names: list[tuple[str, str]]) -> Verdict | None:
+    for root, name in names:
+        if root in ("builtins", ""):
+            if root:
+                break
+        for label, pattern in NAMES:
+            if pattern.search(name):
+                return Verdict(*label, f"name {name}", Weight.NAME)
+        if GENERAL.search(name):
+            return Verdict(*PROVIDER, f"name {name}", Weight.FALLBACK)
+    return None
+
+
+_profiles: WeakKeyDictionary[type, Profile] = WeakKeyDictionary()
+_BUILTIN_ROOTS: Final = frozenset({"builtins", "exceptions"})
+
+
+def profile_of(kind: type) -> Profile:
+    """The profile of a type, made once."""
+    found = _profiles.get(kind)
+    if found is None:
+        names = []
+        for base in type.mro(kind)[:-1]:
+            module = base.__dict__.get("__module__")
+            root = module.partition(".")[0] if type(module) is str else ""
+            names.append((root, type.__dict__["__name__"].__get__(base)))
+        found = _profiles[kind] = Profile(names)
+    return found
+
+
+def judge(error: BaseException) -> Verdict | None:
+    """The heaviest built-in verdict on this one exception, its chain left aside."""
+    profile = profile_of(type(error))
+    if profile.infrastructure:
+        return _infrastructure(error, profile)
+    for code in evidence.codes(error):
+        if verdict := codes.by_code(code):
+            return _refined(verdict, error)
+    if isinstance(error, OSError) and isinstance(error.errno, int):
+        if verdict := codes.by_errno(error.errno):
+            return verdict
+        if isinstance(error, FileNotFoundError) and (
+            verdict := first(TOOL_RULES, safe_str(error, 500).lower(), "output", Weight.EXACT)
+        ):
+            return verdict
+    printed = evidence.output(error)
+    if printed and (verdict := judge_output(printed)):
+        return verdict
+    if profile.exact:
+        return _refined(profile.exact[0], error)
+    weak: Verdict | None = None
+    for status in evidence.statuses(error):
+        verdict = codes.by_status(status, of_client=profile.client)
+        if verdict and verdict.weight is Weight.EXACT:
+            return _refined(verdict, error)
+        weak = weak or verdict
+    if profile.process:
+        died = read_returncode(error)
+        if died:
+            return died
+    if profile.named and profile.named.weight is Weight.NAME:
+        return _refined(profile.named, error)
+    if not profile.bug and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
+        return verdict
+    return weak or profile.named or (profile.fallback[0] if profile.fallback else None)
+
+
+def read_returncode(error: BaseException) -> Verdict | None:
+    """A program that was killed (137, -9: out of memory, mostly) or crashed."""
+    code = evidence.read(error, "returncode")
+    if isinstance(code, int) and (code < 0 or code in (134, 137, 139)):
+        return Verdict(*MACHINE, f"exit {code}", Weight.EXACT)
+    if code == 127:
+        return Verdict(*DEPENDENCY, "exit 127", Weight.EXACT)
+    return None
+
+
+def _infrastructure(error: BaseException, profile: Profile) -> Verdict:
+    text = safe_str(error, 1_000).lower()
+    if "full" in text and ("disk" in text or "no space" in text):
+        return Verdict(*MACHINE, "disk full", Weight.EXACT, final=True)
+    if profile.exact and profile.exact[0].category is Category.VALIDATION_ERROR:
+        return replace(profile.exact[0], final=True)
+    return Verdict(*UNKNOWN, "the application's own store", Weight.EXACT, final=True)
+
+
+def _refined(verdict: Verdict, error: BaseException) -> Verdict:
+    """A refusal or a rate limit that its text says is a quota used up, or a key refused."""
+    if verdict.severity is not None or verdict.category not in (
+        Category.RATE_LIMIT,
+        Category.PROVIDER_ERROR,
+    ):
+        return verdict
+    text = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(error)}".lower()
+    return _refined_by(verdict, text)
+
+
+def _refined_by(verdict: Verdict, text: str) -> Verdict:
+    better = first(QUOTA_RULES, text, "message", verdict.weight)
+    if better is None and verdict.category is Category.PROVIDER_ERROR:
+        better = first(AUTH_RULES, text, "message", verdict.weight)
+        if better is None and verdict.rule == "status 404" and REGISTRY.search(text):
+            better = Verdict(*DEPENDENCY, "status 404 of a package registry", verdict.weight)
+    if better is None or (better.category, better.severity) == (verdict.category, None):
+        return verdict
+    return better
+
+
+def judge_output(text: str) -> Verdict | None:
+    """What captured output says; printed by a program, so the tools' rules only, then prose."""
+    lowered = text.lower()
+    return first(TOOL_RULES, lowered, "output", Weight.EXACT) or judge_prose(lowered, text)
+
+
+def judge_text(text: str) -> Verdict | None:
+    """What a message says."""
+    lowered = text.lower()
+    return first(TOOL_RULES, lowered, "output", Weight.MESSAGE) or judge_prose(lowered, text)
+
+
+def judge_prose(lowered: str, text: str) -> Verdict | None:
+    """What a message says that no tool printed."""
+    if SETTING.search(lowered):
+        return None
+    verdict = None
+    if "_" in text or "Exception" in text:
+        for match in CODE_IN_TEXT.finditer(text):
+            if verdict := codes.by_code(match.group()):
+                break
+    if verdict is None and any(digit in text for digit in "45"):
+        if match := STATUS_IN_TEXT.search(lowered):
+            status = next(filter(None, match.groups()))
+            verdict = codes.by_status(int(status), of_client=False)
+            if status == "404" and REGISTRY.search(lowered):
+                return Verdict(*DEPENDENCY, "message 404 of a package registry", Weight.MESSAGE)
+    if verdict is not None and verdict.weight is Weight.EXACT:
+        return _refined_by(replace(verdict, weight=Weight.MESSAGE), lowered)
+    return first(PROSE_RULES, lowered, "message", Weight.MESSAGE) or verdict
+
+
+def judge_named(error_type: str) -> Verdict | None:
+    """What an ``error.type`` alone says: a dotted class name, a status or a code."""
+    if error_type == "process_died":
+        return Verdict(*MACHINE, "process died", Weight.EXACT)
+    if error_type.isdigit() and len(error_type) == 3:
+        return codes.by_status(int(error_type), of_client=True)
+    if verdict := codes.by_code(error_type):
+        return verdict
+    root, _, _ = error_type.partition(".")
+    name = error_type.rpartition(".")[2]
+    if root in INFRASTRUCTURE:
+        return Verdict(*UNKNOWN, "the application's own store", Weight.EXACT)
+    profile = Profile([(root if root != name else "", name)])
+    if profile.exact:
+        return profile.exact[0]
+    return profile.named or (profile.fallback[0] if profile.fallback else None)
+
+
+_ = SHUT_OUT

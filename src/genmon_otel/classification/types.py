@@ -1,0 +1,247 @@
+"""Rules over type names, looked up along the MRO; nothing is imported to know them.
+
+Keys are ``root.Name`` (the top-level package and the bare class name, so that a
+library may move its modules) or a bare ``Name``. Decisions that are not obvious:
+
+- What does not parse is ``syntax_error``, JSON, YAML and TOML that a model wrote
+  included; what parses but breaks a schema, or an output parser's or a guardrail's
+  demands, is ``validation_error``.
+- The application's own database is none of the provider's business: ``unknown``,
+  whatever its sockets said; data that a constraint refused is ``validation_error``.
+- A build or install that ran into its deadline without saying why is ``ai_timeout``,
+  the only category about time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from genmon_otel.classification.verdict import (
+    DEPENDENCY,
+    MACHINE,
+    PROVIDER,
+    RATE,
+    SHUT_OUT,
+    SYNTAX,
+    TIMEOUT,
+    UNKNOWN,
+    VALIDATION,
+    Label,
+)
+
+
+def _table(*groups: tuple[Label, str]) -> Mapping[str, Label]:
+    return {name: label for label, names in groups for name in names.split()}
+
+
+#: Types that say all there is to say.
+EXACT: Final = _table(
+    (
+        TIMEOUT,
+        "TimeoutError openai.APITimeoutError anthropic.APITimeoutError groq.APITimeoutError "
+        "anthropic.RequestTimeoutError anthropic.GatewayTimeoutError litellm.Timeout "
+        "httpx.TimeoutException httpx2.TimeoutException httpcore.TimeoutException "
+        "httpcore2.TimeoutException requests.Timeout urllib3.ReadTimeoutError "
+        "urllib3.ConnectTimeoutError urllib3.TimeoutError botocore.ReadTimeoutError "
+        "botocore.ConnectTimeoutError aiohttp.ServerTimeoutError subprocess.TimeoutExpired "
+        "concurrent.TimeoutError billiard.SoftTimeLimitExceeded billiard.TimeLimitExceeded "
+        "celery.SoftTimeLimitExceeded celery.TimeLimitExceeded grpc.FutureTimeoutError "
+        "cohere.GatewayTimeoutError google.DeadlineExceeded google.GatewayTimeout "
+        "google.TimeoutError langgraph.NodeTimeoutError langchain_core.ModelTimeoutError "
+        "huggingface_hub.InferenceTimeoutError trio.TooSlowError func_timeout.FunctionTimedOut",
+    ),
+    (
+        RATE,
+        "openai.RateLimitError anthropic.RateLimitError groq.RateLimitError "
+        "together.RateLimitError cohere.TooManyRequestsError google.ResourceExhausted "
+        "google.TooManyRequests litellm.RateLimitError litellm.RouterRateLimitError "
+        "langchain_core.ModelRateLimitError zhipuai.APIReachLimitError",
+    ),
+    (
+        SHUT_OUT,
+        "openai.AuthenticationError openai.PermissionDeniedError openai.OAuthError "
+        "anthropic.AuthenticationError anthropic.PermissionDeniedError "
+        "anthropic.PaymentRequiredError anthropic.CredentialsError "
+        "anthropic.ContractSpendLimitReachedError anthropic.EnforcedSpendLimitReachedError "
+        "anthropic.OrganizationOnHoldError groq.AuthenticationError "
+        "groq.PermissionDeniedError cohere.UnauthorizedError cohere.ForbiddenError "
+        "cohere.InvalidTokenError google.Unauthenticated google.Unauthorized "
+        "google.Forbidden google.PermissionDenied google.GoogleAuthError "
+        "google.RefreshError google.DefaultCredentialsError botocore.NoCredentialsError "
+        "botocore.PartialCredentialsError botocore.CredentialRetrievalError "
+        "botocore.NoAuthTokenError botocore.TokenRetrievalError botocore.SSOError "
+        "botocore.LoginError botocore.UnauthorizedSSOTokenError botocore.ProfileNotFound "
+        "litellm.AuthenticationError litellm.PermissionDeniedError "
+        "litellm.BudgetExceededError langchain_core.ModelAuthenticationError "
+        "langchain_core.ModelPermissionDeniedError huggingface_hub.GatedRepoError "
+        "huggingface_hub.LocalTokenNotFoundError azure.ClientAuthenticationError",
+    ),
+    (
+        PROVIDER,
+        "openai.APIResponseValidationError openai.ContentFilterFinishReasonError "
+        "openai.BadRequestError openai.NotFoundError openai.ConflictError "
+        "openai.UnprocessableEntityError openai.WebSocketConnectionClosedError "
+        "anthropic.APIResponseValidationError anthropic.OverloadedError "
+        "anthropic.BadRequestError anthropic.NotFoundError anthropic.ConflictError "
+        "anthropic.UnprocessableEntityError anthropic.ContentTooLargeError "
+        "openai.APIConnectionError anthropic.APIConnectionError groq.APIConnectionError "
+        "httpx.NetworkError httpx.ProtocolError httpx.ProxyError httpx.DecodingError "
+        "httpx2.NetworkError httpx2.ProtocolError httpx2.ProxyError httpx2.DecodingError "
+        "httpcore.NetworkError httpcore.ProtocolError httpcore.ProxyError "
+        "httpcore2.NetworkError httpcore2.ProtocolError httpcore2.ProxyError "
+        "requests.SSLError requests.ProxyError requests.ChunkedEncodingError "
+        "requests.ContentDecodingError urllib3.NewConnectionError urllib3.ProtocolError "
+        "urllib3.SSLError urllib3.ProxyError urllib3.NameResolutionError "
+        "urllib3.IncompleteRead http.IncompleteRead http.RemoteDisconnected "
+        "http.BadStatusLine aiohttp.ClientConnectionError aiohttp.ClientPayloadError "
+        "aiohttp.ContentTypeError botocore.EndpointConnectionError "
+        "botocore.ConnectionClosedError botocore.ProxyConnectionError botocore.SSLError "
+        "botocore.ResponseStreamingError botocore.IncompleteReadError "
+        "botocore.NoRegionError mistralai.ResponseValidationError "
+        "mistralai.NoResponseError mistralai.HTTPValidationError "
+        "litellm.ContextWindowExceededError litellm.ContentPolicyViolationError "
+        "litellm.APIResponseValidationError litellm.RejectedRequestError "
+        "google.BlockedPromptException google.StopCandidateException "
+        "google.UnknownApiResponseError google.TransportError google.RetryError_ "
+        "vertexai.ResponseValidationError vertexai.ResponseBlockedError "
+        "huggingface_hub.ValidationError huggingface_hub.OverloadedError "
+        "huggingface_hub.GenerationError huggingface_hub.IncompleteGenerationError "
+        "huggingface_hub.RepositoryNotFoundError langchain_core.ContextOverflowError "
+        "langchain_core.ModelAPIError langchain_core.ModelConnectionError "
+        "langchain_core.ModelInvalidRequestError langchain_core.ModelNotFoundError "
+        "websockets.ConnectionClosed ConnectionError socket.gaierror socket.herror "
+        "ssl.SSLError",
+    ),
+    (
+        VALIDATION,
+        "pydantic.ValidationError pydantic_core.ValidationError "
+        "jsonschema.ValidationError jsonschema.SchemaError jsonschema._WrappedReferencingError "
+        "marshmallow.ValidationError django.ValidationError voluptuous.Invalid "
+        "cerberus.DocumentError msgspec.ValidationError cattrs.BaseValidationError "
+        "cattrs.ClassValidationError typeguard.TypeCheckError pandera.SchemaError "
+        "fastapi.ValidationException schema.SchemaError fastjsonschema.JsonSchemaException "
+        "botocore.ParamValidationError litellm.JSONSchemaValidationError "
+        "openai.LengthFinishReasonError langchain_core.OutputParserException "
+        "langchain.OutputParserException instructor.ValidationError "
+        "instructor.AsyncValidationError instructor.ResponseParsingError "
+        "instructor.IncompleteOutputException guardrails.ValidationError "
+        "guardrails.UserFacingException pydantic_ai.UnexpectedModelBehavior "
+        "agents.ModelBehaviorError dspy.AdapterParseError smolagents.AgentParsingError "
+        "xmlschema.XMLSchemaValidationError dacite.DaciteError "
+        "litellm.GuardrailRaisedException sqlalchemy.IntegrityError sqlalchemy.DataError "
+        "sqlite3.IntegrityError sqlite3.DataError psycopg.IntegrityError psycopg.DataError "
+        "psycopg2.IntegrityError psycopg2.DataError",
+    ),
+    (
+        DEPENDENCY,
+        "ImportError ModuleNotFoundError PackageNotFoundError "
+        "pkg_resources.ResolutionError packaging.InvalidRequirement "
+        "packaging.InvalidSpecifier packaging.InvalidVersion "
+        "botocore.MissingDependencyException resolvelib.ResolutionError",
+    ),
+    (
+        SYNTAX,
+        "SyntaxError json.JSONDecodeError simplejson.JSONDecodeError requests.JSONDecodeError "
+        "orjson.JSONDecodeError ujson.JSONDecodeError yaml.YAMLError ruamel.YAMLError "
+        "tomllib.TOMLDecodeError tomli.TOMLDecodeError toml.TomlDecodeError "
+        "tomlkit.ParseError tokenize.TokenError xml.ParseError xml.ExpatError "
+        "pyexpat.ExpatError xml.SAXParseException configparser.ParsingError "
+        "configparser.MissingSectionHeaderError _csv.Error csv.Error msgspec.DecodeError "
+        "jinja2.TemplateSyntaxError mako.SyntaxException mako.CompileException "
+        "libcst.ParserSyntaxError lark.UnexpectedInput pyparsing.ParseBaseException "
+        "parso.ParserSyntaxError blib2to3.ParseError black.InvalidInput sqlglot.ParseError "
+        "graphql.GraphQLSyntaxError esprima.Error google.ParseError "
+        "bs4.ParserRejectedMarkup lxml.ParseError django.TemplateSyntaxError",
+    ),
+    (
+        MACHINE,
+        "MemoryError concurrent.BrokenProcessPool concurrent.BrokenExecutor "
+        "billiard.WorkerLostError billiard.Terminated loky.TerminatedWorkerError "
+        "torch.OutOfMemoryError numpy._ArrayMemoryError",
+    ),
+)
+
+#: Types that may wrap anything: whatever else is known of the exception goes first.
+FALLBACK: Final = _table(
+    (
+        PROVIDER,
+        "litellm.APIConnectionError litellm.APIError litellm.MidStreamFallbackError "
+        "openai.OpenAIError anthropic.AnthropicError groq.GroqError mistralai.MistralError "
+        "cohere.ApiError google.APIError google.GoogleAPIError google.RpcError grpc.RpcError "
+        "httpx.HTTPError httpx2.HTTPError requests.RequestException urllib3.HTTPError "
+        "urllib.URLError aiohttp.ClientError botocore.ClientError botocore.BotoCoreError "
+        "http.HTTPException huggingface_hub.HfHubHTTPError huggingface_hub.TextGenerationError "
+        "ollama.ResponseError replicate.ReplicateException together.TogetherException "
+        "zhipuai.ZhipuAIError voyageai.VoyageError dashscope.DashScopeException "
+        "azure.AzureError langchain_core.ModelError websockets.WebSocketException",
+    ),
+    (
+        VALIDATION,
+        "instructor.InstructorRetryException instructor.InstructorError agents.AgentsException",
+    ),
+)
+#: Known only where the chain holds something better.
+EXACT_OVERRIDES_STATUS: Final = frozenset({"litellm.APIConnectionError"})
+
+#: Packages whose errors are about the application's own stores and queues.
+INFRASTRUCTURE: Final = frozenset(
+    "sqlalchemy sqlite3 psycopg psycopg2 psycopg_pool asyncpg pymysql MySQLdb mysql aiomysql "
+    "asyncmy oracledb pyodbc peewee tortoise pymongo bson redis aioredis valkey kombu amqp "
+    "pika aiokafka confluent_kafka elasticsearch filelock alembic clickhouse_connect".split()
+)
+
+#: Packages that talk to model providers, or the HTTP clients they talk with: any 4xx counts.
+CLIENTS: Final = frozenset(
+    "openai anthropic groq mistralai cohere google litellm botocore httpx httpx2 requests "
+    "aiohttp urllib urllib3 huggingface_hub ollama replicate together zhipuai voyageai "
+    "dashscope azure pydantic_ai langchain_core fireworks vertexai grpc websockets".split()
+)
+
+#: A mistake in the program: its message quotes the program, so words in it tell nothing.
+BUGS: Final = frozenset(
+    "AttributeError KeyError IndexError NameError UnboundLocalError ZeroDivisionError "
+    "RecursionError UnicodeDecodeError UnicodeEncodeError StopIteration StopAsyncIteration "
+    "_RemoteTraceback RemoteTraceback".split()
+)
+
+#: Words inside a class's own name, for the classes nobody listed.
+NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
+    (label, re.compile(pattern))
+    for label, pattern in (
+        (
+            SHUT_OUT,
+            r"Quota|Insufficient(?:Credit|Balance|Fund)|OutOfCredit|PaymentRequired|Budget|Billing"
+            r"|SpendLimit|Authenticat|Unauthori[sz]ed|AuthError|AuthorizationError|Api_?Key|APIKey"
+            r"|Credential|PermissionDenied|AccessDenied|Forbidden|ExpiredToken|InvalidToken",
+        ),
+        (RATE, r"Rate_?[Ll]imit|Throttl|TooManyRequests|ResourceExhausted|ReachLimit"),
+        (TIMEOUT, r"Time_?[Oo]ut|TimedOut|Deadline|TimeLimit|TookTooLong|TooSlow"),
+        (
+            PROVIDER,
+            r"Overload|ServiceUnavailable|InternalServer|BadGateway|ServerError|Context(?:Length"
+            r"|Window|Overflow)|TokenLimit|Content(?:Filter|Policy)|Blocked|Refusal|ModelNotFound"
+            r"|ConnectionError|ConnectionRe|Disconnected|APIConnection|ModelUnavailable|APIInternal",
+        ),
+        (
+            SYNTAX,
+            r"Syntax|Pars(?:e|er|ing)(?:Error|Exception|Failed|Failure)|JSON|Json"
+            r"|(?<!Unicode)Decode(?:Error|Exception)|Malformed|InvalidCode|TokenizeError|Indentation",
+        ),
+        (
+            VALIDATION,
+            r"Validat|Schema|OutputParser|Guardrail|InvalidOutput|OutputError|EmptyResponse"
+            r"|EmptyOutput|BadOutput|InvalidResponse|Zod",
+        ),
+        (
+            DEPENDENCY,
+            r"Dependenc|ModuleNotFound|PackageNotFound|ImportError|Resolution(?:Error|Impossible)"
+            r"|MissingPackage|InstallError|InstallFailed|InstallationError|PackageInstall",
+        ),
+        (MACHINE, r"OutOfMemory|DiskFull|NoSpace|WorkerLost|ProcessDied|ProcessKilled"),
+        (UNKNOWN, r"Database|SQL"),
+    )
+)
+#: Names so general that anything better decides.
+GENERAL: Final = re.compile(r"^(?:API(?:Status)?Error|ProviderError|ModelProviderError)$")

@@ -1,0 +1,55 @@
+"""What a rule says of one exception, and how much that is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from genmon_otel.records import Category, Severity
+
+
+class Weight(IntEnum):
+    """How telling a verdict is; the heaviest of a chain of exceptions decides it."""
+
+    #: Types that wrap anything at all: nothing better was found.
+    FALLBACK = 1
+    #: Words in a message.
+    MESSAGE = 2
+    #: Words in a type's name.
+    NAME = 3
+    #: A known type, a status or a code.
+    EXACT = 4
+    #: A rule of the application's own.
+    USER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule's opinion.
+
+    ``severity`` is None where the category's own applies. ``rule`` names the rule for
+    people: ``status 429``, ``type openai.RateLimitError``, ``message rate limit``.
+    """
+
+    category: Category
+    severity: Severity | None
+    rule: str
+    weight: Weight
+    #: What lies below is its own affair: a database driver's socket errors are no provider's.
+    final: bool = False
+
+
+TIMEOUT: Final = (Category.AI_TIMEOUT, None)
+RATE: Final = (Category.RATE_LIMIT, None)
+PROVIDER: Final = (Category.PROVIDER_ERROR, None)
+#: Authentication refused or quota used up: every next call fails too.
+SHUT_OUT: Final = (Category.PROVIDER_ERROR, Severity.CRITICAL)
+VALIDATION: Final = (Category.VALIDATION_ERROR, None)
+DEPENDENCY: Final = (Category.DEPENDENCY_ERROR, None)
+SYNTAX: Final = (Category.SYNTAX_ERROR, None)
+UNKNOWN: Final = (Category.UNKNOWN, None)
+#: The machine itself gave out: memory, disk, a killed process.
+MACHINE: Final = (Category.UNKNOWN, Severity.CRITICAL)
+
+Label = tuple[Category, Severity | None]
