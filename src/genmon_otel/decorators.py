@@ -1,0 +1,326 @@
+"""``generation``: what applications put on the functions that generate something.
+
+A decorator, bare or called, and a block. All checking is done at decoration; at
+call time nothing of ours reaches the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import Any, Final, TypeVar, get_args, overload
+
+from genmon_otel import recorder
+from genmon_otel.binding import Option, Parameters, compile_option, declared_members, framework_name
+from genmon_otel.conventions import NO_FRAMEWORK
+from genmon_otel.errors import GenmonError
+from genmon_otel.generation import Generation, NoGeneration, current_generation
+from genmon_otel.payload import import_path
+from genmon_otel.records import Capture, Severity, StageKind
+from genmon_otel.scope import Scope, current
+from genmon_otel.spec import ATTRIBUTE, Factory, Nested, Spec, StageSpec
+from genmon_otel.stage_run import StageRun
+from genmon_otel.stages import phase, pick, step
+from genmon_otel.text import safe_repr
+from genmon_otel.wrappers import checked_name, decorate, default_name, underlying, wrap
+
+__all__ = ["current_generation", "generation", "phase", "step"]
+
+F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
+
+_IDENTITY: Final = ("framework", "user_id", "project_id", "request")
+
+
+class GenerationBlock:
+    """``generation(...)`` with its options: decorate with it, or open it as a block."""
+
+    __slots__ = ("_options", "_runs", "_spec")
+
+    def __init__(self, name: str | None, options: dict[str, Any]) -> None:
+        self._options = options
+        constants: dict[str, Any] = {key: Option(options[key]) for key in _IDENTITY}
+        self._spec = Spec(
+            operation="" if name is None else checked_name("generation", name),
+            **{**options, **constants},
+        )
+        self._runs: list[Scope | None] = []
+
+    def __call__(self, function: F) -> F:
+        """Decorate a callable."""
+        decorated: F = decorate("generation", function, self._build)
+        return decorated
+
+    def __enter__(self) -> Generation | NoGeneration:
+        checked_name("generation", self._spec.operation)
+        scope = _open(self._spec, (), {})
+        self._runs.append(scope)
+        if scope is not None:
+            scope.enter()
+        return current_generation()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        scope = pick(self._runs)
+        if scope is None:
+            return
+        if error is None:
+            scope.returned(None)
+        else:
+            scope.raised(error)
+
+    async def __aenter__(self) -> Generation | NoGeneration:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _build(self, function: Callable[..., Any], receiver: bool | None) -> Callable[..., Any]:
+        parameters = Parameters(function, receiver)
+        options = self._options
+        compiled = {key: compile_option(key, options[key], parameters) for key in _IDENTITY}
+        declared = _frameworks(function, options["framework"], parameters)
+        spec = Spec(
+            operation=self._spec.operation or default_name(function),
+            function=function,
+            target=import_path(underlying(function)),
+            parameters=parameters,
+            frameworks=frozenset(declared),
+            **{**options, **compiled},
+        )
+
+        def opens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | None:
+            return _open(spec, args, kwargs)
+
+        wrapper = wrap(function, opens)
+        setattr(wrapper, ATTRIBUTE, spec)
+        recorder.register(
+            recorder.Operation(
+                spec.operation,
+                _declarable(spec.framework, declared),
+                lambda: _stages_named_by(function),
+            )
+        )
+        return wrapper
+
+
+@overload
+def generation(function: F, /) -> F: ...
+@overload
+def generation(
+    name: str | None = None,
+    /,
+    *,
+    framework: Any = None,
+    user_id: Any = None,
+    project_id: Any = None,
+    request: Any = None,
+    timeout_s: float | None = None,
+    failure_if: Callable[[Any], object] | None = None,
+    expected: type[BaseException] | Iterable[type[BaseException]] = (),
+    severity: Severity | str | None = None,
+    capture: Capture | None = None,
+    nested: Nested = "phase",
+    stream: bool = False,
+    factory: Factory | None = None,
+    factories: Mapping[str, Factory] | None = None,
+) -> GenerationBlock: ...
+@overload
+def generation(
+    *,
+    name: str | None = None,
+    framework: Any = None,
+    user_id: Any = None,
+    project_id: Any = None,
+    request: Any = None,
+    timeout_s: float | None = None,
+    failure_if: Callable[[Any], object] | None = None,
+    expected: type[BaseException] | Iterable[type[BaseException]] = (),
+    severity: Severity | str | None = None,
+    capture: Capture | None = None,
+    nested: Nested = "phase",
+    stream: bool = False,
+    factory: Factory | None = None,
+    factories: Mapping[str, Factory] | None = None,
+) -> GenerationBlock: ...
+def generation(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    framework: Any = None,
+    user_id: Any = None,
+    project_id: Any = None,
+    request: Any = None,
+    timeout_s: float | None = None,
+    failure_if: Callable[[Any], object] | None = None,
+    expected: type[BaseException] | Iterable[type[BaseException]] = (),
+    severity: Severity | str | None = None,
+    capture: Capture | None = None,
+    nested: Nested = "phase",
+    stream: bool = False,
+    factory: Factory | None = None,
+    factories: Mapping[str, Factory] | None = None,
+) -> Any:
+    """Make each call a generation: traced, counted, and kept if it fails.
+
+    ``@generation``, ``@generation(framework="react")``, or a block:
+    ``with generation("build_app", framework="react") as g:``. A decorated call inside an
+    open generation is a phase of it.
+
+    ``framework``, ``user_id``, ``project_id`` and ``request`` take a constant, the name of
+    a parameter, or a callable that is given the arguments as a mapping by name. Unset, a
+    parameter of that very name is used if its value is a ``str`` (ids: also ``int`` and
+    ``UUID``); a framework found that way becomes a label only if it is declared: in
+    ``setup(frameworks=...)``, by a ``Literal`` or by an Enum; else it is ``other``.
+
+    Args:
+        function: what to decorate, or the operation's name.
+        name: the operation's name; None: the function's qualified name.
+        framework: what is generated for.
+        user_id: who asked.
+        project_id: for which project.
+        request: what was asked for; kept redacted and bounded.
+        timeout_s: seconds after which a cancellation means that time ran out; None: only
+            one that finds a step pending for 30 s does.
+        failure_if: given the result, whether it is a failure after all.
+        expected: exceptions that are the request's own fault: ``rejected``, no attempt.
+        severity: of every failure; None: as classified.
+        capture: what is kept for tests: ``off``, ``failures`` or ``all``; None: as set up.
+        nested: ``attempt`` counts a call inside an open generation as one of its own.
+        stream: a returned iterator belongs to the generation, which ends with it; the
+            caller gets a proxy of it. Streaming responses with a ``body_iterator`` need no telling.
+        factory: makes ``self`` in a replay: ``"package.module:name"`` or a callable.
+        factories: make arguments that are no data, such as sessions, by parameter name.
+
+    Raises:
+        GenmonError: an option cannot be honoured, or it was put on what cannot be called.
+    """
+    options = {
+        "framework": framework,
+        "user_id": user_id,
+        "project_id": project_id,
+        "request": request,
+        "timeout_s": _checked_timeout(timeout_s),
+        "failure_if": _checked_callable("failure_if", failure_if),
+        "expected": _checked_expected(expected),
+        "severity": None if severity is None else Severity(_choice("severity", severity, Severity)),
+        "capture": None if capture is None else _choice("capture", capture, get_args(Capture)),
+        "nested": _choice("nested", nested, get_args(Nested)),
+        "stream": bool(stream),
+        "factory": _checked_factory("factory", factory),
+        "factories": {
+            parameter: _checked_factory(f"factories[{parameter!r}]", made)
+            for parameter, made in (factories or {}).items()
+        },
+    }
+    if function is None or isinstance(function, str):
+        return GenerationBlock(function if function is not None else name, options)
+    return GenerationBlock(name, options)(function)
+
+
+def _open(spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | None:
+    """Begin a generation, or a phase of the open one. Never raises; None if that broke."""
+    try:
+        scope = current()
+        if scope is not None and spec.nested == "phase" and scope.generation.is_open:
+            return StageRun(scope.generation, "phase", spec.operation)
+        return Generation(spec, recorder.runtime(), args, kwargs)
+    except Exception:
+        recorder.contain("start")
+        return None
+
+
+# --- what can be declared before the first call ---------------------------------
+
+
+def _frameworks(
+    function: Callable[..., Any], given: Any, parameters: Parameters
+) -> tuple[str, ...]:
+    """The frameworks that the annotation of the framework's parameter allows."""
+    parameter = given if isinstance(given, str) else "framework"
+    namespace = getattr(underlying(function), "__globals__", {})
+    return declared_members(parameters.annotations.get(parameter), namespace)
+
+
+def _declarable(option: Option, declared: tuple[str, ...]) -> tuple[str, ...] | None:
+    if option.getter is not None:
+        return declared or None
+    return (framework_name(option.constant) or NO_FRAMEWORK,)
+
+
+def _stages_named_by(function: Callable[..., Any]) -> Iterable[tuple[StageKind, str]]:
+    """The decorated phases and steps whose names occur in a function's code."""
+    code = underlying(function)
+    namespace = getattr(code, "__globals__", {})
+    for name in getattr(getattr(code, "__code__", None), "co_names", ()):
+        spec = getattr(namespace.get(name), ATTRIBUTE, None)
+        if isinstance(spec, StageSpec):
+            yield spec.kind, spec.name
+
+
+# --- checks of options ------------------------------------------------------------
+
+
+def _choice(option: str, value: Any, allowed: Iterable[str]) -> Any:
+    names = tuple(str(name) for name in allowed)
+    if isinstance(value, str) and str(value) in names:
+        return str(value)
+    raise GenmonError(
+        f"{option}={safe_repr(value, 60)} is not allowed. Use one of: {', '.join(names)}."
+    )
+
+
+def _checked_timeout(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+        return float(value)
+    raise GenmonError(
+        f"timeout_s={safe_repr(value, 60)} is not allowed. Give seconds, more than 0, or leave it out."
+    )
+
+
+def _checked_callable(option: str, value: Any) -> Any:
+    if value is None or callable(value):
+        return value
+    raise GenmonError(
+        f"{option}={safe_repr(value, 60)} is not allowed. Give a function of the result, "
+        "for example failure_if=lambda result: not result['ok']."
+    )
+
+
+def _checked_expected(value: Any) -> tuple[type[BaseException], ...]:
+    kinds = (value,) if isinstance(value, type) else value
+    if isinstance(kinds, Iterable) and not isinstance(kinds, (str, bytes)):
+        listed = tuple(kinds)
+        if all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in listed):
+            return listed
+    raise GenmonError(
+        f"expected={safe_repr(value, 60)} is not allowed. Give exception classes, "
+        "for example expected=(InvalidPrompt,)."
+    )
+
+
+def _checked_factory(option: str, value: Any) -> Any:
+    if value is None or callable(value):
+        return value
+    if isinstance(value, str) and all(part.isidentifier() for part in _parts(value)):
+        return value
+    raise GenmonError(
+        f"{option}={safe_repr(value, 60)} is not allowed. Give an import path, for example "
+        "'package.module:make_orchestrator', or a callable without arguments."
+    )
+
+
+def _parts(path: str) -> list[str]:
+    module, _, name = path.partition(":")
+    return [*module.split("."), *name.split(".")]

@@ -1,0 +1,300 @@
+"""What went wrong in a generation: from the escaping error to a classified, bounded failure."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.trace import Span, Status, StatusCode
+
+from genmon_otel import conventions as names
+from genmon_otel.classification import Classification, classify, classify_text
+from genmon_otel.fingerprint import fingerprint, handle, signature
+from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
+from genmon_otel.stacks import format_stack, frames, raise_site
+from genmon_otel.stage_run import MAX_MESSAGE, StageRun, hung_classification
+from genmon_otel.text import safe_repr, safe_str, type_name
+
+if TYPE_CHECKING:
+    from genmon_otel.generation import Generation
+
+_log = logging.getLogger(names.LOGGER)
+
+#: Seconds after which a cancellation that finds a step pending is the step's fault, not the user's.
+STALL_S: Final = 30.0
+#: Characters kept of a stack.
+MAX_STACK: Final = 4096
+#: Characters of a span's status description.
+_MAX_DESCRIPTION: Final = 200
+#: Links of an error's chain that are followed.
+_MAX_CHAIN: Final = 50
+#: Distinct faults of steps kept of one generation.
+_MAX_FAULTS: Final = 16
+#: Error type of a result that ``failure_if`` refused, and where such results say why.
+REFUSED_TYPE: Final = "FailedResult"
+_REASONS: Final = ("error", "message", "reason", "detail", "errors")
+#: Names of the exceptions with which event loops cancel.
+_CANCELLATIONS: Final = frozenset({"CancelledError", "Cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """An exception escaped."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The result was returned, but ``failure_if`` says it is a failure."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """It was cancelled because the time was up, or because a step never answered."""
+
+    error: BaseException
+    step: StageRun | None
+    elapsed_s: float
+
+
+Problem = Raised | Refused | TimedOut
+
+
+def timed_out(generation: Generation, error: BaseException) -> TimedOut | None:
+    """Whether a cancellation means that time ran out rather than that the caller went away."""
+    if not any(kind.__name__ in _CANCELLATIONS for kind in type(error).__mro__):
+        return None
+    step = _hung_step(generation.stages)
+    elapsed, limit = generation.elapsed_s(), generation.spec.timeout_s
+    stalled = step is not None and step.pending_s() >= STALL_S
+    if stalled or (limit is not None and elapsed >= limit):
+        return TimedOut(error, step, elapsed)
+    return None
+
+
+def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRun | None]:
+    """Classify and fingerprint what went wrong, and find the step that it came from."""
+    match problem:
+        case TimedOut(error, step, elapsed):
+            where = f" while {step.name} was pending" if step is not None else ""
+            message = f"cancelled after {elapsed:.1f} s{where}"
+            return _failure(
+                generation,
+                hung_classification(),
+                message,
+                error,
+                ("fault", step) if step is not None else ("input", None),
+            )
+        case Refused(result):
+            text = _reason(result)
+            found = classify_text(REFUSED_TYPE, text)
+            answered = _last_answer(generation.stages)
+            trigger: tuple[Trigger, StageRun | None] = (
+                ("content", answered) if answered is not None else ("input", None)
+            )
+            return _failure(generation, found, text, None, trigger)
+        case Raised(error):
+            known = next((s for e, s in generation.errors if e is error and s.signature), None)
+            found = (known.classification if known is not None else None) or classify(error)
+            message = safe_str(found.decided_by or error, MAX_MESSAGE)
+            return _failure(generation, found, message, error, _trigger(generation, found, error))
+
+
+def undiagnosed(generation: Generation, problem: Problem) -> Failure:
+    """The failure to record when the diagnosis itself broke: it counts all the same."""
+    kind = type_name(problem.error) if not isinstance(problem, Refused) else REFUSED_TYPE
+    key = f"{generation.spec.operation}\0{kind}".encode("utf-8", "replace")
+    same = f"v1:{hashlib.sha256(key).hexdigest()[:32]}"
+    return Failure(
+        category=Category.UNKNOWN,
+        severity=generation.spec.severity or Severity.MEDIUM,
+        error_type=kind,
+        error_message="",
+        stack_trace="",
+        fingerprint=same,
+        signature=same,
+    )
+
+
+def _failure(
+    generation: Generation,
+    found: Classification,
+    message: str,
+    error: BaseException | None,
+    trigger: tuple[Trigger, StageRun | None],
+) -> tuple[Failure, StageRun | None]:
+    kind, step = trigger
+    redact = generation.under.redactor.text
+    message = redact(message, MAX_MESSAGE)
+    stage = step.name if kind == "fault" and step is not None else _stage(generation, error)
+    decided = found.decided_by or error
+    identity: dict[str, Any] = {
+        "operation": generation.spec.operation,
+        "category": found.category,
+        "error_type": found.error_type,
+        "message": message,
+        "stage": stage,
+    }
+    if decided is not None:
+        function, file, line = raise_site(decided)
+    else:
+        code = getattr(generation.spec.function, "__code__", None)
+        function = getattr(code, "co_qualname", "")
+        file, line = getattr(code, "co_filename", ""), getattr(code, "co_firstlineno", 0)
+    failure = Failure(
+        category=found.category,
+        severity=generation.spec.severity or found.severity,
+        error_type=found.error_type,
+        error_message=message,
+        stack_trace=redact(format_stack(error, MAX_STACK), MAX_STACK) if error is not None else "",
+        fingerprint=fingerprint(**identity, frames=frames(decided) if decided is not None else ()),
+        signature=signature(**identity),
+        trigger_signature=_trigger_signature(step) if kind == "fault" and step else None,
+        trigger=kind,
+        stage=stage,
+        function=function,
+        file=file,
+        line=line,
+    )
+    return failure, step
+
+
+# --- where it came from ------------------------------------------------------
+
+
+def _trigger(
+    generation: Generation, found: Classification, error: BaseException
+) -> tuple[Trigger, StageRun | None]:
+    for link in _chain(error):
+        # The last to see an error is the outermost: what a replay serves in its place.
+        step = next(
+            (s for e, s in reversed(generation.errors) if e is link and s.kind == "step"), None
+        )
+        if step is not None:
+            return "fault", step
+    if found.category == Category.AI_TIMEOUT and (step := _hung_step(generation.stages)):
+        return "fault", step
+    step = _last_answer(generation.stages)
+    return ("content", step) if step is not None else ("input", None)
+
+
+def _stage(generation: Generation, error: BaseException | None) -> str:
+    """The innermost phase or step that the error escaped from; empty for none."""
+    if error is None:
+        return ""
+    links = {id(link) for link in _chain(error)}
+    return next((s.name for e, s in generation.errors if id(e) in links), "")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error, its causes, contexts and group members, nearest first; bounded."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MAX_CHAIN:
+        link = waiting.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting.extend(link.exceptions[:_MAX_CHAIN])
+        follow = link.__cause__
+        if follow is None and not link.__suppress_context__:
+            follow = link.__context__
+        if follow is not None:
+            waiting.append(follow)
+
+
+def _hung_step(stages: Iterable[StageRun]) -> StageRun | None:
+    """The step that never answered; of nested ones the outermost, of several the last."""
+    hung = [stage for stage in stages if stage.hung]
+    return max(
+        hung,
+        key=lambda s: (s.ended if s.ended is not None else float("inf"), -s.began),
+        default=None,
+    )
+
+
+def _last_answer(stages: Iterable[StageRun]) -> StageRun | None:
+    """The step that answered last."""
+    answered = [s for s in stages if s.kind == "step" and s.answered]
+    return max(answered, key=lambda s: s.ended or 0.0, default=None)
+
+
+def _trigger_signature(step: StageRun) -> str | None:
+    return step.signature or step.signature_of_hang
+
+
+def step_faults(stages: Iterable[StageRun], *, hangs: bool) -> tuple[StepFault, ...]:
+    """The faults that steps met, whatever became of the generation.
+
+    Args:
+        stages: in the order in which they began.
+        hangs: whether a step that never answered counts; not where the caller just went away.
+    """
+    longest: dict[tuple[str, str], int] = {}
+    steps = sorted((s for s in stages if s.kind == "step"), key=lambda s: s.name)
+    for name, calls in groupby(steps, key=lambda s: s.name):
+        faults = [s.signature or (s.signature_of_hang if hangs else None) for s in calls]
+        for fault, row in groupby(faults):
+            if fault:
+                key = (name, fault)
+                longest[key] = max(longest.get(key, 0), len(list(row)))
+    return tuple(
+        StepFault(name, fault, row) for (name, fault), row in list(longest.items())[:_MAX_FAULTS]
+    )
+
+
+def _reason(result: Any) -> str:
+    """Why a refused result says it failed; else what it looks like."""
+    for key in _REASONS:
+        found = result.get(key) if isinstance(result, Mapping) else getattr(result, key, None)
+        if isinstance(found, (str, BaseException)) and (text := safe_str(found, MAX_MESSAGE)):
+            return text
+    return safe_repr(result, MAX_MESSAGE)
+
+
+# --- telling ----------------------------------------------------------------
+
+
+def mark(span: Span, failure: Failure) -> None:
+    """Put a failure on its span: attributes, one ``exception`` event, the status."""
+    span.set_attributes(
+        {
+            names.ERROR_TYPE: failure.error_type,
+            names.ATTR_FAILURE_CATEGORY: str(failure.category),
+            names.ATTR_FAILURE_SEVERITY: failure.severity.value,
+            names.ATTR_FAILURE_FINGERPRINT: failure.fingerprint,
+            names.CODE_FUNCTION_NAME: failure.function,
+            names.CODE_FILE_PATH: failure.file,
+            names.CODE_LINE_NUMBER: failure.line,
+        }
+    )
+    span.add_event(
+        names.EXCEPTION_EVENT,
+        {
+            names.EXCEPTION_TYPE: failure.error_type,
+            names.EXCEPTION_MESSAGE: failure.error_message,
+            names.EXCEPTION_STACKTRACE: failure.stack_trace,
+        },
+    )
+    span.set_status(Status(StatusCode.ERROR, failure.error_message[:_MAX_DESCRIPTION]))
+
+
+def log(record: GenerationRecord, failure: Failure) -> None:
+    """Write the one line of a failure."""
+    _log.error(
+        "genmon failure %s %s %s at %s trace=%s",
+        handle(failure.fingerprint),
+        record.operation,
+        failure.category,
+        failure.stage or failure.function or "-",
+        record.trace_id or "-",
+    )

@@ -1,0 +1,483 @@
+"""One live generation: from its first line to the record it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import tracemalloc
+from collections import deque
+from typing import Any, ClassVar, Final
+
+from opentelemetry import trace
+
+from genmon_otel import conventions as names
+from genmon_otel import diagnosis
+from genmon_otel.binding import Option, framework_name, identifier, request_text
+from genmon_otel.control_flow import outcome_of
+from genmon_otel.held import HeldArguments
+from genmon_otel.identity import pseudonym
+from genmon_otel.payload import encode, shape
+from genmon_otel.recorder import Delivery, Runtime, contain, put, take
+from genmon_otel.records import (
+    Capture,
+    Failure,
+    GenerationRecord,
+    InFlight,
+    Outcome,
+    Recording,
+    SuccessSample,
+    Tree,
+)
+from genmon_otel.scope import Scope, current
+from genmon_otel.spec import Spec
+from genmon_otel.stage_run import StageRun
+from genmon_otel.text import clean, safe_repr
+
+#: Characters kept of a request.
+MAX_REQUEST: Final = 1000
+#: Stages of one generation that are kept; all are timed.
+MAX_STAGES: Final = 1000
+#: Errors of stages that are remembered, to find the one that escaped.
+_MAX_ERRORS: Final = 32
+#: Entries of ``set(**context)``, characters of a key, bytes of a value.
+_MAX_CONTEXT: Final = 32
+_MAX_KEY: Final = 64
+_MAX_CONTEXT_BYTES: Final = 4096
+#: Success samples of one operation taken at once, and seconds between later ones.
+_FIRST_SAMPLES: Final = 3
+_SAMPLE_EVERY_S: Final = 60.0
+
+_tokens_lock: Final = threading.Lock()
+
+
+class Generation(Scope):
+    """The generation that is running, as ``current_generation()`` gives it.
+
+    Its public part is :meth:`set`, :meth:`add_tokens`, :meth:`complete`, :attr:`id` and
+    :attr:`trace_id`; none of them ever raises.
+    """
+
+    __slots__ = (
+        "_args",
+        "_began",
+        "_cpu_began",
+        "_held",
+        "capture",
+        "completed",
+        "context",
+        "errors",
+        "file_count",
+        "framework",
+        "id",
+        "project_id",
+        "request",
+        "spec",
+        "stages",
+        "started_at",
+        "tokens",
+        "under",
+        "user_id",
+    )
+
+    noun: ClassVar[str] = "generation"
+
+    def __init__(
+        self, spec: Spec, under: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.generation = self
+        self.spec = spec
+        self.under = under
+        self.id = under.new_id()
+        self.capture: Capture = "off" if under.capture == "off" else spec.capture or under.capture
+        self.stages: list[StageRun] = []
+        self.errors: deque[tuple[BaseException, StageRun]] = deque(maxlen=_MAX_ERRORS)
+        self.tokens: dict[str, int] = {}
+        self.context: dict[str, Tree] = {}
+        self.file_count: int | None = None
+        self.completed = False
+        self._held: HeldArguments | None = None
+        self.framework: str = names.NO_FRAMEWORK
+        self.user_id: str | None = None
+        self.project_id: str | None = None
+        self.request: str | None = None
+        self._identify(args, kwargs)
+        self.started_at = under.clock.now()
+        self._began = under.clock.monotonic()
+        self._cpu_began = _measure() if under.resources else None
+        self.span = self._start_span()
+        under.running[self.id] = self
+        under.metrics.started(spec.operation)
+
+    # --- for the decorated code
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace's id in hex; None where OpenTelemetry gave no valid one."""
+        context = self.span.get_span_context()
+        return f"{context.trace_id:032x}" if context.is_valid else None
+
+    def set(
+        self, *, file_count: int | None = None, framework: str | None = None, **context: Any
+    ) -> None:
+        """Say more about this generation.
+
+        Args:
+            file_count: files in the result.
+            framework: what it turned out to generate for.
+            context: anything worth seeing beside a failure; kept bounded and redacted.
+        """
+        try:
+            if isinstance(file_count, int) and file_count >= 0:
+                self.file_count = int(file_count)
+            if (name := framework_name(framework)) is not None:
+                self.framework = name
+                self.span.set_attribute(names.ATTR_FRAMEWORK, name)
+            for key, value in context.items():
+                if len(self.context) < _MAX_CONTEXT or key in self.context:
+                    self.context[clean(key, _MAX_KEY)] = encode(value, _MAX_CONTEXT_BYTES)
+        except Exception:
+            contain("set", self.under)
+
+    def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
+        """Add to the tokens used so far; safe from any task or thread."""
+        with _tokens_lock:
+            for key, count in {"input": input, "output": output, **other}.items():
+                if isinstance(count, int) and count:
+                    self.tokens[key] = self.tokens.get(key, 0) + int(count)
+
+    def complete(self) -> None:
+        """Say that the result is complete: whoever stops listening now has not cancelled it."""
+        self.completed = True
+
+    # --- lifecycle
+
+    @property
+    def is_open(self) -> bool:
+        return self.id in self.under.running
+
+    @property
+    def follows_iterators(self) -> bool:
+        return self.spec.stream
+
+    @property
+    def follows_bodies(self) -> bool:
+        return True
+
+    def elapsed_s(self) -> float:
+        """Seconds since it began."""
+        return max(0.0, self.under.clock.monotonic() - self._began)
+
+    def offset_s(self, at: float) -> float:
+        """Seconds from its beginning to a reading of the monotonic clock."""
+        return max(0.0, at - self._began)
+
+    def hold(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep the arguments for a recording."""
+        if self.capture != "off" and self.spec.parameters is not None:
+            self._held = HeldArguments(self.spec.parameters, args, kwargs)
+
+    def add(self, stage: StageRun) -> None:
+        """Note a stage that begins."""
+        if len(self.stages) < MAX_STAGES:
+            self.stages.append(stage)
+
+    def disown(self) -> None:
+        """Belong to the parent process: whatever happens here is not counted."""
+        self.under.running.pop(self.id, None)
+
+    def in_flight(self) -> InFlight:
+        """What the journal notes of it while it runs."""
+        context = self.span.get_span_context()
+        return InFlight(
+            generation_id=self.id,
+            operation=self.spec.operation,
+            framework=self.framework,
+            started_at=self.started_at,
+            user_id=self.user_id,
+            project_id=self.project_id,
+            trace_id=f"{context.trace_id:032x}" if context.is_valid else None,
+            span_id=f"{context.span_id:016x}" if context.is_valid else None,
+            last_step=next((s.name for s in reversed(self.stages) if s.kind == "step"), ""),
+            code_version=self.under.code_version,
+        )
+
+    def _identify(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        spec = self.spec
+        try:
+            self.user_id = _id(spec.user_id, args, kwargs)
+            self.project_id = _id(spec.project_id, args, kwargs)
+            option = spec.framework
+            if option.getter is None:
+                if option.constant is not None:
+                    self.framework = framework_name(option.constant) or names.NO_FRAMEWORK
+            elif (found := framework_name(option.raw(args, kwargs))) is not None:
+                declared = (
+                    not option.implicit
+                    or found in spec.frameworks
+                    or found in self.under.frameworks
+                )
+                self.framework = found if declared else names.OTHER
+            if self.capture != "off":
+                option = spec.request
+                if option.getter is not None or option.constant is not None:
+                    text = request_text(
+                        option.raw(args, kwargs), MAX_REQUEST, implicit=option.implicit
+                    )
+                    if text:
+                        self.request = self.under.redactor.text(text, MAX_REQUEST)
+            self.hold(args, kwargs)
+        except Exception:
+            contain("options", self.under)
+
+    def _start_span(self) -> trace.Span:
+        spec, under = self.spec, self.under
+        attributes: dict[str, str] = {
+            names.GEN_AI_OPERATION_NAME: names.WORKFLOW_OPERATION,
+            names.GEN_AI_WORKFLOW_NAME: spec.operation,
+            names.ATTR_GENERATION_ID: self.id,
+            names.ATTR_FRAMEWORK: self.framework,
+        }
+        if self.project_id is not None:
+            attributes[names.ATTR_PROJECT_ID] = self.project_id
+        try:
+            if under.pseudonym_key is not None and self.user_id is not None:
+                attributes[names.ENDUSER_PSEUDO_ID] = pseudonym(under.pseudonym_key, self.user_id)
+            if under.content_on_spans and self.request:
+                attributes[names.GEN_AI_INPUT_MESSAGES] = _message("user", self.request)
+            return under.tracer.start_span(
+                f"{names.WORKFLOW_OPERATION} {spec.operation}", attributes=attributes
+            )
+        except Exception:
+            contain("span", under)
+            return trace.INVALID_SPAN
+
+    # --- end
+
+    def _succeed(self, result: Any) -> None:
+        predicate = self.spec.failure_if
+        if predicate is not None:
+            try:
+                failed = bool(predicate(result))
+            except Exception:
+                contain("failure_if", self.under)
+            else:
+                if failed:
+                    self._end(Outcome.FAILURE, diagnosis.Refused(result), result)
+                    return
+        self._end(Outcome.SUCCESS, None, result)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.completed and isinstance(error, GeneratorExit):
+            self._end(Outcome.SUCCESS)
+            return
+        if isinstance(error, self.spec.expected):
+            self._end(Outcome.REJECTED)
+            return
+        outcome, cause = outcome_of(error)
+        if outcome is Outcome.CANCELLED:
+            timed_out = diagnosis.timed_out(self, error)
+            if timed_out is not None:
+                self._end(Outcome.FAILURE, timed_out)
+                return
+        self._end(outcome, diagnosis.Raised(cause) if outcome is Outcome.FAILURE else None)
+
+    def _end(
+        self, outcome: Outcome, problem: diagnosis.Problem | None = None, result: Any = None
+    ) -> None:
+        under = self.under
+        if under.running.pop(self.id, None) is None:
+            return  # it has ended already, or belongs to the parent process
+        duration = self.elapsed_s()
+        failure: Failure | None = None
+        recording: Recording | None = None
+        sample: SuccessSample | None = None
+        if problem is not None:
+            failure, recording = self._diagnose(problem, duration)
+        elif outcome is Outcome.SUCCESS and self.capture != "off":
+            sample = self._sample(result)
+        record = self._record(outcome, duration, failure)
+        put(Delivery(under, record, recording, sample))
+        try:
+            self._tell(record)
+            self._end_span(record, result)
+        except Exception:
+            contain("span", under)
+        finally:
+            taken = take(self.id)
+            if taken is not None:
+                taken.deliver()
+        self.errors.clear()
+
+    def _diagnose(
+        self, problem: diagnosis.Problem, duration: float
+    ) -> tuple[Failure, Recording | None]:
+        try:
+            failure, trigger = diagnosis.diagnose(self, problem)
+        except Exception:
+            contain("diagnosis", self.under)
+            return diagnosis.undiagnosed(self, problem), None
+        if self.capture == "off":
+            return failure, None
+        try:
+            return failure, self._recording(failure, trigger, duration)
+        except Exception:
+            contain("recording", self.under)
+            return failure, None
+
+    def _record(
+        self, outcome: Outcome, duration: float, failure: Failure | None
+    ) -> GenerationRecord:
+        context = self.span.get_span_context()
+        valid = context.is_valid
+        return GenerationRecord(
+            self.id,
+            self.spec.operation,
+            self.framework,
+            outcome,
+            self.started_at,
+            self.under.clock.now(),
+            duration,
+            self.user_id,
+            self.project_id,
+            self.request,
+            f"{context.trace_id:032x}" if valid else None,
+            f"{context.span_id:016x}" if valid else None,
+            self.under.code_version,
+            self.file_count,
+            self.tokens,
+            self.under.redactor.tree(self.context) if self.context else self.context,
+            tuple([stage.summary() for stage in self.stages]) if self.stages else (),
+            diagnosis.step_faults(self.stages, hangs=outcome.is_attempt) if self.errors else (),
+            failure,
+            _task_id(),
+        )
+
+    def _recording(self, failure: Failure, trigger: StageRun | None, duration: float) -> Recording:
+        steps = [stage for stage in self.stages if stage.kind == "step"]
+        unreplayable = ""
+        if self.spec.function is None:
+            unreplayable = "block: only a decorated function can be called again"
+        elif len(self.stages) >= MAX_STAGES:
+            unreplayable = f"size: more than {MAX_STAGES} steps"
+        return Recording(
+            generation_id=self.id,
+            fingerprint=failure.fingerprint,
+            operation=self.spec.operation,
+            target=self.spec.target,
+            inputs=self._held.tree() if self._held is not None else encode({}),
+            steps=tuple(step.record() for step in steps),
+            trigger_step=steps.index(trigger) if trigger in steps else None,
+            duration_s=duration,
+            code_version=self.under.code_version,
+            unreplayable=unreplayable,
+        )
+
+    def _sample(self, result: Any) -> SuccessSample | None:
+        under, operation = self.under, self.spec.operation
+        taken, due = under.samples.get(operation, (0, 0.0))
+        now = under.clock.monotonic()
+        if taken >= _FIRST_SAMPLES and now < due:
+            return None
+        under.samples[operation] = (taken + 1, now + _SAMPLE_EVERY_S)
+        try:
+            steps = [s.record() for s in self.stages if s.kind == "step"]
+            return SuccessSample(
+                generation_id=self.id,
+                operation=operation,
+                ended_at=under.clock.now(),
+                code_version=under.code_version,
+                shape=shape(result),
+                steps=tuple(steps) if self.capture == "all" else (),
+            )
+        except Exception:
+            contain("sample", under)
+            return None
+
+    def _tell(self, record: GenerationRecord) -> None:
+        under = self.under
+        under.metrics.ended(record, sampled=self.span.get_span_context().trace_flags.sampled)
+        if self._cpu_began is not None:
+            cpu, memory = self._cpu_began
+            under.metrics.resources(
+                record.operation,
+                max(0.0, time.thread_time() - cpu),
+                max(0, tracemalloc.get_traced_memory()[1] - memory),
+            )
+        if record.failure is not None:
+            diagnosis.log(record, record.failure)
+
+    def _end_span(self, record: GenerationRecord, result: Any) -> None:
+        span = self.span
+        try:
+            span.set_attribute(names.ATTR_OUTCOME, record.outcome.value)
+            if record.file_count is not None:
+                span.set_attribute(names.ATTR_FILE_COUNT, record.file_count)
+            if record.failure is not None:
+                diagnosis.mark(span, record.failure)
+            if self.under.content_on_spans and result is not None:
+                text = self.under.redactor.text(safe_repr(result, MAX_REQUEST), MAX_REQUEST)
+                span.set_attribute(names.GEN_AI_OUTPUT_MESSAGES, _message("assistant", text))
+        finally:
+            span.end()
+
+
+class NoGeneration:
+    """What ``current_generation()`` gives outside a generation: takes everything, keeps nothing."""
+
+    __slots__ = ()
+
+    id: ClassVar[str] = ""
+    trace_id: ClassVar[None] = None
+
+    def set(
+        self, *, file_count: int | None = None, framework: str | None = None, **context: Any
+    ) -> None:
+        """Keep nothing."""
+
+    def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
+        """Keep nothing."""
+
+    def complete(self) -> None:
+        """Keep nothing."""
+
+
+_NONE: Final = NoGeneration()
+
+
+def current_generation() -> Generation | NoGeneration:
+    """The generation that is running here; outside of one a harmless stand-in."""
+    scope = current()
+    return scope.generation if scope is not None and scope.generation.is_open else _NONE
+
+
+def _id(option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+    if option.getter is None:
+        return None if option.constant is None else identifier(option.constant)
+    return identifier(option.getter(args, kwargs))
+
+
+def _message(role: str, text: str) -> str:
+    """One message in the GenAI conventions' JSON form."""
+    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
+
+
+def _measure() -> tuple[float, int]:
+    if not tracemalloc.is_tracing():
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    return time.thread_time(), tracemalloc.get_traced_memory()[0]
+
+
+def _task_id() -> str | None:
+    """The id of the Celery task that is running: however often retried, it is one strike."""
+    celery = sys.modules.get("celery")
+    if celery is None:
+        return None
+    try:
+        task = getattr(celery, "current_task", None)
+        found = task.request.id if task else None
+        return found if isinstance(found, str) else None
+    except Exception:
+        return None

@@ -1,0 +1,58 @@
+"""Values held for a recording until it is known whether the generation fails.
+
+What cannot change is kept by reference and encoded only if it is needed; what
+may change is encoded at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from genmon_otel.binding import Parameters
+from genmon_otel.payload import encode
+from genmon_otel.records import Tree
+
+#: Exact types that are immutable all the way down.
+ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+class Held:
+    """One value: by reference if immutable, else as the tree of what it was just now."""
+
+    __slots__ = ("_encoded", "_value")
+
+    def __init__(self, value: Any) -> None:
+        self._encoded = type(value) not in ATOMS
+        self._value = encode(value) if self._encoded else value
+
+    def tree(self) -> Tree:
+        """The value's tree."""
+        return self._value if self._encoded else encode(self._value)
+
+
+class HeldArguments:
+    """The arguments of one call, as :class:`Held` holds a value."""
+
+    __slots__ = ("_arguments", "_parameters", "_tree")
+
+    def __init__(
+        self, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self._tree: Tree = None
+        self._parameters = parameters
+        self._arguments = (args, kwargs)
+        plain = args[1:] if parameters.has_receiver else args
+        for value in (*plain, *kwargs.values()) if kwargs else plain:
+            if type(value) not in ATOMS:
+                self._tree = encode(parameters.bind(args, kwargs))
+                self._arguments = ((), {})
+                break
+        else:
+            if parameters.has_receiver and args:  # do not keep it alive
+                self._arguments = ((None, *plain), kwargs)
+
+    def tree(self) -> Tree:
+        """Tree of the mapping from parameter names to values."""
+        if self._tree is None:
+            self._tree = encode(self._parameters.bind(*self._arguments))
+        return self._tree

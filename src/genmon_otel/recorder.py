@@ -1,0 +1,250 @@
+"""The runtime that decorated code finds at call time, and the table of finished generations.
+
+``setup()`` installs a :class:`Runtime`; without it there is a default one that
+works against the bare OpenTelemetry API, counts nothing and keeps nothing, so
+that decorators are harmless. Set-up and decoration may come in any order.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from opentelemetry import trace
+
+from genmon_otel import conventions as names
+from genmon_otel.identity import new_id
+from genmon_otel.instruments import NullMetrics
+from genmon_otel.ports import Clock, Metrics, Sink, StepPlayer
+from genmon_otel.records import (
+    Capture,
+    GenerationRecord,
+    InFlight,
+    Recording,
+    StageKind,
+    SuccessSample,
+)
+from genmon_otel.redaction import Redactor
+
+_log = logging.getLogger(names.LOGGER)
+
+#: Seconds between two log lines about internal errors of one place.
+INTERNAL_ERROR_EVERY_S: Final = 60.0
+
+
+class SystemClock:
+    """The machine's clocks. Implements :class:`genmon_otel.ports.Clock`."""
+
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+class NullSink:
+    """Keep nothing. Implements :class:`genmon_otel.ports.Sink`."""
+
+    def deliver(
+        self,
+        record: GenerationRecord,
+        recording: Recording | None = None,
+        sample: SuccessSample | None = None,
+    ) -> None:
+        """Let it go."""
+
+    def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
+        """Nobody asks."""
+
+    def flush(self, timeout_s: float) -> bool:
+        return True
+
+    def close(self, timeout_s: float) -> bool:
+        return True
+
+
+class Live(Protocol):
+    """What the runtime asks of a generation that is running."""
+
+    def in_flight(self) -> InFlight: ...
+
+    def disown(self) -> None: ...
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Runtime:
+    """Everything decorated code needs at call time.
+
+    ``setup()`` builds one from settings; tests build their own (see
+    :mod:`genmon_otel.testing`). Fields may be replaced while it is installed:
+    a generation uses the runtime that it began under to its end.
+    """
+
+    tracer: trace.Tracer = field(default_factory=lambda: trace.get_tracer(names.TRACER))
+    metrics: Metrics = field(default_factory=NullMetrics)
+    sink: Sink = field(default_factory=NullSink)
+    clock: Clock = field(default_factory=SystemClock)
+    capture: Capture = "failures"
+    redactor: Redactor = field(default_factory=Redactor)
+    #: Serves steps instead of calling them, in a replay.
+    player: StepPlayer | None = None
+    #: Frameworks that may become label values when they come from a parameter.
+    frameworks: frozenset[str] = frozenset()
+    code_version: str | None = None
+    #: Key of ``enduser.pseudo.id``; None: the attribute is not written.
+    pseudonym_key: str | None = None
+    #: Whether CPU time and peak memory of each generation are measured.
+    resources: bool = False
+    #: Whether request and result may go on spans.
+    content_on_spans: bool = False
+    new_id: Callable[[], str] = new_id
+    #: Generations that are running, by id.
+    running: dict[str, Live] = field(default_factory=dict, repr=False)
+    #: By operation: samples taken, and when the next one may be (monotonic).
+    samples: dict[str, tuple[int, float]] = field(default_factory=dict, repr=False)
+
+    def in_flight(self) -> Iterator[InFlight]:
+        """The generations that are running under this runtime."""
+        for live in list(self.running.values()):
+            yield live.in_flight()
+
+
+# --- which runtime ----------------------------------------------------------
+
+_default: Final = Runtime()
+_active: Runtime = _default
+
+
+def runtime() -> Runtime:
+    """The runtime in force."""
+    return _active
+
+
+def install(new: Runtime) -> None:
+    """Put a runtime in force and declare to it whatever has been decorated so far."""
+    global _active
+    _active = new
+    try:
+        new.sink.watch(new.in_flight)
+    except Exception:
+        contain("watch", new)
+    for operation in list(_operations.values()):
+        _declare(operation, new)
+
+
+def uninstall() -> None:
+    """Go back to the default runtime, which keeps nothing."""
+    global _active
+    _active = _default
+
+
+def in_flight() -> Iterable[InFlight]:
+    """The generations that are running under the runtime in force."""
+    return _active.in_flight()
+
+
+# --- what is decorated --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What decoration knows of an operation before it ever ran."""
+
+    name: str
+    #: Frameworks that it can have; None: whatever the runtime declares.
+    frameworks: tuple[str, ...] | None
+    #: Decorated phases and steps that its code names; asked anew at each declaration,
+    #: because some are decorated after it.
+    stages: Callable[[], Iterable[tuple[StageKind, str]]]
+
+
+_operations: Final[dict[str, Operation]] = {}
+
+
+def register(operation: Operation) -> None:
+    """Remember a decorated operation; its series are there at 0 as soon as metrics are."""
+    _operations[operation.name] = operation
+    _declare(operation, _active)
+
+
+def _declare(operation: Operation, to: Runtime) -> None:
+    try:
+        frameworks = operation.frameworks
+        to.metrics.declare(
+            operation.name, sorted(to.frameworks) if frameworks is None else frameworks
+        )
+        for kind, stage in operation.stages():
+            to.metrics.declare_stage(operation.name, kind, stage)
+    except Exception:
+        contain("declare", to)
+
+
+# --- delivery -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A finished generation on its way to the sink of the runtime it ran under."""
+
+    to: Runtime
+    record: GenerationRecord
+    recording: Recording | None = None
+    sample: SuccessSample | None = None
+
+    def deliver(self) -> None:
+        """Hand it to the sink; call it only with what :func:`take` gave."""
+        try:
+            self.to.sink.deliver(self.record, self.recording, self.sample)
+        except Exception:
+            contain("deliver", self.to)
+
+
+_pending: Final[dict[str, Delivery]] = {}
+
+
+def put(delivery: Delivery) -> None:
+    """Lay a finished generation out for whoever takes it first."""
+    _pending[delivery.record.generation_id] = delivery
+
+
+def take(generation_id: str) -> Delivery | None:
+    """Take a finished generation out; None when somebody else has it.
+
+    One atomic pop. Whoever gets it delivers it, so it is delivered exactly once.
+    """
+    return _pending.pop(generation_id, None)
+
+
+# --- what breaks inside us --------------------------------------------------------
+
+_next_line: Final[dict[str, float]] = {}
+
+
+def contain(where: str, under: Runtime | None = None) -> None:
+    """Keep the internal error being handled from the application: count it, log it seldom.
+
+    Args:
+        where: the place, a label value: few and fixed.
+        under: the runtime to count in; None: the one in force.
+    """
+    try:
+        (under or _active).metrics.internal_error(where)
+        now = time.monotonic()
+        if now >= _next_line.get(where, 0.0):
+            _next_line[where] = now + INTERNAL_ERROR_EVERY_S
+            _log.warning("genmon broke inside (%s); the application goes on", where, exc_info=True)
+    except Exception:
+        pass  # nothing is left to report to
+
+
+def _after_fork() -> None:
+    """Leave to the parent what is the parent's: it will end and deliver these generations."""
+    _pending.clear()
+    for under in {id(r): r for r in (_default, _active)}.values():
+        for live in list(under.running.values()):
+            live.disown()
+        under.running.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

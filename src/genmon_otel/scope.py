@@ -1,0 +1,171 @@
+"""Where the running code is: the innermost open generation, phase or step.
+
+A scope is current only while its code runs. A generator's scope is taken down
+before each ``yield`` and put back, inner scopes and span included, before the
+next item is made; so it never leaks into whoever consumes the items, and works
+when another task or thread asks for the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from genmon_otel import streams
+from genmon_otel.recorder import contain
+
+if TYPE_CHECKING:
+    from genmon_otel.generation import Generation
+
+_CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
+
+#: Exact types of results that cannot be streams or awaitables.
+_PLAIN: Final = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
+
+
+def current() -> Scope | None:
+    """The innermost scope of this context, open or not; None outside."""
+    return _CURRENT.get()
+
+
+class Scope:
+    """A span with code that runs under it, and how that code ended.
+
+    The wrappers call :meth:`enter`, then :meth:`returned` or :meth:`raised`; those of
+    generators :meth:`resume` and :meth:`suspend` around each item, then :meth:`exhausted`
+    or :meth:`raised`. None of them raises, whatever breaks inside.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_inner",
+        "_inner_context",
+        "_outer_context",
+        "_token",
+        "generation",
+        "is_async",
+        "span",
+    )
+
+    #: What it is called in the count of internal errors.
+    noun: ClassVar[str]
+
+    generation: Generation
+    span: trace.Span
+    #: Whether the code turned out to be awaited.
+    is_async: bool
+    _inner: Scope | None
+
+    # --- current or not
+
+    def prepare(self) -> None:
+        """Get ready for :meth:`resume`."""
+        self._inner = self
+        self._inner_context = trace.set_span_in_context(self.span)
+
+    def enter(self) -> None:
+        """Make this scope current, with its span in OpenTelemetry's context."""
+        self.prepare()
+        self.resume()
+
+    def resume(self) -> None:
+        """Make current what was current in here when :meth:`suspend` was called."""
+        self._outer_context: Any = otel_context.attach(self._inner_context)
+        self._token: Token[Scope | None] = _CURRENT.set(self._inner)
+
+    def leave(self) -> None:
+        """Make current what was current before :meth:`enter`."""
+        try:
+            _CURRENT.reset(self._token)
+        except ValueError:  # left in another context than the one that entered
+            self._leave_elsewhere()
+        else:
+            otel_context.detach(self._outer_context)
+
+    def suspend(self) -> None:
+        """Take down this scope and those opened in it until :meth:`resume`."""
+        self._inner = _CURRENT.get()
+        self._inner_context = otel_context.get_current()
+        self.leave()
+
+    def _leave_elsewhere(self) -> None:
+        if _CURRENT.get() is self:  # brought here by a generator that resumed
+            outer = self._token.old_value
+            _CURRENT.set(None if outer is Token.MISSING else outer)
+            outer_context = getattr(self._outer_context, "old_value", None)
+            if isinstance(outer_context, otel_context.Context):
+                otel_context.attach(outer_context)
+
+    # --- how it ended
+
+    def returned(self, result: Any) -> Any:
+        """The code returned: end, unless the result is one that goes on; what to hand back."""
+        if type(result) in _PLAIN:
+            self.leave()
+        else:
+            self.suspend()
+            try:
+                followed = streams.follow(self, result)
+            except Exception:
+                contain(self.noun)
+            else:
+                if followed is not None:
+                    return followed
+        self.exhausted(result)
+        return result
+
+    def raised(self, error: BaseException) -> None:
+        """The code raised: end. The caller re-raises."""
+        self.leave()
+        self.broke(error)
+
+    def exhausted(self, result: Any = None) -> None:
+        """End well, with a result; the scope is not current any more."""
+        try:
+            self._succeed(result)
+        except Exception:
+            contain(self.noun)
+
+    def broke(self, error: BaseException) -> None:
+        """End with an error; the scope is not current any more."""
+        try:
+            self._fail(error)
+        except Exception:
+            contain(self.noun)
+
+    def abandoned(self) -> None:
+        """Nobody will ever ask for the rest: end now, if it has not ended."""
+        if self.is_open:
+            self.broke(GeneratorExit())
+
+    # --- what differs between generations, phases and steps
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended yet."""
+        raise NotImplementedError
+
+    @property
+    def follows_iterators(self) -> bool:
+        """Whether a returned iterator belongs to it, so that it ends with the iterator."""
+        return False
+
+    @property
+    def follows_bodies(self) -> bool:
+        """Whether the body of a returned streaming response belongs to it."""
+        return False
+
+    @property
+    def on_item(self) -> Callable[[Any], None] | None:
+        """What wants to see each item that is yielded; None: nothing."""
+        return None
+
+    def _succeed(self, result: Any) -> None:
+        raise NotImplementedError
+
+    def _fail(self, error: BaseException) -> None:
+        raise NotImplementedError

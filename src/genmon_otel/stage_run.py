@@ -1,0 +1,256 @@
+"""One run of a phase or step inside a live generation, and what a replay needs of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry import trace
+from opentelemetry.trace import StatusCode
+
+from genmon_otel import conventions as names
+from genmon_otel.classification import Classification, classify
+from genmon_otel.control_flow import outcome_of
+from genmon_otel.fingerprint import signature
+from genmon_otel.held import Held, HeldArguments
+from genmon_otel.payload import encode_exception
+from genmon_otel.recorder import contain
+from genmon_otel.records import (
+    Category,
+    Outcome,
+    Severity,
+    Stage,
+    StageKind,
+    StepKind,
+    StepRecord,
+    Tree,
+)
+from genmon_otel.scope import Scope
+from genmon_otel.text import safe_str
+
+if TYPE_CHECKING:
+    from genmon_otel.generation import Generation
+
+#: Characters of a message that is classified, fingerprinted and kept.
+MAX_MESSAGE: Final = 500
+#: Chunks of one stream that are kept.
+MAX_CHUNKS: Final = 10_000
+#: Type under which a call that never answered is known.
+HUNG_TYPE: Final = "TimeoutError"
+
+_ATTRIBUTE: Final = {"phase": names.ATTR_PHASE, "step": names.ATTR_STEP}
+
+
+class StageRun(Scope):
+    """A phase or a step from its beginning to its end."""
+
+    __slots__ = (
+        "_arguments",
+        "_chunks",
+        "_stream_error",
+        "_value",
+        "began",
+        "classification",
+        "ended",
+        "error_message",
+        "kind",
+        "name",
+        "outcome",
+        "shape",
+        "signature",
+    )
+
+    noun: ClassVar[str] = "stage"
+
+    def __init__(
+        self,
+        generation: Generation,
+        kind: StageKind,
+        name: str,
+        arguments: HeldArguments | None = None,
+        is_async: bool = False,
+    ) -> None:
+        self.generation = generation
+        self.kind = kind
+        self.name = name
+        self.is_async = is_async
+        #: None while it runs.
+        self.outcome: Outcome | None = None
+        #: How a step answered; ``hang`` until it does.
+        self.shape: StepKind = "hang"
+        self.ended: float | None = None
+        #: Of the error it ended with, if that was a failure.
+        self.classification: Classification | None = None
+        self.signature = ""
+        self.error_message = ""
+        self._arguments = arguments
+        self._value: Held | Tree = None
+        self._chunks: list[Held] | None = None
+        self._stream_error: Tree = None
+        self.began = generation.under.clock.monotonic()
+        try:
+            self.span = generation.under.tracer.start_span(
+                name, attributes={_ATTRIBUTE[kind]: name}
+            )
+        except Exception:
+            contain("span", generation.under)
+            self.span = trace.INVALID_SPAN
+        generation.add(self)
+
+    # --- what the generation asks
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome is None
+
+    @property
+    def answered(self) -> bool:
+        """Whether it returned: a value, or a stream to its end."""
+        return self.outcome is Outcome.SUCCESS
+
+    @property
+    def hung(self) -> bool:
+        """Whether it is a step that has not answered, or was cancelled before it did."""
+        return self.kind == "step" and self._cancelled_or_open and self.shape in ("hang", "stream")
+
+    @property
+    def _cancelled_or_open(self) -> bool:
+        return self.outcome is None or self.outcome is Outcome.CANCELLED
+
+    @property
+    def signature_of_hang(self) -> str | None:
+        """Signature of the fault "never answered"; None if it did answer."""
+        if not self.hung:
+            return None
+        return signature(
+            operation=self.generation.spec.operation,
+            category=Category.AI_TIMEOUT,
+            error_type=HUNG_TYPE,
+            message="",
+            stage=self.name,
+        )
+
+    def pending_s(self) -> float:
+        """Seconds it has been, or was, running."""
+        end = self.ended if self.ended is not None else self.generation.under.clock.monotonic()
+        return max(0.0, end - self.began)
+
+    def summary(self) -> Stage:
+        """It as the generation's record keeps it."""
+        return Stage(self.name, self.kind, self.pending_s(), self.outcome or Outcome.CANCELLED)
+
+    def record(self) -> StepRecord:
+        """It as a replay needs it."""
+        outcome: Tree = None
+        if self.shape == "stream":
+            outcome = [chunk.tree() for chunk in self._chunks or ()]
+        elif self.shape == "value":
+            outcome = self._value.tree() if isinstance(self._value, Held) else None
+        elif self.shape == "exception":
+            outcome = self._value
+        answered = self.ended is not None and self.shape != "hang"
+        return StepRecord(
+            name=self.name,
+            arguments=self._arguments.tree() if self._arguments is not None else {},
+            kind=self.shape,
+            outcome=outcome,
+            stream_error=self._stream_error,
+            started_s=self.generation.offset_s(self.began),
+            ended_s=self.generation.offset_s(self.ended) if answered and self.ended else None,
+            is_async=self.is_async,
+        )
+
+    # --- what the wrappers ask
+
+    @property
+    def follows_iterators(self) -> bool:
+        return True
+
+    @property
+    def on_item(self) -> Callable[[Any], None] | None:
+        return self._item if self._is_recorded else None
+
+    @property
+    def _is_recorded(self) -> bool:
+        return self.kind == "step" and self.generation.capture != "off"
+
+    def _item(self, item: Any) -> None:
+        try:
+            if self._chunks is None:
+                self._chunks = []
+                self.shape = "stream"
+            if len(self._chunks) < MAX_CHUNKS:
+                self._chunks.append(Held(item))
+        except Exception:
+            contain("chunk", self.generation.under)
+
+    def _succeed(self, result: Any) -> None:
+        if self._chunks is None and self.kind == "step":
+            self.shape = "value"
+            if self._is_recorded:
+                self._value = Held(result)
+        self._end(Outcome.SUCCESS)
+
+    def _fail(self, error: BaseException) -> None:
+        outcome, _ = outcome_of(error)
+        generation = self.generation
+        generation.errors.append((error, self))
+        if outcome is Outcome.CANCELLED and isinstance(
+            error, (asyncio.CancelledError, GeneratorExit)
+        ):
+            if self._chunks is not None and isinstance(error, asyncio.CancelledError):
+                self._stream_error = encode_exception(error)
+        elif self.kind == "step":
+            if self._is_recorded:
+                tree = encode_exception(error)
+                if self._chunks is not None:
+                    self._stream_error = tree
+                else:
+                    self.shape, self._value = "exception", tree
+            else:
+                self.shape = "exception"
+        if outcome is Outcome.FAILURE and self.kind == "step":
+            self._sign(error)
+        self._end(outcome, error)
+
+    def _sign(self, error: BaseException) -> None:
+        generation = self.generation
+        found = self.classification = classify(error)
+        decided = found.decided_by or error
+        message = safe_str(decided, MAX_MESSAGE)
+        self.error_message = generation.under.redactor.text(message, MAX_MESSAGE)
+        self.signature = signature(
+            operation=generation.spec.operation,
+            category=found.category,
+            error_type=found.error_type,
+            message=self.error_message,
+            stage=self.name,
+        )
+
+    def _end(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        if self.outcome is not None:
+            return
+        generation = self.generation
+        self.ended = generation.under.clock.monotonic()
+        self.outcome = outcome
+        try:
+            generation.under.metrics.stage(
+                generation.spec.operation, self.kind, self.name, outcome, self.pending_s()
+            )
+            if error is not None and outcome is Outcome.FAILURE:
+                self.span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
+                self.span.set_status(StatusCode.ERROR)
+        finally:
+            self.span.end()
+
+
+def hung_classification() -> Classification:
+    """What a call that never answered is classified as."""
+    return Classification(
+        category=Category.AI_TIMEOUT,
+        severity=Severity.HIGH,
+        decided_by=None,
+        error_type=HUNG_TYPE,
+        rule="pending",
+    )

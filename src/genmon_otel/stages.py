@@ -1,0 +1,246 @@
+"""``phase`` and ``step``: stages of a generation, as decorators and as blocks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from genmon_otel import recorder
+from genmon_otel.binding import Parameters
+from genmon_otel.held import HeldArguments
+from genmon_otel.ports import StepPlayer
+from genmon_otel.recorder import contain
+from genmon_otel.records import StageKind
+from genmon_otel.scope import Scope, current
+from genmon_otel.spec import ATTRIBUTE, StageSpec
+from genmon_otel.stage_run import StageRun
+from genmon_otel.wrappers import checked_name, decorate, default_name, underlying, wrap
+
+F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
+
+
+def open_stage(
+    kind: StageKind,
+    name: str,
+    parameters: Parameters | None = None,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+    is_async: bool = False,
+) -> StageRun | None:
+    """Begin a stage of the open generation; None outside of one. Never raises."""
+    scope = current()
+    if scope is None or not scope.generation.is_open:
+        return None
+    generation = scope.generation
+    try:
+        held = None
+        if kind == "step" and parameters is not None and generation.capture != "off":
+            held = HeldArguments(parameters, args, kwargs or {})
+        return StageRun(generation, kind, name, held, is_async)
+    except Exception:
+        contain("stage", generation.under)
+        return None
+
+
+class Block:
+    """A phase or step with its name: ``with`` it, ``async with`` it, or decorate with it."""
+
+    __slots__ = ("_kind", "_name", "_runs")
+
+    def __init__(self, kind: StageKind, name: str | None) -> None:
+        self._kind: StageKind = kind
+        self._name = None if name is None else checked_name(kind, name)
+        self._runs: list[StageRun | None] = []
+
+    def __call__(self, function: F) -> F:
+        """Decorate a callable."""
+        decorated: F = _decorated(self._kind, function, self._name)
+        return decorated
+
+    def __enter__(self) -> None:
+        name = checked_name(self._kind, self._name)
+        run = open_stage(self._kind, name)
+        if run is not None:
+            run.enter()
+        player = recorder.runtime().player if self._kind == "step" else None
+        if player is not None:
+            try:
+                player.play(name, None, {})
+            except BaseException as error:
+                if run is not None:
+                    run.raised(error)
+                raise
+        self._runs.append(run)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        run = pick(self._runs)
+        if run is None:
+            return
+        if error is None:
+            run.returned(None)
+        else:
+            run.raised(error)
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+S = TypeVar("S", bound=Scope)
+
+
+def pick(runs: list[S | None]) -> S | None:
+    """Take out of a block's open runs the one that is current here, else the last.
+
+    A block may be shared by tasks; each of them leaves its own run.
+    """
+    here = current()
+    for index in range(len(runs) - 1, -1, -1):
+        if runs[index] is here:
+            return runs.pop(index)
+    return runs.pop() if runs else None
+
+
+@overload
+def phase(function: F, /, *, name: str | None = None) -> F: ...
+@overload
+def phase(name: str | None = None, /) -> Block: ...
+@overload
+def phase(*, name: str) -> Block: ...
+def phase(function: Any = None, /, *, name: str | None = None) -> Any:
+    """Time a stage of a generation.
+
+    As a block, ``with phase("plan"):``, or as a decorator, ``@phase`` or ``@phase("plan")``.
+
+    Outside a generation it does nothing.
+
+    Args:
+        function: what to decorate, or the name.
+        name: what it is called in metrics and traces; the same on each call. None: the
+            function's own name.
+
+    Raises:
+        GenmonError: there is no usable name, or it was put on what cannot be called.
+    """
+    return _stage("phase", function, name)
+
+
+@overload
+def step(function: F, /, *, name: str | None = None) -> F: ...
+@overload
+def step(name: str | None = None, /) -> Block: ...
+@overload
+def step(*, name: str) -> Block: ...
+def step(function: Any = None, /, *, name: str | None = None) -> Any:
+    """Record an external call of a generation.
+
+    Put it on a function of yours, ``@step``, or around one that is not:
+    ``chat = step(client.chat.completions.create, name="chat")``.
+
+    What it was given and what came of it (a value, an exception, no answer, a stream chunk
+    by chunk) is kept if the generation fails, so that a test can serve it again. Outside
+    a generation it just calls. A value that is an iterator comes back as a proxy that
+    passes every attribute through.
+
+    As a block (``with step("install"):``) it is timed and its exceptions are kept, but
+    a replay cannot skip the block's code.
+
+    Args:
+        function: what to call, yours or not, or the name.
+        name: as for :func:`phase`.
+
+    Raises:
+        GenmonError: there is no usable name, or it was put on what cannot be called.
+    """
+    return _stage("step", function, name)
+
+
+def _stage(kind: StageKind, function: Any, name: str | None) -> Any:
+    if function is None or isinstance(function, str):
+        return Block(kind, name if function is None else function)
+    return _decorated(kind, function, name)
+
+
+def _decorated(kind: StageKind, function: Any, name: str | None) -> Any:
+    given = None if name is None else checked_name(kind, name)
+
+    def build(bare: Callable[..., Any], receiver: bool | None) -> Callable[..., Any]:
+        code = inspect.unwrap(underlying(bare))
+        spec = StageSpec(
+            kind=kind,
+            name=given or default_name(bare),
+            function=bare,
+            parameters=Parameters(bare, receiver),
+            is_async=inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code),
+        )
+
+        def opens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> StageRun | None:
+            return open_stage(kind, spec.name, spec.parameters, args, kwargs, spec.is_async)
+
+        wrapper = wrap(bare, opens, _served(spec) if kind == "step" else None)
+        setattr(wrapper, ATTRIBUTE, spec)
+        return wrapper
+
+    return decorate(kind, function, build)
+
+
+def _served(spec: StageSpec) -> Callable[..., Any]:
+    """The step's callable, or in a replay what serves its recorded outcome instead."""
+    function, bind = spec.function, spec.parameters.bind
+    code = inspect.unwrap(underlying(function))
+    if inspect.isasyncgenfunction(code):
+        play: Callable[..., Any] = _play_async_stream
+    elif inspect.isgeneratorfunction(code):
+        play = _play_stream
+    elif spec.is_async:
+        play = _play_async
+    else:
+        play = _play
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        player = recorder.runtime().player
+        if player is None:
+            return function(*args, **kwargs)
+        return play(player, spec, bind(args, kwargs))
+
+    return call
+
+
+def _play(player: StepPlayer, spec: StageSpec, bound: dict[str, Any]) -> Any:
+    return player.play(spec.name, spec.function, bound)
+
+
+async def _play_async(player: StepPlayer, spec: StageSpec, bound: dict[str, Any]) -> Any:
+    return await player.play_async(spec.name, spec.function, bound)
+
+
+def _play_stream(
+    player: StepPlayer, spec: StageSpec, bound: dict[str, Any]
+) -> Generator[Any, Any, Any]:
+    return (yield from player.play(spec.name, spec.function, bound))
+
+
+async def _play_async_stream(
+    player: StepPlayer, spec: StageSpec, bound: dict[str, Any]
+) -> AsyncGenerator[Any, Any]:
+    chunks = await player.play_async(spec.name, spec.function, bound)
+    if hasattr(type(chunks), "__aiter__"):
+        async for chunk in chunks:
+            yield chunk
+    else:
+        for chunk in chunks:
+            yield chunk

@@ -1,0 +1,139 @@
+"""Four wrappers, one lifecycle: around a function, a coroutine, a generator, an async generator.
+
+They keep what ``inspect`` says of the callable and hold nothing but the calls of
+:class:`~genmon_otel.scope.Scope`. Those of generators are in :mod:`genmon_otel.streams`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Final
+
+from genmon_otel.errors import GenmonError
+from genmon_otel.streams import Open, async_generator, generator
+from genmon_otel.text import clean, safe_repr
+
+#: Characters of an operation's, phase's or step's name.
+MAX_NAME: Final = 100
+
+
+def wrap(
+    function: Callable[..., Any], opens: Open, call: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """Wrap a callable so that each call runs under a scope.
+
+    Args:
+        function: what is decorated; decides which wrapper, and lends its name and signature.
+        opens: makes the scope of one call.
+        call: what to call in its place; None: itself.
+    """
+    target = function if call is None else call
+    code = underlying(function)
+    if inspect.isasyncgenfunction(code):
+        return functools.wraps(function)(async_generator(opens, target))
+    if inspect.isgeneratorfunction(code):
+        return functools.wraps(function)(generator(opens, target))
+    if inspect.iscoroutinefunction(code):
+        return _coroutine(function, opens, target)
+    return _function(function, opens, target)
+
+
+def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function whose code runs: of a partial what it calls, of an object its ``__call__``."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if inspect.isroutine(function) or isinstance(function, type):
+        return function
+    return getattr(type(function), "__call__", function)  # noqa: B004 - the method is wanted
+
+
+def _function(function: Any, opens: Open, target: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        scope = opens(args, kwargs)
+        if scope is None:
+            return target(*args, **kwargs)
+        scope.enter()
+        try:
+            result = target(*args, **kwargs)
+        except BaseException as error:
+            scope.raised(error)
+            raise
+        return scope.returned(result)
+
+    return wrapper
+
+
+def _coroutine(function: Any, opens: Open, target: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        scope = opens(args, kwargs)
+        if scope is None:
+            return await target(*args, **kwargs)
+        scope.enter()
+        try:
+            result = await target(*args, **kwargs)
+        except BaseException as error:
+            scope.raised(error)
+            raise
+        return scope.returned(result)
+
+    return wrapper
+
+
+def decorate(
+    decorator: str,
+    function: Any,
+    build: Callable[[Callable[..., Any], bool | None], Callable[..., Any]],
+) -> Any:
+    """Wrap whatever a decorator was put on, static and class methods included.
+
+    Args:
+        decorator: its name, for messages.
+        function: what it was put on.
+        build: makes the wrapper from the bare function, and from whether its first
+            argument is its class (True), certainly nothing of the kind (False), or to be
+            told by its name (None).
+
+    Raises:
+        GenmonError: it was put on something that cannot be called, or on a class.
+    """
+    if isinstance(function, classmethod):
+        return classmethod(build(function.__func__, True))
+    if isinstance(function, staticmethod):
+        return staticmethod(build(function.__func__, False))
+    if isinstance(function, type):
+        raise GenmonError(
+            f"@{decorator} was put on the class {function.__qualname__}. "
+            "Put it on a function or method, for example the class's __call__."
+        )
+    if not callable(function):
+        raise GenmonError(
+            f"@{decorator} was put on {safe_repr(function, 80)} ({type(function).__name__}), which "
+            f"cannot be called. Put it on a function, or give a name: {decorator}('name')."
+        )
+    return build(function, None)
+
+
+def default_name(function: Callable[..., Any]) -> str:
+    """A callable's qualified name without ``<locals>``."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return clean(name.replace("<locals>.", ""), MAX_NAME)
+
+
+def checked_name(decorator: str, name: Any) -> str:
+    """A name given to a decorator.
+
+    Raises:
+        GenmonError: it is no text, or empty.
+    """
+    if isinstance(name, str) and (cleaned := clean(name, MAX_NAME).strip()):
+        return cleaned
+    raise GenmonError(
+        f"{decorator}(name={safe_repr(name, 60)}) is not allowed. Give a short text that is "
+        "the same on each call, for example 'plan'."
+    )
