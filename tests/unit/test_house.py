@@ -13,11 +13,14 @@ SOURCE = Path(__file__).parents[2] / "src" / "genmon_otel"
 LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
-        "records text stacks redaction classification control_flow fingerprint payload "
-        "recordings policy settings".split()
+        "records text stacks redaction classification control_flow normalisation quoted tokens "
+        "fingerprint payload recordings policy settings rules".split()
     ),
     frozenset({"ports"}),
-    frozenset("instruments recorder decorators".split()),
+    frozenset(
+        "instruments identity scope recorder spec binding generation diagnosis held stage_run "
+        "stages streams wrappers decorators".split()
+    ),
     frozenset("journal writer processor store".split()),
     frozenset({"regression"}),
     frozenset("testing pytest_plugin wiring cli demo".split()),
@@ -49,7 +52,11 @@ def imported(path: Path) -> set[str]:
             assert node.level == 0, f"{path}: relative import"
             found.add(node.module or "")
             if node.module == "genmon_otel":
-                found.update(f"genmon_otel.{alias.name}" for alias in node.names)
+                found.update(
+                    f"genmon_otel.{alias.name}"
+                    for alias in node.names
+                    if (SOURCE / alias.name).is_dir() or (SOURCE / f"{alias.name}.py").exists()
+                )
     return found
 
 
