@@ -255,9 +255,9 @@ class Generation(Scope):
 
     # --- end
 
-    def _succeed(self, result: Any) -> None:
+    def _succeed(self, result: Any, items: bool | None) -> None:
         predicate = self.spec.failure_if
-        if predicate is not None:
+        if predicate is not None and items is None:
             try:
                 failed = bool(predicate(result))
             except Exception:
@@ -266,7 +266,8 @@ class Generation(Scope):
                 if failed:
                     self._end(Outcome.FAILURE, diagnosis.Refused(result), result)
                     return
-        self._end(Outcome.SUCCESS, None, result)
+        # A stream is compared as the list of its items, of which only "any at all" is kept.
+        self._end(Outcome.SUCCESS, None, result if items is None else ["item"] * items)
 
     def _fail(self, error: BaseException) -> None:
         if self.completed and isinstance(error, GeneratorExit):
@@ -295,7 +296,7 @@ class Generation(Scope):
         sample: SuccessSample | None = None
         if problem is not None:
             failure, recording = self._diagnose(problem, duration)
-        elif outcome is Outcome.SUCCESS and self.capture != "off":
+        elif outcome is Outcome.SUCCESS and self.capture != "off" and self.spec.function:
             sample = self._sample(result)
         record = self._record(outcome, duration, failure)
         put(Delivery(under, record, recording, sample))

@@ -123,10 +123,15 @@ class Scope:
         self.leave()
         self.broke(error)
 
-    def exhausted(self, result: Any = None) -> None:
-        """End well, with a result; the scope is not current any more."""
+    def exhausted(self, result: Any = None, items: bool | None = None) -> None:
+        """End well; the scope is not current any more.
+
+        Args:
+            result: what the code returned.
+            items: of a stream, whether it yielded anything; None: it was no stream.
+        """
         try:
-            self._succeed(result)
+            self._succeed(result, items)
         except Exception:
             contain(self.noun)
 
@@ -164,7 +169,7 @@ class Scope:
         """What wants to see each item that is yielded; None: nothing."""
         return None
 
-    def _succeed(self, result: Any) -> None:
+    def _succeed(self, result: Any, items: bool | None) -> None:
         raise NotImplementedError
 
     def _fail(self, error: BaseException) -> None:

@@ -52,8 +52,8 @@ class StageRun(Scope):
         "_value",
         "began",
         "classification",
+        "closed_early",
         "ended",
-        "error_message",
         "kind",
         "name",
         "outcome",
@@ -83,7 +83,8 @@ class StageRun(Scope):
         #: Of the error it ended with, if that was a failure.
         self.classification: Classification | None = None
         self.signature = ""
-        self.error_message = ""
+        #: Whether whoever consumed the stream wanted no more of it.
+        self.closed_early = False
         self._arguments = arguments
         self._value: Held | Tree = None
         self._chunks: list[Held] | None = None
@@ -112,11 +113,12 @@ class StageRun(Scope):
     @property
     def hung(self) -> bool:
         """Whether it is a step that has not answered, or was cancelled before it did."""
-        return self.kind == "step" and self._cancelled_or_open and self.shape in ("hang", "stream")
-
-    @property
-    def _cancelled_or_open(self) -> bool:
-        return self.outcome is None or self.outcome is Outcome.CANCELLED
+        return (
+            self.kind == "step"
+            and self.outcome in (None, Outcome.CANCELLED)
+            and self.shape in ("hang", "stream")
+            and not self.closed_early
+        )
 
     @property
     def signature_of_hang(self) -> str | None:
@@ -185,8 +187,10 @@ class StageRun(Scope):
         except Exception:
             contain("chunk", self.generation.under)
 
-    def _succeed(self, result: Any) -> None:
-        if self._chunks is None and self.kind == "step":
+    def _succeed(self, result: Any, items: bool | None) -> None:
+        if items is not None:
+            self.shape = "stream"
+        else:
             self.shape = "value"
             if self._is_recorded:
                 self._value = Held(result)
@@ -194,37 +198,36 @@ class StageRun(Scope):
 
     def _fail(self, error: BaseException) -> None:
         outcome, _ = outcome_of(error)
-        generation = self.generation
-        generation.errors.append((error, self))
-        if outcome is Outcome.CANCELLED and isinstance(
-            error, (asyncio.CancelledError, GeneratorExit)
-        ):
-            if self._chunks is not None and isinstance(error, asyncio.CancelledError):
-                self._stream_error = encode_exception(error)
-        elif self.kind == "step":
-            if self._is_recorded:
-                tree = encode_exception(error)
-                if self._chunks is not None:
-                    self._stream_error = tree
-                else:
-                    self.shape, self._value = "exception", tree
-            else:
-                self.shape = "exception"
-        if outcome is Outcome.FAILURE and self.kind == "step":
-            self._sign(error)
+        self.generation.errors.append((error, self))
+        if self.kind == "step":
+            self._keep_error(error, outcome)
         self._end(outcome, error)
+
+    def _keep_error(self, error: BaseException, outcome: Outcome) -> None:
+        streaming = self.shape == "stream"
+        if isinstance(error, GeneratorExit):
+            self.closed_early = streaming
+        elif isinstance(error, asyncio.CancelledError) and not streaming:
+            pass  # it never answered: under wait_for that is all a step gets to see
+        else:
+            tree = encode_exception(error) if self._is_recorded else None
+            if streaming:
+                self._stream_error = tree
+            else:
+                self.shape, self._value = "exception", tree
+        if outcome is Outcome.FAILURE:
+            self._sign(error)
 
     def _sign(self, error: BaseException) -> None:
         generation = self.generation
         found = self.classification = classify(error)
         decided = found.decided_by or error
         message = safe_str(decided, MAX_MESSAGE)
-        self.error_message = generation.under.redactor.text(message, MAX_MESSAGE)
         self.signature = signature(
             operation=generation.spec.operation,
             category=found.category,
             error_type=found.error_type,
-            message=self.error_message,
+            message=generation.under.redactor.text(message, MAX_MESSAGE),
             stage=self.name,
         )
 

@@ -44,6 +44,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
         scope.prepare()
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
+        items = False
         try:
             source = target(*args, **kwargs)
             advance: Callable[[Any], Any] = source.send
@@ -57,6 +58,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
                 finally:
                     value = None  # an error thrown in must not be kept alive by this frame
                     suspend()
+                items = True
                 if on_item is not None:
                     on_item(item)
                 try:
@@ -74,7 +76,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
         except BaseException as error:
             scope.broke(error)
             raise
-        scope.exhausted(result)
+        scope.exhausted(result, items=items)
         return result
 
     return driver
@@ -91,6 +93,7 @@ def async_generator(
         scope.prepare()
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
+        items = False
         try:
             source = target(*args, **kwargs)
             advance: Callable[[Any], Awaitable[Any]] = source.asend
@@ -103,6 +106,7 @@ def async_generator(
                 finally:
                     value = None
                     suspend()
+                items = True
                 if on_item is not None:
                     on_item(item)
                 try:
@@ -120,7 +124,7 @@ def async_generator(
         except BaseException as error:
             scope.broke(error)
             raise
-        scope.exhausted()
+        scope.exhausted(items=items)
 
     return driver
 
@@ -143,7 +147,7 @@ class _Nowhere:
     is_open = False
     on_item = None
 
-    def prepare(self, *_: Any) -> None:
+    def prepare(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
 
     resume = suspend = exhausted = broke = abandoned = prepare
@@ -283,7 +287,7 @@ class IteratorProxy(_Proxy):
             item = next(self._genmon_target)
         except StopIteration:
             scope.suspend()
-            scope.exhausted()
+            scope.exhausted(items=True)
             raise
         except BaseException as error:
             scope.raised(error)
@@ -320,7 +324,7 @@ class AsyncIteratorProxy(_Proxy):
             item = await self._genmon_target.__anext__()
         except StopAsyncIteration:
             scope.suspend()
-            scope.exhausted()
+            scope.exhausted(items=True)
             raise
         except BaseException as error:
             scope.raised(error)
