@@ -18,6 +18,8 @@ from genmon_otel.records import Tree
 _touches: list[str] = []
 #: More touches than this tell nothing new.
 _MAX_TOUCHES: Final = 20
+#: Modules that ask on behalf of their caller.
+_GO_BETWEENS: Final = frozenset({"inspect", "abc", "_collections_abc", "typing"})
 
 
 class OpaqueTouched(BaseException):
@@ -51,12 +53,19 @@ class Opaque:
 
     def __getattribute__(self, name: str) -> Any:
         # Our own recorder may ask what it holds (isinstance, getattr with a default).
-        caller = sys._getframe(1).f_globals.get("__name__", "")
-        if caller == PACKAGE or caller.startswith(PACKAGE + "."):
+        if _asked_by_us():
             if name == "__class__":
                 return Opaque
             raise AttributeError(name)
         _touch(self, f".{name}")
+
+
+def _asked_by_us() -> bool:
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _GO_BETWEENS:
+        frame = frame.f_back
+    caller = str(frame.f_globals.get("__name__"))
+    return caller == PACKAGE or caller.startswith(PACKAGE + ".")
 
 
 def opaque_tree(kind: type | str, why: str) -> Tree:

@@ -166,7 +166,8 @@ class Case:
             )
         _check_depth(data)
         rest = {key: value for key, value in data.items() if key != "genmon_case"}
-        return _read(cls, rest, "case")
+        case: Self = _read(cls, rest, "case")
+        return case
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

@@ -1,0 +1,296 @@
+"""The process of one replay: ``python -m genmon_otel.regression.replay REQUEST FD``.
+
+It puts network, files, programs, time and chance under control, imports the
+target, calls it with the recorded inputs while the player answers its steps, and
+writes what it saw as one line of JSON to the descriptor. It judges nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from genmon_otel import payload, recorder
+from genmon_otel.errors import GenmonError, PayloadError
+from genmon_otel.records import Failure, GenerationRecord, Outcome, Recording, SuccessSample
+from genmon_otel.regression import sandbox, virtual_time
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.player import CasePlayer
+from genmon_otel.regression.verdict import Failed, Observation, Reason
+from genmon_otel.spec import ATTRIBUTE, Factory, Spec
+
+#: Items of a streamed result that are kept for the postcondition.
+_MAX_ITEMS: Final = 10_000
+_MAX_TEXT: Final = 400
+_REBIND: Final = "If it was renamed or moved: genmon cases rebind OLD NEW"
+
+
+class Obstacle(Exception):
+    """The target cannot be called."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.found: tuple[Reason, str] = (reason, detail)
+
+
+class Collector(recorder.NullSink):
+    """Keeps what the recorder delivers in this process."""
+
+    def __init__(self) -> None:
+        self.records: list[GenerationRecord] = []
+        self.shapes: dict[str, Any] = {}
+
+    def deliver(
+        self,
+        record: GenerationRecord,
+        recording: Recording | None = None,
+        sample: SuccessSample | None = None,
+    ) -> None:
+        """Keep it."""
+        self.records.append(record)
+        if sample is not None:
+            self.shapes[record.generation_id] = sample.shape
+
+
+class Replay:
+    """One run of one case in this process."""
+
+    def __init__(self, case: Case, room: Path) -> None:
+        seen = case.provenance.last_seen_at
+        self._case = case
+        self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
+        self._walls = sandbox.Sandbox(room, case.programs)
+        self._player = CasePlayer(case, self._clock, open_gate=self._walls.gate)
+        self._sink = Collector()
+        self._escaped = ""
+        self._result: Any = None
+        self._postcondition: str | None = None
+
+    def run(self) -> Observation:
+        """Do it; never raises."""
+        virtual_time.install(self._clock)
+        self._clock.when_stuck = self._player.give_up
+        self._walls.install()
+        obstacle: tuple[Reason, str] | None = None
+        try:
+            target, spec = self._import()
+            arguments = self._arguments(target, spec)
+            self._walls.phase = "running"
+            payload.forget_touches()
+            self._call(target, spec, arguments)
+        except Obstacle as error:
+            obstacle = error.found
+        except virtual_time.Stuck as error:
+            obstacle = ("deadline", str(error))
+        except BaseException as error:
+            obstacle = ("crash", f"The replay itself broke: {_line(error)}")
+        finally:
+            self._walls.phase = "over"
+        return self._observation(self._hindered() or obstacle)
+
+    # --- before the call
+
+    def _import(self) -> tuple[Any, Spec]:
+        path = self._case.target
+        recorder.install(self._runtime())
+        try:
+            target = payload.resolve(path)
+        except PayloadError as error:
+            refused = f" ({self._walls.notes[0]})" if self._walls.notes else ""
+            raise Obstacle("import", f"{error}{refused} {_REBIND}") from None
+        except BaseException as error:
+            raise Obstacle("import", f"{path} cannot be imported: {_line(error)}") from None
+        spec = getattr(target, ATTRIBUTE, None)
+        if not isinstance(spec, Spec):
+            raise Obstacle("not_called", f"{path} is not decorated with @generation. {_REBIND}")
+        recorder.install(self._runtime())  # whatever the import has done to it
+        return target, spec
+
+    def _runtime(self) -> recorder.Runtime:
+        return recorder.Runtime(sink=self._sink, clock=self._clock, player=self._player)
+
+    def _arguments(self, target: Any, spec: Spec) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if spec.parameters is None:
+            raise Obstacle("not_called", f"{self._case.target} is a block. {_REBIND}")
+        try:
+            inputs = payload.decode(self._case.inputs)
+        except PayloadError as error:
+            raise Obstacle("payload", f"The inputs cannot be rebuilt: {error}") from None
+        if not isinstance(inputs, dict):
+            raise Obstacle("payload", "The inputs are no mapping from names to values.")
+        factories: dict[str, Factory] = {**spec.factories, **self._case.factories}
+        receiver = spec.parameters.positional[0] if spec.parameters.has_receiver else ""
+        own = factories.pop(receiver, None) or factories.pop("self", None) or spec.factory
+        for name, factory in factories.items():
+            inputs[name] = self._made(name, factory)
+        args, kwargs = spec.parameters.unbind(inputs)
+        if receiver and not inspect.ismethod(target):
+            args = (self._receiver(own), *args)
+        return args, kwargs
+
+    def _receiver(self, factory: Factory | None) -> Any:
+        """Make ``self``: by its factory, else by its class without arguments."""
+        if factory is not None:
+            return self._made("self", factory)
+        owner = self._case.target.rpartition(".")[0]
+        try:
+            return payload.resolve(owner)()
+        except BaseException as error:
+            raise Obstacle(
+                "factory",
+                f"{self._case.target} is a method, and {owner}() gives no object "
+                f"({_line(error)}). Name what makes one: @generation(factory='package.module:make')",
+            ) from None
+
+    def _made(self, name: str, factory: Factory) -> Any:
+        try:
+            return (payload.resolve(factory) if isinstance(factory, str) else factory)()
+        except BaseException as error:
+            raise Obstacle(
+                "factory", f"The factory {factory} of {name!r} failed: {_line(error)}"
+            ) from None
+
+    # --- the call
+
+    def _call(
+        self, target: Any, spec: Spec, arguments: tuple[tuple[Any, ...], dict[str, Any]]
+    ) -> None:
+        args, kwargs = arguments
+        try:
+            result = target(*args, **kwargs)
+            if _is_asynchronous(result):
+                with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                    result = runner.run(self._finish(result, spec))
+            elif inspect.isgenerator(result) or (spec.stream and hasattr(result, "__next__")):
+                result = [item for item, _ in zip(result, range(_MAX_ITEMS), strict=False)]
+            self._result = result
+        except virtual_time.Stuck:
+            raise
+        except BaseException as error:
+            self._escaped = _line(error)
+            return
+        self._check()
+
+    async def _finish(self, result: Any, spec: Spec) -> Any:
+        """Await the target, and consume what it streams, so that its generation ends."""
+        self._player.main_task = asyncio.current_task()
+        if inspect.isawaitable(result):
+            result = await result
+        body = getattr(result, "body_iterator", result)
+        if inspect.isasyncgen(body) or (body is not result) or (
+            spec.stream and hasattr(body, "__anext__")
+        ):  # fmt: skip
+            items: list[Any] = []
+            async for item in body:
+                if len(items) < _MAX_ITEMS:
+                    items.append(item)
+            return items if body is result else result
+        if inspect.isgenerator(result):
+            return list(result)
+        return result
+
+    def _check(self) -> None:
+        path = self._case.postcondition
+        if path is None:
+            return
+        try:
+            accepted = payload.resolve(path)(self._result)
+            self._postcondition = "it returned False" if accepted is False else ""
+        except PayloadError as error:
+            raise Obstacle("postcondition", str(error)) from None
+        except Exception as error:
+            self._postcondition = _line(error)
+
+    # --- what was seen
+
+    def _hindered(self) -> tuple[Reason, str] | None:
+        """What kept the run from being true, in whatever way the code dealt with it."""
+        touched = payload.touches()
+        if touched:
+            return ("size" if "(size)" in touched[0] else "opaque"), touched[0]
+        if self._player.obstacle is not None:
+            return self._player.obstacle
+        return self._walls.refusals[0] if self._walls.refusals else None
+
+    def _observation(self, obstacle: tuple[Reason, str] | None) -> Observation:
+        own = [r for r in self._sink.records if r.operation == self._case.operation]
+        record = own[-1] if own else None
+        others = [r for r in self._sink.records if r is not record and r.failure is not None]
+        failure = record.failure if record else None
+        return Observation(
+            obstacle=obstacle,
+            generations=len(own),
+            outcome=record.outcome if record else None,
+            failed=_failed(failure) if failure is not None else None,
+            other_failures=tuple(
+                f"{r.failure.error_type}: {r.failure.error_message}"[:_MAX_TEXT]
+                for r in others
+                if r.failure is not None
+            ),
+            escaped=self._escaped,
+            trigger_consumed=self._player.trigger_consumed,
+            drifted=self._player.drifted,
+            result_shape=self._shape(record),
+            postcondition=self._postcondition,
+            steps=tuple(self._player.asked[:1000]),
+            virtual_s=round(self._clock.monotonic(), 3),
+            notes=(*self._walls.notes, *self._player.notes),
+        )
+
+    def _shape(self, record: GenerationRecord | None) -> Any:
+        """Shape of the result, as the recorder sampled it where it did."""
+        if record is None or record.outcome is not Outcome.SUCCESS or self._escaped:
+            return None
+        sampled = self._sink.shapes.get(record.generation_id)
+        return payload.shape(self._result) if sampled is None else sampled
+
+
+def _failed(failure: Failure) -> Failed:
+    return Failed(
+        signature=failure.signature,
+        category=str(failure.category),
+        error_type=failure.error_type,
+        error_message=failure.error_message,
+        stage=failure.stage,
+    )
+
+
+def _is_asynchronous(result: Any) -> bool:
+    body = getattr(result, "body_iterator", None)
+    return inspect.isawaitable(result) or inspect.isasyncgen(result) or hasattr(body, "__aiter__")
+
+
+def _line(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"[:_MAX_TEXT]
+    except BaseException:
+        return type(error).__name__
+
+
+def main(request_path: str, descriptor: str) -> None:
+    """Run the case of a request file and answer on an open descriptor."""
+    answer_to = int(descriptor)
+    os.set_inheritable(answer_to, False)
+    request: Mapping[str, Any] = json.loads(Path(request_path).read_bytes())
+    try:
+        case = Case.from_dict(request["case"])
+        if not case.live:
+            sandbox.leave_network()
+        seen = Replay(case, Path(request["room"])).run()
+    except GenmonError as error:
+        seen = Observation(obstacle=("payload", str(error)))
+    line = json.dumps(asdict(seen)).encode() + b"\n"
+    while line:
+        line = line[os.write(answer_to, line) :]
+    os._exit(0)  # threads of the replayed code may wait for ever
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,398 @@
+"""Time under control: sixty seconds of back-off pass in no time, in the recorded order.
+
+Every way to wait (``time.sleep``, asyncio's timers, ``threading`` timeouts) goes
+through one :class:`VirtualTime`, a discrete simulation: while any thread still
+works, time stands still; once all of them wait, it jumps to the earliest moment
+somebody waits for. Every clock reads the same virtual time.
+
+A thread is known to work while it runs a task of an executor or lives as a
+thread of its own, and does not wait here. So 50 ms of real work in
+``to_thread`` are never overtaken by a virtual timeout of ten seconds.
+
+These patches are for good: they are only made in the process of a replay.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import datetime as dt
+import gc
+import os
+import random
+import selectors
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.thread import _worker
+from contextlib import contextmanager
+from types import BuiltinFunctionType
+from typing import Any, Final
+
+#: Real seconds between two looks at whether somebody else still works.
+_GLANCE_S: Final = 0.001
+#: Looks in a row that must find everybody waiting: one that was just woken is not there yet.
+_LOOKS: Final = 3
+#: Virtual seconds after which nothing sensible is still going on: a day.
+HORIZON_S: Final = 86_400.0
+#: What virtual clocks begin at where the case does not say: 2024-01-01, UTC.
+DEFAULT_START_S: Final = 1_704_067_200.0
+
+#: Readings of the clock without any wait, after which each one takes a millisecond.
+_PATIENCE: Final = 10_000
+_SPIN_S: Final = 0.001
+
+_NEVER: Final = float("inf")
+
+_real_sleep = time.sleep
+_real_monotonic = time.monotonic
+_condition_wait = threading.Condition.wait
+_thread_join = threading.Thread.join
+_submit = ThreadPoolExecutor.submit
+
+
+class Stuck(BaseException):
+    """Everything waits for something that will never come."""
+
+
+class VirtualTime:
+    """The one clock of a replay, and everybody who waits for it.
+
+    Args:
+        start_s: what ``time.time()`` begins at, Unix seconds.
+    """
+
+    def __init__(self, start_s: float | None = None) -> None:
+        self._start_s = DEFAULT_START_S if start_s is None else start_s
+        self._now = 0.0
+        #: Clock readings since time last moved by a wait.
+        self._reads = 0
+        self._lock = threading.RLock()
+        #: Who waits, by thread: until when (virtual).
+        self._waiting: dict[int, float] = {}
+        #: Tasks that executors have taken and not finished.
+        self._tasks = 0
+        self._executor_threads: set[int] = set()
+        #: Threads that were there before the replay, and are none of its business.
+        self._foreign = {thread.ident for thread in threading.enumerate()}
+        #: Threads that somebody waits for the end of.
+        self._joined: set[int | None] = set()
+        self._main = threading.get_ident()
+        #: Asked when everything waits for ever; true when it has woken somebody.
+        self.when_stuck: Callable[[], bool] = lambda: False
+
+    # --- reading
+
+    def now(self) -> float:
+        """Unix seconds. With :meth:`monotonic` a :class:`genmon_otel.ports.Clock`."""
+        return self._start_s + self.monotonic()
+
+    def monotonic(self) -> float:
+        """Virtual seconds since the replay began."""
+        self._reads += 1
+        if self._reads > _PATIENCE:  # somebody spins until it is later
+            self._now += _SPIN_S
+        return self._now
+
+    # --- waiting
+
+    def sleep(self, seconds: float) -> None:
+        """Wait in virtual time; for ever with infinity.
+
+        Raises:
+            Stuck: everything waits for ever.
+        """
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        if seconds == 0:
+            _real_sleep(0)
+            return
+        until = self._now + seconds
+        me = threading.get_ident()
+        self._waiting[me] = until
+        try:
+            self._wait(lambda: self._now >= until)
+        finally:
+            self._waiting.pop(me, None)
+
+    def wait_real(self, done: Callable[[float], bool], seconds: float | None) -> bool:
+        """Wait for something that another thread will do, or for virtual time to run out.
+
+        Args:
+            done: waits up to that many real seconds for it, and says whether it came.
+            seconds: virtual seconds to wait at most; None: for ever.
+
+        Raises:
+            Stuck: everything waits for ever.
+        """
+        if done(0):
+            return True
+        until = _NEVER if seconds is None else self._now + seconds
+        me = threading.get_ident()
+        self._waiting[me] = until
+        came = False
+
+        def finished() -> bool:
+            nonlocal came
+            came = came or done(_GLANCE_S if self._others_work() else 0)
+            return came or self._now >= until
+
+        try:
+            self._wait(finished)
+        finally:
+            self._waiting.pop(me, None)
+        return came or done(0)
+
+    def _wait(self, finished: Callable[[], bool]) -> None:
+        quiet = 0
+        while not finished():
+            if self._others_work():
+                quiet = 0
+                _real_sleep(_GLANCE_S)
+                continue
+            quiet += 1
+            if len(self._waiting) > 1 and quiet < _LOOKS:
+                _real_sleep(_GLANCE_S)
+                continue
+            quiet = 0
+            self._advance()
+
+    def _others_work(self) -> bool:
+        """Whether anybody of the replay does something else than wait here."""
+        waiting = set(self._waiting)
+        if self._main not in waiting:
+            return True
+        if self._tasks > len(waiting & self._executor_threads):
+            return True
+        return any(
+            thread.ident not in waiting and (thread.ident in self._joined or self._is_own(thread))
+            for thread in threading.enumerate()
+        )
+
+    def _is_own(self, thread: threading.Thread) -> bool:
+        """Whether it is a thread that the replayed code started for itself, not for a pool."""
+        return (
+            thread.ident not in self._foreign
+            and thread.ident != self._main
+            and not thread.daemon
+            and getattr(thread, "_target", None) is not _worker
+        )
+
+    def join(self, thread: threading.Thread, seconds: float | None) -> None:
+        """Wait until a thread has ended, or virtual time runs out."""
+
+        def done(real_s: float) -> bool:
+            _thread_join(thread, real_s)
+            return not thread.is_alive()
+
+        self._joined.add(thread.ident)
+        try:
+            self.wait_real(done, seconds)
+        finally:
+            self._joined.discard(thread.ident)
+
+    def _advance(self) -> None:
+        with self._lock:
+            nearest = min(self._waiting.values(), default=_NEVER)
+            if nearest <= self._now:
+                return
+            if nearest < _NEVER and nearest <= HORIZON_S:
+                self._now = nearest
+                self._reads = 0
+                return
+        if not self.when_stuck():
+            raise Stuck(
+                "Everything in the replay waits for something that will never come"
+                if nearest == _NEVER
+                else f"The replay went on for more than {HORIZON_S:g} s of virtual time"
+            )
+
+    @contextmanager
+    def real_work(self) -> Iterator[None]:
+        """Let time stand still meanwhile: something outside is really being asked."""
+        self.tasks_changed(1)
+        try:
+            yield
+        finally:
+            self.tasks_changed(-1)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass without anybody waiting for it."""
+        with self._lock:
+            self._now += max(0.0, seconds)
+
+    # --- executors
+
+    def task_began(self) -> None:
+        """An executor's thread begins a task."""
+        self._executor_threads.add(threading.get_ident())
+
+    def tasks_changed(self, by: int) -> None:
+        """Executors have taken, or finished, so many tasks."""
+        with self._lock:
+            self._tasks += by
+
+
+def install(clock: VirtualTime, seed: int = 0) -> None:
+    """Put every clock, wait and source of chance of this process under control. For good."""
+    _patch_clocks(clock)
+    _patch_dates(clock)
+    _patch_threads(clock)
+    _patch_selectors(clock)
+    _patch_chance(seed)
+
+
+def _patch_clocks(clock: VirtualTime) -> None:
+    def nanoseconds(seconds: float) -> int:
+        return round(seconds * 1_000_000_000)
+
+    real_localtime, real_gmtime, real_strftime = time.localtime, time.gmtime, time.strftime
+    real_ctime, real_asctime = time.ctime, time.asctime
+
+    def at(seconds: float | None) -> float:
+        return clock.now() if seconds is None else seconds
+
+    patches: dict[str, Any] = {
+        "time": clock.now,
+        "time_ns": lambda: nanoseconds(clock.now()),
+        "monotonic": clock.monotonic,
+        "monotonic_ns": lambda: nanoseconds(clock.monotonic()),
+        "perf_counter": clock.monotonic,
+        "perf_counter_ns": lambda: nanoseconds(clock.monotonic()),
+        "sleep": clock.sleep,
+        "localtime": lambda secs=None: real_localtime(at(secs)),
+        "gmtime": lambda secs=None: real_gmtime(at(secs)),
+        "ctime": lambda secs=None: real_ctime(at(secs)),
+        "asctime": lambda t=None: real_asctime(t or real_localtime(clock.now())),
+        "strftime": lambda form, t=None: real_strftime(form, t or real_localtime(clock.now())),
+    }
+    replaced = {id(getattr(time, name)): function for name, function in patches.items()}
+    for name, function in patches.items():
+        setattr(time, name, function)
+    _patch_aliases(replaced)
+
+
+def _patch_aliases(replaced: dict[int, Any]) -> None:
+    """Replace what loaded modules (``queue``, ``threading``) took by ``from time import ...``."""
+    for name, module in list(sys.modules.items()):
+        if module is None or name in (__name__, "time"):
+            continue
+        space = getattr(module, "__dict__", {})
+        for attribute, value in list(space.items()):
+            if isinstance(value, BuiltinFunctionType) and id(value) in replaced:
+                space[attribute] = replaced[id(value)]
+
+
+def _patch_dates(clock: VirtualTime) -> None:
+    """Make ``datetime.now()`` and its kin virtual, in place.
+
+    The types are immutable from Python, and a class put in their stead would break whoever
+    compares types (pydantic, SQLAlchemy); so their own dictionaries are changed.
+    """
+
+    def now(cls: Any, tz: Any = None) -> Any:
+        return cls.fromtimestamp(clock.now(), tz)
+
+    def utcnow(cls: Any) -> Any:
+        return cls.fromtimestamp(clock.now(), dt.UTC).replace(tzinfo=None)
+
+    def today(cls: Any) -> Any:
+        return cls.fromtimestamp(clock.now())
+
+    _in_place(dt.datetime, now=classmethod(now), utcnow=classmethod(utcnow))
+    _in_place(dt.date, today=classmethod(today))
+
+
+def _in_place(kind: type, **members: Any) -> None:
+    for space in gc.get_referents(kind.__dict__):
+        if isinstance(space, dict):
+            space.update(members)
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
+
+
+def _patch_threads(clock: VirtualTime) -> None:
+    def wait(self: threading.Condition, timeout: float | None = None) -> bool:
+        # One registration with the real condition for the whole wait: none is missed.
+        waiter = threading.Lock()
+        waiter.acquire()
+        self._waiters.append(waiter)  # type: ignore[attr-defined]
+        state = self._release_save()  # type: ignore[attr-defined]
+        came = False
+
+        def done(seconds: float) -> bool:
+            return waiter.acquire(True, seconds) if seconds else waiter.acquire(False)
+
+        try:
+            came = clock.wait_real(done, timeout)
+            return came
+        finally:
+            self._acquire_restore(state)  # type: ignore[attr-defined]
+            if not came:
+                try:
+                    self._waiters.remove(waiter)  # type: ignore[attr-defined]
+                except ValueError:
+                    pass
+
+    def join(self: threading.Thread, timeout: float | None = None) -> None:
+        if not self.is_alive() or self is threading.current_thread():
+            _thread_join(self, timeout)
+            return
+
+        clock.join(self, timeout)
+
+    def submit(self: ThreadPoolExecutor, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        def run() -> Any:
+            clock.task_began()
+            return function(*args, **kwargs)
+
+        clock.tasks_changed(1)
+        try:
+            future = _submit(self, run)
+        except BaseException:
+            clock.tasks_changed(-1)
+            raise
+        future.add_done_callback(lambda _: clock.tasks_changed(-1))
+        return future
+
+    threading.Condition.wait = wait  # type: ignore[method-assign]
+    threading.Thread.join = join  # type: ignore[method-assign]
+    ThreadPoolExecutor.submit = submit  # type: ignore[method-assign,assignment]
+
+
+def _patch_selectors(clock: VirtualTime) -> None:
+    """Make the event loop wait in virtual time: it waits in its selector."""
+    kinds = {
+        kind
+        for name in ("EpollSelector", "KqueueSelector", "PollSelector", "SelectSelector")
+        if (kind := getattr(selectors, name, None)) is not None
+    }
+    for kind in kinds:
+        _patch_selector(clock, kind, kind.select)
+
+
+def _patch_selector(clock: VirtualTime, kind: Any, real: Any) -> None:
+    def select(self: Any, timeout: float | None = None) -> Any:
+        events: Any = []
+
+        def done(seconds: float) -> bool:
+            nonlocal events
+            events = real(self, seconds)
+            return bool(events)
+
+        if timeout is not None and timeout <= 0:
+            return real(self, 0)
+        clock.wait_real(done, timeout)
+        return events
+
+    kind.select = select
+
+
+def _patch_chance(seed: int) -> None:
+    source = random.Random(seed)
+    os.urandom = source.randbytes
+    random._urandom = source.randbytes  # type: ignore[attr-defined]
+    uuid._generate_time_safe = None  # type: ignore[attr-defined]
+    uuid.getnode = lambda: 0x02_00_00_00_00_01
+    random.seed(seed)
