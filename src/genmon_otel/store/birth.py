@@ -58,9 +58,11 @@ def make_case(
         sa.update(failures).where(failures.c.id == each.id).values(test_generated=True)
     )
     each.test_generated = True
-    return connection.execute(
-        sa.select(tests.c.id).where(tests.c.created_from_failure_id == each.id)
-    ).scalar_one()
+    return int(
+        connection.execute(
+            sa.select(tests.c.id).where(tests.c.created_from_failure_id == each.id)
+        ).scalar_one()
+    )
 
 
 def complete(
@@ -113,7 +115,7 @@ def proposal(
     return case, users
 
 
-def described(row: Mapping[str, Any]) -> dict[str, Tree]:
+def described(row: Mapping[Any, Any]) -> dict[str, Tree]:
     """Return a failure's row as ``propose`` reads it: its columns and what its context says."""
     context = dict(loads(row["context"]))
     context.pop("user_id", None)

@@ -75,7 +75,7 @@ class Group:
     def makes_cases(self) -> bool:
         """Whether a case may come of it: not of overflow, foreign spans, or what is ignored."""
         return (
-            not self.fingerprint.startswith(OVERFLOW_FINGERPRINT)
+            not self.fingerprint.startswith(OVERFLOW_FINGERPRINT.rstrip(":"))
             and self.status != IGNORED
             and failure_of(self.newest).origin != "foreign_span"
         )

@@ -149,7 +149,8 @@ class Counts:
     """Store-wide counts, as the exporter serves them."""
 
     cases_by_state: Mapping[str, int]
-    runs: Mapping[tuple[str, str], int]
+    #: By channel, then by verdict.
+    runs: Mapping[str, Mapping[str, int]]
     failures_by_status: Mapping[str, int]
 
 

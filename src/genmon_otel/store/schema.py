@@ -169,6 +169,7 @@ failure_users: Final = Table(
     Column("user_id", Text, primary_key=True),
     #: Days since 1970 of the user's newest hit.
     Column("last_day", Integer, nullable=False),
+    Index("ix_failure_users_last_day", "last_day"),
 )
 
 failure_projects: Final = Table(

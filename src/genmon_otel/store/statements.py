@@ -120,7 +120,7 @@ def statements(is_postgresql: bool) -> Statements:
     """Compile all of them for one dialect."""
     insert: Any = postgresql.insert if is_postgresql else sqlite.insert
     dialect: sa.Dialect = (
-        psycopg.dialect(paramstyle="format")
+        psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
         if is_postgresql
         else sqlite.dialect(paramstyle="qmark")
     )

@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("last_day", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("failure_id", "user_id"),
     )
+    op.create_index("ix_failure_users_last_day", "failure_users", ["last_day"])
     op.create_table(
         "generation_analytics",
         sa.Column("id", BigId, autoincrement=True, nullable=False),

@@ -1,0 +1,65 @@
+"""Least privilege on PostgreSQL: what an application and a dashboard may do, as SQL."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.store import schema
+
+_ROLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}")
+#: What dashboards have no need to read: who, and what they asked for.
+_PRIVATE: Final = frozenset(
+    {
+        names.TABLE_RECORDINGS,
+        names.TABLE_SAMPLES,
+        names.TABLE_FAILURE_USERS,
+        names.TABLE_FAILURE_PROJECTS,
+        names.TABLE_ACTIVE_USERS,
+        names.TABLE_PRODUCERS,
+    }
+)
+_PRIVATE_COLUMNS: Final = frozenset({"user_id", "user_ids", "user_request", "context", "case"})
+
+
+def grants(application: str = "genmon_app", reader: str = "genmon_grafana") -> str:
+    """Return SQL that lets one role write the tables and another read what dashboards show.
+
+    The owner of the tables (who ran ``genmon db upgrade``) runs it once after each upgrade.
+
+    Args:
+        application: role that applications connect as: reads, writes and prunes, changes no
+            table.
+        reader: role that Grafana connects as: reads, without user ids, requests, recordings.
+
+    Raises:
+        ConfigurationError: a role has a name that would have to be quoted with care.
+    """
+    for role in (application, reader):
+        if not _ROLE.fullmatch(role):
+            raise ConfigurationError(
+                f"The role {role!r} is not allowed. Use letters, digits and '_', at most 63."
+            )
+    lines = [
+        "-- Run as the owner of genmon's tables; again after each 'genmon db upgrade'.",
+        f'GRANT SELECT ON {names.TABLE_VERSION} TO "{application}", "{reader}";',
+    ]
+    for table in sorted(schema.metadata.tables.values(), key=lambda table: table.name):
+        if table is schema.version:
+            continue
+        lines.append(f'GRANT SELECT, INSERT, UPDATE, DELETE ON {table.name} TO "{application}";')
+        if "id" in table.c and table is not schema.producers:
+            lines.append(f'GRANT USAGE ON SEQUENCE {table.name}_id_seq TO "{application}";')
+        if table.name in _PRIVATE:
+            continue
+        columns = [c.name for c in table.columns if c.name not in _PRIVATE_COLUMNS]
+        shown = f" ({', '.join(_quoted(c) for c in columns)})"
+        what = "" if len(columns) == len(table.columns) else shown
+        lines.append(f'GRANT SELECT{what} ON {table.name} TO "{reader}";')
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(column: str) -> str:
+    return f'"{column}"'
