@@ -16,9 +16,9 @@ from typing import Final
 from genmon_otel.classification import custom, evidence
 from genmon_otel.classification.custom import register_rule
 from genmon_otel.classification.judgement import judge, judge_named, judge_text
-from genmon_otel.classification.verdict import Verdict, Weight
+from genmon_otel.classification.verdict import Verdict
 from genmon_otel.records import Category, Severity
-from genmon_otel.text import cut, safe_str, type_name
+from genmon_otel.text import cut, safe_str
 
 __all__ = ["Classification", "classify", "classify_text", "register_rule"]
 
@@ -49,7 +49,7 @@ def classify(error: BaseException) -> Classification:
     """
     try:
         decided_by, verdict = _decide(error)
-    except Exception:
+    except BaseException:  # whatever a foreign property raised, the caller goes on
         decided_by, verdict = None, None
     return _answer(decided_by, verdict, dotted_name(decided_by or error))
 
@@ -66,16 +66,15 @@ def classify_text(error_type: str, message: str) -> Classification:
     try:
         text = safe_str(message, evidence.TEXT_LIMIT)
         verdict = custom.verdict_on_text(kind, text) or _heavier(judge_named(kind), judge_text(text))
-    except Exception:
+    except BaseException:  # a str subclass may do anything
         verdict = None
     return _answer(None, verdict, kind)
 
 
 def dotted_name(error: BaseException) -> str:
     """``package.module.Class`` of an exception, bare for built-in ones."""
-    module = type(error).__dict__.get("__module__")
-    name = type_name(error)
-    return name if type(module) is not str or module == "builtins" else f"{module}.{name}"
+    module, name = evidence.lineage(type(error))[0]
+    return name if module in ("builtins", "") else f"{module}.{name}"
 
 
 def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str) -> Classification:
@@ -124,24 +123,22 @@ def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseExcept
             yield current, verdict
             if verdict.final:
                 continue
-        if current.__cause__ is not None:
-            waiting.append(current.__cause__)
+        cause = evidence.cause_of(current)
+        if cause is not None:
+            waiting.append(cause)
         waiting.extend(evidence.links(current))
-        if isinstance(current, BaseExceptionGroup):
-            waiting.extend(current.exceptions[:_WALK_LIMIT])
+        waiting.extend(evidence.members(current)[:_WALK_LIMIT])
 
 
 def _implicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:
     """Verdicts on what was being handled when it was raised, and so on outwards."""
     for _ in range(_WALK_LIMIT):
-        inner = None if error.__suppress_context__ else error.__context__
+        inner = None if evidence.hides_context(error) else evidence.context_of(error)
         if inner is None:
-            inner = error.__cause__
+            inner = evidence.cause_of(error)
         if inner is None:
             return
         # a fresh budget: the explicit chain may have used it up
         yield from _explicit(inner, set() if len(seen) >= _WALK_LIMIT else seen)
         error = inner
 
-
-_ = Weight

@@ -76,13 +76,13 @@ CODES: Final[Mapping[str, Label]] = {
             "request_too_large conflict data_loss data_inspection_failed econnrefused "
             "econnreset enotfound eai_again epipe ehostunreach enetunreach und_err_socket",
         ),
-        (VALIDATION, "json_validate_failed tool_use_failed err_invalid_arg_type_"),
+        (VALIDATION, "json_validate_failed tool_use_failed"),
         (
             DEPENDENCY,
             "module_not_found err_module_not_found err_package_path_not_exported "
             "err_unsupported_dir_import err_unknown_file_extension",
         ),
-        (SYNTAX, "err_parse_args_ ejsonparse"),
+        (SYNTAX, "ejsonparse"),
         (MACHINE, "enospc edquot enomem"),
         (UNKNOWN, "nosuchkey nosuchbucket conditionalcheckfailed"),
     )

@@ -65,11 +65,10 @@ class Rule:
 def _is_a(kind: type, wanted: type[BaseException] | str) -> bool:
     if not isinstance(wanted, str):
         return wanted in type.mro(kind)
-    for base in type.mro(kind):
-        module, name = base.__dict__.get("__module__"), base.__qualname__
-        if wanted in (f"{module}.{name}", base.__name__, f"{str(module).partition('.')[0]}.{name}"):
-            return True
-    return False
+    return any(
+        wanted in (name, f"{module}.{name}", f"{module.partition('.')[0]}.{name}")
+        for module, name in evidence.lineage(kind)
+    )
 
 
 _rules: tuple[Rule, ...] = ()

@@ -24,6 +24,33 @@ _CODE_NAMES: Final = ("code", "type", "status", "error_code", "reason", "param_c
 _OUTPUTS: Final = ("stderr", "stdout", "output")
 _MISSING: Final = object()
 
+# Read past any __getattribute__; isinstance() would ask the object for its __class__.
+cause_of: Final = BaseException.__dict__["__cause__"].__get__
+context_of: Final = BaseException.__dict__["__context__"].__get__
+hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
+_args_of: Final = BaseException.__dict__["args"].__get__
+_module_of: Final = type.__dict__["__module__"].__get__
+_name_of: Final = type.__dict__["__name__"].__get__
+_members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
+
+
+def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
+    """``isinstance`` by type alone."""
+    return issubclass(type(value), kind)
+
+
+def lineage(kind: type) -> list[tuple[str, str]]:
+    """(module, bare name) of a class and its bases, ``object`` left out."""
+    return [
+        (module if type(module := _module_of(base)) is str else "", _name_of(base))
+        for base in type.mro(kind)[:-1]
+    ]
+
+
+def members(error: BaseException) -> tuple[BaseException, ...]:
+    """Members of a group; none of any other exception."""
+    return _members_of(error) if is_a(error, BaseExceptionGroup) else ()
+
 
 def fields(error: object) -> Mapping[str, Any]:
     """The instance dictionary; empty where there is none."""
@@ -66,7 +93,7 @@ def _status(value: Any) -> Iterator[int]:
         return
     if type(value) is str and value[:3].isdigit() and (len(value) == 3 or value[3] == " "):
         value = value[:3]  # '429', or falcon's '404 Not Found'
-    elif not isinstance(value, int) or isinstance(value, bool):
+    elif not is_a(value, int) or is_a(value, bool):
         return
     try:
         number = int(value)
@@ -91,7 +118,7 @@ def codes(error: BaseException) -> Iterator[str]:
 def _code(value: Any) -> Iterator[str]:
     if type(value) is str and 0 < len(value) <= 60:
         yield value
-    elif value is not None and not isinstance(value, (int, str, bytes, dict, list, tuple)):
+    elif value is not None and not is_a(value, (int, str, bytes, dict, list, tuple)):
         name = fields(value).get("_name_")  # an Enum, such as grpc.StatusCode
         if type(name) is str:
             yield name
@@ -99,7 +126,7 @@ def _code(value: Any) -> Iterator[str]:
 
 def _grpc_code(error: BaseException) -> Iterator[str]:
     """``code()`` of a gRPC error, which is a method and not an attribute."""
-    if not any("RpcError" in kind.__name__ for kind in type.mro(type(error))[:4]):
+    if not any("RpcError" in name for _, name in lineage(type(error))[:4]):
         return
     method = read(error, "code")
     if callable(method):
@@ -111,7 +138,7 @@ def _grpc_code(error: BaseException) -> Iterator[str]:
 
 def _codes_of_body(body: Any, depth: int = 0) -> Iterator[str]:
     """Codes in an error body: ``{"error": {"code": ..., "type": ...}}`` and its relatives."""
-    if isinstance(body, list) and body:
+    if is_a(body, list) and body:
         body = body[0]
     if type(body) is not dict or depth > 3:
         return
@@ -122,7 +149,7 @@ def _codes_of_body(body: Any, depth: int = 0) -> Iterator[str]:
     for key in ("innererror", "inner_error", "error"):
         yield from _codes_of_body(body.get(key), depth + 1)
     details = body.get("details")
-    if isinstance(details, list):
+    if is_a(details, list):
         for detail in details[:4]:
             reason = detail.get("reason") if type(detail) is dict else None
             if type(reason) is str:
@@ -136,14 +163,14 @@ def output(error: BaseException) -> str:
         value = read(error, name)
         if not value or any(value is other for other, _ in found):
             continue
-        if isinstance(value, (bytes, bytearray)):
+        if is_a(value, (bytes, bytearray)):
             half = TEXT_LIMIT // 2
             raw = bytes(value) if len(value) <= TEXT_LIMIT else bytes(value[:half] + b"\n" + value[-half:])
             found.append((value, raw.decode("utf-8", "replace")))
-        elif isinstance(value, str):
+        elif is_a(value, str):
             found.append((value, cut(value, TEXT_LIMIT)))
-        elif isinstance(value, (list, tuple)):
-            lines = [line for line in (*value[:60], *value[60:][-60:]) if isinstance(line, str)]
+        elif is_a(value, (list, tuple)):
+            lines = [line for line in (*value[:60], *value[60:][-60:]) if is_a(line, str)]
             found.append((value, cut("\n".join(cut(line, 400) for line in lines), TEXT_LIMIT)))
     return safe_str("\n".join(text for _, text in found), 2 * TEXT_LIMIT) if found else ""
 
@@ -152,7 +179,7 @@ def body_text(error: BaseException) -> str:
     """The beginning of the response's body, where it was read already."""
     response = read(error, "response")
     content = fields(response).get("_content") if response is not None else None
-    if isinstance(content, bytes):
+    if is_a(content, bytes):
         return content[:2_000].decode("utf-8", "replace")
     body = read(error, "body")
     return cut(body, 2_000) if type(body) is str else ""
@@ -163,19 +190,19 @@ def links(error: BaseException) -> Iterator[BaseException]:
     held = fields(error)
     for name in _LINKS:
         value = held.get(name)
-        if isinstance(value, BaseException):
+        if is_a(value, BaseException):
             yield value
     attempt = held.get("last_attempt")  # tenacity.RetryError
     if attempt is not None:
         value = fields(attempt).get("_exception")
-        if isinstance(value, BaseException):
+        if is_a(value, BaseException):
             yield value
     attempts = held.get("failed_attempts")  # instructor.InstructorRetryException
-    if isinstance(attempts, list) and attempts:
+    if is_a(attempts, list) and attempts:
         value = read(attempts[-1], "exception")
-        if isinstance(value, BaseException):
+        if is_a(value, BaseException):
             yield value
-    arguments = BaseException.args.__get__(error)  # requests.ConnectionError(MaxRetryError(...))
+    arguments = _args_of(error)  # requests.ConnectionError(MaxRetryError(...))
     for value in arguments[:4]:
-        if isinstance(value, BaseException):
+        if is_a(value, BaseException):
             yield value

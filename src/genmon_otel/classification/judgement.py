@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.classification import codes, evidence
@@ -30,8 +30,8 @@ from genmon_otel.classification.verdict import (
     DEPENDENCY,
     MACHINE,
     PROVIDER,
-    SHUT_OUT,
     UNKNOWN,
+    Label,
     Verdict,
     Weight,
 )
@@ -55,28 +55,28 @@ class Profile:
         self.bug = bool(names) and names[0][1] in BUGS
         self.process = any(name == "CalledProcessError" for _, name in names)
         # A fallback that is nearer than the exact type hides it: litellm derives from openai.
-        if self.exact and self.fallback and self.fallback[1] < self.exact[1]:
+        if self.exact and self.fallback and self.fallback[1] <= self.exact[1]:
             self.exact = None
 
 
 Found = tuple[Verdict, int] | None
 
 
-def _look_up(table: object, names: list[tuple[str, str]], weight: Weight) -> Found:
-    assert hasattr(table, "get")
+def _look_up(
+    table: Mapping[str, Label], names: list[tuple[str, str]], weight: Weight
+) -> Found:
     for position, (root, name) in enumerate(names):
         dotted = f"{root}.{name}"
         label = table.get(dotted) or table.get(name)
         if label:
-            return Verdict(*label, f"type {dotted if dotted in table else name}", weight), position  # type: ignore[operator]
+            return Verdict(*label, f"type {dotted if dotted in table else name}", weight), position
     return None
 
 
 def _by_name(names: list[tuple[str, str]]) -> Verdict | None:
     for root, name in names:
-        if root in ("builtins", ""):
-            if root:
-                break
+        if root == "builtins":
+            break
         for label, pattern in NAMES:
             if pattern.search(name):
                 return Verdict(*label, f"name {name}", Weight.NAME)
@@ -86,18 +86,13 @@ def _by_name(names: list[tuple[str, str]]) -> Verdict | None:
 
 
 _profiles: WeakKeyDictionary[type, Profile] = WeakKeyDictionary()
-_BUILTIN_ROOTS: Final = frozenset({"builtins", "exceptions"})
 
 
 def profile_of(kind: type) -> Profile:
     """The profile of a type, made once."""
     found = _profiles.get(kind)
     if found is None:
-        names = []
-        for base in type.mro(kind)[:-1]:
-            module = base.__dict__.get("__module__")
-            root = module.partition(".")[0] if type(module) is str else ""
-            names.append((root, type.__dict__["__name__"].__get__(base)))
+        names = [(module.partition(".")[0], name) for module, name in evidence.lineage(kind)]
         found = _profiles[kind] = Profile(names)
     return found
 
@@ -110,10 +105,11 @@ def judge(error: BaseException) -> Verdict | None:
     for code in evidence.codes(error):
         if verdict := codes.by_code(code):
             return _refined(verdict, error)
-    if isinstance(error, OSError) and isinstance(error.errno, int):
-        if verdict := codes.by_errno(error.errno):
+    if evidence.is_a(error, OSError):
+        number = evidence.read(error, "errno")
+        if type(number) is int and (verdict := codes.by_errno(number)):
             return verdict
-        if isinstance(error, FileNotFoundError) and (
+        if evidence.is_a(error, FileNotFoundError) and (
             verdict := first(TOOL_RULES, safe_str(error, 500).lower(), "output", Weight.EXACT)
         ):
             return verdict
@@ -142,7 +138,7 @@ def judge(error: BaseException) -> Verdict | None:
 def read_returncode(error: BaseException) -> Verdict | None:
     """A program that was killed (137, -9: out of memory, mostly) or crashed."""
     code = evidence.read(error, "returncode")
-    if isinstance(code, int) and (code < 0 or code in (134, 137, 139)):
+    if type(code) is int and (code < 0 or code in (134, 137, 139)):
         return Verdict(*MACHINE, f"exit {code}", Weight.EXACT)
     if code == 127:
         return Verdict(*DEPENDENCY, "exit 127", Weight.EXACT)
@@ -229,5 +225,3 @@ def judge_named(error_type: str) -> Verdict | None:
         return profile.exact[0]
     return profile.named or (profile.fallback[0] if profile.fallback else None)
 
-
-_ = SHUT_OUT

@@ -26,7 +26,7 @@ SETTING: Final = re.compile(
     r" (?:\w+ ){0,2}['\"`]?\w{0,20}(?:time_?out|rate.?limit)"
     r"|(?:time_?out|rate.?limit(?:er|ing|s)?)['\"`]?(?: \w+)? (?:must|should|value|param|setting|option|argument"
     r"|cannot|has to|config|is (?:not )?(?:a|an|required|supported|negative)\b)"
-    r"|(?:load|parse|read|set|configure|missing|option|argument|parameter)\w* ['\"`]?(?:the )?\w{0,12}(?:time_?out|rate.?limit)"
+    r"|(?:to (?:load|parse|read|set|configure)|missing|option|argument|parameter)\w* ['\"`]?(?:the )?\w{0,12}(?:time_?out|rate.?limit)"
 )
 
 QUOTA_RULES: Final[tuple[Wording, ...]] = (

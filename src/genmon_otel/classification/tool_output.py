@@ -43,7 +43,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         SYNTAX,
         "syntax error",
         "syntaxerror|syntax error|parsing error|parse error|parse failed|transform failed"
-        "|indentationerror|taberror|parse5|rolluperror|parse_error|cannot parse|failed to parse",
+        "|indentationerror|taberror|parse5|rolluperror|parse_error|cannot parse|failed to parse|invalid-syntax",
         r"(?<!\w)(?:css|template|graphql|uncaught |sass)? ?syntaxerror\b(?!\w)|\bsyntax ?error\b"
         r"|\bcsssyntaxerror\b|\[?parse_error\]?|parsing error:|indentationerror:|taberror:"
         r"|module parse failed|unable to parse html|invalid-syntax|cannot parse"
@@ -55,7 +55,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "bundler syntax",
         "expected|unterminated|unexpected|unclosed|closing|adjacent jsx|already been declared"
         "|is not valid json|end tag|invalid character",
-        r"(?:error\]?:?|×|✘) .{0,80}\bexpected .{1,60} (?:but found|got|instead)"
+        r"(?:error\]?:?|×|✘) .{0,80}\bexpected (?!version).{1,60} (?:but found|got|instead)"
         r"|(?:error|\d\)?)[\]:]{0,2}:? {0,3}(?:unexpected (?:token|end|closing|character|eof|\"|'|`|\w+ token)"
         r"|expected (?:`|\"|'|;|unicode|identifier|expression|jsx)|unterminated |unclosed )"
         r"|the character \".{1,4}\" is not valid|unexpected closing .{0,40} tag"
@@ -67,23 +67,23 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         VALIDATION,
         "missing script",
-        "missing script|no_script|couldn't find a script",
-        r"missing script:?|err_pnpm_no_script\b|couldn't find a script named",
+        "missing script|no_script|couldn't find a script|error command",
+        r"error command \"[\w:-]{1,40}\" not found|missing script:?|err_pnpm_no_script\b|couldn't find a script named",
     ),
     wording(
         DEPENDENCY,
         "npm",
         "npm err|eresolve|etarget|enotcached|npm error",
-        r"npm err(?:!|or) (?:code |errno )?(?:e[a-z]{3,}\d*|404|notarget|\d+ )\b"
+        r"npm err(?:!|or) (?:code |errno )?(?:e(?!lifecycle)[a-z]{3,}\d*|404|notarget)\b|npm err(?:!|or) code \d+\b"
         r"|\beresolve\b|\betarget\b|npm err(?:!|or) [^\n]{0,80}(?:could not resolve|404|peer dep|network|registry)",
     ),
     wording(
         DEPENDENCY,
         "pnpm, yarn, bun",
         "err_pnpm_|yn00|yarnpkg|couldn't find package|in your lockfile|lockfile|bun install"
-        "|couldn't find any versions|incompatible module|unmet peer|package.json|peer dep",
-        r"err_pnpm_[a-z_]{3,}|\byn00(?:0[2-9]|[1-4]\d|5[1-9]|6\d|7[0-9]|8\d)\b"
-        r"|couldn't find (?:package|any versions|a package\.json)|incompatible module"
+        "|couldn't find any versions|incompatible module|unmet peer|package.json|peer dep|unexpected error occurred|incompatible with this module",
+        r"err_pnpm_[a-z_]{3,}|\byn00(?:0[1-9]|[1-4]\d|5[1-9]|6\d|7[0-9]|8\d)\b"
+        r"|couldn't find (?:package|any versions|a package\.json)|incompatible module|incompatible with this module"
         r"|error an unexpected error occurred: \".{0,120}(?:not found|econn|enotfound|etimedout|request failed)"
         r"|(?:present in|needs to be updated|would have been modified|out of sync).{0,40}lockfile"
         r"|lockfile (?:needs to be updated|is not up.to.date|would have been|had changes)"
@@ -112,7 +112,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "module not found",
         "no module named|find module|find package|module not found|module_not_found|resolve|importerror|modulenotfound"
         "|cannot import name|ts2307|ts7016|ts2792|ts2688|ts2732|ts2875|ts6053|preset|load config|no such file"
-        "|find plugin|failed to load plugin|shared object|entry module|find stylesheet|type definition file|declaration file",
+        "|find plugin|failed to load plugin|shared object|entry module|find stylesheet|type definition file|declaration file|packagenotfound",
         r"no module named|(?:cannot|can't|could not|couldn't|unable to) find (?:the )?(?:module|package|plugin|preset|loader"
         r"|a declaration file for module)\b"
         r"|module not found|modulenotfounderror|module_not_found|packagenotfounderror"
@@ -150,6 +150,13 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "lint",
         "problem|no-unused|no-undef|\"ruleid\"|found ",
         r"✖ \d+ problems?|\d+ problems? \(\d+ errors?|\"ruleid\": ?\"|(?:^|\n)found \d+ errors?\b",
+    ),
+    wording(
+        VALIDATION,
+        "failed tests",
+        "failed",
+        r"\b\d+ failed\b.{0,40}(?:passed|in [\d.]+ ?s)|tests?:? +\d+ failed|test suites?: \d+ failed"
+        r"|\d+ (?:passing|failing)\b|failed \((?:failures|errors)=\d",
     ),
     wording(
         VALIDATION,

@@ -104,7 +104,7 @@ EXACT: Final = _table(
         "litellm.ContextWindowExceededError litellm.ContentPolicyViolationError "
         "litellm.APIResponseValidationError litellm.RejectedRequestError "
         "google.BlockedPromptException google.StopCandidateException "
-        "google.UnknownApiResponseError google.TransportError google.RetryError_ "
+        "google.UnknownApiResponseError google.TransportError "
         "vertexai.ResponseValidationError vertexai.ResponseBlockedError "
         "huggingface_hub.ValidationError huggingface_hub.OverloadedError "
         "huggingface_hub.GenerationError huggingface_hub.IncompleteGenerationError "
@@ -170,7 +170,7 @@ FALLBACK: Final = _table(
         "litellm.APIConnectionError litellm.APIError litellm.MidStreamFallbackError "
         "openai.OpenAIError anthropic.AnthropicError groq.GroqError mistralai.MistralError "
         "cohere.ApiError google.APIError google.GoogleAPIError google.RpcError grpc.RpcError "
-        "httpx.HTTPError httpx2.HTTPError requests.RequestException urllib3.HTTPError "
+        "httpx.HTTPError httpx2.HTTPError requests.ConnectionError requests.RequestException urllib3.HTTPError "
         "urllib.URLError aiohttp.ClientError botocore.ClientError botocore.BotoCoreError "
         "http.HTTPException huggingface_hub.HfHubHTTPError huggingface_hub.TextGenerationError "
         "ollama.ResponseError replicate.ReplicateException together.TogetherException "
@@ -182,9 +182,6 @@ FALLBACK: Final = _table(
         "instructor.InstructorRetryException instructor.InstructorError agents.AgentsException",
     ),
 )
-#: Known only where the chain holds something better.
-EXACT_OVERRIDES_STATUS: Final = frozenset({"litellm.APIConnectionError"})
-
 #: Packages whose errors are about the application's own stores and queues.
 INFRASTRUCTURE: Final = frozenset(
     "sqlalchemy sqlite3 psycopg psycopg2 psycopg_pool asyncpg pymysql MySQLdb mysql aiomysql "

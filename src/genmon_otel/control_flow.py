@@ -1,0 +1,112 @@
+"""How a generation ended, from the exception that left it: not every exception is a failure.
+
+Frameworks raise to pause, to route and to answer; a caller that goes away raises too.
+Types are known by their names along the MRO, so no framework is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from genmon_otel.classification import evidence
+from genmon_otel.records import Outcome
+
+_CANCELLED: Final = (
+    "asyncio.CancelledError concurrent.CancelledError trio.Cancelled builtins.GeneratorExit "
+    "builtins.KeyboardInterrupt builtins.SystemExit "
+    "langgraph.GraphBubbleUp langgraph.GraphInterrupt langgraph.NodeInterrupt "
+    "langgraph.ParentCommand langgraph.NodeCancelledError "
+    "celery.Ignore celery.Reject celery.TaskRevokedError "
+    "starlette.ClientDisconnect starlette.WebSocketDisconnect uvicorn.ClientDisconnected "
+    "airflow.AirflowSkipException airflow.TaskDeferred huey.CancelExecution "
+    "streamlit.StopException streamlit.RerunException prefect.Pause prefect.CancelledRun "
+    "temporalio.CancelledError"
+)
+#: Answers of web frameworks: the request's own fault below 500. Their status is in
+#: ``status_code``, ``code`` (werkzeug) or ``status`` (aiohttp.web, falcon).
+_ANSWERS: Final = (
+    "starlette.HTTPException fastapi.HTTPException werkzeug.HTTPException litestar.HTTPException "
+    "tornado.HTTPError falcon.HTTPError sanic.SanicException rest_framework.APIException "
+    "ninja.HttpError bottle.HTTPResponse quart.HTTPException blacksheep.HTTPException"
+)
+#: Answers that carry no status: always the request's own fault.
+_REFUSALS: Final = (
+    "django.Http404 django.PermissionDenied django.SuspiciousOperation django.BadRequest "
+    "fastapi.RequestValidationError fastapi.WebSocketRequestValidationError "
+    "starlette.WebSocketException"
+)
+_KINDS: Final[Mapping[str, str]] = {
+    name: kind
+    for kind, names in (("cancelled", _CANCELLED), ("answer", _ANSWERS), ("refusal", _REFUSALS))
+    for name in names.split()
+} | {"celery.Retry": "retry"}
+
+#: Members of groups, and retries of retries, looked at.
+_WALK_LIMIT: Final = 40
+
+
+def outcome_of(error: BaseException) -> tuple[Outcome, BaseException]:
+    """Say how a generation ended, and which exception to classify if it failed.
+
+    ``CancelledError``, ``GeneratorExit``, ``KeyboardInterrupt``, ``SystemExit`` (whatever
+    its code), LangGraph's interrupts and Celery's Ignore and Reject are ``cancelled``; a
+    web framework's answer below 500 is ``rejected``; Celery's Retry is what it retries
+    for, and ``cancelled`` when it names nothing. A group is ``cancelled`` or ``rejected``
+    only if all its members are. All else is ``failure``.
+    """
+    return _outcome(error, _WALK_LIMIT)
+
+
+def _outcome(error: BaseException, budget: int) -> tuple[Outcome, BaseException]:
+    if budget <= 0:
+        return Outcome.FAILURE, error
+    kind = _kind(type(error))
+    if kind == "cancelled":
+        return Outcome.CANCELLED, error
+    if kind == "refusal":
+        return Outcome.REJECTED, error
+    if kind == "answer":
+        return (Outcome.REJECTED if _status(error) < 500 else Outcome.FAILURE), error
+    if kind == "retry":
+        cause = _retried(error)
+        return _outcome(cause, budget - 1) if cause else (Outcome.CANCELLED, error)
+    members = evidence.members(error)
+    if 0 < len(members) <= budget:
+        outcomes = {_outcome(member, budget - len(members))[0] for member in members}
+        if len(outcomes) == 1:
+            return outcomes.pop(), error
+    return Outcome.FAILURE, error
+
+
+def _kind(kind: type) -> str | None:
+    for module, name in evidence.lineage(kind):
+        root, _, rest = module.partition(".")
+        # aiohttp's client has an error of the same shape: only its server's exceptions answer
+        if root == "aiohttp" and name == "HTTPException" and rest.startswith("web"):
+            return "answer"
+        if found := _KINDS.get(f"{root}.{name}"):
+            return found
+    return None
+
+
+def _status(error: BaseException) -> int:
+    """The status of a web framework's answer; 500 where it has none."""
+    for name in ("status_code", "code", "status"):
+        value = evidence.read(error, name)
+        if type(value) is str and value[:3].isdecimal():  # falcon: '404 Not Found'
+            return int(value[:3])
+        if evidence.is_a(value, int):  # http.HTTPStatus too
+            return int(value)
+    return 500
+
+
+def _retried(error: BaseException) -> BaseException | None:
+    """What Celery's Retry was raised for; ``exc`` is text where it was pickled."""
+    cause = evidence.fields(error).get("exc")
+    if evidence.is_a(cause, BaseException):
+        return cause
+    cause = evidence.cause_of(error)
+    if cause is None and not evidence.hides_context(error):
+        cause = evidence.context_of(error)
+    return cause
