@@ -163,3 +163,10 @@ def wilson(passes: float, total: float, z: float = WILSON_Z) -> float:
     share = min(1.0, passes / total)
     spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     return max(0.0, (share + z * z / (2 * total) - spread) / (1 + z * z / total))
+
+# --- bounds of what one process may do ---------------------------------------
+
+#: New fingerprints a minute that one process may bring; the rest share the overflow failure.
+NEW_FAILURES_A_MINUTE: Final = 100
+#: Fingerprint of the overflow failure, before the operation's name. It never strikes.
+OVERFLOW_FINGERPRINT: Final = "v1:overflow:"

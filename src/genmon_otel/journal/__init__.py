@@ -1,0 +1,320 @@
+"""The journal: what must survive the process is in a file before the caller goes on.
+
+Append-only segments of checked frames, one ``os.write`` each (about 3 µs; what the
+kernel has survives ``kill -9``). A segment goes once the store holds everything in
+it. A full disk or an unwritable folder is no error: :meth:`Journal.append` answers
+None, and the writer keeps the record in memory.
+
+Losing the disk loses the journal; ``genmon doctor`` says where it lies.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+import uuid
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from genmon_otel import conventions as names
+from genmon_otel.journal.frames import MAX_PAYLOAD, Frame, Kind, pack
+from genmon_otel.journal.payloads import encode_header
+from genmon_otel.journal.segments import Segment, create, read_stretch, store_identity
+from genmon_otel.settings import Settings
+
+__all__ = ["Journal", "default_journal_dir", "store_identity"]
+
+#: Bytes after which the next segment begins.
+SEGMENT_BYTES: Final = 4 * 2**20
+#: Bytes a process may have waiting; then failures stay in memory. An hour and a half of
+#: outage at 100 failures a second.
+MAX_BYTES: Final = 1 << 30
+#: Seconds before a folder that could not be written is tried again.
+_RETRY_S: Final = 1.0
+
+_log = logging.getLogger(names.LOGGER)
+
+
+def default_journal_dir(settings: Settings) -> Path:
+    """Where journals lie: as set, else beside the SQLite store, else the state directory."""
+    if settings.journal_dir is not None:
+        return settings.journal_dir
+    path = settings.sqlite_path
+    if path is not None:
+        return path.parent / "journal"
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "genmon" / "journal"
+
+
+class Journal:
+    """The journal of one process.
+
+    Appending is safe from any thread; :meth:`read` and :meth:`cover` belong to the
+    writer's thread. Not to be used across a fork: see :meth:`abandon`.
+
+    Args:
+        directory: where the segments go; made when first needed. None: nowhere, every
+            append answers None.
+        store: identity of the store (:func:`store_identity`).
+        on_error: called with a place's name for each thing that went wrong.
+        segment_bytes: size after which the next segment begins.
+        max_bytes: bytes that may wait for the store.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None,
+        *,
+        store: str,
+        on_error: Callable[[str], None] = lambda where: None,
+        segment_bytes: int = SEGMENT_BYTES,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.directory = directory
+        self.store = store
+        self._on_error = on_error
+        self._segment_bytes = segment_bytes
+        self._max_bytes = max_bytes
+        # Reentrant: a signal handler or a finaliser may deliver while this thread appends.
+        self._lock = threading.RLock()
+        self._appending = False
+        self._retry_at = 0.0
+        self._warned = False
+        self._renew()
+
+    def _renew(self) -> None:
+        #: Identity of the writer of these segments, 32 hex digits.
+        self.producer = uuid.uuid4().hex
+        self._segments: list[Segment] = []
+        self._number = 0
+        self._seq = 0
+        self._covered = 0
+        self._record_seqs = array("Q")
+        self._bytes = 0
+        self._cursor = (0, 0)  # number of the segment, offset
+        self._ahead: deque[Frame] = deque()
+
+    @property
+    def last_seq(self) -> int:
+        """Sequence number of the last frame; 0 before the first."""
+        return self._seq
+
+    @property
+    def covered(self) -> int:
+        """The store holds every frame up to this one."""
+        return self._covered
+
+    @property
+    def segment(self) -> int:
+        """Number of the segment that is appended to; 0 before the first."""
+        return self._number
+
+    @property
+    def pending_records(self) -> int:
+        """Records in it that the store does not hold yet."""
+        return len(self._record_seqs)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of the segments that hold something the store does not."""
+        return 0 if self._covered >= self._seq else self._bytes
+
+    def append(self, kind: Kind, payload: bytes, *, share: float = 1.0) -> int | None:
+        """Write one frame.
+
+        Args:
+            kind: what it tells.
+            payload: ASCII JSON.
+            share: part of the room that frames of this sort may fill, so that what
+                is dear finds some left.
+
+        Returns:
+            Its sequence number; None when it could not be written (full disk,
+            unwritable folder, no room), which is counted and logged once.
+        """
+        if self.directory is None or len(payload) > MAX_PAYLOAD:
+            return None
+        with self._lock:
+            if self._appending or self._bytes > share * self._max_bytes:
+                return None
+            self._appending = True
+            try:
+                return self._append(kind, payload)
+            except OSError as error:
+                self._failed(error)
+                return None
+            finally:
+                self._appending = False
+
+    def _append(self, kind: Kind, payload: bytes) -> int | None:
+        segment = self._current()
+        if segment is None:
+            return None
+        seq = self._seq + 1
+        frame = pack(seq, kind, payload)
+        self._seq = seq  # before the write: an interrupt behind it must not make a second one
+        try:
+            self._write(segment, frame)
+        except OSError:
+            self._seq = seq - 1
+            raise
+        segment.last_seq = seq
+        self._bytes += len(frame)
+        if kind is Kind.RECORD:
+            self._record_seqs.append(seq)
+        if self._warned:
+            self._warned = False
+            _log.info("genmon: the journal in %s can be written again", self.directory)
+        return seq
+
+    def _write(self, segment: Segment, frame: bytes) -> None:
+        written = os.write(segment.fd, frame)
+        if written != len(frame):
+            # The disk is full: take the beginning back, so that no torn frame is left.
+            os.ftruncate(segment.fd, segment.size - written)
+            raise OSError(f"{written} of {len(frame)} bytes written")
+
+    def _current(self) -> Segment | None:
+        """The segment to append to; None while the folder is not worth another try."""
+        if self._segments and self._fits(self._segments[-1]):
+            return self._segments[-1]
+        if time.monotonic() < self._retry_at or self.directory is None:
+            return None
+        segment = create(self.directory, self.store, self.producer, self._number + 1)
+        header = pack(
+            0,
+            Kind.HEADER,
+            encode_header(store=self.store, producer=self.producer, segment=segment.number),
+        )
+        try:
+            self._write(segment, header)
+        except OSError:
+            segment.release(delete=True)
+            raise
+        self._number = segment.number
+        self._segments.append(segment)
+        self._bytes += len(header)
+        return segment
+
+    def _fits(self, segment: Segment) -> bool:
+        return os.lseek(segment.fd, 0, os.SEEK_CUR) < self._segment_bytes
+
+    def _failed(self, error: OSError) -> None:
+        if not self._segments or not self._fits(self._segments[-1]):
+            self._retry_at = time.monotonic() + _RETRY_S
+        self._on_error("journal")
+        if not self._warned:
+            self._warned = True
+            _log.warning(
+                "genmon: the journal in %s cannot be written (%s); failures wait in memory "
+                "and would be lost with the process. Free the disk, or point %s to a folder "
+                "that can be written.",
+                self.directory,
+                error,
+                names.ENV_JOURNAL_DIR,
+            )
+
+    def read(self, records: int) -> list[Frame]:
+        """Take the next frames, in order, until ``records`` of them are records.
+
+        Each frame is given once; only damage is skipped, and counted.
+        """
+        taken: list[Frame] = []
+        while records > 0 and (self._ahead or self._read_on()):
+            frame = self._ahead.popleft()
+            records -= frame.kind == Kind.RECORD
+            taken.append(frame)
+        return taken
+
+    def _read_on(self) -> bool:
+        """Read the next stretch into ``_ahead``; False when there is nothing more."""
+        while True:
+            number, offset = self._cursor
+            with self._lock:
+                segment = next((s for s in self._segments if s.number >= number), None)
+                if segment is None:
+                    return False
+                end = segment.size
+                current = segment is self._segments[-1]
+            if segment.number != number:
+                offset = 0
+            if offset >= end:
+                if current:
+                    return False
+                self._cursor = (segment.number + 1, 0)
+                continue
+            found = read_stretch(segment, offset, end)
+            if found.skipped:
+                self._on_error("journal_damage")
+            self._cursor = (segment.number, offset + found.consumed)
+            self._ahead.extend(found.frames)
+            if self._ahead:
+                return True
+
+    def cover(self, seq: int) -> int:
+        """Note that the store holds everything up to ``seq``; delete what is not needed.
+
+        Returns:
+            How many records that makes.
+        """
+        with self._lock:
+            count = bisect_right(self._record_seqs, seq)
+            del self._record_seqs[:count]
+            self._covered = max(self._covered, seq)
+            return count
+
+    def pending(self, seq: int) -> list[int]:
+        """The records up to ``seq`` that the store does not hold."""
+        with self._lock:
+            return self._record_seqs[: bisect_right(self._record_seqs, seq)].tolist()
+
+    def settle(self, seq: int) -> None:
+        """Note that one record no longer waits, though frames before it do."""
+        with self._lock:
+            at = bisect_right(self._record_seqs, seq) - 1
+            if at >= 0 and self._record_seqs[at] == seq:
+                del self._record_seqs[at]
+
+    def discard(self, before: int) -> None:
+        """Delete covered segments with a number below ``before``, but never the current one."""
+        with self._lock:
+            for segment in self._segments[:-1]:
+                if segment.number >= before or segment.last_seq > self._covered:
+                    break
+                self._segments.remove(segment)
+                self._bytes -= segment.size
+                segment.release(delete=True)
+
+    def touch(self) -> None:
+        """Leave a sign of life: the time at which an adopter will say this process died."""
+        with self._lock:
+            if self._segments:
+                os.utime(self._segments[-1].fd)
+
+    def close(self) -> int:
+        """Let go of all segments; delete them if the store holds everything.
+
+        Later appends go to new segments of a new producer: the old ones belong to
+        whoever adopts them.
+
+        Returns:
+            How many records wait in the segments left behind.
+        """
+        with self._lock:
+            left = self.pending_records
+            everything = self._covered >= self._seq
+            for segment in self._segments:
+                segment.release(delete=everything)
+            self._renew()
+            return left
+
+    def abandon(self) -> None:
+        """Forget it all in a forked child: the files and the records are the parent's."""
+        for segment in self._segments:
+            segment.release(delete=False)

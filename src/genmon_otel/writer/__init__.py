@@ -1,0 +1,346 @@
+"""The writer: takes finished generations from callers and brings each to the store once.
+
+A caller never waits for the store. A failure is in the journal before
+:meth:`Writer.deliver` returns; a success waits in bounded memory for up to a second.
+One daemon thread a process does the rest. A forked child starts over with a journal,
+a memory and a thread of its own: what its parent had stays with the parent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import random
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from opentelemetry import context
+
+from genmon_otel import conventions as names
+from genmon_otel.journal import Journal, default_journal_dir, store_identity
+from genmon_otel.journal.frames import Kind
+from genmon_otel.journal.payloads import encode_record
+from genmon_otel.ports import Clock, Metrics, Store
+from genmon_otel.recorder import SystemClock
+from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, SuccessSample
+from genmon_otel.redaction import Redactor
+from genmon_otel.settings import Settings
+from genmon_otel.writer.backoff import Backoff
+from genmon_otel.writer.drain import BATCH, Drain
+from genmon_otel.writer.running import RunningNotes
+from genmon_otel.writer.waiting import Account, Waiting
+
+__all__ = ["Account", "Writer"]
+
+#: Seconds that interpreter exit may take to flush.
+EXIT_S: Final = 5.0
+#: Seconds between two turns when nothing presses.
+_PAUSE_S: Final = 1.0
+#: Seconds between two looks of somebody who waits for the writer.
+_POLL_S: Final = 0.005
+#: Part of the journal's room that ends of long successes may fill.
+_SUCCESS_SHARE: Final = 0.25
+#: Keys that make instrumentations of databases look away.
+_SUPPRESS: Final = ("suppress_instrumentation", context._SUPPRESS_INSTRUMENTATION_KEY)
+
+_log = logging.getLogger(names.LOGGER)
+_writers: Final[weakref.WeakSet[Writer]] = weakref.WeakSet()
+
+
+class _Here:
+    """What the writer holds in one process."""
+
+    def __init__(self, writer: Writer, inherited: Iterable[str]) -> None:
+        self.pid = os.getpid()
+        metrics = writer.metrics
+        self.journal = Journal(
+            writer.directory, store=writer.store_identity, on_error=metrics.internal_error
+        )
+        self.waiting = Waiting(metrics.dropped)
+        self.running = RunningNotes(self.journal, inherited)
+        self.drain = Drain(
+            store=writer.store,
+            journal=self.journal,
+            waiting=self.waiting,
+            running=self.running,
+            in_flight=writer.list_in_flight,
+            metrics=metrics,
+            clock=writer.clock,
+            redactor=writer.redactor,
+            backoff=Backoff(random.Random()),
+        )
+        #: Locked while nobody presses; released to wake the thread. A lock and not an
+        #: Event, because a finaliser may press it while its thread is pressing it.
+        self.bell = threading.Lock()
+        self.bell.acquire()
+        self.thread: threading.Thread | None = None
+        self.stopping = False
+        self.closed = False
+        #: Records left in journals that were closed with them.
+        self.left = 0
+
+    def wake(self) -> None:
+        """Have the next turn at once."""
+        try:
+            self.bell.release()
+        except RuntimeError:
+            pass  # it rings already
+
+    def pause(self) -> None:
+        """Wait for the bell, or for the next turn."""
+        self.bell.acquire(timeout=_PAUSE_S)
+
+
+class Writer:
+    """Brings finished generations to the store. Implements :class:`genmon_otel.ports.Sink`.
+
+    Args:
+        store: where to. It is opened by the writer's thread, in each process anew.
+        settings: say where the journal lies and which store it is for.
+        metrics: counts what became of the records.
+        redactor: redacts recordings and the requests of successes.
+        clock: time of the backoff and of what is in flight; None: the machine's.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        settings: Settings,
+        metrics: Metrics,
+        redactor: Redactor,
+        clock: Clock | None = None,
+    ) -> None:
+        self.store = store
+        self.store_identity = store_identity(settings.store)
+        self.directory = default_journal_dir(settings)
+        self.metrics = metrics
+        self.clock: Clock = clock or SystemClock()
+        self.redactor = redactor
+        self._in_flight: Callable[[], Iterable[InFlight]] = tuple
+        self._complained_at = float("-inf")
+        self._here = _Here(self, ())
+        _writers.add(self)
+        atexit.register(self._exit)
+
+    # --- for callers ---------------------------------------------------------
+
+    def deliver(
+        self,
+        record: GenerationRecord,
+        recording: Recording | None = None,
+        sample: SuccessSample | None = None,
+    ) -> None:
+        """Take a finished generation. A failure is in the journal when this returns."""
+        try:
+            here = self._enter()
+            self._accept(here, record, recording, sample)
+            if here.thread is None and not here.closed:
+                self._start(here)
+        except Exception:
+            self._contain("deliver")
+
+    def start(self) -> None:
+        """Run in this process: adopt what died, watch what is in flight. Idempotent, cheap."""
+        try:
+            here = self._enter()
+            if here.thread is None and not here.closed:
+                self._start(here)
+        except Exception:
+            self._contain("start")
+
+    def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
+        """Say how to list the generations that are running."""
+        self._in_flight = in_flight
+
+    def list_in_flight(self) -> Iterable[InFlight]:
+        """The generations that are running."""
+        return self._in_flight()
+
+    def account(self) -> Account:
+        """Where the records of this process are."""
+        here = self._enter()
+        with here.waiting.lock:
+            return here.waiting.account(here.journal.pending_records + here.left)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything delivered so far is stored; False when time ran out."""
+        return self._flush(self._enter(), timeout_s, patient=True)
+
+    def close(self, timeout_s: float) -> bool:
+        """Flush and stop; what the store did not take is in the journal afterwards.
+
+        Generations still running become ``cancelled``. Gives up at the first failed
+        attempt: what is in the journal is safe. Later deliveries are journalled.
+        """
+        deadline = time.monotonic() + timeout_s
+        here = self._enter()
+        if here.closed:
+            here.left += here.journal.close()
+            return not here.left
+        self._cancel_running(here)
+        stored = self._flush(here, timeout_s, patient=False)
+        here.stopping = here.closed = True
+        here.wake()
+        if here.thread is not None:
+            here.thread.join(max(0.0, min(1.0, deadline - time.monotonic())))
+        self._spill(here)
+        if here.thread is None or not here.thread.is_alive():
+            here.drain.adopter.close()
+            self.store.close()
+        atexit.unregister(self._exit)
+        return stored
+
+    # --- inside ----------------------------------------------------------------
+
+    def _enter(self) -> _Here:
+        here = self._here
+        if here.pid != os.getpid():  # forked without our hook, as uWSGI does
+            self._forked()
+            here = self._here
+        return here
+
+    def _forked(self) -> None:
+        """Start over in a forked child."""
+        parents = self._here
+        try:
+            inherited = [note.generation_id for note in self._in_flight()]
+        except Exception:
+            inherited = []
+        self._here = _Here(self, inherited)
+        parents.drain.adopter.close()
+        parents.journal.abandon()
+
+    def _accept(
+        self,
+        here: _Here,
+        record: GenerationRecord,
+        recording: Recording | None,
+        sample: SuccessSample | None,
+    ) -> None:
+        noted = here.running.ended(record.generation_id)
+        seq = None
+        if record.failure is not None or noted or here.closed:
+            share = _SUCCESS_SHARE if record.failure is None else 1.0
+            seq = here.journal.append(Kind.RECORD, encode_record(record), share=share)
+            if noted and seq is None:
+                here.running.owe(record.generation_id)
+        here.waiting.add(record, seq)
+        if recording is not None and not here.waiting.add_recording(recording):
+            self.metrics.internal_error("recording_dropped")
+        if sample is not None:
+            here.waiting.add_sample(sample)
+        if len(here.waiting) == BATCH or (recording is not None and here.waiting.pressing):
+            here.wake()
+
+    def _start(self, here: _Here) -> None:
+        with here.waiting.lock:
+            if here.thread is not None:
+                return
+            thread = threading.Thread(target=self._run, args=(here,), name="genmon", daemon=True)
+            here.thread = thread
+        thread.start()
+        # A child of multiprocessing ends without atexit; its finalisers run, though.
+        if processes := sys.modules.get("multiprocessing.util"):
+            processes.Finalize(None, self._exit, exitpriority=100)
+
+    def _run(self, here: _Here) -> None:
+        for key in _SUPPRESS:
+            context.attach(context.set_value(key, True))
+        while not here.stopping:
+            if not self._turn(here):
+                here.pause()
+
+    def _turn(self, here: _Here) -> bool:
+        """One turn of the thread; nothing ends it."""
+        try:
+            return here.drain.turn()
+        except Exception:
+            self._contain("writer")
+            return False
+
+    def _flush(self, here: _Here, timeout_s: float, *, patient: bool) -> bool:
+        deadline = time.monotonic() + timeout_s
+        failures = here.drain.backoff.failures
+        # Twice: recordings of the first round are journalled, so come in the second.
+        for _ in range(2):
+            mark = here.drain.mark()
+            while not here.drain.reached(mark):
+                failed = here.drain.backoff.failures > failures
+                if time.monotonic() >= deadline or (failed and not patient) or here.closed:
+                    return False
+                if here.thread is None:
+                    self.start()
+                if not failed:
+                    here.drain.backoff.hurry()
+                here.wake()
+                time.sleep(_POLL_S)
+        return True
+
+    def _cancel_running(self, here: _Here) -> None:
+        """End what is still running as cancelled: its process goes in good order."""
+        try:
+            now = self.clock.now()
+            for note in list(self._in_flight()):
+                record = GenerationRecord(
+                    generation_id=note.generation_id,
+                    operation=note.operation,
+                    framework=note.framework,
+                    outcome=Outcome.CANCELLED,
+                    started_at=note.started_at,
+                    ended_at=now,
+                    duration_s=max(0.0, now - note.started_at),
+                    user_id=note.user_id,
+                    project_id=note.project_id,
+                    trace_id=note.trace_id,
+                    span_id=note.span_id,
+                    code_version=note.code_version,
+                )
+                self._accept(here, record, None, None)
+        except Exception:
+            self._contain("close")
+
+    def _spill(self, here: _Here) -> None:
+        """Journal what is in memory only; from here on it is for whoever adopts the journal."""
+        with here.waiting.lock:
+            here.drain.retired = True
+            position = here.drain.sender.position  # before what is on its way from there
+            unsettled = [i.record for i in here.drain.sender.unsettled() if i.seq is None]
+            waiting = here.waiting.take(len(here.waiting))
+            for record, at in (
+                *((record, position) for record in unsettled),
+                *((record, None) for record in waiting),
+            ):
+                if record is None:
+                    continue
+                payload = encode_record(record, position=at)
+                if here.journal.append(Kind.RECORD, payload) is not None:
+                    here.waiting.settle(1)
+            here.left += here.journal.close()
+
+    def _exit(self) -> None:
+        try:
+            self.close(EXIT_S)
+        except Exception:
+            self._contain("exit")
+
+    def _contain(self, where: str) -> None:
+        """Keep an error of ours from the application: count it, log it at most once a minute."""
+        self.metrics.internal_error(where)
+        now = time.monotonic()
+        if now - self._complained_at >= 60:
+            self._complained_at = now
+            _log.warning("genmon broke inside (%s); the application goes on", where, exc_info=True)
+
+
+def _after_fork_in_child() -> None:
+    for writer in list(_writers):
+        writer._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,54 @@
+"""What the store refuses, or this version does not understand, is put aside for a person."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from genmon_otel.journal.payloads import encode_record, encode_recording
+from genmon_otel.records import GenerationRecord, Recording
+
+FILE: Final = "refused.jsonl"
+#: Bytes; what comes later is only counted.
+MAX_BYTES: Final = 16 * 2**20
+
+
+class Quarantine:
+    """A bounded file of JSON lines beside the journal. Best effort: never raises.
+
+    Args:
+        directory: the journal's; None: nothing is kept.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self._path = None if directory is None else directory / FILE
+
+    def keep_record(self, record: GenerationRecord, reason: str) -> None:
+        """Put a record aside."""
+        self.keep(encode_record(record, limit=65_536), "record", reason)
+
+    def keep_recording(self, recording: Recording, reason: str) -> None:
+        """Put a recording aside; it is redacted by now."""
+        self.keep(encode_recording(recording), "recording", reason)
+
+    def keep(self, payload: bytes, kind: str, reason: str) -> None:
+        """Put the payload of a journal frame aside."""
+        if self._path is None:
+            return
+        line = json.dumps(
+            {"kind": kind, "reason": reason, "payload": payload.decode("utf-8", "replace")}
+        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        try:
+            fd = os.open(self._path, flags, 0o600)
+        except OSError:
+            return
+        try:
+            if os.fstat(fd).st_size + len(line) < MAX_BYTES:
+                os.write(fd, line.encode("ascii") + b"\n")
+        except OSError:
+            pass  # the disk is full: it is counted all the same
+        finally:
+            os.close(fd)

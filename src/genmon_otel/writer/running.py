@@ -1,0 +1,107 @@
+"""Notes of generations in flight: if their process dies, somebody can still count them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Final
+
+from genmon_otel.journal import Journal
+from genmon_otel.journal.frames import Kind
+from genmon_otel.journal.payloads import encode_ended, encode_running
+from genmon_otel.records import InFlight
+
+#: Seconds a generation runs before it is noted.
+NOTE_AFTER_S: Final = 1.0
+#: Ends remembered between two ticks.
+_ENDS: Final = 20_000
+
+
+class RunningNotes:
+    """Notes running generations in the journal, and knows which of them need an end there.
+
+    A note without an end in a dead process's journal counts as a failure, so no note
+    may follow its generation's end. Both sides do their own step first and then look:
+    :meth:`tick` marks as noted, then asks whether it has ended; :meth:`ended` marks as
+    ended, then asks whether it is noted.
+    """
+
+    def __init__(self, journal: Journal, inherited: Iterable[str] = ()) -> None:
+        self._journal = journal
+        #: Generations of the parent process: its own notes tell of them.
+        self._inherited = frozenset(inherited)
+        self._lock = threading.RLock()
+        #: By generation: last step and segment of its latest note.
+        self._noted: dict[str, tuple[str, int]] = {}
+        self._first_seen: dict[str, float] = {}
+        self._ended: set[str] = set()
+        self._owed: set[str] = set()
+        self._missing: set[str] = set()
+
+    def ended(self, generation_id: str) -> bool:
+        """Say that a generation ended; whether the journal must tell."""
+        ended = self._ended
+        if len(ended) > _ENDS:
+            ended.clear()
+        ended.add(generation_id)
+        if generation_id not in self._noted:
+            return False
+        with self._lock:
+            return self._noted.pop(generation_id, None) is not None
+
+    def owe(self, generation_id: str) -> None:
+        """Tell the journal later: it could not be written."""
+        self._owed.add(generation_id)
+
+    def tick(self, in_flight: Iterable[InFlight], now: float, monotonic: float) -> None:
+        """Note what runs for more than a second, again when its last step or the segment changed."""
+        self._pay()
+        seen = {note.generation_id: note for note in in_flight}
+        self._first_seen = {
+            generation: self._first_seen.get(generation, monotonic) for generation in seen
+        }
+        for generation, note in seen.items():
+            # Either clock will do: the wall clock may have jumped.
+            age = max(now - note.started_at, monotonic - self._first_seen[generation])
+            if age >= NOTE_AFTER_S and generation not in self._inherited:
+                self._note(note)
+        self._forget(seen.keys() | self._ended)
+        self._ended = set()
+        if self._noted:
+            self._journal.touch()
+
+    def oldest_segment(self) -> int:
+        """The first segment of the journal that holds a note still needed."""
+        segments = [segment for _, segment in self._noted.values()]
+        return min(segments, default=self._journal.segment)
+
+    def _note(self, note: InFlight) -> None:
+        generation = note.generation_id
+        with self._lock:
+            written = self._noted.get(generation)
+            now = (note.last_step, self._journal.segment)
+            if written == now:
+                return
+            self._noted[generation] = written or ("", 0)
+            if generation in self._ended:
+                if written is None:
+                    del self._noted[generation]
+                return
+            if self._journal.append(Kind.RUNNING, encode_running(note)) is not None:
+                self._noted[generation] = now
+            elif written is None:
+                del self._noted[generation]
+
+    def _forget(self, accounted: Iterable[str]) -> None:
+        """End the notes of generations that nobody lists or delivered for two ticks."""
+        missing = self._noted.keys() - set(accounted)
+        for generation in missing & self._missing:
+            self._noted.pop(generation, None)
+            self._owed.add(generation)
+        self._missing = missing
+
+    def _pay(self) -> None:
+        for generation in list(self._owed):
+            if self._journal.append(Kind.ENDED, encode_ended(generation)) is None:
+                return
+            self._owed.discard(generation)

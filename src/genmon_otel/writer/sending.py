@@ -1,0 +1,193 @@
+"""Batches of one producer on their way into the store, each exactly once.
+
+The store moves the producer's position in the same transaction as the rows. So a
+batch whose answer was lost is simply sent again: if its position is there already,
+it was stored. A row that the store refuses is found by halving its batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from genmon_otel.errors import StoreRefused, StoreUnavailable
+from genmon_otel.ports import Metrics, Store
+from genmon_otel.records import (
+    Batch,
+    GenerationRecord,
+    Recording,
+    SuccessSample,
+    WriteResult,
+)
+from genmon_otel.writer.quarantine import Quarantine
+
+#: Errors of the store that nobody foresaw, after which a batch is taken for poisoned.
+_PATIENCE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is stored or refused as a whole: a record with what belongs to it."""
+
+    record: GenerationRecord | None = None
+    recording: Recording | None = None
+    sample: SuccessSample | None = None
+    #: Its frame in the journal; None for what is in memory only.
+    seq: int | None = None
+
+
+@dataclass(slots=True)
+class _Load:
+    items: tuple[Item, ...]
+    #: The store holds every frame up to here once this load is stored.
+    seq: int
+    #: Whether whoever moved the producer's position has stored these very items.
+    conditional: bool = False
+    tries: int = 0
+    broken: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of some items."""
+
+    stored: tuple[Item, ...] = ()
+    refused: tuple[Item, ...] = ()
+    #: The store holds everything of the journal up to this frame.
+    seq: int = 0
+    result: WriteResult | None = None
+
+
+class Sender:
+    """Sends the batches of one producer, in order.
+
+    Args:
+        producer: whose.
+        position, seq: what the store says of it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        quarantine: Quarantine,
+        producer: str,
+        *,
+        position: int = 0,
+        seq: int = 0,
+    ) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._quarantine = quarantine
+        self.producer = producer
+        self.position = position
+        self.seq = seq
+        self._loads: deque[_Load] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is on its way: until then nothing more may be loaded."""
+        return bool(self._loads)
+
+    def load(self, items: Sequence[Item], seq: int, *, conditional: bool = False) -> None:
+        """Put the next batch on its way; ``seq`` is the last frame that it covers."""
+        self._loads.append(_Load(tuple(items), max(seq, self.seq), conditional))
+
+    def unsettled(self) -> Iterable[Item]:
+        """What is on its way and may, or may not, be in the store already."""
+        return [item for load in list(self._loads) for item in load.items]
+
+    def send(self) -> Receipt:
+        """Try the batch that is next.
+
+        Raises:
+            StoreUnavailable: try the same again later.
+        """
+        load = self._loads[0]
+        if load.tries:
+            self._metrics.retried(_count(load.items))
+        load.tries += 1
+        batch = Batch(
+            producer=self.producer,
+            position=self.position,
+            journal_seq=load.seq,
+            records=tuple(item.record for item in load.items if item.record is not None),
+            recordings=tuple(i.recording for i in load.items if i.recording is not None),
+            samples=tuple(item.sample for item in load.items if item.sample is not None),
+        )
+        begun = time.monotonic()
+        try:
+            result = self._store.write(batch)
+        except StoreUnavailable:
+            raise
+        except StoreRefused as error:
+            return self._refused(load, str(error))
+        except Exception as error:
+            self._metrics.internal_error("store")
+            load.broken += 1
+            if load.broken < _PATIENCE:
+                raise StoreUnavailable(f"The store broke: {error!r}") from error
+            return self._refused(load, repr(error))
+        finally:
+            self._metrics.batch_seconds(time.monotonic() - begun)
+        if result.duplicate:
+            return self._was_there(load, result)
+        return self._settled(load, self.position + 1, result)
+
+    def _settled(self, load: _Load, position: int, result: WriteResult | None) -> Receipt:
+        self._loads.popleft()
+        self.position, self.seq = position, load.seq
+        return Receipt(stored=load.items, seq=load.seq, result=result)
+
+    def _was_there(self, load: _Load, result: WriteResult | None) -> Receipt:
+        """Our position is taken: by this very batch, or by somebody who adopted us."""
+        position, seq = self._store.producer_position(self.producer)
+        if (position, seq) == (self.position + 1, load.seq) or load.conditional:
+            return self._settled(load, position, result)
+        there = tuple(i for i in load.items if i.seq is not None and i.seq <= seq)
+        load.items = tuple(i for i in load.items if i.seq is None or i.seq > seq)
+        load.seq = max(load.seq, seq)
+        self.position, self.seq = position, seq
+        return Receipt(stored=there, seq=seq)
+
+    def _refused(self, load: _Load, reason: str) -> Receipt:
+        position, _ = self._store.producer_position(self.producer)
+        if position > self.position:  # an earlier try was stored, its answer lost
+            return self._was_there(load, None)
+        self._loads.popleft()
+        if len(load.items) > 1:
+            self._halve(load)
+            return Receipt()
+        if not load.items:
+            return Receipt()
+        (item,) = load.items
+        if item.recording is not None:
+            self._quarantine.keep_recording(item.recording, reason)
+        if item.record is not None and (item.recording or item.sample):
+            # The record may be fine without what came with it.
+            bare = replace(item, recording=None, sample=None)
+            self._loads.appendleft(_Load((bare,), load.seq, load.conditional))
+            self._metrics.internal_error("recording_refused")
+            return Receipt()
+        if item.record is not None:
+            self._quarantine.keep_record(item.record, reason)
+        # Without it, so that nobody meets this frame again.
+        self._loads.appendleft(_Load((), load.seq, load.conditional))
+        return Receipt(refused=(item,))
+
+    def _halve(self, load: _Load) -> None:
+        """Replace a load by its halves; each covers the journal only as far as it goes."""
+        middle = len(load.items) // 2
+        first, second = load.items[:middle], load.items[middle:]
+        seq = self.seq
+        if not load.conditional:
+            seq = max((item.seq for item in first if item.seq is not None), default=seq)
+        self._loads.appendleft(_Load(second, load.seq, load.conditional))
+        self._loads.appendleft(_Load(first, seq, load.conditional))
+
+
+def _count(items: Iterable[Item]) -> int:
+    return sum(item.record is not None for item in items)
