@@ -84,7 +84,7 @@ class CasePlayer:
             with self._open_gate(), self._clock.real_work():
                 return _call(call, arguments)
         record = self._choose(name, arguments)
-        if record.kind == "stream":
+        if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
         if record.kind == "hang":
             self._met(record)
@@ -100,7 +100,7 @@ class CasePlayer:
             with self._open_gate(), self._clock.real_work():
                 return await _call(call, arguments)
         record = self._choose(name, arguments)
-        if record.kind == "stream":
+        if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
         if record.kind == "hang":
             self._met(record)
@@ -230,7 +230,9 @@ class CasePlayer:
 
     def _stream(self, record: StepRecord, call: Callable[..., Any] | None) -> Any:
         try:
-            chunks = [decode(chunk) for chunk in record.outcome or []]
+            # A generator that ended before its first chunk was recorded as a value.
+            recorded = record.outcome if record.kind == "stream" else None
+            chunks = [decode(chunk) for chunk in recorded or []]
             error = None if record.stream_error is None else decode_exception(record.stream_error)
         except PayloadError as problem:
             self._refuse("payload", f"Step {record.name!r}: {problem}")
@@ -312,6 +314,10 @@ class Replayed:
 
     async def aclose(self) -> None:
         """Stop; nothing is held."""
+
+
+def _is_generator(call: Callable[..., Any] | None) -> bool:
+    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)
 
 
 def _fault_type(record: StepRecord) -> Any:
