@@ -1,0 +1,265 @@
+"""What is done with a case in the store: gate it, judge it, approve it, replay it, export it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from genmon_otel.errors import InvalidTransition
+from genmon_otel.payload import encode
+from genmon_otel.policy import CaseState
+from genmon_otel.records import StepRecord
+from genmon_otel.regression import files
+from genmon_otel.regression.case import Case, CaseError
+from genmon_otel.regression.gate import REPLAYS, GateResult, gate
+from genmon_otel.regression.propose import case_from, with_samples
+from genmon_otel.regression.results import Result
+from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.store import SqlStore
+from genmon_otel.store.rows import CaseRow, FailureDetail, RunRow
+
+#: States in which the red gate may still decide.
+GATED: Final = (CaseState.PROPOSED, CaseState.UNREPRODUCIBLE, CaseState.REPRODUCED)
+#: States in which a case has a file: a person may commit it, or has.
+EXPORTED: Final = (CaseState.REPRODUCED, CaseState.OPEN, CaseState.GUARDING, CaseState.REGRESSED)
+#: States in which the file says that the case must pass.
+_PASSING: Final = (CaseState.GUARDING, CaseState.REGRESSED)
+
+
+def stored(row: CaseRow) -> Case:
+    """The case in a row of the store.
+
+    Raises:
+        CaseError: nothing was recorded of its failure.
+    """
+    if not row.case:
+        raise CaseError(
+            f"Case {row.handle} has no content: no generation of this failure was recorded "
+            "(capture off, a foreign span, or a process that died). It can only be rejected."
+        )
+    return Case.from_dict(dict(row.case))
+
+
+def hopeless(case: Case) -> bool:
+    """Whether no code could have handled the fault: such cases queue last, and say so.
+
+    A fault that meets every retry leaves nothing but to fail well; the reviewer may
+    still declare how (``fails_as``).
+    """
+    return case.trigger.kind == "fault" and case.trigger.persistent
+
+
+def queue(rows: list[CaseRow]) -> list[CaseRow]:
+    """Cases in the order a reviewer should take them: what code can mend first."""
+
+    def place(row: CaseRow) -> tuple[int, bool, int]:
+        waiting = 0 if row.state is CaseState.REPRODUCED else 1
+        try:
+            last = hopeless(stored(row))
+        except CaseError:
+            last = True
+        return waiting, last, -row.id
+
+    return sorted(rows, key=place)
+
+
+# --- the red gate -----------------------------------------------------------
+
+
+def verify(
+    store: SqlStore,
+    ref: int | str,
+    *,
+    cwd: Path | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> tuple[CaseRow, GateResult]:
+    """Put a case through the red gate and keep what it found.
+
+    The case is made anew from the best recording and the success samples that there
+    are by now; what a person changed in it stays.
+
+    Raises:
+        NotFound: there is no such case.
+        InvalidTransition: a person has decided about it already.
+    """
+    row = store.case(ref)
+    if row.state not in GATED:
+        raise InvalidTransition(
+            f"Case {row.handle} is {row.state}: the red gate comes before the review. "
+            f"To replay it now: genmon cases run {row.handle}"
+        )
+    detail = store.failure(row.handle)
+    if not detail.recordings:
+        found = GateResult(CaseState.UNREPRODUCIBLE, _no_recording(detail), ())
+    else:
+        case = with_samples(
+            case_from(_described(detail), detail.recordings[0]),
+            store.success_samples(row.operation),
+        )
+        if row.case:
+            case = _carried(case, stored(row))
+        store.save_case(row.id, case.to_dict())
+        found = gate(
+            case,
+            unreplayable=detail.recordings[0].unreplayable,
+            cwd=cwd,
+            replays=REPLAYS,
+            progress=progress,
+        )
+    if found.state is row.state:
+        return store.case(row.id), found
+    moved = store.set_case_state(row.id, found.state, expected=row.state, reason=found.reason)
+    return moved, found
+
+
+def _no_recording(detail: FailureDetail) -> str:
+    if detail.row.error_type == "process_died":
+        return "The process died; what it did was not recorded."
+    return (
+        "No generation of this failure was recorded. Is capture off, for the service or this "
+        "operation?"
+    )
+
+
+def _described(detail: FailureDetail) -> dict[str, Any]:
+    row = detail.row
+    return {name: getattr(row, name) for name in row.__dataclass_fields__} | {
+        "stage": row.context.get("stage", "")
+    }
+
+
+def _carried(fresh: Case, old: Case) -> Case:
+    """A case made anew, with what a person set in the old one."""
+    return replace(
+        fresh,
+        slug=old.slug,
+        target=old.target,
+        postcondition=old.postcondition,
+        fails_as=old.fails_as,
+        recovery=old.recovery,
+        live=old.live,
+        env=old.env,
+        programs=old.programs,
+        factories=old.factories,
+    )
+
+
+# --- the review ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything a person needs to judge a case in a minute."""
+
+    row: CaseRow
+    #: None when nothing was recorded.
+    case: Case | None
+    failure: FailureDetail
+    runs: tuple[RunRow, ...]
+    hopeless: bool
+
+
+def card(store: SqlStore, ref: int | str) -> Card:
+    """Lay a case out for review."""
+    row = store.case(ref)
+    try:
+        case: Case | None = stored(row)
+    except CaseError:
+        case = None
+    return Card(
+        row=row,
+        case=case,
+        failure=store.failure(row.handle),
+        runs=tuple(store.case_runs(row.id)),
+        hopeless=case is not None and hopeless(case),
+    )
+
+
+def approve(
+    store: SqlStore,
+    ref: int | str,
+    *,
+    reviewer: str,
+    postcondition: str | None = None,
+    fails_as: str | None = None,
+    recovery: Mapping[str, Any] | None = None,
+    live: tuple[str, ...] = (),
+) -> CaseRow:
+    """Accept a case: from now on it runs, expected to fail until it is fixed.
+
+    Args:
+        store: where the case is.
+        ref: its number, or the handle of its failure.
+        reviewer: who decides.
+        postcondition: import path of a function over the result; None: the shapes of
+            successful results decide.
+        fails_as: the failure that would be right (``rejected``, a category, an exception's
+            name); None: only success passes.
+        recovery: by step name, the value that it gives when the fixed code asks once more
+            than was recorded.
+        live: names of steps that are really called in a replay.
+
+    Raises:
+        InvalidTransition: the case did not come through the red gate.
+    """
+    row = store.case(ref)
+    if row.state is not CaseState.REPRODUCED:
+        raise InvalidTransition(
+            f"Case {row.handle} is {row.state}; only a reproduced one can be approved. "
+            f"Put it through the red gate first: genmon cases verify {row.handle}"
+        )
+    case = stored(row)
+    edited = replace(
+        case,
+        postcondition=postcondition or case.postcondition,
+        fails_as=fails_as or case.fails_as,
+        recovery={**case.recovery, **{k: _value(k, v) for k, v in (recovery or {}).items()}},
+        live=live or case.live,
+    )
+    if edited != case:
+        store.save_case(row.id, edited.to_dict())
+    return store.set_case_state(
+        row.id, CaseState.OPEN, expected=CaseState.REPRODUCED, reviewer=reviewer
+    )
+
+
+def _value(step: str, value: Any) -> StepRecord:
+    return StepRecord(name=step, arguments={}, kind="value", outcome=encode(value), ended_s=0.0)
+
+
+# --- running and exporting ------------------------------------------------------
+
+
+def replay(
+    store: SqlStore, ref: int | str, *, code_version: str | None, cwd: Path | None = None
+) -> tuple[CaseRow, RunResult]:
+    """Replay a case now and keep the verdict; a case that is not approved only shows it."""
+    row = store.case(ref)
+    shown = run_case(stored(row), cwd=cwd)
+    if row.state in GATED:
+        return row, shown
+    row = store.record_run(
+        row.id,
+        "replay",
+        code_version,
+        shown.verdict,
+        shown.detail,
+        Result.new_id(),
+        time.time(),
+    )
+    return row, shown
+
+
+def export(store: SqlStore, folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Write a file for every case that a person may commit; files that are there stay.
+
+    Yields:
+        Each file, and whether it was written now.
+    """
+    for state in EXPORTED:
+        for row in store.cases(state=state, limit=100_000):
+            case = replace(stored(row), expect="passes" if row.state in _PASSING else "fails")
+            yield files.export(case, folder)
