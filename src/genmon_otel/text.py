@@ -21,6 +21,8 @@ _SCRUB: Final = re.compile(
     r"|(?P<surrogate>[\ud800-\udfff])"
     r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
+#: The first character of each; a search for this alone is fast.
+_SUSPECT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _REPLACEMENTS: Final = {"line": "\n", "surrogate": "\ufffd"}
 
 #: Members shown of a container, and levels of nesting.
@@ -40,15 +42,13 @@ def cut(text: str, limit: int) -> str:
 
 
 def clean(text: str, limit: int) -> str:
-    """Cut a text to ``limit`` characters, then scrub what a store or a terminal would choke on.
+    r"""Cut a text to ``limit`` characters, then scrub what a store or a terminal would choke on.
 
-    Line ends become ``\\n``, lone surrogates U+FFFD; escape codes, NUL, other
+    Line ends become ``\n``, lone surrogates U+FFFD; escape codes, NUL, other
     control characters and bidirectional overrides go. Idempotent.
     """
     text = cut(text, limit)
-    if text.isprintable():  # surrogates and all that is scrubbed are not printable
-        return text
-    return _SCRUB.sub(_scrubbed, text)
+    return _SCRUB.sub(_scrubbed, text) if _SUSPECT.search(text) else text
 
 
 def _scrubbed(match: re.Match[str]) -> str:
@@ -64,7 +64,7 @@ def safe_str(obj: object, limit: int) -> str:
     """
     try:
         return clean(_plain_str(obj, limit), limit)
-    except BaseException as failure:  # noqa: BLE001 - whatever __str__ does, the caller goes on
+    except BaseException as failure:
         return clean(f"<{type_name(obj)}: __str__ raised {type_name(failure)}>", limit)
 
 
@@ -72,7 +72,7 @@ def safe_repr(obj: object, limit: int) -> str:
     """Return a ``repr`` of ``obj``, cleaned and cut; containers and long strings are sampled."""
     try:
         return clean(_brief(obj, limit, 0), limit)
-    except BaseException as failure:  # noqa: BLE001
+    except BaseException as failure:
         return clean(f"<{type_name(obj)}: __repr__ raised {type_name(failure)}>", limit)
 
 
@@ -80,7 +80,7 @@ def type_name(obj: object) -> str:
     """Return the bare name of an object's class, whatever its metaclass says of it."""
     try:
         return str(type.__dict__["__name__"].__get__(type(obj)))
-    except BaseException:  # noqa: BLE001
+    except BaseException:
         return "object"
 
 
