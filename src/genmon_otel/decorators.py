@@ -14,7 +14,7 @@ from genmon_otel import recorder
 from genmon_otel.binding import Option, Parameters, compile_option, declared_members, framework_name
 from genmon_otel.conventions import NO_FRAMEWORK
 from genmon_otel.errors import GenmonError
-from genmon_otel.generation import Generation, NoGeneration, current_generation
+from genmon_otel.live_generation import Generation, NoGeneration, current_generation
 from genmon_otel.payload import import_path
 from genmon_otel.records import Capture, Severity, StageKind
 from genmon_otel.scope import Scope, current

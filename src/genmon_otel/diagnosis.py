@@ -20,7 +20,7 @@ from genmon_otel.stage_run import MAX_MESSAGE, StageRun, hung_classification
 from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
-    from genmon_otel.generation import Generation
+    from genmon_otel.live_generation import Generation
 
 _log = logging.getLogger(names.LOGGER)
 

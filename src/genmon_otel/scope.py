@@ -19,7 +19,7 @@ from genmon_otel import streams
 from genmon_otel.recorder import contain
 
 if TYPE_CHECKING:
-    from genmon_otel.generation import Generation
+    from genmon_otel.live_generation import Generation
 
 _CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
 

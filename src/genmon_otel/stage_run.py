@@ -30,7 +30,7 @@ from genmon_otel.scope import Scope
 from genmon_otel.text import safe_str
 
 if TYPE_CHECKING:
-    from genmon_otel.generation import Generation
+    from genmon_otel.live_generation import Generation
 
 #: Characters of a message that is classified, fingerprinted and kept.
 MAX_MESSAGE: Final = 500

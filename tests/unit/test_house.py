@@ -18,8 +18,8 @@ LINES: tuple[frozenset[str], ...] = (
     ),
     frozenset({"ports"}),
     frozenset(
-        "instruments identity scope recorder spec binding generation diagnosis held stage_run "
-        "stages streams wrappers decorators".split()
+        "instruments identity scope recorder spec binding live_generation diagnosis held "
+        "stage_run stages streams wrappers decorators".split()
     ),
     frozenset("journal writer processor store".split()),
     frozenset({"regression"}),
