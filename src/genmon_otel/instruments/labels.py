@@ -27,7 +27,7 @@ class LabelValues:
 
     def admit(self, label: str, value: str) -> tuple[str, bool]:
         """The value as it goes on the series, scrubbed and cut; ``other, False`` beyond the bound."""
-        value = clean(value, names.MAX_LABEL_LENGTH).replace("\n", " ").strip() or names.OTHER
+        value = " ".join(clean(value, names.MAX_LABEL_LENGTH).split()) or names.OTHER
         with self._lock:
             admitted = self._admitted.setdefault(label, {names.OTHER})
             if value in admitted:

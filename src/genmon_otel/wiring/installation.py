@@ -17,13 +17,16 @@ from prometheus_client import CollectorRegistry
 from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel._version import __version__
-from genmon_otel.errors import StoreUnavailable
+from genmon_otel.errors import ConfigurationError, StoreUnavailable
+from genmon_otel.identity import new_id
 from genmon_otel.instruments import Instruments, NullMetrics, PrometheusMetrics
 from genmon_otel.instruments.otlp import OtlpMetrics
+from genmon_otel.journal import default_journal_dir
 from genmon_otel.ports import Metrics
 from genmon_otel.processor import GenerationSpanProcessor
 from genmon_otel.records import Health
 from genmon_otel.redaction import Redactor
+from genmon_otel.regression.propose import propose
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.wiring import providers
@@ -83,7 +86,7 @@ class Installation:
 
     def health(self, window_s: float) -> Health:
         """The verdict over the store, this process's own generations included."""
-        self._writer.flush(_FRESH_S)
+        self.writer.flush(_FRESH_S)
         return self._store.health(window_s, time.time())
 
     def close(self, timeout_s: float) -> bool:
@@ -91,7 +94,7 @@ class Installation:
         deadline = time.monotonic() + timeout_s
         recorder.uninstall()
         flushes = [stop() for stop in self._stop_exports]
-        written = self._writer.close(timeout_s)
+        written = self.writer.close(timeout_s)
         exported = [flush.wait(deadline - time.monotonic()) for flush in flushes]
         self._undo.close()
         return written and all(exported)
@@ -100,27 +103,29 @@ class Installation:
         """Put the parts together, each one's undoing pushed on ``undo``."""
         settings = self._settings
         _check_store(settings)
+        _check_journal(settings)
         metrics = self._metrics(undo)
         redactor = Redactor(self._given["redact"])
-        self._store = SqlStore(settings.store)
-        self._writer = Writer(self._store, settings=settings, metrics=metrics, redactor=redactor)
-        undo.callback(self._writer.close, 0)
-        provider = self._provider()
-        recorder.install(
-            recorder.Runtime(
-                tracer=provider.get_tracer(names.TRACER, __version__),
-                metrics=metrics,
-                sink=self._writer,
-                capture=settings.capture,
-                redactor=redactor,
-                frameworks=frozenset(settings.frameworks),
-                code_version=code_version(settings.code_version, Path.cwd()),
-                pseudonym_key=settings.pseudonym_key,
-                resources=settings.resources,
-                content_on_spans=settings.content_on_spans,
-            )
+        self._store = SqlStore(settings.store, propose=propose)
+        self.writer = Writer(self._store, settings=settings, metrics=metrics, redactor=redactor)
+        undo.callback(self.writer.close, 0)
+        self.runtime = recorder.Runtime(
+            tracer=self._provider().get_tracer(names.TRACER, __version__),
+            metrics=metrics,
+            sink=self.writer,
+            capture=settings.capture,
+            redactor=redactor,
+            frameworks=frozenset(settings.frameworks),
+            code_version=code_version(settings.code_version, Path.cwd()),
+            pseudonym_key=settings.pseudonym_key,
+            resources=settings.resources,
+            content_on_spans=settings.content_on_spans,
         )
+        recorder.install(self.runtime)
         undo.callback(recorder.uninstall)
+        self.writer.start()
+        this = weakref.ref(self)
+        os.register_at_fork(after_in_child=lambda: _forked(this()))
         if settings.metrics_port is not None and settings.metrics == "prometheus":
             server = MetricsServer(
                 settings.metrics_port, settings.metrics_host, self._given["registry"]
@@ -157,6 +162,42 @@ class Installation:
             provider.add_span_processor(GenerationSpanProcessor())
             _with_processor.add(provider)
         return provider
+
+
+def _forked(installation: Installation | None) -> None:
+    """In a forked child: have the writer started by the first generation that begins there."""
+    if installation is None:
+        return
+    runtime, writer = installation.runtime, installation.writer
+
+    def first_id() -> str:
+        runtime.new_id = new_id
+        writer.start()
+        return new_id()
+
+    runtime.new_id = first_id
+
+
+def _check_journal(settings: Settings) -> None:
+    """Refuse a journal folder that was asked for and cannot be written; warn of another."""
+    folder = default_journal_dir(settings)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        if settings.journal_dir is not None:
+            raise ConfigurationError(
+                f"journal_dir={str(folder)!r} is not a folder that can be written. Give another "
+                f"({names.ENV_JOURNAL_DIR}), or make it writable for this user."
+            )
+        _log.warning(
+            "genmon cannot write its journal to %s: failures wait in memory and are lost with the "
+            "process. Set %s to a folder that can be written.",
+            folder,
+            names.ENV_JOURNAL_DIR,
+        )
 
 
 #: Providers that have our processor: it cannot be taken out again, and needs not be.

@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
@@ -43,9 +43,15 @@ class AllProcesses(MultiProcessCollector):
     def collect(self) -> Iterable[Metric]:
         for pid in _dead(self._path):
             mark_process_dead(pid, self._path)  # type: ignore[no-untyped-call]
-        files = sorted(glob.glob(os.path.join(self._path, "*.db")))
-        merged: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+        merged: Iterable[Metric] = self.merge(self._files(), accumulate=True)  # type: ignore[no-untyped-call]
         return merged
+
+    def _files(self) -> Iterator[str]:
+        """Files to read, each looked for when the ones before have been read."""
+        for kind in ("counter", "gauge", "histogram", "summary"):
+            for file in sorted(glob.glob(os.path.join(self._path, f"{kind}_*.db"))):
+                if os.path.exists(file) and os.path.getsize(file):  # a new one is empty at first
+                    yield file
 
 
 def _dead(folder: str) -> set[int]:

@@ -1,0 +1,432 @@
+"""The instruments: what is counted, under which names, and that nothing breaks or grows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.instruments import LABEL_OVERFLOW, Instruments, NullMetrics, PrometheusMetrics
+from genmon_otel.ports import Metrics
+from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Severity
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> PrometheusMetrics:
+    return PrometheusMetrics(registry, now=lambda: 1_700_000_000.0)
+
+
+def failure(category: Category = Category.RATE_LIMIT, **changes: Any) -> Failure:
+    return Failure(
+        category=category,
+        severity=category.default_severity,
+        error_type="RateLimitError",
+        error_message="slow down",
+        stack_trace="",
+        fingerprint="v1:0",
+        signature="v1:0",
+        **changes,
+    )
+
+
+def record(
+    outcome: Outcome = Outcome.SUCCESS,
+    operation: str = "build_app",
+    framework: str = "react",
+    failed: Failure | None = None,
+    **changes: Any,
+) -> GenerationRecord:
+    return GenerationRecord(
+        generation_id="0" * 32,
+        operation=operation,
+        framework=framework,
+        outcome=outcome,
+        started_at=1.0,
+        ended_at=3.5,
+        duration_s=2.5,
+        trace_id=TRACE_ID,
+        failure=failed or (failure() if outcome is Outcome.FAILURE else None),
+        **changes,
+    )
+
+
+def samples(registry: CollectorRegistry, metric: str) -> dict[tuple[str, ...], float]:
+    """Values of one sample name, by its label values in order of label name."""
+    return {
+        tuple(sample.labels[label] for label in sorted(sample.labels)): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == metric
+    }
+
+
+def test_every_name_label_and_bucket_comes_from_the_conventions(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """What an application serves is what conventions.METRICS says it serves, and nothing else."""
+    metrics.declare("build_app", ["react"])
+    metrics.declare_stage("build_app", "phase", "plan")
+    metrics.declare_stage("build_app", "step", "chat")
+    metrics.dropped("full")
+    metrics.resources("build_app", 1.0, 2**25)
+    served = {family.name: family for family in registry.collect()}
+    expected = [metric for metric in names.METRICS if metric.served_by == "applications"]
+    assert set(served) == {metric.name.removesuffix("_total") for metric in expected}
+    for metric in expected:
+        family = served[metric.name.removesuffix("_total")]
+        assert family.type == metric.type
+        assert family.documentation == metric.help
+        found = [s for s in family.samples if not s.name.endswith("_created")]
+        assert found, f"{metric.name} has no series"
+        for sample in found:
+            assert set(sample.labels) - {"le"} == set(metric.labels)
+        if metric.type == "histogram":
+            bounds = {float(s.labels["le"]) for s in found if s.name.endswith("_bucket")}
+            assert bounds == {*map(float, metric.buckets), float("inf")}
+
+
+def test_every_label_set_that_can_be_known_is_there_at_0(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """Declaring an operation makes its counters, births and histograms before the first call."""
+    metrics.declare("build_app", ["react", "vue"])
+    ends = {
+        ("react", "build_app", "success"), ("react", "build_app", "failure"),
+        ("react", "build_app", "cancelled"), ("react", "build_app", "rejected"),
+        ("vue", "build_app", "success"), ("vue", "build_app", "failure"),
+        ("vue", "build_app", "cancelled"), ("vue", "build_app", "rejected"),
+    }  # fmt: skip
+    assert samples(registry, "genmon_generations_total") == dict.fromkeys(ends, 0)
+    assert samples(registry, "genmon_series_start_timestamp_seconds") == dict.fromkeys(
+        ends, 1_700_000_000.0
+    )
+    assert samples(registry, "genmon_generation_duration_seconds_count") == dict.fromkeys(ends, 0)
+    failures = samples(registry, "genmon_generation_failures_total")
+    assert set(failures) == {
+        (category, framework, "build_app", category.default_severity)
+        for category in Category.known()
+        for framework in ("react", "vue")
+    }
+    assert set(failures.values()) == {0}
+    assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 0}
+    assert samples(registry, "genmon_failures_reopened_total").keys() == {
+        (category, "build_app") for category in Category.known()
+    }
+
+
+def test_an_operation_without_frameworks_is_declared_without(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """No framework declared means the one series ``none``."""
+    metrics.declare("report")
+    assert {key[0] for key in samples(registry, "genmon_generations_total")} == {"none"}
+
+
+def test_a_generation_is_counted_where_it_belongs(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """Start, end, failure, duration, files, phases and steps each reach their series."""
+    metrics.started("build_app")
+    metrics.started("build_app")
+    metrics.started("build_app")
+    assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 3}
+    metrics.ended(record(file_count=7), sampled=True)
+    metrics.ended(record(Outcome.FAILURE, file_count=3), sampled=True)
+    metrics.stage("build_app", "phase", "plan", "success", 0.2)
+    metrics.stage("build_app", "step", "chat", "failure", 0.3)
+
+    total = samples(registry, "genmon_generations_total")
+    assert total == {("react", "build_app", "success"): 1, ("react", "build_app", "failure"): 1}
+    assert samples(registry, "genmon_generation_failures_total") == {
+        ("rate_limit", "react", "build_app", "medium"): 1
+    }
+    assert samples(registry, "genmon_generation_duration_seconds_sum") == dict.fromkeys(total, 2.5)
+    assert samples(registry, "genmon_generated_files_sum") == {("react", "build_app"): 7}
+    assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 1}
+    assert samples(registry, "genmon_records_started_total") == {(): 3}
+    assert samples(registry, "genmon_phase_duration_seconds_count") == {
+        ("build_app", "success", "plan"): 1
+    }
+    assert samples(registry, "genmon_step_duration_seconds_count") == {
+        ("build_app", "failure", "chat"): 1
+    }
+
+
+def test_the_writers_figures_are_shown(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """What the writer tells of itself is what a scrape sees."""
+    metrics.written(5)
+    metrics.retried(2)
+    metrics.dropped("full", 3)
+    metrics.queue_depth(9)
+    metrics.journal_bytes(1024)
+    metrics.store_up(True)
+    metrics.batch_seconds(0.02)
+    metrics.internal_error("decorator")
+    metrics.reopened("build_app", "rate_limit")
+    assert samples(registry, "genmon_records_written_total") == {(): 5}
+    assert samples(registry, "genmon_records_retried_total") == {(): 2}
+    assert samples(registry, "genmon_records_dropped_total") == {("full",): 3}
+    assert samples(registry, "genmon_queue_depth") == {(): 9}
+    assert samples(registry, "genmon_journal_bytes") == {(): 1024}
+    assert samples(registry, "genmon_store_up") == {(): 1}
+    assert samples(registry, "genmon_write_duration_seconds_count") == {(): 1}
+    assert samples(registry, "genmon_internal_errors_total")[("decorator",)] == 1
+    assert samples(registry, "genmon_failures_reopened_total") == {("rate_limit", "build_app"): 1}
+    metrics.store_up(False)
+    assert samples(registry, "genmon_store_up") == {(): 0}
+
+
+def test_resources_are_declared_only_where_they_are_measured() -> None:
+    """CPU time and memory have series before the first call only when they were asked for."""
+    for measured in (False, True):
+        registry = CollectorRegistry()
+        PrometheusMetrics(registry, resources=measured).declare("build_app")
+        assert bool(samples(registry, "genmon_generation_cpu_seconds_total")) is measured
+        assert bool(samples(registry, "genmon_generation_peak_memory_bytes_count")) is measured
+
+
+def test_a_generation_whose_process_died_is_counted_but_was_not_in_progress_here(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """The adopter of a dead process counts its failure and leaves its own gauge alone."""
+    metrics.started("build_app")
+    died = record(Outcome.FAILURE, failed=failure(Category.UNKNOWN, origin="process_died"))
+    metrics.ended(died, sampled=False)
+    assert samples(registry, "genmon_generations_total")[("react", "build_app", "failure")] == 1
+    assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 1}
+
+
+def test_a_birth_is_set_before_its_counter_and_never_again(registry: CollectorRegistry) -> None:
+    """Whoever sees a counter sees its birth, and the birth stays though the clock moves on."""
+    ticks = iter(range(100, 10_000))
+    metrics = PrometheusMetrics(registry, now=lambda: float(next(ticks)))
+    metrics.ended(record(framework="late"), sampled=False)
+    born = samples(registry, "genmon_series_start_timestamp_seconds")
+    assert born.keys() == samples(registry, "genmon_generations_total").keys()
+    metrics.declare("build_app", ["late"])
+    metrics.ended(record(framework="late"), sampled=False)
+    later = samples(registry, "genmon_series_start_timestamp_seconds")
+    assert later[("late", "build_app", "success")] == born[("late", "build_app", "success")]
+
+
+def test_a_scrape_reads_counters_before_births(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """A series born while a scrape runs is never seen without its birth."""
+    order = [family.name for family in registry.collect()]
+    assert order.index("genmon_generations") < order.index("genmon_series_start_timestamp_seconds")
+
+
+def test_ten_thousand_label_values_become_a_hundred_and_other(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """Values beyond the bound are counted as ``other``; none is lost, no memory is kept for them."""
+    for number in range(10_000):
+        metrics.ended(record(framework=f"framework-{number}"), sampled=False)
+    total = samples(registry, "genmon_generations_total")
+    assert len(total) == names.MAX_LABEL_VALUES + 1
+    assert sum(total.values()) == 10_000
+    assert total[(names.OTHER, "build_app", "success")] == 10_000 - names.MAX_LABEL_VALUES
+    assert samples(registry, "genmon_internal_errors_total")[(LABEL_OVERFLOW,)] == (
+        10_000 - names.MAX_LABEL_VALUES
+    )
+    assert len(metrics._ended) == names.MAX_LABEL_VALUES
+
+
+def test_the_bound_is_of_a_label_not_of_a_metric(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """Steps beyond the bound do not push operations out."""
+    for number in range(500):
+        metrics.stage("build_app", "step", f"step-{number}", "success", 0.1)
+    metrics.ended(record(operation="other_app"), sampled=False)
+    assert ("react", "other_app", "success") in samples(registry, "genmon_generations_total")
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=200)
+def test_any_text_is_a_label_value_that_can_be_scraped(value: str) -> None:
+    """Whatever an operation is called, the exposition parses and counts it."""
+    registry = CollectorRegistry()
+    metrics = PrometheusMetrics(registry)
+    metrics.ended(record(operation=value, framework=value), sampled=False)
+    families = list(text_string_to_metric_families(generate_latest(registry).decode()))
+    (found,) = [
+        sample
+        for family in families
+        for sample in family.samples
+        if sample.name == "genmon_generations_total"
+    ]
+    assert found.value == 1
+    assert 0 < len(found.labels["operation"]) <= names.MAX_LABEL_LENGTH
+    assert min(found.labels["operation"]) >= " "
+
+
+@pytest.mark.parametrize(
+    "value", ["\ud800", "a\0b", "x" * 10_000_000, "a\nb", "\x1b[31mred", "", "   "]
+)
+def test_hostile_label_values_are_scrubbed(value: str) -> None:
+    """NUL, surrogates, escape codes, megabytes and nothing at all become bounded, clean text."""
+    registry = CollectorRegistry()
+    PrometheusMetrics(registry).started(value)
+    ((operation,),) = samples(registry, "genmon_generations_in_progress")
+    assert 0 < len(operation) <= names.MAX_LABEL_LENGTH
+    assert operation.isprintable()
+    assert operation.encode()
+
+
+def test_exemplars_name_only_traces_that_are_kept(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """A failure whose trace was sampled away has no exemplar; one that was kept has its trace id."""
+    metrics.ended(record(Outcome.FAILURE), sampled=False)
+    metrics.ended(record(Outcome.SUCCESS), sampled=True)
+    assert TRACE_ID not in generate_openmetrics(registry).decode()
+    metrics.ended(record(Outcome.FAILURE), sampled=True)
+    lines = [line for line in generate_openmetrics(registry).decode().splitlines() if "# {" in line]
+    assert all(f'# {{trace_id="{TRACE_ID}"}}' in line for line in lines)
+    assert {line.partition("{")[0] for line in lines} == {
+        "genmon_generation_failures_total",
+        "genmon_generation_duration_seconds_bucket",
+    }
+
+
+def test_threads_lose_no_count(registry: CollectorRegistry, metrics: PrometheusMetrics) -> None:
+    """Eight threads counting at once, over series that are being born, count exactly."""
+    barrier = threading.Barrier(8)
+
+    def count() -> None:
+        barrier.wait()
+        for number in range(2000):
+            metrics.started("build_app")
+            metrics.ended(record(framework=f"f{number % 50}"), sampled=False)
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(samples(registry, "genmon_generations_total").values()) == 16_000
+    assert samples(registry, "genmon_records_started_total") == {(): 16_000}
+    assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 0}
+
+
+def test_a_metric_of_somebody_elses_is_named_and_nothing_is_left_behind(
+    registry: CollectorRegistry,
+) -> None:
+    """A clash is refused with the metric's name, and the registry stays as it was."""
+    Counter("genmon_generation_failures_total", "somebody else's", registry=registry)
+    with pytest.raises(ConfigurationError, match=r"genmon_generation_failures_total.*registry="):
+        PrometheusMetrics(registry)
+    assert [family.name for family in registry.collect()] == ["genmon_generation_failures"]
+
+
+def test_the_same_registry_twice_is_the_same_series(registry: CollectorRegistry) -> None:
+    """A second use of a registry adds to what is there; after closing, one can begin again."""
+    first, second = PrometheusMetrics(registry), PrometheusMetrics(registry)
+    first.started("build_app")
+    second.started("build_app")
+    assert samples(registry, "genmon_records_started_total") == {(): 2}
+    second.close()
+    assert list(registry.collect()) == []
+    first.started("build_app")  # harmless
+    first.close()
+    PrometheusMetrics(registry).started("build_app")
+    assert samples(registry, "genmon_records_started_total") == {(): 1}
+
+
+class BrokenSeries:
+    """A backend whose series all raise, but those that count errors."""
+
+    exemplars = True
+
+    def __init__(self) -> None:
+        self.errors = 0
+
+    def series(self, metric: names.Metric, label_values: tuple[str, ...]) -> Any:
+        if metric is names.INTERNAL_ERRORS:
+            return self
+        if metric.labels:
+            raise RuntimeError("no such series")
+        return None
+
+    def inc(self, amount: float = 1) -> None:
+        self.errors += 1
+
+    def born(self, label_sets: Any, at: float) -> None:
+        list(label_sets)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def calls(metrics: Metrics) -> Iterator[Any]:
+    """One call of everything that ports.Metrics asks for."""
+    yield lambda: metrics.declare("build_app")
+    yield lambda: metrics.declare_stage("build_app", "step", "chat")
+    yield lambda: metrics.started("build_app")
+    yield lambda: metrics.ended(record(Outcome.FAILURE), sampled=True)
+    yield lambda: metrics.stage("build_app", "step", "chat", "success", 1.0)
+    yield lambda: metrics.resources("build_app", 1.0, 1)
+    yield lambda: metrics.reopened("build_app", "rate_limit")
+    yield lambda: metrics.written(1)
+    yield lambda: metrics.retried(1)
+    yield lambda: metrics.dropped("full")
+    yield lambda: metrics.queue_depth(1)
+    yield lambda: metrics.journal_bytes(1)
+    yield lambda: metrics.store_up(True)
+    yield lambda: metrics.batch_seconds(1.0)
+
+
+def test_no_method_raises_whatever_breaks(caplog: pytest.LogCaptureFixture) -> None:
+    """An instrument that breaks is counted and said once, never raised."""
+    backend = BrokenSeries()
+    metrics = Instruments(backend)
+    for number, call in enumerate(calls(metrics), start=1):
+        assert call() is None
+        assert backend.errors == number
+    assert len(caplog.records) == 1
+
+
+def test_null_metrics_take_every_call() -> None:
+    """Without setup the same calls do nothing."""
+    for call in calls(NullMetrics()):
+        assert call() is None
+
+
+def test_severities_beyond_the_default_have_series_of_their_own(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """A failure made critical by a rule is counted as critical."""
+    critical = Failure(
+        category=Category.PROVIDER_ERROR,
+        severity=Severity.CRITICAL,
+        error_type="AuthenticationError",
+        error_message="",
+        stack_trace="",
+        fingerprint="v1:0",
+        signature="v1:0",
+    )
+    metrics.declare("build_app", ["react"])
+    metrics.ended(record(Outcome.FAILURE, failed=critical), sampled=False)
+    found = samples(registry, "genmon_generation_failures_total")
+    assert found[("provider_error", "react", "build_app", "critical")] == 1
+    assert found[("provider_error", "react", "build_app", "high")] == 0
