@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import exceptions, web
 from genmon_otel.payload.escapes import unescape
-from genmon_otel.payload.opaque import Opaque
+from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
 from genmon_otel.payload.paths import MAX_PATH, resolve
 from genmon_otel.records import Tree
 
@@ -92,7 +92,12 @@ def _decode(tree: Tree, depth: int) -> Any:
     decoder = _DECODERS.get(tag) if isinstance(tag, str) else None
     if decoder is None:
         raise PayloadError(f"A recorded value is of an unknown kind: {str(tag)[:80]!r}.")
-    return decoder(tree, partial(_decode, depth=depth + 1))
+    noted = len(touches())
+    try:
+        return decoder(tree, partial(_decode, depth=depth + 1))
+    except OpaqueTouched as touched:  # a set, say, cannot be made of what was not recorded
+        forget_touches(since=noted)
+        return Opaque(str(tree.get("type", tag))[:MAX_PATH], touched.why)
 
 
 def _missing(decoder: _Decoder) -> _Decoder:
@@ -292,6 +297,12 @@ def _subclass(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     return set_state(instance, decode(tree["fields"])) if "fields" in tree else instance
 
 
+def _fraction(text: str) -> Fraction:
+    """Read a fraction; not by its own parser, which computes ``1e999999999``."""
+    above, _, below = text.partition("/")
+    return Fraction(int(above), int(below or "1"))
+
+
 def _simple(build: Callable[[Any], Any]) -> _Decoder:
     def decoder(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
         value = decode(tree["v"])
@@ -324,7 +335,7 @@ _DECODERS: Final[Mapping[str, _Decoder]] = {
     "timezone": _simple(timezone),
     "zone": _simple(ZoneInfo),
     "decimal": _simple(Decimal),
-    "fraction": _simple(Fraction),
+    "fraction": _simple(_fraction),
     "uuid": _simple(UUID),
     "deque": lambda t, d: deque(d(t["v"]), t.get("maxlen")),
     "ordereddict": _simple(OrderedDict),

@@ -25,15 +25,19 @@ _GO_BETWEENS: Final = frozenset({"inspect", "abc", "_collections_abc", "typing"}
 class OpaqueTouched(BaseException):
     """Code under replay looked into a value that was not recorded."""
 
+    def __init__(self, note: str, why: str = "") -> None:
+        super().__init__(note)
+        self.why = why
+
 
 def touches() -> tuple[str, ...]:
     """List what code under replay looked into although it was not recorded, in order."""
     return tuple(_touches)
 
 
-def forget_touches() -> None:
-    """Start a new list of touches."""
-    _touches.clear()
+def forget_touches(since: int = 0) -> None:
+    """Forget the touches noted from the given one on."""
+    del _touches[since:]
 
 
 class Opaque:
@@ -83,7 +87,7 @@ def _touch(opaque: Opaque, how: str) -> Any:
     note = f"{type_path} was not recorded ({why}), and the code used it: {how}"
     if len(_touches) < _MAX_TOUCHES:
         _touches.append(note)
-    raise OpaqueTouched(note)
+    raise OpaqueTouched(note, why)
 
 
 #: Python looks these up on the type, past ``__getattribute__``.
