@@ -13,7 +13,7 @@ from genmon_otel.policy import CaseState
 from genmon_otel.ports import Propose
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
-from genmon_otel.store.codec import dumps_exactly, load_recording, loads, name
+from genmon_otel.store.codec import dumps_exactly, load_recording, loads, name, optional_name
 from genmon_otel.store.grouping import Group, failure_of, trigger_count
 
 _log = logging.getLogger(names.LOGGER)
@@ -42,14 +42,14 @@ def make_case(
         .values(
             created_from_failure_id=each.id,
             signature=signature,
-            trigger_signature=failure.trigger_signature,
+            trigger_signature=optional_name(failure.trigger_signature),
             trigger=failure.trigger,
             trigger_count=trigger_count(each.newest),
             case=case,
             created_at=now,
             state=CaseState.PROPOSED,
             state_reason="",
-            failing_version=each.newest.code_version,
+            failing_version=optional_name(each.newest.code_version),
             user_ids=users,
         )
         .inline()

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from genmon_otel.policy import LIVE_A_DAY, CaseState, Verdict
 from genmon_otel.records import GenerationRecord, Outcome
 from genmon_otel.store import schema
+from genmon_otel.store.codec import name, optional_name
 from genmon_otel.store.impact import DAY_S
 from genmon_otel.store.runs import Run, record
 from genmon_otel.store.statements import Cursor
@@ -35,9 +36,9 @@ def run_live(cursor: Cursor, records: Iterable[GenerationRecord]) -> None:
             continue
         if each.outcome is Outcome.SUCCESS:
             for fault in each.step_faults:
-                met[fault.trigger_signature].append((each, fault.consecutive))
+                met[name(fault.trigger_signature)].append((each, fault.consecutive))
         elif each.failure is not None and each.failure.origin == "generation":
-            failed[each.failure.signature].append(each)
+            failed[name(each.failure.signature)].append(each)
     if not met and not failed:
         return
     guarding = cursor.fetch(
@@ -85,7 +86,7 @@ def _run(case: sa.Row[Any], each: GenerationRecord, verdict: Verdict, count: int
         run_id=f"live:{case.id}:{each.generation_id}",
         case_id=case.id,
         channel="live",
-        code_version=each.code_version,
+        code_version=optional_name(each.code_version),
         verdict=verdict,
         at=each.ended_at,
         detail=f"generation {each.generation_id} " + _DETAIL[verdict].format(count=count),

@@ -1,0 +1,35 @@
+"""Fixtures that several levels of tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from servers import postgresql
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Server]:
+    """A PostgreSQL server of this session's own (of each xdist worker's own)."""
+    pytest.importorskip("psycopg", reason='needs psycopg: pip install "genmon-otel[postgres]"')
+    if postgresql.programs() is None:
+        pytest.skip("needs a PostgreSQL server's programs: apt-get install postgresql")
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: postgresql.Server) -> str:
+    """Connection string of an empty database."""
+    return postgresql_server.new_database()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Connection string of an empty database, of each kind in turn."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgresql_url")
+        return url
+    return f"sqlite:///{tmp_path / 'store' / 'genmon.db'}"
