@@ -3,7 +3,7 @@
 The exception that escapes is rarely the one that tells: it is walked with its
 ``__cause__`` chain, the exceptions it carries and the members of groups, and the most
 telling one decides (:class:`~genmon_otel.classification.verdict.Weight`), the outermost
-among equals. ``__context__`` is looked at only when all those say nothing.
+among equals. ``__context__`` is looked at only when all those say nothing for certain.
 Deterministic, bounded, and it never raises.
 """
 
@@ -16,7 +16,7 @@ from typing import Final
 from genmon_otel.classification import custom, evidence
 from genmon_otel.classification.custom import register_rule
 from genmon_otel.classification.judgement import judge, judge_named, judge_text
-from genmon_otel.classification.verdict import Verdict
+from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.records import Category, Severity
 from genmon_otel.text import cut, safe_str
 
@@ -94,8 +94,10 @@ def _heavier(one: Verdict | None, other: Verdict | None) -> Verdict | None:
 def _decide(error: BaseException) -> tuple[BaseException | None, Verdict | None]:
     seen: set[int] = set()
     decided_by, verdict = _heaviest(_explicit(error, seen))
-    if verdict is None:
-        decided_by, verdict = _heaviest(_implicit(error, seen))
+    if verdict is None or verdict.weight is Weight.FALLBACK:
+        by_context, other = _heaviest(_implicit(error, seen))
+        if other is not None and (verdict is None or other.weight > verdict.weight):
+            return by_context, other
     return decided_by, verdict
 
 

@@ -24,6 +24,7 @@ from genmon_otel.classification.types import (
     FALLBACK,
     GENERAL,
     INFRASTRUCTURE,
+    INVENTED_STATUS,
     NAMES,
 )
 from genmon_otel.classification.verdict import (
@@ -43,7 +44,9 @@ from genmon_otel.text import safe_str
 class Profile:
     """What an exception's type alone says; the same for every instance, hence kept."""
 
-    __slots__ = ("bug", "client", "exact", "fallback", "infrastructure", "named", "process")
+    __slots__ = (
+        "bug", "client", "exact", "fallback", "infrastructure", "invents_status", "named", "process",
+    )  # fmt: skip
 
     def __init__(self, names: list[tuple[str, str]]) -> None:
         """``names``: (root package, bare name) along the MRO."""
@@ -52,6 +55,7 @@ class Profile:
         self.named = _by_name(names)
         self.client = any(root in CLIENTS for root, _ in names)
         self.infrastructure = bool(names) and names[0][0] in INFRASTRUCTURE
+        self.invents_status = bool(names) and ".".join(names[0]) in INVENTED_STATUS
         self.bug = bool(names) and names[0][1] in BUGS
         self.process = any(name == "CalledProcessError" for _, name in names)
         # A fallback that is nearer than the exact type hides it: litellm derives from openai.
@@ -121,7 +125,7 @@ def judge(error: BaseException) -> Verdict | None:
     weak: Verdict | None = None
     for status in evidence.statuses(error):
         verdict = codes.by_status(status, of_client=profile.client)
-        if verdict and verdict.weight is Weight.EXACT:
+        if verdict and verdict.weight is Weight.EXACT and not profile.invents_status:
             return _refined(verdict, error)
         weak = weak or verdict
     if profile.process:
@@ -132,7 +136,8 @@ def judge(error: BaseException) -> Verdict | None:
         return _refined(profile.named, error)
     if not profile.bug and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
         return verdict
-    return weak or profile.named or (profile.fallback[0] if profile.fallback else None)
+    fallback = weak or profile.named or (profile.fallback[0] if profile.fallback else None)
+    return replace(fallback, weight=Weight.FALLBACK) if fallback else None
 
 
 def read_returncode(error: BaseException) -> Verdict | None:

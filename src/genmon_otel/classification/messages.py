@@ -34,21 +34,34 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
         RATE,
         "rate, not quota",
         "quota|per minute|retry|per-minute|perminute",
-        r"quota exceeded.{0,120}(?:per[ _-]?minute|per[ _-]?second)|perminute|per_minute"
-        r"|resource has been exhausted \(e\.g\. check quota\)",
+        r"quota exceeded.{0,120}(?:per[ _-]?minute|per[ _-]?second)",
+        r"perminute",
+        r"per_minute",
+        r"resource has been exhausted \(e\.g\. check quota\)",
     ),
     wording(
         SHUT_OUT,
         "quota exhausted",
         "quota|credit|balance|billing|payment|per day|perday|budget|spend|usage limit|month|limit reached|plan",
-        r"insufficient_quota|(?:exceeded|exhausted|reached|over|out of|used up|no remaining|hit)[^.\n]{0,40}\bquota"
-        r"|quota[^.\n]{0,40}(?:exceeded|exhausted|reached|depleted|used up|insufficient)|perday"
-        r"|insufficient (?:\w+ )?(?:balance|credit|fund|quota)|(?:credit|account) balance|(?:out of|no|not enough|run out of) credits"
-        r"|credits? (?:exhausted|depleted|are required)|billing[_ ](?:hard[_ ])?(?:limit|not[_ ]active|error|issue)|payment required"
-        r"|billing details|(?:monthly|daily|weekly) (?:\w+ ){0,2}(?:limit|quota|budget|spend)"
-        r"|usage limits? (?:\w+ ){0,4}(?:reached|exceeded)|reached (?:\w+ ){0,3}usage limit|api calls / month"
-        r"|spend(?:ing)? (?:limit|cap)|budget (?:has been )?(?:exceeded|exhausted)|exceeded (?:\w+ ){0,3}budget"
-        r"|plan (?:limit|does not)",
+        r"insufficient_quota",
+        r"(?:exceeded|exhausted|reached|over|out of|used up|no remaining|hit)[^.\n]{0,40}\bquota",
+        r"quota[^.\n]{0,40}(?:exceeded|exhausted|reached|depleted|used up|insufficient)",
+        r"perday",
+        r"insufficient (?:\w+ )?(?:balance|credit|fund|quota)",
+        r"(?:credit|account) balance",
+        r"(?:out of|no|not enough|run out of) credits",
+        r"credits? (?:exhausted|depleted|are required)",
+        r"billing[_ ](?:hard[_ ])?(?:limit|not[_ ]active|error|issue)",
+        r"payment required",
+        r"billing details",
+        r"(?:monthly|daily|weekly) (?:\w+ ){0,2}(?:limit|quota|budget|spend)",
+        r"usage limits? (?:\w+ ){0,4}(?:reached|exceeded)",
+        r"reached (?:\w+ ){0,3}usage limit",
+        r"api calls / month",
+        r"spend(?:ing)? (?:limit|cap)",
+        r"budget (?:has been )?(?:exceeded|exhausted)",
+        r"exceeded (?:\w+ ){0,3}budget",
+        r"plan (?:limit|does not)",
     ),
 )
 AUTH_RULES: Final[tuple[Wording, ...]] = (
@@ -57,19 +70,37 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         "authentication",
         "api key|api-key|api_key|apikey|authenticat|unauthorized|credential|token|access|deactivated|suspended"
         "|permission|forbidden|organization|subscription",
-        r"(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|provide|malformed)(?: or \w+)?(?: x?-?\w+){0,2}[ -]?(?:x-)?api[ _-]?key"
-        r"|api[ _-]?key (?:option )?(?:is |was |has been |must be |not )*(?:not |in)?(?:valid|set|found|provided|missing|required|expired|incorrect"
-        r"|invalid|configured|supplied|revoked|disabled|suspended)|api_key client option|_api_key\b.{0,30}(?:not|missing|required|unset|empty)"
-        r"|(?:missing|no|set|requires?) (?:the )?\w{0,20}_api_key|api_key_invalid|missing key inputs"
-        r"|authentication (?:method|failed|failure|required|error|credentials|token)|authentication_error|failed to authenticate|not authenticated"
-        r"|\bunauthorized\b(?! to modify)|invalid (?:authentication|bearer|access|auth|security) ?(?:credentials|token)?"
-        r"|(?:security |access |bearer |auth |session |refresh )?token (?:\w+ ){0,5}(?:is|has) (?:expired|invalid|revoked)|(?:security|access|auth|bearer) token"
-        r"|(?:locate|find|load|default|application default|no|aws) credentials|credentials (?:were|not|have|are)"
-        r"|have access to (?:the|this) model(?! `)|access to model .{0,60}(?:denied|not allowed)|access (?:is )?denied due"
-        r"|accessdenied|access denied.{0,40}(?:model|api|provider|subscription|inference)|not authorized to (?:perform|access|invoke|use)"
-        r"|account (?:\w+ ){0,3}(?:deactivated|suspended|disabled|terminated|blocked)|has been suspended"
-        r"|permission_denied|permission denied: consumer|does not have permission|insufficient permissions"
-        r"|must be a member of an organization|organization has been disabled",
+        r"(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|provide|malformed)(?: or \w+)?(?: x?-?\w+){0,2}[ -]?(?:x-)?api[ _-]?key",
+        r"api[ _-]?key (?:option )?(?:is |was |has been |must be |not )*(?:not |in)?(?:valid|set|found|provided|missing|required|expired|incorrect|invalid|configured|supplied|revoked|disabled|suspended)",
+        r"api_key client option",
+        r"_api_key\b.{0,30}(?:not|missing|required|unset|empty)",
+        r"(?:missing|no|set|requires?) (?:the )?\w{0,20}_api_key",
+        r"api_key_invalid",
+        r"missing key inputs",
+        r"authentication (?:method|failed|failure|required|error|credentials|token)",
+        r"authentication_error",
+        r"failed to authenticate",
+        r"not authenticated",
+        r"\bunauthorized\b(?! to modify)",
+        r"invalid (?:authentication|bearer|access|auth|security) ?(?:credentials|token)?",
+        r"(?:security |access |bearer |auth |session |refresh )?token (?:\w+ ){0,5}(?:is|has) (?:expired|invalid|revoked)",
+        r"(?:security|access|auth|bearer) token",
+        r"(?:locate|find|load|default|application default|no|aws) credentials",
+        r"credentials (?:were|not|have|are)",
+        r"have access to (?:the|this) model(?! `)",
+        r"access to model .{0,60}(?:denied|not allowed)",
+        r"access (?:is )?denied due",
+        r"accessdenied",
+        r"access denied.{0,40}(?:model|api|provider|subscription|inference)",
+        r"not authorized to (?:perform|access|invoke|use)",
+        r"account (?:\w+ ){0,3}(?:deactivated|suspended|disabled|terminated|blocked)",
+        r"has been suspended",
+        r"permission_denied",
+        r"permission denied: consumer",
+        r"does not have permission",
+        r"insufficient permissions",
+        r"must be a member of an organization",
+        r"organization has been disabled",
     ),
 )
 
@@ -79,32 +110,55 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         UNKNOWN,
         "database",
         "database|postgres|port 5432|port 3306|redis|mysql|sqlite|mongo|:5432|:6379|:3306|deadlock",
-        r"port (?:5432|3306|6379|27017)\b|:(?:5432|3306|6379|27017)\b"
-        r"|(?:database|postgres(?:ql)?|mysql|redis|mongo(?:db)?|sqlite)[^\n]{0,60}"
-        r"(?:connect|locked|refused|timed out|timeout|unavailable|deadlock|gone away|lost|closed|error)"
-        r"|(?:connect\w*|lost|timed out|timeout) (?:\w+ ){0,4}(?:database|postgres(?:ql)?|mysql|redis|mongo(?:db)?)",
+        r"port (?:5432|3306|6379|27017)\b",
+        r":(?:5432|3306|6379|27017)\b",
+        r"(?:database|postgres(?:ql)?|mysql|redis|mongo(?:db)?|sqlite)[^\n]{0,60}(?:connect|locked|refused|timed out|timeout|unavailable|deadlock|gone away|lost|closed|error)",
+        r"(?:connect\w*|lost|timed out|timeout) (?:\w+ ){0,4}(?:database|postgres(?:ql)?|mysql|redis|mongo(?:db)?)",
     ),
     *QUOTA_RULES,
     wording(
         RATE,
         "rate limit",
         "rate|too many|thrott|per min|per second|rpm|tpm|429|slow down|too quickly|resource_exhausted|too fast",
-        r"rate[ _-]?limit(?:ed|ing)?(?:error|_error|_exceeded)?\b|ratelimit|rate (?:was |is )?exceeded|too many (?:\w+ ){0,2}(?:requests|tokens|connections|calls)\b"
-        r"|\bthrottl(?:ed|ing)|(?:requests|tokens|calls)[ /]per[ -](?:min|sec|hour)|(?:max|limit|exceed\w*|reached|hit) (?:\w+ ){0,3}[rt]pm\b|\b[rt]pm (?:limit|exceeded|reached)"
-        r"|per-minute (?:rate )?limit|requests? too (?:quickly|fast|often)|slow down|resource_exhausted|concurrency limit",
+        r"rate[ _-]?limit(?:ed|ing)?(?:error|_error|_exceeded)?\b",
+        r"ratelimit",
+        r"rate (?:was |is )?exceeded",
+        r"too many (?:\w+ ){0,2}(?:requests|tokens|connections|calls)\b",
+        r"\bthrottl(?:ed|ing)",
+        r"(?:requests|tokens|calls)[ /]per[ -](?:min|sec|hour)",
+        r"(?:max|limit|exceed\w*|reached|hit) (?:\w+ ){0,3}[rt]pm\b",
+        r"\b[rt]pm (?:limit|exceeded|reached)",
+        r"per-minute (?:rate )?limit",
+        r"requests? too (?:quickly|fast|often)",
+        r"slow down",
+        r"resource_exhausted",
+        r"concurrency limit",
     ),
     *AUTH_RULES,
     wording(
         PROVIDER,
         "context length or content filter",
         "context|too long|token|length|filter|safety|content|blocked|refus|moderation|policy|recitation|flagged",
-        r"(?:maximum|max|model'?s|exceeds?(?: the)?|exceeded(?: the)?) (?:\w+ )?context (?:length|window|size)|context[ _](?:length|window|size|limit)[ _](?:\w+ )?(?:is |was )?(?:exceed|overflow|too)"
-        r"|context_length_exceeded|context overflow|(?:prompt|input|request|message|conversation)s? (?:is |are |was )?too (?:long|large)|too many (?:input |prompt )?tokens in"
-        r"|(?:input )?token(?:s| count| limit)? (?:\(\d+\) )?(?:exceed|is too|count exceeds|limit exceeded)|exceeds? (?:the )?(?:model'?s? )?(?:maximum|max|limit) (?:\w+ ){0,4}tokens"
-        r"|reduce the length of|longer than the (?:model'?s )?(?:maximum|context)|max_tokens .{0,40}(?:too large|exceed)"
-        r"|content[ _](?:management|filter\w*|policy|moderation)|safety (?:system|filter|setting|reason|polic|check)|finish[ _]?reason\W{1,5}(?:safety|recitation|content_filter|prohibited|blocklist|spii)"
-        r"|(?:blocked|rejected|refused|flagged|filtered) (?:by|due to|as a result|because|for) (?:\w+ ){0,4}(?:content|safety|policy|filter|moderation|provider|guardrail|prompt)"
-        r"|(?:prompt|response|output|candidate|content) (?:was |is |has been )?(?:blocked|flagged|filtered)|usage polic(?:y|ies)|prohibited_content|model refus|refused to (?:answer|generate|respond)",
+        r"(?:maximum|max|model'?s|exceeds?(?: the)?|exceeded(?: the)?) (?:\w+ )?context (?:length|window|size)",
+        r"context[ _](?:length|window|size|limit)[ _](?:\w+ )?(?:is |was )?(?:exceed|overflow|too)",
+        r"context_length_exceeded",
+        r"context overflow",
+        r"(?:prompt|input|request|message|conversation)s? (?:is |are |was )?too (?:long|large)",
+        r"too many (?:input |prompt )?tokens in",
+        r"(?:input )?token(?:s| count| limit)? (?:\(\d+\) )?(?:exceed|is too|count exceeds|limit exceeded)",
+        r"exceeds? (?:the )?(?:model'?s? )?(?:maximum|max|limit) (?:\w+ ){0,4}tokens",
+        r"reduce the length of",
+        r"longer than the (?:model'?s )?(?:maximum|context)",
+        r"max_tokens .{0,40}(?:too large|exceed)",
+        r"content[ _](?:management|filter\w*|policy|moderation)",
+        r"safety (?:system|filter|setting|reason|polic|check)",
+        r"finish[ _]?reason\W{1,5}(?:safety|recitation|content_filter|prohibited|blocklist|spii)",
+        r"(?:blocked|rejected|refused|flagged|filtered) (?:by|due to|as a result|because|for) (?:\w+ ){0,4}(?:content|safety|policy|filter|moderation|provider|guardrail|prompt)",
+        r"(?:prompt|response|output|candidate|content) (?:was |is |has been )?(?:blocked|flagged|filtered)",
+        r"usage polic(?:y|ies)",
+        r"prohibited_content",
+        r"model refus",
+        r"refused to (?:answer|generate|respond)",
     ),
     # --- what does not parse
     wording(
@@ -112,58 +166,169 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         "does not parse",
         "json|parse|parsing|syntax|expecting|unexpected|unterminated|never closed|indent|unclosed|malformed|extra data"
         "|invalid control|escape|eof |expected <|line 1 column|found character|could not find expected|mapping values|unmatched",
-        r"unexpected (?:token|end of (?:json|input|file|stream)|eof|indent|identifier|character|non-whitespace)|(?:invalid|malformed|broken|bad|unparsable|unparseable|incomplete|truncated) (?:\w+ ){0,2}?(?:json|yaml|toml|xml|html|python|javascript|typescript|jsx|tsx|css|sql|syntax|markup|code)\b"
-        r"|(?:not|isn't|n't) (?:\w+ )?(?:valid|parse|decode) ?(?:as )?(?:json|yaml|toml|xml|html|python)\b|json ?(?:parse|parsing|decode|decoding|syntax|parser)(?:r|d)? ?(?:error|failed|failure)|jsondecodeerror"
-        r"|(?:could not|cannot|can't|failed to|unable to|error) (?:\w+ )?(?:pars|decod|deserializ|load)(?:e|ing)? (?:\w+ ){0,4}?(?:json|yaml|toml|xml|html|code|python|javascript|typescript|source|file|module|component|markup|ast)\b"
-        r"|(?:error|failed|failure) (?:while )?parsing|(?:json|yaml|toml|xml|html|code|python) (?:could not be|cannot be|failed to) (?:parse|decode)|expecting (?:value|property name|',' delimiter|':' delimiter)|expecting .{1,20} delimiter"
-        r"|unterminated (?:string|f-string|triple|template|comment|regex|json)|was never closed|(?:unexpected|unindent|expected an) indent|unindent does not match|extra data: line|invalid control character|invalid \\+(?:escape|u)"
-        r"|(?:eof|expected|invalid|trailing|key must|control character|lone).{0,60}at line \d+ column \d+|trailing (?:comma|characters|data)|expected <block end>|mapping values are not allowed|found character .{0,12}that cannot start"
-        r"|could not find expected ':'|invalid syntax|\bsyntax ?error|unclosed (?:tag|block|bracket|string|element|brace|jsx|quote|fence|code)|mismatched (?:tag|bracket)|unmatched ['\"`]?[)\]}]|unbalanced (?:tag|bracket|brace|paren)|not well-formed|malformed node or string|json input|object literal",
+        r"unexpected (?:token|end of (?:json|input|file|stream)|eof|indent|identifier|character|non-whitespace)",
+        r"(?:invalid|malformed|broken|bad|unparsable|unparseable|incomplete|truncated) (?:\w+ ){0,2}?(?:json|yaml|toml|xml|html|python|javascript|typescript|jsx|tsx|css|sql|syntax|markup|code)\b",
+        r"(?:not|isn't|n't) (?:\w+ )?(?:valid|parse|decode) ?(?:as )?(?:json|yaml|toml|xml|html|python)\b",
+        r"json ?(?:parse|parsing|decode|decoding|syntax|parser)(?:r|d)? ?(?:error|failed|failure)",
+        r"jsondecodeerror",
+        r"(?:could not|cannot|can't|failed to|unable to|error) (?:\w+ )?(?:pars|decod|deserializ|load)(?:e|ing)? (?:\w+ ){0,4}?(?:json|yaml|toml|xml|html|code|python|javascript|typescript|source|file|module|component|markup|ast)\b",
+        r"(?:error|failed|failure) (?:while )?parsing",
+        r"(?:json|yaml|toml|xml|html|code|python) (?:could not be|cannot be|failed to) (?:parse|decode)",
+        r"expecting (?:value|property name|',' delimiter|':' delimiter)",
+        r"expecting .{1,20} delimiter",
+        r"unterminated (?:string|f-string|triple|template|comment|regex|json)",
+        r"was never closed",
+        r"(?:unexpected|unindent|expected an) indent",
+        r"unindent does not match",
+        r"extra data: line",
+        r"invalid control character",
+        r"invalid \\+(?:escape|u)",
+        r"(?:eof|expected|invalid|trailing|key must|control character|lone).{0,60}at line \d+ column \d+",
+        r"trailing (?:comma|characters|data)",
+        r"expected <block end>",
+        r"mapping values are not allowed",
+        r"found character .{0,12}that cannot start",
+        r"could not find expected ':'",
+        r"invalid syntax",
+        r"\bsyntax ?error",
+        r"unclosed (?:tag|block|bracket|string|element|brace|jsx|quote|fence|code)",
+        r"mismatched (?:tag|bracket)",
+        r"""unmatched ['\"`]?[)\]}]""",
+        r"unbalanced (?:tag|bracket|brace|paren)",
+        r"not well-formed",
+        r"malformed node or string",
+        r"json input",
+        r"object literal",
     ),
     # --- what breaks a schema or is not there
     wording(
         VALIDATION,
         "validation",
         "valid|schema|required|zod|llm output|output|response|empty|no files|missing|is not of type|not allowed|does not match|expected|constraint",
-        r"validation errors?\b|(?:failed|fails|failing) (?:\w+ ){0,3}validation|validation (?:has )?(?:failed|failure)|(?:did|does|do) not (?:pass|validate|conform|comply|match|satisfy|adhere)|failed to (?:validate|satisfy|conform)"
-        r"|zoderror|(?:schema|type) (?:mismatch|violation|validation)|is a required property|required (?:property|field|key|section|attribute)|field required|missing (?:the )?(?:required|mandatory|expected|field|key|property|section)"
-        r"|is not of type|is not one of \[|is not valid under|additional properties|(?:could not|cannot|unable to|failed to) parse (?:\w+ )?(?:llm|model|agent|output|response|tool|function|completion|answer)"
-        r"|output.?pars|(?:invalid|bad|unexpected|malformed|wrong|unusable|incomplete) (?:\w+ ){0,2}(?:response|output|completion|answer|structure|format|shape|plan|tool call|function call|arguments|project)\b"
-        r"|(?:empty|blank|null) (?:\w+ )?(?:response|output|completion|content|result|answer|project|file|string returned)|(?:response|output|completion|content|answer|result|project|file)s? (?:was |is |were |are |came back |from model )?empty"
-        r"|no (?:files?|content|output|choices|code(?: blocks?)?|text|tool calls?|valid \w+|json) (?:were |was |is |in |returned|generated|found|produced)|(?:no|not contain any|without(?: a)?|missing) (?:code|file|content|tool)[ -]?(?:block|call)?s?"
-        r"|(?:project|output|response|plan|app|bundle|result) (?:\w+ )?(?:is missing|lacks|has no|misses|contains no|without)|expected (?:a |an )?(?:list|dict|object|array|string|json)\b.{0,40}(?:got|received|but|in model)"
-        r"|must (?:have|contain) (?:required|a|at least|the)\b|invalid_type|constraint (?:failed|violation)|guardrail|assertion failed.{0,40}output",
+        r"validation errors?\b",
+        r"(?:failed|fails|failing) (?:\w+ ){0,3}validation",
+        r"validation (?:has )?(?:failed|failure)",
+        r"(?:did|does|do) not (?:pass|validate|conform|comply|match|satisfy|adhere)",
+        r"failed to (?:validate|satisfy|conform)",
+        r"zoderror",
+        r"(?:schema|type) (?:mismatch|violation|validation)",
+        r"is a required property",
+        r"required (?:property|field|key|section|attribute)",
+        r"field required",
+        r"missing (?:the )?(?:required|mandatory|expected|field|key|property|section)",
+        r"is not of type",
+        r"is not one of \[",
+        r"is not valid under",
+        r"additional properties",
+        r"(?:could not|cannot|unable to|failed to) parse (?:\w+ )?(?:llm|model|agent|output|response|tool|function|completion|answer)",
+        r"output.?pars",
+        r"(?:invalid|bad|unexpected|malformed|wrong|unusable|incomplete) (?:\w+ ){0,2}(?:response|output|completion|answer|structure|format|shape|plan|tool call|function call|arguments|project)\b",
+        r"(?:empty|blank|null) (?:\w+ )?(?:response|output|completion|content|result|answer|project|file|string returned)",
+        r"(?:response|output|completion|content|answer|result|project|file)s? (?:was |is |were |are |came back |from model )?empty",
+        r"no (?:files?|content|output|choices|code(?: blocks?)?|text|tool calls?|valid \w+|json) (?:were |was |is |in |returned|generated|found|produced)",
+        r"(?:no|not contain any|without(?: a)?|missing) (?:code|file|content|tool)[ -]?(?:block|call)?s?",
+        r"(?:project|output|response|plan|app|bundle|result) (?:\w+ )?(?:is missing|lacks|has no|misses|contains no|without)",
+        r"expected (?:a |an )?(?:list|dict|object|array|string|json)\b.{0,40}(?:got|received|but|in model)",
+        r"must (?:have|contain) (?:required|a|at least|the)\b",
+        r"invalid_type",
+        r"constraint (?:failed|violation)",
+        r"guardrail",
+        r"assertion failed.{0,40}output",
     ),
     wording(
         TIMEOUT,
         "timed out",
         "time|deadline|too long|respon|within|no tokens|stall|hung",
-        r"timed? ?out(?:error)? (?:after|while|waiting|exceeded|expired|reached|error|in|during|occurred|on|at|:|of|for)|\btimed[ -]out\b|time(?:d)?out(?:error|exception)\b|\btimeout(?: of)? \d|timeout(?:: |\.|!|$|\n| \()"
-        r"|due to (?:a )?time ?out|exceeded [\w. ]{0,30}time(?:out|limit)?\b|(?:a )?timeout occurred|(?:request|read|connect|connection|gateway|response|model|upstream|socket|headers|client|ai|llm|generation|call|stream|idle|inactivity|execution|server|api|query|operation)[ _-]time-?_?out\b"
-        r"|deadline[ _]?(?:was )?exceeded|(?:took|taking|takes) too long|time limit|(?:exceeded|over) (?:the )?(?:max(?:imum)? )?(?:execution|run|wall|processing|response|generation|allowed|allotted) ?time"
-        r"|(?:no (?:response|answer|tokens?|output|data|reply|completion|progress)|(?:did not|didn't|never|has not|not) (?:\w+ )?(?:respond|complete|finish|answer|reply|return|receive|produce)\w*)[^.\n]{0,60}(?:within|after|for|in) (?:\w+ )?\d"
-        r"|etimedout|esockettimedout|max_execution_time|stalled for|(?:hung|hanging) for|gateway time-?out|(?:\d+ ?(?:s|ms|sec|seconds?|minutes?|min)) (?:timeout|deadline|time limit)",
+        r"timed? ?out(?:error)? (?:after|while|waiting|exceeded|expired|reached|error|in|during|occurred|on|at|:|of|for)",
+        r"\btimed[ -]out\b",
+        r"time(?:d)?out(?:error|exception)\b",
+        r"\btimeout(?: of)? \d",
+        r"timeout(?:: |\.|!|$|\n| \()",
+        r"due to (?:a )?time ?out",
+        r"exceeded [\w. ]{0,30}time(?:out|limit)?\b",
+        r"(?:a )?timeout occurred",
+        r"(?:request|read|connect|connection|gateway|response|model|upstream|socket|headers|client|ai|llm|generation|call|stream|idle|inactivity|execution|server|api|query|operation)[ _-]time-?_?out\b",
+        r"deadline[ _]?(?:was )?exceeded",
+        r"(?:took|taking|takes) too long",
+        r"time limit",
+        r"(?:exceeded|over) (?:the )?(?:max(?:imum)? )?(?:execution|run|wall|processing|response|generation|allowed|allotted) ?time",
+        r"(?:no (?:response|answer|tokens?|output|data|reply|completion|progress)|(?:did not|didn't|never|has not|not) (?:\w+ )?(?:respond|complete|finish|answer|reply|return|receive|produce)\w*)[^.\n]{0,60}(?:within|after|for|in) (?:\w+ )?\d",
+        r"etimedout",
+        r"esockettimedout",
+        r"max_execution_time",
+        r"stalled for",
+        r"(?:hung|hanging) for",
+        r"gateway time-?out",
+        r"(?:\d+ ?(?:s|ms|sec|seconds?|minutes?|min)) (?:timeout|deadline|time limit)",
     ),
     wording(
         PROVIDER,
         "provider unavailable",
         "overload|unavailable|server error|server had|bad gateway|upstream|capacity|loading|temporarily|unhealthy|overcapacity|internal error|provider returned",
-        r"overload(?:ed|_error)?\b|service (?:is )?(?:temporarily )?unavailable|temporarily unavailable|currently unavailable|model (?:is )?(?:\w+ )?(?:unavailable|loading|not ready|busy)|internal (?:server )?error"
-        r"|server had an error|bad gateway|no healthy upstream|upstream (?:connect )?error|(?:at|over|exceeded) capacity|provider returned error|server error\b|high demand|model .{0,40} is currently loading",
+        r"overload(?:ed|_error)?\b",
+        r"service (?:is )?(?:temporarily )?unavailable",
+        r"temporarily unavailable",
+        r"currently unavailable",
+        r"model (?:is )?(?:\w+ )?(?:unavailable|loading|not ready|busy)",
+        r"internal (?:server )?error",
+        r"server had an error",
+        r"bad gateway",
+        r"no healthy upstream",
+        r"upstream (?:connect )?error",
+        r"(?:at|over|exceeded) capacity",
+        r"provider returned error",
+        r"server error\b",
+        r"high demand",
+        r"model .{0,40} is currently loading",
     ),
     wording(
         PROVIDER,
         "model not found",
         "model|deployment",
-        r"model[ :]+[`'\"]?[\w./:@-]{1,80}[`'\"]? (?:was |is |does |has been )?(?:not (?:found|exist|supported|available)|deprecated|decommissioned|retired)|(?:unknown|no such|unsupported) model|model_not_found|(?:model|deployment) (?:\w+ ){0,4}(?:does not exist|not found|has been deprecated)|invalid model (?:name|id)|models/[\w.-]{1,60} is not found",
+        r"""model[ :]+[`'\"]?[\w./:@-]{1,80}[`'\"]? (?:was |is |does |has been )?(?:not (?:found|exist|supported|available)|deprecated|decommissioned|retired)""",
+        r"(?:unknown|no such|unsupported) model",
+        r"model_not_found",
+        r"(?:model|deployment) (?:\w+ ){0,4}(?:does not exist|not found|has been deprecated)",
+        r"invalid model (?:name|id)",
+        r"models/[\w.-]{1,60} is not found",
     ),
     wording(
         PROVIDER,
         "connection",
         "connect|disconnect|getaddrinfo|name or service|name resolution|socket|ssl|certificate|fetch failed|network|host|nodename|broken pipe|incomplete|closed|eof occurred|stream|max retries",
-        r"connection ?(?:error|refused|reset|aborted|closed|failed|lost|failure|was (?:reset|closed|refused|lost)|terminated|dropped|broken|attempts failed)|connectionerror|(?:could not|cannot|failed to|unable to|couldn't|can't) (?:connect|reach|establish)|remote (?:end|host) closed|server disconnected|peer closed|disconnected (?:without|before|unexpectedly)"
-        r"|getaddrinfo|enotfound|econn(?:refused|reset|aborted)|eai_again|name or service not known|(?:name|dns)[ -]?resolution|nodename nor servname|no address associated|socket hang up|fetch failed|network (?:error|is unreachable|unreachable|failure)|no route to host|host (?:is )?unreachable"
-        r"|certificate[ _]verify[ _]failed|certificate (?:has expired|is not trusted)|self[- ]signed certificate|\[ssl[:\]]|ssl(?:error|: |v3|_error)|tls handshake|eof occurred in violation|broken pipe|incomplete(?:read| chunked read| read)|other side closed|premature(?:ly)? close|connection pool is full|stream (?:\w+ )?(?:interrupted|closed unexpectedly|ended (?:unexpectedly|prematurely|before)|disconnected|error)|max retries exceeded with url",
+        r"connection ?(?:error|refused|reset|aborted|closed|failed|lost|failure|was (?:reset|closed|refused|lost)|terminated|dropped|broken|attempts failed)",
+        r"connectionerror",
+        r"(?:could not|cannot|failed to|unable to|couldn't|can't) (?:connect|reach|establish)",
+        r"remote (?:end|host) closed",
+        r"server disconnected",
+        r"peer closed",
+        r"disconnected (?:without|before|unexpectedly)",
+        r"getaddrinfo",
+        r"enotfound",
+        r"econn(?:refused|reset|aborted)",
+        r"eai_again",
+        r"name or service not known",
+        r"(?:name|dns)[ -]?resolution",
+        r"nodename nor servname",
+        r"no address associated",
+        r"socket hang up",
+        r"fetch failed",
+        r"network (?:error|is unreachable|unreachable|failure)",
+        r"no route to host",
+        r"host (?:is )?unreachable",
+        r"certificate[ _]verify[ _]failed",
+        r"certificate (?:has expired|is not trusted)",
+        r"self[- ]signed certificate",
+        r"\[ssl[:\]]",
+        r"ssl(?:error|: |v3|_error)",
+        r"tls handshake",
+        r"eof occurred in violation",
+        r"broken pipe",
+        r"incomplete(?:read| chunked read| read)",
+        r"other side closed",
+        r"premature(?:ly)? close",
+        r"connection pool is full",
+        r"stream (?:\w+ )?(?:interrupted|closed unexpectedly|ended (?:unexpectedly|prematurely|before)|disconnected|error)",
     ),
 )
 
@@ -173,7 +338,7 @@ STATUS_IN_TEXT: Final = re.compile(
     r"[\s:=#(\[\"'/-]{1,4}([45]\d\d)\b(?! (?:files|pages|items|lines|rows|projects|tokens|ms|s|bytes|kb|users|records)\b)"
     r"|\b([45]\d\d)\b[\s,:(-]{1,3}(?:too many|unauthori|forbidden|bad (?:gateway|request)|service (?:temporarily )?unavail|gateway time|internal server|payment req|client error|server error"
     r"|request entity|payload|not found|request time|deadline|resource_exhausted|unavailable|permission_denied|unauthenticated|internal|invalid_argument|overloaded|unprocessable|conflict)"
-    r"|^\(?([45]\d\d)[) ]? ?(?:error)?\W{0,3}$"
+    r"|^\(?([45]\d\d)[) ]? ?(?:error)?\W{0,3}$|too many ([45]\d\d) error responses"
 )
 #: Codes as they are written into messages: ``overloaded_error``, ``RESOURCE_EXHAUSTED``, ``ThrottlingException``.
 CODE_IN_TEXT: Final = re.compile(r"\b(?:[a-zA-Z]{2,20}(?:_[a-zA-Z]{2,20}){1,6}|[A-Z][A-Za-z]{4,40}Exception)\b")

@@ -182,6 +182,9 @@ FALLBACK: Final = _table(
         "instructor.InstructorRetryException instructor.InstructorError agents.AgentsException",
     ),
 )
+#: Catch-alls that carry a status nobody sent.
+INVENTED_STATUS: Final = frozenset({"litellm.APIConnectionError"})
+
 #: Packages whose errors are about the application's own stores and queues.
 INFRASTRUCTURE: Final = frozenset(
     "sqlalchemy sqlite3 psycopg psycopg2 psycopg_pool asyncpg pymysql MySQLdb mysql aiomysql "

@@ -1,6 +1,6 @@
-"""One rule over text: cheap words that must be there, then an expression over lower-case text.
+"""One rule over text: cheap words that must be there, then phrases over lower-case text.
 
-Expressions are bounded everywhere (``.{0,60}``, never ``.*``), so that time stays
+Phrases are bounded everywhere (``[^\\n]{0,60}``, never ``.*``), so that time stays
 linear in a text that was cut to a few kilobytes before.
 """
 
@@ -14,7 +14,7 @@ from genmon_otel.classification.verdict import Label, Verdict, Weight
 
 
 class Wording(NamedTuple):
-    """A category's words. ``hints``: one of them must occur for the expression to be tried."""
+    """A category's words. ``hints``: one of them occurs wherever the pattern matches."""
 
     label: Label
     name: str
@@ -22,9 +22,9 @@ class Wording(NamedTuple):
     pattern: re.Pattern[str]
 
 
-def wording(label: Label, name: str, hints: str, pattern: str) -> Wording:
-    """Make a rule; ``hints`` are separated by ``|``."""
-    return Wording(label, name, tuple(hints.split("|")), re.compile(pattern))
+def wording(label: Label, name: str, hints: str, *phrases: str) -> Wording:
+    """Make a rule; ``hints`` are separated by ``|``, ``phrases`` are alternatives."""
+    return Wording(label, name, tuple(hints.split("|")), re.compile("|".join(phrases)))
 
 
 def first(rules: Iterable[Wording], text: str, kind: str, weight: Weight) -> Verdict | None:
