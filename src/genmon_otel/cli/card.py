@@ -1,0 +1,172 @@
+"""The review card of a case: what a person needs to judge it in a minute."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from genmon_otel.cli.terminal import ago, duration
+from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.records import StepRecord
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.review import Card
+
+#: Characters of one recorded value that a card shows.
+SHOWN = 600
+
+_NEXT = {
+    CaseState.PROPOSED: "Put it through the red gate: genmon cases verify {handle}",
+    CaseState.UNREPRODUCIBLE: "Mend what the reason names and verify again, or: "
+    "genmon cases reject {handle}",
+    CaseState.REPRODUCED: "genmon cases approve {handle}   or   genmon cases reject {handle}",
+    CaseState.OPEN: "Fix it; the first pass on a new code version makes it a guard. "
+    "Replay it now: genmon cases run {handle}",
+    CaseState.GUARDING: "It gates CI. To end it: genmon cases retire {handle}",
+    CaseState.REGRESSED: "The failure is back: genmon failures show {handle}",
+    CaseState.QUARANTINED: "It flipped within one code version. Make the code deterministic, or: "
+    "genmon cases retire {handle}",
+}
+
+
+def render_card(card: Card) -> RenderableType:
+    """Draw a card."""
+    row, failure = card.row, card.failure.row
+    parts: list[RenderableType] = [_facts(card)]
+    if card.case is None:
+        parts.append(Text("\nNothing was recorded of this failure; there is nothing to replay."))
+    else:
+        parts += [Text(), Text(_what_happened(card.case), style="bold"), _steps(card.case)]
+        if card.case.trigger.kind == "input":
+            parts.append(_value("inputs", card.case.inputs))
+        parts += [Text(), Text(_meaning(card), style="italic")]
+    parts += [Text(), Text(_NEXT.get(row.state, "").format(handle=row.handle), style="bold")]
+    title = f"{row.handle}  {failure.error_type}: {_first_line(failure.error_message)}"
+    return Panel(Group(*parts), title=Text(title[:100]), subtitle=str(row.state), padding=(1, 2))
+
+
+def _facts(card: Card) -> Table:
+    row, failure, hit = card.row, card.failure.row, card.failure.impact
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    share = f", {hit.share:.0%} of those active that week" if hit.share is not None else ""
+    table.add_row("failure", f"{failure.category}, {failure.severity}, in {failure.operation}")
+    table.add_row(
+        "happened",
+        f"{failure.occurrence_count} times, first {ago(failure.first_seen_at)}, "
+        f"last {ago(failure.last_seen_at)}",
+    )
+    table.add_row("hit", f"{hit.users} users, {hit.projects} projects{share}")
+    place = failure.context.get("file")
+    if place:
+        table.add_row(
+            "broke at",
+            f"{place}:{failure.context.get('line')} in {failure.context.get('function')}",
+        )
+    table.add_row("red gate", row.state_reason or "not yet run")
+    if row.run_count:
+        table.add_row("runs", _runs(card))
+        table.add_row("confidence", _confidence(card))
+    if row.reviewer:
+        when = f", {ago(row.reviewed_at)}" if row.reviewed_at else ""
+        table.add_row("reviewed by", f"{row.reviewer}{when}")
+    return table
+
+
+def _runs(card: Card) -> str:
+    row = card.row
+    text = (
+        f"{row.pass_count} passed, {row.fail_count} failed, {row.inconclusive_count} inconclusive"
+    )
+    if card.runs:
+        last = card.runs[0]
+        text += f"; last {ago(last.at)}: {last.verdict} ({last.channel})"
+    if row.flakiness:
+        text += f"; flaky in {row.flakiness:.0%} of repeats"
+    return text
+
+
+def _confidence(card: Card) -> str:
+    """The score, and what it means in plain words."""
+    versions: set[str | None] = set()
+    for run in card.runs:
+        if run.verdict is Verdict.FAIL_SAME:
+            break
+        if run.verdict is Verdict.PASS:
+            versions.add(run.code_version)
+    plain = f"passed on {len(versions)} version{'' if len(versions) == 1 else 's'}"
+    return f"{card.row.confidence_score:.2f} ({plain} since it was last seen)"
+
+
+def _what_happened(case: Case) -> str:
+    trigger = case.trigger
+    if trigger.kind == "input" or trigger.step is None:
+        return f"The request itself brought it out: {case.target} failed on these inputs."
+    step = case.steps[trigger.step]
+    did = {
+        "value": "returned something that could not be digested",
+        "stream": "streamed something that could not be digested",
+        "exception": "raised",
+        "hang": "never answered",
+    }[step.kind]
+    if step.kind == "stream" and step.stream_error is not None:
+        did = "broke off its stream"
+    return f"Step {step.name} {did}; {case.target} failed."
+
+
+def _steps(case: Case) -> RenderableType:
+    parts: list[RenderableType] = []
+    for index, step in enumerate(case.steps):
+        if index == case.trigger.step:
+            parts.append(Text(f"▶ {_step_line(step)}", style="yellow"))
+            parts.append(_value("", step.stream_error or step.outcome))
+        else:
+            parts.append(Text(f"  {_step_line(step)}", style="dim"))
+    return Group(*parts)
+
+
+def _step_line(step: StepRecord) -> str:
+    took = "" if step.ended_s is None else f" after {duration(step.ended_s - step.started_s)}"
+    word = {"value": "returned", "stream": "streamed", "exception": "raised", "hang": "hung"}
+    return f"{step.name} {word[step.kind]}{took}"
+
+
+def _value(label: str, tree: Any) -> RenderableType:
+    text = tree if isinstance(tree, str) else json.dumps(tree, indent=2, ensure_ascii=False)
+    if len(text) > SHOWN:
+        text = (
+            f"{text[: SHOWN * 2 // 3]}\n… {len(text) - SHOWN} characters …\n{text[-SHOWN // 3 :]}"
+        )
+    shown = Syntax(text, "json", word_wrap=True, background_color="default")
+    return Panel(shown, title=label or None, border_style="dim")
+
+
+def _meaning(card: Card) -> str:
+    """What approving will mean."""
+    case = card.case
+    assert case is not None
+    if card.hopeless:
+        return (
+            "The step failed each time it was asked: no code could have made it succeed. Approve it "
+            "only if the code should fail better; say how with --fails-as."
+        )
+    proof = (
+        f"{case.postcondition} accepts the result"
+        if case.postcondition
+        else "the result is like those of successful generations"
+        if case.success_shapes
+        else "… nothing says yet what success looks like: give --postcondition, or let a success be "
+        "recorded"
+    )
+    asked = f"meets the same {'input' if case.trigger.kind == 'input' else 'outcome'}"
+    return f"Approving means: the fixed code {asked}, nothing fails, and {proof}."
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else ""

@@ -1,0 +1,377 @@
+"""``genmon cases``: review regression cases, run them, export them."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from genmon_otel.cli.card import render_card
+from genmon_otel.cli.terminal import (
+    ago,
+    console,
+    json_option,
+    open_store,
+    print_json,
+    store_option,
+)
+from genmon_otel.conventions import ENV_CODE_VERSION
+from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.regression import files, review
+from genmon_otel.regression.ingest import ingest as take_in
+from genmon_otel.regression.results import read
+from genmon_otel.regression.runner import run_case
+from genmon_otel.store.rows import CaseRow
+from genmon_otel.wiring.code_version import code_version
+
+STATE_STYLES = {
+    CaseState.PROPOSED: "dim",
+    CaseState.REPRODUCED: "bold yellow",
+    CaseState.UNREPRODUCIBLE: "dim",
+    CaseState.OPEN: "yellow",
+    CaseState.GUARDING: "green",
+    CaseState.REGRESSED: "bold red",
+    CaseState.QUARANTINED: "magenta",
+}
+VERDICT_STYLES = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow"}
+
+cwd_option = click.option(
+    "--cwd",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where the code under test is at home. Default: the working directory.",
+)
+
+
+@click.group()
+def cases() -> None:
+    """Review regression cases, run them, export them."""
+
+
+@cases.command("list")
+@store_option
+@json_option
+@click.option("--state", type=click.Choice(list(CaseState)), help="Only these.")
+@click.option("--operation", metavar="NAME", help="Only this operation.")
+def list_cases(store: str | None, as_json: bool, state: str | None, operation: str | None) -> None:
+    """List cases, those that wait for a review first."""
+    with open_store(store) as opened:
+        rows = review.queue(opened.cases(state=state, operation=operation, limit=1000))
+    if as_json:
+        print_json(rows)
+        return
+    out = console()
+    if not rows:
+        out.print("No cases yet: a failure makes one the third time it happens within 7 days.")
+        return
+    out.print(cases_table(rows))
+    waiting = sum(row.state is CaseState.REPRODUCED for row in rows)
+    proposed = sum(row.state is CaseState.PROPOSED for row in rows)
+    if proposed:
+        out.print(f"\n{proposed} not yet through the red gate: [bold]genmon cases verify[/]")
+    if waiting:
+        out.print(f"\n{waiting} wait for your review: [bold]genmon cases show {rows[0].handle}[/]")
+
+
+def cases_table(rows: list[CaseRow]) -> Table:
+    """Cases for people."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("case", style="cyan", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("category", no_wrap=True)
+    table.add_column("operation", no_wrap=True)
+    table.add_column("pass/fail/?", justify="right", no_wrap=True)
+    table.add_column("confidence", justify="right", no_wrap=True)
+    table.add_column("last run", no_wrap=True)
+    table.add_column("", overflow="ellipsis", no_wrap=True, ratio=1)
+    for row in rows:
+        style = STATE_STYLES.get(row.state, "")
+        table.add_row(
+            row.handle,
+            f"[{style}]{row.state}[/]" if style else str(row.state),
+            row.category,
+            row.operation,
+            f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
+            f"{row.confidence_score:.2f}" if row.run_count else "–",
+            ago(row.last_run_at) if row.last_run_at else "never",
+            row.state_reason,
+        )
+    return table
+
+
+@cases.command()
+@click.argument("case")
+@store_option
+@json_option
+def show(case: str, store: str | None, as_json: bool) -> None:
+    """Show CASE (its failure's handle, as F-3KQ2) as a card to judge in a minute."""
+    with open_store(store) as opened:
+        found = review.card(opened, case)
+    if as_json:
+        print_json(found)
+        return
+    out = console()
+    out.print(render_card(found))
+
+
+@cases.command()
+@click.argument("case", nargs=-1)
+@store_option
+@json_option
+@cwd_option
+def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None) -> int:
+    """Put CASEs through the red gate; without any, all that were not yet.
+
+    Each is replayed three times, in processes of their own, without network. Exits 1 if
+    one cannot be reproduced.
+    """
+    found: list[dict[str, Any]] = []
+    out = console()
+    with open_store(store) as opened:
+        names = list(case) or [row.handle for row in opened.cases(state="proposed", limit=1000)]
+        with _bar("red gate", 3 * len(names), quiet=as_json) as advance:
+            for name in names:
+                row, gated = review.verify(opened, name, cwd=cwd, progress=advance)
+                found.append({"case": row.handle, "state": row.state, "reason": gated.reason})
+    if as_json:
+        print_json(found)
+    for each in () if as_json else found:
+        style = STATE_STYLES.get(each["state"], "")
+        out.print(f"[cyan]{each['case']}[/] [{style}]{each['state']}[/]: {each['reason']}")
+    if not found and not as_json:
+        out.print("Nothing waits for the red gate.")
+    return int(any(each["state"] is CaseState.UNREPRODUCIBLE for each in found))
+
+
+@cases.command()
+@click.argument("case")
+@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
+@click.option("--postcondition", metavar="PACKAGE.MODULE:FUNCTION",
+              help="A function over the result that raises or returns False where it is not right. "
+              "Default: the shape of successful results.")  # fmt: skip
+@click.option("--fails-as", metavar="WHAT",
+              help="The failure that would be right: rejected, a category, an exception's name.")  # fmt: skip
+@click.option("--recovery", metavar="STEP=JSON", multiple=True,
+              help="What STEP gives when the fixed code asks once more than was recorded.")  # fmt: skip
+@click.option("--live", metavar="STEP", multiple=True, help="Really call STEP in a replay.")
+@store_option
+@json_option
+def approve(
+    case: str,
+    reviewer: str,
+    store: str | None,
+    as_json: bool,
+    recovery: tuple[str, ...],
+    **edits: Any,
+) -> None:
+    """Accept CASE: from now on it runs, expected to fail until it is fixed."""
+    given = dict(_assignment(text) for text in recovery)
+    with open_store(store) as opened:
+        row = review.approve(opened, case, reviewer=reviewer, recovery=given, **edits)
+    _say(row, as_json, "It is expected to fail until the fix is in.")
+
+
+@cases.command()
+@click.argument("case")
+@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
+@click.option("--reason", default="", help="Why, for whoever wonders later.")
+@store_option
+@json_option
+def reject(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
+    """Refuse CASE; this failure is not proposed again."""
+    with open_store(store) as opened:
+        row = opened.set_case_state(case, CaseState.REJECTED, reviewer=reviewer, reason=reason)
+    _say(row, as_json, "Its failure is not proposed again.")
+
+
+@cases.command()
+@click.argument("case")
+@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
+@click.option("--reason", default="", help="Why, for whoever wonders later.")
+@store_option
+@json_option
+def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
+    """End CASE: what it guards is gone for good. Delete its exported file too."""
+    with open_store(store) as opened:
+        row = opened.set_case_state(case, CaseState.RETIRED, reviewer=reviewer, reason=reason)
+    _say(row, as_json, "")
+
+
+@cases.command()
+@click.argument("case", nargs=-1)
+@store_option
+@json_option
+@cwd_option
+def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None) -> int:
+    """Replay CASEs now: handles in the store, case files, or folders of them.
+
+    Without any, every approved case in the store. A verdict on a case in the store is
+    kept; one on a file only shows. Exits 1 if a guarding case (a file that expects a
+    pass) does not pass.
+    """
+    shown: list[dict[str, Any]] = []
+    paths = [Path(name) for name in case if Path(name).exists()]
+    handles = [name for name in case if not Path(name).exists()]
+    for path in files.find(paths):
+        read_case = files.read(path)
+        result = run_case(read_case, cwd=cwd)
+        bad = read_case.expect == "passes" and result.verdict is not Verdict.PASS
+        shown.append(_shown(str(path), read_case.expect, result, bad))
+    if handles or not paths:
+        version = code_version(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
+        with open_store(store) as opened:
+            names = handles or [
+                row.handle
+                for state in (CaseState.REGRESSED, CaseState.GUARDING, CaseState.OPEN)
+                for row in opened.cases(state=state, limit=1000)
+            ]
+            for name in names:
+                before = opened.case(name).state
+                row, result = review.replay(opened, name, code_version=version, cwd=cwd)
+                guarded = before in (CaseState.GUARDING, CaseState.REGRESSED)
+                bad = guarded and result.verdict is not Verdict.PASS
+                shown.append(_shown(row.handle, row.state, result, bad))
+    if as_json:
+        print_json(shown)
+    else:
+        _print_runs(shown)
+    return int(any(each["bad"] for each in shown))
+
+
+@cases.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@store_option
+@json_option
+def export(folder: Path, store: str | None, as_json: bool) -> None:
+    """Write a file for every reproduced or approved case into FOLDER, for CI.
+
+    Files that are there already stay as they are: in CI the file is the authority.
+    """
+    with open_store(store) as opened:
+        written = list(review.export(opened, folder))
+    if as_json:
+        print_json([{"file": str(path), "written": new} for path, new in written])
+        return
+    out = console()
+    for path, new in written:
+        out.print(f"{'wrote' if new else '[dim]kept[/]'} {path}", soft_wrap=True)
+    if not written:
+        out.print("No case is ready for a file. Try: genmon cases verify")
+    elif any(new for _, new in written):
+        out.print(f"\nRun them: [bold]pytest {folder}[/]. Committing a file is approving its case.")
+
+
+@cases.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@store_option
+@json_option
+def ingest(results: tuple[Path, ...], store: str | None, as_json: bool) -> None:
+    """Take in RESULTS files that pytest wrote; any number of times."""
+    with open_store(store) as opened:
+        found = take_in(opened, (result for path in results for result in read(path)))
+    if as_json:
+        print_json(found)
+        return
+    text = f"{found.taken} results taken in, {found.known} known already"
+    if found.strangers:
+        text += f", {found.strangers} of cases that this store does not have"
+    console().print(text + ".")
+
+
+@cases.command()
+@click.argument("old")
+@click.argument("new")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@store_option
+@json_option
+def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_json: bool) -> int:
+    """Point cases at a renamed target: OLD and NEW are import paths, module:name.
+
+    In the files (or folders) that are named; without any, in the store. Exits 1 if no
+    case names OLD.
+    """
+    changed: list[str] = []
+    if paths:
+        changed = [str(path) for path in files.rebind(paths, old, new)]
+    else:
+        with open_store(store) as opened:
+            for row in opened.cases(limit=100_000):
+                if (
+                    row.case
+                    and (renamed := files.rebound(review.stored(row), old, new)).target == new
+                ):
+                    opened.save_case(row.id, renamed.to_dict())
+                    changed.append(row.handle)
+    if as_json:
+        print_json(changed)
+    else:
+        console().print("\n".join(f"rebound {name}" for name in changed) or f"No case names {old}.")
+    return int(not changed)
+
+
+# --- printing ------------------------------------------------------------------
+
+
+def _shown(name: str, state: str, result: Any, bad: bool) -> dict[str, Any]:
+    return {
+        "case": name,
+        "state": str(state),
+        "verdict": result.verdict,
+        "detail": result.detail,
+        "drifted": result.drifted,
+        "duration_s": round(result.duration_s, 3),
+        "virtual_s": result.virtual_s,
+        "notes": result.notes,
+        "bad": bad,
+    }
+
+
+def _print_runs(shown: list[dict[str, Any]]) -> None:
+    out = console()
+    for each in shown:
+        style = VERDICT_STYLES.get(each["verdict"], "red")
+        drift = " [yellow](drifted)[/]" if each["drifted"] else ""
+        out.print(
+            f"[cyan]{each['case']}[/] [{style}]{each['verdict']}[/]{drift} in "
+            f"{each['duration_s']:.1f} s, now {each['state']}: {each['detail']}",
+            soft_wrap=True,
+        )
+    if not shown:
+        out.print("No approved case to run. Try: genmon cases list")
+
+
+def _say(row: CaseRow, as_json: bool, more: str) -> None:
+    if as_json:
+        print_json(row)
+    else:
+        console().print(f"[cyan]{row.handle}[/] is {row.state}. {more}")
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    step, equals, value = text.partition("=")
+    try:
+        if not (step and equals):
+            raise ValueError
+        return step, json.loads(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not STEP=JSON. For example: --recovery 'call_model=\"x = 1\"'."
+        ) from None
+
+
+@contextmanager
+def _bar(title: str, total: int, *, quiet: bool) -> Iterator[Any]:
+    if quiet or not total:
+        yield lambda: None
+        return
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("replays"))
+    with Progress(*columns, console=console(), transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda: progress.advance(task)

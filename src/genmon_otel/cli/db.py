@@ -1,0 +1,97 @@
+"""``genmon db``: upgrade, prune, forget, grants."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from genmon_otel.cli.terminal import (
+    console,
+    json_option,
+    open_store,
+    print_json,
+    settings_for,
+    store_option,
+)
+from genmon_otel.journal import default_journal_dir
+from genmon_otel.journal import forget as forget_in_journals
+from genmon_otel.settings import mask_url
+from genmon_otel.store import SqlStore
+
+
+@click.group()
+def db() -> None:
+    """Upgrade, prune and clean the database."""
+
+
+@db.command()
+@store_option
+@json_option
+def upgrade(store: str | None, as_json: bool) -> None:
+    """Bring the schema to this version's. Safe to run from several places at once."""
+    settings = settings_for(store)
+    opened = SqlStore(settings.store)
+    try:
+        before = opened.upgrade()
+    finally:
+        opened.close()
+    if as_json:
+        print_json({"store": settings.masked_store, "before": before})
+    else:
+        console().print(f"{mask_url(settings.store)}: up to date (was {before or 'empty'}).")
+
+
+@db.command()
+@store_option
+@json_option
+def prune(store: str | None, as_json: bool) -> None:
+    """Delete what outlived its retention, in small steps while writers go on."""
+    progress = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), transient=True, console=console()
+    )
+    with open_store(store) as opened, progress:
+        task = progress.add_task("pruning")
+        gone = opened.prune(lambda rows: progress.update(task, description=f"{rows} rows pruned"))
+    if as_json:
+        print_json({"rows": gone})
+    else:
+        console().print(f"{gone} rows pruned.")
+
+
+@db.command()
+@click.option(
+    "--user", required=True, metavar="ID", help="The user's id as the application gave it."
+)
+@click.confirmation_option(prompt="This cannot be undone. Clear this person?")
+@store_option
+@json_option
+def forget(user: str, store: str | None, as_json: bool) -> None:
+    """Clear a person from rows, recordings, cases and journals."""
+    with open_store(store) as opened:
+        cleared = opened.forget(user)
+    journals = forget_in_journals(default_journal_dir(settings_for(store)), user)
+    if as_json:
+        print_json({**asdict(cleared), "journal_frames": journals})
+        return
+    out = console()
+    out.print(
+        "Cleared: "
+        + ", ".join(f"{n} {what}" for what, n in asdict(cleared).items())
+        + f", {journals} journal frames."
+    )
+    out.print("Exported case files and your traces are yours to search.", style="dim")
+
+
+@db.command()
+@store_option
+@click.option("--role", default="genmon_app", show_default=True, help="Role of the applications.")
+@click.option("--reader", default="genmon_grafana", show_default=True, help="Role of Grafana.")
+def grants(store: str | None, role: str, reader: str) -> None:
+    """Print SQL that gives each role the least it needs, to pipe into psql."""
+    opened = SqlStore(settings_for(store).store)
+    try:
+        click.echo(opened.grants(role, reader))
+    finally:
+        opened.close()

@@ -1,0 +1,178 @@
+"""``genmon failures``: what fails, how often, whom it hits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from genmon_otel.cli.terminal import ago, console, json_option, open_store, print_json, store_option
+from genmon_otel.records import Category
+from genmon_otel.store.rows import FailureDetail, FailureRow
+
+SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
+STATUSES = ("open", "resolved", "ignored")
+
+
+@click.group()
+def failures() -> None:
+    """List, show, resolve and ignore failures."""
+
+
+@failures.command("list")
+@store_option
+@json_option
+@click.option("--status", type=click.Choice([*STATUSES, "all"]), default="open", show_default=True,
+              help="Only these.")  # fmt: skip
+@click.option("--category", metavar="NAME", help=f"Only this one: {', '.join(Category.known())}.")
+@click.option("--operation", metavar="NAME", help="Only this operation.")
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), help="Only those seen in the last DAYS."
+)
+@click.option("--sort", type=click.Choice(["last_seen", "first_seen", "count", "users"]),
+              default="last_seen", show_default=True, help="What comes first.")  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True,
+              help="At most so many.")  # fmt: skip
+def list_failures(
+    store: str | None, as_json: bool, status: str, days: float | None, **wanted: Any
+) -> None:
+    """List failures: each row is a group of alike failing generations."""
+    since = None if days is None else time.time() - timedelta(days=days).total_seconds()
+    with open_store(store) as opened:
+        rows = opened.failures(status=None if status == "all" else status, since=since, **wanted)
+    if as_json:
+        print_json(rows)
+        return
+    out = console()
+    if not rows:
+        out.print(f"No {'' if status == 'all' else status + ' '}failures. Good.")
+        return
+    out.print(failures_table(rows))
+
+
+def failures_table(rows: list[FailureRow]) -> Table:
+    """Failures for people."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("failure", style="cyan", no_wrap=True)
+    table.add_column("count", justify="right")
+    table.add_column("users", justify="right")
+    table.add_column("last seen", no_wrap=True)
+    table.add_column("category", no_wrap=True)
+    table.add_column("where", no_wrap=True)
+    table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
+    for row in rows:
+        stage = str(row.context.get("stage") or "")
+        table.add_row(
+            row.handle,
+            str(row.occurrence_count),
+            str(row.user_count) if row.user_count else "–",
+            ago(row.last_seen_at),
+            f"[{SEVERITY_STYLES[row.severity]}]{escape(row.category)}[/]",
+            escape(row.operation + (f" at {stage}" if stage else "")),
+            ("[yellow]case[/] " if row.test_generated else "")
+            + escape(
+                f"{row.error_type}: {row.error_message.splitlines()[0] if row.error_message else ''}"
+            ),
+        )
+    return table
+
+
+@failures.command()
+@click.argument("failure")
+@store_option
+@json_option
+def show(failure: str, store: str | None, as_json: bool) -> None:
+    """Show one FAILURE (its handle, as F-3KQ2): whom it hit, what broke where, its case."""
+    with open_store(store) as opened:
+        detail = opened.failure(failure)
+    if as_json:
+        print_json(detail)
+        return
+    out = console()
+    for text in describe(detail):
+        out.print(text, soft_wrap=True)
+
+
+def describe(detail: FailureDetail) -> list[str]:
+    """A failure for people, line by line."""
+    row = detail.row
+    context = row.context
+    stage = str(context.get("stage") or "")
+    lines = [
+        f"[bold cyan]{row.handle}[/] [{SEVERITY_STYLES[row.severity]}]{row.category}, {row.severity}[/]"
+        f" in [bold]{escape(row.operation)}[/]"
+        + (f" at [bold]{escape(stage)}[/]" if stage else ""),
+        f"[bold]{escape(row.error_type)}[/]: {escape(row.error_message)}",
+        "",
+        f"seen       {row.occurrence_count} times, first {ago(row.first_seen_at)}, "
+        f"last {ago(row.last_seen_at)}; {row.status}"
+        + (f", came back {row.reopened_count} times" if row.reopened_count else ""),
+        f"hit        {_hit(detail)}",
+    ]
+    if context.get("file"):
+        lines.append(
+            f"broke at   {escape(str(context['file']))}:{context.get('line')} in {escape(str(context.get('function')))}"
+        )
+    if context.get("trace_id"):
+        lines.append(f"trace      {context['trace_id']}")
+    lines.append(f"case       {_case(detail)}")
+    if row.stack_trace:
+        lines += ["", f"[dim]{escape(row.stack_trace.rstrip())}[/]"]
+    return lines
+
+
+def _hit(detail: FailureDetail) -> str:
+    hit = detail.impact
+    if not hit.users and not hit.projects:
+        return "nobody by name: give @generation user_id= to see whom failures hit"
+    text = f"{_many(hit.users, 'user')} and {_many(hit.projects, 'project')}"
+    if hit.share is not None:
+        text += (
+            f"; {hit.share:.0%} of those active in its last 7 days "
+            f"({hit.users_week} of {hit.active_week})"
+        )
+    return text
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _case(detail: FailureDetail) -> str:
+    if detail.case is not None:
+        return (
+            f"{detail.case.state}: {escape(detail.case.state_reason) or 'see'} "
+            f"[dim](genmon cases show {detail.row.handle})[/]"
+        )
+    if detail.row.context.get("origin") == "foreign_span":
+        return "none: it was seen as a span of another instrumentation, which records no inputs"
+    return "none yet: the third distinct generation within 7 days makes one"
+
+
+def _setter(status: str, says: str) -> Callable[..., None]:
+    @click.argument("failure")
+    @store_option
+    @json_option
+    def command(failure: str, store: str | None, as_json: bool) -> None:
+        with open_store(store) as opened:
+            row = opened.set_failure_status(failure, status)  # type: ignore[arg-type]
+        if as_json:
+            print_json(row)
+        else:
+            console().print(f"[cyan]{row.handle}[/] is {row.status}. {says}")
+
+    return command
+
+
+failures.command("resolve", help="Say that FAILURE is mended; if it happens again it reopens.")(
+    _setter("resolved", "If it happens again it reopens, and is counted.")
+)
+failures.command("ignore", help="Say that FAILURE does not matter; it never reopens.")(
+    _setter("ignored", "It is still counted, but never reopens.")
+)
+failures.command("reopen", help="Take back what was said of FAILURE.")(_setter("open", ""))

@@ -1,0 +1,50 @@
+"""``genmon health``: the page's verdict, from the store."""
+
+from __future__ import annotations
+
+import click
+
+from genmon_otel.cli.terminal import (
+    console,
+    duration,
+    json_option,
+    open_store,
+    print_json,
+    store_option,
+)
+from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, HEALTH_WINDOW_S
+
+
+@click.command()
+@store_option
+@json_option
+@click.option(
+    "--window",
+    type=click.FloatRange(min=1),
+    default=HEALTH_WINDOW_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How far to look back.",
+)
+@click.option("--operation", metavar="NAME", help="Only this operation.")
+def health(store: str | None, as_json: bool, window: float, operation: str | None) -> int:
+    """Say whether generation is healthy now: unhealthy if 5 or more attempts, over half failed.
+
+    Exits 1 when it is not.
+    """
+    with open_store(store) as opened:
+        found = opened.health(window, operation=operation)
+    if as_json:
+        print_json(found)
+        return 0 if found.healthy else 1
+    out = console()
+    verdict = "[green]healthy[/]" if found.healthy else "[bold red]unhealthy[/]"
+    out.print(
+        f"{verdict}: {found.failures} of {found.attempts} attempts failed "
+        f"({found.failure_rate:.0%}) in the last {duration(window)}"
+    )
+    for category, count in sorted(found.by_category.items(), key=lambda item: -item[1]):
+        out.print(f"  {count:>5} × {category}")
+    if found.attempts < HEALTH_MIN_ATTEMPTS:
+        out.print(f"Fewer than {HEALTH_MIN_ATTEMPTS} attempts decide nothing.", style="dim")
+    return 0 if found.healthy else 1

@@ -1,0 +1,84 @@
+"""``genmon tail``: generations as they end."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from genmon_otel.cli.terminal import console, duration, json_option, open_store, store_option
+from genmon_otel.policy import STRIKES
+from genmon_otel.store.rows import GenerationRow
+
+#: Seconds between two looks at the store.
+POLL_S = 0.5
+_MARKS = {
+    "success": "[green]✓[/]",
+    "failure": "[red]✗[/]",
+    "cancelled": "[dim]–[/]",
+    "rejected": "[blue]○[/]",
+}
+
+
+@click.command()
+@store_option
+@json_option
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True,
+              help="How many that ended before to begin with.")  # fmt: skip
+@click.option("--operation", metavar="NAME", help="Only this operation.")
+@click.option("--no-follow", is_flag=True, help="Print those and stop.")
+def tail(
+    store: str | None, as_json: bool, lines: int, operation: str | None, no_follow: bool
+) -> None:
+    """Show generations as they end, failures with their handle and strike."""
+    out = console()
+    with open_store(store) as opened:
+        rows = opened.generations(operation=operation, limit=max(1, lines))
+        last = rows[-1].id if rows else 0
+        _print(out, rows[len(rows) - lines :] if lines else [], as_json)
+        if not rows and not as_json and not no_follow:
+            out.print("Nothing yet; waiting for the first generation to end.", style="dim")
+        while not no_follow:
+            time.sleep(POLL_S)
+            rows = opened.generations(after=last, operation=operation)
+            _print(out, rows, as_json)
+            last = rows[-1].id if rows else last
+
+
+def _print(out: Console, rows: list[GenerationRow], as_json: bool) -> None:
+    for row in rows:
+        if as_json:
+            click.echo(json.dumps(asdict(row), ensure_ascii=False, default=str))
+        else:
+            out.print(line(row), soft_wrap=True)
+
+
+def line(row: GenerationRow) -> str:
+    """One generation: ``✗ build_app 41 s rate_limit at chat  F-3KQ2 strike 2 of 3``."""
+    words = [
+        time.strftime("%H:%M:%S", time.localtime(row.ended_at)),
+        _MARKS.get(row.outcome, "?"),
+        f"[bold]{escape(row.operation)}[/]"
+        + (f"/{escape(row.framework)}" if row.framework != "none" else ""),
+        duration(row.duration_s),
+    ]
+    if row.outcome in ("cancelled", "rejected"):
+        words.append(row.outcome)
+    if row.handle is not None:
+        place = f" at {escape(row.stage)}" if row.stage else ""
+        words.append(f"[red]{row.category}[/]{place}")
+        words.append(f"[cyan]{row.handle}[/] {_strike(row)}")
+    elif row.user_id:
+        words.append(f"[dim]for {escape(row.user_id)}[/]")
+    return " ".join(words)
+
+
+def _strike(row: GenerationRow) -> str:
+    if row.case_id is not None:
+        return f"[yellow]case {row.case_id}[/]"
+    strike = min(row.occurrence_count, STRIKES)
+    return f"strike {strike} of {STRIKES}"
