@@ -203,7 +203,7 @@ _VARIABLE: Final = re.compile(
         ),
         _section(
             "p",
-            r"""(?=["'`“‘«<\[:~./\\+@-])""",
+            r"""(?=["'`\u201c\u2018«<\[:~./\\+@-])""",
             (
                 ("placeholder", r"<[a-z]{1,9}>"),
                 ("quoted", quoted.PATTERN),

@@ -9,7 +9,7 @@ from typing import Final
 _DOUBLE: Final = r"""\"(?:[^"\\]|\\.)*\"(?![A-Za-z0-9_])"""
 #: With up to two apostrophes inside: 'it's here'.
 _SINGLE: Final = r"""'(?:[^'\\]|\\.)*(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_])"""
-PATTERN: Final = rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|“[^”]*”|‘[^’]*’|«[^»]*»"
+PATTERN: Final = rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019|«[^»]*»"
 #: The same behind a prefix of Python's: b'...', f"...".
 PREFIXED: Final = rf"[bBrRuUfF](?:{_DOUBLE}|{_SINGLE})"
 #: Typed placeholders that say more than ``<str>``.

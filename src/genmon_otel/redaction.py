@@ -25,13 +25,18 @@ _MARGIN: Final = 1_024
 #: Rounds until nothing changes any more; two are the rule.
 _MAX_ROUNDS: Final = 6
 
-#: Parts of sensitive names, in lower case; one is in every name looked for in text.
-_HINTS: Final = (
-    "passw", "passphrase", "passcode", "pwd", "secret", "apikey", "api_key", "api-key", "api key", "_key", "-key", "accesskey",
-    "accountkey", "privatekey", "private key", "authkey", "subscriptionkey", "sharedkey", "masterkey", "encryptionkey",
-    "sessionkey", "authorization", "token", "cookie", "credential", "dsn", "jwt", "otp", "cvv", "cvc", "ssn",
-    "connectionstring", "connection_string", "connection string", "connstr", "csrf", "xsrf", "card number", "card_number",
-    "cardnumber", "creditcard", "credit_card", "sessid", "webhook",
+#: Parts of sensitive names in lower case: what to look for first, then what must stand around it.
+_HINTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("pass", ("passw", "passphrase", "passcode")),
+    ("key", ("apikey", "api_key", "api-key", "api key", "_key", "-key", "accesskey", "access key", "accountkey",
+             "privatekey", "private key", "secret key", "authkey", "subscriptionkey", "sharedkey", "masterkey",
+             "signingkey", "encryptionkey", "sessionkey", "servicekey", "deploykey", "sshkey", "licensekey", "hmackey")),
+    ("auth", ("authorization",)),
+    ("connection", ("connectionstring", "connection_string", "connection-string", "connection string")),
+    ("card", ("card number", "card_number", "card-number", "cardnumber", "creditcard", "credit_card", "credit-card")),
+    *((hint, (hint,)) for hint in (
+        "secret", "token", "cookie", "credential", "pwd", "dsn", "jwt", "otp", "cvv", "cvc", "ssn", "srf",
+        "connstr", "sessid", "webhook")),
 )  # fmt: skip
 _NAME_LEFT: Final = re.compile(r"[\w.-]{0,64}$")
 _NAME_RIGHT: Final = re.compile(r"[\w-]{0,48}(?:\s[Kk]ey|\s[Nn]umber|\s[Ss]tring)?")
@@ -52,7 +57,7 @@ _NO_SECRET: Final = re.compile(
     r"|\$.*|%[sdr]|:[a-z_]\w*"
 )
 _CODE_AFTER: Final = ("(", "[", "{", "<")
-#: What a header's value never begins with, and a literal's does.
+#: What a literal begins with and a header's value never does.
 _OPENING: Final = ("'", '"', "{", "[", "(", "\\", "b", "")
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*){1,6}")
 _LABEL: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}")
@@ -223,11 +228,14 @@ def _hinted(text: str) -> list[tuple[int, int]]:
     if len(lower) != len(text):  # a few letters grow in lower case; positions must hold
         lower = "".join(char.lower() if char.isascii() else char for char in text)
     places: list[tuple[int, int]] = []
-    for hint in _HINTS:
-        at = lower.find(hint)
-        while at >= 0:
-            places.append((at, len(hint)))
-            at = lower.find(hint, at + len(hint))
+    for first, hints in _HINTS:
+        if first not in lower:
+            continue
+        for hint in hints:
+            at = lower.find(hint)
+            while at >= 0:
+                places.append((at, len(hint)))
+                at = lower.find(hint, at + len(hint))
     places.sort()
     return places
 
@@ -237,19 +245,10 @@ def _value(
 ) -> tuple[int, int, str] | None:
     """Return where the value behind a sensitive name lies and what stands for it; None to keep it."""
     word = name.lower()
-    if "cookie" in word or "authorization" in word:
-        if ":" in separator["sep"] and text[start : start + 1] not in (
-            "'",
-            '"',
-            "{",
-            "[",
-            "(",
-            "\\",
-            "b",
-        ):
-            line = _HEADER_LINE.match(text, start)
-            value = line[0].rstrip() if line else ""
-            return _hidden(start, value)
+    header = "cookie" in word or "authorization" in word
+    if header and ":" in separator["sep"] and text[start : start + 1] not in _OPENING:
+        line = _HEADER_LINE.match(text, start)
+        return _hidden(start, line[0].rstrip() if line else "")
     found = _VALUE.match(text, start)
     if found is None:
         return None
@@ -283,7 +282,7 @@ def _value(
     follows = text[found.end() : found.end() + 1]
     if follows in _CODE_AFTER and follows and bare.replace(".", "").isidentifier():
         return None
-    if _ATTRIBUTE.fullmatch(bare) and ("=" in separator["sep"]):
+    if _ATTRIBUTE.fullmatch(bare) and "=" in separator["sep"]:
         return None
     last = re.split(r"[\W_]+", word)[-1]
     if bare.isidentifier() and (

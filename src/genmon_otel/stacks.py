@@ -1,96 +1,261 @@
-"""Walk tracebacks cheaply: frames for fingerprints, a bounded text for people."""
+"""Walk tracebacks cheaply: frames for fingerprints, a bounded text for people.
+
+Raw ``tb_next`` links are followed rather than :mod:`traceback`'s summaries, which cost
+forty times as much and format chains without end.
+"""
 
 from __future__ import annotations
 
 import linecache
+import re
+import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Final
 
 from genmon_otel.conventions import PACKAGE
 from genmon_otel.records import Frame
 from genmon_otel.text import cut, safe_str, type_name
 
+#: Distinct frames returned for a fingerprint, at most.
 MAX_FRAMES: Final = 64
-_MAX_WALK: Final = 2_000
-_MAX_CHAIN: Final = 4
+#: Links of one traceback that are followed.
+_MAX_LINKS: Final = 10_000
+#: Frames shown of one exception: so many where it began and so many where it broke.
+_SHOWN: Final = (4, 12)
+#: Exceptions shown of a chain: the last ones, and the first if it lies within this many.
+_CHAIN_SHOWN: Final = 3
+_CHAIN_WALKED: Final = 100
+#: Members shown of an exception group; notes shown of an exception; characters of a message.
+_MEMBERS_SHOWN: Final = 3
+_MAX_NOTES: Final = 3
+_MAX_MESSAGE: Final = 512
+_MAX_LINE: Final = 160
 
-_OWN: Final = str(Path(__file__).parent)
-_OWN_APPLICATIONS: Final = ("demo",)
-_STDLIB: Final = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib")} - {None})
+
+def _posix(path: str) -> str:
+    return path.replace("\\", "/")
+
+
+_OWN: Final = _posix(str(Path(__file__).parent)) + "/"
+#: Parts of this package that are applications themselves.
+_OWN_APPLICATIONS: Final = (f"{_OWN}demo/", f"{PACKAGE}.demo")
+_STDLIB: Final = tuple(
+    {
+        _posix(path).rstrip("/") + "/"
+        for path in map(sysconfig.get_path, ("stdlib", "platstdlib"))
+        if path
+    }
+)
+#: Where installed code lies, in any environment, also one inside the project's folder.
+_INSTALLED: Final = re.compile(
+    r"/(?:site|dist)-packages/|/lib(?:64)?/python3\.[0-9]+/|/\.pex/|/__pypackages__/"
+    r"|^/var/runtime/|^/opt/python/"
+)
+#: Names in angle brackets that stand for generated or frozen code of libraries.
+_GENERATED: Final = (
+    "<frozen",
+    "<__array_function__",
+    "<attrs generated",
+    "<decorator-gen",
+    "<makefun",
+)
 
 
 def is_in_app(filename: str, module: str) -> bool:
-    """Whether code at ``filename`` is the application's own."""
-    return _is_in_app(filename, module.split(".", 2)[1] if module.startswith(f"{PACKAGE}.") else "")
+    """Whether code is the application's own: not the standard library, not installed, not ours.
+
+    Args:
+        filename: the code's file, or a name in angle brackets. ``<string>``, ``<stdin>`` and
+            notebook cells are the application's; ``<frozen …>`` is not.
+        module: the name of its module; decides for names in angle brackets.
+    """
+    path = _posix(filename)
+    if path.startswith("<"):
+        if path.startswith(_GENERATED):
+            return False
+        return module.partition(".")[0] not in sys.stdlib_module_names - {"__main__"} and (
+            module.partition(".")[0] != PACKAGE or module.startswith(_OWN_APPLICATIONS[1])
+        )
+    if path.startswith(_OWN):
+        return path.startswith(_OWN_APPLICATIONS[0])
+    return not (_INSTALLED.search(path) or path.startswith(_STDLIB))
 
 
-@lru_cache(maxsize=4096)
-def _is_in_app(filename: str, own_part: str) -> bool:
-    path = filename.replace("\\", "/")
-    if "/site-packages/" in path or "/dist-packages/" in path or path.startswith("<frozen"):
-        return False
-    if filename.startswith(_OWN):
-        return own_part in _OWN_APPLICATIONS
-    return not any(filename.startswith(f"{root}/") for root in _STDLIB)
+@lru_cache(maxsize=8192)
+def _frame(filename: str, module: str, function: str) -> Frame:
+    return Frame(module, function, is_in_app(filename, module))
 
 
-def _walk(traceback: TracebackType | None) -> Iterator[TracebackType]:
-    for _ in range(_MAX_WALK):
+def _is_own(code: CodeType) -> bool:
+    path = _posix(code.co_filename)
+    return path.startswith(_OWN) and not path.startswith(_OWN_APPLICATIONS[0])
+
+
+def frames(error: BaseException) -> tuple[Frame, ...]:
+    """Return the frames that tell where one exception was raised, innermost first.
+
+    A function that called itself, or whose callees called it again, is there once, at its
+    outermost place: the depth at which a recursion breaks says nothing.
+    """
+    found: dict[tuple[str, str, str], None] = {}
+    last: CodeType | None = None
+    for link in _links(error.__traceback__):
+        frame = link.tb_frame
+        code = frame.f_code
+        if code is not last:
+            found.setdefault((code.co_filename, _module(frame.f_globals), code.co_qualname))
+            last = code
+    return tuple(_frame(*key) for key in list(found)[: -MAX_FRAMES - 1 : -1])
+
+
+def raise_site(error: BaseException) -> tuple[str, str, int]:
+    """Return function, file and line of the innermost frame of the application.
+
+    Of an exception that no frame of the application took part in: of the innermost frame
+    that is not ours. ``("", "", 0)`` when there is none.
+    """
+    nearest: TracebackType | None = None
+    for link in reversed(list(_links(error.__traceback__))):
+        code = link.tb_frame.f_code
+        if _frame(code.co_filename, _module(link.tb_frame.f_globals), code.co_qualname).in_app:
+            nearest = link
+            break
+        if nearest is None and not _is_own(code):
+            nearest = link
+    if nearest is None:
+        return ("", "", 0)
+    code = nearest.tb_frame.f_code
+    return (code.co_qualname, code.co_filename, nearest.tb_lineno or 0)
+
+
+def format_stack(error: BaseException, limit: int = 4096) -> str:
+    """Format an exception with its causes as Python does, at most ``limit`` characters.
+
+    Bounded in time as well: of a long chain the last exceptions and the first are shown,
+    of a deep stack its ends, of a group its first members. Source lines are shown of the
+    application's own files only. The caller redacts the result.
+    """
+    return cut("\n\n".join(_blocks(error)), limit)
+
+
+def _links(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    for _ in range(_MAX_LINKS):
         if traceback is None:
             return
         yield traceback
         traceback = traceback.tb_next
 
 
-def frames(error: BaseException) -> tuple[Frame, ...]:
-    """Return the frames that decide which failure an error is, outermost first."""
-    found: list[Frame] = []
-    for link in _walk(error.__traceback__):
-        code = link.tb_frame.f_code
-        module = str(link.tb_frame.f_globals.get("__name__", ""))
-        found.append(Frame(module, code.co_qualname, is_in_app(code.co_filename, module)))
-    found.reverse()
-    return tuple(found[:MAX_FRAMES])
+def _module(namespace: dict[str, object]) -> str:
+    name = namespace.get("__name__", "")
+    return name if type(name) is str else ""
 
 
-def raise_site(error: BaseException) -> tuple[str, str, int]:
-    """Return function, file and line of the innermost frame of the application."""
-    site = ("", "", 0)
-    for link in _walk(error.__traceback__):
-        code = link.tb_frame.f_code
-        module = str(link.tb_frame.f_globals.get("__name__", ""))
-        if is_in_app(code.co_filename, module):
-            site = (code.co_qualname, code.co_filename, link.tb_lineno or 0)
-    return site
-
-
-def format_stack(error: BaseException, limit: int = 4096) -> str:
-    """Format an error and its causes, at most ``limit`` characters."""
-    parts: list[str] = []
-    seen: set[int] = set()
-    current: BaseException | None = error
-    while current is not None and id(current) not in seen and len(seen) < _MAX_CHAIN:
-        seen.add(id(current))
-        parts.append("\n".join(_lines(current)))
-        current = current.__cause__ or (
-            None if current.__suppress_context__ else current.__context__
+def _blocks(error: BaseException) -> Iterator[str]:
+    """Yield the chain's exceptions, first one first, each followed by how the next came of it."""
+    chain: list[tuple[BaseException, str]] = [(error, "")]
+    seen = {id(error)}
+    while len(chain) < _CHAIN_WALKED:
+        last = chain[-1][0]
+        cause, how = (
+            last.__cause__,
+            "The above exception was the direct cause of the following exception:",
         )
-    return cut("\n\nThe above exception led to this one:\n\n".join(reversed(parts)), limit)
+        if cause is None and not last.__suppress_context__:
+            cause, how = (
+                last.__context__,
+                "During handling of the above exception, another exception occurred:",
+            )
+        if cause is None or id(cause) in seen:
+            break
+        seen.add(id(cause))
+        chain.append((cause, how))
+    left_out = len(chain) - _CHAIN_SHOWN - 1
+    if left_out > 0:
+        ends = len(chain) < _CHAIN_WALKED
+        chain[_CHAIN_SHOWN : None if not ends else -1] = []
+    for place, (link, how) in reversed(list(enumerate(chain))):
+        if left_out > 0 and place == _CHAIN_SHOWN - 1:
+            yield f"[{left_out} or more exceptions of the chain left out]"
+        yield "\n".join(_lines(link))
+        if how:
+            yield how
 
 
-def _lines(error: BaseException) -> Iterable[str]:
-    yield "Traceback (most recent call last):"
-    links = list(_walk(error.__traceback__))
-    if len(links) > 30:
-        links = links[:10] + links[-20:]
-    for link in links:
-        code = link.tb_frame.f_code
-        yield f'  File "{code.co_filename}", line {link.tb_lineno}, in {code.co_name}'
-        line = linecache.getline(code.co_filename, link.tb_lineno or 0).strip()
-        if line:
-            yield f"    {line}"
-    yield f"{type_name(error)}: {safe_str(error, 1000)}"
+def _lines(error: BaseException) -> Iterator[str]:
+    links = list(_links(error.__traceback__))
+    if links:
+        yield "Traceback (most recent call last):"
+        yield from _stack(links)
+    yield _headline(error)
+    notes = getattr(error, "__notes__", None)
+    if isinstance(notes, (list, tuple)):
+        for note in notes[:_MAX_NOTES]:
+            yield safe_str(note, _MAX_MESSAGE)
+    if isinstance(error, BaseExceptionGroup):
+        members = error.exceptions
+        for number, member in enumerate(members[:_MEMBERS_SHOWN], 1):
+            yield f"  {number} of {len(members)}: {_headline(member)}"
+            function, file, line = raise_site(member)
+            if file:
+                yield f'    File "{file}", line {line}, in {function}'
+        if len(members) > _MEMBERS_SHOWN:
+            yield f"  [{len(members) - _MEMBERS_SHOWN} more members left out]"
+
+
+def _headline(error: BaseException) -> str:
+    kind = type_name(error)
+    module = getattr(type(error), "__module__", None)
+    if isinstance(module, str) and module not in ("builtins", "__main__"):
+        kind = f"{module}.{kind}"
+    message = safe_str(error, _MAX_MESSAGE)
+    return f"{kind}: {message}" if message else kind
+
+
+def _stack(links: list[TracebackType]) -> Iterator[str]:
+    """Yield the lines of one traceback without our frames; of a deep one, of its ends."""
+    head, tail = _SHOWN
+    if len(links) > 8 * (head + tail):
+        ends = [*links[: 2 * head], None, *links[-4 * tail :]]
+        hidden = len(links) - 2 * head - 4 * tail
+    else:
+        ends, hidden = [*links], 0
+    calls: list[tuple[CodeType, int, dict[str, object], int] | None] = []
+    for link in ends:
+        if link is None:
+            calls.append(None)
+            continue
+        code, line = link.tb_frame.f_code, link.tb_lineno or 0
+        last = calls[-1] if calls else None
+        if last is not None and last[0] is code and last[1] == line:
+            calls[-1] = (code, line, last[2], last[3] + 1)
+        elif not _is_own(code):
+            calls.append((code, line, link.tb_frame.f_globals, 0))
+    if len(calls) > head + tail + 1:
+        hidden += sum(1 + call[3] for call in calls[head:-tail] if call)
+        calls[head:-tail] = [None]
+    for call in calls:
+        if call is None:
+            yield f"  [{hidden} frames left out]"
+            continue
+        code, line, namespace, repeated = call
+        yield f'  File "{code.co_filename}", line {line}, in {code.co_qualname}'
+        source = _source(code.co_filename, line, namespace)
+        if source:
+            yield f"    {source}"
+        if repeated:
+            yield f"  [Previous line repeated {repeated} more times]"
+
+
+def _source(filename: str, line: int, namespace: dict[str, object]) -> str:
+    if not is_in_app(filename, _module(namespace)):
+        return ""
+    try:
+        linecache.lazycache(filename, namespace)
+        return cut(linecache.getline(filename, line).strip(), _MAX_LINE)
+    except Exception:  # a loader of the application's may do anything
+        return ""

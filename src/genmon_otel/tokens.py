@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Final
 
 ID: Final = "<id>"
@@ -51,8 +52,7 @@ _MIN_HUMP: Final = 2.5
 def token(text: str) -> str:
     """Return what stands for a token of letters, digits, ``-`` and ``_`` in a normalised message."""
     if (
-        _CODE.fullmatch(text)
-        and text.rstrip("0123456789") not in _NUMBERED
+        (_CODE.fullmatch(text) and text.rstrip("0123456789") not in _NUMBERED)
         or _SQLSTATE.fullmatch(text)
         or _DASHED_CODE.fullmatch(text)
         or _CONSTANT.fullmatch(text)
@@ -106,12 +106,6 @@ def _scrambled(part: str) -> bool:
     if part.islower() or part.isupper():
         return False
     humps = (
-        1
-        + sum(
-            1
-            for before, after in zip(part, part[1:], strict=False)
-            if before.islower() != after.islower()
-        )
-        / 2
+        1 + sum(1 for before, after in pairwise(part) if before.islower() != after.islower()) / 2
     )
     return len(part) / humps < _MIN_HUMP
