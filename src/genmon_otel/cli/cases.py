@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -85,23 +86,20 @@ def cases_table(rows: list[CaseRow]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("case", style="cyan", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column("category", no_wrap=True)
-    table.add_column("operation", no_wrap=True)
-    table.add_column("pass/fail/?", justify="right", no_wrap=True)
     table.add_column("confidence", justify="right", no_wrap=True)
+    table.add_column("pass/fail/?", justify="right", no_wrap=True)
     table.add_column("last run", no_wrap=True)
-    table.add_column("", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column("what it is", overflow="fold")
     for row in rows:
         style = STATE_STYLES.get(row.state, "")
         table.add_row(
             row.handle,
             f"[{style}]{row.state}[/]" if style else str(row.state),
-            row.category,
-            row.operation,
-            f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
             f"{row.confidence_score:.2f}" if row.run_count else "–",
+            f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
             ago(row.last_run_at) if row.last_run_at else "never",
-            row.state_reason,
+            f"{row.category} in {row.operation}"
+            + (f" [dim]{escape(row.state_reason[:70])}[/]" if row.state_reason else ""),
         )
     return table
 

@@ -63,21 +63,19 @@ def failures_table(rows: list[FailureRow]) -> Table:
     table.add_column("users", justify="right")
     table.add_column("last seen", no_wrap=True)
     table.add_column("category", no_wrap=True)
-    table.add_column("where", no_wrap=True)
-    table.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column("what and where", overflow="fold")
     for row in rows:
         stage = str(row.context.get("stage") or "")
+        message = row.error_message.splitlines()[0] if row.error_message else ""
         table.add_row(
             row.handle,
             str(row.occurrence_count),
             str(row.user_count) if row.user_count else "–",
             ago(row.last_seen_at),
             f"[{SEVERITY_STYLES[row.severity]}]{escape(row.category)}[/]",
-            escape(row.operation + (f" at {stage}" if stage else "")),
-            ("[yellow]case[/] " if row.test_generated else "")
-            + escape(
-                f"{row.error_type}: {row.error_message.splitlines()[0] if row.error_message else ''}"
-            ),
+            escape(f"{row.error_type.rpartition('.')[2]}: {message[:80]}")
+            + f" [dim]in {escape(row.operation + (f' at {stage}' if stage else ''))}[/]"
+            + (" [yellow]→ case[/]" if row.test_generated else ""),
         )
     return table
 

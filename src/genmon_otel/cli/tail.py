@@ -39,7 +39,7 @@ def tail(
     with open_store(store) as opened:
         rows = opened.generations(operation=operation, limit=max(1, lines))
         last = rows[-1].id if rows else 0
-        _print(out, rows[len(rows) - lines :] if lines else [], as_json)
+        _print(out, rows[-lines:] if lines else [], as_json)
         if not rows and not as_json and not no_follow:
             out.print("Nothing yet; waiting for the first generation to end.", style="dim")
         while not no_follow:

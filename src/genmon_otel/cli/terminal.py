@@ -87,10 +87,13 @@ def ago(moment: float, now: float | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people: ``340 ms``, ``4.2 s``, ``2 min 5 s``."""
+    """A length of time for people: ``340 ms``, ``4.2 s``, ``2 min 5 s``, ``1 h``."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest} s"
+    if minutes >= 60:
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours} h" + (f" {minutes} min" if minutes else "")
+    return f"{minutes} min" + (f" {rest} s" if rest else "")

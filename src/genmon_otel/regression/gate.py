@@ -88,4 +88,4 @@ def _why(runs: Sequence[RunResult]) -> str:
         Verdict.FAIL_OTHER: f"it failed otherwise: {last.detail}",
     }.get(last.verdict, last.detail)
     remedy = _REMEDIES.get(last.reason, "")
-    return f"{often}{what}" + (f" {remedy}" if remedy and remedy not in what else "")
+    return f"{often}{what}" + (f" {remedy}" if remedy and "genmon cases" not in what else "")
