@@ -144,7 +144,7 @@ def _in_class_body(function: Callable[..., Any]) -> bool:
 class Option:
     """One of ``framework=``, ``user_id=``, ``project_id=``, ``request=``, compiled.
 
-    Either a ``constant``, or a ``getter`` of the raw value, or neither.
+    Either a ``constant``, ready for use, or a ``getter`` of the raw value, or neither.
     """
 
     __slots__ = ("constant", "getter", "implicit")
@@ -157,9 +157,14 @@ class Option:
         #: Whether nobody asked: a parameter just bears the option's name.
         self.implicit = implicit
 
-    def raw(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The value for one call, as it was found."""
-        return self.constant if self.getter is None else self.getter(args, kwargs)
+
+def constant_option(option: str, given: Any) -> Option:
+    """An option whose value is given as such; None where it is of no use."""
+    if option == "framework":
+        return Option(framework_name(given))
+    if option == "request":
+        return Option(given if isinstance(given, str) else None)
+    return Option(identifier(given))
 
 
 def compile_option(option: str, given: Any, parameters: Parameters | None) -> Option:
@@ -188,11 +193,11 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
             )
         if parameters is not None and given in parameters.names:
             return Option(getter=parameters.getter(given))
-        return Option(constant=given)
+        return constant_option(option, given)
     if option == "framework" and isinstance(given, Enum):
-        return Option(constant=given)
+        return constant_option(option, given)
     if option in ("user_id", "project_id") and identifier(given) is not None:
-        return Option(constant=given)
+        return constant_option(option, given)
     if callable(given) and parameters is not None:
         bind, call = parameters.bind_all, given
         return Option(getter=lambda args, kwargs: call(bind(args, kwargs)))

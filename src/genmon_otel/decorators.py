@@ -11,7 +11,13 @@ from types import TracebackType
 from typing import Any, Final, TypeVar, get_args, overload
 
 from genmon_otel import recorder
-from genmon_otel.binding import Option, Parameters, compile_option, declared_members, framework_name
+from genmon_otel.binding import (
+    Option,
+    Parameters,
+    compile_option,
+    constant_option,
+    declared_members,
+)
 from genmon_otel.conventions import NO_FRAMEWORK
 from genmon_otel.errors import GenmonError
 from genmon_otel.live_generation import Generation, NoGeneration, current_generation
@@ -38,7 +44,7 @@ class GenerationBlock:
 
     def __init__(self, name: str | None, options: dict[str, Any]) -> None:
         self._options = options
-        constants: dict[str, Any] = {key: Option(options[key]) for key in _IDENTITY}
+        constants: dict[str, Any] = {key: constant_option(key, options[key]) for key in _IDENTITY}
         self._spec = Spec(
             operation="" if name is None else checked_name("generation", name),
             **{**options, **constants},
@@ -254,7 +260,7 @@ def _frameworks(
 def _declarable(option: Option, declared: tuple[str, ...]) -> tuple[str, ...] | None:
     if option.getter is not None:
         return declared or None
-    return (framework_name(option.constant) or NO_FRAMEWORK,)
+    return (option.constant or NO_FRAMEWORK,)
 
 
 def _stages_named_by(function: Callable[..., Any]) -> Iterable[tuple[StageKind, str]]:

@@ -183,37 +183,38 @@ def _declare(operation: Operation, to: Runtime) -> None:
 # --- delivery -------------------------------------------------------------------
 
 
+class Deliverable(Protocol):
+    """A finished generation on its way to the sink of the runtime it ran under."""
+
+    def deliver(self) -> None:
+        """Hand it to the sink; only for whoever :func:`take` gave it to. Never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A finished generation on its way to the sink of the runtime it ran under."""
+    """A finished record with nobody behind it, such as a foreign span's."""
 
     to: Runtime
     record: GenerationRecord
-    recording: Recording | None = None
-    sample: SuccessSample | None = None
 
     def deliver(self) -> None:
-        """Hand it to the sink; call it only with what :func:`take` gave."""
+        """Hand it to the sink."""
         try:
-            self.to.sink.deliver(self.record, self.recording, self.sample)
+            self.to.sink.deliver(self.record)
         except Exception:
             contain("deliver", self.to)
 
 
-_pending: Final[dict[str, Delivery]] = {}
+#: Finished generations, by id, for whoever takes them first.
+pending: Final[dict[str, Deliverable]] = {}
 
 
-def put(delivery: Delivery) -> None:
-    """Lay a finished generation out for whoever takes it first."""
-    _pending[delivery.record.generation_id] = delivery
-
-
-def take(generation_id: str) -> Delivery | None:
+def take(generation_id: str) -> Deliverable | None:
     """Take a finished generation out; None when somebody else has it.
 
     One atomic pop. Whoever gets it delivers it, so it is delivered exactly once.
     """
-    return _pending.pop(generation_id, None)
+    return pending.pop(generation_id, None)
 
 
 # --- what breaks inside us --------------------------------------------------------
@@ -240,7 +241,7 @@ def contain(where: str, under: Runtime | None = None) -> None:
 
 def _after_fork() -> None:
     """Leave to the parent what is the parent's: it will end and deliver these generations."""
-    _pending.clear()
+    pending.clear()
     for under in {id(r): r for r in (_default, _active)}.values():
         for live in list(under.running.values()):
             live.disown()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from genmon_otel.binding import Option, Parameters
+from genmon_otel.conventions import WORKFLOW_OPERATION
 from genmon_otel.records import Capture, Severity
 
 #: Attribute of a decorated callable that holds its :class:`Spec` or :class:`StageSpec`.
@@ -45,6 +46,11 @@ class Spec:
     factory: Factory | None = None
     #: Make arguments that are no data in a replay, by parameter name.
     factories: Mapping[str, Factory] = field(default_factory=dict)
+    #: Worked out from the operation, so that no call has to.
+    span_name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "span_name", f"{WORKFLOW_OPERATION} {self.operation}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -198,7 +198,7 @@ class StageRun(Scope):
 
     def _fail(self, error: BaseException) -> None:
         outcome, _ = outcome_of(error)
-        self.generation.errors.append((error, self))
+        self.generation.note_error(error, self)
         if self.kind == "step":
             self._keep_error(error, outcome)
         self._end(outcome, error)

@@ -1,0 +1,336 @@
+"""What a decorated call costs, as a ratio to a bare span in the same process.
+
+    python benchmarks/decorated_call.py [--rounds 30] [--json FILE]
+
+The yardstick is ``start_as_current_span`` with two attributes and a
+BatchSpanProcessor. Variants take turns within each round, and the figure is the
+median of the rounds' ratios, so that only a noise which changes within a round counts.
+Everything is on: span, counters, histogram, the span processor, the record handed
+to a sink that keeps it in memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import logging
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from prometheus_client import CollectorRegistry
+
+from genmon_otel import conventions as names
+from genmon_otel import recorder
+from genmon_otel.decorators import generation, phase, step
+from genmon_otel.instruments import PrometheusMetrics
+from genmon_otel.processor import GenerationSpanProcessor
+
+
+class Drop(SpanExporter):
+    """An exporter that takes no time."""
+
+    def export(self, spans: Any) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+
+class Keep(recorder.NullSink):
+    """A sink that keeps the last records, as the writer's queue would."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Any] = deque(maxlen=1000)
+
+    def deliver(self, record: Any, recording: Any = None, sample: Any = None) -> None:
+        self._kept.append((record, recording, sample))
+
+
+def provider(*, sampled: bool = True) -> TracerProvider:
+    """A provider with a batch processor; ours added as ``setup()`` does."""
+    made = TracerProvider() if sampled else TracerProvider(sampler=ALWAYS_OFF)
+    made.add_span_processor(BatchSpanProcessor(Drop()))
+    return made
+
+
+BARE = provider()
+bare_tracer = BARE.get_tracer("bare")
+
+
+def runtime(*, sampled: bool = True) -> recorder.Runtime:
+    """A runtime with everything on."""
+    ours = provider(sampled=sampled)
+    ours.add_span_processor(GenerationSpanProcessor())
+    return recorder.Runtime(
+        tracer=ours.get_tracer(names.TRACER),
+        metrics=PrometheusMetrics(CollectorRegistry()),
+        sink=Keep(),
+    )
+
+
+ON = runtime()
+UNSAMPLED = runtime(sampled=False)
+recorder.install(ON)
+
+ATTRIBUTES = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": "build"}
+
+
+def build(request: str) -> str:
+    """What is decorated: nothing, so that only the decorator is measured."""
+    return request
+
+
+def bare(request: str) -> str:
+    with bare_tracer.start_as_current_span("invoke_workflow build", attributes=ATTRIBUTES):
+        return build(request)
+
+
+ours = generation("build", framework="react")(build)
+
+
+async def build_async(request: str) -> str:
+    return request
+
+
+async def bare_async(request: str) -> str:
+    with bare_tracer.start_as_current_span("invoke_workflow build", attributes=ATTRIBUTES):
+        return await build_async(request)
+
+
+ours_async = generation("build_async", framework="react")(build_async)
+
+
+def fail(depth: int) -> str:
+    """Raise so many frames down."""
+    if depth > 1:
+        return fail(depth - 1)
+    raise ValueError("model returned no files for request 8841")
+
+
+def frames(depth: int) -> str:
+    """Raise under distinct frames, as a real orchestrator does."""
+    return _FRAMES[depth - 1](depth)
+
+
+def _frame(number: int) -> Callable[[int], str]:
+    source = (
+        f"def stage_{number}(depth):\n"
+        "    if depth > 1:\n"
+        "        return frames(depth - 1)\n"
+        "    raise ValueError('model returned no files for request 8841')\n"
+    )
+    exec(compile(source, __file__, "exec"), globals())
+    made: Callable[[int], str] = globals()[f"stage_{number}"]
+    return made
+
+
+_FRAMES = [_frame(number) for number in range(12)]
+
+
+def caught(function: Callable[[int], Any], depth: int) -> Callable[[], None]:
+    def call() -> None:
+        try:
+            function(depth)
+        except ValueError:
+            pass
+
+    return call
+
+
+def bare_fail(depth: int) -> str:
+    with bare_tracer.start_as_current_span("invoke_workflow fail", attributes=ATTRIBUTES):
+        return frames(depth)
+
+
+ours_fail = generation("fail", framework="react")(frames)
+
+
+# --- stages and items: many in one generation, so that the generation itself hardly counts
+
+MANY = 100
+
+
+def bare_children() -> None:
+    with bare_tracer.start_as_current_span("parent"):
+        for _ in range(MANY):
+            with bare_tracer.start_as_current_span("plan"):
+                build("x")
+
+
+@generation("phases")
+def our_phases() -> None:
+    for _ in range(MANY):
+        with phase("plan"):
+            build("x")
+
+
+model = step(build, name="model")
+
+
+@generation("steps")
+def our_steps() -> None:
+    for _ in range(MANY):
+        model("a prompt")
+
+
+def valued(size: int) -> Callable[[], None]:
+    """A generation of steps that return a chat completion of about ``size`` bytes."""
+    answer = {
+        "id": "chatcmpl-1",
+        "choices": [{"message": {"role": "assistant", "content": "x" * 40}}] * (size // 100),
+    }
+    call = step(lambda prompt: answer, name="valued")
+
+    @generation(f"valued_{size}")
+    def run() -> None:
+        for _ in range(MANY):
+            call("a prompt")
+
+    return run
+
+
+ITEMS = 1000
+
+
+def items() -> Iterator[int]:
+    yield from range(ITEMS)
+
+
+our_items = generation("items")(items)
+
+
+async def async_items() -> Any:
+    for item in range(ITEMS):
+        yield item
+
+
+our_async_items = generation("async_items")(async_items)
+
+
+async def consume(source: Any) -> None:
+    async for _ in source:
+        pass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    yardstick: Callable[[], Any]
+    measured: Callable[[], Any]
+    #: The ratio it must not exceed; None: for information.
+    bar: float | None
+    calls: int = 200
+    under: recorder.Runtime = ON
+    #: Divide the difference by so many items instead of taking a ratio; the bar is in µs.
+    items: int = 0
+
+
+def rows(loop: asyncio.AbstractEventLoop) -> list[Row]:
+    """The table's lines."""
+    run = loop.run_until_complete
+
+    async def many(function: Any) -> None:
+        for _ in range(100):
+            await function("a todo app")
+
+    def once(source: Callable[[], Any]) -> Callable[[], None]:
+        return lambda: deque(source(), maxlen=0) and None
+
+    return [
+        Row("success", lambda: bare("a todo app"), lambda: ours("a todo app"), 1.15),
+        Row(
+            "success, async", lambda: run(many(bare_async)), lambda: run(many(ours_async)), 1.15, 3
+        ),
+        Row("0 % sampled", lambda: bare("x"), lambda: ours("x"), 1.0, under=UNSAMPLED),
+        Row("failure", caught(bare_fail, 1), caught(ours_fail, 1), 1.0, 50),
+        Row("failure, 11 frames", caught(bare_fail, 11), caught(ours_fail, 11), 0.5, 50),
+        Row("phase", bare_children, our_phases, 1.15, 3),
+        Row("step -> str", bare_children, our_steps, 1.15, 3),
+        *(
+            Row(f"step -> {size} B of dict", bare_children, valued(size), None, 2)
+            for size in (1_000, 10_000, 100_000)
+        ),
+        Row("generator, µs an item", once(items), once(our_items), 2.0, 3, items=ITEMS),
+        Row(
+            "async generator, µs an item",
+            lambda: run(consume(async_items())),
+            lambda: run(consume(our_async_items())),
+            2.0,
+            3,
+            items=ITEMS,
+        ),
+    ]
+
+
+def seconds(call: Callable[[], Any], calls: int) -> float:
+    """Time of one call."""
+    started = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return (time.perf_counter() - started) / calls
+
+
+def measure(row: Row, rounds: int) -> dict[str, Any]:
+    """Measure one line: yardstick and candidate in turns."""
+    recorder.install(row.under)
+    ratios, bares, candidates = [], [], []
+    seconds(row.yardstick, row.calls), seconds(row.measured, row.calls)
+    for turn in range(rounds):
+        gc.collect()
+        if turn % 2:
+            candidate = seconds(row.measured, row.calls)
+            base = seconds(row.yardstick, row.calls)
+        else:
+            base = seconds(row.yardstick, row.calls)
+            candidate = seconds(row.measured, row.calls)
+        bares.append(base)
+        candidates.append(candidate)
+        ratios.append((candidate - base) / row.items * 1e6 if row.items else candidate / base)
+    return {
+        "name": row.name,
+        "bare_us": statistics.median(bares) * 1e6,
+        "genmon_us": statistics.median(candidates) * 1e6,
+        "ratio": statistics.median(ratios),
+        "bar": row.bar,
+    }
+
+
+def main() -> None:
+    """Print the table; optionally write it as JSON."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=30)
+    arguments.add_argument("--json", type=Path)
+    arguments.add_argument("--only", default="")
+    given = arguments.parse_args()
+    logging.getLogger(names.LOGGER).addHandler(logging.NullHandler())
+    logging.getLogger(names.LOGGER).propagate = False
+    loop = asyncio.new_event_loop()
+    table = []
+    print(f"{'':32}{'bare µs':>10}{'genmon µs':>11}{'ratio':>8}{'bar':>7}")
+    for row in rows(loop):
+        if given.only not in row.name:
+            continue
+        line = measure(row, given.rounds)
+        table.append(line)
+        bar = "" if line["bar"] is None else f"{line['bar']:.2f}"
+        print(
+            f"{line['name']:32}{line['bare_us']:>10.1f}{line['genmon_us']:>11.1f}"
+            f"{line['ratio']:>8.2f}{bar:>7}",
+            flush=True,
+        )
+    if given.json is not None:
+        given.json.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
+    loop.close()
+
+
+if __name__ == "__main__":
+    main()
