@@ -12,6 +12,7 @@ from genmon_otel.journal.frames import MAX_PAYLOAD, Frame, Kind
 from genmon_otel.journal.payloads import decode_recording, encode_recording
 from genmon_otel.policy import RECORDING_VARIANTS
 from genmon_otel.ports import Metrics
+from genmon_otel.recordings import prepare
 from genmon_otel.records import Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.writer.sending import Item
@@ -108,8 +109,6 @@ class Recorded:
 
     def _redacted(self, raw: Recording) -> Recording:
         try:
-            from genmon_otel.recordings import prepare
-
             return prepare(raw, self._redactor)
         except Exception:
             self._metrics.internal_error("prepare")
@@ -117,8 +116,6 @@ class Recorded:
 
     def _redacted_sample(self, sample: SuccessSample) -> SuccessSample:
         """A donor's steps are redacted and digested just as a recording's are."""
-        from genmon_otel.recordings import prepare
-
         steps = prepare(
             Recording(
                 generation_id=sample.generation_id,
