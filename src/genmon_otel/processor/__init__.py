@@ -11,10 +11,11 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import StatusCode, get_current_span
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
+from genmon_otel.diagnosis import log
 from genmon_otel.processor.foreign import failed_root, is_genai, record_of
 from genmon_otel.scope import current
 
@@ -59,8 +60,9 @@ class _Spans:
 
 _MISSING: Final = object()
 
-#: Foreign failures that were delivered: with the processor added twice, once.
-_delivered = _Spans()
+#: Foreign failures that were delivered: with the processor added twice, once. And, with a
+#: span id of 0, traces in which a generation of ours failed below another span.
+_told = _Spans()
 
 
 class GenerationSpanProcessor(SpanProcessor):
@@ -71,8 +73,9 @@ class GenerationSpanProcessor(SpanProcessor):
     recorder delivers what no processor took.
 
     A *foreign* failure is a workflow's, agent's or model call's span that ended with
-    an error, made by another instrumentation, with no GenAI span above it and outside
-    any generation of ours. It is classified, grouped and kept, but is no attempt.
+    an error, made by another instrumentation, with no GenAI span above it, and with no
+    generation of ours above it or failed below it. It is classified, grouped and kept,
+    but is no attempt.
     """
 
     def __init__(self) -> None:
@@ -100,14 +103,14 @@ class GenerationSpanProcessor(SpanProcessor):
                 delivery = recorder.take(str(generation_id))
                 if delivery is not None:
                     delivery.deliver()
+                if span.parent is not None and span.status.status_code is StatusCode.ERROR:
+                    _told.add((span.parent.trace_id, 0))
                 return
             context = span.get_span_context()
-            if context is None:
-                return
-            key = (context.trace_id, context.span_id)
-            if not self._inside.pop(key) and failed_root(span) and _delivered.add(key):
-                runtime = recorder.runtime()
-                recorder.Delivery(runtime, record_of(span, runtime)).deliver()
+            if context is not None:
+                key = (context.trace_id, context.span_id)
+                if not self._inside.pop(key) and failed_root(span):
+                    self._tell(span, key)
         except Exception:
             recorder.contain("processor")
 
@@ -121,6 +124,14 @@ class GenerationSpanProcessor(SpanProcessor):
         except Exception:
             recorder.contain("processor")
             return False
+
+    def _tell(self, span: ReadableSpan, key: _SpanKey) -> None:
+        """Deliver a foreign failure, unless it has been told already."""
+        if (key[0], 0) not in _told and _told.add(key):
+            runtime = recorder.runtime()
+            record, failure = record_of(span, runtime)
+            recorder.Delivery(runtime, record).deliver()
+            log(record, failure)
 
     def _is_below_genai(self, parent_context: Context | None) -> bool:
         """Whether the span that begins has a GenAI span of anybody's above it, in this process."""

@@ -49,8 +49,8 @@ def failed_root(span: ReadableSpan) -> bool:
     return False
 
 
-def record_of(span: ReadableSpan, under: Runtime) -> GenerationRecord:
-    """What a foreign failure leaves behind: classified, fingerprinted, redacted, bounded."""
+def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Failure]:
+    """Return what a foreign failure leaves behind: classified, fingerprinted, redacted, bounded."""
     attributes: Mapping[str, Any] = span.attributes or {}
     event = _exception(span)
     error_type = _error_type(span, attributes)
@@ -78,7 +78,20 @@ def record_of(span: ReadableSpan, under: Runtime) -> GenerationRecord:
     ended_at = (span.end_time or 0) / 1e9
     started_at = (span.start_time or 0) / 1e9
     context = span.get_span_context()
-    return GenerationRecord(
+    failure = Failure(
+        category=found.category,
+        severity=found.severity,
+        error_type=found.error_type,
+        error_message=message,
+        stack_trace=stack,
+        fingerprint=fingerprint(**same, frames=()),
+        signature=signature(**same),
+        function=function,
+        file=file,
+        line=line,
+        origin="foreign_span",
+    )
+    record = GenerationRecord(
         generation_id=under.new_id(),
         operation=operation,
         framework=names.NO_FRAMEWORK,
@@ -90,20 +103,9 @@ def record_of(span: ReadableSpan, under: Runtime) -> GenerationRecord:
         trace_id=f"{context.trace_id:032x}" if context else None,
         span_id=f"{context.span_id:016x}" if context else None,
         code_version=under.code_version,
-        failure=Failure(
-            category=found.category,
-            severity=found.severity,
-            error_type=found.error_type,
-            error_message=message,
-            stack_trace=stack,
-            fingerprint=fingerprint(**same, frames=()),
-            signature=signature(**same),
-            function=function,
-            file=file,
-            line=line,
-            origin="foreign_span",
-        ),
+        failure=failure,
     )
+    return record, failure
 
 
 def _failed(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
