@@ -144,6 +144,7 @@ class Generation(Scope):
             contain("span", under)
             self.span = trace.INVALID_SPAN
         under.running[self.id] = self
+        under.sink.start()
         under.metrics.started(spec.operation)
 
     # --- for the decorated code

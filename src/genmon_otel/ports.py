@@ -37,6 +37,9 @@ class Sink(Protocol):
     ) -> None:
         """Take a finished generation. A failure is in the journal when this returns."""
 
+    def start(self) -> None:
+        """A generation begins: be awake in this process. Cheap, called for each of them."""
+
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
         """Say how to list the generations that are running (polled off the hot path)."""
 

@@ -54,6 +54,9 @@ class NullSink:
     ) -> None:
         """Let it go."""
 
+    def start(self) -> None:
+        """Nothing to wake."""
+
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
         """Nobody asks."""
 

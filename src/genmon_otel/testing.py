@@ -96,6 +96,9 @@ class Captured:
         if sample is not None:
             self.samples.append(sample)
 
+    def start(self) -> None:
+        """Nothing to wake."""
+
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
         """Keep how to list what is running."""
         self.in_flight = in_flight
