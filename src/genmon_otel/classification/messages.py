@@ -26,7 +26,7 @@ SETTING: Final = re.compile(
     r" (?:\w+ ){0,2}['\"`]?\w{0,20}(?:time_?out|rate.?limit)"
     r"|(?:time_?out|rate.?limit(?:er|ing|s)?)['\"`]?(?: \w+)? (?:must|should|value|param|setting|option|argument"
     r"|cannot|has to|config|is (?:not )?(?:a|an|required|supported|negative)\b)"
-    r"|(?:to (?:load|parse|read|set|configure)|missing|option|argument|parameter)\w* ['\"`]?(?:the )?\w{0,12}(?:time_?out|rate.?limit)"
+    r"|(?:(?:to|cannot|could not) (?:load|parse|read|set|configure)|missing|option|argument|parameter)\w* ['\"`]?(?:the )?\w{0,12}(?:time_?out|rate.?limit)"
 )
 
 QUOTA_RULES: Final[tuple[Wording, ...]] = (
@@ -42,7 +42,8 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SHUT_OUT,
         "quota exhausted",
-        "quota|credit|balance|billing|payment|per day|perday|budget|spend|usage limit|month|limit reached|plan",
+        "quota|credit|balance|billing|payment|per day|perday|budget|spend|usage limit|month|limit reached|plan"
+        "|afford",
         r"insufficient_quota",
         r"(?:exceeded|exhausted|reached|over|out of|used up|no remaining|hit)[^.\n]{0,40}\bquota",
         r"quota[^.\n]{0,40}(?:exceeded|exhausted|reached|depleted|used up|insufficient)",
@@ -59,9 +60,12 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
         r"reached (?:\w+ ){0,3}usage limit",
         r"api calls / month",
         r"spend(?:ing)? (?:limit|cap)",
-        r"budget (?:has been )?(?:exceeded|exhausted)",
-        r"exceeded (?:\w+ ){0,3}budget",
+        r"(?<!time )budget (?:has been )?(?:exceeded|exhausted)",
+        r"exceeded (?:(?!time)\w+ ){0,3}budget",
         r"plan (?:limit|does not)",
+        r"(?:requires|need|needs|purchase|add|buy|no) (?:more |remaining |any )?credits",
+        r"can only afford",
+        r"key limit exceeded",
     ),
 )
 AUTH_RULES: Final[tuple[Wording, ...]] = (
@@ -69,7 +73,8 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         SHUT_OUT,
         "authentication",
         "api key|api-key|api_key|apikey|authenticat|unauthorized|credential|token|access|deactivated|suspended"
-        "|permission|forbidden|organization|subscription",
+        "|permission|forbidden|organization|subscription"
+        "|authoriz|ip is",
         r"(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|provide|malformed)(?: or \w+)?(?: x?-?\w+){0,2}[ -]?(?:x-)?api[ _-]?key",
         r"api[ _-]?key (?:option )?(?:is |was |has been |must be |not )*(?:not |in)?(?:valid|set|found|provided|missing|required|expired|incorrect|invalid|configured|supplied|revoked|disabled|suspended)",
         r"api_key client option",
@@ -77,12 +82,13 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         r"(?:missing|no|set|requires?) (?:the )?\w{0,20}_api_key",
         r"api_key_invalid",
         r"missing key inputs",
-        r"authentication (?:method|failed|failure|required|error|credentials|token)",
+        r"authentication ?(?:method|failed|failure|required|error|credentials|token|exception)",
         r"authentication_error",
         r"failed to authenticate",
         r"not authenticated",
         r"\bunauthorized\b(?! to modify)",
-        r"invalid (?:authentication|bearer|access|auth|security) ?(?:credentials|token)?",
+        r"invalid (?:\w+ )?(?:authentication|bearer|access|auth|security|api|credential)s? ?(?:credentials|token|key)",
+        r"no (?:auth\w*|api|valid) (?:credentials|key|token)",
         r"(?:security |access |bearer |auth |session |refresh )?token (?:\w+ ){0,5}(?:is|has) (?:expired|invalid|revoked)",
         r"(?:security|access|auth|bearer) token",
         r"(?:locate|find|load|default|application default|no|aws) credentials",
@@ -101,6 +107,10 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         r"insufficient permissions",
         r"must be a member of an organization",
         r"organization has been disabled",
+        r"invalid authentication",
+        r"not authorized (?:for|to use) (?:this|the) (?:model|api|endpoint|organization)",
+        r"^forbidden\b",
+        r"^unauthori[sz]ed\b",
     ),
 )
 
@@ -119,13 +129,14 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         RATE,
         "rate limit",
-        "rate|too many|thrott|per min|per second|rpm|tpm|429|slow down|too quickly|resource_exhausted|too fast",
-        r"rate[ _-]?limit(?:ed|ing)?(?:error|_error|_exceeded)?\b",
+        "rate|too many|thrott|per min|per second|rpm|tpm|/min|/ min|/sec|429|slow down|too quickly|resource_exhausted|too fast"
+        "|concurren|limit",
+        r"rate[ _-]?limit(?:ed|ing|s)?(?:error|_error|_exceeded)?\b",
         r"ratelimit",
         r"rate (?:was |is )?exceeded",
-        r"too many (?:\w+ ){0,2}(?:requests|tokens|connections|calls)\b",
+        r"too many (?:\w+ ){0,2}(?:requests|tokens(?! in)|connections|calls)\b",
         r"\bthrottl(?:ed|ing)",
-        r"(?:requests|tokens|calls)[ /]per[ -](?:min|sec|hour)",
+        r"(?:requests?|tokens|calls)(?:[ /-]per[ -]| ?/ ?)(?:min|sec|hour|m\b|s\b)",
         r"(?:max|limit|exceed\w*|reached|hit) (?:\w+ ){0,3}[rt]pm\b",
         r"\b[rt]pm (?:limit|exceeded|reached)",
         r"per-minute (?:rate )?limit",
@@ -133,17 +144,19 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"slow down",
         r"resource_exhausted",
         r"concurrency limit",
+        r"(?:per-minute|request|token|concurrency|concurrent request)s? (?:\w+ )?limit (?:was |has been |is )?(?:exceeded|reached|hit)",
+        r"(?:exceeded|hit|reached|over) (?:the |your |our )?(?:per-minute|per-second|request|concurrency|concurrent)[ -](?:\w+ ){0,2}limit",
     ),
     *AUTH_RULES,
     wording(
         PROVIDER,
         "context length or content filter",
-        "context|too long|token|length|filter|safety|content|blocked|refus|moderation|policy|recitation|flagged",
+        "context|too long|too large|exceeds|token|length|filter|safety|content|blocked|refus|moderation|policy|recitation|flagged",
         r"(?:maximum|max|model'?s|exceeds?(?: the)?|exceeded(?: the)?) (?:\w+ )?context (?:length|window|size)",
         r"context[ _](?:length|window|size|limit)[ _](?:\w+ )?(?:is |was )?(?:exceed|overflow|too)",
         r"context_length_exceeded",
         r"context overflow",
-        r"(?:prompt|input|request|message|conversation)s? (?:is |are |was )?too (?:long|large)",
+        r"(?:prompt|input|request|message|conversation|payload)s? (?:body )?(?:is |are |was )?too (?:long|large)",
         r"too many (?:input |prompt )?tokens in",
         r"(?:input )?token(?:s| count| limit)? (?:\(\d+\) )?(?:exceed|is too|count exceeds|limit exceeded)",
         r"exceeds? (?:the )?(?:model'?s? )?(?:maximum|max|limit) (?:\w+ ){0,4}tokens",
@@ -159,13 +172,18 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"prohibited_content",
         r"model refus",
         r"refused to (?:answer|generate|respond)",
+        r"exceeds? (?:the )?(?:model'?s? )?(?:\w+ )?(?:token|context|input) limit",
+        r"too many (?:\w+ )?tokens",
     ),
     # --- what does not parse
     wording(
         SYNTAX,
         "does not parse",
         "json|parse|parsing|syntax|expecting|unexpected|unterminated|never closed|indent|unclosed|malformed|extra data"
-        "|invalid control|escape|eof |expected <|line 1 column|found character|could not find expected|mapping values|unmatched",
+        "|invalid control|escape|eof |expected <|line 1 column|found character|could not find expected|mapping values|unmatched"
+        "|parse|decode|control character|expected property|toml|yaml|outside|semicolon|declared|json|declaration|end tag|unknown word|expression"
+        "|illegal|left-hand|closed|unbalanced|scanning|indentation|assign to|compile|maybe you meant"
+        "|' expected",
         r"unexpected (?:token|end of (?:json|input|file|stream)|eof|indent|identifier|character|non-whitespace)",
         r"(?:invalid|malformed|broken|bad|unparsable|unparseable|incomplete|truncated) (?:\w+ ){0,2}?(?:json|yaml|toml|xml|html|python|javascript|typescript|jsx|tsx|css|sql|syntax|markup|code)\b",
         r"(?:not|isn't|n't) (?:\w+ )?(?:valid|parse|decode) ?(?:as )?(?:json|yaml|toml|xml|html|python)\b",
@@ -199,12 +217,40 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"malformed node or string",
         r"json input",
         r"object literal",
+        r"(?:bad|invalid) (?:control|escape|escaped|unicode) (?:character|sequence)",
+        r"expected .{1,60} in json\b",
+        r"(?:invalid|bad) (?:toml|yaml|json|xml|ini|csv)\b",
+        r"'(?:return|await|yield|break|continue)' (?:is )?outside",
+        r"missing semicolon",
+        r"has already been declared",
+        r"json (?:\w+ ){0,3}(?:unexpectedly|is (?:invalid|malformed|truncated|incomplete|broken)|truncated|was cut)",
+        r"(?:response|output|completion|answer|code|json|file|html) (?:was |is |got |appears )?(?:truncated|cut off|cut short)",
+        r"postcss: ",
+        r"unknown word\b",
+        r"(?:output|response|completion|answer|reply|code|result|content|text|arguments?) (?:\w+ ){0,3}(?:is|was|are|were)(?: not|n't) (?:\w+ )?(?:valid |parse?able |well-formed )(?:json|yaml|xml|html|python|code|javascript|typescript|css)?",
+        r"did not parse|does not parse|doesn't parse|couldn't parse|not parse?able|unparse?able",
+        r"(?:generated|returned|produced|emitted|invalid) (?:\w+ ){0,3}(?:code|python|javascript|typescript|jsx|html|css) (?:\w+ ){0,3}(?:syntax|does not compile|doesn't compile|failed to compile|is invalid|is not valid)",
+        r"(?:json|xml|yaml|html|toml|code|ast|template|source|output) (?:pars(?:e|ing)|compilation) (?:has )?(?:failed|error|failure)",
+        r"(?:block|bracket|brace|tag|string|fence|quote|paren\w*|element) (?:was |is )?(?:never|not) (?:closed|terminated)",
+        r"(?:unbalanced|unclosed|mismatched|unmatched|unterminated|unpaired) \w+",
+        r"left-hand side",
+        r"illegal (?:return|break|continue|character|token|statement)",
+        r"eo[lf] while scanning",
+        r"tabs and spaces",
+        r"cannot assign to (?:literal|function|expression|operator|keyword|true|false|none)",
+        r"(?:does not|doesn't|failed to|did not|cannot|won't) compile",
+        r"maybe you meant",
+        r"""(?:^|[\s(])['\"`][^\s'\"`]{1,3}['\"`] expected""",
     ),
     # --- what breaks a schema or is not there
     wording(
         VALIDATION,
         "validation",
-        "valid|schema|required|zod|llm output|output|response|empty|no files|missing|is not of type|not allowed|does not match|expected|constraint",
+        "valid|schema|required|zod|llm output|output|response|empty|no files|missing|is not of type|not allowed|does not match|expected|constraint"
+        "|must be|must have|must contain|no <|lacks|is not a|check|invalid|guardrail|generated|should have|zero files|0 files|not exist on type|not assignable|contract|type error"
+        "|tool call"
+        "|required|should be|choices|lint|expected key|tests|find|expected|element"
+        "|no candidates|plan does|produced no",
         r"validation errors?\b",
         r"(?:failed|fails|failing) (?:\w+ ){0,3}validation",
         r"validation (?:has )?(?:failed|failure)",
@@ -222,7 +268,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"additional properties",
         r"(?:could not|cannot|unable to|failed to) parse (?:\w+ )?(?:llm|model|agent|output|response|tool|function|completion|answer)",
         r"output.?pars",
-        r"(?:invalid|bad|unexpected|malformed|wrong|unusable|incomplete) (?:\w+ ){0,2}(?:response|output|completion|answer|structure|format|shape|plan|tool call|function call|arguments|project)\b",
+        r"(?:invalid|bad|unexpected(?! keyword)|malformed|wrong|unusable|incomplete) (?:\w+ ){0,2}(?:response|output|completion|answer|structure|format|shape|plan|tool call|function call|arguments|project)\b",
         r"(?:empty|blank|null) (?:\w+ )?(?:response|output|completion|content|result|answer|project|file|string returned)",
         r"(?:response|output|completion|content|answer|result|project|file)s? (?:was |is |were |are |came back |from model )?empty",
         r"no (?:files?|content|output|choices|code(?: blocks?)?|text|tool calls?|valid \w+|json) (?:were |was |is |in |returned|generated|found|produced)",
@@ -234,11 +280,35 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"constraint (?:failed|violation)",
         r"guardrail",
         r"assertion failed.{0,40}output",
+        r"failed validating",
+        r"(?:could not|cannot|can't|couldn't|unable to|failed to) (?:parse|extract|read|find|decode) (?:\w+ ){0,4}(?:arguments|tool calls?|code blocks?|answer|action|plan|files?) ?(?:from|in|of|$)?",
+        r"(?:response|output|reply|answer|completion|plan|result|project|manifest|json|html|payload|app|page|generation|model|llm)\b[^\n.]{0,40}\b(?:missing|lacks|lacking|has no|have no|contains? no|did(?: not|n't) (?:contain|include|have|produce|return)|does(?: not|n't) (?:contain|include|have|match)|without|is empty|was empty|were empty|is incomplete|is invalid|was invalid|is not a|must be|must have|must contain|should have|expected)\b",
+        r"missing (?:\w+ )?(?:key|field|file|section|entry|property)s?\b",
+        r"no (?:code|files?|pages?|components?|output|content|text|html|result)s? (?:\w+ )?(?:was|were|been|generated|produced|returned|created|found)",
+        r"(?:generated|returned|produced) (?:\w+ ){0,3}(?:is|was|are|were) (?:empty|incomplete|invalid|missing)",
+        r"(?:zero|0|no) files (?:generated|in|were|produced)",
+        r"(?:failed|failing|fails|did not pass|violat\w+) (?:\w+ ){0,3}(?:check|checks|guardrails?|gate|review|lint|test|tests|contract|constraints?|policy checks?|assertions?)\b",
+        r"(?:guardrail|quality|sanity|acceptance|lint|consistency|integrity)s? (?:\w+ )?check(?:s)? failed",
+        r"check failed",
+        r"(?:invalid|bad|illegal) (?:plan|spec|manifest|schema|output|response|json schema|component|project|file (?:name|path)|tool|function)\b",
+        r"expected (?:string|number|object|array|boolean|an? (?:object|array|string|list|dict|number)), (?:received|got|but)",
+        r"does not exist on type",
+        r"is not assignable to",
+        r"tool call arguments",
+        r"""(?:field|property|key|attribute|parameter) ['\"`]?[\w.\[\]]{1,60}['\"`]? (?:is|was) (?:required|missing|invalid|not allowed)""",
+        r"(?:value|input|field) (?:is|was|should be|must be) (?:not )?(?:an? )?(?:valid|invalid)",
+        r"(?:llm|model|provider|response|openai|anthropic|gemini) (?:\w+ )?(?:returned|produced|gave|sent|yielded|generated) (?:no|an? empty|an? invalid|nothing|zero|unexpected)",
+        r"\b(?:lint\w*|eslint|type ?check\w*|tests?|unit tests?|checks) (?:\w+ )?(?:fail|errors?\b)",
+        r"expected (?:the )?(?:key|field|property|file|section|tag)",
+        r"(?:could not|cannot|couldn't|failed to|unable to) (?:find|locate|extract) (?:\w+ ){0,3}in (?:the )?(?:\w+ )?(?:output|response|reply|completion|answer)",
+        r"(?:html|css|json|a11y|accessibility|output|schema|data) validation\b",
     ),
     wording(
         TIMEOUT,
         "timed out",
-        "time|deadline|too long|respon|within|no tokens|stall|hung",
+        "time|deadline|too long|respon|within|no tokens|stall|hung"
+        "|budget|answer in|maximum run|max"
+        "|limit|exceeded",
         r"timed? ?out(?:error)? (?:after|while|waiting|exceeded|expired|reached|error|in|during|occurred|on|at|:|of|for)",
         r"\btimed[ -]out\b",
         r"time(?:d)?out(?:error|exception)\b",
@@ -260,11 +330,20 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"(?:hung|hanging) for",
         r"gateway time-?out",
         r"(?:\d+ ?(?:s|ms|sec|seconds?|minutes?|min)) (?:timeout|deadline|time limit)",
+        r"(?:did not|didn't|never|has not|not) (?:\w+ )?(?:respond|answer|finish|complete|reply|return)\w* (?:with)?in\b",
+        r"exceeded (?:its |the |a )?(?:\w+ )?time (?:budget|limit|allowance)",
+        r"(?:time|timing) out\b.{0,20}exceeded",
+        r"exceeded (?:its |the )?(?:max(?:imum)? )?(?:run|execution|wall)[ -]?time",
+        r"(?:hit|reached|exceeded|over) (?:the |its |a )?\d+ ?(?:s|ms|sec|seconds?|m|min|minutes?) (?:limit|cap|budget|wall)",
+        r"(?:exceeded|missed|past|over) (?:its|the) (?:\w+ )?deadline",
+        r"exceeded (?:its|the) \d+ ?\w+ (?:limit|deadline)",
     ),
     wording(
         PROVIDER,
         "provider unavailable",
-        "overload|unavailable|server error|server had|bad gateway|upstream|capacity|loading|temporarily|unhealthy|overcapacity|internal error|provider returned",
+        "overload|unavailable|server error|server had|bad gateway|upstream|capacity|loading|temporarily|unhealthy|overcapacity|internal error|provider returned"
+        "|openai|anthropic|gemini|provider|model|ollama|llm|bedrock"
+        "|invalid_request",
         r"overload(?:ed|_error)?\b",
         r"service (?:is )?(?:temporarily )?unavailable",
         r"temporarily unavailable",
@@ -272,7 +351,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"model (?:is )?(?:\w+ )?(?:unavailable|loading|not ready|busy)",
         r"internal (?:server )?error",
         r"server had an error",
-        r"bad gateway",
+        r"\bbad gateway\b(?! name)",
         r"no healthy upstream",
         r"upstream (?:connect )?error",
         r"(?:at|over|exceeded) capacity",
@@ -280,6 +359,10 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"server error\b",
         r"high demand",
         r"model .{0,40} is currently loading",
+        r"(?:openai|anthropic|gemini|provider|ollama|bedrock|llm|model|endpoint|backend)(?: \w+)? (?:is|was|seems|appears) (?:\w+ )?(?:down|offline|unreachable|unhealthy|not available|not responding|busy)",
+        r"(?:reach|contact|call|query) (?:the )?(?:\w+ )?(?:openai|anthropic|gemini|provider|ollama|bedrock|llm|model|endpoint)",
+        r"(?:openai|anthropic|gemini|provider|ollama|bedrock|llm|model) (?:api )?(?:call |request |error|returned an error|invocation )(?:failed|error)?\b",
+        r"invalid_request_error",
     ),
     wording(
         PROVIDER,
@@ -295,7 +378,9 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         PROVIDER,
         "connection",
-        "connect|disconnect|getaddrinfo|name or service|name resolution|socket|ssl|certificate|fetch failed|network|host|nodename|broken pipe|incomplete|closed|eof occurred|stream|max retries",
+        "connect|disconnect|dns|closed before|getaddrinfo|name or service|name resolution|socket|ssl|certificate|fetch failed|network|host|nodename|broken pipe|incomplete|closed|eof occurred|stream|max retries"
+        "|premature|tls|handshake|hostname|ended"
+        "|reach",
         r"connection ?(?:error|refused|reset|aborted|closed|failed|lost|failure|was (?:reset|closed|refused|lost)|terminated|dropped|broken|attempts failed)",
         r"connectionerror",
         r"(?:could not|cannot|failed to|unable to|couldn't|can't) (?:connect|reach|establish)",
@@ -304,11 +389,11 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"peer closed",
         r"disconnected (?:without|before|unexpectedly)",
         r"getaddrinfo",
-        r"enotfound",
+        r"\benotfound\b",
         r"econn(?:refused|reset|aborted)",
         r"eai_again",
         r"name or service not known",
-        r"(?:name|dns)[ -]?resolution",
+        r"(?:name|dns)[ -]?(?:resolution|lookup)",
         r"nodename nor servname",
         r"no address associated",
         r"socket hang up",
@@ -329,6 +414,11 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"premature(?:ly)? close",
         r"connection pool is full",
         r"stream (?:\w+ )?(?:interrupted|closed unexpectedly|ended (?:unexpectedly|prematurely|before)|disconnected|error)",
+        r"(?:response|stream|connection|body) (?:was )?(?:ended|closed|terminated|aborted|interrupted|cut) (?:prematurely|unexpectedly|early|before)",
+        r"\btls: ",
+        r"(?:tls|ssl) (?:\w+ )?(?:handshake|failure|alert)",
+        r"hostname .{0,80}doesn't match",
+        r"certificate (?:is |has )?(?:\w+ )?(?:expired|invalid|untrusted|unknown)",
     ),
 )
 

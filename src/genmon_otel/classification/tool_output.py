@@ -18,7 +18,9 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         MACHINE,
         "machine exhausted",
         "no space left|disk is full|disk full|enospc|disk quota|out of memory|heap limit|oomkilled"
-        "|sigkill|signal 9|exit code 137|exit status 137|cannot allocate memory|memory limit exceeded",
+        "|sigkill|signal 9|exit code 137|exit status 137|cannot allocate memory|memory limit exceeded"
+        "|terminated abruptly|killed|oom"
+        "|allocate|memoryerror",
         r"no space left on device",
         r"disk (?:is )?full",
         r"\benospc\b",
@@ -33,6 +35,12 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"exit (?:code|status) 137",
         r"cannot allocate memory",
         r"memory limit exceeded",
+        r"terminated abruptly",
+        r"\boom[- ]?kill",
+        r"^killed\b",
+        r"killed \(exit",
+        r"unable to allocate",
+        r"\bmemoryerror\b",
     ),
     # --- what does not parse
     wording(
@@ -103,7 +111,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         DEPENDENCY,
         "npm",
         "npm err|eresolve|etarget|enotcached|npm error",
-        r"npm err(?:!|or) (?:code |errno )?(?:e(?!lifecycle)[a-z]{3,}\d*|404|notarget)\b",
+        r"npm err(?:!|or) (?:code |errno )?(?:e(?!lifecycle)(?:[a-z]{3,}\d*|\d{3})|404|notarget)\b",
         r"npm err(?:!|or) code \d+\b",
         r"\beresolve\b",
         r"\betarget\b",
@@ -164,7 +172,9 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "module not found",
         "no module named|find module|find package|module not found|module_not_found|resolve|importerror|modulenotfound"
         "|cannot import name|ts2307|ts7016|ts2792|ts2688|ts2732|ts2875|ts6053|preset|load config|no such file"
-        "|find plugin|failed to load plugin|shared object|entry module|find stylesheet|type definition file|declaration file|packagenotfound",
+        "|find plugin|find the plugin|find the config|failed to load plugin|shared object|entry module|find stylesheet|type definition file|declaration file|packagenotfound"
+        "|subpath|required module|package|matching versions|config|crate|could not be found|could not be resolved|unresolved"
+        "|matching version|module",
         r"no module named",
         r"(?:cannot|can't|could not|couldn't|unable to) find (?:the )?(?:module|package|plugin|preset|loader|a declaration file for module)\b",
         r"module not found",
@@ -184,11 +194,24 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"cannot open shared object file",
         r"could not load (?:dynamic library|the .{1,40} module)",
         r"no such file or directory: '(?:npm|npx|node|pnpm|yarn|bun|deno|pip|uv|tsc|git|python3?|vite|cargo|go)'",
+        r"package subpath",
+        r"no required module provides",
+        r"no matching versions? (?:for|found)",
+        r"(?:couldn't|could not) find (?:the )?(?:plugin|config|parser)",
+        r"could not be resolved",
+        r"the package .{1,60} (?:could not be|was not) found",
+        r"unresolved (?:import|module|reference|extension)",
+        r"(?:can't|cannot) find crate",
+        r"requires rustc",
+        r"no matching version",
+        r"""module ['\"`][\w@./-]{1,80}['\"`] (?:was |is |could )?not (?:be )?(?:found|resolved|installed)""",
     ),
     wording(
         DEPENDENCY,
         "command not found",
-        "not found|is not recognized|npm install|install",
+        "not found|is not recognized|npm install|install"
+        "|package|dependenc|library|module|plugin|requirement|registry"
+        "|pypi|npm|versions of|version|install|imports",
         r"(?:sh|bash|zsh)(?:: line)?:? ?\d*:? [\w@./-]{1,60}: (?:command )?not found",
         r": command not found",
         r"is not recognized as an internal or external command",
@@ -197,15 +220,28 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"""(?:failed to|could not|error|unable to) install(?:ing)? (?:npm |python |node |the |required |project )?(?:dependenc|packages?|requirement|modules?|`|'|\")""",
         r"(?:unresolved|missing|unmet|incompatible|conflicting|circular) (?:npm |python |peer |package )?dependenc",
         r"dependenc(?:y|ies) (?:conflict|resolution|not found|missing|error|could not|is missing|are missing|not installed)",
+        r"(?:package(?![.\-]\w)|dependency|dependencies|library|libraries|requirement|node module|npm module|pip package)s?\b[^\n.;]{0,60}\b(?:not found|(?:does|do)(?: not|n't) exist|missing|unresolved|conflict(?:s|ing)?|not installed|not available|incompatible|could not be (?:found|resolved|installed)|cannot be (?:found|resolved|installed)|failed to (?:install|resolve)|(?:resolution|installation|install) (?:failed|error))\b",
+        r"(?:unknown|missing|invalid|nonexistent|non-existent|hallucinated|invented|unavailable|undeclared|unsupported|unresolvable|fake) (?:npm |python |pip |node |import(?:ed)? |third-party )?(?:packages?|dependenc(?:y|ies)|librar(?:y|ies)|imports?)\b(?![.\-]\w)",
+        r"(?:in|on) (?:this|the npm|npm|pypi|the package) registry",
+        r"not found (?:on|in) (?:pypi|npm|the (?:npm|python|package)|crates)",
+        r"conflicting versions?",
+        r"version [\w.^~-]{1,30} of .{1,60} (?:does not exist|not found|is not available)",
+        r"could not install",
+        r"imports? .{1,60} (?:is|are|was) not (?:installed|available|found|declared)",
+        r"\b(?:is|are) not installed\b",
     ),
     # --- what is refused though it parses
     wording(
         VALIDATION,
         "type error of a checker",
-        "error ts| ts2| ts7|ts2|error:",
+        "error ts| ts2| ts7|ts2|error:"
+        "|type error:|not assignable|does not exist on type",
         r"\berror ts\d{4,5}\b",
         r"\bts(?:2|7|18|4)\d{3}\b",
         r"(?:^|\n)[\w./-]{1,120}\.pyi?:\d+: error: ",
+        r"\btype error: ",
+        r"is not assignable to (?:type|parameter)",
+        r"property '.{1,60}' does not exist on type",
     ),
     wording(
         VALIDATION,
