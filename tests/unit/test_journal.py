@@ -10,8 +10,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.writer_kit import MemoryStore, failure, recording, writer_by_hand
 
-from genmon_otel.journal import Journal, default_journal_dir, store_identity
+from genmon_otel.journal import Journal, default_journal_dir, forget, store_identity
 from genmon_otel.journal.frames import Frame, Kind
 from genmon_otel.journal.segments import claim, list_producers, read_all, sweep
 from genmon_otel.settings import Settings
@@ -216,3 +217,39 @@ def test_where_the_journal_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert default_journal_dir(given) == tmp_path / "here"
     assert default_journal_dir(beside) == tmp_path / "x" / "journal"
     assert default_journal_dir(neither) == tmp_path / "state" / "genmon" / "journal"
+
+
+def test_a_person_is_forgotten(tmp_path: Path) -> None:
+    """Who and what was asked go, the count stays; other people's frames are untouched."""
+    store = MemoryStore()
+    writer = writer_by_hand(tmp_path, store)
+    theirs, other = failure("a" * 32, user_id="u-1"), failure("b" * 32, user_id="u-2")
+    for record in (theirs, other):
+        writer.deliver(record, recording(record, f"from {record.user_id}"))
+    store.down = True
+    writer.turns()
+    assert forget(tmp_path, "u-1") == 0  # it runs: its own process brings it to the store
+    writer.crash()
+    assert forget(tmp_path, "u-1") == 2
+    assert forget(tmp_path, "u-1") == 0
+    assert b"u-1" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    store.down = False
+    writer_by_hand(tmp_path, store).drain()
+    assert [(r.generation_id, r.user_id, r.user_request) for r in store.records] == [
+        ("a" * 32, None, None),
+        ("b" * 32, "u-2", "a to-do app"),
+    ]
+    assert [r.generation_id for r in store.recordings] == ["b" * 32]
+
+
+def test_a_person_is_forgotten_among_what_was_put_aside(tmp_path: Path) -> None:
+    """The file of refused rows is cleaned, too."""
+    store = MemoryStore()
+    store.refuse = lambda batch: bool(batch.records)
+    writer = writer_by_hand(tmp_path, store)
+    for user in ("u-1", "u-2"):
+        writer.deliver(failure(user_id=user))
+    writer.drain()
+    assert forget(tmp_path, "u-1") == 1
+    assert "u-1" not in (tmp_path / "refused.jsonl").read_text()
+    assert "u-2" in (tmp_path / "refused.jsonl").read_text()

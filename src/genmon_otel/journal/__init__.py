@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Final
 
 from genmon_otel import conventions as names
+from genmon_otel.journal.forgetting import forget
 from genmon_otel.journal.frames import MAX_PAYLOAD, Frame, Kind, pack
 from genmon_otel.journal.payloads import encode_header
 from genmon_otel.journal.segments import Segment, create, read_stretch, store_identity
 from genmon_otel.settings import Settings
 
-__all__ = ["Journal", "default_journal_dir", "store_identity"]
+__all__ = ["Journal", "default_journal_dir", "forget", "store_identity"]
 
 #: Bytes after which the next segment begins.
 SEGMENT_BYTES: Final = 4 * 2**20

@@ -94,6 +94,11 @@ def create(directory: Path, store: str, producer: str, number: int) -> Segment:
     return Segment(path, number, fd)
 
 
+def list_all(directory: Path) -> list[Path]:
+    """The segments in a folder, whichever store they are for."""
+    return sorted(path for path in directory.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name))
+
+
 def list_producers(directory: Path, store: str) -> dict[str, list[Path]]:
     """The segments in a folder by producer, each in order; those of one store only."""
     found: dict[str, list[Path]] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from genmon_otel import conventions as names
-from genmon_otel.errors import StoreUnavailable
+from genmon_otel.errors import GenmonError
 from genmon_otel.journal import Journal
 from genmon_otel.journal.frames import Frame, Kind
 from genmon_otel.journal.payloads import decode_record
@@ -120,7 +120,9 @@ class Drain:
         if self.backoff.due(now):
             try:
                 more = self._work(now)
-            except StoreUnavailable as error:
+            except Exception as error:
+                if not isinstance(error, GenmonError):
+                    self._metrics.internal_error("writer")
                 self.backoff.failed(self._clock.monotonic())
                 self._is_up(False, error)
         self._metrics.queue_depth(len(self._waiting))
@@ -280,7 +282,7 @@ class Drain:
                     strike.case_id,
                 )
 
-    def _is_up(self, up: bool, error: StoreUnavailable | None = None) -> None:
+    def _is_up(self, up: bool, error: Exception | None = None) -> None:
         if up:
             self.backoff.worked()
         if up is self._up:

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Final
 
+from genmon_otel.journal.forgetting import REFUSED
 from genmon_otel.journal.payloads import encode_record, encode_recording
 from genmon_otel.records import GenerationRecord, Recording
 
-FILE: Final = "refused.jsonl"
 #: Bytes; what comes later is only counted.
 MAX_BYTES: Final = 16 * 2**20
 
@@ -23,7 +23,7 @@ class Quarantine:
     """
 
     def __init__(self, directory: Path | None) -> None:
-        self._path = None if directory is None else directory / FILE
+        self._path = None if directory is None else directory / REFUSED
 
     def keep_record(self, record: GenerationRecord, reason: str) -> None:
         """Put a record aside."""

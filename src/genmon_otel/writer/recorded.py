@@ -12,7 +12,7 @@ from genmon_otel.journal.frames import MAX_PAYLOAD, Frame, Kind
 from genmon_otel.journal.payloads import decode_recording, encode_recording
 from genmon_otel.policy import RECORDING_VARIANTS
 from genmon_otel.ports import Metrics
-from genmon_otel.recordings import prepare
+from genmon_otel.recordings import prepare, prepare_step
 from genmon_otel.records import Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.writer.sending import Item
@@ -116,20 +116,11 @@ class Recorded:
 
     def _redacted_sample(self, sample: SuccessSample) -> SuccessSample:
         """A donor's steps are redacted and digested just as a recording's are."""
-        steps = prepare(
-            Recording(
-                generation_id=sample.generation_id,
-                fingerprint="",
-                operation=sample.operation,
-                target="",
-                inputs={},
-                steps=sample.steps,
-                trigger_step=None,
-                duration_s=0.0,
-            ),
-            self._redactor,
-        ).steps
-        return replace(sample, shape=self._redactor.tree(sample.shape), steps=steps)
+        return replace(
+            sample,
+            shape=self._redactor.tree(sample.shape),
+            steps=tuple(prepare_step(step, self._redactor) for step in sample.steps),
+        )
 
     def _keep(self, recording: Recording) -> None:
         payload = encode_recording(recording)
