@@ -130,7 +130,7 @@ def _life(rng: random.Random, start: int, end: int, span_s: int) -> Life:
     born: dict[str, int] = {}
     late = rng.random() < 0.25
     for outcome in OUTCOMES:
-        low, high = max(start, -3599 if not old else -3599), min(end, span_s)
+        low, high = max(start, -3599), min(end, span_s)
         times: list[int] = []
         if high > low:
             for _ in range(rng.choice([0, 1, 2, 3, 5, 10, 40])):
@@ -192,9 +192,9 @@ def _needs_gauge(target: Target) -> bool:
 
 
 def as_series(
-    targets: Sequence[Target], *, tick: int, span_s: int, epoch: int, gauge: bool = True
+    targets: Sequence[Target], *, tick: int, span_s: int, gauge: bool = True
 ) -> dict[str, list[float | str | None]]:
-    """promtool's input: values a tick; ``epoch`` moves birth times into positive time."""
+    """promtool's input: values a tick. Time begins at 0, so older births are negative."""
     series: dict[str, list[float | str | None]] = {}
     for target in targets:
         for outcome in OUTCOMES:

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-#: The start gauge cannot be negative time: promtool starts at Unix time 0.
-EPOCH = 0
-
 
 @dataclass
 class Case:

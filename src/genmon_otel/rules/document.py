@@ -108,6 +108,8 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _WORDS_OF_YAML:
             return value
+        if '"' in value and "'" not in value and _BLOCK.fullmatch(value) and "\n" not in value:
+            return f"'{value}'"
         return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool | int | float):
         return json.dumps(value)

@@ -139,7 +139,7 @@ def _clears(options: Options) -> str:
         step_s=step,
         window_s=window,
     )
-    after = f"sum({over(gain, window_s=window, step_s=step)} offset -{options.window})"
+    after = f"sum({over(gain, window_s=window, step_s=step, ahead=True)})"
     newest = (
         f"max_over_time((vector(time()) and on () ({after} >= {FAILURES_TO_FIRE}))"
         f"[{options.window}:{options.step}])"

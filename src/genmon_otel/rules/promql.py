@@ -93,8 +93,10 @@ def gained(
     return f"sum by ({', '.join(by)}) (\n  " + "\n  or ".join(terms) + "\n)"
 
 
-def over(gain: str, *, window_s: int, step_s: int) -> str:
+def over(gain: str, *, window_s: int, step_s: int, ahead: bool = False) -> str:
     """The sum of a :func:`gained` over the window, one step after the other.
+
+    The window before now, or with ``ahead`` the one after it.
 
     The range is a millisecond short of the window: servers before 3.0 include both of its
     ends and later ones do not, and this way both see ``window_s / step_s`` steps.
@@ -102,4 +104,5 @@ def over(gain: str, *, window_s: int, step_s: int) -> str:
     inside = "\n".join("  " + line for line in gain.splitlines())
     whole, rest = divmod(window_s - 1, 60)
     range_ = (f"{whole}m" if whole else "") + f"{rest}s999ms"
-    return f"sum_over_time((\n{inside}\n)[{range_}:{duration(step_s)}])"
+    shift = f" offset -{duration(window_s)}" if ahead else ""
+    return f"sum_over_time((\n{inside}\n)[{range_}:{duration(step_s)}]{shift})"
