@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,50 +20,56 @@ from genmon_otel.store.grouping import Group, failure_of, trigger_count
 _log = logging.getLogger(names.LOGGER)
 
 
-def make_case(
-    connection: sa.Connection, each: Group, propose: Propose | None, now: float
-) -> int | None:
-    """Make the case of a failure that struck three times; None if its like was rejected.
+def make_cases(
+    connection: sa.Connection, due: Sequence[Group], propose: Propose | None, now: float
+) -> None:
+    """Make the cases of failures that struck three times, but of those whose like was rejected.
 
-    The failure's row is locked by this transaction, so racing processes make one.
+    The failures' rows are locked by this transaction, so racing processes make one each.
     """
     tests, failures = schema.tests, schema.failures
-    failure = failure_of(each.newest)
-    signature = name(failure.signature)
-    rejected = connection.execute(
-        sa.select(tests.c.id)
-        .where(tests.c.signature == signature, tests.c.state == CaseState.REJECTED)
-        .limit(1)
-    ).first()
-    if rejected is not None:
-        return None
-    case, users = proposal(connection, each.id, propose)
-    connection.execute(
-        sa.insert(tests)
-        .values(
-            created_from_failure_id=each.id,
-            signature=signature,
-            trigger_signature=optional_name(failure.trigger_signature),
-            trigger=failure.trigger,
-            trigger_count=trigger_count(each.newest),
-            case=case,
-            created_at=now,
-            state=CaseState.PROPOSED,
-            state_reason="",
-            failing_version=optional_name(each.newest.code_version),
-            user_ids=users,
-        )
-        .inline()
-    )
-    connection.execute(
-        sa.update(failures).where(failures.c.id == each.id).values(test_generated=True)
-    )
-    each.test_generated = True
-    return int(
+    signatures = {each.id: name(failure_of(each.newest).signature) for each in due}
+    rejected = set(
         connection.execute(
-            sa.select(tests.c.id).where(tests.c.created_from_failure_id == each.id)
-        ).scalar_one()
+            sa.select(tests.c.signature).where(
+                tests.c.signature.in_(sorted(signatures.values())),
+                tests.c.state == CaseState.REJECTED,
+            )
+        ).scalars()
     )
+    born = {each.id: each for each in due if signatures[each.id] not in rejected}
+    if not born:
+        return
+    proposed = proposals(connection, born, propose)
+    rows = []
+    for each in born.values():
+        failure, (case, users) = failure_of(each.newest), proposed[each.id]
+        rows.append(
+            {
+                "created_from_failure_id": each.id,
+                "signature": signatures[each.id],
+                "trigger_signature": optional_name(failure.trigger_signature),
+                "trigger": failure.trigger,
+                "trigger_count": trigger_count(each.newest),
+                "case": case,
+                "created_at": now,
+                "state": CaseState.PROPOSED,
+                "state_reason": "",
+                "failing_version": optional_name(each.newest.code_version),
+                "user_ids": users,
+            }
+        )
+    connection.execute(sa.insert(tests), rows)
+    connection.execute(
+        sa.update(failures).where(failures.c.id.in_(list(born))).values(test_generated=True)
+    )
+    ids = connection.execute(
+        sa.select(tests.c.created_from_failure_id, tests.c.id).where(
+            tests.c.created_from_failure_id.in_(list(born))
+        )
+    )
+    for failure_id, case_id in ids:
+        born[failure_id].case_id = case_id
 
 
 def complete(
@@ -70,49 +77,58 @@ def complete(
 ) -> None:
     """Propose anew, with recordings that came after the strike, cases nobody looked at yet."""
     tests = schema.tests
-    for failure_id in sorted(set(failure_ids)):
-        waiting = connection.execute(
-            sa.select(tests.c.id)
-            .where(
-                tests.c.created_from_failure_id == failure_id,
-                tests.c.state == CaseState.PROPOSED,
-            )
-            .with_for_update()
-        ).scalar()
-        if waiting is not None:
-            case, users = proposal(connection, failure_id, propose)
-            connection.execute(
-                sa.update(tests).where(tests.c.id == waiting).values(case=case, user_ids=users)
-            )
+    waiting = connection.execute(
+        sa.select(tests.c.id, tests.c.created_from_failure_id)
+        .where(
+            tests.c.created_from_failure_id.in_(sorted(set(failure_ids))),
+            tests.c.state == CaseState.PROPOSED,
+        )
+        .order_by(tests.c.id)
+        .with_for_update()
+    ).all()
+    proposed = proposals(connection, [row.created_from_failure_id for row in waiting], propose)
+    for case_id, failure_id in waiting:
+        case, users = proposed[failure_id]
+        connection.execute(
+            sa.update(tests).where(tests.c.id == case_id).values(case=case, user_ids=users)
+        )
 
 
-def proposal(
-    connection: sa.Connection, failure_id: int, propose: Propose | None
-) -> tuple[dict[str, Tree], list[str]]:
-    """Build a case of a failure's row and recordings; with whose recordings they are.
+#: A case's JSON, and whose recordings it was made from.
+Proposal = tuple[dict[str, Tree], list[str]]
+
+
+def proposals(
+    connection: sa.Connection, failure_ids: Iterable[int], propose: Propose | None
+) -> dict[int, Proposal]:
+    """Build cases of failures' rows and recordings, by the failures' ids.
 
     What ``propose`` raises costs the case's content, never the batch: a later recording
     proposes it again, and its card says that it has none.
     """
-    failures, recordings = schema.failures, schema.recordings
-    row = (
-        connection.execute(sa.select(failures).where(failures.c.id == failure_id)).mappings().one()
-    )
-    found = connection.execute(
-        sa.select(recordings.c.recording, recordings.c.user_id)
-        .where(recordings.c.failure_id == failure_id)
-        .order_by(recordings.c.unreplayable != "", recordings.c.id.desc())
-    ).all()
-    users = sorted({user for _recording, user in found if user is not None})
-    if propose is None:
-        return {}, users
-    try:
-        case = dict(propose(described(row), [load_recording(each) for each, _user in found]))
-        dumps_exactly(case)
-    except Exception:
-        _log.exception("genmon could not propose a case for failure %s", row["handle"])
-        return {}, users
-    return case, users
+    ids = sorted(failure_ids)
+    if propose is None or not ids:
+        return {failure_id: ({}, []) for failure_id in ids}
+    failures, table = schema.failures, schema.recordings
+    kept: dict[int, list[Any]] = defaultdict(list)
+    for recorded in connection.execute(
+        sa.select(table.c.failure_id, table.c.recording, table.c.user_id)
+        .where(table.c.failure_id.in_(ids))
+        .order_by(table.c.unreplayable != "", table.c.id.desc())
+    ):
+        kept[recorded.failure_id].append(recorded)
+    built: dict[int, Proposal] = {}
+    for row in connection.execute(sa.select(failures).where(failures.c.id.in_(ids))).mappings():
+        found = kept[row["id"]]
+        users = sorted({each.user_id for each in found if each.user_id is not None})
+        try:
+            case = dict(propose(described(row), [load_recording(r.recording) for r in found]))
+            dumps_exactly(case)
+        except Exception:
+            _log.exception("genmon could not propose a case for failure %s", row["handle"])
+            case = {}
+        built[row["id"]] = (case, users)
+    return built
 
 
 def described(row: Mapping[Any, Any]) -> dict[str, Tree]:

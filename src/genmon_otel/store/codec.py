@@ -25,6 +25,8 @@ Row = TypeVar("Row")
 
 def name(value: Any) -> str:
     """Return an id or a name as every database takes it."""
+    if type(value) is str and len(value) <= NAME_LIMIT and value.isascii() and value.isprintable():
+        return value  # nearly always
     return clean(value if type(value) is str else str(value), NAME_LIMIT)
 
 

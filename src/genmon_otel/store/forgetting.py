@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from genmon_otel.policy import CaseState
 from genmon_otel.ports import Propose
 from genmon_otel.store import schema
-from genmon_otel.store.birth import proposal
+from genmon_otel.store.birth import proposals
 from genmon_otel.store.codec import loads, name
 from genmon_otel.store.connect import Database
 from genmon_otel.store.rows import Forgotten
@@ -107,7 +107,8 @@ def _clear_cases(connection: sa.Connection, person: str, propose: Propose | None
     ).all():
         if person not in loads(row.user_ids):
             continue
-        case, users = proposal(connection, row.created_from_failure_id, propose)
+        failure_id = row.created_from_failure_id
+        case, users = proposals(connection, [failure_id], propose)[failure_id]
         values: dict[str, Any] = {"case": case, "user_ids": users}
         state = CaseState(row.state)
         if not case and state in _EMPTIED:

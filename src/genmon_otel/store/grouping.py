@@ -12,8 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import sqlalchemy as sa
-
 from genmon_otel.fingerprint import handle
 from genmon_otel.policy import OVERFLOW_FINGERPRINT
 from genmon_otel.records import Failure, GenerationRecord
@@ -205,15 +203,17 @@ def trigger_count(record: GenerationRecord) -> int:
 def _give_handles(cursor: Cursor, fresh: list[Group]) -> None:
     """Give each new failure the shortest handle that no other has."""
     if cursor.is_postgresql:
-        cursor.connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({HANDLES_LOCK})"))
-    candidates = {
-        each.fingerprint: [handle(each.fingerprint, length) for length in HANDLE_LENGTHS]
-        for each in fresh
-    }
-    asked = sorted({short for all_of_one in candidates.values() for short in all_of_one})
-    taken = {
-        short for (short,) in cursor.fetch(cursor.statements.read_handles, cursor.listed(asked))
-    }
-    for each in fresh:
-        each.handle = next(h for h in candidates[each.fingerprint] if h not in taken)
-        taken.add(each.handle)
+        cursor.run(cursor.statements.lock_handles, (HANDLES_LOCK,))
+    given: set[str] = set()
+    for length in HANDLE_LENGTHS:
+        wanted = {each.fingerprint: handle(each.fingerprint, length) for each in fresh}
+        asked = cursor.listed(sorted(wanted.values()))
+        given.update(short for (short,) in cursor.fetch(cursor.statements.read_handles, asked))
+        for each in fresh:
+            short = wanted[each.fingerprint]
+            if short not in given:
+                each.handle = short
+                given.add(short)
+        fresh = [each for each in fresh if not each.handle]
+        if not fresh:
+            return

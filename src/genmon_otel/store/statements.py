@@ -8,6 +8,7 @@ each dialect, and the cursor below does the rest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -53,6 +54,7 @@ class Statements:
     copy_analytics: str
     upsert_failures: Prepared
     lock_failure: Prepared
+    lock_handles: Prepared
     read_failures: Prepared
     settle_failures: Prepared
     read_handles: Prepared
@@ -68,41 +70,71 @@ class Statements:
 
 
 class Cursor:
-    """A bare cursor inside a transaction that SQLAlchemy holds."""
+    """Bare cursors inside a transaction that SQLAlchemy holds.
+
+    On PostgreSQL statements are sent without waiting for each one's answer (psycopg's
+    pipeline), so a batch of one costs a few round trips instead of a dozen; an error
+    surfaces at the next statement whose answer is read, or in :meth:`finish`.
+    """
 
     def __init__(self, connection: sa.Connection, is_postgresql: bool) -> None:
-        self.connection = connection
         self.is_postgresql = is_postgresql
         self.statements = statements(is_postgresql)
-        self._cursor: Any = connection.connection.cursor()
+        self._connection = connection
+        self._raw: Any = connection.connection.driver_connection
+        self._pipeline: Any = None
 
-    def run(self, statement: Prepared, row: Row) -> int:
-        """Run a statement once; how many rows it touched."""
-        self._cursor.execute(statement.sql, row)
-        count: int = self._cursor.rowcount
-        return count
+    @property
+    def connection(self) -> sa.Connection:
+        """The transaction, for statements off the hot path."""
+        self.finish()
+        return self._connection
+
+    def run(self, statement: Prepared, row: Row) -> Any:
+        """Run a statement once; its cursor, whose ``rowcount`` is known once answers are read."""
+        cursor = self._cursor()
+        cursor.execute(statement.sql, row)
+        return cursor
 
     def many(self, statement: Prepared, rows: Sequence[Row]) -> None:
         """Run a statement for each row, in order."""
         if len(rows) == 1:
-            self._cursor.execute(statement.sql, rows[0])
+            self._cursor().execute(statement.sql, rows[0])
         elif rows:
-            self._cursor.executemany(statement.sql, rows)
+            self._cursor().executemany(statement.sql, rows)
 
     def fetch(self, statement: Prepared, *parameters: Any) -> list[Row]:
         """Run a query; all its rows."""
-        self._cursor.execute(statement.sql, parameters)
-        rows: list[Row] = self._cursor.fetchall()
+        rows: list[Row] = self.run(statement, parameters).fetchall()
         return rows
 
     def insert_analytics(self, rows: Sequence[Row]) -> None:
         """Insert generations, the way that is fastest for that many."""
         if self.is_postgresql and len(rows) >= COPY_ROWS:
-            with self._cursor.copy(self.statements.copy_analytics) as copy:
+            self.finish()
+            with self._raw.cursor().copy(self.statements.copy_analytics) as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
             self.many(self.statements.insert_analytics, rows)
+
+    def finish(self) -> None:
+        """Wait for the answers to everything that was sent."""
+        if self._pipeline is not None:
+            pipeline, self._pipeline = self._pipeline, None
+            pipeline.__exit__(None, None, None)
+
+    def abandon(self) -> None:
+        """Leave the pipeline because of an error that is on its way already."""
+        with suppress(Exception):
+            self.finish()
+
+    def _cursor(self) -> Any:
+        if self.is_postgresql and self._pipeline is None:
+            pipeline = self._raw.pipeline()
+            pipeline.__enter__()
+            self._pipeline = pipeline
+        return self._raw.cursor()
 
     def paired(self, pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
         """Return pairs as the parameters of a statement that takes them."""
@@ -223,6 +255,9 @@ def statements(is_postgresql: bool) -> Statements:
             sa.select(failures.c.id)
             .where(failures.c.fingerprint == sa.bindparam("fingerprint"))
             .with_for_update()
+        ),
+        lock_handles=prepared(
+            sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("key", type_=sa.BigInteger)))
         ),
         read_failures=prepared(
             sa.select(

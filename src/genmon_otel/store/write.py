@@ -13,7 +13,7 @@ from genmon_otel.policy import STRIKES
 from genmon_otel.ports import Propose
 from genmon_otel.records import Batch, GenerationRecord, Outcome, Strike, WriteResult
 from genmon_otel.store import grouping, schema
-from genmon_otel.store.birth import complete, make_case
+from genmon_otel.store.birth import complete, make_cases
 from genmon_otel.store.codec import TEXT_LIMIT, dumps, name, optional_name, stamp
 from genmon_otel.store.connect import Database
 from genmon_otel.store.grouping import Group
@@ -34,8 +34,8 @@ from genmon_otel.text import clean
 SHARDS: Final = 16
 
 
-class _Known(Exception):
-    """Some of the batch's generations are in the store already, from another producer."""
+class _Committed(Exception):
+    """The batch had been committed before: the COMMIT's answer was lost."""
 
 
 class Writing:
@@ -51,20 +51,27 @@ class Writing:
         records = tuple({record.generation_id: record for record in batch.records}.values())
         try:
             return self._write(batch, records, now)
-        except _Known:
-            # Rare (a dead process's journal told twice), so it costs a second transaction.
-            with self._database.read() as connection:
-                fresh = _without_known(connection, records)
-            return self._write(batch, fresh, now)
+        except StoreRefused as refusal:
+            if not _is_known_generation(refusal):
+                raise
+        # Rare (a dead process's journal told twice), so it costs a second transaction.
+        with self._database.read() as connection:
+            fresh = _without_known(connection, records)
+        return self._write(batch, fresh, now)
 
     def _write(self, batch: Batch, records: Sequence[GenerationRecord], now: float) -> WriteResult:
         shard = zlib.crc32(batch.producer.encode("utf-8", "replace")) % SHARDS
         try:
             with self._database.begin() as connection:
                 cursor = Cursor(connection, self._database.is_postgresql)
-                if not _move_producer(cursor, batch, now):
-                    return WriteResult(written=0, duplicate=True)
-                strikes, facts = self._store(cursor, batch, records, shard, now)
+                try:
+                    strikes, facts = self._store(cursor, batch, records, shard, now)
+                    cursor.finish()
+                except BaseException:
+                    cursor.abandon()
+                    raise
+        except _Committed:
+            return WriteResult(written=0, duplicate=True)
         except (TypeError, ValueError, AttributeError) as error:
             raise StoreRefused(
                 f"A record cannot be stored: {type(error).__name__}: {error}"
@@ -88,20 +95,18 @@ class Writing:
         ]
         attempts = [record for record in records if not _is_foreign(record)]
         groups = grouping.group(failing)
+        moved = _move_producer(cursor, batch, now)
         grouping.upsert(cursor, groups, (each.fingerprint for each in batch.recordings))
+        if groups or batch.recordings or batch.samples:
+            _check(cursor, moved)
         struck = {each.fingerprint: each.count_strikes() for each in groups.values()}
         facts = self._count_people_hit(cursor, groups)
         grouping.settle(cursor, groups)
-        grown = keep_recordings(cursor.connection, batch.recordings, by_id, now)
-        for each in groups.values():
-            third = max(struck[each.fingerprint].values()) >= STRIKES
-            if third and not each.test_generated and each.makes_cases:
-                each.case_id = make_case(cursor.connection, each, self._propose, now)
-                grown = [failure_id for failure_id in grown if failure_id != each.id]
-        if grown:
-            complete(cursor.connection, grown, self._propose)
+        self._keep(cursor, batch, groups, struck, now)
         run_live(cursor, attempts)
-        self._insert(cursor, attempts, groups)
+        cursor.insert_analytics(
+            [_analytics_row(record, groups, cursor.is_postgresql) for record in attempts]
+        )
         _roll_up(cursor, attempts, shard)
         facts += count_active_users(
             cursor,
@@ -111,7 +116,34 @@ class Writing:
         )  # fmt: skip
         if batch.samples:
             keep_samples(cursor.connection, batch.samples, by_id)
+        _check(cursor, moved)
         return _answers(groups, struck), facts
+
+    def _keep(
+        self,
+        cursor: Cursor,
+        batch: Batch,
+        groups: dict[str, Group],
+        struck: dict[str, dict[str, int]],
+        now: float,
+    ) -> None:
+        """Keep recordings; make the cases that are due, complete those that wait for one."""
+        by_id = {record.generation_id: record for record in batch.records}
+        grown: list[int] = []
+        if batch.recordings:
+            grown = keep_recordings(cursor.connection, batch.recordings, by_id, now)
+        due = [
+            each
+            for each in groups.values()
+            if max(struck[each.fingerprint].values()) >= STRIKES
+            and not each.test_generated
+            and each.makes_cases
+        ]
+        if due:
+            make_cases(cursor.connection, due, self._propose, now)
+        waiting = set(grown) - {each.id for each in due}
+        if waiting:
+            complete(cursor.connection, waiting, self._propose)
 
     def _count_people_hit(self, cursor: Cursor, groups: dict[str, Group]) -> list[Fact]:
         users: dict[tuple[int, str], int] = {}
@@ -128,27 +160,21 @@ class Writing:
             *count_projects_hit(cursor, projects, tallies, self.remembered),
         ]
 
-    def _insert(
-        self, cursor: Cursor, records: Sequence[GenerationRecord], groups: dict[str, Group]
-    ) -> None:
-        if not records:
-            return
-        rows = [_analytics_row(record, groups, cursor.is_postgresql) for record in records]
-        try:
-            cursor.insert_analytics(rows)
-        except Exception as error:
-            if "generation_id" in str(error) and _is_duplicate(error):
-                raise _Known from error
-            raise
 
-
-def _move_producer(cursor: Cursor, batch: Batch, now: float) -> bool:
-    moved = cursor.run(
+def _move_producer(cursor: Cursor, batch: Batch, now: float) -> Any:
+    """Move the producer one batch on; the cursor that will know whether it moved."""
+    return cursor.run(
         cursor.statements.move_producer,
         (name(batch.producer), batch.position + 1, batch.journal_seq,
          stamp(now, cursor.is_postgresql)),
     )  # fmt: skip
-    return moved == 1
+
+
+def _check(cursor: Cursor, moved: Any) -> None:
+    """Stop where the producer had moved already."""
+    cursor.finish()
+    if moved.rowcount != 1:
+        raise _Committed
 
 
 def _is_foreign(record: GenerationRecord) -> bool:
@@ -159,8 +185,11 @@ def _day(record: GenerationRecord) -> int:
     return int(record.ended_at // DAY_S)
 
 
-def _is_duplicate(error: Exception) -> bool:
-    return getattr(error, "sqlstate", None) == "23505" or "UNIQUE" in str(error)
+def _is_known_generation(refusal: StoreRefused) -> bool:
+    """Whether a generation is in the store already, from another producer."""
+    cause = refusal.__cause__
+    duplicate = getattr(cause, "sqlstate", None) == "23505" or "UNIQUE" in str(cause)
+    return duplicate and "generation_analytics" in str(cause)
 
 
 def _analytics_row(
