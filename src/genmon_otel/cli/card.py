@@ -18,7 +18,7 @@ from genmon_otel.regression.case import Case
 from genmon_otel.regression.review import Card
 
 #: Characters of one recorded value that a card shows.
-SHOWN = 600
+SHOWN = 420
 
 _NEXT = {
     CaseState.PROPOSED: "Put it through the red gate: genmon cases verify {handle}",

@@ -95,7 +95,7 @@ async def build_app(
 
 def read_project(answer: str) -> dict[str, Any]:
     """Read the model's answer as a project."""
-    project = json.loads(answer)
+    project: dict[str, Any] = json.loads(answer)
     if not project.get("files"):
         raise ProjectError("The model's answer has no files")
     project.setdefault("dependencies", {})

@@ -1,0 +1,223 @@
+"""What ``genmon doctor`` looks at: each check yields findings, none raises."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import GenmonError
+from genmon_otel.journal import default_journal_dir
+from genmon_otel.settings import Settings
+from genmon_otel.store import SqlStore
+
+Level = Literal["ok", "warning", "problem"]
+
+#: Seconds to wait for anything on the network.
+PATIENCE_S: Final = 3.0
+#: Bytes of free disk below which the journal is warned about.
+ROOM_BYTES: Final = 256 * 2**20
+_PAGE: Final = "GenmonHighFailureRate"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    topic: str
+    says: str
+    #: What to do; empty when nothing is to be done.
+    remedy: str = ""
+
+
+def check_store(settings: Settings) -> Iterator[Finding]:
+    """Open the store and count what is in it."""
+    path = settings.sqlite_path
+    if path is not None and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        yield Finding(
+            "warning",
+            "store",
+            "SQLite on Kubernetes: one database a pod, strikes will not add up.",
+            f"Use PostgreSQL: set {names.ENV_STORE} or {names.ENV_STORE_FILE}.",
+        )
+    if path is not None and not path.exists():
+        yield Finding(
+            "warning",
+            "store",
+            f"{path} is not there yet; setup() makes it.",
+            "Run the application once, or this with --send-test-failure.",
+        )
+        return
+    store = SqlStore(settings.store)
+    try:
+        store.open()
+        health, counts = store.health(), store.counts()
+    except GenmonError as error:
+        yield Finding("problem", "store", str(error))
+        return
+    finally:
+        store.close()
+    failures, cases = sum(counts.failures_by_status.values()), sum(counts.cases_by_state.values())
+    yield Finding(
+        "ok",
+        "store",
+        f"{settings.masked_store}: {health.attempts} attempts in the last hour, "
+        f"{failures} failures and {cases} cases kept",
+    )
+
+
+def check_journal(settings: Settings) -> Iterator[Finding]:
+    """Say where failures wait for the store, how many, and whether there is room."""
+    folder = default_journal_dir(settings)
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(there, os.W_OK):
+        yield Finding(
+            "problem",
+            "journal",
+            f"{folder} cannot be written by this user.",
+            f"Make it writable, or set {names.ENV_JOURNAL_DIR} to a folder that is.",
+        )
+        return
+    free = shutil.disk_usage(there).free
+    waiting = (
+        sum(file.stat().st_size for file in folder.glob("*.journal")) if folder.exists() else 0
+    )
+    says = f"{folder}: {waiting / 1024:.0f} KiB waiting, {free / 2**30:.1f} GiB free"
+    if free < ROOM_BYTES:
+        yield Finding(
+            "warning", "journal", says, "Make room: a full disk loses what it cannot hold."
+        )
+    else:
+        yield Finding("ok", "journal", f"{says}; losing this disk loses what waits in it")
+
+
+def check_traces(settings: Settings) -> Iterator[Finding]:
+    """See where spans go."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        yield Finding("warning", "traces", "OTEL_SDK_DISABLED=true: no spans; all else is kept.")
+        return
+    wanted = os.environ.get("OTEL_TRACES_EXPORTER")
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get(
+        "OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    if not wanted and not endpoint:
+        yield Finding(
+            "ok",
+            "traces",
+            "no OTEL_ variable names an exporter: spans go where the application's own "
+            "TracerProvider sends them, if it has one",
+        )
+        return
+    target = endpoint or "http://localhost:4317"
+    if fault := _unreachable(target):
+        yield Finding(
+            "problem",
+            "traces",
+            f"{target} does not answer: {fault}",
+            "Start the collector, or mend OTEL_EXPORTER_OTLP_ENDPOINT.",
+        )
+    else:
+        yield Finding("ok", "traces", f"{wanted or 'otlp'} to {target}, which answers")
+
+
+def check_metrics(settings: Settings) -> Iterator[Finding]:
+    """See how metrics are served, and whether they are."""
+    multiprocess = os.environ.get(names.ENV_MULTIPROC_DIR)
+    if multiprocess and not os.access(multiprocess, os.W_OK):
+        yield Finding(
+            "problem",
+            "metrics",
+            f"{names.ENV_MULTIPROC_DIR}={multiprocess} cannot be written.",
+            "Create it, empty it at each start, and give it room: a full one kills processes.",
+        )
+        return
+    if settings.metrics != "prometheus":
+        yield Finding("ok", "metrics", f"by {settings.metrics}")
+        return
+    if not settings.metrics_port:
+        yield Finding(
+            "ok",
+            "metrics",
+            "in prometheus_client's registry; no port of ours. Your own /metrics serves them, or "
+            f"set {names.ENV_METRICS_PORT}",
+        )
+        return
+    url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+    try:
+        text = _get(url).decode("utf-8", "replace")
+    except OSError as error:
+        yield Finding(
+            "warning",
+            "metrics",
+            f"{url} does not answer: {error}",
+            "It is served while the application runs. Is it running, on this host?",
+        )
+        return
+    series = sum(line.startswith("genmon_") for line in text.splitlines())
+    if series:
+        yield Finding("ok", "metrics", f"{url} serves {series} series of genmon")
+    else:
+        yield Finding("problem", "metrics", f"{url} answers, but without genmon's series.",
+                      "Another program has the port, or setup() was not called there.")  # fmt: skip
+
+
+def check_prometheus(url: str) -> Iterator[Finding]:
+    """Ask a Prometheus whether it scrapes genmon and has the page."""
+    try:
+        found = _ask(url, "/api/v1/query", query=f"count by (job) ({names.GENERATIONS.name})")
+        rules = _ask(url, "/api/v1/rules", type="alert")
+    except (OSError, ValueError) as error:
+        yield Finding("problem", "scrape", f"{url} does not answer as a Prometheus does: {error}")
+        return
+    jobs = [sample["metric"].get("job", "?") for sample in found["result"]]
+    if jobs:
+        yield Finding("ok", "scrape", f"{url} has {names.GENERATIONS.name} of {', '.join(jobs)}")
+    else:
+        yield Finding(
+            "problem",
+            "scrape",
+            f"{url} has no {names.GENERATIONS.name}.",
+            "Add the application as a target, or look at Status > Targets for its error.",
+        )
+    alerts = {rule["name"] for group in rules["groups"] for rule in group["rules"]}
+    if _PAGE in alerts:
+        yield Finding(
+            "ok", "rules", f"{_PAGE} and {sum(a.startswith('Genmon') for a in alerts) - 1} more"
+        )
+    else:
+        yield Finding("problem", "rules", f"{url} does not know {_PAGE}: nobody is paged.",
+                      "genmon assets export DIR, and load DIR's rules with rule_files.")  # fmt: skip
+
+
+def _ask(url: str, path: str, **query: str) -> Any:
+    answer = json.loads(_get(f"{url.rstrip('/')}{path}?{urllib.parse.urlencode(query)}"))
+    if not isinstance(answer, dict) or answer.get("status") != "success":
+        raise ValueError(str(answer)[:200])
+    return answer["data"]
+
+
+def _get(url: str) -> bytes:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is no http address")
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+        return bytes(answer.read(16 * 2**20))
+
+
+def _unreachable(endpoint: str) -> str:
+    """Why an endpoint cannot be connected to; empty when it can."""
+    parts = urllib.parse.urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
+    port = parts.port or (443 if parts.scheme == "https" else 4317)
+    try:
+        socket.create_connection((parts.hostname or "localhost", port), PATIENCE_S).close()
+    except OSError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,95 @@
+"""``genmon doctor``: is everything wired, and how to mend what is not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.markup import escape
+
+from genmon_otel.cli.checks import (
+    Finding,
+    check_journal,
+    check_metrics,
+    check_prometheus,
+    check_store,
+    check_traces,
+)
+from genmon_otel.cli.selftest import send_test_failure
+from genmon_otel.cli.terminal import console, json_option, print_json, settings_for, store_option
+from genmon_otel.errors import GenmonError
+from genmon_otel.settings import Settings
+
+_MARKS: Final = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[bold red]✗[/]"}
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+@click.command()
+@store_option
+@json_option
+@click.option(
+    "--prometheus",
+    metavar="URL",
+    help="Ask this Prometheus whether it scrapes genmon's metrics and has the rules.",
+)
+@click.option(
+    "--send-test-failure",
+    "send",
+    is_flag=True,
+    help="Let one generation fail (operation genmon_selftest) and follow it to log, metric, "
+    "span and row.",
+)
+def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool) -> int:
+    """Check configuration, store, journal, exporters and rules; say how to mend what is wrong.
+
+    Run it where the application runs: same user, folder and environment. Exits 1 if
+    there is a problem.
+    """
+    found: list[Finding] = []
+    out = console()
+
+    def tell(finding: Finding) -> None:
+        found.append(finding)
+        if not as_json:
+            out.print(f"{_MARKS[finding.level]} [bold]{finding.topic:<8}[/] {escape(finding.says)}",
+                      soft_wrap=True)  # fmt: skip
+            if finding.remedy:
+                out.print(f"           [yellow]→ {escape(finding.remedy)}[/]", soft_wrap=True)
+
+    try:
+        settings = settings_for(store)
+    except GenmonError as error:
+        tell(Finding("problem", "settings", str(error)))
+    else:
+        tell(Finding("ok", "settings", _summary(settings)))
+        checks: list[Check] = [check_store, check_journal, check_traces, check_metrics]
+        for check in checks:
+            for finding in check(settings):
+                tell(finding)
+        if prometheus:
+            for finding in check_prometheus(prometheus):
+                tell(finding)
+        if send and not any(each.level == "problem" for each in found):
+            if not as_json:
+                out.print("\nSending a test failure (operation genmon_selftest) …", style="dim")
+            for finding in send_test_failure(settings):
+                tell(finding)
+    if as_json:
+        print_json(found)
+    problems = sum(each.level == "problem" for each in found)
+    if not as_json:
+        out.print(f"\n[bold red]{problems} to mend.[/]" if problems else "\n[green]All is well.[/]")
+    return int(bool(problems))
+
+
+def _summary(settings: Settings) -> str:
+    frameworks = ", ".join(settings.frameworks) or "none declared"
+    return (
+        f"store {settings.masked_store}, capture {settings.capture}, metrics {settings.metrics}, "
+        f"frameworks {frameworks} (working directory {Path.cwd()}, "
+        f"{len([name for name in os.environ if name.startswith('GENMON_')])} GENMON_ variables)"
+    )

@@ -1,0 +1,156 @@
+"""The demo's stage: a folder with the app builder's source, a store, spans and metrics in files.
+
+The app builder is copied there and imported from there, because the demo mends
+it: a regression test is only worth something against code that changes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from prometheus_client import CollectorRegistry, write_to_textfile
+
+from genmon_otel.wiring import setup, shutdown
+
+MODULE: Final = "app_builder"
+_COPIED: Final = (f"{MODULE}.py", "package_index.json")
+
+#: What the fix changes in the app builder, and what it adds.
+_BROKEN: Final = "    project: dict[str, Any] = json.loads(answer)\n"
+_MENDED: Final = "    project: dict[str, Any] = json.loads(unfenced(answer))\n"
+_BEFORE: Final = "def check_file("
+_ADDED: Final = '''def unfenced(answer: str) -> str:
+    """The JSON object in an answer, whatever the model wrote around it."""
+    found = re.search(r"\\{.*\\}", answer, flags=re.S)
+    return found[0] if found else answer
+
+
+'''
+
+
+class FileExporter(SpanExporter):
+    """Writes each span as one line of JSON."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Append the spans."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.writelines(span.to_json(indent=None) + "\n" for span in spans)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Nothing is open."""
+
+
+class Stage:
+    """A fresh folder for one run of the demo; what an earlier run left is replaced."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, mode=0o700)
+        (folder / ".gitignore").write_text("*\n", encoding="ascii")
+        for name in _COPIED:
+            content = (files("genmon_otel.demo") / name).read_bytes()
+            (folder / name).write_bytes(content)
+        self.registry = CollectorRegistry()
+
+    @property
+    def source(self) -> Path:
+        """The app builder that the demo runs, and mends."""
+        return self.folder / f"{MODULE}.py"
+
+    @property
+    def store(self) -> str:
+        """Connection string of the demo's store."""
+        return f"sqlite:///{self.folder / 'genmon.db'}"
+
+    @property
+    def metrics(self) -> Path:
+        """What ``/metrics`` showed at the end."""
+        return self.folder / "metrics.prom"
+
+    @property
+    def traces(self) -> Path:
+        """The spans, one a line."""
+        return self.folder / "traces.jsonl"
+
+    @property
+    def code_version(self) -> str:
+        """Version of the app builder: a hash of its source."""
+        return f"src-{hashlib.sha256(self.source.read_bytes()).hexdigest()[:12]}"
+
+    @contextmanager
+    def running(self, base_url: str, model: str, patience_s: float) -> Iterator[ModuleType]:
+        """The app builder as an application would run it: set up, imported, told of its model."""
+        variables = {
+            "OPENAI_BASE_URL": base_url,
+            "OPENAI_MODEL": model,
+            "OPENAI_API_KEY": os.environ.get("OPENAI_API_KEY", "not-needed"),
+            "APP_BUILDER_TIMEOUT_S": str(patience_s),
+        }
+        before, home = {name: os.environ.get(name) for name in variables}, Path.cwd()
+        provider = TracerProvider(resource=Resource.create({"service.name": "app-builder"}))
+        provider.add_span_processor(BatchSpanProcessor(FileExporter(self.traces)))
+        os.environ.update(variables)
+        os.chdir(self.folder)
+        sys.path.insert(0, str(self.folder))
+        try:
+            setup(
+                self.store,
+                tracer_provider=provider,
+                registry=self.registry,
+                code_version=self.code_version,
+                capture="all",  # successes too, so that replays have donors for later steps
+            )
+            yield importlib.import_module(MODULE)
+            write_to_textfile(str(self.metrics), self.registry)
+        finally:
+            shutdown()
+            provider.shutdown()
+            sys.path.remove(str(self.folder))
+            sys.modules.pop(MODULE, None)
+            os.chdir(home)
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+    def mend(self) -> str:
+        """Write the fix into the app builder; the change as a diff."""
+        before = self.source.read_text(encoding="utf-8")
+        after = before.replace(_BROKEN, _MENDED, 1).replace(_BEFORE, _ADDED + _BEFORE, 1)
+        self.source.write_text(after, encoding="utf-8")
+        return "".join(
+            difflib.unified_diff(
+                before.splitlines(keepends=True),
+                after.splitlines(keepends=True),
+                "app_builder.py",
+                "app_builder.py (mended)",
+                n=1,
+            )
+        )
+
+    def spans(self) -> int:
+        """How many spans were exported."""
+        with self.traces.open(encoding="utf-8") as file:
+            return sum(1 for line in file if json.loads(line))
