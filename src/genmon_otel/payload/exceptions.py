@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import web
-from genmon_otel.payload.paths import import_path, is_importable, resolve
+from genmon_otel.payload.paths import MAX_PATH, import_path, is_importable, resolve
 from genmon_otel.records import Tree
 
 if TYPE_CHECKING:
@@ -143,12 +144,13 @@ def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
     lines = []
     for line in fields["errors"]:
         name, context = line["type"], line.get("ctx") or {}
+        entry = {"type": name, "loc": tuple(line["loc"]), "input": line.get("input")}
         try:
-            problem = core.PydanticKnownError(name, context or None)
-        except Exception:
-            template = str(line["msg"]).replace("{", "(").replace("}", ")")
-            problem = core.PydanticCustomError(name, template, context)
-        entry = {"type": problem, "loc": tuple(line["loc"]), "input": line.get("input")}
+            core.PydanticKnownError(name, context or None)
+            entry.update({"ctx": context} if context else {})
+        except Exception:  # a kind of the application's own
+            text = str(line["msg"]).replace("{", "(").replace("}", ")")
+            entry["type"] = core.PydanticCustomError(name, text, context or None)
         lines.append(entry)
     return core.ValidationError.from_exception_data(fields["title"], lines)  # type: ignore[no-any-return]
 
@@ -184,11 +186,22 @@ def _client_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
     return error
 
 
+def _http_fields(error: Any) -> dict[str, Any]:
+    return {"url": web.plain_url(error.filename), "code": error.code, "msg": error.msg,
+            "headers": error.hdrs}  # fmt: skip
+
+
+def _http_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
+    body = io.BytesIO()  # it is read once, by whoever handles the error: it was not ours to read
+    return kind(fields["url"], fields["code"], fields["msg"], fields["headers"], body)  # type: ignore[no-any-return]
+
+
 #: (top-level package, class name) along the MRO -> adapter.
 _ADAPTED: Final[Mapping[tuple[str, str], str]] = {
     ("pydantic_core", "ValidationError"): "pydantic",
     ("tenacity", "RetryError"): "tenacity",
     ("botocore", "ClientError"): "botocore",
+    ("urllib", "HTTPError"): "urllib",
 }
 _ADAPTERS: Final[
     Mapping[
@@ -199,6 +212,7 @@ _ADAPTERS: Final[
     "pydantic": (_validation_fields, _validation_error),
     "tenacity": (_retry_fields, _retry_error),
     "botocore": (_client_fields, _client_error),
+    "urllib": (_http_fields, _http_error),
 }
 
 
@@ -218,9 +232,7 @@ def decode_error(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Base
     Raises:
         PayloadError: its class is gone, or is no exception.
     """
-    kind = resolve(tree.get("base", tree.get("type")))
-    if not isinstance(kind, type) or not issubclass(kind, BaseException):
-        raise PayloadError(f"{tree.get('type')!r} is no exception.")
+    kind = _class(tree)
     fields = decode(tree["fields"]) if "fields" in tree else {}
     if (adapter := tree.get("adapter")) is not None:
         if adapter != _adapter(kind):
@@ -236,6 +248,18 @@ def decode_error(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Base
                 setattr(error, attribute, linked)
     error.__suppress_context__ = tree.get("suppress") is True
     return error
+
+
+def _class(tree: Mapping[str, Any]) -> type[BaseException]:
+    """Find an exception's class; one that was made at run time is made again, by name alone."""
+    kind = resolve(tree.get("base", tree.get("type")))
+    if not isinstance(kind, type) or not issubclass(kind, BaseException):
+        raise PayloadError(f"{str(tree.get('type'))[:MAX_PATH]!r} is no exception.")
+    if "base" not in tree:
+        return kind
+    module, _, name = str(tree.get("type"))[:MAX_PATH].partition(":")
+    space = {"__module__": module, "__qualname__": name}
+    return type(name.rpartition(".")[2], (kind,), space)
 
 
 def _rebuilt(
@@ -257,7 +281,7 @@ def _bare(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
     base: Any = next(b for b in kind.__mro__ if b.__module__ == builtins.__name__)
     # OSError picks a subclass by its arguments; without any it does not.
     error: BaseException = base.__new__(kind)
-    error.args = args
+    BaseException.args.__set__(error, args)  # type: ignore[attr-defined]
     return error
 
 
