@@ -178,8 +178,9 @@ def check_imports(files: dict[str, str], dependencies: dict[str, str]) -> None:
                     raise ModuleNotFoundError(f"Cannot find module {package!r}", name=package)
 
 
+@step
 def save(files: dict[str, str], folder: Path) -> list[str]:
-    """Write the project's files below ``folder``."""
+    """Write the project's files below ``folder``; their names."""
     for path, content in files.items():
         target = (folder / path).resolve()
         if not target.is_relative_to(folder.resolve()):
