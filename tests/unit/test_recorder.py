@@ -1,0 +1,490 @@
+"""What the recorder makes of a generation: one record, one span, one delivery, whatever breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from prometheus_client import CollectorRegistry
+
+from genmon_otel import conventions as names
+from genmon_otel import recorder
+from genmon_otel.decorators import current_generation, generation, phase, step
+from genmon_otel.instruments import PrometheusMetrics
+from genmon_otel.processor import GenerationSpanProcessor
+from genmon_otel.testing import Captured, ManualClock, capture, sequential_ids
+
+
+class Boom(Exception):
+    """What decorated code raises here."""
+
+
+@generation("recorded", framework="react")
+def recorded(fail: bool = False, **_: Any) -> str:
+    """An orchestrator with a phase that works or does not."""
+    with phase("plan"):
+        if fail:
+            raise Boom("no plan for request 42")
+    return "done"
+
+
+@contextmanager
+def traced(sampler: Any = None, *processors: SpanProcessor) -> Iterator[Any]:
+    """Capture under an SDK provider; gives records and exported spans."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(sampler=sampler)
+    for processor in processors:
+        provider.add_span_processor(processor)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with capture(tracer_provider=provider) as seen:
+        yield seen, exporter, provider
+
+
+# --- spans -----------------------------------------------------------------------
+
+
+def test_the_span_of_a_success() -> None:
+    """Name, attributes and children are those of the conventions; no content is on it."""
+    with traced() as (seen, exporter, _):
+        recorded(request="secret plan")
+    child, root = exporter.get_finished_spans()
+    assert root.name == "invoke_workflow recorded"
+    assert dict(root.attributes) == {
+        names.GEN_AI_OPERATION_NAME: "invoke_workflow",
+        names.GEN_AI_WORKFLOW_NAME: "recorded",
+        names.ATTR_FRAMEWORK: "react",
+        names.ATTR_GENERATION_ID: seen.record.generation_id,
+        names.ATTR_OUTCOME: "success",
+    }
+    assert (child.name, dict(child.attributes)) == ("plan", {names.ATTR_PHASE: "plan"})
+    assert child.parent.span_id == root.context.span_id
+    assert seen.record.trace_id == f"{root.context.trace_id:032x}"
+    assert seen.record.span_id == f"{root.context.span_id:016x}"
+
+
+def test_the_span_of_a_failure() -> None:
+    """One exception event of our making, status and failure attributes, all redacted."""
+    secret = "sk-proj-" + "a1B2" * 12
+
+    @generation("leaky")
+    def leaky() -> None:
+        raise Boom(f"refused key {secret}")
+
+    with traced() as (seen, exporter, _), pytest.raises(Boom):
+        leaky()
+    (span,) = exporter.get_finished_spans()
+    (event,) = span.events
+    failure = seen.record.failure
+    assert span.attributes[names.ERROR_TYPE] == failure.error_type
+    assert span.attributes[names.ATTR_FAILURE_CATEGORY] == failure.category
+    assert span.attributes[names.ATTR_FAILURE_FINGERPRINT] == failure.fingerprint
+    assert span.attributes[names.CODE_FUNCTION_NAME].endswith("leaky")
+    assert not span.status.is_ok
+    assert "leaky" in event.attributes[names.EXCEPTION_STACKTRACE]
+    assert secret not in span.to_json() + str(seen.record)
+
+
+def test_content_and_pseudonym_only_when_asked() -> None:
+    """Request and result go on spans only if the runtime says so, a pseudonym only with a key."""
+
+    @generation
+    def build(request: str, user_id: str) -> str:
+        return "a page"
+
+    for on in (False, True):
+        with traced() as (_, exporter, _provider):
+            recorder.runtime().content_on_spans = on
+            recorder.runtime().pseudonym_key = "k" if on else None
+            build("a shop", "ann")
+        (span,) = exporter.get_finished_spans()
+        assert ("a shop" in span.to_json()) is on
+        assert ("a page" in span.to_json()) is on
+        assert (names.ENDUSER_PSEUDO_ID in span.attributes) is on
+        assert '"ann"' not in span.to_json()
+
+
+# --- exactly once --------------------------------------------------------------------
+
+
+class Raises(SpanProcessor):
+    """A processor of somebody else that breaks."""
+
+    def on_end(self, span: Any) -> None:
+        raise RuntimeError("not ours")
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    "processors",
+    [
+        (),
+        (GenerationSpanProcessor(),),
+        (GenerationSpanProcessor(), GenerationSpanProcessor()),
+        (Raises(), GenerationSpanProcessor()),
+    ],
+    ids=["absent", "once", "twice", "behind one that raises"],
+)
+def test_delivered_exactly_once(ratio: float, processors: tuple[SpanProcessor, ...]) -> None:
+    """At any sampling ratio and with any processors, each generation is delivered once."""
+    with traced(TraceIdRatioBased(ratio), *processors) as (seen, _, _provider):
+        for number in range(20):
+            if number % 2:
+                with pytest.raises(Boom):
+                    recorded(fail=True)
+            else:
+                assert recorded() == "done"
+    assert len({r.generation_id for r in seen.records}) == len(seen.records) == 20
+    assert sum(r.outcome == "failure" for r in seen.records) == 10
+    assert recorder.pending == {}
+
+
+def test_delivered_after_the_provider_was_shut_down() -> None:
+    """The application's tracing may be gone; generations still count."""
+    with traced(None, GenerationSpanProcessor()) as (seen, _, provider):
+        provider.shutdown()
+        recorded()
+    assert len(seen.records) == 1
+
+
+def test_without_an_sdk_ids_are_none() -> None:
+    """Against the bare API there is no trace id, and everything else works."""
+    with capture() as seen:
+        recorded()
+    assert (seen.record.trace_id, seen.record.span_id) == (None, None)
+    assert len(seen.record.generation_id) == 32
+
+
+def test_a_tracer_that_breaks_costs_only_the_span() -> None:
+    """A sampler that raises changes neither the call nor the count."""
+
+    class Broken:
+        def start_span(self, *_: Any, **__: Any) -> Any:
+            raise RuntimeError("sampler")
+
+    with capture() as seen:
+        recorder.runtime().tracer = Broken()  # type: ignore[assignment]
+        assert recorded() == "done"
+    assert seen.record.outcome == "success"
+    assert [s.name for s in seen.record.stages] == ["plan"]
+
+
+def test_a_sink_and_metrics_that_raise_are_contained(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever breaks inside us stays inside us, logged at most once a minute a place."""
+
+    class BrokenSink(recorder.NullSink):
+        def deliver(self, *_: Any, **__: Any) -> None:
+            raise RuntimeError("sink")
+
+    registry = CollectorRegistry()
+    recorder._next_line.clear()
+    with capture(metrics=PrometheusMetrics(registry)):
+        recorder.runtime().sink = BrokenSink()
+        with caplog.at_level(logging.WARNING, names.LOGGER):
+            for _ in range(5):
+                assert recorded() == "done"
+    errors = registry.get_sample_value("genmon_internal_errors_total", {"where": "deliver"})
+    assert errors == 5
+    assert len(caplog.records) == 1
+
+
+def test_without_set_up_decorators_are_harmless() -> None:
+    """The default runtime counts and keeps nothing."""
+    before = recorder.runtime()
+    recorder.uninstall()
+    try:
+        assert recorded() == "done"
+        with pytest.raises(Boom):
+            recorded(fail=True)
+    finally:
+        recorder.install(before)
+
+
+# --- metrics -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("set_up_first", [True, False])
+def test_series_are_there_at_zero(set_up_first: bool) -> None:
+    """As soon as decoration and metrics both are, in whatever order, every series is at 0."""
+    operation = f"zero_{set_up_first}"
+    registry = CollectorRegistry()
+
+    def decorate() -> None:
+        generation(operation, framework="vue")(lambda: zero_step())
+
+    if not set_up_first:
+        decorate()
+    with capture(metrics=PrometheusMetrics(registry)):
+        if set_up_first:
+            decorate()
+        labels = {"operation": operation, "framework": "vue"}
+        for outcome in ("success", "failure", "cancelled", "rejected"):
+            value = registry.get_sample_value(
+                "genmon_generations_total", {**labels, "outcome": outcome}
+            )
+            assert value == 0
+        stage = {"operation": operation, "step": "zero_step", "outcome": "failure"}
+        assert registry.get_sample_value("genmon_step_duration_seconds_count", stage) == 0
+
+
+@step
+def zero_step() -> None:
+    """Named by an operation's code, so declared with it."""
+
+
+def test_counts() -> None:
+    """Started, ended, failed and in progress add up; stages are timed."""
+    registry = CollectorRegistry()
+    with capture(metrics=PrometheusMetrics(registry)):
+        recorded()
+        with pytest.raises(Boom):
+            recorded(fail=True)
+    labels = {"operation": "recorded", "framework": "react"}
+    for outcome in ("success", "failure"):
+        assert (
+            registry.get_sample_value("genmon_generations_total", {**labels, "outcome": outcome})
+            == 1
+        )
+    assert registry.get_sample_value("genmon_records_started_total") is not None
+    assert (
+        registry.get_sample_value("genmon_generations_in_progress", {"operation": "recorded"}) == 0
+    )
+    stage = {"operation": "recorded", "phase": "plan", "outcome": "failure"}
+    assert registry.get_sample_value("genmon_phase_duration_seconds_count", stage) == 1
+
+
+def test_resources_are_measured_only_when_on() -> None:
+    """CPU time and peak memory reach the metrics when the runtime says so."""
+    import tracemalloc
+
+    registry = CollectorRegistry()
+
+    @generation("hungry")
+    def hungry() -> int:
+        return len(bytearray(3_000_000))
+
+    with capture(metrics=PrometheusMetrics(registry, resources=True)):
+        recorder.runtime().resources = True
+        try:
+            hungry()
+        finally:
+            tracemalloc.stop()
+    peak = registry.get_sample_value(
+        "genmon_generation_peak_memory_bytes_sum", {"operation": "hungry"}
+    )
+    assert peak is not None
+    assert 3_000_000 <= peak < 6_000_000
+
+
+# --- the record -----------------------------------------------------------------------
+
+
+def test_time_and_ids_are_the_runtimes() -> None:
+    """With a manual clock and sequential ids a record is the same each time."""
+    clock = ManualClock()
+
+    @generation("timed")
+    def timed() -> None:
+        with phase("wait"):
+            clock.advance(2)
+        clock.unix_s -= 3600  # the machine's clock jumps back
+
+    with capture(clock=clock, new_id=sequential_ids()) as seen:
+        timed()
+    record = seen.record
+    assert record.generation_id == f"{1:032x}"
+    assert (record.duration_s, record.stages[0].duration_s) == (2, 2)
+    assert record.ended_at == record.started_at + 2 - 3600
+
+
+def test_generation_ids_are_unique_and_ordered() -> None:
+    """Ids of 32 hex digits, different in threads, ordered by time."""
+    found: list[str] = []
+
+    def draw() -> None:
+        found.extend(recorder.new_id() for _ in range(2_000))
+
+    threads = [threading.Thread(target=draw) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 8_000
+    assert {len(i) for i in found} == {32}
+    first, second = recorder.new_id(), recorder.new_id()
+    assert first[:16] <= second[:16]
+
+
+def test_in_flight() -> None:
+    """What runs is listed with its last step, and not afterwards."""
+    listed: list[Any] = []
+    seen: Captured
+
+    @step("ask")
+    def ask() -> None:
+        listed.extend(seen.in_flight())
+
+    @generation("running", framework="react")
+    def running(user_id: str) -> None:
+        with phase("plan"):
+            ask()
+
+    with capture() as seen:
+        running("ann")
+        assert list(seen.in_flight()) == []
+    (note,) = listed
+    assert (note.operation, note.framework, note.user_id) == ("running", "react", "ann")
+    assert note.last_step == "ask"
+    assert note.generation_id == seen.record.generation_id
+
+
+def _in_child(queue: Any) -> None:
+    with capture() as seen:
+        recorded()
+    queue.put([r.operation for r in seen.records])
+
+
+def test_a_forked_child_leaves_its_parents_generations_alone() -> None:
+    """A generation that was open at the fork is ended by the parent alone."""
+    context = multiprocessing.get_context("fork")
+
+    @generation("parent")
+    def parent() -> Any:
+        queue = context.Queue()
+        child = context.Process(target=_in_child, args=(queue,))
+        child.start()
+        found = queue.get(timeout=30)
+        child.join()
+        return found
+
+    with capture() as seen:
+        assert parent() == ["recorded"], "the child's own call is an attempt of its own"
+    assert [r.operation for r in seen.records] == ["parent"]
+
+
+def test_success_samples_are_few() -> None:
+    """Shapes of results are taken three times at first, then once a minute."""
+    clock = ManualClock()
+
+    @generation("sampled")
+    def sampled() -> dict[str, Any]:
+        return {"files": ["a"], "notes": ""}
+
+    with capture(clock=clock) as seen:
+        for _ in range(10):
+            sampled()
+        assert len(seen.samples) == 3
+        clock.advance(61)
+        sampled()
+        sampled()
+    assert len(seen.samples) == 4
+    assert seen.samples[0].shape["keys"] == ["files", "notes"]
+    assert seen.samples[0].steps == ()
+
+
+def test_donors_with_capture_all() -> None:
+    """With ``capture="all"`` a success keeps the outcomes of its steps."""
+
+    @step("ask")
+    def ask(prompt: str) -> str:
+        return "answer"
+
+    @generation("donor", capture="all")
+    def donor() -> str:
+        return ask("q")
+
+    with capture() as seen:
+        donor()
+    (donated,) = seen.samples[0].steps
+    assert (donated.name, donated.arguments, donated.outcome) == ("ask", {"prompt": "q"}, "answer")
+
+
+def test_one_celery_task_is_one_strike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inside a Celery task the strike's key is the task's id, however often it is retried."""
+    celery = pytest.importorskip("celery")
+    app = celery.Celery("t", broker="memory://", backend="cache+memory://")
+    app.conf.task_always_eager = True
+
+    @app.task(bind=True)
+    def job(self: Any) -> str:
+        with pytest.raises(Boom):
+            recorded(fail=True)
+        return str(self.request.id)
+
+    with capture() as seen:
+        task_id = job.apply(task_id="task-1").get()
+        with pytest.raises(Boom):
+            recorded(fail=True)
+    assert task_id == "task-1"
+    assert [r.strike_key for r in seen.records] == ["task-1", None]
+
+
+def test_stages_from_many_tasks_and_threads() -> None:
+    """Stages opened in tasks and threads that were given the context all end up in the record."""
+    import contextvars
+
+    @step("work")
+    def work(number: int) -> int:
+        with phase("inner"):
+            return number
+
+    async def task(number: int) -> None:
+        with phase("task"):
+            await asyncio.to_thread(work, number)
+
+    @generation("busy")
+    async def busy() -> None:
+        await asyncio.gather(*(task(number) for number in range(20)))
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(work, 99))
+        thread.start()
+        thread.join()
+        await asyncio.get_running_loop().run_in_executor(None, work, 100)
+
+    with capture() as seen:
+        asyncio.run(busy())
+    found = [stage.name for stage in seen.record.stages]
+    assert (found.count("task"), found.count("work"), found.count("inner")) == (20, 21, 21)
+
+
+def test_a_million_stages_do_not_fill_the_memory() -> None:
+    """Stages beyond a thousand are timed but not kept."""
+
+    @generation("many")
+    def many() -> None:
+        for _ in range(1_500):
+            with phase("p"):
+                pass
+
+    with capture() as seen:
+        many()
+    assert len(seen.record.stages) == 1_000
+
+
+def test_current_generation_after_the_end_is_harmless() -> None:
+    """A handle kept too long changes nothing any more."""
+    with capture() as seen:
+        with generation("kept") as handle:
+            assert current_generation() is handle
+        handle.set(file_count=9)
+        handle.complete()
+    assert seen.record.file_count is None
+
+
+def test_the_line_of_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """Each failure logs one line with handle, operation, category and stage."""
+    with capture() as seen, caplog.at_level(logging.ERROR, names.LOGGER), pytest.raises(Boom):
+        recorded(fail=True)
+    (line,) = [r.getMessage() for r in caplog.records]
+    assert seen.record.failure is not None
+    assert line.startswith("genmon failure F-")
+    assert " recorded unknown at plan trace=-" in line
