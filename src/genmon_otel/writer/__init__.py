@@ -8,11 +8,9 @@ a memory and a thread of its own: what its parent had stays with the parent.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import random
-import sys
 import threading
 import time
 import weakref
@@ -37,8 +35,6 @@ from genmon_otel.writer.waiting import Account, Waiting
 
 __all__ = ["Account", "Writer"]
 
-#: Seconds that interpreter exit may take to flush.
-EXIT_S: Final = 5.0
 #: Seconds between two turns when nothing presses.
 _PAUSE_S: Final = 1.0
 #: Seconds between two looks of somebody who waits for the writer.
@@ -126,7 +122,6 @@ class Writer:
         self._complained_at = float("-inf")
         self._here = _Here(self, ())
         _writers.add(self)
-        atexit.register(self._exit)
 
     # --- for callers ---------------------------------------------------------
 
@@ -193,7 +188,6 @@ class Writer:
         if here.thread is None or not here.thread.is_alive():
             here.drain.adopter.close()
             self.store.close()
-        atexit.unregister(self._exit)
         return stored
 
     # --- inside ----------------------------------------------------------------
@@ -245,9 +239,6 @@ class Writer:
             thread = threading.Thread(target=self._run, args=(here,), name="genmon", daemon=True)
             here.thread = thread
         thread.start()
-        # A child of multiprocessing ends without atexit; its finalisers run, though.
-        if processes := sys.modules.get("multiprocessing.util"):
-            processes.Finalize(None, self._exit, exitpriority=100)
 
     def _run(self, here: _Here) -> None:
         for key in _SUPPRESS:
@@ -322,12 +313,6 @@ class Writer:
                 if here.journal.append(Kind.RECORD, payload) is not None:
                     here.waiting.settle(1)
             here.left += here.journal.close()
-
-    def _exit(self) -> None:
-        try:
-            self.close(EXIT_S)
-        except Exception:
-            self._contain("exit")
 
     def _contain(self, where: str) -> None:
         """Keep an error of ours from the application: count it, log it at most once a minute."""

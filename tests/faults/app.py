@@ -1,0 +1,144 @@
+"""A decorated application that the fault tests start, hurt and kill. Run: ``app.py MODE [N]``.
+
+It says on its output what its caller saw: ``failed ID`` once the exception has left
+the decorator, ``succeeded ID``, ``running ID``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from genmon_otel import current_generation, generation, setup, shutdown, step
+
+JOURNAL = Path(os.environ["GENMON_JOURNAL_DIR"])
+_ids = threading.local()
+
+
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())  # at once, and whole
+
+
+@step
+def chat(prompt: str) -> str:
+    if "bad" in prompt:
+        raise TimeoutError("the model did not answer in 30 s")
+    if "hang" in prompt:
+        time.sleep(600)
+    return "fine"
+
+
+@generation(framework="react")
+def build(request: str) -> str:
+    _ids.id = current_generation().id
+    if "hang" in request:
+        say(f"running {_ids.id}")
+    return chat(request)
+
+
+def one(request: str) -> None:
+    try:
+        build(request)
+    except TimeoutError:
+        say(f"failed {_ids.id}")
+    else:
+        say(f"succeeded {_ids.id}")
+
+
+def some(count: int) -> None:
+    for number in range(count):
+        one("a bad one" if number % 2 else "a good one")
+
+
+def child(count: int) -> None:
+    """In a spawned process, everything is set up anew, as an application would."""
+    setup()
+    some(count)
+
+
+def forked(count: int) -> None:
+    some(count)
+
+
+def wait_for_heirs(seconds: float = 30.0) -> None:
+    """Wait until this process has taken over what others left."""
+    one("a good one")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        shutdown(5)
+        left = list(JOURNAL.glob("*.journal")) if JOURNAL.is_dir() else []
+        if not left:
+            return
+        setup()
+        one("a good one")
+        time.sleep(0.3)
+    say("not adopted")
+
+
+def main(mode: str, count: int) -> None:
+    setup()
+    if mode == "endless":
+        while True:
+            one("a bad one")
+    if mode == "hang":
+        some(2)
+        build("hang")
+    if mode == "hang_and_exit":
+        threading.Thread(target=build, args=("hang",), daemon=True).start()
+        time.sleep(2.5)
+        some(count)
+    if mode in ("end", "sys_exit", "os_exit", "raise"):
+        some(count)
+    if mode == "sys_exit":
+        sys.exit(3)
+    if mode == "os_exit":
+        os._exit(3)
+    if mode == "raise":
+        raise RuntimeError("the application's own")
+    if mode == "threads":
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: some(count), range(8)))
+    if mode == "fork":
+        some(count)
+        children = []
+        for _ in range(3):
+            pid = os.fork()
+            if not pid:
+                some(count)
+                os._exit(0)  # as a worker that is torn down
+            children.append(pid)
+        some(count)
+        for pid in children:
+            os.waitpid(pid, 0)
+    if mode in ("mp_fork", "mp_spawn"):
+        some(count)
+        context = multiprocessing.get_context(mode.removeprefix("mp_"))
+        target = child if mode == "mp_spawn" else forked
+        workers = [context.Process(target=target, args=(count,)) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    if mode == "heir":
+        wait_for_heirs()
+    if mode == "timed":
+        took = []
+        for number in range(count):
+            begin = time.perf_counter()
+            with contextlib.suppress(TimeoutError):
+                build("a bad one" if number % 2 else "a good one")
+            took.append(time.perf_counter() - begin)
+            time.sleep(0.002)
+        took.sort()
+        say(f"p50 {took[len(took) // 2] * 1e6:.0f}")
+        say(f"p99 {took[int(len(took) * 0.99)] * 1e6:.0f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10)
