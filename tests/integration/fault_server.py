@@ -90,7 +90,7 @@ class FaultServer:
         body = fault.body if isinstance(fault.body, (str, bytes)) else json.dumps(fault.body)
         raw = body.encode() if isinstance(body, str) else body
         request.send_response(fault.status)
-        headers = {"Content-Type": "application/json", **fault.headers}
+        headers = {"Content-Type": "application/json", "Connection": "close", **fault.headers}
         for name, value in headers.items():
             request.send_header(name, value)
         request.send_header("Content-Length", str(len(raw) + (100 if fault.mode == "cut" else 0)))

@@ -35,10 +35,12 @@ class Rule:
         """Whether everything asked for holds of this exception."""
         if self.exception is not None and not _is_a(type(error), self.exception):
             return False
-        if self.status is not None and self.status not in evidence.statuses(error):
-            return False
-        if self.code is not None and self.code not in map(str.lower, evidence.codes(error)):
-            return False
+        if self.status is not None or self.code is not None:
+            held = evidence.carried(error)
+            if self.status is not None and self.status not in evidence.statuses(held):
+                return False
+            if self.code is not None and self.code not in map(str.lower, evidence.codes(held)):
+                return False
         return self.message is None or self._found_in(safe_str(error, MESSAGE_LIMIT))
 
     def applies_to_text(self, error_type: str, message: str) -> bool:

@@ -8,7 +8,9 @@ because reading them runs no foreign code.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import FunctionType, MethodType
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from genmon_otel.text import cut, safe_str
 
@@ -22,6 +24,7 @@ _LINKS: Final = (
 _STATUS_NAMES: Final = ("status_code", "status", "http_status", "http_code", "code")
 _CODE_NAMES: Final = ("code", "type", "status", "error_code", "reason", "param_code", "digest")
 _OUTPUTS: Final = ("stderr", "stdout", "output")
+_BODIES: Final = ("body", "details", "error", "json_body")
 _MISSING: Final = object()
 
 # Read past any __getattribute__; isinstance() would ask the object for its __class__.
@@ -72,13 +75,37 @@ def read(obj: object, name: str) -> Any:
         return None
 
 
-def statuses(error: BaseException) -> Iterator[int]:
+#: Everything that may be carried, by its attribute's name.
+_CARRIED: Final = frozenset(
+    {*_STATUS_NAMES, *_CODE_NAMES, *_OUTPUTS, *_BODIES, "response", "raw_response", "returncode"}
+)
+_class_level: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
+
+
+def carried(error: BaseException) -> dict[str, Any]:
+    """What an exception carries that rules ask for; read once, most carry nothing."""
+    held = fields(error)
+    found = {name: held[name] for name in _CARRIED & held.keys()} if held else {}
+    kind = type(error)
+    names = _class_level.get(kind)
+    if names is None:  # properties, slots and class attributes
+        names = tuple(
+            sorted(_CARRIED & {name for base in type.mro(kind)[:-1] for name in base.__dict__})
+        )
+        _class_level[kind] = names
+    for name in names:
+        if name not in found:
+            found[name] = read(error, name)
+    return found
+
+
+def statuses(held: Mapping[str, Any]) -> Iterator[int]:
     """HTTP statuses that it carries: its own, its response's, botocore's metadata."""
     for name in _STATUS_NAMES:
-        yield from _status(read(error, name))
-    response = read(error, "response")
+        yield from _status(held.get(name))
+    response = held.get("response")
     if response is None:
-        response = read(error, "raw_response")
+        response = held.get("raw_response")
     if type(response) is dict:
         metadata = response.get("ResponseMetadata")
         if type(metadata) is dict:
@@ -103,37 +130,29 @@ def _status(value: Any) -> Iterator[int]:
         yield number
 
 
-def codes(error: BaseException) -> Iterator[str]:
+def codes(held: Mapping[str, Any]) -> Iterator[str]:
     """Providers' codes that it carries, the most specific first."""
-    response = read(error, "response")
+    response = held.get("response")
     if type(response) is dict:
         yield from _codes_of_body(response.get("Error"))
     for name in _CODE_NAMES:
-        yield from _code(read(error, name))
-    yield from _grpc_code(error)
-    for name in ("body", "details", "error", "json_body"):
-        yield from _codes_of_body(read(error, name))
+        yield from _code(held.get(name))
+    for name in _BODIES:
+        yield from _codes_of_body(held.get(name))
 
 
 def _code(value: Any) -> Iterator[str]:
+    if is_a(value, (MethodType, FunctionType)):  # grpc.RpcError.code()
+        try:
+            value = value()
+        except BaseException:  # noqa: BLE001
+            return
     if type(value) is str and 0 < len(value) <= 60:
         yield value
     elif value is not None and not is_a(value, (int, str, bytes, dict, list, tuple)):
         name = fields(value).get("_name_")  # an Enum, such as grpc.StatusCode
         if type(name) is str:
             yield name
-
-
-def _grpc_code(error: BaseException) -> Iterator[str]:
-    """``code()`` of a gRPC error, which is a method and not an attribute."""
-    if not any("RpcError" in name for _, name in lineage(type(error))[:4]):
-        return
-    method = read(error, "code")
-    if callable(method):
-        try:
-            yield from _code(method())
-        except BaseException:  # noqa: BLE001
-            return
 
 
 def _codes_of_body(body: Any, depth: int = 0) -> Iterator[str]:
@@ -156,11 +175,11 @@ def _codes_of_body(body: Any, depth: int = 0) -> Iterator[str]:
                 yield reason
 
 
-def output(error: BaseException) -> str:
+def output(held: Mapping[str, Any]) -> str:
     """Output of a program that it carries (``CalledProcessError`` and its imitators)."""
     found = []
     for name in _OUTPUTS:
-        value = read(error, name)
+        value = held.get(name)
         if not value or any(value is other for other, _ in found):
             continue
         if is_a(value, (bytes, bytearray)):
@@ -175,20 +194,20 @@ def output(error: BaseException) -> str:
     return safe_str("\n".join(text for _, text in found), 2 * TEXT_LIMIT) if found else ""
 
 
-def body_text(error: BaseException) -> str:
+def body_text(held: Mapping[str, Any]) -> str:
     """The beginning of the response's body, where it was read already."""
-    response = read(error, "response")
+    response = held.get("response")
     content = fields(response).get("_content") if response is not None else None
     if is_a(content, bytes):
         return content[:2_000].decode("utf-8", "replace")
-    body = read(error, "body")
+    body = held.get("body")
     return cut(body, 2_000) if type(body) is str else ""
 
 
 def links(error: BaseException) -> Iterator[BaseException]:
     """Exceptions it was made from, other than by ``raise ... from``: nearest first."""
     held = fields(error)
-    for name in _LINKS:
+    for name in _LINKS if held else ():
         value = held.get(name)
         if is_a(value, BaseException):
             yield value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.classification import codes, evidence
@@ -36,9 +37,15 @@ from genmon_otel.classification.verdict import (
     Verdict,
     Weight,
 )
-from genmon_otel.classification.wording import first
+from genmon_otel.classification.wording import Lexicon
 from genmon_otel.records import Category
 from genmon_otel.text import safe_str
+
+
+_TOOLS: Final = Lexicon(TOOL_RULES)
+_PROSE: Final = Lexicon(PROSE_RULES)
+_QUOTA: Final = Lexicon(QUOTA_RULES)
+_AUTH: Final = Lexicon(AUTH_RULES)
 
 
 class Profile:
@@ -52,7 +59,9 @@ class Profile:
         """``names``: (root package, bare name) along the MRO."""
         self.exact = _look_up(EXACT, names, Weight.EXACT)
         self.fallback = _look_up(FALLBACK, names, Weight.FALLBACK)
-        self.named = _by_name(names)
+        # A known catch-all's own name tells nothing: litellm.APIConnectionError.
+        catch_all = self.fallback is not None and self.fallback[1] == 0
+        self.named = None if catch_all else _by_name(names)
         self.client = any(root in CLIENTS for root, _ in names)
         self.infrastructure = bool(names) and names[0][0] in INFRASTRUCTURE
         self.invents_status = bool(names) and ".".join(names[0]) in INVENTED_STATUS
@@ -106,43 +115,42 @@ def judge(error: BaseException) -> Verdict | None:
     profile = profile_of(type(error))
     if profile.infrastructure:
         return _infrastructure(error, profile)
-    for code in evidence.codes(error):
+    held = evidence.carried(error)
+    for code in evidence.codes(held) if held else ():
         if verdict := codes.by_code(code):
-            return _refined(verdict, error)
+            return _refined(verdict, error, held)
     if evidence.is_a(error, OSError):
         number = evidence.read(error, "errno")
         if type(number) is int and (verdict := codes.by_errno(number)):
             return verdict
         if evidence.is_a(error, FileNotFoundError) and (
-            verdict := first(TOOL_RULES, safe_str(error, 500).lower(), "output", Weight.EXACT)
+            verdict := _TOOLS.first(safe_str(error, 500).lower(), "output", Weight.EXACT)
         ):
             return verdict
-    printed = evidence.output(error)
+    printed = evidence.output(held)
     if printed and (verdict := judge_output(printed)):
         return verdict
     if profile.exact:
-        return _refined(profile.exact[0], error)
+        return _refined(profile.exact[0], error, held)
     weak: Verdict | None = None
-    for status in evidence.statuses(error):
+    for status in evidence.statuses(held):
         verdict = codes.by_status(status, of_client=profile.client)
         if verdict and verdict.weight is Weight.EXACT and not profile.invents_status:
-            return _refined(verdict, error)
+            return _refined(verdict, error, held)
         weak = weak or verdict
     if profile.process:
-        died = read_returncode(error)
-        if died:
+        if died := _by_exit(held.get("returncode")):
             return died
     if profile.named and profile.named.weight is Weight.NAME:
-        return _refined(profile.named, error)
+        return _refined(profile.named, error, held)
     if not profile.bug and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
         return verdict
     fallback = weak or profile.named or (profile.fallback[0] if profile.fallback else None)
     return replace(fallback, weight=Weight.FALLBACK) if fallback else None
 
 
-def read_returncode(error: BaseException) -> Verdict | None:
-    """A program that was killed (137, -9: out of memory, mostly) or crashed."""
-    code = evidence.read(error, "returncode")
+def _by_exit(code: object) -> Verdict | None:
+    """A program that was killed (137, -9: out of memory, mostly), crashed or was not there."""
     if type(code) is int and (code < 0 or code in (134, 137, 139)):
         return Verdict(*MACHINE, f"exit {code}", Weight.EXACT)
     if code == 127:
@@ -159,21 +167,21 @@ def _infrastructure(error: BaseException, profile: Profile) -> Verdict:
     return Verdict(*UNKNOWN, "the application's own store", Weight.EXACT, final=True)
 
 
-def _refined(verdict: Verdict, error: BaseException) -> Verdict:
+def _refined(verdict: Verdict, error: BaseException, held: Mapping[str, Any]) -> Verdict:
     """A refusal or a rate limit that its text says is a quota used up, or a key refused."""
     if verdict.severity is not None or verdict.category not in (
         Category.RATE_LIMIT,
         Category.PROVIDER_ERROR,
     ):
         return verdict
-    text = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(error)}".lower()
+    text = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(held)}".lower()
     return _refined_by(verdict, text)
 
 
 def _refined_by(verdict: Verdict, text: str) -> Verdict:
-    better = first(QUOTA_RULES, text, "message", verdict.weight)
+    better = _QUOTA.first(text, "message", verdict.weight)
     if better is None and verdict.category is Category.PROVIDER_ERROR:
-        better = first(AUTH_RULES, text, "message", verdict.weight)
+        better = _AUTH.first(text, "message", verdict.weight)
         if better is None and verdict.rule == "status 404" and REGISTRY.search(text):
             better = Verdict(*DEPENDENCY, "status 404 of a package registry", verdict.weight)
     if better is None or (better.category, better.severity) == (verdict.category, None):
@@ -184,13 +192,13 @@ def _refined_by(verdict: Verdict, text: str) -> Verdict:
 def judge_output(text: str) -> Verdict | None:
     """What captured output says; printed by a program, so the tools' rules only, then prose."""
     lowered = text.lower()
-    return first(TOOL_RULES, lowered, "output", Weight.EXACT) or judge_prose(lowered, text)
+    return _TOOLS.first(lowered, "output", Weight.EXACT) or judge_prose(lowered, text)
 
 
 def judge_text(text: str) -> Verdict | None:
     """What a message says."""
     lowered = text.lower()
-    return first(TOOL_RULES, lowered, "output", Weight.MESSAGE) or judge_prose(lowered, text)
+    return _TOOLS.first(lowered, "output", Weight.MESSAGE) or judge_prose(lowered, text)
 
 
 def judge_prose(lowered: str, text: str) -> Verdict | None:
@@ -210,7 +218,7 @@ def judge_prose(lowered: str, text: str) -> Verdict | None:
                 return Verdict(*DEPENDENCY, "message 404 of a package registry", Weight.MESSAGE)
     if verdict is not None and verdict.weight is Weight.EXACT:
         return _refined_by(replace(verdict, weight=Weight.MESSAGE), lowered)
-    return first(PROSE_RULES, lowered, "message", Weight.MESSAGE) or verdict
+    return _PROSE.first(lowered, "message", Weight.MESSAGE) or verdict
 
 
 def judge_named(error_type: str) -> Verdict | None:

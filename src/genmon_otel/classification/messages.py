@@ -33,7 +33,6 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
     wording(
         RATE,
         "rate, not quota",
-        "quota|per minute|retry|per-minute|perminute",
         r"quota exceeded.{0,120}(?:per[ _-]?minute|per[ _-]?second)",
         r"perminute",
         r"per_minute",
@@ -42,8 +41,6 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SHUT_OUT,
         "quota exhausted",
-        "quota|credit|balance|billing|payment|per day|perday|budget|spend|usage limit|month|limit reached|plan"
-        "|afford",
         r"insufficient_quota",
         r"(?:exceeded|exhausted|reached|over|out of|used up|no remaining|hit)[^.\n]{0,40}\bquota",
         r"quota[^.\n]{0,40}(?:exceeded|exhausted|reached|depleted|used up|insufficient)",
@@ -72,10 +69,11 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SHUT_OUT,
         "authentication",
-        "api key|api-key|api_key|apikey|authenticat|unauthorized|credential|token|access|deactivated|suspended"
-        "|permission|forbidden|organization|subscription"
-        "|authoriz|ip is",
-        r"(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|provide|malformed)(?: or \w+)?(?: x?-?\w+){0,2}[ -]?(?:x-)?api[ _-]?key",
+        *(
+            r"\b(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|provide|malformed)(?: or \w+)?"
+            rf"(?: x?-?\w+){{0,2}}[ -](?:x-)?{key}"
+            for key in ("api key", "api_key", "api-key", "apikey")
+        ),
         r"api[ _-]?key (?:option )?(?:is |was |has been |must be |not )*(?:not |in)?(?:valid|set|found|provided|missing|required|expired|incorrect|invalid|configured|supplied|revoked|disabled|suspended)",
         r"api_key client option",
         r"_api_key\b.{0,30}(?:not|missing|required|unset|empty)",
@@ -88,7 +86,7 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         r"not authenticated",
         r"\bunauthorized\b(?! to modify)",
         r"invalid (?:\w+ )?(?:authentication|bearer|access|auth|security|api|credential)s? ?(?:credentials|token|key)",
-        r"no (?:auth\w*|api|valid) (?:credentials|key|token)",
+        r"no (?:auth\w*|valid) (?:credentials|token)",
         r"(?:security |access |bearer |auth |session |refresh )?token (?:\w+ ){0,5}(?:is|has) (?:expired|invalid|revoked)",
         r"(?:security|access|auth|bearer) token",
         r"(?:locate|find|load|default|application default|no|aws) credentials",
@@ -119,7 +117,6 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         UNKNOWN,
         "database",
-        "database|postgres|port 5432|port 3306|redis|mysql|sqlite|mongo|:5432|:6379|:3306|deadlock",
         r"port (?:5432|3306|6379|27017)\b",
         r":(?:5432|3306|6379|27017)\b",
         r"(?:database|postgres(?:ql)?|mysql|redis|mongo(?:db)?|sqlite)[^\n]{0,60}(?:connect|locked|refused|timed out|timeout|unavailable|deadlock|gone away|lost|closed|error)",
@@ -129,15 +126,12 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         RATE,
         "rate limit",
-        "rate|too many|thrott|per min|per second|rpm|tpm|/min|/ min|/sec|429|slow down|too quickly|resource_exhausted|too fast"
-        "|concurren|limit",
         r"rate[ _-]?limit(?:ed|ing|s)?(?:error|_error|_exceeded)?\b",
         r"ratelimit",
         r"rate (?:was |is )?exceeded",
         r"too many (?:\w+ ){0,2}(?:requests|tokens(?! in)|connections|calls)\b",
         r"\bthrottl(?:ed|ing)",
         r"(?:requests?|tokens|calls)(?:[ /-]per[ -]| ?/ ?)(?:min|sec|hour|m\b|s\b)",
-        r"(?:max|limit|exceed\w*|reached|hit) (?:\w+ ){0,3}[rt]pm\b",
         r"\b[rt]pm (?:limit|exceeded|reached)",
         r"per-minute (?:rate )?limit",
         r"requests? too (?:quickly|fast|often)",
@@ -151,7 +145,6 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         PROVIDER,
         "context length or content filter",
-        "context|too long|too large|exceeds|token|length|filter|safety|content|blocked|refus|moderation|policy|recitation|flagged",
         r"(?:maximum|max|model'?s|exceeds?(?: the)?|exceeded(?: the)?) (?:\w+ )?context (?:length|window|size)",
         r"context[ _](?:length|window|size|limit)[ _](?:\w+ )?(?:is |was )?(?:exceed|overflow|too)",
         r"context_length_exceeded",
@@ -179,13 +172,8 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "does not parse",
-        "json|parse|parsing|syntax|expecting|unexpected|unterminated|never closed|indent|unclosed|malformed|extra data"
-        "|invalid control|escape|eof |expected <|line 1 column|found character|could not find expected|mapping values|unmatched"
-        "|parse|decode|control character|expected property|toml|yaml|outside|semicolon|declared|json|declaration|end tag|unknown word|expression"
-        "|illegal|left-hand|closed|unbalanced|scanning|indentation|assign to|compile|maybe you meant"
-        "|' expected",
         r"unexpected (?:token|end of (?:json|input|file|stream)|eof|indent|identifier|character|non-whitespace)",
-        r"(?:invalid|malformed|broken|bad|unparsable|unparseable|incomplete|truncated) (?:\w+ ){0,2}?(?:json|yaml|toml|xml|html|python|javascript|typescript|jsx|tsx|css|sql|syntax|markup|code)\b",
+        r"(?:invalid|malformed|broken|unparsable|unparseable|incomplete|truncated) (?:\w+ ){0,2}?(?:json|yaml|toml|xml|html|python|javascript|typescript|jsx|tsx|css|sql|syntax|markup|code)\b",
         r"(?:not|isn't|n't) (?:\w+ )?(?:valid|parse|decode) ?(?:as )?(?:json|yaml|toml|xml|html|python)\b",
         r"json ?(?:parse|parsing|decode|decoding|syntax|parser)(?:r|d)? ?(?:error|failed|failure)",
         r"jsondecodeerror",
@@ -219,7 +207,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"object literal",
         r"(?:bad|invalid) (?:control|escape|escaped|unicode) (?:character|sequence)",
         r"expected .{1,60} in json\b",
-        r"(?:invalid|bad) (?:toml|yaml|json|xml|ini|csv)\b",
+        r"invalid (?:toml|yaml|json|xml|ini|csv)\b",
         r"'(?:return|await|yield|break|continue)' (?:is )?outside",
         r"missing semicolon",
         r"has already been declared",
@@ -246,11 +234,6 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         VALIDATION,
         "validation",
-        "valid|schema|required|zod|llm output|output|response|empty|no files|missing|is not of type|not allowed|does not match|expected|constraint"
-        "|must be|must have|must contain|no <|lacks|is not a|check|invalid|guardrail|generated|should have|zero files|0 files|not exist on type|not assignable|contract|type error"
-        "|tool call"
-        "|required|should be|choices|lint|expected key|tests|find|expected|element"
-        "|no candidates|plan does|produced no",
         r"validation errors?\b",
         r"(?:failed|fails|failing) (?:\w+ ){0,3}validation",
         r"validation (?:has )?(?:failed|failure)",
@@ -268,7 +251,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"additional properties",
         r"(?:could not|cannot|unable to|failed to) parse (?:\w+ )?(?:llm|model|agent|output|response|tool|function|completion|answer)",
         r"output.?pars",
-        r"(?:invalid|bad|unexpected(?! keyword)|malformed|wrong|unusable|incomplete) (?:\w+ ){0,2}(?:response|output|completion|answer|structure|format|shape|plan|tool call|function call|arguments|project)\b",
+        r"(?:invalid|bad|unexpected(?! keyword)|malformed|unusable|incomplete) (?:\w+ ){0,2}(?:response|output|completion|answer|structure|format|shape|plan|tool call|function call|arguments|project)\b",
         r"(?:empty|blank|null) (?:\w+ )?(?:response|output|completion|content|result|answer|project|file|string returned)",
         r"(?:response|output|completion|content|answer|result|project|file)s? (?:was |is |were |are |came back |from model )?empty",
         r"no (?:files?|content|output|choices|code(?: blocks?)?|text|tool calls?|valid \w+|json) (?:were |was |is |in |returned|generated|found|produced)",
@@ -299,16 +282,13 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"(?:value|input|field) (?:is|was|should be|must be) (?:not )?(?:an? )?(?:valid|invalid)",
         r"(?:llm|model|provider|response|openai|anthropic|gemini) (?:\w+ )?(?:returned|produced|gave|sent|yielded|generated) (?:no|an? empty|an? invalid|nothing|zero|unexpected)",
         r"\b(?:lint\w*|eslint|type ?check\w*|tests?|unit tests?|checks) (?:\w+ )?(?:fail|errors?\b)",
-        r"expected (?:the )?(?:key|field|property|file|section|tag)",
+        r"\bexpected (?:the )?(?:key|field|property|file|section|tag)",
         r"(?:could not|cannot|couldn't|failed to|unable to) (?:find|locate|extract) (?:\w+ ){0,3}in (?:the )?(?:\w+ )?(?:output|response|reply|completion|answer)",
         r"(?:html|css|json|a11y|accessibility|output|schema|data) validation\b",
     ),
     wording(
         TIMEOUT,
         "timed out",
-        "time|deadline|too long|respon|within|no tokens|stall|hung"
-        "|budget|answer in|maximum run|max"
-        "|limit|exceeded",
         r"timed? ?out(?:error)? (?:after|while|waiting|exceeded|expired|reached|error|in|during|occurred|on|at|:|of|for)",
         r"\btimed[ -]out\b",
         r"time(?:d)?out(?:error|exception)\b",
@@ -334,16 +314,13 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"exceeded (?:its |the |a )?(?:\w+ )?time (?:budget|limit|allowance)",
         r"(?:time|timing) out\b.{0,20}exceeded",
         r"exceeded (?:its |the )?(?:max(?:imum)? )?(?:run|execution|wall)[ -]?time",
-        r"(?:hit|reached|exceeded|over) (?:the |its |a )?\d+ ?(?:s|ms|sec|seconds?|m|min|minutes?) (?:limit|cap|budget|wall)",
+        r"(?:hit the|reached|exceeded|over) (?:the |its |a )?\d+ ?(?:s|ms|sec|seconds?|m|min|minutes?) (?:limit|cap|budget|wall)",
         r"(?:exceeded|missed|past|over) (?:its|the) (?:\w+ )?deadline",
         r"exceeded (?:its|the) \d+ ?\w+ (?:limit|deadline)",
     ),
     wording(
         PROVIDER,
         "provider unavailable",
-        "overload|unavailable|server error|server had|bad gateway|upstream|capacity|loading|temporarily|unhealthy|overcapacity|internal error|provider returned"
-        "|openai|anthropic|gemini|provider|model|ollama|llm|bedrock"
-        "|invalid_request",
         r"overload(?:ed|_error)?\b",
         r"service (?:is )?(?:temporarily )?unavailable",
         r"temporarily unavailable",
@@ -367,7 +344,6 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         PROVIDER,
         "model not found",
-        "model|deployment",
         r"""model[ :]+[`'\"]?[\w./:@-]{1,80}[`'\"]? (?:was |is |does |has been )?(?:not (?:found|exist|supported|available)|deprecated|decommissioned|retired)""",
         r"(?:unknown|no such|unsupported) model",
         r"model_not_found",
@@ -378,9 +354,6 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         PROVIDER,
         "connection",
-        "connect|disconnect|dns|closed before|getaddrinfo|name or service|name resolution|socket|ssl|certificate|fetch failed|network|host|nodename|broken pipe|incomplete|closed|eof occurred|stream|max retries"
-        "|premature|tls|handshake|hostname|ended"
-        "|reach",
         r"connection ?(?:error|refused|reset|aborted|closed|failed|lost|failure|was (?:reset|closed|refused|lost)|terminated|dropped|broken|attempts failed)",
         r"connectionerror",
         r"(?:could not|cannot|failed to|unable to|couldn't|can't) (?:connect|reach|establish)",
@@ -405,7 +378,9 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"certificate (?:has expired|is not trusted)",
         r"self[- ]signed certificate",
         r"\[ssl[:\]]",
-        r"ssl(?:error|: |v3|_error)",
+        r"sslerror",
+        r"ssl_error",
+        r"sslv3",
         r"tls handshake",
         r"eof occurred in violation",
         r"broken pipe",

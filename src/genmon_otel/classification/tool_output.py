@@ -17,10 +17,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         MACHINE,
         "machine exhausted",
-        "no space left|disk is full|disk full|enospc|disk quota|out of memory|heap limit|oomkilled"
-        "|sigkill|signal 9|exit code 137|exit status 137|cannot allocate memory|memory limit exceeded"
-        "|terminated abruptly|killed|oom"
-        "|allocate|memoryerror",
         r"no space left on device",
         r"disk (?:is )?full",
         r"\benospc\b",
@@ -46,7 +42,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "npm package file",
-        "ejsonparse|toml parse error|tomldecodeerror|json_parse|err_pnpm_json",
         r"ejsonparse",
         r"toml parse error",
         r"tomldecodeerror",
@@ -55,14 +50,11 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "tsc syntax",
-        "ts1|ts17|ts18026|ts5",
-        r"\bts(?:1(?:00[1-9]|01\d|0[2-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20\d|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-2])|4(?:3\d|4[0-1]))|1700[2-9]|1701[0-5])\b",
+        r"error ts(?:1(?:00[1-9]|01\d|0[2-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20\d|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-2])|4(?:3\d|4[0-1]))|1700[2-9]|1701[0-5])\b",
     ),
     wording(
         SYNTAX,
         "syntax error",
-        "syntaxerror|syntax error|parsing error|parse error|parse failed|transform failed"
-        "|indentationerror|taberror|parse5|rolluperror|parse_error|cannot parse|failed to parse|invalid-syntax",
         r"(?<!\w)(?:css|template|graphql|uncaught |sass)? ?syntaxerror\b(?!\w)",
         r"\bsyntax ?error\b",
         r"\bcsssyntaxerror\b",
@@ -81,8 +73,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "bundler syntax",
-        "expected|unterminated|unexpected|unclosed|closing|adjacent jsx|already been declared"
-        "|is not valid json|end tag|invalid character",
         r"(?:error\]?:?|×|✘) .{0,80}\bexpected (?!version).{1,60} (?:but found|got|instead)",
         r"""(?:error|\d\)?)[\]:]{0,2}:? {0,3}(?:unexpected (?:token|end|closing|character|eof|\"|'|`|\w+ token)|expected (?:`|\"|'|;|unicode|identifier|expression|jsx)|unterminated |unclosed )""",
         r'the character \".{1,4}\" is not valid',
@@ -101,7 +91,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         VALIDATION,
         "missing script",
-        "missing script|no_script|couldn't find a script|error command",
         r'error command \"[\w:-]{1,40}\" not found',
         r"missing script:?",
         r"err_pnpm_no_script\b",
@@ -110,7 +99,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         DEPENDENCY,
         "npm",
-        "npm err|eresolve|etarget|enotcached|npm error",
         r"npm err(?:!|or) (?:code |errno )?(?:e(?!lifecycle)(?:[a-z]{3,}\d*|\d{3})|404|notarget)\b",
         r"npm err(?:!|or) code \d+\b",
         r"\beresolve\b",
@@ -120,8 +108,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         DEPENDENCY,
         "pnpm, yarn, bun",
-        "err_pnpm_|yn00|yarnpkg|couldn't find package|in your lockfile|lockfile|bun install"
-        "|couldn't find any versions|incompatible module|unmet peer|package.json|peer dep|unexpected error occurred|incompatible with this module",
         r"err_pnpm_[a-z_]{3,}",
         r"\byn00(?:0[1-9]|[1-4]\d|5[1-9]|6\d|7[0-9]|8\d)\b",
         r"couldn't find (?:package|any versions|a package\.json)",
@@ -140,11 +126,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         DEPENDENCY,
         "pip, uv, poetry",
-        "no matching distribution|could not find a version|resolutionimpossible|no solution found"
-        "|failed building wheel|could not build wheels|externally-managed|invalid requirement|requirement"
-        "|version solving|do not match the hashes|subprocess-exited|metadata-generation|conflicting dependencies"
-        "|distributionnotfound|requires a different python|not in '|pip install|package index|failed to fetch"
-        "|distribution|package registry|cache and you requested|versionconflict|build-backend|setup.py",
         r"no matching distribution",
         r"could not find a version that",
         r"resolutionimpossible",
@@ -170,11 +151,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         DEPENDENCY,
         "module not found",
-        "no module named|find module|find package|module not found|module_not_found|resolve|importerror|modulenotfound"
-        "|cannot import name|ts2307|ts7016|ts2792|ts2688|ts2732|ts2875|ts6053|preset|load config|no such file"
-        "|find plugin|find the plugin|find the config|failed to load plugin|shared object|entry module|find stylesheet|type definition file|declaration file|packagenotfound"
-        "|subpath|required module|package|matching versions|config|crate|could not be found|could not be resolved|unresolved"
-        "|matching version|module",
         r"no module named",
         r"(?:cannot|can't|could not|couldn't|unable to) find (?:the )?(?:module|package|plugin|preset|loader|a declaration file for module)\b",
         r"module not found",
@@ -209,9 +185,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         DEPENDENCY,
         "command not found",
-        "not found|is not recognized|npm install|install"
-        "|package|dependenc|library|module|plugin|requirement|registry"
-        "|pypi|npm|versions of|version|install|imports",
         r"(?:sh|bash|zsh)(?:: line)?:? ?\d*:? [\w@./-]{1,60}: (?:command )?not found",
         r": command not found",
         r"is not recognized as an internal or external command",
@@ -234,10 +207,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         VALIDATION,
         "type error of a checker",
-        "error ts| ts2| ts7|ts2|error:"
-        "|type error:|not assignable|does not exist on type",
         r"\berror ts\d{4,5}\b",
-        r"\bts(?:2|7|18|4)\d{3}\b",
         r"(?:^|\n)[\w./-]{1,120}\.pyi?:\d+: error: ",
         r"\btype error: ",
         r"is not assignable to (?:type|parameter)",
@@ -246,7 +216,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         VALIDATION,
         "lint",
-        "problem|no-unused|no-undef|\"ruleid\"|found ",
         r"✖ \d+ problems?",
         r"\d+ problems? \(\d+ errors?",
         r'\"ruleid\": ?\"',
@@ -255,7 +224,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         VALIDATION,
         "failed tests",
-        "failed",
         r"\b\d+ failed\b.{0,40}(?:passed|in [\d.]+ ?s)",
         r"tests?:? +\d+ failed",
         r"test suites?: \d+ failed",
@@ -265,7 +233,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         VALIDATION,
         "configuration or export",
-        "invalid configuration object|is not exported|no matching export|missing export|missing_export|validationerror",
         r"invalid configuration object",
         r"is not exported by",
         r"no matching export",
