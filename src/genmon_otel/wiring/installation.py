@@ -29,10 +29,9 @@ from genmon_otel.redaction import Redactor
 from genmon_otel.regression.propose import propose
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
-from genmon_otel.wiring import providers
+from genmon_otel.wiring import metrics_server, providers
 from genmon_otel.wiring.code_version import code_version
 from genmon_otel.wiring.leaving import AtExit
-from genmon_otel.wiring.metrics_server import MetricsServer
 from genmon_otel.writer import Writer
 
 _log = logging.getLogger(names.LOGGER)
@@ -127,7 +126,7 @@ class Installation:
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forked(this()))
         if settings.metrics_port is not None and settings.metrics == "prometheus":
-            server = MetricsServer(
+            server = metrics_server.serve(
                 settings.metrics_port, settings.metrics_host, self._given["registry"]
             )
             undo.callback(server.close)

@@ -75,25 +75,25 @@ class MetricsServer:
     Args:
         port: 0 takes any free one; see :attr:`port`.
         host: address to bind.
-        registry: what to serve; None: prometheus_client's own. Not asked for under
-            PROMETHEUS_MULTIPROC_DIR, where the folder is served.
+        registry: what to serve.
+        shared: whether siblings would serve the same: then a port that is taken is
+            theirs, and is taken over when they die.
 
     Raises:
         ConfigurationError: the address cannot be bound.
     """
 
-    def __init__(self, port: int, host: str, registry: CollectorRegistry | None) -> None:
+    def __init__(
+        self, port: int, host: str, registry: CollectorRegistry, *, shared: bool = False
+    ) -> None:
         self._host = host
         self._wanted = port
         self._closed = threading.Event()
         self._server: WSGIServer | None = None
-        if is_multiprocess():
-            self._registry = CollectorRegistry()
-            AllProcesses(self._registry)  # type: ignore[no-untyped-call]
-        else:
-            self._registry = REGISTRY if registry is None else registry
+        self._registry = registry
+        self._shared = shared
         if not self._bind():
-            _log.info("Port %s is taken; its owner serves the metrics of all processes.", port)
+            _log.info("port %s is taken; its owner serves the metrics of all processes.", port)
             threading.Thread(
                 target=self._take_over, name="genmon-metrics-port", daemon=True
             ).start()
@@ -118,7 +118,7 @@ class MetricsServer:
         try:
             self._server, _ = start_http_server(self._wanted, self._host, self._registry)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE and is_multiprocess():
+            if error.errno == errno.EADDRINUSE and self._shared:
                 return False
             raise ConfigurationError(
                 f"metrics_port={self._wanted} on {self._host!r} cannot be opened "
@@ -135,6 +135,25 @@ class MetricsServer:
             except ConfigurationError as error:
                 _log.warning("%s", error)
                 return
+
+
+def serve(port: int, host: str, registry: CollectorRegistry | None) -> MetricsServer:
+    """Serve this application's metrics.
+
+    Args:
+        port: 0 takes any free one.
+        host: address to bind.
+        registry: what to serve; None: prometheus_client's own. Not asked for under
+            PROMETHEUS_MULTIPROC_DIR, where all processes of the folder are served.
+
+    Raises:
+        ConfigurationError: the address cannot be bound.
+    """
+    if not is_multiprocess():
+        return MetricsServer(port, host, REGISTRY if registry is None else registry)
+    everything = CollectorRegistry()
+    AllProcesses(everything)  # type: ignore[no-untyped-call]
+    return MetricsServer(port, host, everything, shared=True)
 
 
 def _forget(server: Any) -> None:
