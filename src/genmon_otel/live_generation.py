@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -166,6 +167,8 @@ class Generation(Scope):
             context: anything worth seeing beside a failure; kept bounded and redacted.
         """
         try:
+            if not self.is_open:
+                return
             if isinstance(file_count, int) and file_count >= 0:
                 self.file_count = int(file_count)
             if (name := framework_name(framework)) is not None:
@@ -283,7 +286,7 @@ class Generation(Scope):
         self._end(Outcome.SUCCESS, None, result if items is None else ["item"] * items)
 
     def _fail(self, error: BaseException) -> None:
-        if self.completed and isinstance(error, GeneratorExit):
+        if self.completed and isinstance(error, (GeneratorExit, asyncio.CancelledError)):
             self._end(Outcome.SUCCESS)
             return
         if isinstance(error, self.spec.expected):

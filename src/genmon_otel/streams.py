@@ -25,6 +25,10 @@ class _Guard:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
+    def opens(self, *_: Any) -> Scope:
+        """Give the scope; a driver that was made with this keeps the guard even unstarted."""
+        return self._scope
+
     def __del__(self) -> None:
         self._scope.abandoned()
 
@@ -131,13 +135,13 @@ def async_generator(
 
 def drive(scope: Scope, source: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Run a generator that exists already under a suspended scope."""
-    driven: Generator[Any, Any, Any] = generator(lambda *_: scope, lambda: source)()
+    driven: Generator[Any, Any, Any] = generator(_Guard(scope).opens, lambda: source)()
     return driven
 
 
 def drive_async(scope: Scope, source: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
     """As :func:`drive`, for an asynchronous generator."""
-    driven: AsyncGenerator[Any, Any] = async_generator(lambda *_: scope, lambda: source)()
+    driven: AsyncGenerator[Any, Any] = async_generator(_Guard(scope).opens, lambda: source)()
     return driven
 
 
