@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +54,29 @@ class World:
     def started(self, mode: str, count: int = 10) -> Iterator[subprocess.Popen[str]]:
         """Run the application until the block ends; killed then if need be."""
         with subprocess.Popen(
-            self.command(mode, count), env=self.environ, stdout=subprocess.PIPE, text=True
+            self.command(mode, count),
+            env=self.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         ) as process:
             try:
                 yield process
             finally:
                 process.kill()
+
+    def timed(self, hurt: Callable[[], object], count: int = 1000) -> int:
+        """Microseconds of a decorated call at p99, hurt once it is under way."""
+        with self.started("timed", count) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            while process.stdout.readline() != "ready\n":
+                assert process.poll() is None
+            hurt()
+            rest, _ = process.communicate("go\n", timeout=120)
+            assert process.returncode == 0
+        return int(ids(rest, "p99")[0])
 
     def inherit(self) -> list[str]:
         """Have a new process take over whatever was left; what it generated itself."""
