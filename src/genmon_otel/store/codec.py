@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from genmon_otel.records import Recording, StepRecord, SuccessSample, Tree
@@ -25,9 +26,20 @@ Row = TypeVar("Row")
 
 def name(value: Any) -> str:
     """Return an id or a name as every database takes it."""
-    if type(value) is str and len(value) <= NAME_LIMIT and value.isascii() and value.isprintable():
-        return value  # nearly always
-    return clean(value if type(value) is str else str(value), NAME_LIMIT)
+    text = value if type(value) is str else str(value)
+    return _name(text) if len(text) <= NAME_LIMIT else clean(text, NAME_LIMIT)
+
+
+@lru_cache(8_192)
+def _name(value: str) -> str:
+    return clean(value, NAME_LIMIT)
+
+
+def identity(value: str | None) -> str | None:
+    """Return an id that never comes twice, as every database takes it."""
+    if value is None or (value.isalnum() and value.isascii() and len(value) <= NAME_LIMIT):
+        return value
+    return clean(value, NAME_LIMIT)
 
 
 def optional_name(value: Any) -> str | None:
@@ -37,10 +49,16 @@ def optional_name(value: Any) -> str | None:
 
 def stamp(seconds: float, postgresql: bool) -> Any:
     """Return Unix seconds as the driver takes a time; the text SQLAlchemy itself would write."""
-    moment = instant(seconds)
     if postgresql:
-        return moment
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+        return instant(seconds)
+    minute, rest = divmod(round(seconds * 1_000_000), 60_000_000)
+    return f"{_minute(minute)}:{rest // 1_000_000:02d}.{rest % 1_000_000:06d}"
+
+
+@lru_cache(256)
+def _minute(number: int) -> str:
+    """Return the text of a minute since 1970: records of a batch share a few."""
+    return instant(number * 60).replace(tzinfo=None).isoformat(" ", "minutes")
 
 
 def dumps(tree: Tree) -> str:

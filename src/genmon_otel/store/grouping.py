@@ -50,6 +50,7 @@ class Group:
     status: str = OPEN
     test_generated: bool = False
     reopened: bool = False
+    is_new: bool = False
     case_id: int | None = None
     case_state: str | None = None
     strikes: Strikes = field(default_factory=Strikes)
@@ -138,7 +139,10 @@ def _read_back(cursor: Cursor, groups: dict[str, Group]) -> None:
 
 
 def settle(cursor: Cursor, groups: dict[str, Group]) -> None:
-    """Write what was worked out for each group back to its row."""
+    """Write what was worked out for each group back to its row, where it says anything new.
+
+    Once there is a case, further strikes are not kept: nobody counts on from three.
+    """
     cursor.many(
         cursor.statements.settle_failures,
         [
@@ -146,6 +150,7 @@ def settle(cursor: Cursor, groups: dict[str, Group]) -> None:
              int(each.reopened), each.tally.users, each.tally.projects,
              dumps(each.tally.by_day), each.id)
             for each in groups.values()
+            if each.is_new or each.reopened or each.tally.changed or not each.test_generated
         ],
     )  # fmt: skip
 
@@ -212,7 +217,7 @@ def _give_handles(cursor: Cursor, fresh: list[Group]) -> None:
         for each in fresh:
             short = wanted[each.fingerprint]
             if short not in given:
-                each.handle = short
+                each.handle, each.is_new = short, True
                 given.add(short)
         fresh = [each for each in fresh if not each.handle]
         if not fresh:

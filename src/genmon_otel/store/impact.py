@@ -53,16 +53,18 @@ class Remembered:
 class Tally:
     """Users and projects that one failure met for the first time in a batch."""
 
-    __slots__ = ("by_day", "projects", "users")
+    __slots__ = ("by_day", "changed", "projects", "users")
 
     def __init__(self, by_day: Mapping[str, int]) -> None:
         self.users = 0
         self.projects = 0
+        self.changed = False
         #: Users by the day of their newest hit, the newest week.
         self.by_day: dict[str, int] = dict(by_day)
 
     def move(self, before: int | None, day: int) -> None:
         """Count a user's newest hit, which was on day ``before`` until now (None: never)."""
+        self.changed = True
         if before is None:
             self.users += 1
         elif str(before) in self.by_day:
@@ -116,6 +118,7 @@ def count_projects_hit(
     rows = sorted(set(fresh) - {(failure, project) for failure, project in found})
     for failure, _project in rows:
         tallies[failure].projects += 1
+        tallies[failure].changed = True
     cursor.many(cursor.statements.insert_failure_projects, rows)
     return [("project", *pair) for pair in fresh]
 

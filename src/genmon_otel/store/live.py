@@ -41,11 +41,15 @@ def run_live(cursor: Cursor, records: Iterable[GenerationRecord]) -> None:
             failed[name(each.failure.signature)].append(each)
     if not met and not failed:
         return
-    guarding = cursor.fetch(
-        cursor.statements.read_guarding, cursor.listed(failed), cursor.listed(met)
-    )
+    touched = [
+        case_id
+        for case_id, signature, trigger in cursor.fetch(cursor.statements.read_guarding)
+        if signature in failed or trigger in met
+    ]
+    if not touched:
+        return
     connection = cursor.connection
-    for case in _lock(connection, [identity for (identity,) in guarding]):
+    for case in _lock(connection, touched):
         runs = [
             _run(case, each, Verdict.FAIL_SAME, 0) for each in failed.get(case.signature, ())
         ] + [
@@ -64,8 +68,6 @@ def run_live(cursor: Cursor, records: Iterable[GenerationRecord]) -> None:
 
 def _lock(connection: sa.Connection, ids: list[int]) -> list[sa.Row[Any]]:
     """Lock cases in key order: two batches that meet the same ones then do not cross."""
-    if not ids:
-        return []
     tests = schema.tests
     query = (
         sa.select(

@@ -8,7 +8,7 @@ is text on SQLite and ``json`` on PostgreSQL (which, unlike ``jsonb``, keeps
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
@@ -43,9 +43,12 @@ REVISIONS: Final = ("0001", "0002")
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def instant(seconds: float) -> datetime:
-    """Return Unix seconds as an aware UTC time, microseconds kept."""
-    return datetime.fromtimestamp(seconds, UTC)
+    """Return Unix seconds as an aware UTC time, to the nearest microsecond."""
+    return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
 class Instant(TypeDecorator[float]):
@@ -235,7 +238,7 @@ tests: Final = Table(
         "created_from_failure_id", name="uq_auto_generated_tests_created_from_failure_id"
     ),
     Index("ix_auto_generated_tests_signature", "signature"),
-    Index("ix_auto_generated_tests_trigger_signature", "trigger_signature"),
+    Index("ix_auto_generated_tests_state", "state"),
 )
 
 test_runs: Final = Table(

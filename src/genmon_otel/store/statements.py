@@ -341,15 +341,9 @@ def statements(is_postgresql: bool) -> Statements:
             tuple(column.name for column in rollups.columns),
         ),
         read_guarding=prepared(
-            sa.select(tests.c.id)
-            .where(
-                sa.or_(
-                    among(tests.c.signature, "signatures"),
-                    among(tests.c.trigger_signature, "triggers"),
-                ),
+            sa.select(tests.c.id, tests.c.signature, tests.c.trigger_signature).where(
                 tests.c.state == sa.literal_column(f"'{CaseState.GUARDING}'"),
                 tests.c.trigger == sa.literal_column("'fault'"),
             )
-            .order_by(tests.c.id)
         ),
     )

@@ -14,7 +14,7 @@ from genmon_otel.ports import Propose
 from genmon_otel.records import Batch, GenerationRecord, Outcome, Strike, WriteResult
 from genmon_otel.store import grouping, schema
 from genmon_otel.store.birth import complete, make_cases
-from genmon_otel.store.codec import TEXT_LIMIT, dumps, name, optional_name, stamp
+from genmon_otel.store.codec import TEXT_LIMIT, dumps, identity, name, optional_name, stamp
 from genmon_otel.store.connect import Database
 from genmon_otel.store.grouping import Group
 from genmon_otel.store.impact import (
@@ -198,7 +198,7 @@ def _analytics_row(
     failure = record.failure
     group = groups.get(name(failure.fingerprint)) if failure is not None else None
     return (
-        name(record.generation_id),
+        identity(record.generation_id),
         stamp(record.ended_at, postgresql),
         name(record.operation),
         name(record.framework),
@@ -208,8 +208,8 @@ def _analytics_row(
         optional_name(record.user_id),
         optional_name(record.project_id),
         None if record.user_request is None else clean(record.user_request, TEXT_LIMIT),
-        optional_name(record.trace_id),
-        optional_name(record.span_id),
+        identity(record.trace_id),
+        identity(record.span_id),
         None if group is None else group.id,
         None if failure is None else str(failure.category),
         optional_name(record.code_version),

@@ -189,9 +189,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_auto_generated_tests_signature", "auto_generated_tests", ["signature"])
-    op.create_index(
-        "ix_auto_generated_tests_trigger_signature", "auto_generated_tests", ["trigger_signature"]
-    )
+    op.create_index("ix_auto_generated_tests_state", "auto_generated_tests", ["state"])
     op.create_table(
         "test_runs",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
