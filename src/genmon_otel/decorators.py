@@ -20,7 +20,8 @@ from genmon_otel.binding import (
 )
 from genmon_otel.conventions import NO_FRAMEWORK
 from genmon_otel.errors import GenmonError
-from genmon_otel.live_generation import Generation, NoGeneration, current_generation
+from genmon_otel.live_generation import Generation, current_generation
+from genmon_otel.no_generation import NoGeneration
 from genmon_otel.payload import import_path
 from genmon_otel.records import Capture, Severity, StageKind
 from genmon_otel.scope import Scope, current

@@ -6,8 +6,6 @@ import asyncio
 import json
 import sys
 import threading
-import time
-import tracemalloc
 from collections.abc import Mapping
 from dataclasses import fields, make_dataclass
 from types import MappingProxyType
@@ -21,7 +19,9 @@ from genmon_otel.binding import framework_name, identifier, request_text
 from genmon_otel.control_flow import outcome_of
 from genmon_otel.held import HeldArguments
 from genmon_otel.identity import pseudonym
-from genmon_otel.payload import encode, shape
+from genmon_otel.keepsakes import MAX_STAGES, recording_of, sample_of
+from genmon_otel.no_generation import NONE, NoGeneration
+from genmon_otel.payload import encode
 from genmon_otel.recorder import Runtime, contain, pending, take
 from genmon_otel.records import (
     Capture,
@@ -36,21 +36,17 @@ from genmon_otel.records import (
 from genmon_otel.scope import Scope, current
 from genmon_otel.spec import Spec
 from genmon_otel.stage_run import StageRun
+from genmon_otel.surroundings import measure, task_id, used
 from genmon_otel.text import clean, safe_repr
 
 #: Characters kept of a request.
 MAX_REQUEST: Final = 1000
-#: Stages of one generation that are kept; all are timed.
-MAX_STAGES: Final = 1000
 #: Errors of stages that are remembered, to find the one that escaped.
 _MAX_ERRORS: Final = 32
 #: Entries of ``set(**context)``, characters of a key, bytes of a value.
 _MAX_CONTEXT: Final = 32
 _MAX_KEY: Final = 64
 _MAX_CONTEXT_BYTES: Final = 4096
-#: Success samples of one operation taken at once, and seconds between later ones.
-_FIRST_SAMPLES: Final = 3
-_SAMPLE_EVERY_S: Final = 60.0
 
 _tokens_lock: Final = threading.Lock()
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -72,7 +68,6 @@ class Generation(Scope):
 
     __slots__ = (
         "_began",
-        "_held",
         "_measured",
         "_record",
         "_recording",
@@ -83,6 +78,7 @@ class Generation(Scope):
         "errors",
         "file_count",
         "framework",
+        "held",
         "id",
         "project_id",
         "request",
@@ -115,7 +111,7 @@ class Generation(Scope):
         self.user_id: str | None = spec.user_id.constant
         self.project_id: str | None = spec.project_id.constant
         self.request: str | None = None
-        self._held: HeldArguments | None = None
+        self.held: HeldArguments | None = None
         self._recording: Recording | None = None
         self._sample: SuccessSample | None = None
         if spec.parameters is not None or spec.request.constant is not None:
@@ -126,7 +122,7 @@ class Generation(Scope):
         clock = under.clock
         self.started_at = clock.now()
         self._began = clock.monotonic()
-        self._measured = _measure() if under.resources else None
+        self._measured = measure() if under.resources else None
         attributes = {
             names.GEN_AI_OPERATION_NAME: names.WORKFLOW_OPERATION,
             names.GEN_AI_WORKFLOW_NAME: spec.operation,
@@ -252,7 +248,7 @@ class Generation(Scope):
         spec = self.spec
         if self.capture != "off":
             if spec.parameters is not None:
-                self._held = HeldArguments(spec.parameters, args, kwargs)
+                self.held = HeldArguments(spec.parameters, args, kwargs)
             option = spec.request
             found = option.constant if option.getter is None else option.getter(args, kwargs)
             if found is not None:
@@ -311,7 +307,10 @@ class Generation(Scope):
         if problem is not None:
             failure = self._diagnose(problem, duration)
         elif outcome is _SUCCESS and self.capture != "off" and self.spec.function is not None:
-            self._take_sample(result)
+            try:
+                self._sample = sample_of(self, result)
+            except Exception:
+                contain("sample", under)
         context = self.span.get_span_context()
         valid = context.is_valid
         record = _Draft(
@@ -334,7 +333,7 @@ class Generation(Scope):
             tuple([stage.summary() for stage in self.stages]) if self.stages else (),
             diagnosis.step_faults(self.stages, hangs=outcome.is_attempt) if self.errors else (),
             failure,
-            _task_id() if "celery" in sys.modules else None,
+            task_id() if "celery" in sys.modules else None,
         )
         record.__class__ = GenerationRecord
         self._record: GenerationRecord = record
@@ -342,7 +341,7 @@ class Generation(Scope):
         try:
             under.metrics.ended(record, sampled=context.trace_flags.sampled)
             if self._measured is not None:
-                under.metrics.resources(record.operation, *_used(self._measured))
+                under.metrics.resources(record.operation, *used(self._measured))
             if failure is not None:
                 diagnosis.log(record, failure)
             self._end_span(failure, outcome, result)
@@ -383,107 +382,18 @@ class Generation(Scope):
             return diagnosis.undiagnosed(self, problem)
         if self.capture != "off":
             try:
-                self._recording = self._record_for_replay(failure, trigger, duration)
+                self._recording = recording_of(self, failure, trigger, duration)
             except Exception:
                 contain("recording", self.under)
         return failure
-
-    def _record_for_replay(
-        self, failure: Failure, trigger: StageRun | None, duration: float
-    ) -> Recording:
-        steps = [stage for stage in self.stages if stage.kind == "step"]
-        unreplayable = ""
-        if self.spec.function is None:
-            unreplayable = "block: only a decorated function can be called again"
-        elif len(self.stages) >= MAX_STAGES:
-            unreplayable = f"size: more than {MAX_STAGES} steps"
-        return Recording(
-            generation_id=self.id,
-            fingerprint=failure.fingerprint,
-            operation=self.spec.operation,
-            target=self.spec.target,
-            inputs=self._held.tree() if self._held is not None else encode({}),
-            steps=tuple(step.record() for step in steps),
-            trigger_step=steps.index(trigger) if trigger in steps else None,
-            duration_s=duration,
-            code_version=self.under.code_version,
-            unreplayable=unreplayable,
-        )
-
-    def _take_sample(self, result: Any) -> None:
-        under, operation = self.under, self.spec.operation
-        taken, due = under.samples.get(operation, (0, 0.0))
-        now = under.clock.monotonic()
-        if taken >= _FIRST_SAMPLES and now < due:
-            return
-        under.samples[operation] = (taken + 1, now + _SAMPLE_EVERY_S)
-        try:
-            donors = self.stages if self.capture == "all" else ()
-            self._sample = SuccessSample(
-                generation_id=self.id,
-                operation=operation,
-                ended_at=under.clock.now(),
-                code_version=under.code_version,
-                shape=shape(result),
-                steps=tuple(stage.record() for stage in donors if stage.kind == "step"),
-            )
-        except Exception:
-            contain("sample", under)
-
-
-class NoGeneration:
-    """What ``current_generation()`` gives outside a generation: takes everything, keeps nothing."""
-
-    __slots__ = ()
-
-    id: ClassVar[str] = ""
-    trace_id: ClassVar[None] = None
-
-    def set(
-        self, *, file_count: int | None = None, framework: str | None = None, **context: Any
-    ) -> None:
-        """Keep nothing."""
-
-    def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
-        """Keep nothing."""
-
-    def complete(self) -> None:
-        """Keep nothing."""
-
-
-_NONE: Final = NoGeneration()
 
 
 def current_generation() -> Generation | NoGeneration:
     """The generation that is running here; outside of one a harmless stand-in."""
     scope = current()
-    return scope.generation if scope is not None and scope.generation.is_open else _NONE
+    return scope.generation if scope is not None and scope.generation.is_open else NONE
 
 
 def _message(role: str, text: str) -> str:
     """One message in the GenAI conventions' JSON form."""
     return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])
-
-
-def _measure() -> tuple[float, int]:
-    """CPU seconds of this thread and traced bytes, to be compared at the end."""
-    if not tracemalloc.is_tracing():
-        tracemalloc.start()
-    tracemalloc.reset_peak()
-    return time.thread_time(), tracemalloc.get_traced_memory()[0]
-
-
-def _used(before: tuple[float, int]) -> tuple[float, int]:
-    """CPU seconds used and bytes at the peak since :func:`_measure`."""
-    cpu, memory = before
-    return max(0.0, time.thread_time() - cpu), max(0, tracemalloc.get_traced_memory()[1] - memory)
-
-
-def _task_id() -> str | None:
-    """The id of the Celery task that is running: however often retried, it is one strike."""
-    try:
-        task = sys.modules["celery"].current_task
-        found = task.request.id if task else None
-        return found if isinstance(found, str) else None
-    except Exception:
-        return None

@@ -27,6 +27,7 @@ def open_stage(
     parameters: Parameters | None = None,
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
+    *,
     is_async: bool = False,
 ) -> StageRun | None:
     """Begin a stage of the open generation; None outside of one. Never raises."""
@@ -189,7 +190,9 @@ def _decorated(kind: StageKind, function: Any, name: str | None) -> Any:
         )
 
         def opens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> StageRun | None:
-            return open_stage(kind, spec.name, spec.parameters, args, kwargs, spec.is_async)
+            return open_stage(
+                kind, spec.name, spec.parameters, args, kwargs, is_async=spec.is_async
+            )
 
         wrapper = wrap(bare, opens, _served(spec) if kind == "step" else None)
         setattr(wrapper, ATTRIBUTE, spec)

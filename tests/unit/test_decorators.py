@@ -252,7 +252,9 @@ def test_default_operation_is_the_qualified_name_without_locals() -> None:
 
     with capture() as seen:
         build()
-    assert seen.record.operation == "test_default_operation_is_the_qualified_name_without_locals.build"
+    assert (
+        seen.record.operation == "test_default_operation_is_the_qualified_name_without_locals.build"
+    )
 
 
 # --- options ------------------------------------------------------------------
@@ -708,17 +710,17 @@ def test_returned_iterators_only_with_stream() -> None:
             return next(self.left)
 
     with capture() as seen:
-        kept = generation(lambda: Chunks())()
+        kept = generation(lambda: Chunks())()  # noqa: PLW0108
         assert type(kept) is Chunks
         assert len(seen.records) == 1
-        proxy = generation(stream=True)(lambda: Chunks())()
+        proxy = generation(stream=True)(lambda: Chunks())()  # noqa: PLW0108
         assert len(seen.records) == 1, "still open"
         assert isinstance(proxy, Chunks)
         assert proxy.headers == {"x": "1"}
         assert list(proxy) == ["a", "b"]
         assert len(seen.records) == 2
         assert list(generation(stream=True)(lambda: (n for n in "ab"))()) == ["a", "b"]
-        abandoned = generation(stream=True)(lambda: Chunks())()
+        abandoned = generation(stream=True)(lambda: Chunks())()  # noqa: PLW0108
         next(abandoned)
         del abandoned
     assert [r.outcome for r in seen.records] == ["success"] * 3 + ["cancelled"]

@@ -18,7 +18,7 @@ LINES: tuple[frozenset[str], ...] = (
     ),
     frozenset({"ports"}),
     frozenset(
-        "instruments identity scope recorder spec binding live_generation diagnosis held "
+        "instruments identity scope surroundings keepsakes no_generation recorder spec binding live_generation diagnosis held "
         "stage_run stages streams wrappers decorators".split()
     ),
     frozenset("journal writer processor store".split()),

@@ -219,7 +219,7 @@ def test_series_are_there_at_zero(set_up_first: bool) -> None:
     registry = CollectorRegistry()
 
     def decorate() -> None:
-        generation(operation, framework="vue")(lambda: zero_step())
+        generation(operation, framework="vue")(lambda: zero_step())  # noqa: PLW0108
 
     if not set_up_first:
         decorate()

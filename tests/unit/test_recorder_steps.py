@@ -166,12 +166,12 @@ def test_of_nested_steps_the_outermost_is_the_trigger() -> None:
     def outer() -> None:
         ask("break")
 
-    seen = failing(lambda: outer())
+    seen = failing(lambda: outer())  # noqa: PLW0108
     assert seen.record.failure is not None
     assert seen.record.failure.stage.endswith("outer")
-    assert [s.name for s in seen.recordings[0].steps][seen.recordings[0].trigger_step or 0].endswith(
-        "outer"
-    )
+    assert [s.name for s in seen.recordings[0].steps][
+        seen.recordings[0].trigger_step or 0
+    ].endswith("outer")
 
 
 def test_an_inner_timeout_is_the_hung_steps_fault() -> None:
@@ -244,7 +244,7 @@ def test_streams_are_recorded_chunk_by_chunk() -> None:
         def __exit__(self, *_: Any) -> None:
             self.closed = True
 
-    sdk = step(lambda: Stream(), name="sdk")
+    sdk = step(lambda: Stream(), name="sdk")  # noqa: PLW0108
 
     async def body() -> None:
         assert list(chunks()) == ["a", {"b": 1}]
@@ -307,7 +307,7 @@ def test_an_awaitable_that_is_also_a_context_manager_stays_both() -> None:
 
         async def __aexit__(self, *_: Any) -> None: ...
 
-    get = step(lambda: Get(), name="get")
+    get = step(lambda: Get(), name="get")  # noqa: PLW0108
 
     async def body() -> None:
         assert await get() == "response"
@@ -501,7 +501,7 @@ def test_hostile_exceptions(make: Any, where: str) -> None:
         raise error
 
     call = step(body, name="call") if where == "step" else body
-    decorated = generation("hostile")(lambda: call())
+    decorated = generation("hostile")(lambda: call())  # noqa: PLW0108
     with capture() as seen:
         classify(Boom())
         started = time.perf_counter()

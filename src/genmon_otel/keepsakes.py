@@ -1,0 +1,65 @@
+"""What is kept of a generation for tests: the recording of a failure, the sample of a success."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from genmon_otel.payload import encode, shape
+from genmon_otel.records import Failure, Recording, SuccessSample
+
+if TYPE_CHECKING:
+    from genmon_otel.live_generation import Generation
+    from genmon_otel.stage_run import StageRun
+
+#: Stages of one generation that are kept; all are timed.
+MAX_STAGES: Final = 1000
+#: Success samples of one operation taken at once, and seconds between later ones.
+_FIRST_SAMPLES: Final = 3
+_SAMPLE_EVERY_S: Final = 60.0
+
+
+def recording_of(
+    generation: Generation, failure: Failure, trigger: StageRun | None, duration_s: float
+) -> Recording:
+    """Inputs and step outcomes of a failing generation, not yet redacted."""
+    spec = generation.spec
+    steps = [stage for stage in generation.stages if stage.kind == "step"]
+    unreplayable = ""
+    if spec.function is None:
+        unreplayable = "block: only a decorated function can be called again"
+    elif len(generation.stages) >= MAX_STAGES:
+        unreplayable = f"size: {MAX_STAGES} steps or more"
+    return Recording(
+        generation_id=generation.id,
+        fingerprint=failure.fingerprint,
+        operation=spec.operation,
+        target=spec.target,
+        inputs=generation.held.tree() if generation.held is not None else encode({}),
+        steps=tuple(step.record() for step in steps),
+        trigger_step=steps.index(trigger) if trigger in steps else None,
+        duration_s=duration_s,
+        code_version=generation.under.code_version,
+        unreplayable=unreplayable,
+    )
+
+
+def sample_of(generation: Generation, result: Any) -> SuccessSample | None:
+    """The shape of a result, and donors of step outcomes if asked for; None if not yet due.
+
+    An operation's first three are taken, then one a minute.
+    """
+    under, operation = generation.under, generation.spec.operation
+    taken, due = under.samples.get(operation, (0, 0.0))
+    now = under.clock.monotonic()
+    if taken >= _FIRST_SAMPLES and now < due:
+        return None
+    under.samples[operation] = (taken + 1, now + _SAMPLE_EVERY_S)
+    donors = generation.stages if generation.capture == "all" else ()
+    return SuccessSample(
+        generation_id=generation.id,
+        operation=operation,
+        ended_at=under.clock.now(),
+        code_version=under.code_version,
+        shape=shape(result),
+        steps=tuple(stage.record() for stage in donors if stage.kind == "step"),
+    )

@@ -1,0 +1,31 @@
+"""What a generation reads of the process around it: CPU time, memory, the task that runs it."""
+
+from __future__ import annotations
+
+import sys
+import time
+import tracemalloc
+
+
+def measure() -> tuple[float, int]:
+    """CPU seconds of this thread and traced bytes, to be compared at the end."""
+    if not tracemalloc.is_tracing():
+        tracemalloc.start()
+    tracemalloc.reset_peak()
+    return time.thread_time(), tracemalloc.get_traced_memory()[0]
+
+
+def used(before: tuple[float, int]) -> tuple[float, int]:
+    """CPU seconds used, and bytes at the peak, since :func:`measure`."""
+    cpu, memory = before
+    return max(0.0, time.thread_time() - cpu), max(0, tracemalloc.get_traced_memory()[1] - memory)
+
+
+def task_id() -> str | None:
+    """The id of the Celery task that is running: however often retried, it is one strike."""
+    try:
+        task = sys.modules["celery"].current_task
+        found = task.request.id if task else None
+        return found if isinstance(found, str) else None
+    except Exception:
+        return None
