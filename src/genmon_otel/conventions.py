@@ -192,7 +192,7 @@ RECORDS_DROPPED: Final = Metric(
     "genmon_records_dropped_total", "counter", ("reason",), "Records given up, by reason."
 )
 QUEUE_DEPTH: Final = Metric(
-    "genmon_queue_depth", "gauge", (), "Records in memory waiting for the store."
+    "genmon_queue_depth", "gauge", (), "Records waiting for the store, in memory or journal."
 )
 JOURNAL_BYTES: Final = Metric(
     "genmon_journal_bytes", "gauge", (), "Bytes in this process's journal waiting for the store."

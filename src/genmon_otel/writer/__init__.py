@@ -207,6 +207,7 @@ class Writer:
         except Exception:
             inherited = []
         self._here = _Here(self, inherited)
+        self._here.closed = parents.closed
         parents.drain.adopter.close()
         parents.journal.abandon()
 

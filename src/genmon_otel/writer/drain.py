@@ -125,7 +125,7 @@ class Drain:
                     self._metrics.internal_error("writer")
                 self.backoff.failed(self._clock.monotonic())
                 self._is_up(False, error)
-        self._metrics.queue_depth(len(self._waiting))
+        self._metrics.queue_depth(len(self._waiting) + self._journal.pending_records)
         self._metrics.journal_bytes(self._journal.waiting_bytes)
         return more
 
