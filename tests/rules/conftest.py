@@ -21,6 +21,7 @@ class Programs:
     promtool: str
     alertmanager: str
     amtool: str
+    newer: bool = False
 
 
 def _newer() -> Programs | str:
@@ -35,17 +36,11 @@ def _newer() -> Programs | str:
         except (OSError, subprocess.SubprocessError) as error:
             return f"a newer Prometheus could not be fetched: {error}"
     names = ("prometheus", "promtool", "alertmanager", "amtool")
-    return Programs(*(str(folder / "bin" / name) for name in names))
+    return Programs(*(str(folder / "bin" / name) for name in names), newer=True)
 
 
-@pytest.fixture(scope="session", params=["stable", "newer"])
-def programs(request: pytest.FixtureRequest) -> Programs:
-    """Each generation of the programs in turn; skips the one that is not there."""
-    if request.param == "newer":
-        newer = _newer()
-        if isinstance(newer, str):
-            pytest.skip(newer)
-        return newer
+def _stable() -> Programs | str:
+    """The programs that the machine has installed, or which are missing."""
     found = {
         "prometheus": shutil.which("prometheus"),
         "promtool": shutil.which("promtool"),
@@ -54,7 +49,29 @@ def programs(request: pytest.FixtureRequest) -> Programs:
     }
     missing = sorted(name for name, path in found.items() if path is None)
     if missing:
-        pytest.skip(
-            f"{', '.join(missing)} not installed: apt-get install prometheus prometheus-alertmanager"
-        )
+        return f"{', '.join(missing)} not installed: apt-get install prometheus prometheus-alertmanager"
     return Programs(**{name: str(path) for name, path in found.items()})
+
+
+def _or_skip(found: Programs | str) -> Programs:
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def stable() -> Programs:
+    """The installed programs."""
+    return _or_skip(_stable())
+
+
+@pytest.fixture(scope="session")
+def newer() -> Programs:
+    """Prometheus 3 and a recent Alertmanager."""
+    return _or_skip(_newer())
+
+
+@pytest.fixture(scope="session", params=["stable", "newer"])
+def programs(request: pytest.FixtureRequest) -> Programs:
+    """Each generation of the programs in turn; skips the one that is not there."""
+    return _or_skip(_newer() if request.param == "newer" else _stable())

@@ -252,7 +252,7 @@ def together(cases: Sequence[Case], step: int) -> list[Case]:
     room = 0
     for case in cases:
         need = 2 * len(case.series) * (3600 // step)
-        if need > room:
+        if not groups or need > room:
             groups.append(Case(case.name, {}, step, alerts=[(case.alerts[0][0], PAGE, [])]))
             room = MOST_SAMPLES
         room -= need
@@ -279,6 +279,8 @@ def test_pages_exactly_when_more_than_half_of_five_failed(
     programs: Programs, tmp_path: Path, maker: Maker, gauge: bool, step: int
 ) -> None:
     """All 66 pairs of N and F: the page fires iff N >= 5 and F > N / 2, with its labels."""
+    if step != 30 and programs.newer:
+        pytest.skip("the newer programs sweep 30 s only, to save time")
     cases = [sweep_case(maker, step, n - f, f, gauge) for n in range(11) for f in range(n + 1)]
     # The rules keep no state: evaluating them only when they are asked changes nothing.
     report = run(

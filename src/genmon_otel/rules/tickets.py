@@ -96,7 +96,7 @@ def tickets(options: Options) -> list[Ticket]:
     return [
         Ticket(
             "GenmonCriticalFailures",
-            f"{critical} > 0",
+            critical,
             "Generations failed in a way that will not pass by itself.",
             "{{ $labels.operation }}: {{ $value }} × {{ $labels.category }} of severity critical "
             "within the last hour (authentication, exhausted quota, out of memory, disk full, or "
@@ -118,7 +118,7 @@ def tickets(options: Options) -> list[Ticket]:
         ),
         Ticket(
             "GenmonFailureReopened",
-            f"{reopened} > 0",
+            reopened,
             "A failure that a person had resolved happened again.",
             "{{ $labels.operation }}: a resolved failure of category {{ $labels.category }} "
             "happened again ({{ $value }} within the last hour). `genmon failures list` shows it.",
@@ -164,7 +164,7 @@ def tickets(options: Options) -> list[Ticket]:
         ),
         Ticket(
             "GenmonRecordsDropped",
-            f"{dropped} > 0",
+            dropped,
             "Records of generations were given up.",
             "{{ $labels.job }} dropped {{ $value }} record(s) within the last 30 min, reason "
             "{{ $labels.reason }}. The applications run on; what was dropped is not in the store.",
@@ -191,7 +191,7 @@ def tickets(options: Options) -> list[Ticket]:
         ),
         Ticket(
             "GenmonInternalErrors",
-            f"{internal} > 0",
+            internal,
             "genmon met errors of its own and kept them from the application.",
             "{{ $labels.job }}: {{ $value }} error(s) at {{ $labels.where }} within the last "
             "30 min. The log of `genmon_otel` says more.",
