@@ -57,7 +57,9 @@ def test_health_agrees_with_the_rows(producer: Producer, store: SqlStore) -> Non
             category = chance.choice(categories)
             records.append(failing(failure=a_failure(category, category=category), at=at))
         else:
-            records.append(success(at, outcome=chance.choice(list(Outcome)[0:1] + list(Outcome)[2:])))
+            records.append(
+                success(at, outcome=chance.choice(list(Outcome)[0:1] + list(Outcome)[2:]))
+            )
     for start in range(0, 400, 40):
         producer.write(*records[start : start + 40])
     for _ in range(60):
@@ -88,7 +90,9 @@ def test_many_producers_add_up(store: SqlStore) -> None:
 
 def test_trends_count_by_step(producer: Producer, store: SqlStore) -> None:
     """Trends give counts by outcome and the sum of durations, step by step, in order."""
-    producer.write(success(START), failing("a", START + 30), success(START + 65), success(START + 600))
+    producer.write(
+        success(START), failing("a", START + 30), success(START + 65), success(START + 600)
+    )
     trend = store.trend(START, START + 660, step_s=120)
     assert [(point.at - START, point.by_outcome) for point in trend] == [
         (0, {"success": 2, "failure": 1}),

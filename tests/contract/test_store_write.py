@@ -166,7 +166,9 @@ def test_resolved_reopens_and_ignored_does_not(producer: Producer, store: SqlSto
     producer.write(failing("a"), failing("b"))
     assert store.set_failure_status("v1:fingerprint-a", "resolved").status == "resolved"
     store.set_failure_status("v1:fingerprint-b", "ignored")
-    result = producer.write(failing("a", START + 9), failing("a", START + 9), failing("b", START + 9))
+    result = producer.write(
+        failing("a", START + 9), failing("a", START + 9), failing("b", START + 9)
+    )
     assert [strike.reopened for strike in result.strikes] == [True, False, False]
     assert store.failure("v1:fingerprint-a").row.status == "open"
     assert store.failure("v1:fingerprint-a").row.reopened_count == 1
