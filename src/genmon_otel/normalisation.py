@@ -34,6 +34,9 @@ _WINDOW: Final = (1_536, 512)
 #: longer id near the front does not push other words over the edge.
 _KEPT: Final = (640, 320)
 
+#: Scans of one text; the first all but always suffices.
+_MAX_ROUNDS: Final = 4
+
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _WEEKDAY: Final = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _ZONE: Final = (
@@ -57,7 +60,7 @@ _DATE_DIGITS: Final = (
     _DAY_FIRST,
     # 2006-01-02, 2006/01/02 15:04:05,123, 20060102T150405Z
     r"[0-9]{4}(?:-[01][0-9]-[0-3][0-9]|/[01][0-9]/[0-3][0-9]|\.[01][0-9]\.[0-3][0-9]"
-    r"|[01][0-9][0-3][0-9](?=[T\s_-][0-2][0-9]:?[0-5][0-9](?::?[0-5][0-9])?(?![0-9])))"
+    r"|(?<=[12][0-9]{3})[01][0-9][0-3][0-9](?=[T\s_-][0-2][0-9]:?[0-5][0-9](?::?[0-5][0-9])?(?![0-9])))"
     r"(?:[T\s_-][0-2][0-9][:-]?[0-5][0-9](?:[:-]?[0-5][0-9](?:[.,][0-9]{1,9})?)?(?![0-9])"
     rf"{_ZONE})?(?![0-9A-Za-z])",
     # 01/02/2006 3:04 PM, 2.1.2006
@@ -73,7 +76,8 @@ _SIZE: Final = (
     r"(?:\s?(?:[kKMGTPE]i?[bB]|bytes?|[kmgKMG]bits?|[kKMGT]bps)|[bBkKMGT])(?:/s)?(?![A-Za-z0-9_-])"
 )
 _NUMBER: Final = (
-    r"(?:[0-9]{1,3}(?:[,_'][0-9]{3}){1,8}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+){0,6}|\.[0-9]+)"
+    r"[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}[-+](?:alpha|beta|rc|dev|canary|next|pre|post|build|nightly)[\w.+-]{0,40}"
+    r"|(?:[0-9]{1,3}(?:[,_'][0-9]{3}){1,8}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+){0,6}|\.[0-9]+)"
     r"(?:[eE][-+]?[0-9]+)?"
     rf"(?:{_DURATION}(?:\s?[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?{_DURATION}){{0,3}}(?![A-Za-z0-9_-])"
     rf"|{_SIZE}|(?:st|nd|rd|th)?(?![A-Za-z0-9_]|-[0-9]{{0,8}}[A-Za-z]))"
@@ -82,8 +86,8 @@ _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
 _IPV4: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}(?![0-9A-Za-z]|\.[0-9])"
 #: Eight groups, or a '::' that has a digit near it or nothing like a name around it.
 _IPV6: Final = (
-    r"(?=[0-9a-fA-F]{0,4}:[0-9a-fA-F:])(?:(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![0-9A-Za-z:])"
-    r"|(?=[0-9a-fA-F:]{0,36}?::)(?=[a-fA-F:]{0,39}[0-9]|::(?![\w(:]))(?:[0-9a-fA-F]{0,4}:){2,7}"
+    r"(?<!:)(?=[0-9a-fA-F]{0,4}:[0-9a-fA-F:])(?:(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?![0-9A-Za-z:])"
+    r"|(?=[0-9a-fA-F:]{0,36}?::)(?=[a-fA-F:]{0,39}[0-9]|::(?![\w(:<]))(?:[0-9a-fA-F]{0,4}:){2,7}"
     rf"(?:{_IPV4}|[0-9a-fA-F]{{0,4}})(?:%\w{{1,16}})?(?:/[0-9]{{1,3}})?(?![0-9A-Za-z:(]))"
 )
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])"
@@ -145,7 +149,8 @@ def _section(letter: str, guard: str, kinds: tuple[tuple[str, str], ...]) -> str
 
 #: Most tokens are plain words; the first two guards pass over them at one glance.
 _VARIABLE: Final = re.compile(
-    r"(?<![A-Za-z0-9_])(?:"
+    # at the beginning of a token; what touches a placeholder was part of what it replaced
+    r"(?<![A-Za-z0-9_])(?<!<n>)(?<!<id>)(?<!(?:str|ion|ize|ate|ost|ath|url|ail|ool)>)(?:"
     + _any(
         # letters, and more than letters
         _section(
@@ -172,6 +177,7 @@ _VARIABLE: Final = re.compile(
                 ),
                 ("path1", rf"(?:{_any(*_RELATIVE)}){_LINE}"),
                 ("domain", _DOMAIN),
+                ("version", r"v[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}(?:[-+][\w.+-]{1,40})?(?![\w])"),
                 ("token", _any(*_TOKENS)),
             ),
         ),
@@ -191,8 +197,8 @@ _VARIABLE: Final = re.compile(
             "d",
             r"(?=[0-9])",
             (
-                ("date", _any(*_DATE_DIGITS)),
                 ("uuid", _UUID),
+                ("date", _any(*_DATE_DIGITS)),
                 ("host", rf"{_IPV4}(?:/[0-9]{{1,2}}|:[0-9]{{1,5}})?(?![0-9])|{_IPV6}"),
                 ("number", _NUMBER),
                 ("email", _EMAIL),
@@ -209,7 +215,7 @@ _VARIABLE: Final = re.compile(
                 ("quoted", quoted.PATTERN),
                 ("path", rf"(?:{_any(*_ROOTED)}){_LINE}"),
                 ("path1", rf"(?=\.[\w.]|@)(?:{_any(*_RELATIVE)}){_LINE}"),
-                ("number", rf"[-+]?{_NUMBER}"),
+                ("number", rf"[-+]?(?:{_NUMBER})"),
                 (
                     "host",
                     rf"\[(?=[0-9a-fA-F]{{0,4}}:)[0-9a-fA-F:.]{{2,45}}(?:%\w{{1,16}})?\](?::[0-9]{{1,5}})?|{_IPV6}",
@@ -248,6 +254,7 @@ _MANIFESTS: Final = frozenset(
     " next.config.js tailwind.config.js postcss.config.js babel.config.js eslint.config.js manifest.json"
     " index.html docker-compose.yml composer.json Cargo.toml go.mod".split()
 )
+_DIGIT_EXTENSIONS: Final = frozenset("json5 sqlite3 mp3 mp4 m4a 7z bz2 woff2 ps1 py3".split())
 _PRODUCTS: Final = frozenset(
     "node next vue nuxt express react three d3 chart alpine ember backbone require angular nest solid".split()
 )
@@ -272,6 +279,20 @@ def normalise(message: str) -> str:
 @lru_cache(maxsize=128)  # a fingerprint and its signature ask for the same message
 def _normalise(text: str) -> str:
     text = " ".join(clean(text, len(text)).split())
+    for _ in range(_MAX_ROUNDS):
+        before, text = text, _once(text)
+        if text == before or _SETTLED.fullmatch(text):
+            break
+    return text
+
+
+#: No quotation marks but those of names that were kept: another scan would find nothing new.
+_SETTLED: Final = re.compile(
+    r"""(?:[^'"`\u2018-\u201d«]++|(?<![A-Za-z0-9_>])'[\w.<@/%*$-][\w.<>@/%*$ -]{0,80}'(?![A-Za-z0-9_<'])|(?<=[a-z])'(?=[a-z]))*+"""
+)
+
+
+def _once(text: str) -> str:
     text = _Scan(text).result
     if "<n> " in text:
         text = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] else ""), text)
@@ -311,7 +332,7 @@ class _Scan:
             return inner if quoted.TYPED.fullmatch(inner) else "<str>"
         if role is quoted.Role.NAME:
             self.kept_until = end
-        inner = _Scan(content).result
+        inner = content if len(content) <= 3 and not content.isalnum() else _Scan(content).result
         return f"'{inner}'"
 
     def _number(self, match: re.Match[str]) -> str:
@@ -387,7 +408,7 @@ class _Scan:
             or not stem.strip(".")
             or not extension.isalnum()
             or len(extension) > 7
-            or extension.isdigit()
+            or not (extension.isalpha() or extension in _DIGIT_EXTENSIONS)
         ):
             return "<path>"
         if stem.lower() in _PRODUCTS and name == value and extension == "js":
@@ -429,4 +450,5 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "domain": lambda _scan, _match: "<host>",
     "token": _Scan._token,
     "uuid": lambda _scan, _match: ID,
+    "version": lambda _scan, _match: NUMBER,
 }

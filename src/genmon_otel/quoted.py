@@ -6,10 +6,12 @@ import re
 from enum import Enum
 from typing import Final
 
-_DOUBLE: Final = r"""\"(?:[^"\\]|\\.)*\"(?![A-Za-z0-9_])"""
+_DOUBLE: Final = r"""\"(?:[^"\\]|\\.)*\"(?![A-Za-z0-9_<])"""
 #: With up to two apostrophes inside: 'it's here'.
-_SINGLE: Final = r"""'(?:[^'\\]|\\.)*(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_])"""
-PATTERN: Final = rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019|«[^»]*»"
+_SINGLE: Final = r"""'(?:[^'\\]|\\.)*(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_<])"""
+PATTERN: Final = (
+    rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019|«[^»]*»"
+)
 #: The same behind a prefix of Python's: b'...', f"...".
 PREFIXED: Final = rf"[bBrRuUfF](?:{_DOUBLE}|{_SINGLE})"
 #: Typed placeholders that say more than ``<str>``.
@@ -34,8 +36,8 @@ _BEFORE: Final = re.compile(
     r"|plugins?|preset|loader|operator|keyword|constraint|command|resolve|reading|setting|hook|format|tag|enum"
     r"|option|extension|rule|requirement|library|decorator|annotation|directive|prop|props|script|engine|dependency"
     r"|export|exports|import|interface|trait|struct|namespace|syntax|unit|schema|event|header|language|locale"
-    r"|flag|metric|label|collection|view|sequence|trigger|role|permission|scope|missing|export named|instance of"
-    r"|does not provide an export|unexpected keyword argument|(?:a|an) |not|expected|required|instead of)"
+    r"|flag|metric|label|collection|view|sequence|trigger|role|permission|scope|missing|instance of"
+    r"|import name|export named|does not provide an export|unexpected keyword argument|(?:a|an) |not|expected|required|instead of)"
     r"(?:\(s\))?[:=]?\s*\(?$",
     re.IGNORECASE,
 )
@@ -50,7 +52,7 @@ _AFTER: Final = re.compile(
     r"|is undefined|is missing|module\b|modules\b|attribute\b|expected\b|parameter\b|argument\b|must (?:be|have|contain|not)"
     r"|property\b|column\b|cannot be (?:null|used|resolved|found)|is declared but|implicitly has|refers to a value"
     r"|is possibly|cannot be null|requires? a peer|table\b|field\b|violates|is deprecated|format\b|encoding\b|plugin\b|package\b"
-    r"|only refers to|was never|has already been declared|before initialization|keyword\b|operator\b|statement\b|was never closed"
+    r"|only refers to|was never|has already been declared|before initialization|keyword\b|operator\b|statement\b|keys?\b|header\b|option\b|flag\b|variable\b|function\b|method\b|was never closed"
     r"|outside (?:async )?function|is an invalid keyword|takes \d|missing \d|got an unexpected|delimiter\b)",
 )
 _TYPES: Final = frozenset(
@@ -75,11 +77,14 @@ SUBJECT_LABEL: Final = r"(?:[A-Za-z]{1,20}[_-]){0,3}(?:id|ID|Id|user|User|userna
 PROSE: Final = r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?)"
 
 _KEY_BEFORE: Final = re.compile(r"""["']([\w.$-]{1,40})["']\s?:\s?$|\b([A-Za-z_]\w{0,40})=$""")
+_KEY_AFTER: Final = re.compile(r"\s?:(?!:)")
 _NAME_LIKE: Final = re.compile(r"(?:[A-Za-z_]|<[a-z]+>)(?:[A-Za-z0-9_.-]|<[a-z]+>){0,40}")
 _KEYWORD_LIKE: Final = re.compile(r"[a-z]{2,12}|EOF|INDENT|DEDENT|end of file|end of input")
 _ERROR_LIKE: Final = re.compile(
     r"[A-Z][A-Za-z]*(?:Error|Exception|Warning|Timeout|Interrupt)|E[A-Z]{3,14}|[A-Z]{1,5}[0-9]{3,5}"
 )
+_STATUS_LINE: Final = re.compile(r"[1-5][0-9]{2} [A-Z]")
+_PUNCTUATION: Final = re.compile(r"[^\w\s'\"`\u201c\u2018«]{1,3}")
 _CODEC: Final = re.compile(
     r"(?i)(?:utf|latin|iso|cp|ascii|windows|koi8|gb|big5|shift|euc)[-_]?[\w-]*"
 )
@@ -121,14 +126,19 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
     ):
         return content, Role.KEY
     if not any(map(str.isalnum, content)):
-        return content, Role.NAME if 0 < len(content) <= 3 else Role.VALUE
+        return content, Role.NAME if _PUNCTUATION.fullmatch(content) else Role.VALUE
     key = _KEY_BEFORE.search(before)
     if key:
         name = key[1] or key[2]
         if names_problem(name) and not is_subject(name):
             return content, Role.MESSAGE
         return content, Role.VALUE
-    if content in _TYPES or _ERROR_LIKE.fullmatch(content) or _CODEC.fullmatch(content):
+    if (
+        content in _TYPES
+        or _STATUS_LINE.match(content)
+        or _ERROR_LIKE.fullmatch(content)
+        or _CODEC.fullmatch(content)
+    ):
         return content, Role.NAME
     if len(content) > 80:
         return content, Role.VALUE

@@ -16,7 +16,7 @@ GAP: Final = " … "
 
 #: Escape codes of terminals, and characters that stores refuse or terminals obey.
 _SCRUB: Final = re.compile(
-    r"(?P<escape>\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x9b[0-?]*[ -/]*[@-~])"
+    r"(?P<escape>[\x1b\x9b]\[?(?:[0-9;:?]+[A-Za-z]|[mKJH])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\))"
     r"|(?P<line>\r\n?|[\x0b\x0c\x85\u2028\u2029])"
     r"|(?P<surrogate>[\ud800-\udfff])"
     r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"

@@ -46,7 +46,7 @@ _HEX: Final = re.compile(r"[0-9a-f]{4,128}|[0-9A-F]{4,128}")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _SPLIT: Final = re.compile(r"([-_]+)")
 #: Fewer letters to a hump than this is no camelCase.
-_MIN_HUMP: Final = 2.5
+_MIN_HUMP: Final = 3.2
 
 
 def token(text: str) -> str:
@@ -66,7 +66,7 @@ def token(text: str) -> str:
     first = kinds.index(ID)
     last = len(kinds) - 1
     while last > first and not (
-        kinds[last] == parts[last] and parts[last].islower() and len(parts[last]) > 2
+        kinds[last] == parts[last] and parts[last].isalpha() and len(parts[last]) > 2
     ):
         last -= 1
     rest = "".join(kinds[last - 1 :]) if last > first and text == text.lower() else ""
