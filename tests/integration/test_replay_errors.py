@@ -225,7 +225,7 @@ LOCAL: list[Callable[[], object]] = [
     Path("/nope/nope").read_text, Path("/").read_bytes, b"\xff\xfe".decode,
     lambda: "é".encode("ascii"), lambda: json.loads('{"a": '), lambda: compile("x =", "f.py", "exec"),
     lambda: compile("if x:\nprint()", "f.py", "exec"), lambda: int("x"), lambda: {}["k"],
-    lambda: [].pop(), lambda: None.x, lambda: undefined_name, lambda: __import__("no_such_module"),  # type: ignore[attr-defined,name-defined]  # noqa: F821
+    [].pop, lambda: None.x, lambda: undefined_name, lambda: __import__("no_such_module"),  # type: ignore[attr-defined,name-defined]  # noqa: F821
     lambda: next(iter(())), lambda: sys.exit(3), lambda: _raise(KeyboardInterrupt()),
     lambda: _raise(MemoryError("big")), lambda: _raise(StopIteration(4)), _divide, _context,
     _suppressed, _group, _noted, lambda: subprocess.run(

@@ -35,8 +35,11 @@ DEADLINE_S: Final = 30.0
 _MAX_ANSWER: Final = 8 * 1024 * 1024
 #: Characters of the process's own output that are shown where it gave no answer.
 _MAX_OUTPUT: Final = 2_000
-#: Entries of the working directory that the temporary folder mirrors.
+#: Files and folders of the working directory that are mirrored one by one.
 _MAX_MIRRORED: Final = 2_000
+_LINKED: Final = frozenset(
+    {"node_modules", "venv", "site-packages", "__pycache__", "build", "dist"}
+)
 
 _CHILD: Final = "genmon_otel.regression.replay"
 #: Variables that Python and the dynamic linker need; taken over from this process.
@@ -183,11 +186,33 @@ def _room(cwd: Path) -> Iterator[Path]:
     room = home / "room"
     room.mkdir()
     try:
-        for entry in sorted(cwd.iterdir())[:_MAX_MIRRORED]:
-            (room / entry.name).symlink_to(entry.resolve())
+        _mirror(cwd.resolve(), room)
         yield room
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _mirror(cwd: Path, room: Path) -> None:
+    """Make folders anew, so that files can be added to them, and link files.
+
+    Folders that are large by nature are linked as a whole, and so is what is beyond the limit.
+    """
+    made = 0
+    waiting = [(cwd, room)]
+    while waiting:
+        source, copy = waiting.pop(0)
+        with contextlib.suppress(OSError), os.scandir(source) as entries:
+            for entry in entries:
+                into = copy / entry.name
+                made += 1
+                linked = made > _MAX_MIRRORED or entry.name in _LINKED or entry.name[:1] == "."
+                if entry.is_dir(follow_symlinks=False) and not linked:
+                    into.mkdir()
+                    waiting.append((Path(entry.path), into))
+                else:
+                    into.symlink_to(entry.path)
+                if made > 2 * _MAX_MIRRORED:
+                    return
 
 
 def _read(reader: int, until: float) -> tuple[bytes, bool]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -51,6 +52,10 @@ _WRITES: Final[Mapping[str, tuple[tuple[int, int], ...]]] = {
     "os.setxattr": ((0, -1),),
     "os.removexattr": ((0, -1),),
 }
+#: Of these, the ones that change what a link points to rather than the link.
+_THROUGH_LINKS: Final = frozenset({"os.truncate", "os.chmod", "os.utime", "os.setxattr"})
+#: Bytes of a project's file that a replay may change a copy of.
+_MAX_COPIED: Final = 64 * 1024 * 1024
 _ACTS: Final[Mapping[str, str]] = {
     "network": "use the network",
     "write": "write",
@@ -129,14 +134,14 @@ class Sandbox:
     def _changing(self, event: str, args: tuple[Any, ...]) -> None:
         for position, folder in _WRITES[event]:
             descriptor = args[folder] if 0 <= folder < len(args) else -1
-            self._write(args[position], descriptor)
+            self._write(args[position], descriptor, content=event in _THROUGH_LINKS)
 
     def _database(self, event: str, args: tuple[Any, ...]) -> None:
         name = os.fsdecode(args[0]) if isinstance(args[0], (str, bytes, os.PathLike)) else ""
         if name not in ("", ":memory:") and "mode=ro" not in name and "mode=memory" not in name:
             self._write(name.removeprefix("file:").partition("?")[0], -1)
 
-    def _write(self, path: Any, folder: Any) -> None:
+    def _write(self, path: Any, folder: Any, *, content: bool = True) -> None:
         if isinstance(path, int):
             return  # a descriptor: it was looked at when it was opened
         name = os.fsdecode(path)
@@ -144,11 +149,23 @@ class Sandbox:
             name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
         if name in _HARMLESS:
             return
-        # The last part itself may be a link that is replaced or removed; its folder decides.
-        parent, last = os.path.split(os.path.abspath(name))
-        real = os.path.realpath(os.path.join(os.path.realpath(parent), last))
-        if real != self._room and not real.startswith(self._room + os.sep):
+        folder_name, last = os.path.split(os.path.abspath(name))
+        place = os.path.join(os.path.realpath(folder_name), last)
+        if not self._is_inside(place):
             self._refuse("write", f"{name[:200]} is outside the replay's folder")
+        if content and os.path.islink(place) and not self._is_inside(os.path.realpath(place)):
+            self._own(place, name)
+
+    def _own(self, place: str, name: str) -> None:
+        """Put a copy in the place of a link to one of the project's files, to be written to."""
+        source = os.path.realpath(place)
+        if not os.path.isfile(source) or os.path.getsize(source) > _MAX_COPIED:
+            self._refuse("write", f"{name[:200]} is outside the replay's folder")
+        os.unlink(place)
+        shutil.copyfile(source, place)
+
+    def _is_inside(self, path: str) -> bool:
+        return path == self._room or path.startswith(self._room + os.sep)
 
     def _running(self, event: str, args: tuple[Any, ...]) -> None:
         program = args[0] if args else event
