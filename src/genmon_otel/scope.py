@@ -59,6 +59,9 @@ class Scope:
     #: Whether the code turned out to be awaited.
     is_async: bool
     _inner: Scope | None
+    _inner_context: Any
+    _outer_context: Any
+    _token: Any
 
     # --- current or not
 
@@ -74,8 +77,8 @@ class Scope:
 
     def resume(self) -> None:
         """Make current what was current in here when :meth:`suspend` was called."""
-        self._outer_context: Any = otel_context.attach(self._inner_context)
-        self._token: Token[Scope | None] = _CURRENT.set(self._inner)
+        self._outer_context = otel_context.attach(self._inner_context)
+        self._token = _CURRENT.set(self._inner)
 
     def leave(self) -> None:
         """Make current what was current before :meth:`enter`."""
@@ -99,6 +102,12 @@ class Scope:
             outer_context = getattr(self._outer_context, "old_value", None)
             if isinstance(outer_context, otel_context.Context):
                 otel_context.attach(outer_context)
+
+    def release(self) -> None:
+        """Let go of span and contexts: a record may keep this scope long after its end."""
+        self.span = trace.INVALID_SPAN
+        self._inner = None
+        self._inner_context = self._outer_context = self._token = None
 
     # --- how it ended
 

@@ -245,7 +245,9 @@ class StageRun(Scope):
                 self.span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
                 self.span.set_status(StatusCode.ERROR)
         finally:
-            self.span.end()
+            span = self.span
+            self.release()
+            span.end()
 
 
 def hung_classification() -> Classification:

@@ -109,6 +109,8 @@ def pick(runs: list[S | None]) -> S | None:
 
     A block may be shared by tasks; each of them leaves its own run.
     """
+    if len(runs) == 1:
+        return runs.pop()
     here = current()
     for index in range(len(runs) - 1, -1, -1):
         if runs[index] is here:

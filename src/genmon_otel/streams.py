@@ -162,6 +162,8 @@ NOWHERE: Final[Any] = _Nowhere()
 
 async def drive_awaitable(scope: Scope, source: Awaitable[Any], guard: _Guard) -> Any:
     """Await under an entered and suspended scope. ``guard`` sees a coroutine never awaited."""
+    if not scope.is_open:  # awaited again, after its end
+        return await source
     scope.resume()
     try:
         result = await source
@@ -264,6 +266,8 @@ class AwaitableProxy(_Proxy):
 
     async def __aenter__(self) -> Any:
         scope = self._genmon_scope
+        if not scope.is_open:
+            return await self._genmon_target.__aenter__()
         scope.resume()
         try:
             entered = await self._genmon_target.__aenter__()
@@ -286,6 +290,8 @@ class IteratorProxy(_Proxy):
 
     def __next__(self) -> Any:
         scope = self._genmon_scope
+        if not scope.is_open:
+            return next(self._genmon_target)
         scope.resume()
         try:
             item = next(self._genmon_target)
@@ -323,6 +329,8 @@ class AsyncIteratorProxy(_Proxy):
 
     async def __anext__(self) -> Any:
         scope = self._genmon_scope
+        if not scope.is_open:
+            return await self._genmon_target.__anext__()
         scope.resume()
         try:
             item = await self._genmon_target.__anext__()

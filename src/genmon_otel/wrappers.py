@@ -131,9 +131,14 @@ def checked_name(decorator: str, name: Any) -> str:
     Raises:
         GenmonError: it is no text, or empty.
     """
-    if isinstance(name, str) and (cleaned := clean(name, MAX_NAME).strip()):
+    if isinstance(name, str) and (cleaned := _cleaned(name)):
         return cleaned
     raise GenmonError(
         f"{decorator}(name={safe_repr(name, 60)}) is not allowed. Give a short text that is "
         "the same on each call, for example 'plan'."
     )
+
+
+@functools.lru_cache(maxsize=1024)  # a block is made anew each time it is entered
+def _cleaned(name: str) -> str:
+    return clean(name, MAX_NAME).strip()

@@ -579,3 +579,32 @@ def test_errors_do_not_keep_frames_alive() -> None:
         assert seen.record.step_faults
         gc.collect()
         assert kept[0]() is None
+
+
+def test_a_closed_stream_can_still_be_asked() -> None:
+    """What an SDK's stream does after its end is its own affair; our context stays out of it."""
+    from opentelemetry import context
+
+    class Stream:
+        def __iter__(self) -> Any:
+            return self
+
+        def __next__(self) -> str:
+            return "again"
+
+        def close(self) -> None: ...
+
+    sdk = step(lambda: Stream(), name="sdk")  # noqa: PLW0108
+
+    @generation("asked")
+    def asked() -> None:
+        stream = sdk()
+        assert next(stream) == "again"
+        stream.close()
+        before = context.get_current()
+        assert next(stream) == "again"
+        assert context.get_current() is before
+
+    with capture() as seen:
+        asked()
+    assert [s.outcome for s in seen.record.stages] == ["cancelled"]
