@@ -5,23 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from programs import Programs
+
+if TYPE_CHECKING:
+    from loopback import Receiver
 
 SCRIPT = Path(__file__).parents[1] / "servers" / "newer_prometheus.sh"
-
-
-@dataclass(frozen=True)
-class Programs:
-    """Paths of one generation of servers and their tools."""
-
-    prometheus: str
-    promtool: str
-    alertmanager: str
-    amtool: str
-    newer: bool = False
 
 
 def _newer() -> Programs | str:
@@ -75,3 +69,13 @@ def newer() -> Programs:
 def programs(request: pytest.FixtureRequest) -> Programs:
     """Each generation of the programs in turn; skips the one that is not there."""
     return _or_skip(_newer() if request.param == "newer" else _stable())
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A webhook of our own."""
+    from loopback import Receiver
+
+    server = Receiver()
+    yield server
+    server.close()

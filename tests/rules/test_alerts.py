@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 from alert_cases import CASES, TICK, AlertCase
+from programs import Programs
 
-from conftest import Programs
 from genmon_otel.rules import render_rules
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.slow]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from histories import OUTCOMES, as_series, bounds, counted, random_targets
+from programs import Programs
 from promtool import Case, run
 
-from conftest import Programs
 from genmon_otel.rules.options import Options
 from genmon_otel.rules.recorded import exact_counts
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from programs import Programs
 from promtool import Case, run
 
-from conftest import Programs
 from genmon_otel.policy import healthy
 from genmon_otel.rules import render_rules
 from genmon_otel.rules.page import PAGE

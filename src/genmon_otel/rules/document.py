@@ -96,7 +96,7 @@ def _fits_block(text: str) -> bool:
     """Whether a literal block keeps ``text`` as it is."""
     lines = text.split("\n")
     return (
-        ("\n" in text or len(text) > 60)
+        ("\n" in text or (len(text) > 60 and " " in text))
         and _BLOCK.fullmatch(text) is not None
         and lines[0][:1] not in ("", " ")
         and lines[-1] != ""

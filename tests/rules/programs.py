@@ -1,0 +1,16 @@
+"""The real programs under test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Paths of one generation of servers and their tools."""
+
+    prometheus: str
+    promtool: str
+    alertmanager: str
+    amtool: str
+    newer: bool = False
