@@ -103,7 +103,7 @@ def _status(error: BaseException) -> int:
 
 def _retried(error: BaseException) -> BaseException | None:
     """What Celery's Retry was raised for; ``exc`` is text where it was pickled."""
-    cause = evidence.fields(error).get("exc")
+    cause: BaseException | None = evidence.fields(error).get("exc")
     if evidence.is_a(cause, BaseException):
         return cause
     cause = evidence.cause_of(error)

@@ -110,9 +110,7 @@ def bedrock(url: str) -> object:
             retries={"total_max_attempts": 1}, read_timeout=0.4, connect_timeout=0.4
         ),
     )
-    return client.converse(
-        modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}]
-    )
+    return client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}])
 
 
 def litellm_openai(url: str) -> object:
@@ -129,7 +127,12 @@ def litellm_anthropic(url: str) -> object:
     import litellm
 
     return litellm.completion(
-        "anthropic/claude-sonnet-4-5", MESSAGES, api_base=url, api_key="k", num_retries=0, timeout=0.4
+        "anthropic/claude-sonnet-4-5",
+        MESSAGES,
+        api_base=url,
+        api_key="k",
+        num_retries=0,
+        timeout=0.4,
     )
 
 
@@ -368,9 +371,7 @@ def rows() -> Iterator[Any]:
     for calls, fault, expected in TABLE:
         for call in calls:
             words = str(fault.body)[:40] if fault.mode == "answer" else fault.mode
-            yield pytest.param(
-                call, fault, expected, id=f"{call.__name__}-{fault.status}-{words}"
-            )
+            yield pytest.param(call, fault, expected, id=f"{call.__name__}-{fault.status}-{words}")
 
 
 def escaped(call: Callable[[], object]) -> BaseException:

@@ -65,7 +65,9 @@ def classify_text(error_type: str, message: str) -> Classification:
     kind = cut(error_type, 200)
     try:
         text = safe_str(message, evidence.TEXT_LIMIT)
-        verdict = custom.verdict_on_text(kind, text) or _heavier(judge_named(kind), judge_text(text))
+        verdict = custom.verdict_on_text(kind, text) or _heavier(
+            judge_named(kind), judge_text(text)
+        )
     except BaseException:  # a str subclass may do anything
         verdict = None
     return _answer(None, verdict, kind)
@@ -143,4 +145,3 @@ def _implicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseExcept
         # a fresh budget: the explicit chain may have used it up
         yield from _explicit(inner, set() if len(seen) >= _WALK_LIMIT else seen)
         error = inner
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, Final
@@ -12,10 +12,12 @@ from genmon_otel.classification import evidence
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.records import Category, Severity
-from genmon_otel.text import safe_str
+from genmon_otel.text import cut, safe_str
 
 #: Characters of a message that a rule's expression is tried on, head and tail.
-MESSAGE_LIMIT: Final = 4_000
+MESSAGE_LIMIT: Final = 2_000
+#: Ways in which a repeat inside a bounded repeat may match.
+_NESTED_LIMIT: Final = 500
 #: Characters of an expression.
 _PATTERN_LIMIT: Final = 1_000
 
@@ -53,7 +55,7 @@ class Rule:
             return False
         if self.code is not None and error_type.lower() != self.code:
             return False
-        return self.message is None or self._found_in(message[:MESSAGE_LIMIT])
+        return self.message is None or self._found_in(cut(message, MESSAGE_LIMIT))
 
     def _found_in(self, text: str) -> bool:
         return self.message is not None and self.message.search(text) is not None
@@ -96,7 +98,8 @@ def register_rule(
             ``package.Class`` or ``Class``, so that nothing need be imported.
         status: an HTTP status the exception or its response carries.
         code: a code it carries (``insufficient_quota``, ``ThrottlingException``); any case.
-        message: a regular expression searched in the first and last kilobytes of the message.
+        message: a regular expression searched in the first and last kilobyte of the message;
+            at most one repeat in it may be unbounded.
         severity: instead of the category's own; None leaves that.
 
     Returns:
@@ -199,28 +202,43 @@ def _pattern(given: Any) -> re.Pattern[str]:
         ) from None
     if not isinstance(pattern.pattern, str):
         raise ConfigurationError(f"message={given!r} matches bytes. Give an expression over str.")
-    if len(pattern.pattern) > _PATTERN_LIMIT or _repeats_a_repeat(_parser.parse(pattern.pattern)):
+    if len(pattern.pattern) > _PATTERN_LIMIT:
         raise ConfigurationError(
-            f"message={pattern.pattern[:80]!r} could take exponential time (a repeat inside a repeat) "
-            f"or is longer than {_PATTERN_LIMIT} characters. Bound the repeats, for example '.{{0,80}}'."
+            f"message={pattern.pattern[:80]!r}… is longer than {_PATTERN_LIMIT} characters. "
+            "Register several rules."
+        )
+    if len(_unbounded(_parser.parse(pattern.pattern))) > 1:
+        raise ConfigurationError(
+            f"message={pattern.pattern[:80]!r} may take minutes on a long message: at most one "
+            "repeat may be without bound, and none inside another. "
+            r"Bound them: '.{0,80}' for '.*', '\d{1,9}' for '\d+'."
         )
     return pattern
 
 
-def _repeats_a_repeat(tree: Any, inside: bool = False) -> bool:
-    """Whether an unbounded repeat contains another: the shape that backtracks exponentially."""
+def _unbounded(tree: Any, times: int = 1) -> list[int]:
+    """One entry for each repeat that multiplies the ways to match without bound.
+
+    A repeat inside a repeat backtracks exponentially and so counts twice; two in a row
+    take quadratic time from every position of the text.
+    """
+    found: list[int] = []
     for operation, argument in tree:
-        deeper = inside
+        inner = times
         if operation in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
-            unbounded = argument[1] is _constants.MAXREPEAT
-            if unbounded and inside:
-                return True
-            deeper = inside or unbounded
-        for part in argument if isinstance(argument, (tuple, list)) else (argument,):
-            branches = part if isinstance(part, list) else [part]
-            if any(
-                isinstance(branch, _parser.SubPattern) and _repeats_a_repeat(branch, deeper)
-                for branch in branches
-            ):
-                return True
-    return False
+            most = min(int(argument[1]), MESSAGE_LIMIT)
+            inner = times * max(1, most)
+            if most == MESSAGE_LIMIT or (times > 1 and inner > _NESTED_LIMIT):
+                found += [inner] if times == 1 else [inner, inner]
+        for part in _parts(argument):
+            found += _unbounded(part, inner)
+    return found
+
+
+def _parts(argument: Any) -> Iterator[Any]:
+    """Expressions inside one parsed operation."""
+    if isinstance(argument, _parser.SubPattern):
+        yield argument
+    elif isinstance(argument, (tuple, list)):
+        for part in argument:
+            yield from _parts(part)

@@ -19,7 +19,7 @@ TEXT_LIMIT: Final = 6_000
 #: Exceptions that one exception may point to beside its cause.
 _LINKS: Final = (
     "original_exception", "original_error", "last_exception", "last_error", "reason", "inner",
-    "inner_exception", "exc", "cause", "orig", "error", "exception", "os_error",
+    "inner_exception", "exc", "cause", "_cause", "orig", "error", "exception", "os_error",
 )  # fmt: skip
 _STATUS_NAMES: Final = ("status_code", "status", "http_status", "http_code", "code")
 _CODE_NAMES: Final = ("code", "type", "status", "error_code", "reason", "param_code", "digest")
@@ -37,7 +37,7 @@ _name_of: Final = type.__dict__["__name__"].__get__
 _members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
 
 
-def is_a(value: object, kind: type | tuple[type, ...]) -> bool:
+def is_a(value: Any, kind: type | tuple[type, ...]) -> bool:
     """``isinstance`` by type alone."""
     return issubclass(type(value), kind)
 
@@ -59,7 +59,7 @@ def fields(error: object) -> Mapping[str, Any]:
     """The instance dictionary; empty where there is none."""
     try:
         found = object.__getattribute__(error, "__dict__")
-    except BaseException:  # noqa: BLE001 - a hostile __getattribute__ or slots
+    except BaseException:  # a hostile __getattribute__ or slots
         return {}
     return found if type(found) is dict else {}
 
@@ -71,7 +71,7 @@ def read(obj: object, name: str) -> Any:
         return value
     try:
         return getattr(obj, name, None)
-    except BaseException:  # noqa: BLE001 - a property may raise anything
+    except BaseException:  # a property may raise anything
         return None
 
 
@@ -124,7 +124,7 @@ def _status(value: Any) -> Iterator[int]:
         return
     try:
         number = int(value)
-    except BaseException:  # noqa: BLE001 - a subclass of int
+    except BaseException:  # a subclass of int
         return
     if 400 <= number < 600:
         yield number
@@ -145,7 +145,7 @@ def _code(value: Any) -> Iterator[str]:
     if is_a(value, (MethodType, FunctionType)):  # grpc.RpcError.code()
         try:
             value = value()
-        except BaseException:  # noqa: BLE001
+        except BaseException:
             return
     if type(value) is str and 0 < len(value) <= 60:
         yield value
@@ -167,7 +167,7 @@ def _codes_of_body(body: Any, depth: int = 0) -> Iterator[str]:
             yield value.rpartition("#")[2]
     for key in ("innererror", "inner_error", "error"):
         yield from _codes_of_body(body.get(key), depth + 1)
-    details = body.get("details")
+    details: Any = body.get("details")
     if is_a(details, list):
         for detail in details[:4]:
             reason = detail.get("reason") if type(detail) is dict else None
@@ -177,14 +177,18 @@ def _codes_of_body(body: Any, depth: int = 0) -> Iterator[str]:
 
 def output(held: Mapping[str, Any]) -> str:
     """Output of a program that it carries (``CalledProcessError`` and its imitators)."""
-    found = []
+    found: list[tuple[Any, str]] = []
     for name in _OUTPUTS:
         value = held.get(name)
-        if not value or any(value is other for other, _ in found):
+        if value is None or any(value is other for other, _ in found):
             continue
         if is_a(value, (bytes, bytearray)):
             half = TEXT_LIMIT // 2
-            raw = bytes(value) if len(value) <= TEXT_LIMIT else bytes(value[:half] + b"\n" + value[-half:])
+            raw = (
+                bytes(value)
+                if len(value) <= TEXT_LIMIT
+                else bytes(value[:half] + b"\n" + value[-half:])
+            )
             found.append((value, raw.decode("utf-8", "replace")))
         elif is_a(value, str):
             found.append((value, cut(value, TEXT_LIMIT)))
@@ -197,9 +201,9 @@ def output(held: Mapping[str, Any]) -> str:
 def body_text(held: Mapping[str, Any]) -> str:
     """The beginning of the response's body, where it was read already."""
     response = held.get("response")
-    content = fields(response).get("_content") if response is not None else None
+    content: Any = fields(response).get("_content") if response is not None else None
     if is_a(content, bytes):
-        return content[:2_000].decode("utf-8", "replace")
+        return bytes(content[:2_000]).decode("utf-8", "replace")
     body = held.get("body")
     return cut(body, 2_000) if type(body) is str else ""
 
@@ -208,7 +212,7 @@ def links(error: BaseException) -> Iterator[BaseException]:
     """Exceptions it was made from, other than by ``raise ... from``: nearest first."""
     held = fields(error)
     for name in _LINKS if held else ():
-        value = held.get(name)
+        value: Any = held.get(name)
         if is_a(value, BaseException):
             yield value
     attempt = held.get("last_attempt")  # tenacity.RetryError

@@ -41,7 +41,6 @@ from genmon_otel.classification.wording import Lexicon
 from genmon_otel.records import Category
 from genmon_otel.text import safe_str
 
-
 _TOOLS: Final = Lexicon(TOOL_RULES)
 _PROSE: Final = Lexicon(PROSE_RULES)
 _QUOTA: Final = Lexicon(QUOTA_RULES)
@@ -75,9 +74,7 @@ class Profile:
 Found = tuple[Verdict, int] | None
 
 
-def _look_up(
-    table: Mapping[str, Label], names: list[tuple[str, str]], weight: Weight
-) -> Found:
+def _look_up(table: Mapping[str, Label], names: list[tuple[str, str]], weight: Weight) -> Found:
     for position, (root, name) in enumerate(names):
         dotted = f"{root}.{name}"
         label = table.get(dotted) or table.get(name)
@@ -138,9 +135,8 @@ def judge(error: BaseException) -> Verdict | None:
         if verdict and verdict.weight is Weight.EXACT and not profile.invents_status:
             return _refined(verdict, error, held)
         weak = weak or verdict
-    if profile.process:
-        if died := _by_exit(held.get("returncode")):
-            return died
+    if profile.process and (died := _by_exit(held.get("returncode"))):
+        return died
     if profile.named and profile.named.weight is Weight.NAME:
         return _refined(profile.named, error, held)
     if not profile.bug and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
@@ -210,12 +206,11 @@ def judge_prose(lowered: str, text: str) -> Verdict | None:
         for match in CODE_IN_TEXT.finditer(text):
             if verdict := codes.by_code(match.group()):
                 break
-    if verdict is None and any(digit in text for digit in "45"):
-        if match := STATUS_IN_TEXT.search(lowered):
-            status = next(filter(None, match.groups()))
-            verdict = codes.by_status(int(status), of_client=False)
-            if status == "404" and REGISTRY.search(lowered):
-                return Verdict(*DEPENDENCY, "message 404 of a package registry", Weight.MESSAGE)
+    if verdict is None and (found := STATUS_IN_TEXT.search(lowered)):
+        status = next(filter(None, found.groups()))
+        verdict = codes.by_status(int(status), of_client=False)
+        if status == "404" and REGISTRY.search(lowered):
+            return Verdict(*DEPENDENCY, "message 404 of a package registry", Weight.MESSAGE)
     if verdict is not None and verdict.weight is Weight.EXACT:
         return _refined_by(replace(verdict, weight=Weight.MESSAGE), lowered)
     return _PROSE.first(lowered, "message", Weight.MESSAGE) or verdict
@@ -237,4 +232,3 @@ def judge_named(error_type: str) -> Verdict | None:
     if profile.exact:
         return profile.exact[0]
     return profile.named or (profile.fallback[0] if profile.fallback else None)
-

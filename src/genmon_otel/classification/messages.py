@@ -80,6 +80,7 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         r"(?:missing|no|set|requires?) (?:the )?\w{0,20}_api_key",
         r"api_key_invalid",
         r"missing key inputs",
+        r"(?:missing|no|invalid) credentials",
         r"authentication ?(?:method|failed|failure|required|error|credentials|token|exception)",
         r"authentication_error",
         r"failed to authenticate",
@@ -403,9 +404,11 @@ STATUS_IN_TEXT: Final = re.compile(
     r"[\s:=#(\[\"'/-]{1,4}([45]\d\d)\b(?! (?:files|pages|items|lines|rows|projects|tokens|ms|s|bytes|kb|users|records)\b)"
     r"|\b([45]\d\d)\b[\s,:(-]{1,3}(?:too many|unauthori|forbidden|bad (?:gateway|request)|service (?:temporarily )?unavail|gateway time|internal server|payment req|client error|server error"
     r"|request entity|payload|not found|request time|deadline|resource_exhausted|unavailable|permission_denied|unauthenticated|internal|invalid_argument|overloaded|unprocessable|conflict)"
-    r"|^\(?([45]\d\d)[) ]? ?(?:error)?\W{0,3}$|too many ([45]\d\d) error responses"
+    r"|^\(?([45]\d\d)[) ]? ?(?:error)?\W{0,3}$|too many ([45]\d\d) error responses|(?:retries|attempts|failed|request|upstream|provider|api): ([45]\d\d)\W?$"
 )
 #: Codes as they are written into messages: ``overloaded_error``, ``RESOURCE_EXHAUSTED``, ``ThrottlingException``.
-CODE_IN_TEXT: Final = re.compile(r"\b(?:[a-zA-Z]{2,20}(?:_[a-zA-Z]{2,20}){1,6}|[A-Z][A-Za-z]{4,40}Exception)\b")
+CODE_IN_TEXT: Final = re.compile(
+    r"\b(?:[a-zA-Z]{2,20}(?:_[a-zA-Z]{2,20}){1,6}|[A-Z][A-Za-z]{4,40}Exception)\b"
+)
 #: The package registry answered, not a model.
 REGISTRY: Final = re.compile(r"\bregistry\.|/simple/|pypi\.|npmjs|unpkg\.|jsdelivr|cdnjs")

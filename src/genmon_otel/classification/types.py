@@ -189,7 +189,7 @@ INVENTED_STATUS: Final = frozenset({"litellm.APIConnectionError"})
 INFRASTRUCTURE: Final = frozenset(
     "sqlalchemy sqlite3 psycopg psycopg2 psycopg_pool asyncpg pymysql MySQLdb mysql aiomysql "
     "asyncmy oracledb pyodbc peewee tortoise pymongo bson redis aioredis valkey kombu amqp "
-    "pika aiokafka confluent_kafka elasticsearch filelock alembic clickhouse_connect".split()
+    "pika aiokafka confluent_kafka elasticsearch filelock docker alembic clickhouse_connect".split()
 )
 
 #: Packages that talk to model providers, or the HTTP clients they talk with: any 4xx counts.

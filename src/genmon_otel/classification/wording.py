@@ -1,4 +1,4 @@
-"""Phrases that tell a category, found in a text in time that hardly grows with their number.
+r"""Phrases that tell a category, found in a text in time that hardly grows with their number.
 
 A few hundred regular expressions tried one by one would cost a millisecond. Each
 phrase has literals one of which every match contains (``timed out`` for ``timed out
@@ -96,4 +96,4 @@ def _literals(tree: Any) -> frozenset[str] | None:
 
 
 def _worth(literals: frozenset[str]) -> tuple[int, int]:
-    return min(_PIECE, min(map(len, literals))), -len(literals)
+    return min(_PIECE, *map(len, literals)), -len(literals)
