@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from store_records import FakeClock, Producer
 
 from genmon_otel.records import Recording
 from genmon_otel.store import SqlStore
+from store_records import FakeClock, Producer
 
 
 def propose(failure: Mapping[str, Any], recordings: Sequence[Recording]) -> Mapping[str, Any]:

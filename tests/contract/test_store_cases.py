@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from store_records import DAY, START, Producer, a_failure, failing, success
 
 from genmon_otel.errors import ConfigurationError, InvalidTransition, NotFound
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepFault
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
+from store_records import DAY, START, Producer, a_failure, failing, success
 
 TRIGGER = "v1:trigger-a"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 import pytest
-from store_records import START, Producer, a_failure, failing, success
 
 from genmon_otel.policy import HEALTH_WINDOW_S
 from genmon_otel.records import Category, GenerationRecord, Outcome
 from genmon_otel.store import SqlStore
+from store_records import START, Producer, a_failure, failing, success
 
 
 @pytest.mark.parametrize(

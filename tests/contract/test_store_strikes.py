@@ -6,6 +6,10 @@ import logging
 from typing import Any
 
 import pytest
+
+from genmon_otel.errors import StoreRefused
+from genmon_otel.policy import OVERFLOW_FINGERPRINT, CaseState
+from genmon_otel.store import SqlStore
 from store_records import (
     DAY,
     START,
@@ -17,10 +21,6 @@ from store_records import (
     sample_of,
     success,
 )
-
-from genmon_otel.errors import StoreRefused
-from genmon_otel.policy import OVERFLOW_FINGERPRINT, CaseState
-from genmon_otel.store import SqlStore
 
 
 def test_the_third_strike_makes_the_case(producer: Producer, store: SqlStore) -> None:

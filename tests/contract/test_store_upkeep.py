@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
-from store_records import DAY, START, FakeClock, Producer, failing, recording_of, sample_of, success
 
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import ANALYTICS_DAYS, RECORDINGS_DAYS, CaseState
 from genmon_otel.store import SqlStore, schema
+from store_records import DAY, START, FakeClock, Producer, failing, recording_of, sample_of, success
 
 
 def everything(store: SqlStore) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from store_records import DAY, START, FakeClock, Producer, a_failure, failing, success
 
 from genmon_otel.errors import NotFound, StoreRefused
 from genmon_otel.records import Batch, Outcome, Stage
 from genmon_otel.store import SqlStore, schema
+from store_records import DAY, START, FakeClock, Producer, a_failure, failing, success
 
 
 def count(store: SqlStore, table: sa.Table) -> int:

@@ -57,7 +57,9 @@ class Server:
 
 
 @contextmanager
-def running(*, settings: tuple[str, ...] = ("fsync=off", "max_connections=120")) -> Iterator[Server]:
+def running(
+    *, settings: tuple[str, ...] = ("fsync=off", "max_connections=120")
+) -> Iterator[Server]:
     """Run a server on a fresh cluster; its folder is removed at the end.
 
     Args:

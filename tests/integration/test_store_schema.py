@@ -1,0 +1,109 @@
+"""The schema's life: made at once, upgraded from every earlier version, refused when newer."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import SchemaMismatch
+from genmon_otel.store import SqlStore, schema, upgrade
+from store_records import Producer, success
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def at_revision(url: str, revision: str) -> SqlStore:
+    """A store whose schema is an earlier one's."""
+    store = SqlStore(url)
+    with store._database.begin() as connection:
+        command.upgrade(upgrade.alembic_config(connection), revision)
+    return store
+
+
+def differences(store: SqlStore) -> list[Any]:
+    """What the database's schema has otherwise than :mod:`genmon_otel.store.schema`."""
+    with store._database.read() as connection:
+        options = {"version_table": names.TABLE_VERSION, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        return list(compare_metadata(context, schema.metadata))
+
+
+def test_the_revisions_are_those_of_the_files() -> None:
+    """The constants name every migration there is, in order."""
+    scripts = ScriptDirectory.from_config(upgrade.alembic_config())
+    found = [script.revision for script in scripts.walk_revisions()][::-1]
+    assert tuple(found) == schema.REVISIONS
+    assert found[-1] == schema.REVISION
+
+
+def test_a_new_database_is_made_at_once(store_url: str) -> None:
+    """Opening an empty database makes today's schema; opening it again changes nothing."""
+    store = SqlStore(store_url)
+    store.open()
+    store.open()
+    assert differences(store) == []
+    assert store.upgrade() == schema.REVISION
+    store.close()
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS[:-1])
+def test_every_earlier_schema_becomes_todays(store_url: str, revision: str) -> None:
+    """An older schema is upgraded: by opening on SQLite, by ``db upgrade`` on a server."""
+    store = at_revision(store_url, revision)
+    if store._database.is_postgresql:
+        with pytest.raises(SchemaMismatch, match="genmon db upgrade"):
+            store.open()
+        assert store.upgrade() == revision
+    store.open()
+    assert differences(store) == []
+    assert Producer(store).write(success()).written == 1
+    store.close()
+
+
+def test_a_newer_schema_is_refused(store_url: str) -> None:
+    """A schema this genmon does not know is left alone, and the message says what to do."""
+    store = SqlStore(store_url)
+    store.open()
+    with store._database.begin() as connection:
+        connection.execute(sa.update(schema.version).values(version_num="9999"))
+    for act in (store.open, store.upgrade):
+        with pytest.raises(SchemaMismatch, match=r"9999.*upgrade this one"):
+            act()
+    store.close()
+
+
+def upgrade_at_once(barrier: Any, url: str) -> None:
+    """Upgrade when the others do."""
+    barrier.wait(60)
+    store = SqlStore(url)
+    store.upgrade()
+    store.open()
+
+
+def test_two_processes_may_upgrade_at_once(store_url: str) -> None:
+    """They wait for each other; both end with today's schema."""
+    at_revision(store_url, schema.REVISIONS[0]).close()
+    barrier = SPAWN.Barrier(2)
+    both = [SPAWN.Process(target=upgrade_at_once, args=(barrier, store_url)) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert differences(SqlStore(store_url)) == []
+
+
+def test_the_migrations_are_in_the_package() -> None:
+    """The wheel carries what ``db upgrade`` needs: it lies inside the package."""
+    package = Path(upgrade.__file__).parents[1]
+    assert upgrade.MIGRATIONS.is_relative_to(package)
+    assert {"env.py", "script.py.mako"} <= {path.name for path in upgrade.MIGRATIONS.iterdir()}
