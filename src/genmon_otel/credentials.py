@@ -22,7 +22,7 @@ _PROVIDER_KEYS: Final[tuple[tuple[str, str, str], ...]] = (
     # OpenAI, Anthropic, OpenRouter, DeepSeek; `sk-fading-circle` of a style sheet is none
     (
         "sk-",
-        r"sk-(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?",
+        r"sk-(?:ant-|proj-|svcacct-|admin-|or-v1-|lf-)?+",
         r"(?=[\w-]{0,200}[0-9A-Z])[\w-]{16,}",
     ),
     ("pk-lf-", r"pk-lf-", r"[\w-]{16,}"),  # Langfuse
@@ -78,17 +78,33 @@ _KEYS: Final = tuple(
     (literal, re.compile(rf"(?<![A-Za-z0-9])({prefix})(?!{MARK}){body}"))
     for literal, prefix, body in _PROVIDER_KEYS
 )
+#: Cheap test before fifty literals: a separator with a long word behind it, or one of these.
+_PREFIXED: Final = re.compile(r"[-_.](?=[A-Za-z0-9_+/-]{10})")
+_UNSEPARATED: Final = (
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "ABSK",
+    "eyJ",
+    "hooks.slack",
+    "api/webhooks",
+    "dapi",
+    "ATATT",
+    ":AA",
+    "ya29",
+    "hvs.",
+)
 _TWILIO: Final = re.compile(r"[AS](?<![A-Za-z0-9].)([CK])[0-9a-f]{32}(?![0-9a-f])")
 _AWS_SECRET: Final = re.compile(
     r"(?<![A-Za-z0-9+/=_-])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])(?=[A-Za-z0-9+/]{0,39}[0-9])"
     r"[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-])"
 )
 _SCHEME: Final = re.compile(
-    rf"\b((?i:bearer|basic|negotiate|apikey))(\s{{1,4}}|\+)(?!{MARK})"
+    rf"\b((?i:bearer|basic|negotiate))(\s{{1,4}}|\+)(?!{MARK})"
     r"((?=[\w.~+/-]{0,200}[0-9A-Z=])[\w.~+/-]{8,}={0,2})"
 )
 #: One of these is in every text that _SCHEME could match.
-_HAS_SCHEME: Final = ("earer", "asic", "egotiate", "pikey", "piKey", "EARER", "ASIC")
+_HAS_SCHEME: Final = ("earer", "asic", "egotiate", "EARER", "ASIC")
 _USERINFO: Final = re.compile(
     r"(://)([^\s/:@\"'<>?#]{0,128}):(?![0-9]{2,5}[/?#])([^\s\"'<>]{1,512})@(?=[\w.\[%-])"
 )
@@ -143,12 +159,14 @@ def keyed(prefix: str, secret: str) -> str:
 
 def scrub(text: str) -> str:
     """Replace every secret and personal datum that is known by its own looks."""
-    for literal, pattern in _KEYS:
-        if literal in text:
-            text = pattern.sub(_key, text)
+    if _PREFIXED.search(text) or any(literal in text for literal in _UNSEPARATED):
+        for literal, pattern in _KEYS:
+            if literal in text:
+                text = pattern.sub(_key, text)
     if "AKIA" in text or "ASIA" in text or "aws" in text:
         text = _AWS_SECRET.sub(lambda match: keyed("", match[0]), text)
-    text = _TWILIO.sub(lambda match: keyed(match[0][:2], match[0][2:]), text)
+    if "AC" in text or "SK" in text:
+        text = _TWILIO.sub(lambda match: keyed(match[0][:2], match[0][2:]), text)
     if _PEM_BEGIN in text or _PEM_END in text:
         text = _pem(text)
     if any(scheme in text for scheme in _HAS_SCHEME):

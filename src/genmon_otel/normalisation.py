@@ -121,8 +121,8 @@ _ROOTED: Final = (
 )
 _RELATIVE: Final = (
     r"(?!(?:application|text|image|audio|video|font|multipart|model)/)(?:[\w.@-]{1,64}/){1,16}"
-    r"[\w.@+()\[\]-]{0,64}?\.[A-Za-z][A-Za-z0-9]{0,6}(?![A-Za-z0-9.])",
-    rf"(?:[\w.@-]{{1,64}}\\{{1,2}}){{1,12}}[\w.@+-]{{0,64}}?\.{_EXTENSION}(?![A-Za-z0-9])",
+    r"[\w.@+()\[\]-]{0,64}?\.[A-Za-z][A-Za-z0-9]{0,6}(?![A-Za-z0-9_.])",
+    rf"(?:[\w.@-]{{1,64}}\\{{1,2}}){{1,12}}[\w.@+-]{{0,64}}?\.{_EXTENSION}(?![A-Za-z0-9_])",
     rf"[\w@+-][\w.@+-]{{0,64}}?\.{_EXTENSION}(?![\w(-]|\.[A-Za-z])",
 )
 _DRIVE: Final = (

@@ -1,0 +1,121 @@
+"""Frames name the application's code; a formatted stack is short whatever was raised."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from genmon_otel.stacks import format_stack, frames, is_in_app, raise_site
+from genmon_otel.text import safe_str
+
+
+def caught(call: Callable[[], object]) -> BaseException:
+    try:
+        call()
+    except BaseException as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+def broken(depth: int) -> int:
+    return broken(depth - 1) if depth else 1 // 0
+
+
+@pytest.mark.parametrize(
+    ("filename", "module", "expected"),
+    [
+        ("/srv/app/build.py", "app.build", True),
+        ("app.pyz/app/build.py", "app.build", True),
+        ("/srv/app/.venv/lib/python3.11/site-packages/openai/_client.py", "openai._client", False),
+        ("/usr/lib/python3/dist-packages/yaml/__init__.py", "yaml", False),
+        ("C:\\app\\venv\\Lib\\site-packages\\httpx\\_api.py", "httpx._api", False),
+        ("C:\\app\\main.py", "main", True),
+        (sys.modules["json"].__file__ or "", "json", False),
+        ("<frozen importlib._bootstrap>", "importlib._bootstrap", False),
+        ("<string>", "app.generated", True),
+        ("<ipython-input-3-abc>", "__main__", True),
+        ("/tmp/ipykernel_1/123.py", "__main__", True),
+        (sys.modules["genmon_otel.text"].__file__ or "", "genmon_otel.text", False),
+        ((sys.modules["genmon_otel.text"].__file__ or "").replace("text.py", "demo/app.py"), "genmon_otel.demo.app", True),
+    ],
+)  # fmt: skip
+def test_whose_code_it_is(filename: str, module: str, expected: bool) -> None:
+    """Installed, standard and our own code is not the application's; the demo is an application."""
+    assert is_in_app(filename, module) is expected
+
+
+def test_frames_come_innermost_first_and_recursion_once() -> None:
+    """The depth of a recursion does not show."""
+    shallow, deep = frames(caught(lambda: broken(3))), frames(caught(lambda: broken(300)))
+    assert shallow == deep
+    assert shallow[0].function == "broken"
+    assert shallow[-1].function == "caught"
+
+
+def test_raise_site_is_the_innermost_frame_of_the_application() -> None:
+    """An error inside the standard library is placed where the application called it."""
+    import json
+
+    error = caught(lambda: json.loads("{"))
+    function, file, line = raise_site(error)
+    assert "lambda" in function
+    assert file == __file__
+    assert line > 0
+    assert raise_site(ValueError("never raised")) == ("", "", 0)
+
+
+def test_reads_like_python_and_leaves_our_frames_out() -> None:
+    """File, line, function, source and message are there; genmon's own frames are not."""
+
+    class Rude(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no")
+
+    text = format_stack(caught(lambda: broken(0)), 4096)
+    assert text.startswith("Traceback (most recent call last):\n")
+    assert "return broken(depth - 1) if depth else 1 // 0" in text
+    assert text.endswith("ZeroDivisionError: integer division or modulo by zero")
+    assert "__str__ raised RuntimeError" in format_stack(Rude(), 4096)
+
+
+def chained(count: int) -> BaseException:
+    error: BaseException = RuntimeError(0)
+    for number in range(1, count):
+        following = RuntimeError(number)
+        following.__cause__ = error
+        error = following
+    return error
+
+
+def cyclic() -> BaseException:
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    return one
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: chained(20_000),
+        lambda: caught(lambda: broken(10**9)),
+        lambda: ExceptionGroup("many", [ValueError(number) for number in range(10_000)]),
+        lambda: ValueError("x" * 100_000_000),
+        lambda: KeyError("x" * 100_000_000),
+        cyclic,
+    ],
+    ids=["chain", "recursion", "group", "100 MB", "100 MB key", "cycle"],
+)
+def test_is_bounded_whatever_was_raised(make: Callable[[], BaseException]) -> None:
+    """Chains, recursion, groups, huge messages and cycles: short text, in about a millisecond."""
+    error = make()
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        text = format_stack(error, 4096)
+        times.append(time.perf_counter() - start)
+        assert 0 < len(text) <= 4096
+    assert min(times) < 0.01
+    assert len(safe_str(error, 200)) <= 200

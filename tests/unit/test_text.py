@@ -1,0 +1,54 @@
+"""Any object becomes short text that every store takes."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genmon_otel.text import clean, safe_repr, safe_str
+
+
+class Hostile:
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+    def __repr__(self) -> str:
+        return 17  # type: ignore[return-value]
+
+
+@given(st.text(), st.integers(0, 80))
+def test_clean_is_storable_short_and_idempotent(text: str, limit: int) -> None:
+    """No NUL, no control character, no surrogate, never longer than asked for."""
+    out = clean(text, limit)
+    assert len(out) <= limit
+    assert clean(out, limit) == out
+    assert not any(ord(char) < 32 and char not in "\n\t" for char in out)
+
+
+def test_clean_takes_escape_codes_and_surrogates_out() -> None:
+    """What terminals obey and databases refuse goes; line ends become one kind."""
+    assert clean("\x1b[31mred\x1b[0m\x00 \ud800 a\r\nb", 99) == "red \ufffd a\nb"
+
+
+def test_a_long_text_keeps_its_head_and_tail() -> None:
+    """The ends of a message say the most."""
+    assert clean("first" + "x" * 1_000 + "last", 23) == "firstxxxxx … xxxxxxlast"
+
+
+@pytest.mark.parametrize("value", ["x" * 100_000_000, [b"x" * 100_000_000], {"k": "x" * 100_000_000}, KeyError("x" * 100_000_000)])  # fmt: skip
+def test_huge_values_cost_what_their_ends_cost(value: object) -> None:
+    """100 MB are not printed to keep 200 characters."""
+    start = time.perf_counter()
+    assert len(safe_str(value, 200)) <= 200
+    assert len(safe_repr(value, 200)) <= 200
+    assert time.perf_counter() - start < 0.1
+
+
+def test_never_raises() -> None:
+    """Whatever ``__str__`` and ``__repr__`` do, there is a text."""
+    assert safe_str(Hostile(), 99) == "<Hostile: __str__ raised SystemExit>"
+    assert safe_repr(Hostile(), 99) == "<Hostile: __repr__ raised TypeError>"
+    assert safe_repr(["a", {"b": (1,)}], 99) == "['a', {'b': (1,)}]"
