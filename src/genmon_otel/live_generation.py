@@ -72,6 +72,7 @@ class Generation(Scope):
         "_record",
         "_recording",
         "_sample",
+        "_span_context",
         "capture",
         "completed",
         "context",
@@ -95,7 +96,6 @@ class Generation(Scope):
     def __init__(
         self, spec: Spec, under: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        self.generation = self
         self.spec = spec
         self.under = under
         self.id = under.new_id()
@@ -140,6 +140,7 @@ class Generation(Scope):
         except Exception:
             contain("span", under)
             self.span = trace.INVALID_SPAN
+        self._span_context = self.span.get_span_context()
         under.running[self.id] = self
         under.sink.start()
         under.metrics.started(spec.operation)
@@ -149,7 +150,7 @@ class Generation(Scope):
     @property
     def trace_id(self) -> str | None:
         """The trace's id in hex; None where OpenTelemetry gave no valid one."""
-        context = self.span.get_span_context()
+        context = self._span_context
         return f"{context.trace_id:032x}" if context.is_valid else None
 
     def set(
@@ -193,6 +194,11 @@ class Generation(Scope):
     # --- lifecycle
 
     @property
+    def generation(self) -> Generation:  # type: ignore[override]
+        """Itself: without a reference, which would be a cycle."""
+        return self
+
+    @property
     def is_open(self) -> bool:
         return self.id in self.under.running
 
@@ -229,7 +235,7 @@ class Generation(Scope):
 
     def in_flight(self) -> InFlight:
         """What the journal notes of it while it runs."""
-        context = self.span.get_span_context()
+        context = self._span_context
         return InFlight(
             generation_id=self.id,
             operation=self.spec.operation,
@@ -311,7 +317,7 @@ class Generation(Scope):
                 self._sample = sample_of(self, result)
             except Exception:
                 contain("sample", under)
-        context = self.span.get_span_context()
+        context = self._span_context
         valid = context.is_valid
         record = _Draft(
             self.id,
@@ -350,8 +356,11 @@ class Generation(Scope):
         finally:
             if (taken := take(self.id)) is not None:
                 taken.deliver()
-            if self.errors:
-                self.errors = []  # with them go the frames of their tracebacks
+            # Nothing may keep alive what is over: neither errors with their frames, nor a
+            # cycle that would wait for the garbage collector.
+            self.errors = []
+            self.stages = []
+            self.release()
 
     def deliver(self) -> None:
         """Hand what it left behind to the sink; see :func:`genmon_otel.recorder.take`."""

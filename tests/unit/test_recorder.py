@@ -488,3 +488,29 @@ def test_the_line_of_a_failure(caplog: pytest.LogCaptureFixture) -> None:
     assert seen.record.failure is not None
     assert line.startswith("genmon failure F-")
     assert " recorded unknown at plan trace=-" in line
+
+
+def test_nothing_waits_for_the_garbage_collector() -> None:
+    """A generation that ended is freed at once: no cycle is left, neither on success nor failure."""
+    import gc
+    import weakref
+
+    alive: list[Any] = []
+
+    @generation("freed")
+    def freed(fail: bool) -> None:
+        alive.append(weakref.ref(current_generation()))
+        with phase("plan"), step("ask"):
+            if fail:
+                raise Boom
+
+    with capture():
+        gc.collect()
+        gc.disable()
+        try:
+            freed(False)
+            with pytest.raises(Boom):
+                freed(True)
+            assert [reference() for reference in alive] == [None, None]
+        finally:
+            gc.enable()
