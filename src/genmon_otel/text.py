@@ -127,7 +127,7 @@ def _brief(obj: Any, limit: int, depth: int) -> str:
         if not members:
             return f"{kind.__name__}()"
         return f"{{{inner}}}" if kind is set else f"frozenset({{{inner}}})"
-    if isinstance(obj, BaseException) and kind.__repr__ is BaseException.__repr__:
+    if isinstance(obj, BaseException) and type(obj).__repr__ is BaseException.__repr__:
         inner = ", ".join(_brief(member, limit, depth + 1) for member in obj.args[:_MAX_MEMBERS])
         return f"{type_name(obj)}({inner})"
     return str.__str__(repr(obj))
