@@ -6,9 +6,11 @@ import socket
 import sqlite3
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -183,8 +185,6 @@ def test_a_server_that_dropped_us_is_met_again(postgresql_url: str) -> None:
 
 def test_an_instrumented_store_writes_no_spans_about_itself(store_url: str) -> None:
     """With OpenTelemetry's SQLAlchemy instrumentation on, our statements make no spans."""
-    import sqlalchemy as sa
-
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     instrumentor = SQLAlchemyInstrumentor()
@@ -200,4 +200,6 @@ def test_an_instrumented_store_writes_no_spans_about_itself(store_url: str) -> N
             connection.execute(sa.text("SELECT 1"))
         assert exporter.get_finished_spans() != ()
     finally:
-        instrumentor.uninstrument()
+        # It stumbles over its own listeners on SQLAlchemy 2.1, after having unwrapped the rest.
+        with suppress(sa.exc.InvalidRequestError):
+            instrumentor.uninstrument()
