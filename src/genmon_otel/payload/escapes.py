@@ -6,12 +6,17 @@ import re
 from typing import Final
 
 _BAD: Final = re.compile("[\\\\\0\ud800-\udfff]")
-_ESCAPED: Final = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")
+_ESCAPED: Final = re.compile(r"\\(?:\\|\{([0-9a-f]{4})\})")
 
 
 def escape(text: str) -> str:
-    r"""Write NUL and lone surrogates as ``\uXXXX``, and a backslash twice."""
-    return _BAD.sub(lambda found: "\\\\" if found[0] == "\\" else f"\\u{ord(found[0]):04x}", text)
+    r"""Write NUL and lone surrogates as ``\{XXXX}``, and a backslash twice.
+
+    The braces keep what follows a word of its own, for a redactor that looks for words.
+    """
+    return _BAD.sub(
+        lambda found: "\\\\" if found[0] == "\\" else f"\\{{{ord(found[0]):04x}}}", text
+    )
 
 
 def unescape(text: str) -> str:
