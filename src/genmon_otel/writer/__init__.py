@@ -29,8 +29,9 @@ from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, 
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
 from genmon_otel.writer.backoff import Backoff
-from genmon_otel.writer.drain import BATCH, Drain
+from genmon_otel.writer.drain import Drain
 from genmon_otel.writer.running import RunningNotes
+from genmon_otel.writer.sending import BATCH
 from genmon_otel.writer.waiting import Account, Waiting
 
 __all__ = ["Account", "Writer"]
@@ -238,8 +239,8 @@ class Writer:
             if here.thread is not None:
                 return
             thread = threading.Thread(target=self._run, args=(here,), name="genmon", daemon=True)
+            thread.start()
             here.thread = thread
-        thread.start()
 
     def _run(self, here: _Here) -> None:
         for key in _SUPPRESS:
@@ -268,6 +269,8 @@ class Writer:
                     return False
                 if here.thread is None:
                     self.start()
+                    if here.thread is None:
+                        return False  # none can be started any more: the interpreter ends
                 if not failed:
                     here.drain.backoff.hurry()
                 here.wake()

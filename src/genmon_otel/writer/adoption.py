@@ -42,12 +42,10 @@ from genmon_otel.records import (
     Severity,
 )
 from genmon_otel.writer.quarantine import Quarantine
-from genmon_otel.writer.sending import Item, Receipt, Sender
+from genmon_otel.writer.sending import BATCH, Item, Receipt, Sender
 
 #: Seconds between two looks into the folder.
 EVERY_S: Final = 60.0
-#: Records in one transaction.
-BATCH: Final = 500
 #: Bytes of recordings that are held to go with their records.
 _HELD_BYTES: Final = 32 * 2**20
 

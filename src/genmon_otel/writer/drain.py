@@ -22,11 +22,9 @@ from genmon_otel.writer.overflow import NewFailures
 from genmon_otel.writer.quarantine import Quarantine
 from genmon_otel.writer.recorded import Recorded
 from genmon_otel.writer.running import RunningNotes
-from genmon_otel.writer.sending import Item, Receipt, Sender
+from genmon_otel.writer.sending import BATCH, Item, Receipt, Sender
 from genmon_otel.writer.waiting import DROPPED_DAMAGED, DROPPED_REFUSED, Waiting
 
-#: Records in one transaction.
-BATCH: Final = 500
 #: Seconds between two looks at what is in flight.
 TICK_S: Final = 1.0
 #: Rows deleted by one step of retention, and seconds until the next when there was nothing.

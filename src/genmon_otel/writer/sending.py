@@ -24,6 +24,8 @@ from genmon_otel.records import (
 )
 from genmon_otel.writer.quarantine import Quarantine
 
+#: Records in one transaction.
+BATCH: Final = 500
 #: Errors of the store that nobody foresaw, after which a batch is taken for poisoned.
 _PATIENCE: Final = 3
 
