@@ -79,7 +79,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("generation_id", name="uq_generation_analytics_generation_id"),
     )
-    op.create_index("ix_generation_analytics_created_at", "generation_analytics", ["created_at"])
+    op.create_index(
+        "ix_generation_analytics_created_at",
+        "generation_analytics",
+        ["created_at", "outcome", "failure_category"],
+    )
     op.create_table(
         "generation_failures",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
