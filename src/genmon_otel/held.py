@@ -38,18 +38,18 @@ class HeldArguments:
     def __init__(
         self, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        self._tree: Tree = None
         self._parameters = parameters
-        self._arguments = (args, kwargs)
+        self._tree: Tree = None
         plain = args[1:] if parameters.has_receiver else args
-        for value in (*plain, *kwargs.values()) if kwargs else plain:
-            if type(value) not in ATOMS:
-                self._tree = encode(parameters.bind(args, kwargs))
-                self._arguments = ((), {})
-                break
+        if not ATOMS.issuperset(map(type, plain)) or (
+            kwargs and not ATOMS.issuperset(map(type, kwargs.values()))
+        ):
+            self._tree = encode(parameters.bind(args, kwargs))
+            self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+        elif parameters.has_receiver and args:  # which is not kept alive
+            self._arguments = ((None, *plain), kwargs)
         else:
-            if parameters.has_receiver and args:  # do not keep it alive
-                self._arguments = ((None, *plain), kwargs)
+            self._arguments = (args, kwargs)
 
     def tree(self) -> Tree:
         """Tree of the mapping from parameter names to values."""

@@ -358,8 +358,8 @@ class Generation(Scope):
                 taken.deliver()
             # Nothing may keep alive what is over: neither errors with their frames, nor a
             # cycle that would wait for the garbage collector.
-            self.errors = []
-            self.stages = []
+            if self.stages:
+                self.stages, self.errors = [], []
             self.release()
 
     def deliver(self) -> None:

@@ -72,8 +72,9 @@ class Scope:
 
     def enter(self) -> None:
         """Make this scope current, with its span in OpenTelemetry's context."""
-        self.prepare()
-        self.resume()
+        self._inner = self
+        self._outer_context = otel_context.attach(trace.set_span_in_context(self.span))
+        self._token = _CURRENT.set(self)
 
     def resume(self) -> None:
         """Make current what was current in here when :meth:`suspend` was called."""
