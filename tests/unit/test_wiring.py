@@ -144,6 +144,34 @@ def test_users_redaction_is_applied(tmp_path: Path, parts: dict[str, Any]) -> No
     assert b"[ours]" in (tmp_path / "told.db").read_bytes()
 
 
+def test_user_ids_are_stored_as_pseudonyms_on_request(
+    tmp_path: Path, parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With GENMON_PSEUDONYMIZE=store two users are two in the store, and neither is named."""
+    monkeypatch.setenv("GENMON_PSEUDONYMIZE", "store")
+    monkeypatch.setenv("GENMON_PSEUDONYM_KEY", "a long random secret")
+
+    @generation(name="personal", capture="off")
+    def personal(user_id: str) -> None:
+        with generation("inner", nested="attempt", user_id=user_id):
+            assert all("alice" not in str(note.user_id) for note in noted())
+
+    def noted() -> list[Any]:
+        return list(recorder.runtime().sink._sink.list_in_flight())  # type: ignore[attr-defined]
+
+    setup("store.db", **parts)
+    personal("alice@example.com")
+    personal("bob@example.com")
+    shutdown()
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        found = connection.execute(
+            f"SELECT DISTINCT user_id FROM {names.TABLE_ANALYTICS}"
+        ).fetchall()
+    assert len(found) == 2
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"alice" not in kept
+
+
 def test_metrics_are_in_the_registry_with_what_was_decorated_before(
     parts: dict[str, Any],
 ) -> None:

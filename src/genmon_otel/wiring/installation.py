@@ -18,11 +18,10 @@ from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel._version import __version__
 from genmon_otel.errors import ConfigurationError, StoreUnavailable
-from genmon_otel.identity import new_id
 from genmon_otel.instruments import Instruments, NullMetrics, PrometheusMetrics
 from genmon_otel.instruments.otlp import OtlpMetrics
 from genmon_otel.journal import default_journal_dir
-from genmon_otel.ports import Metrics
+from genmon_otel.ports import Metrics, Sink
 from genmon_otel.processor import GenerationSpanProcessor
 from genmon_otel.records import Health
 from genmon_otel.redaction import Redactor
@@ -32,6 +31,7 @@ from genmon_otel.store import SqlStore
 from genmon_otel.wiring import metrics_server, providers
 from genmon_otel.wiring.code_version import code_version
 from genmon_otel.wiring.leaving import AtExit
+from genmon_otel.wiring.pseudonyms import Pseudonymous
 from genmon_otel.writer import Writer
 
 _log = logging.getLogger(names.LOGGER)
@@ -85,7 +85,7 @@ class Installation:
 
     def health(self, window_s: float) -> Health:
         """The verdict over the store, this process's own generations included."""
-        self.writer.flush(_FRESH_S)
+        self._writer.flush(_FRESH_S)
         return self._store.health(window_s, time.time())
 
     def close(self, timeout_s: float) -> bool:
@@ -93,7 +93,7 @@ class Installation:
         deadline = time.monotonic() + timeout_s
         recorder.uninstall()
         flushes = [stop() for stop in self._stop_exports]
-        written = self.writer.close(timeout_s)
+        written = self._writer.close(timeout_s)
         exported = [flush.wait(deadline - time.monotonic()) for flush in flushes]
         self._undo.close()
         return written and all(exported)
@@ -106,12 +106,12 @@ class Installation:
         metrics = self._metrics(undo)
         redactor = Redactor(self._given["redact"])
         self._store = SqlStore(settings.store, propose=propose)
-        self.writer = Writer(self._store, settings=settings, metrics=metrics, redactor=redactor)
-        undo.callback(self.writer.close, 0)
-        self.runtime = recorder.Runtime(
+        self._writer = Writer(self._store, settings=settings, metrics=metrics, redactor=redactor)
+        undo.callback(self._writer.close, 0)
+        runtime = recorder.Runtime(
             tracer=self._provider().get_tracer(names.TRACER, __version__),
             metrics=metrics,
-            sink=self.writer,
+            sink=self._sink(),
             capture=settings.capture,
             redactor=redactor,
             frameworks=frozenset(settings.frameworks),
@@ -120,11 +120,9 @@ class Installation:
             resources=settings.resources,
             content_on_spans=settings.content_on_spans,
         )
-        recorder.install(self.runtime)
+        recorder.install(runtime)
         undo.callback(recorder.uninstall)
-        self.writer.start()
-        this = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _forked(this()))
+        self._writer.start()
         if settings.metrics_port is not None and settings.metrics == "prometheus":
             server = metrics_server.serve(
                 settings.metrics_port, settings.metrics_host, self._given["registry"]
@@ -132,6 +130,13 @@ class Installation:
             undo.callback(server.close)
         undo.callback(AtExit(partial(self.close, self._exit_s)).cancel)
         _log.info("genmon is set up: store %s, capture %s", settings.masked_store, settings.capture)
+
+    def _sink(self) -> Sink:
+        """The writer, behind pseudonyms if they are asked for."""
+        settings = self._settings
+        if settings.pseudonymize_store and settings.pseudonym_key is not None:
+            return Pseudonymous(self._writer, settings.pseudonym_key)
+        return self._writer
 
     def _metrics(self, undo: ExitStack) -> Metrics:
         """The instruments that the settings ask for."""
@@ -161,20 +166,6 @@ class Installation:
             provider.add_span_processor(GenerationSpanProcessor())
             _with_processor.add(provider)
         return provider
-
-
-def _forked(installation: Installation | None) -> None:
-    """In a forked child: have the writer started by the first generation that begins there."""
-    if installation is None:
-        return
-    runtime, writer = installation.runtime, installation.writer
-
-    def first_id() -> str:
-        runtime.new_id = new_id
-        writer.start()
-        return new_id()
-
-    runtime.new_id = first_id
 
 
 def _check_journal(settings: Settings) -> None:
