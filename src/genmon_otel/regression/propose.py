@@ -61,6 +61,7 @@ def case_from(failure: Mapping[str, Any], recording: Recording) -> Case:
             error_message=str(failure["error_message"]),
             stage=str(failure.get("stage") or ""),
         ),
+        duration_s=recording.duration_s,
         failing_version=recording.code_version,
         provenance=Provenance(
             failure=str(failure["handle"]),
