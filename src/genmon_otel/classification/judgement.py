@@ -9,14 +9,14 @@ from weakref import WeakKeyDictionary
 
 from genmon_otel.classification import codes, evidence
 from genmon_otel.classification.messages import (
-    AUTH_RULES,
+    A_STATUS,
     CODE_IN_TEXT,
     PROSE_RULES,
-    QUOTA_RULES,
     REGISTRY,
     SETTING,
     STATUS_IN_TEXT,
 )
+from genmon_otel.classification.refusals import AUTH_RULES, QUOTA_RULES
 from genmon_otel.classification.tool_output import TOOL_RULES
 from genmon_otel.classification.types import (
     BUGS,
@@ -140,7 +140,9 @@ def judge(error: BaseException) -> Verdict | None:
     if profile.named and profile.named.weight is Weight.NAME:
         return _refined(profile.named, error, held)
     if not profile.bug and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
-        return verdict
+        says_no_more = profile.invents_status and verdict.severity is None
+        if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
+            return verdict
     fallback = weak or profile.named or (profile.fallback[0] if profile.fallback else None)
     return replace(fallback, weight=Weight.FALLBACK) if fallback else None
 
@@ -199,14 +201,14 @@ def judge_text(text: str) -> Verdict | None:
 
 def judge_prose(lowered: str, text: str) -> Verdict | None:
     """What a message says that no tool printed."""
-    if SETTING.search(lowered):
+    if ("time" in lowered or "limit" in lowered) and SETTING.search(lowered):
         return None
     verdict = None
     if "_" in text or "Exception" in text:
         for match in CODE_IN_TEXT.finditer(text):
             if verdict := codes.by_code(match.group()):
                 break
-    if verdict is None and (found := STATUS_IN_TEXT.search(lowered)):
+    if verdict is None and A_STATUS.search(lowered) and (found := STATUS_IN_TEXT.search(lowered)):
         status = next(filter(None, found.groups()))
         verdict = codes.by_status(int(status), of_client=False)
         if status == "404" and REGISTRY.search(lowered):

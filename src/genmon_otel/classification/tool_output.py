@@ -185,6 +185,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         DEPENDENCY,
         "command not found",
+        r"\b(?:npm|pnpm|yarn|pip3?|uv|poetry|bun)', '(?:pip', ')?(?:ci|install|add|sync)\b[^\n]{0,160}non-zero exit",
         r"(?:sh|bash|zsh)(?:: line)?:? ?\d*:? [\w@./-]{1,60}: (?:command )?not found",
         r": command not found",
         r"is not recognized as an internal or external command",

@@ -51,13 +51,13 @@ class Lexicon:
                 if not literals or min(map(len, literals)) < _PIECE:
                     raise ValueError(f"No literal of {_PIECE} letters is in every match: {phrase}")
                 for literal in literals:
-                    index[literal[:_PIECE]].add(number)
+                    index[tuple(literal[:_PIECE])].add(number)
         self._index = {piece: tuple(sorted(numbers)) for piece, numbers in index.items()}
         self._pieces = frozenset(self._index)
 
     def first(self, text: str, kind: str, weight: Weight) -> Verdict | None:
         """The first rule that applies to ``text`` (lower case, bounded)."""
-        pieces = {text[i : i + _PIECE] for i in range(len(text) - _PIECE + 1)} & self._pieces
+        pieces = self._pieces.intersection(zip(text, text[1:], text[2:], text[3:], strict=False))
         if not pieces:
             return None
         for number in sorted({number for piece in pieces for number in self._index[piece]}):
