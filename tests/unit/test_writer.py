@@ -22,7 +22,7 @@ from tests.writer_kit import (
     writer_by_hand,
 )
 
-from genmon_otel.journal.frames import pack
+from genmon_otel.journal.frames import Kind, pack
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
 from genmon_otel.records import Batch, Outcome, SuccessSample
 from genmon_otel.redaction import Redactor
@@ -395,6 +395,27 @@ def test_notes_outlive_the_segments_they_began_in(tmp_path: Path) -> None:
     assert [r.generation_id for r in store.records if r.failure.origin == "process_died"] == [
         "d" * 32
     ]
+
+
+def test_a_note_that_cannot_be_renewed_keeps_its_segment(tmp_path: Path) -> None:
+    """The disk is full for notes: the segment with the only note of a generation stays."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+    writer.watch(lambda: [running("d" * 32, 1.0)])
+    writer.turns()
+    journal = writer._here.journal
+    append = journal.append
+    journal.append = lambda kind, payload, share=1.0: (  # type: ignore[method-assign]
+        None if kind == Kind.RUNNING else append(kind, payload, share=share)
+    )
+    for _ in range(4):
+        for _ in range(1500):
+            writer.deliver(failure())
+        clock.advance(1)
+        writer.drain()
+    writer.crash()
+    writer_by_hand(tmp_path, store, clock).drain()
+    assert store.records[-1].generation_id == "d" * 32
 
 
 def test_the_clock_may_jump(tmp_path: Path) -> None:
