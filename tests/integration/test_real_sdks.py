@@ -15,6 +15,8 @@ from fault_server import Fault, FaultServer, serving
 
 from genmon_otel.classification import classify
 
+pytestmark = pytest.mark.slow
+
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
 CHAT = {"messages": MESSAGES, "model": "m"}
