@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from genmon_otel.wiring.metrics_server import AllProcesses
+
 COUNT = """
     import os, sys, time
     from genmon_otel.instruments import PrometheusMetrics
@@ -173,6 +175,17 @@ def test_a_counter_is_never_seen_without_its_birth(tmp_path: Path) -> None:
             assert not missing, missing
         """,
     )
+
+
+def test_births_are_looked_for_after_the_counters_were_read(tmp_path: Path) -> None:
+    """A process that appears while counters are read has its births read too; empty files wait."""
+    (tmp_path / "counter_1.db").write_bytes(b"read first")
+    (tmp_path / "counter_2.db").write_bytes(b"")
+    (tmp_path / "histogram_1.db").write_bytes(b"read last")
+    files = AllProcesses(None, str(tmp_path))._files()  # type: ignore[no-untyped-call]
+    assert Path(next(files)).name == "counter_1.db"
+    (tmp_path / "gauge_min_genmon-1.db").write_bytes(b"born meanwhile")
+    assert [Path(file).name for file in files] == ["gauge_min_genmon-1.db", "histogram_1.db"]
 
 
 def test_a_restart_with_the_same_process_id_keeps_the_birth(tmp_path: Path) -> None:
