@@ -25,8 +25,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures.thread import _worker
+from concurrent.futures import Future
+from concurrent.futures.thread import _worker, _WorkItem
 from contextlib import contextmanager
 from types import BuiltinFunctionType
 from typing import Any, Final
@@ -50,7 +50,12 @@ _real_sleep = time.sleep
 _real_monotonic = time.monotonic
 _condition_wait = threading.Condition.wait
 _thread_join = threading.Thread.join
-_submit = ThreadPoolExecutor.submit
+_take_item = _WorkItem.__init__
+_run_item = _WorkItem.run
+
+
+def _not_yet() -> bool:
+    return False
 
 
 class Stuck(BaseException):
@@ -70,10 +75,10 @@ class VirtualTime:
         #: Clock readings since time last moved by a wait.
         self._reads = 0
         self._lock = threading.RLock()
-        #: Who waits, by thread: until when (virtual).
-        self._waiting: dict[int, float] = {}
-        #: Tasks that executors have taken and not finished.
-        self._tasks = 0
+        #: Who waits, by thread: until when (virtual), and whether what it waits for has come.
+        self._waiting: dict[int, tuple[float, Callable[[], bool]]] = {}
+        #: Tasks that executors have taken and not finished, and live calls.
+        self._tasks: set[Future[Any]] = set()
         self._executor_threads: set[int] = set()
         #: Threads that were there before the replay, and are none of its business.
         self._foreign = {thread.ident for thread in threading.enumerate()}
@@ -111,18 +116,24 @@ class VirtualTime:
             return
         until = self._now + seconds
         me = threading.get_ident()
-        self._waiting[me] = until
+        self._waiting[me] = (until, _not_yet)
         try:
             self._wait(lambda: self._now >= until)
         finally:
             self._waiting.pop(me, None)
 
-    def wait_real(self, done: Callable[[float], bool], seconds: float | None) -> bool:
+    def wait_real(
+        self,
+        done: Callable[[float], bool],
+        seconds: float | None,
+        ready: Callable[[], bool] = _not_yet,
+    ) -> bool:
         """Wait for something that another thread will do, or for virtual time to run out.
 
         Args:
             done: waits up to that many real seconds for it, and says whether it came.
             seconds: virtual seconds to wait at most; None: for ever.
+            ready: says, to any thread, whether it has come; ``done`` may only be asked by its own.
 
         Raises:
             Stuck: everything waits for ever.
@@ -131,7 +142,7 @@ class VirtualTime:
             return True
         until = _NEVER if seconds is None else self._now + seconds
         me = threading.get_ident()
-        self._waiting[me] = until
+        self._waiting[me] = (until, ready)
         came = False
 
         def finished() -> bool:
@@ -161,10 +172,15 @@ class VirtualTime:
 
     def _others_work(self) -> bool:
         """Whether anybody of the replay does something else than wait here."""
-        waiting = set(self._waiting)
+        waiting = dict(self._waiting)
+        me = threading.get_ident()
         if self._main not in waiting:
             return True
-        if self._tasks > len(waiting & self._executor_threads):
+        for thread_id, (until, ready) in waiting.items():
+            if thread_id != me and (until <= self._now or ready()):
+                return True  # awake, only it has not noticed yet
+        tasks = sum(not task.cancelled() for task in tuple(self._tasks))
+        if tasks > len(waiting.keys() & self._executor_threads):
             return True
         return any(
             thread.ident not in waiting and (thread.ident in self._joined or self._is_own(thread))
@@ -189,13 +205,13 @@ class VirtualTime:
 
         self._joined.add(thread.ident)
         try:
-            self.wait_real(done, seconds)
+            self.wait_real(done, seconds, ready=lambda: not thread.is_alive())
         finally:
             self._joined.discard(thread.ident)
 
     def _advance(self) -> None:
         with self._lock:
-            nearest = min(self._waiting.values(), default=_NEVER)
+            nearest = min((until for until, _ in self._waiting.values()), default=_NEVER)
             if nearest <= self._now:
                 return
             if nearest < _NEVER and nearest <= HORIZON_S:
@@ -212,11 +228,12 @@ class VirtualTime:
     @contextmanager
     def real_work(self) -> Iterator[None]:
         """Let time stand still meanwhile: something outside is really being asked."""
-        self.tasks_changed(1)
+        task: Future[None] = Future()
+        self.task_taken(task)
         try:
             yield
         finally:
-            self.tasks_changed(-1)
+            self.task_ended(task)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass without anybody waiting for it."""
@@ -229,10 +246,13 @@ class VirtualTime:
         """An executor's thread begins a task."""
         self._executor_threads.add(threading.get_ident())
 
-    def tasks_changed(self, by: int) -> None:
-        """Executors have taken, or finished, so many tasks."""
-        with self._lock:
-            self._tasks += by
+    def task_taken(self, task: Future[Any]) -> None:
+        """An executor was given a task."""
+        self._tasks.add(task)
+
+    def task_ended(self, task: Future[Any]) -> None:
+        """A task is over, and whoever waited for it has been told."""
+        self._tasks.discard(task)
 
 
 def install(clock: VirtualTime, seed: int = 0) -> None:
@@ -325,7 +345,7 @@ def _patch_threads(clock: VirtualTime) -> None:
             return waiter.acquire(True, seconds) if seconds else waiter.acquire(False)
 
         try:
-            came = clock.wait_real(done, timeout)
+            came = clock.wait_real(done, timeout, ready=lambda: not waiter.locked())
             return came
         finally:
             self._acquire_restore(state)  # type: ignore[attr-defined]
@@ -342,23 +362,22 @@ def _patch_threads(clock: VirtualTime) -> None:
 
         clock.join(self, timeout)
 
-    def submit(self: ThreadPoolExecutor, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        def run() -> Any:
-            clock.task_began()
-            return function(*args, **kwargs)
+    def take(self: Any, *args: Any, **kwargs: Any) -> None:
+        _take_item(self, *args, **kwargs)
+        clock.task_taken(self.future)
 
-        clock.tasks_changed(1)
+    def run(self: Any, *args: Any, **kwargs: Any) -> None:
+        clock.task_began()
         try:
-            future = _submit(self, run)
-        except BaseException:
-            clock.tasks_changed(-1)
-            raise
-        future.add_done_callback(lambda _: clock.tasks_changed(-1))
-        return future
+            _run_item(self, *args, **kwargs)
+        finally:
+            # Not by a callback of the future: those that tell waiters would run after it.
+            clock.task_ended(self.future)
 
     threading.Condition.wait = wait  # type: ignore[method-assign]
     threading.Thread.join = join  # type: ignore[method-assign]
-    ThreadPoolExecutor.submit = submit  # type: ignore[method-assign,assignment]
+    _WorkItem.__init__ = take  # type: ignore[method-assign]
+    _WorkItem.run = run  # type: ignore[method-assign]
 
 
 def _patch_selectors(clock: VirtualTime) -> None:
@@ -383,7 +402,7 @@ def _patch_selector(clock: VirtualTime, kind: Any, real: Any) -> None:
 
         if timeout is not None and timeout <= 0:
             return real(self, 0)
-        clock.wait_real(done, timeout)
+        clock.wait_real(done, timeout, ready=lambda: bool(real(self, 0)))
         return events
 
     kind.select = select
