@@ -136,32 +136,37 @@ CASES: list[AlertCase] = [
 
 
 def _burn(long: str, short: str, limit: float) -> list[AlertCase]:
-    """Failures as a share of one attempt a second, or of hardly any."""
+    """Failures as a share of one attempt a second (or of hardly any), lately another share."""
     hours = {"1h": 1, "6h": 6, "1d": 24, "3d": 72}[long]
-    quick = {"5m": 1, "30m": 6, "2h": 24, "6h": 72}[short]
-    samples = hours * HOUR
+    quick = {"5m": 1, "30m": 6, "2h": 24, "6h": 72}[short] + 1
+    earlier = hours * HOUR + 1 - quick
 
-    def rates(share: float, scale: float = 1.0, tail: str = "") -> dict[str, str]:
+    def rates(share: float, lately: float | None = None, scale: float = 1.0) -> dict[str, str]:
+        last = share if lately is None else lately
+
+        def values(first: float, second: float) -> str:
+            return f"{first * scale:.9f}+0x{earlier - 1} {second * scale:.9f}+0x{quick - 1}"
+
         name = "cluster_namespace_job_operation:genmon_generations:rate5m"
-        good = f"{(1 - share) * scale}+0x{samples + 4}"
-        bad = f"{share * scale}+0x{samples + 4 if not tail else samples - quick - 1}"
         return {
-            f'{name}{{{OPERATION},outcome="success"}}': good,
-            f'{name}{{{OPERATION},outcome="failure"}}': f"{bad} {tail}".strip(),
+            f'{name}{{{OPERATION},outcome="success"}}': values(1 - share, 1 - last),
+            f'{name}{{{OPERATION},outcome="failure"}}': values(share, last),
         }
 
     at, which = f"{hours}h", f'long="{long}"'
-    few = limit + 0.02  # of so few that the long window holds 9.5 or 10.5 failures
-    return [
-        AlertCase(BUDGET, f"{long}: above", rates(limit + 0.001), at, True, which),
-        AlertCase(BUDGET, f"{long}: below", rates(limit - 0.001), at, False, which),
-        AlertCase(
-            BUDGET, f"{long}: over by now",
-            rates(limit * 1.3 if limit < 0.7 else 0.99, 1, f"0+0x{quick + 4}"), at, False, which,
-        ),
-        AlertCase(BUDGET, f"{long}: 10.5 failures", rates(few, 10.5 / few / hours / 3600), at, True, which),
-        AlertCase(BUDGET, f"{long}: 9.5 failures", rates(few, 9.5 / few / hours / 3600), at, False, which),
-    ]  # fmt: skip
+    above = min(1.3 * limit, 0.98)
+    # So that the long window's average is 0.95 of the limit while the short one is above.
+    before = (0.95 * limit * (earlier + quick) - above * quick) / earlier
+    few = limit + 0.02
+    rows = [
+        ("above", rates(limit + 0.001), True),
+        ("below", rates(limit - 0.001), False),
+        ("over by now", rates(above, 0.95 * limit), False),
+        ("only lately", rates(before, above), False),
+        ("10.5 failures", rates(few, scale=10.5 / few / hours / 3600), True),
+        ("9.5 failures", rates(few, scale=9.5 / few / hours / 3600), False),
+    ]
+    return [AlertCase(BUDGET, f"{long}: {why}", s, at, fires, which) for why, s, fires in rows]
 
 
 CASES += [
