@@ -229,10 +229,6 @@ class Generation(Scope):
         if len(self.errors) > _MAX_ERRORS:
             del self.errors[0]
 
-    def disown(self) -> None:
-        """Belong to the parent process: whatever happens here is not counted."""
-        self.under.running.pop(self.id, None)
-
     def in_flight(self) -> InFlight:
         """What the journal notes of it while it runs."""
         context = self._span_context

@@ -72,8 +72,6 @@ class Live(Protocol):
 
     def in_flight(self) -> InFlight: ...
 
-    def disown(self) -> None: ...
-
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Runtime:
@@ -245,10 +243,8 @@ def contain(where: str, under: Runtime | None = None) -> None:
 def _after_fork() -> None:
     """Leave to the parent what is the parent's: it will end and deliver these generations."""
     pending.clear()
-    for under in {id(r): r for r in (_default, _active)}.values():
-        for live in list(under.running.values()):
-            live.disown()
-        under.running.clear()
+    _default.running.clear()
+    _active.running.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)

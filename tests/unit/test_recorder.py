@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -514,3 +515,46 @@ def test_nothing_waits_for_the_garbage_collector() -> None:
             assert [reference() for reference in alive] == [None, None]
         finally:
             gc.enable()
+
+
+def test_a_generation_that_returns_in_both_processes_is_counted_by_the_parent() -> None:
+    """After a bare ``os.fork`` inside a generation the child's way out counts nothing."""
+    reader, writer = os.pipe()
+
+    @generation("forks")
+    def forks() -> int:
+        return os.fork()
+
+    with capture() as seen:
+        child = forks()
+        if child == 0:
+            os.write(writer, str(len(seen.records)).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(reader, 10) == b"0"
+    assert [r.operation for r in seen.records] == ["forks"]
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_phase_left_in_another_task_gives_way_to_what_was_around_it() -> None:
+    """Opened while one task asked for an item and left while another did: no later child is its."""
+
+    @generation("crossed")
+    async def crossed() -> Any:
+        with phase("first"):
+            yield 1
+        with phase("second"):
+            yield 2
+
+    async def main() -> None:
+        items = crossed()
+        for expected in (1, 2, None):
+            assert await asyncio.create_task(anext(items, None)) == expected  # type: ignore[arg-type]
+
+    with traced() as (_, exporter, _provider):
+        asyncio.run(main())
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    root = spans["invoke_workflow crossed"].context.span_id
+    assert spans["first"].parent.span_id == root
+    assert spans["second"].parent.span_id == root
