@@ -16,7 +16,7 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from functools import partial
-from types import MappingProxyType, MemberDescriptorType, SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ from genmon_otel.payload import exceptions, web
 from genmon_otel.payload.escapes import unescape
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
 from genmon_otel.payload.paths import MAX_PATH, resolve
+from genmon_otel.payload.state import set_state
 from genmon_otel.records import Tree
 
 #: Nested trees; encoded ones stay below (three levels of tree a level of value at most).
@@ -237,24 +238,6 @@ def _named_tuple(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
 def _object(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     kind = _data_class(tree)
     return set_state(object.__new__(kind), decode(tree["fields"]))
-
-
-def set_state(instance: Any, fields: Mapping[Any, Any]) -> Any:
-    """Give an instance its recorded attributes, past properties and ``__setattr__``."""
-    slots = {
-        name: member
-        for base in type(instance).__mro__
-        for name, member in vars(base).items()
-        if type(member) is MemberDescriptorType
-    }
-    for name, value in fields.items():
-        if not isinstance(name, str) or (name.startswith("__") and name.endswith("__")):
-            continue
-        if name in slots:
-            slots[name].__set__(instance, value)
-        else:
-            object.__getattribute__(instance, "__dict__")[name] = value
-    return instance
 
 
 def _model(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:

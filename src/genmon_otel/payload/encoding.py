@@ -20,7 +20,7 @@ from enum import Enum
 from fractions import Fraction
 from functools import partial
 from pathlib import PurePath
-from types import MappingProxyType, MemberDescriptorType, SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ from genmon_otel.payload import exceptions, web
 from genmon_otel.payload.escapes import escape
 from genmon_otel.payload.opaque import Opaque, describe, opaque_tree
 from genmon_otel.payload.paths import import_path, is_importable
+from genmon_otel.payload.state import state_of
 from genmon_otel.records import Tree
 
 #: Bytes of one value. Source: DESIGN §11.
@@ -391,25 +392,6 @@ def _named_tuple(path: str, encoding: Encoding, value: Any) -> Tree:
 
 def _path(encoding: Encoding, value: PurePath) -> Tree:
     return {"$": "path", "kind": type(value).__name__, "v": encoding.text(str(value))}
-
-
-def state_of(value: Any) -> dict[str, Any]:
-    """Read an instance's attributes (``__dict__`` and slots) past its own accessors."""
-    state: dict[str, Any] = {}
-    for base in type(value).__mro__:
-        if base.__module__ == "builtins":
-            continue
-        for name, member in vars(base).items():
-            if type(member) is MemberDescriptorType and not name.startswith("__"):
-                try:
-                    state[name] = member.__get__(value)
-                except AttributeError:
-                    continue
-    try:
-        state.update(object.__getattribute__(value, "__dict__"))
-    except AttributeError:
-        pass
-    return state
 
 
 def _instance(path: str, encoding: Encoding, value: Any) -> Tree:

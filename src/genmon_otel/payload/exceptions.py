@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import web
 from genmon_otel.payload.paths import MAX_PATH, import_path, is_importable, resolve
+from genmon_otel.payload.state import state_of
 from genmon_otel.records import Tree
 
 if TYPE_CHECKING:
@@ -109,8 +110,6 @@ def _importable_base(kind: type) -> type:
 
 
 def _fields(error: BaseException) -> dict[str, Any]:
-    from genmon_otel.payload.encoding import state_of
-
     return {
         name: value
         for name, value in state_of(error).items()

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from genmon_otel.payload.encoding import state_of
 from genmon_otel.payload.opaque import Opaque
 from genmon_otel.payload.paths import import_path
+from genmon_otel.payload.state import state_of
 from genmon_otel.records import Tree
 
 #: Names listed in one shape, and their depth (``app.files`` is 2).

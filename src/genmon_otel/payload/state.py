@@ -1,0 +1,44 @@
+"""Attributes of instances, read and set past their own accessors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MemberDescriptorType
+from typing import Any
+
+
+def state_of(value: Any) -> dict[str, Any]:
+    """Read an instance's attributes (``__dict__`` and slots) past its own accessors."""
+    state: dict[str, Any] = {}
+    for base in type(value).__mro__:
+        if base.__module__ == "builtins":
+            continue
+        for name, member in vars(base).items():
+            if type(member) is MemberDescriptorType and not name.startswith("__"):
+                try:
+                    state[name] = member.__get__(value)
+                except AttributeError:
+                    continue
+    try:
+        state.update(object.__getattribute__(value, "__dict__"))
+    except AttributeError:
+        pass
+    return state
+
+
+def set_state(instance: Any, fields: Mapping[Any, Any]) -> Any:
+    """Give an instance its recorded attributes, past properties and ``__setattr__``."""
+    slots = {
+        name: member
+        for base in type(instance).__mro__
+        for name, member in vars(base).items()
+        if type(member) is MemberDescriptorType
+    }
+    for name, value in fields.items():
+        if not isinstance(name, str) or (name.startswith("__") and name.endswith("__")):
+            continue
+        if name in slots:
+            slots[name].__set__(instance, value)
+        else:
+            object.__getattribute__(instance, "__dict__")[name] = value
+    return instance
