@@ -216,7 +216,7 @@ def decode_record(payload: bytes) -> tuple[GenerationRecord, int | None, bool]:
     )
     known["step_faults"] = tuple(StepFault(*fault) for fault in known.get("step_faults", ()))
     if known.get("failure") is not None:
-        failure, newer_failure = _known(known["failure"], _FAILURE)
+        failure, newer_failure = _known(dict(known["failure"]), _FAILURE)
         newer = newer or newer_failure
         failure["category"] = Category(failure["category"])
         failure["severity"] = Severity(failure["severity"])
@@ -240,7 +240,7 @@ def decode_recording(payload: bytes) -> tuple[Recording, bool]:
     known, newer = _known(_load(payload), _RECORDING)
     steps = []
     for tree in known["steps"]:
-        step, newer_step = _known(tree, _STEP)
+        step, newer_step = _known(dict(tree), _STEP)
         newer = newer or newer_step
         steps.append(StepRecord(**step))
     return Recording(**{**known, "steps": tuple(steps)}), newer

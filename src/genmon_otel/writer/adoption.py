@@ -239,7 +239,7 @@ class _Orphan:
             if frame.kind == Kind.HEADER:
                 check_format(frame.payload)
             elif frame.kind == Kind.RUNNING:
-                self._running[generation] = decode_running(frame.payload)
+                self._note(generation, frame)
             elif frame.kind in (Kind.RECORD, Kind.ENDED):
                 self._running.pop(generation, None)
                 self._look_at(frame)
@@ -249,6 +249,12 @@ class _Orphan:
                     self._recordings[generation] = frame
             else:
                 self._put_aside(frame, "newer version")
+
+    def _note(self, generation: str, frame: Frame) -> None:
+        try:
+            self._running[generation] = decode_running(frame.payload)
+        except (ValueError, TypeError, KeyError):
+            self._put_aside(frame, "not understood")
 
     def _look_at(self, frame: Frame) -> None:
         if frame.kind != Kind.RECORD or frame.seq <= self._sender.seq:
