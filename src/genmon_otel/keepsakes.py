@@ -1,11 +1,12 @@
-"""What is kept of a generation for tests: the recording of a failure, the sample of a success."""
+"""What is kept of a generation: its record, the recording of a failure, the sample of a success."""
 
 from __future__ import annotations
 
+from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.payload import encode, shape
-from genmon_otel.records import Failure, Recording, SuccessSample
+from genmon_otel.records import Failure, GenerationRecord, Recording, SuccessSample
 
 if TYPE_CHECKING:
     from genmon_otel.live_generation import Generation
@@ -16,6 +17,12 @@ MAX_STAGES: Final = 1000
 #: Success samples of one operation taken at once, and seconds between later ones.
 _FIRST_SAMPLES: Final = 3
 _SAMPLE_EVERY_S: Final = 60.0
+
+# A frozen dataclass sets each field through object.__setattr__: 2.2 µs for a record, a tenth
+# of a bare span. A twin that is not frozen takes 0.4, and becomes a record by its class.
+Draft: Final[Any] = make_dataclass(
+    "Draft", [(field.name, Any) for field in fields(GenerationRecord)], slots=True
+)
 
 
 def recording_of(
