@@ -1,0 +1,31 @@
+"""``genmon exporter``: the store-wide metrics, served once for all applications."""
+
+from __future__ import annotations
+
+import threading
+
+import click
+
+from genmon_otel.cli.terminal import console, open_store, store_option
+from genmon_otel.wiring.exporter import serve
+
+
+@click.command()
+@store_option
+@click.option("--port", type=click.IntRange(0, 65535), default=9464, show_default=True,
+              help="Port to serve /metrics on; 0 for any free one.")  # fmt: skip
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+def exporter(store: str | None, port: int, host: str) -> None:
+    """Serve the store-wide metrics: cases by state, runs by verdict, failures by status.
+
+    Run one for each store, next to nothing else; applications never serve these.
+    """
+    with open_store(store) as opened:
+        server = serve(opened, port, host)
+        console().print(f"serving http://{host}:{server.port}/metrics until interrupted")
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            server.close()
