@@ -14,22 +14,18 @@ These patches are for good: they are only made in the process of a replay.
 
 from __future__ import annotations
 
-import ctypes
-import datetime as dt
-import gc
-import os
-import random
 import selectors
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.thread import _worker, _WorkItem
 from contextlib import contextmanager
 from types import BuiltinFunctionType
 from typing import Any, Final
+
+from genmon_otel.regression.dates_and_chance import patch_chance, patch_dates
 
 #: Real seconds between two looks at whether somebody else still works.
 _GLANCE_S: Final = 0.001
@@ -164,8 +160,10 @@ class VirtualTime:
                 _real_sleep(_GLANCE_S)
                 continue
             quiet += 1
-            if len(self._waiting) > 1 and quiet < _LOOKS:
-                _real_sleep(_GLANCE_S)
+            # Who ended its work just now may have told us: ask again before time moves.
+            if quiet < (_LOOKS if len(self._waiting) > 1 else 2):
+                if len(self._waiting) > 1:
+                    _real_sleep(_GLANCE_S)
                 continue
             quiet = 0
             self._advance()
@@ -258,10 +256,10 @@ class VirtualTime:
 def install(clock: VirtualTime, seed: int = 0) -> None:
     """Put every clock, wait and source of chance of this process under control. For good."""
     _patch_clocks(clock)
-    _patch_dates(clock)
+    patch_dates(clock.now)
     _patch_threads(clock)
     _patch_selectors(clock)
-    _patch_chance(seed)
+    patch_chance(seed)
 
 
 def _patch_clocks(clock: VirtualTime) -> None:
@@ -303,33 +301,6 @@ def _patch_aliases(replaced: dict[int, Any]) -> None:
         for attribute, value in list(space.items()):
             if isinstance(value, BuiltinFunctionType) and id(value) in replaced:
                 space[attribute] = replaced[id(value)]
-
-
-def _patch_dates(clock: VirtualTime) -> None:
-    """Make ``datetime.now()`` and its kin virtual, in place.
-
-    The types are immutable from Python, and a class put in their stead would break whoever
-    compares types (pydantic, SQLAlchemy); so their own dictionaries are changed.
-    """
-
-    def now(cls: Any, tz: Any = None) -> Any:
-        return cls.fromtimestamp(clock.now(), tz)
-
-    def utcnow(cls: Any) -> Any:
-        return cls.fromtimestamp(clock.now(), dt.UTC).replace(tzinfo=None)
-
-    def today(cls: Any) -> Any:
-        return cls.fromtimestamp(clock.now())
-
-    _in_place(dt.datetime, now=classmethod(now), utcnow=classmethod(utcnow))
-    _in_place(dt.date, today=classmethod(today))
-
-
-def _in_place(kind: type, **members: Any) -> None:
-    for space in gc.get_referents(kind.__dict__):
-        if isinstance(space, dict):
-            space.update(members)
-    ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
 
 
 def _patch_threads(clock: VirtualTime) -> None:
@@ -406,12 +377,3 @@ def _patch_selector(clock: VirtualTime, kind: Any, real: Any) -> None:
         return events
 
     kind.select = select
-
-
-def _patch_chance(seed: int) -> None:
-    source = random.Random(seed)
-    os.urandom = source.randbytes
-    random._urandom = source.randbytes  # type: ignore[attr-defined]
-    uuid._generate_time_safe = None  # type: ignore[attr-defined]
-    uuid.getnode = lambda: 0x02_00_00_00_00_01
-    random.seed(seed)
