@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from genmon_otel.payload import encode, shape
+from genmon_otel.payload import Streamed, encode, shape
 from genmon_otel.records import Failure, GenerationRecord, Recording, SuccessSample
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ MAX_STAGES: Final = 1000
 #: Success samples of one operation taken at once, and seconds between later ones.
 _FIRST_SAMPLES: Final = 3
 _SAMPLE_EVERY_S: Final = 60.0
+
+#: The result of a generation that was complete before it was cut off; nothing is known of it.
+UNSEEN: Final = Streamed(-1)
 
 # A frozen dataclass sets each field through object.__setattr__: 2.2 µs for a record, a tenth
 # of a bare span. A twin that is not frozen takes 0.4, and becomes a record by its class.
@@ -51,10 +54,12 @@ def recording_of(
 
 
 def sample_of(generation: Generation, result: Any) -> SuccessSample | None:
-    """The shape of a result, and donors of step outcomes if asked for; None if not yet due.
+    """The shape of a result, and donors of step outcomes if asked for; None if not due or not known.
 
     An operation's first three are taken, then one a minute.
     """
+    if result is UNSEEN:
+        return None
     under, operation = generation.under, generation.spec.operation
     taken, due = under.samples.get(operation, (0, 0.0))
     now = under.clock.monotonic()

@@ -18,9 +18,9 @@ from genmon_otel.binding import framework_name, identifier, request_text
 from genmon_otel.control_flow import outcome_of
 from genmon_otel.held import HeldArguments
 from genmon_otel.identity import pseudonym
-from genmon_otel.keepsakes import MAX_STAGES, Draft, recording_of, sample_of
+from genmon_otel.keepsakes import MAX_STAGES, UNSEEN, Draft, recording_of, sample_of
 from genmon_otel.no_generation import NONE, NoGeneration
-from genmon_otel.payload import encode
+from genmon_otel.payload import Streamed, encode
 from genmon_otel.recorder import Runtime, contain, pending, take
 from genmon_otel.records import (
     Capture,
@@ -262,7 +262,7 @@ class Generation(Scope):
 
     # --- end
 
-    def _succeed(self, result: Any, items: bool | None) -> None:
+    def _succeed(self, result: Any, items: int | None) -> None:
         predicate = self.spec.failure_if
         if predicate is not None and items is None:
             try:
@@ -273,12 +273,11 @@ class Generation(Scope):
                 if failed:
                     self._end(Outcome.FAILURE, diagnosis.Refused(result), result)
                     return
-        # A stream is compared as the list of its items, of which only "any at all" is kept.
-        self._end(Outcome.SUCCESS, None, result if items is None else ["item"] * items)
+        self._end(Outcome.SUCCESS, None, result if items is None else Streamed(items))
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, items: int | None) -> None:
         if self.completed and isinstance(error, (GeneratorExit, asyncio.CancelledError)):
-            self._end(Outcome.SUCCESS)
+            self._end(Outcome.SUCCESS, None, UNSEEN if items is None else Streamed(items))
             return
         if isinstance(error, self.spec.expected):
             self._end(Outcome.REJECTED)
@@ -366,7 +365,7 @@ class Generation(Scope):
                 span.set_attribute(names.ATTR_FILE_COUNT, self.file_count)
             if failure is not None:
                 diagnosis.mark(span, failure)
-            if self.under.content_on_spans and result is not None:
+            if self.under.content_on_spans and result is not None and type(result) is not Streamed:
                 text = self.under.redactor.text(safe_repr(result, MAX_REQUEST), MAX_REQUEST)
                 span.set_attribute(names.GEN_AI_OUTPUT_MESSAGES, _message("assistant", text))
         finally:

@@ -133,29 +133,34 @@ class Scope:
         self.leave()
         self.broke(error)
 
-    def exhausted(self, result: Any = None, items: bool | None = None) -> None:
+    def exhausted(self, result: Any = None, items: int | None = None) -> None:
         """End well; the scope is not current any more.
 
         Args:
             result: what the code returned.
-            items: of a stream, whether it yielded anything; None: it was no stream.
+            items: of a stream, how many it yielded; None: it was no stream.
         """
         try:
             self._succeed(result, items)
         except Exception:
             contain(self.noun)
 
-    def broke(self, error: BaseException) -> None:
-        """End with an error; the scope is not current any more."""
+    def broke(self, error: BaseException, items: int | None = None) -> None:
+        """End with an error; the scope is not current any more.
+
+        Args:
+            error: what the code, or whoever consumed its items, raised.
+            items: of a stream, how many it had yielded; None: it was no stream.
+        """
         try:
-            self._fail(error)
+            self._fail(error, items)
         except Exception:
             contain(self.noun)
 
-    def abandoned(self) -> None:
+    def abandoned(self, items: int | None = None) -> None:
         """Nobody will ever ask for the rest: end now, if it has not ended."""
         if self.is_open:
-            self.broke(GeneratorExit())
+            self.broke(GeneratorExit(), items)
 
     # --- what differs between generations, phases and steps
 
@@ -179,8 +184,8 @@ class Scope:
         """What wants to see each item that is yielded; None: nothing."""
         return None
 
-    def _succeed(self, result: Any, items: bool | None) -> None:
+    def _succeed(self, result: Any, items: int | None) -> None:
         raise NotImplementedError
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, items: int | None) -> None:
         raise NotImplementedError

@@ -187,7 +187,7 @@ class StageRun(Scope):
         except Exception:
             contain("chunk", self.generation.under)
 
-    def _succeed(self, result: Any, items: bool | None) -> None:
+    def _succeed(self, result: Any, items: int | None) -> None:
         if items is not None:
             self.shape = "stream"
         else:
@@ -196,7 +196,7 @@ class StageRun(Scope):
                 self._value = Held(result)
         self._end(Outcome.SUCCESS)
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, items: int | None) -> None:
         outcome, _ = outcome_of(error)
         self.generation.note_error(error, self)
         if self.kind == "step":

@@ -48,7 +48,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
         scope.prepare()
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
-        items = False
+        items = 0
         try:
             source = target(*args, **kwargs)
             advance: Callable[[Any], Any] = source.send
@@ -62,7 +62,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
                 finally:
                     value = None  # an error thrown in must not be kept alive by this frame
                     suspend()
-                items = True
+                items += 1
                 if on_item is not None:
                     on_item(item)
                 try:
@@ -78,7 +78,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
                 except BaseException as error:
                     value, advance = error, source.throw
         except BaseException as error:
-            scope.broke(error)
+            scope.broke(error, items=items)
             raise
         scope.exhausted(result, items=items)
         return result
@@ -97,7 +97,7 @@ def async_generator(
         scope.prepare()
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
-        items = False
+        items = 0
         try:
             source = target(*args, **kwargs)
             advance: Callable[[Any], Awaitable[Any]] = source.asend
@@ -110,7 +110,7 @@ def async_generator(
                 finally:
                     value = None
                     suspend()
-                items = True
+                items += 1
                 if on_item is not None:
                     on_item(item)
                 try:
@@ -126,7 +126,7 @@ def async_generator(
                 except BaseException as error:
                     value, advance = error, source.athrow
         except BaseException as error:
-            scope.broke(error)
+            scope.broke(error, items=items)
             raise
         scope.exhausted(items=items)
 
@@ -237,6 +237,7 @@ class _Proxy:
         self.__dict__["_genmon_scope"] = scope
         self.__dict__["_genmon_target"] = target
         self.__dict__["_genmon_guard"] = _Guard(scope)
+        self.__dict__["_genmon_items"] = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._genmon_target, name)
@@ -297,12 +298,13 @@ class IteratorProxy(_Proxy):
             item = next(self._genmon_target)
         except StopIteration:
             scope.suspend()
-            scope.exhausted(items=True)
+            scope.exhausted(items=self._genmon_items)
             raise
         except BaseException as error:
             scope.raised(error)
             raise
         scope.suspend()
+        self.__dict__["_genmon_items"] += 1
         if scope.on_item is not None:
             scope.on_item(item)
         return item
@@ -312,12 +314,12 @@ class IteratorProxy(_Proxy):
         return self
 
     def __exit__(self, *details: Any) -> Any:
-        self._genmon_scope.abandoned()
+        self._genmon_scope.abandoned(items=self._genmon_items)
         return self._genmon_target.__exit__(*details)
 
     def close(self) -> Any:
         """Close the iterator; its scope ends as closed early."""
-        self._genmon_scope.abandoned()
+        self._genmon_scope.abandoned(items=self._genmon_items)
         return self._genmon_target.close()
 
 
@@ -336,12 +338,13 @@ class AsyncIteratorProxy(_Proxy):
             item = await self._genmon_target.__anext__()
         except StopAsyncIteration:
             scope.suspend()
-            scope.exhausted(items=True)
+            scope.exhausted(items=self._genmon_items)
             raise
         except BaseException as error:
             scope.raised(error)
             raise
         scope.suspend()
+        self.__dict__["_genmon_items"] += 1
         if scope.on_item is not None:
             scope.on_item(item)
         return item
@@ -351,15 +354,15 @@ class AsyncIteratorProxy(_Proxy):
         return self
 
     async def __aexit__(self, *details: Any) -> Any:
-        self._genmon_scope.abandoned()
+        self._genmon_scope.abandoned(items=self._genmon_items)
         return await self._genmon_target.__aexit__(*details)
 
     async def close(self) -> Any:
         """Close the iterator; its scope ends as closed early."""
-        self._genmon_scope.abandoned()
+        self._genmon_scope.abandoned(items=self._genmon_items)
         return await self._genmon_target.close()
 
     async def aclose(self) -> Any:
         """As :meth:`close`, under the name asynchronous generators use."""
-        self._genmon_scope.abandoned()
+        self._genmon_scope.abandoned(items=self._genmon_items)
         return await self._genmon_target.aclose()

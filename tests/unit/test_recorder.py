@@ -23,6 +23,7 @@ from genmon_otel import recorder
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.processor import GenerationSpanProcessor
+from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, ManualClock, capture, sequential_ids
 
 
@@ -370,6 +371,47 @@ def test_a_forked_child_leaves_its_parents_generations_alone() -> None:
     with capture() as seen:
         assert parent() == ["recorded"], "the child's own call is an attempt of its own"
     assert [r.operation for r in seen.records] == ["parent"]
+
+
+def test_a_stream_is_sampled_by_the_number_of_its_items() -> None:
+    """Exhausted or cut off after complete(), a sample tells how many items there were."""
+
+    @generation("counted", stream=True)
+    def counted(kind: str) -> Any:
+        if kind == "iterator":
+            return iter([1, 2, 3])
+        return (number for number in (1, 2, 3))
+
+    @generation("cut")
+    def cut() -> Any:
+        yield 1
+        current_generation().complete()
+        yield 2
+        yield 3
+
+    with capture() as seen:
+        list(counted("generator"))
+        list(counted("iterator"))
+        served = cut()
+        next(served), next(served)
+        served.close()
+        assert [sample.shape["items"] for sample in seen.samples] == [3, 3, 2]
+        assert {sample.shape["type"] for sample in seen.samples} == {"stream"}
+
+
+def test_what_is_not_known_of_a_success_is_not_sampled() -> None:
+    """A call that was cancelled after complete() succeeded, with a result nobody saw."""
+
+    @generation("cancelled")
+    def cancelled() -> None:
+        current_generation().complete()
+        raise asyncio.CancelledError
+
+    with capture() as seen:
+        with pytest.raises(asyncio.CancelledError):
+            cancelled()
+        assert seen.record.outcome is Outcome.SUCCESS
+        assert seen.samples == []
 
 
 def test_success_samples_are_few() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmon_otel.payload import shape
+from genmon_otel.payload import Streamed, shape
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
 from genmon_otel.regression.case import Case, CaseError, CaseTrigger, Donor, Expected, Provenance
@@ -171,6 +171,17 @@ def test_new_members_of_a_result_are_welcome() -> None:
         unlike(shape({"files": {}, "n": 1}), [shape({"files": {}}), shape({"files": {"a": 1}})])
         == ""
     )
+
+
+def test_a_stream_that_ends_early_is_unlike() -> None:
+    """A stream must have as many items as the shortest successful one; more are welcome."""
+    samples = [shape(Streamed(3)), shape(Streamed(5))]
+    assert unlike(shape(Streamed(3)), samples) == ""
+    assert unlike(shape(Streamed(9)), samples) == ""
+    assert "2 items, successful ones at least 3" in unlike(shape(Streamed(2)), samples)
+    assert "empty" in unlike(shape(Streamed(0)), samples)
+    assert unlike(shape(["x"] * 3), samples) != ""
+    assert unlike(shape(Streamed(0)), [shape(Streamed(0)), shape(Streamed(5))]) == ""
 
 
 # --- the case's file --------------------------------------------------------

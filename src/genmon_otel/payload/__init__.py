@@ -6,12 +6,13 @@ from genmon_otel.payload.decoding import decode, decode_exception
 from genmon_otel.payload.encoding import LIMIT_BYTES, encode, encode_exception
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
 from genmon_otel.payload.paths import import_path, resolve
-from genmon_otel.payload.shape import digest, is_empty, shape
+from genmon_otel.payload.shape import Streamed, digest, is_empty, shape
 
 __all__ = [
     "LIMIT_BYTES",
     "Opaque",
     "OpaqueTouched",
+    "Streamed",
     "decode",
     "decode_exception",
     "digest",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from genmon_otel.payload.opaque import Opaque
@@ -18,6 +19,13 @@ _MAX_DEPTH: Final = 3
 _MAX_NAME: Final = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Stands for the result of a stream, whose items were handed on one by one."""
+
+    items: int
+
+
 def digest(tree: Tree) -> str:
     """Hash a tree canonically: equal for equal values, in whatever order their keys came."""
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"), default=str)
@@ -28,8 +36,11 @@ def shape(value: Any) -> Tree:
     """Sketch a result: its type, its top-level keys, what in it is not empty and what is.
 
     Never raises. Nested names are dotted (``app.files``); ``empty`` is about the value itself.
-    None, False and empty or blank texts and containers are empty; numbers are not.
+    None, False and empty or blank texts and containers are empty; numbers are not. Of a stream
+    the number of its items is told.
     """
+    if type(value) is Streamed:
+        return {"type": "stream", "items": value.items, "empty": value.items == 0}
     try:
         members = _members(value)
         return {

@@ -177,6 +177,14 @@ def unlike(result: Tree, samples: Sequence[Tree]) -> str:
         return f"its type is {result.get('type')}, not {' or '.join(sorted(kinds))}"
     if result.get("empty") and not any(sample.get("empty") for sample in known):
         return "it is empty"
+    counts = [sample.get("items") for sample in known]
+    if fewest := min((count for count in counts if isinstance(count, int)), default=0):
+        items = result.get("items")
+        if not isinstance(items, int) or items < fewest:
+            return (
+                f"it streamed {items} items, successful ones at least {fewest}. If fewer are right, "
+                "say so by a postcondition"
+            )
     lost = _in_all(known, "keys") - _names(result, "keys")
     if lost:
         return f"it lacks {_few(lost)}"

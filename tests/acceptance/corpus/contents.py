@@ -179,7 +179,11 @@ class Project(pydantic.BaseModel):
 def work(request):
     return Project.model_validate(ask(request)).model_dump()
 """,
-        ("    files: dict[str, str]", "    files: dict[str, str | None]"),
+        (
+            "return Project.model_validate(ask(request)).model_dump()",
+            "answer = ask(request)\n    files = {path: code or 'pass' for path, code in answer['files'].items()}\n"
+            "    return Project(files=files).model_dump()",
+        ),
     ),
     Bug(
         "jsonschema_extra_key",
@@ -224,7 +228,7 @@ BAD = []
 def work(request):
     return ask(request)[0]
 """,
-        ("return ask(request)[0]", "return (ask(request) or [{'files': {'a.py': ''}}])[0]"),
+        ("return ask(request)[0]", "return (ask(request) or [{'files': {'a.py': 'pass'}}])[0]"),
     ),
     Bug(
         "none_answer",
@@ -272,7 +276,7 @@ async def work(request):
 """,
         (
             "    for code in codes:",
-            "    codes = [c if c.count('(') == c.count(')') else '' for c in codes]\n    for code in codes:",
+            "    codes = [c if c.count('(') == c.count(')') else 'pass' for c in codes]\n    for code in codes:",
         ),
         kind="async",
     ),
@@ -307,7 +311,9 @@ import json
 async def stream(prompt):
     yield '{"path": "a.py"}'
     await asyncio.sleep(0)
-    yield "data: [DONE]" if "bad" in prompt else '{"path": "b.py"}'
+    yield '{"path": "b.py"}'
+    if "bad" in prompt:
+        yield "data: [DONE]"
 async def work(request):
     async for line in stream(request):
         yield json.loads(line)
