@@ -31,7 +31,7 @@ wheel: $(VENV)/.dev          ## build the distribution into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
 
 generate: $(VENV)/.dev       ## rules, dashboards and help texts from their sources
-	$(BIN)/python scripts/generate.py
+	$(BIN)/python -m scripts.generate
 
 lock: $(VENV)/.dev           ## lock the development versions anew
 	$(BIN)/pip install -q uv

@@ -62,22 +62,10 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
         raise ConfigurationError('The demo needs the openai SDK. pip install "genmon-otel[demo]"')
     _ours(folder)
     show = Show(Console(highlight=False), Stage(folder.resolve()))
-    with _quiet_log():
-        if url is None:
-            with model_server() as server:
-                show.traffic(server.url, MODEL, PATIENCE_S["loopback"], limit)
-        else:
-            name = model_name or _first_model(url)
-            show.traffic(url, name, PATIENCE_S["real"], limit or REAL_REQUESTS)
-    store = SqlStore(show.stage.store)
-    store.open()
-    try:
-        show.numbers(store)
-        complete = show.loop(store)
-    finally:
-        store.close()
-    show.places()
-    return 0 if complete or url is not None else INCOMPLETE
+    if url is None:
+        return 0 if show.on_shipped_answers(limit) else INCOMPLETE
+    show.whole(url, model_name or _first_model(url), PATIENCE_S["real"], limit or REAL_REQUESTS)
+    return 0
 
 
 class Show:
@@ -87,6 +75,25 @@ class Show:
         self.out = out
         self.stage = stage
         self._act = 0
+
+    def on_shipped_answers(self, limit: int | None = None) -> bool:
+        """The whole demo against a loopback model; whether all of it came true."""
+        with model_server() as server:
+            return self.whole(server.url, MODEL, PATIENCE_S["loopback"], limit)
+
+    def whole(self, url: str, model: str, patience_s: float, limit: int | None) -> bool:
+        """Every act; whether the loop closed."""
+        with _quiet_log():
+            self.traffic(url, model, patience_s, limit)
+        store = SqlStore(self.stage.store)
+        store.open()
+        try:
+            self.numbers(store)
+            closed = self.loop(store)
+        finally:
+            store.close()
+        self.places()
+        return closed
 
     def title(self, text: str) -> None:
         """Open an act."""
@@ -148,7 +155,7 @@ class Show:
         with self._waiting("red gate: three replays each, without the model"):
             gated = [review.verify(store, row.id, cwd=self.stage.folder)[0] for row in born]
         for row in gated:
-            self.out.print(f"[cyan]{row.handle}[/] {row.category}: {row.state}, {row.state_reason}")
+            self.out.print(f"[cyan]{row.handle}[/] {row.category}: {row.state_reason}")
         ready = review.queue([row for row in gated if row.state is CaseState.REPRODUCED])
         if not ready:
             return False
@@ -167,7 +174,7 @@ class Show:
         row = store.case(row.id)
         self.out.print(
             f"[cyan]{row.handle}[/] is [green]{row.state}[/]: confidence "
-            f"{row.confidence_score:.2f} after {row.pass_count} passing version; it takes 10 for .72"
+            f"{row.confidence_score:.2f} after a pass on one version; ten make .72"
         )
         return before is Verdict.FAIL_SAME and after is Verdict.PASS
 
@@ -185,12 +192,18 @@ class Show:
     def places(self) -> None:
         """Where everything is."""
         stage = self.stage
+
+        def near(path: Path) -> str:
+            return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
         self.title("Where things are")
         table = Table.grid(padding=(0, 2))
-        table.add_row("metrics", str(stage.metrics), "what /metrics showed at the end")
-        table.add_row("traces", str(stage.traces), f"{stage.spans()} spans, one a line")
-        table.add_row("database", str(stage.folder / "genmon.db"), "genmon failures list --store …")
-        table.add_row("source", str(stage.source), "the app builder, as mended")
+        table.add_row("metrics", near(stage.metrics), "what /metrics showed at the end")
+        table.add_row("traces", near(stage.traces), f"{stage.spans()} spans, one a line")
+        table.add_row(
+            "database", near(stage.folder / "genmon.db"), "genmon failures list --store FILE"
+        )
+        table.add_row("source", near(stage.source), "the app builder, as mended")
         self.out.print(table)
 
     @contextmanager

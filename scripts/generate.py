@@ -1,0 +1,97 @@
+"""Write every generated file from its source: ``make generate``.
+
+A test compares each with what this would write, so that none can drift.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).parents[1]
+
+
+def cli_reference() -> Iterator[tuple[Path, str]]:
+    """The help text of every command."""
+    from genmon_otel.cli import genmon
+
+    yield ROOT / "docs" / "cli.md", _reference(genmon)
+
+
+def _reference(root: click.Command) -> str:
+    lines = [
+        "# Command reference",
+        "",
+        "<!-- Generated from the commands' help by `make generate`. DO NOT EDIT. -->",
+        "",
+    ]
+    for path, command in _commands(root, ("genmon",)):
+        context = click.Context(
+            command,
+            info_name=path[-1],
+            parent=_parent(path[:-1]),
+            terminal_width=88,
+            max_content_width=88,
+        )
+        lines += [f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}", "", "```text"]
+        lines += [line.rstrip() for line in command.get_help(context).splitlines()]
+        lines += ["```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _parent(path: tuple[str, ...]) -> click.Context | None:
+    context: click.Context | None = None
+    for name in path:
+        context = click.Context(click.Group(name), info_name=name, parent=context)
+    return context
+
+
+def _commands(
+    command: click.Command, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path[-1])
+        for name in command.list_commands(context):
+            sub = command.get_command(context, name)
+            if sub is not None:
+                yield from _commands(sub, (*path, name))
+
+
+def dashboards() -> Iterator[tuple[Path, str]]:
+    """Grafana's dashboards."""
+    from grafana.source import rendered
+
+    for name, text in rendered().items():
+        yield ROOT / "grafana" / "dashboards" / name, text
+
+
+GENERATORS: tuple[Callable[[], Iterator[tuple[Path, str]]], ...] = (cli_reference, dashboards)
+
+
+def generated() -> Iterator[tuple[Path, str]]:
+    """Every generated file with its content."""
+    for generator in GENERATORS:
+        yield from generator()
+
+
+def main() -> None:
+    """Write what changed; ``--check`` only says what would."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for path, content in generated():
+        if not path.exists() or path.read_text(encoding="utf-8") != content:
+            stale.append(path)
+            if not check:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(content, encoding="utf-8")
+    for path in stale:
+        print(("stale: " if check else "wrote ") + str(path.relative_to(ROOT)))
+    sys.exit(int(check and bool(stale)))
+
+
+if __name__ == "__main__":
+    main()
