@@ -80,7 +80,7 @@ def description(options: Options) -> str:
         " at {{ . | first | label `step` }}{{ end }}{{ end }}."
     )
     clears = (
-        f"{{{{ with printf `{_clears(options)}` $match | query }}}}"
+        f"{{{{ with printf `{clearing_time(options)}` $match | query }}}}"
         " Clears by {{ . | first | value | humanizeTimestamp"
         " | reReplaceAll `.* ([0-9]+:[0-9]+):.*` `$1` }} UTC if nothing more fails.{{ end }}"
     )
@@ -121,7 +121,7 @@ def _failures_by_step(options: Options) -> str:
     return over(gain, window_s=options.window_s, step_s=options.scrape_interval_s)
 
 
-def _clears(options: Options) -> str:
+def clearing_time(options: Options) -> str:
     """When the page has cleared for sure if nothing more fails, in Unix seconds.
 
     With :data:`FAILURES_TO_FIRE` failures or more in the window, some number of successes
