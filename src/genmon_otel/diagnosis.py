@@ -223,9 +223,13 @@ def _hung_step(stages: Iterable[StageRun]) -> StageRun | None:
 
 
 def _last_answer(stages: Iterable[StageRun]) -> StageRun | None:
-    """The step that answered last."""
-    answered = [s for s in stages if s.kind == "step" and s.answered]
-    return max(answered, key=lambda s: s.ended or 0.0, default=None)
+    """The step that answered last: with a value, a whole stream, or a chunk still in hand."""
+    answered = [
+        (at, step)
+        for step in stages
+        if step.kind == "step" and (at := step.answered_at) is not None
+    ]
+    return max(answered, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
 def _trigger_signature(step: StageRun) -> str | None:

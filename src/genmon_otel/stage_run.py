@@ -47,7 +47,9 @@ class StageRun(Scope):
 
     __slots__ = (
         "_arguments",
+        "_asked",
         "_chunks",
+        "_given_at",
         "_stream_error",
         "_value",
         "began",
@@ -89,6 +91,9 @@ class StageRun(Scope):
         self._value: Held | Tree = None
         self._chunks: list[Held] | None = None
         self._stream_error: Tree = None
+        #: When a stream gave its latest chunk, and whether it was asked for another since.
+        self._given_at: float | None = None
+        self._asked = False
         self.began = generation.under.clock.monotonic()
         try:
             self.span = generation.under.tracer.start_span(
@@ -106,9 +111,15 @@ class StageRun(Scope):
         return self.outcome is None
 
     @property
-    def answered(self) -> bool:
-        """Whether it returned: a value, or a stream to its end."""
-        return self.outcome is Outcome.SUCCESS
+    def answered_at(self) -> float | None:
+        """When it returned, or gave the chunk that its consumer is at; None if it did neither."""
+        return self.ended if self.outcome is Outcome.SUCCESS else self._held_at
+
+    @property
+    def _held_at(self) -> float | None:
+        """When a stream that nobody asks for more gave its latest chunk; None for another."""
+        held = self.closed_early or (self.outcome is None and not self._asked)
+        return self._given_at if held else None
 
     @property
     def hung(self) -> bool:
@@ -118,6 +129,7 @@ class StageRun(Scope):
             and self.outcome in (None, Outcome.CANCELLED)
             and self.shape in ("hang", "stream")
             and not self.closed_early
+            and self._held_at is None
         )
 
     @property
@@ -151,7 +163,7 @@ class StageRun(Scope):
             outcome = self._value.tree() if isinstance(self._value, Held) else None
         elif self.shape == "exception":
             outcome = self._value
-        answered = self.ended is not None and self.shape != "hang"
+        ended = self.ended if self.ended is not None else self._held_at
         return StepRecord(
             name=self.name,
             arguments=self._arguments.tree() if self._arguments is not None else {},
@@ -159,7 +171,11 @@ class StageRun(Scope):
             outcome=outcome,
             stream_error=self._stream_error,
             started_s=self.generation.offset_s(self.began),
-            ended_s=self.generation.offset_s(self.ended) if answered and self.ended else None,
+            ended_s=(
+                self.generation.offset_s(ended)
+                if ended is not None and self.shape != "hang"
+                else None
+            ),
             is_async=self.is_async,
         )
 
@@ -177,8 +193,14 @@ class StageRun(Scope):
     def _is_recorded(self) -> bool:
         return self.kind == "step" and self.generation.capture != "off"
 
+    def resume(self) -> None:
+        self._asked = True
+        super().resume()
+
     def _item(self, item: Any) -> None:
         try:
+            self._asked = False
+            self._given_at = self.generation.under.clock.monotonic()
             if self._chunks is None:
                 self._chunks = []
                 self.shape = "stream"

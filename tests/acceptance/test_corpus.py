@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.acceptance.corpus import Bug, contents, faults, inputs
 
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, results, review
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.runner import run_case
 from genmon_otel.store import SqlStore
-from tests.acceptance.corpus import Bug, contents, faults, inputs
 
 BUGS: list[Bug] = [*contents.BUGS, *faults.BUGS, *inputs.BUGS]
 

@@ -608,3 +608,68 @@ def test_a_closed_stream_can_still_be_asked() -> None:
     with capture() as seen:
         asked()
     assert [s.outcome for s in seen.record.stages] == ["cancelled"]
+
+
+@step("lines")
+def lines(*given: str) -> Any:
+    """Give lines; after ``hang`` nothing comes."""
+    yield from given
+
+
+@step("lines_async")
+async def lines_async(*given: str) -> Any:
+    """As lines; ``hang`` waits for ever."""
+    for line in given:
+        if line == "hang":
+            await asyncio.sleep(3600)
+        yield line
+
+
+def broken_off(read: Any) -> None:
+    """Read lines, and stop at one that is no JSON."""
+    for line in lines("1", "{"):
+        read(line)
+
+
+async def broken_off_async(read: Any) -> None:
+    """The same, asynchronously."""
+    async for line in lines_async("1", "{"):
+        read(line)
+
+
+def stopped(read: Any) -> None:
+    """Read the lines up to a sentinel, then what they hold."""
+    kept = []
+    for line in lines("{", "[DONE]", "more"):
+        if line == "[DONE]":
+            break
+        kept.append(line)
+    read("".join(kept))
+
+
+@pytest.mark.parametrize("body", [broken_off, broken_off_async, stopped])
+def test_a_chunk_that_cannot_be_digested_is_the_trigger(body: Any) -> None:
+    """A stream whose consumer broke on it, or had enough of it, answered; it did not hang."""
+    seen = failing(body, json.loads)
+    failure, (recording,) = seen.record.failure, seen.recordings
+    assert failure is not None
+    assert (failure.trigger, recording.trigger_step) == ("content", 0)
+    assert len(recording.steps[0].outcome) == 2
+    assert recording.steps[0].ended_s is not None
+
+
+def test_a_stream_that_hangs_after_a_chunk_hangs() -> None:
+    """A stream that was asked for more and never gave it did not answer."""
+
+    async def body() -> None:
+        async def read() -> None:
+            async for _ in lines_async("1", "hang"):
+                pass
+
+        await asyncio.wait_for(read(), 0.01)
+
+    seen = failing(body)
+    failure, (recording,) = seen.record.failure, seen.recordings
+    assert failure is not None
+    assert (failure.trigger, recording.trigger_step) == ("fault", 0)
+    assert (recording.steps[0].kind, recording.steps[0].outcome) == ("stream", ["1"])

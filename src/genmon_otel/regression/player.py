@@ -255,13 +255,21 @@ class Replayed:
         error: BaseException | None,
     ) -> None:
         self._player, self._record, self._chunks, self._error = player, record, chunks, error
+        self._left = len(chunks)
         self._pause = player._delay(record) / (len(chunks) + 1)
         self._iterator: Iterator[Any] | None = None
         self._async_iterator: AsyncIterator[Any] | None = None
 
+    def _given(self) -> None:
+        """Count a chunk that is given; with the last one its content is met, if it ends well."""
+        self._left -= 1
+        if self._left == 0 and self._error is None and self._record.ended_s is not None:
+            self._player._met(self._record)
+
     def _plain(self) -> Iterator[Any]:
         for chunk in self._chunks:
             self._player._clock.sleep(self._pause)
+            self._given()
             yield chunk
         self._player._clock.sleep(self._pause)
         self._player._met(self._record)
@@ -273,6 +281,7 @@ class Replayed:
     async def _asynchronous(self) -> AsyncIterator[Any]:
         for chunk in self._chunks:
             await asyncio.sleep(self._pause)
+            self._given()
             yield chunk
         await asyncio.sleep(self._pause)
         self._player._met(self._record)

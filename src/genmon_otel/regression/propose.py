@@ -102,8 +102,10 @@ def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
 
 
 def answered(step: StepRecord) -> bool:
-    """Whether a step gave a value or a whole stream."""
-    return step.kind == "value" or (step.kind == "stream" and step.stream_error is None)
+    """Whether a step gave a value, or a stream that neither broke off nor hung."""
+    if step.kind == "stream":
+        return step.stream_error is None and step.ended_s is not None
+    return step.kind == "value"
 
 
 def _trigger(recording: Recording, category: str) -> CaseTrigger:
