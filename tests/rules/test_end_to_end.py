@@ -30,10 +30,11 @@ class Application:
 
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         folder.mkdir()
+        self._store = str(folder / "genmon.db")
         self._process = subprocess.Popen(
             [sys.executable, HERE / "application.py"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "GENMON_STORE": str(folder / "genmon.db"), **env},
+            env={**os.environ, "GENMON_STORE": self._store, **env},
         )  # fmt: skip
         assert self._answer() == "ready"
 
@@ -49,6 +50,19 @@ class Application:
             self._process.stdin.write(command + "\n")
             self._process.stdin.flush()
             answer = self._answer()
+        return answer
+
+    def health(self) -> list[Any]:
+        """Attempts, failures and verdict: ``check_health()``'s, which ``genmon health`` repeats."""
+        answer: list[Any] = json.loads(self.do("health"))
+        shown = subprocess.run(
+            [sys.executable, "-c", "from genmon_otel.cli import main; main()", "health", "--json",
+             "--store", self._store],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        told = json.loads(shown.stdout)
+        assert [told["attempts"], told["failures"], told["healthy"]] == answer
+        assert shown.returncode == (0 if told["healthy"] else 1)
         return answer
 
     def close(self) -> None:
@@ -156,13 +170,13 @@ def test_pages_within_seconds_and_resolves(
         ), sentence
         until(lambda: _seen(url, "four-of-four") == 4, "4 of 4 counted")
         until(lambda: _seen(url, "three-of-six") == 6, "3 of 6 counted")
-        # check_health() judges the same traffic the same way.
-        assert json.loads(paged.do("health")) == [5, 3, False]
-        assert json.loads(few.do("health")) == [4, 4, True]
-        assert json.loads(half.do("health")) == [6, 3, True]
+        # check_health() and `genmon health` judge the same traffic the same way.
+        assert paged.health() == [5, 3, False]
+        assert few.health() == [4, 4, True]
+        assert half.health() == [6, 3, True]
         paged.do("ok")  # 3 of 6
         until(lambda: _alerts(receiver, "resolved"), "resolved")
-        assert json.loads(paged.do("health")) == [6, 3, True]
+        assert paged.health() == [6, 3, True]
         time.sleep(2)
         paged_jobs = {alert["labels"]["job"] for alert in _alerts(receiver, "firing")}
         assert paged_jobs == {"three-of-five"}
