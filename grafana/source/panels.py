@@ -7,13 +7,23 @@ that the same source always makes the same JSON.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import common, heatmap, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    heatmap,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import prometheus as prometheus_builders
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
@@ -188,6 +198,46 @@ def one_value(
     return panel
 
 
+def bars(
+    title: str,
+    says: str,
+    unit: str,
+    queries: Sequence[Query],
+    *,
+    colours: dict[str, str] | None = None,
+    empty: str = "none",
+    w: int = 8,
+    h: int = 7,
+) -> bargauge.Panel:
+    """How several things compare now, one bar each."""
+    panel = (
+        _dress(bargauge.Panel(), title, says, unit, queries, w, h)
+        .orientation(common_models.VizOrientation.HORIZONTAL)
+        .display_mode(common_models.BarGaugeDisplayMode.BASIC)
+        .value_mode(common_models.BarGaugeValueMode.TEXT)
+        .show_unfilled(False)
+        .min(0)
+        .no_value(empty)
+        .thresholds(thresholds((None, BLUE)))
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    )
+    return _coloured(panel, colours)
+
+
+def _coloured(panel: Any, colours: dict[str, str] | None) -> Any:
+    """Give series whose name ends in a word that word's colour."""
+    for name, colour in (colours or {}).items():
+        panel = panel.override_by_regexp(
+            f"/(^| ){name}$/",
+            [
+                models.DynamicConfigValue(
+                    id_val="color", value={"mode": "fixed", "fixedColor": colour}
+                )
+            ],
+        )
+    return panel
+
+
 def lines(
     title: str,
     says: str,
@@ -231,16 +281,7 @@ def lines(
         panel = panel.thresholds(thresholds((None, GREEN), (line_at, RED))).thresholds_style(
             common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
         )
-    for name, colour in (colours or {}).items():
-        panel = panel.override_by_regexp(
-            f"/(^| ){name}$/",
-            [
-                models.DynamicConfigValue(
-                    id_val="color", value={"mode": "fixed", "fixedColor": colour}
-                )
-            ],
-        )
-    return panel
+    return _coloured(panel, colours)
 
 
 def warm(
@@ -296,7 +337,10 @@ class Column:
     width: int | None = None
     link: tuple[str, str] | None = None
     texts: dict[str, tuple[str, str]] | None = None
-    hidden: bool = False
+    #: Draw a share as a bar in the cell, red from here on.
+    share_red_from: float | None = None
+    #: Show all lines of a long text.
+    wrap: bool = False
 
 
 def rows(
@@ -307,6 +351,7 @@ def rows(
     *,
     columns: Sequence[Column] = (),
     order: Sequence[str] = (),
+    without: Sequence[str] = (),
     sort: str | None = None,
     w: int = 24,
     h: int = 9,
@@ -323,7 +368,7 @@ def rows(
             models.DataTransformerConfig(
                 id_val="organize",
                 options={
-                    "excludeByName": {"Time": True},
+                    "excludeByName": {"Time": True, **dict.fromkeys(without, True)},
                     "indexByName": {name: index for index, name in enumerate(order)},
                     "renameByName": {c.name: c.header for c in columns if c.header},
                 },
@@ -340,10 +385,18 @@ def rows(
         if column.link:
             properties.append(("links", [{"title": column.link[0], "url": column.link[1]}]))
         if column.texts:
-            properties.append(("mappings", [m.to_json() for m in value_texts(column.texts)]))
+            properties.append(("mappings", value_texts(column.texts)))
             properties.append(("custom.cellOptions", {"type": "color-text"}))
-        if column.hidden:
-            properties.append(("custom.hidden", True))
+        if column.share_red_from is not None:
+            limits = thresholds((None, GREEN), (column.share_red_from, RED)).build()
+            properties += [
+                ("min", 0),
+                ("max", 1),
+                ("thresholds", limits.to_json()),
+                ("custom.cellOptions", {"type": "gauge", "mode": "basic"}),
+            ]
+        if column.wrap:
+            properties.append(("custom.cellOptions", {"type": "auto", "wrapText": True}))
         name = column.header if column.header and isinstance(queries[0], Prom) else column.name
         panel = panel.override_by_name(
             name,
@@ -359,11 +412,56 @@ def row(title: str) -> builders.Row:
     return builders.Row(title)
 
 
-def number(dashboard: dict[str, Any]) -> dict[str, Any]:
-    """Give every panel an id in reading order: fixed as long as the source is."""
-    for position, panel in enumerate(dashboard["panels"], start=1):
-        panel["id"] = position
-    return dashboard
-
-
 Builder = Callable[[], builders.Dashboard]
+
+
+def finished(build: Builder) -> dict[str, Any]:
+    """Build a dashboard; its panels get ids in reading order, fixed as long as the source is."""
+    tree: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(build().build()))
+    for position, panel in enumerate(tree["panels"], start=1):
+        panel["id"] = position
+    return tree
+
+
+def board(uid: str, title: str, says: str, *, since: str) -> builders.Dashboard:
+    """A dashboard with what all of ours have in common; the JSON is the source, not the UI."""
+    return (
+        builders.Dashboard(title)
+        .uid(uid)
+        .description(says)
+        .tags(["genmon"])
+        .editable()
+        .readonly()
+        .time(since, "now")
+        .refresh("30s")
+        .timezone("browser")
+        .tooltip(models.DashboardCursorSync.CROSSHAIR)
+    )
+
+
+def alerts(matchers: str) -> builders.AnnotationQuery:
+    """A mark wherever one of our alerts was firing."""
+    expr = f'ALERTS{{alertname=~"Genmon.*",alertstate="firing",{matchers}}}'
+    return (
+        builders.AnnotationQuery()
+        .name("Alerts")
+        .datasource(PROMETHEUS)
+        .enable(True)
+        .icon_color(RED)
+        .expr(expr)
+        .title_format("{{alertname}}")
+        .text_format("{{operation}} {{framework}} {{severity}}")
+        .target(_Built(Prom(expr).build("Anno")))
+    )
+
+
+def deploys(sql: str) -> builders.AnnotationQuery:
+    """A mark wherever a new code version was first seen."""
+    return (
+        builders.AnnotationQuery()
+        .name("Deploys")
+        .datasource(DATABASE)
+        .enable(True)
+        .icon_color(BLUE)
+        .target(_Built(Sql(sql).build("Anno")))
+    )

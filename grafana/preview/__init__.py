@@ -1,0 +1,1 @@
+"""Dashboards without Grafana: their queries asked of real servers, their layout drawn."""
