@@ -87,6 +87,9 @@ class Metrics(Protocol):
 
     def internal_error(self, where: str) -> None: ...
 
+    def fold(self) -> None:
+        """Count what was only noted so far; called now and then, off the hot path."""
+
 
 class StepPlayer(Protocol):
     """Serves recorded step outcomes in a replay instead of calling anything.

@@ -15,7 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.instruments import LABEL_OVERFLOW, Instruments, NullMetrics, PrometheusMetrics
+from genmon_otel.instruments import (
+    LABEL_OVERFLOW,
+    MAX_EVENTS,
+    Instruments,
+    NullMetrics,
+    PrometheusMetrics,
+)
 from genmon_otel.ports import Metrics
 from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Severity
 
@@ -353,10 +359,57 @@ def test_the_same_registry_twice_is_the_same_series(registry: CollectorRegistry)
     assert samples(registry, "genmon_records_started_total") == {(): 1}
 
 
+def test_a_scrape_of_one_metric_sees_all_that_happened(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """What was only noted is counted before any single metric is read, by whatever way."""
+    metrics.started("build_app")
+    only = registry.restricted_registry(["genmon_records_started_total"])
+    (family,) = only.collect()
+    assert [s.value for s in family.samples] == [1]
+    metrics.started("build_app")
+    assert registry.get_sample_value("genmon_records_started_total") == 2
+
+
+def test_what_waits_to_be_counted_is_bounded(metrics: PrometheusMetrics) -> None:
+    """With nobody reading, callers count a little each rather than let it grow."""
+    for _ in range(MAX_EVENTS + 500):
+        metrics.started("build_app")
+    assert len(metrics._events) <= MAX_EVENTS
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["noted", "at once"])
+def test_a_finaliser_that_counts_while_its_thread_counts_locks_nothing_up(
+    registry: CollectorRegistry, metrics: PrometheusMetrics, at_once: bool
+) -> None:
+    """prometheus_client's locks are not reentrant; a generation may end in a finaliser."""
+    metrics._at_once = at_once
+    metrics.declare("build_app", ("react",))
+
+    class Finalised:
+        def inc(self, *_: Any) -> None:
+            metrics.ended(record(), sampled=False)
+
+    series = metrics._plain[names.RECORDS_WRITTEN.name]
+    metrics._plain[names.RECORDS_WRITTEN.name] = Finalised()
+
+    def count() -> None:
+        metrics.written(1)
+        metrics.fold()
+
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    metrics._plain[names.RECORDS_WRITTEN.name] = series
+    assert sum(samples(registry, "genmon_generations_total").values()) == 1
+
+
 class BrokenSeries:
     """A backend whose series all raise, but those that count errors."""
 
     exemplars = True
+    before_reading = None
 
     def __init__(self) -> None:
         self.errors = 0

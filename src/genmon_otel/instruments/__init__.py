@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import product
 from typing import Any, Concatenate, Final, ParamSpec, Protocol
@@ -30,6 +34,9 @@ _log = logging.getLogger(names.LOGGER)
 LABEL_OVERFLOW: Final = "label_overflow"
 #: Place under which INTERNAL_ERRORS counts an instrument that broke.
 BROKEN: Final = "metrics"
+#: What may wait to be counted, and how much of it a caller counts who finds more.
+MAX_EVENTS: Final = 5_000
+_STRIDE: Final = 16
 #: Outcomes of phases and steps.
 _STAGE_OUTCOMES: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.CANCELLED)
 
@@ -42,6 +49,8 @@ class Backend(Protocol):
 
     #: Whether ``inc`` and ``observe`` keep exemplars.
     exemplars: bool
+    #: Called before series are read; None where nobody can tell that they are.
+    before_reading: list[Callable[[], None]] | None
 
     def series(self, metric: Metric, label_values: LabelSet) -> Any:
         """The series with these label values; created at 0 where the backend can."""
@@ -88,19 +97,19 @@ class SeriesOf(dict[LabelSet, tuple[Any, ...]]):
         return series
 
 
-def _contained(
+def _counted(
     method: Callable[Concatenate[Instruments, P], None],
 ) -> Callable[Concatenate[Instruments, P], None]:
-    """Keep what breaks in an instrument from its caller; count it."""
+    """Note a call; :meth:`Instruments.fold` makes it. What breaks in it is counted, never raised."""
 
     @functools.wraps(method)
-    def contained(self: Instruments, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            method(self, *args, **kwargs)
-        except Exception:
-            self._broke(method.__name__)
+    def note(self: Instruments, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        events = self._events
+        events.append((method, args, kwargs))
+        if self._at_once or len(events) > MAX_EVENTS:
+            self._relieve()
 
-    return contained
+    return note
 
 
 class Instruments:
@@ -119,6 +128,10 @@ class Instruments:
         self._now = now
         self._measured = resources
         self._warned_at = float("-inf")
+        #: What happened and is not counted yet. Only who holds the lock counts.
+        self._events: deque[tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]] = deque()
+        self._lock = threading.Lock()
+        self._at_once = backend.before_reading is None
         self._values = LabelValues(self._overflow)
         self._plain = {
             metric.name: backend.series(metric, ())
@@ -144,14 +157,62 @@ class Instruments:
         self._errors = of(names.INTERNAL_ERRORS.labels, names.INTERNAL_ERRORS)
         for where in (LABEL_OVERFLOW, BROKEN):
             self._errors[(where,)]
+        if backend.before_reading is not None:
+            backend.before_reading.append(self.fold)
+        _all.add(self)
 
     def close(self) -> None:
         """Serve these metrics no longer; counting goes on harmlessly."""
+        self.fold()
+        self._at_once = True
+        told = self._backend.before_reading
+        if told is not None and self.fold in told:
+            told.remove(self.fold)
         self._backend.close()
 
-    @_contained
+    # --- counting what was noted
+
+    def fold(self) -> None:
+        """Count what happened until now."""
+        with self._lock:
+            self._count(len(self._events))
+
+    def _relieve(self) -> None:
+        """Count, but wait for nobody: whoever is counting looks again afterwards."""
+        while self._events and self._lock.acquire(blocking=False):
+            try:
+                self._count(_STRIDE)
+            finally:
+                self._lock.release()
+            if not self._at_once:
+                return
+
+    def _count(self, limit: int) -> None:
+        events = self._events
+        for _ in range(limit):
+            if not events:
+                return
+            method, args, kwargs = events.popleft()
+            try:
+                method(self, *args, **kwargs)
+            except Exception:
+                self._broke(method.__name__)
+
+    def _forked(self) -> None:
+        """What waits in a forked child is its parent's, and so may be the lock."""
+        self._events.clear()
+        self._lock = threading.Lock()
+
+    # --- what is counted
+
     def declare(self, operation: str, frameworks: Iterable[str] = ()) -> None:
-        declared = tuple(frameworks) or (names.NO_FRAMEWORK,)
+        with self._lock:
+            try:
+                self._declare(operation, tuple(frameworks) or (names.NO_FRAMEWORK,))
+            except Exception:
+                self._broke("declare")
+
+    def _declare(self, operation: str, declared: tuple[str, ...]) -> None:
         ends = list(product((operation,), declared, Outcome))
         self._backend.born(
             [
@@ -173,18 +234,21 @@ class Instruments:
         if self._measured:
             self._resources[(operation,)]
 
-    @_contained
     def declare_stage(self, operation: str, kind: StageKind, name: str) -> None:
-        for outcome in _STAGE_OUTCOMES:
-            self._stages[kind][(operation, name, outcome)]
+        with self._lock:
+            try:
+                for outcome in _STAGE_OUTCOMES:
+                    self._stages[kind][(operation, name, outcome)]
+            except Exception:
+                self._broke("declare_stage")
 
-    @_contained
+    @_counted
     def started(self, operation: str) -> None:
         started, in_progress = self._started[(operation,)]
         started.inc()
         in_progress.inc()
 
-    @_contained
+    @_counted
     def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
         total, duration, files = self._ended[(operation, framework, record.outcome)]
@@ -201,13 +265,13 @@ class Instruments:
         if failure is None or failure.origin == "generation":
             self._started[(operation,)][1].dec()  # else it ran in a process that is gone
 
-    @_contained
+    @_counted
     def stage(
         self, operation: str, kind: StageKind, name: str, outcome: str, duration_s: float
     ) -> None:
         self._stages[kind][(operation, name, outcome)][0].observe(duration_s)
 
-    @_contained
+    @_counted
     def resources(self, operation: str, cpu_s: float | None, peak_bytes: int | None) -> None:
         cpu, peak = self._resources[(operation,)]
         if cpu_s is not None:
@@ -215,39 +279,39 @@ class Instruments:
         if peak_bytes is not None:
             peak.observe(peak_bytes)
 
-    @_contained
+    @_counted
     def reopened(self, operation: str, category: str) -> None:
         self._reopened[(operation, category)][0].inc()
 
-    @_contained
+    @_counted
     def written(self, count: int) -> None:
         self._plain[names.RECORDS_WRITTEN.name].inc(count)
 
-    @_contained
+    @_counted
     def retried(self, count: int) -> None:
         self._plain[names.RECORDS_RETRIED.name].inc(count)
 
-    @_contained
+    @_counted
     def dropped(self, reason: str, count: int = 1) -> None:
         self._dropped[(reason,)][0].inc(count)
 
-    @_contained
+    @_counted
     def queue_depth(self, depth: int) -> None:
         self._plain[names.QUEUE_DEPTH.name].set(depth)
 
-    @_contained
+    @_counted
     def journal_bytes(self, size: int) -> None:
         self._plain[names.JOURNAL_BYTES.name].set(size)
 
-    @_contained
+    @_counted
     def store_up(self, up: bool) -> None:
         self._plain[names.STORE_UP.name].set(1 if up else 0)
 
-    @_contained
+    @_counted
     def batch_seconds(self, duration_s: float) -> None:
         self._plain[names.WRITE_DURATION.name].observe(duration_s)
 
-    @_contained
+    @_counted
     def internal_error(self, where: str) -> None:
         self._errors[(where,)][0].inc()
 
@@ -307,4 +371,15 @@ class NullMetrics:
 
     declare = declare_stage = started = ended = stage = resources = reopened = _ignore
     written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
-    batch_seconds = internal_error = close = _ignore
+    batch_seconds = internal_error = fold = close = _ignore
+
+
+_all: Final[weakref.WeakSet[Instruments]] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for instruments in list(_all):
+        instruments._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

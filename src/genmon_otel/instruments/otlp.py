@@ -67,6 +67,8 @@ class OtlpSeries:
 
     #: The SDK finds exemplars by itself, in the context of the call.
     exemplars = False
+    #: A reader of the SDK says nothing before it collects.
+    before_reading: list[Callable[[], None]] | None = None
 
     def __init__(self, meter: Any) -> None:
         self._instruments = {

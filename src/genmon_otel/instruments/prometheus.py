@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import prometheus_client
@@ -43,6 +43,8 @@ class PrometheusSeries:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = weakref.ref(registry)
         self.exemplars = not is_multiprocess()
+        # Another process reads the files of several, and cannot tell this one before.
+        self.before_reading: list[Callable[[], None]] | None = None if is_multiprocess() else []
         self._collectors: dict[str, Any] = {}
         for metric in names.METRICS:
             if metric.served_by != "applications":
@@ -50,7 +52,7 @@ class PrometheusSeries:
             if metric is names.SERIES_START and is_multiprocess():
                 continue  # SharedStarts writes its file
             try:
-                self._collectors[metric.name] = _collector(metric, registry)
+                self._collectors[metric.name] = _collector(metric, registry, self._before_reading)
             except ValueError as error:
                 self.close()
                 raise ConfigurationError(
@@ -63,6 +65,10 @@ class PrometheusSeries:
             if is_multiprocess()
             else Starts(self._collectors[names.SERIES_START.name].labels)
         )
+
+    def _before_reading(self) -> None:
+        for told in self.before_reading or ():
+            told()
 
     def series(self, metric: Metric, label_values: tuple[str, ...]) -> Any:
         """The series with these label values; created at 0."""
@@ -88,18 +94,48 @@ class PrometheusSeries:
                 pass  # somebody else took it out
 
 
-def _collector(metric: Metric, registry: CollectorRegistry) -> Any:
+class _Told:
+    """A collector that tells before it is read; beside one of prometheus_client's own."""
+
+    before_reading: Callable[[], None] = staticmethod(lambda: None)
+
+    def collect(self) -> Iterable[Any]:
+        """Tell, then collect."""
+        self.before_reading()
+        found: Iterable[Any] = super().collect()  # type: ignore[misc]
+        return found
+
+
+class _Counter(_Told, prometheus_client.Counter):
+    pass
+
+
+class _Gauge(_Told, prometheus_client.Gauge):
+    pass
+
+
+class _Histogram(_Told, prometheus_client.Histogram):
+    pass
+
+
+def _collector(
+    metric: Metric, registry: CollectorRegistry, before_reading: Callable[[], None]
+) -> Any:
     """Make and register the collector of one metric."""
+    made: _Counter | _Gauge | _Histogram
     if metric.type == "counter":
-        return prometheus_client.Counter(metric.name, metric.help, metric.labels, registry=registry)
-    if metric.type == "histogram":
-        return prometheus_client.Histogram(
+        made = _Counter(metric.name, metric.help, metric.labels, registry=registry)
+    elif metric.type == "histogram":
+        made = _Histogram(
             metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry
         )
-    mode: Any = _MULTIPROCESS_MODES.get(metric.name, "min")
-    return prometheus_client.Gauge(
-        metric.name, metric.help, metric.labels, registry=registry, multiprocess_mode=mode
-    )
+    else:
+        mode: Any = _MULTIPROCESS_MODES.get(metric.name, "min")
+        made = _Gauge(
+            metric.name, metric.help, metric.labels, registry=registry, multiprocess_mode=mode
+        )
+    made.before_reading = before_reading
+    return made
 
 
 _registered: weakref.WeakKeyDictionary[CollectorRegistry, PrometheusSeries] = (

@@ -125,6 +125,7 @@ class Drain:
                 self._is_up(False, error)
         self._metrics.queue_depth(len(self._waiting) + self._journal.pending_records)
         self._metrics.journal_bytes(self._journal.waiting_bytes)
+        self._metrics.fold()
         return more
 
     def _tick(self, now: float) -> None:
