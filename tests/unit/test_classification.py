@@ -29,6 +29,7 @@ import sqlalchemy.exc
 import tenacity
 import yaml
 from classification_messages import MESSAGES
+from classification_sentences import ORDINARY, SENTENCES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,21 @@ def answer(error: BaseException) -> tuple[str, str]:
 def test_a_message_alone_is_enough(category: str, severity: str, message: str) -> None:
     """An application's own exception is classified by its words."""
     assert answer(GenerationError(message)) == (category, severity)
+
+
+@pytest.mark.parametrize(("category", "critical", "message"), SENTENCES)
+def test_a_sentence_of_the_applications_own_is_enough(
+    category: str, critical: bool, message: str
+) -> None:
+    """What people write around a model is told by families of words."""
+    found = classify(GenerationError(message))
+    assert (found.category, found.severity == "critical") == (category, critical)
+
+
+@pytest.mark.parametrize("message", ORDINARY)
+def test_an_ordinary_message_stays_unknown(message: str) -> None:
+    """The application's own troubles are blamed on nobody."""
+    assert classify(GenerationError(message)).category == "unknown"
 
 
 @pytest.mark.parametrize("path", TOOL_OUTPUT, ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -37,14 +37,13 @@ from genmon_otel.classification.verdict import (
     Verdict,
     Weight,
 )
-from genmon_otel.classification.wording import Lexicon
+from genmon_otel.classification.wording import Lexicon, Reading
 from genmon_otel.records import Category
 from genmon_otel.text import safe_str
 
-_TOOLS: Final = Lexicon(TOOL_RULES)
-_PROSE: Final = Lexicon(PROSE_RULES)
-_QUOTA: Final = Lexicon(QUOTA_RULES)
-_AUTH: Final = Lexicon(AUTH_RULES)
+_LEXICON: Final = Lexicon(
+    {"tools": TOOL_RULES, "prose": PROSE_RULES, "quota": QUOTA_RULES, "auth": AUTH_RULES}
+)
 
 
 class Profile:
@@ -121,7 +120,9 @@ def judge(error: BaseException) -> Verdict | None:
         if type(number) is int and (verdict := codes.by_errno(number)):
             return verdict
         if evidence.is_a(error, FileNotFoundError) and (
-            verdict := _TOOLS.first(safe_str(error, 500).lower(), "output", Weight.EXACT)
+            verdict := _LEXICON.first(
+                _LEXICON.read(safe_str(error, 500).lower()), "tools", "output", Weight.EXACT
+            )
         ):
             return verdict
     printed = evidence.output(held)
@@ -173,14 +174,14 @@ def _refined(verdict: Verdict, error: BaseException, held: Mapping[str, Any]) ->
     ):
         return verdict
     text = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(held)}".lower()
-    return _refined_by(verdict, text)
+    return _refined_by(verdict, _LEXICON.read(text))
 
 
-def _refined_by(verdict: Verdict, text: str) -> Verdict:
-    better = _QUOTA.first(text, "message", verdict.weight)
+def _refined_by(verdict: Verdict, reading: Reading) -> Verdict:
+    better = _LEXICON.first(reading, "quota", "message", verdict.weight)
     if better is None and verdict.category is Category.PROVIDER_ERROR:
-        better = _AUTH.first(text, "message", verdict.weight)
-        if better is None and verdict.rule == "status 404" and REGISTRY.search(text):
+        better = _LEXICON.first(reading, "auth", "message", verdict.weight)
+        if better is None and verdict.rule == "status 404" and REGISTRY.search(reading.text):
             better = Verdict(*DEPENDENCY, "status 404 of a package registry", verdict.weight)
     if better is None or (better.category, better.severity) == (verdict.category, None):
         return verdict
@@ -188,23 +189,27 @@ def _refined_by(verdict: Verdict, text: str) -> Verdict:
 
 
 def judge_output(text: str) -> Verdict | None:
-    """What captured output says; printed by a program, so the tools' rules only, then prose."""
-    lowered = text.lower()
-    return _TOOLS.first(lowered, "output", Weight.EXACT) or judge_prose(lowered, text)
+    """What captured output says; printed by a program, so the tools' rules for certain, then prose."""
+    return _judge(text, Weight.EXACT)
 
 
 def judge_text(text: str) -> Verdict | None:
     """What a message says."""
-    lowered = text.lower()
-    return _TOOLS.first(lowered, "output", Weight.MESSAGE) or judge_prose(lowered, text)
+    return _judge(text, Weight.MESSAGE)
 
 
-def judge_prose(lowered: str, text: str) -> Verdict | None:
+def _judge(text: str, tools: Weight) -> Verdict | None:
+    reading = _LEXICON.read(text.lower())
+    return _LEXICON.first(reading, "tools", "output", tools) or _judge_prose(reading, text)
+
+
+def _judge_prose(reading: Reading, text: str) -> Verdict | None:
     """What a message says that no tool printed."""
+    lowered = reading.text
     if ("time" in lowered or "limit" in lowered) and SETTING.search(lowered):
         return None
     verdict = None
-    if "_" in text or "Exception" in text:
+    if "_" in text or "Exception" in text or "Error" in text:
         for match in CODE_IN_TEXT.finditer(text):
             if verdict := codes.by_code(match.group()):
                 break
@@ -214,8 +219,8 @@ def judge_prose(lowered: str, text: str) -> Verdict | None:
         if status == "404" and REGISTRY.search(lowered):
             return Verdict(*DEPENDENCY, "message 404 of a package registry", Weight.MESSAGE)
     if verdict is not None and verdict.weight is Weight.EXACT:
-        return _refined_by(replace(verdict, weight=Weight.MESSAGE), lowered)
-    return _PROSE.first(lowered, "message", Weight.MESSAGE) or verdict
+        return _refined_by(replace(verdict, weight=Weight.MESSAGE), reading)
+    return _LEXICON.first(reading, "prose", "message", Weight.MESSAGE) or verdict
 
 
 def judge_named(error_type: str) -> Verdict | None:

@@ -1,9 +1,10 @@
 r"""Phrases that tell a category, found in a text in time that hardly grows with their number.
 
-A few hundred regular expressions tried one by one would cost a millisecond. Each
-phrase has literals one of which every match contains (``timed out`` for ``timed out
-after \\d+``); they are read off the expression, and one four-letter piece of each is
-indexed. Only phrases whose piece occurs in the text are searched for.
+Some four hundred regular expressions tried one by one would cost a millisecond. Of each
+phrase the literals are read off that its matches must contain (``timed out`` for ``timed
+out after \\d+``). One four-letter piece of each is indexed; a text's pieces are taken
+once, four letters as one number, and only phrases all of whose literals are there are
+searched for.
 
 Phrases are bounded everywhere (``[^\\n]{0,60}``, never ``.*``), so that time stays linear
 in a text that was cut to a few kilobytes before.
@@ -12,8 +13,9 @@ in a text that was cut to a few kilobytes before.
 from __future__ import annotations
 
 import re
+import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple
 
@@ -35,65 +37,121 @@ def wording(label: Label, name: str, *phrases: str) -> Wording:
     return Wording(label, name, phrases)
 
 
+class _Phrase(NamedTuple):
+    """One expression of a rule."""
+
+    label: Label
+    rule: str
+    pattern: re.Pattern[str]
+    #: Every match contains one literal of each.
+    needs: tuple[frozenset[str], ...]
+
+
+class Reading(NamedTuple):
+    """A text in lower case, and the phrases it may hold, in the order of their rules."""
+
+    text: str
+    candidates: Sequence[int]
+
+
 class Lexicon:
-    """Rules over text, tried in order."""
+    """Rules over text in sections; within a section they are tried in order."""
 
-    def __init__(self, rules: Sequence[Wording]) -> None:
+    def __init__(self, sections: Mapping[str, Sequence[Wording]]) -> None:
         """Compile and index; an expression without a literal to index it by is refused."""
-        self._phrases: list[tuple[int, re.Pattern[str]]] = []
-        self._rules = tuple((rule.label, rule.name) for rule in rules)
-        index = defaultdict(set)
-        for position, rule in enumerate(rules):
-            for phrase in rule.phrases:
-                number = len(self._phrases)
-                self._phrases.append((position, re.compile(phrase)))
-                literals = _literals(_parser.parse(phrase))
-                if not literals or min(map(len, literals)) < _PIECE:
-                    raise ValueError(f"No literal of {_PIECE} letters is in every match: {phrase}")
-                for literal in literals:
-                    index[tuple(literal[:_PIECE])].add(number)
-        self._index = {piece: tuple(sorted(numbers)) for piece, numbers in index.items()}
-        self._pieces = frozenset(self._index)
+        self._phrases: list[_Phrase] = []
+        self._ranges: dict[str, range] = {}
+        for section, rules in sections.items():
+            begin = len(self._phrases)
+            for rule in rules:
+                for expression in rule.phrases:
+                    needs = sorted(_needs(_parser.parse(expression)), key=_worth, reverse=True)
+                    if not needs:
+                        raise ValueError(f"No literal is in every match: {expression}")
+                    telling = [need for need in needs if min(map(len, need)) >= _PIECE]
+                    self._phrases.append(
+                        _Phrase(
+                            rule.label,
+                            rule.name,
+                            re.compile(expression),
+                            tuple(telling or needs[:1]),
+                        )
+                    )
+            self._ranges[section] = range(begin, len(self._phrases))
+        first = defaultdict(list)
+        for number, phrase in enumerate(self._phrases):
+            for literal in phrase.needs[0]:
+                first[literal].append(number)
+        #: Literal -> the phrases to look at where it occurs.
+        self._first = {literal: tuple(numbers) for literal, numbers in first.items()}
+        literals = {
+            literal for phrase in self._phrases for need in phrase.needs for literal in need
+        }
+        #: Too short to have a piece of their own.
+        self._short = tuple(sorted(literal for literal in literals if len(literal) < _PIECE))
+        long = defaultdict(list)
+        for literal in sorted(literals.difference(self._short)):
+            long[_pieces(literal)[0]].append(literal)
+        self._long = {piece: tuple(found) for piece, found in long.items()}
+        self._known = frozenset(self._long)
 
-    def first(self, text: str, kind: str, weight: Weight) -> Verdict | None:
-        """The first rule that applies to ``text`` (lower case, bounded)."""
-        pieces = self._pieces.intersection(zip(text, text[1:], text[2:], text[3:], strict=False))
-        if not pieces:
-            return None
-        for number in sorted({number for piece in pieces for number in self._index[piece]}):
-            position, pattern = self._phrases[number]
-            if pattern.search(text):
-                label, name = self._rules[position]
-                return Verdict(*label, f"{kind} {name}", weight)
+    def read(self, text: str) -> Reading:
+        """Look once over ``text`` (lower case, bounded) for what the phrases of all sections need."""
+        found = {literal for literal in self._short if literal in text}
+        for piece in self._known.intersection(_pieces(text)):
+            for literal in self._long[piece]:
+                if literal in text:
+                    found.add(literal)
+        first = self._first
+        candidates = {number for literal in found for number in first.get(literal, ())}
+        phrases = self._phrases
+        missing = found.isdisjoint
+        return Reading(
+            text,
+            sorted(n for n in candidates if not any(map(missing, phrases[n].needs[1:]))),
+        )
+
+    def first(self, reading: Reading, section: str, kind: str, weight: Weight) -> Verdict | None:
+        """The first rule of a section that applies."""
+        numbers = self._ranges[section]
+        for number in reading.candidates:
+            if number in numbers:
+                phrase = self._phrases[number]
+                if phrase.pattern.search(reading.text):
+                    return Verdict(*phrase.label, f"{kind} {phrase.rule}", weight)
         return None
 
 
-def _literals(tree: Any) -> frozenset[str] | None:
-    """Literals one of which is in every match of a parsed expression; the longest there are."""
-    best: frozenset[str] | None = None
+def _pieces(text: str) -> list[int]:
+    """Every four letters in a row as one number: what is not Latin-1 counts as ``?``."""
+    data = text.encode("latin-1", "replace")
+    pieces: list[int] = []
+    for shift in range(min(_PIECE, len(data) - _PIECE + 1)):
+        pieces += struct.unpack_from(f"={(len(data) - shift) // _PIECE}I", data, shift)
+    return pieces
+
+
+def _needs(tree: Any) -> Iterator[frozenset[str]]:
+    """Sets of literals, one of each of which is in every match of a parsed expression."""
     run = ""
     for operation, argument in [*tree, (None, None)]:
         if operation is _constants.LITERAL:
             run += chr(argument)
             continue
-        found = [frozenset({run})] if run else []
-        run = ""
-        inner: frozenset[str] | None = None
+        if run:
+            yield frozenset({run})
+            run = ""
         if operation is _constants.SUBPATTERN:
-            inner = _literals(argument[-1])
+            yield from _needs(argument[-1])
         elif operation is _constants.BRANCH:
-            parts = [_literals(branch) for branch in argument[1]]
+            parts = [max(_needs(branch), key=_worth, default=None) for branch in argument[1]]
             if all(parts):
-                inner = frozenset().union(*(part for part in parts if part))
+                yield frozenset().union(*(part for part in parts if part))
         elif operation in (_constants.MAX_REPEAT, _constants.MIN_REPEAT) and argument[0] > 0:
-            inner = _literals(argument[2])
-        if inner:
-            found.append(inner)
-        for candidate in found:
-            if best is None or _worth(candidate) > _worth(best):
-                best = candidate
-    return best
+            yield from _needs(argument[2])
 
 
-def _worth(literals: frozenset[str]) -> tuple[int, int]:
-    return min(_PIECE, *map(len, literals)), -len(literals)
+def _worth(literals: frozenset[str]) -> tuple[int, int, int]:
+    """The fewer there are and the longer they are, the more rarely one occurs by chance."""
+    shortest = min(map(len, literals))
+    return min(shortest, _PIECE), -len(literals), shortest
