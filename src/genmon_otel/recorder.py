@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,11 +30,16 @@ from genmon_otel.records import (
     SuccessSample,
 )
 from genmon_otel.redaction import Redactor
+from genmon_otel.stacks import format_stack
 
 _log = logging.getLogger(names.LOGGER)
 
 #: Seconds between two log lines about internal errors of one place.
 INTERNAL_ERROR_EVERY_S: Final = 60.0
+#: What such a line says: the place, then the stack.
+BROKE_INSIDE: Final = "genmon broke inside (%s); the application goes on:\n%s"
+#: Characters of the stack.
+_MAX_STACK: Final = 4096
 
 
 class SystemClock:
@@ -231,13 +237,25 @@ def contain(where: str, under: Runtime | None = None) -> None:
         under: the runtime to count in; None: the one in force.
     """
     try:
-        (under or _active).metrics.internal_error(where)
+        to = under or _active
+        to.metrics.internal_error(where)
         now = time.monotonic()
         if now >= _next_line.get(where, 0.0):
             _next_line[where] = now + INTERNAL_ERROR_EVERY_S
-            _log.warning("genmon broke inside (%s); the application goes on", where, exc_info=True)
+            _log.warning(BROKE_INSIDE, where, handled(to.redactor))
     except Exception:
         pass  # nothing is left to report to
+
+
+def handled(redactor: Redactor) -> str:
+    """The exception being handled with its stack, redacted and bounded.
+
+    It may come from a callable of the application's and quote what a user typed.
+    """
+    error = sys.exc_info()[1]
+    if error is None:
+        return ""
+    return redactor.text(format_stack(error, _MAX_STACK), _MAX_STACK)
 
 
 def _after_fork() -> None:

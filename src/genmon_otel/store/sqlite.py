@@ -130,6 +130,17 @@ def check(connection: sqlite3.Connection, path: Path | None) -> None:
         )
 
 
+def is_locked(error: BaseException) -> bool:
+    """Whether an error comes of somebody else's writing to the file, which passes."""
+    link: BaseException | None = error
+    while link is not None:
+        code = getattr(link, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return True
+        link = link.__cause__
+    return False
+
+
 def _is_damage(error: Any) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CORRUPT,

@@ -28,6 +28,7 @@ from genmon_otel.redaction import Redactor
 from genmon_otel.regression.propose import propose
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
+from genmon_otel.store.sqlite import is_locked
 from genmon_otel.wiring import metrics_server, providers
 from genmon_otel.wiring.code_version import code_version
 from genmon_otel.wiring.leaving import AtExit
@@ -197,7 +198,8 @@ _with_processor: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 def _check_store(settings: Settings) -> None:
     """Open the store once and close it: what is wrong with it for good is said at set-up.
 
-    A server that does not answer is not wrong for good.
+    A server that does not answer is not wrong for good, nor is a file that somebody
+    else is writing to.
     """
     if settings.sqlite_path is not None and os.environ.get("KUBERNETES_SERVICE_HOST"):
         _log.warning(
@@ -209,7 +211,7 @@ def _check_store(settings: Settings) -> None:
     try:
         store.open()
     except StoreUnavailable as error:
-        if settings.sqlite_path is not None:
+        if settings.sqlite_path is not None and not is_locked(error):
             raise
         _log.warning("%s It is tried again; until then everything is journalled.", error)
     finally:

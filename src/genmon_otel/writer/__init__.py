@@ -24,7 +24,7 @@ from genmon_otel.journal import Journal, default_journal_dir, store_identity
 from genmon_otel.journal.frames import Kind
 from genmon_otel.journal.payloads import encode_record
 from genmon_otel.ports import Clock, Metrics, Store
-from genmon_otel.recorder import SystemClock
+from genmon_otel.recorder import BROKE_INSIDE, SystemClock, handled
 from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
@@ -220,6 +220,12 @@ class Writer:
         sample: SuccessSample | None,
     ) -> None:
         noted = here.running.ended(record.generation_id)
+        if record.failure is None and recording is None and not noted and not here.closed:
+            if sample is not None:
+                here.waiting.add_sample(sample)
+            if here.waiting.arrive(record):
+                here.wake()
+            return
         seq = None
         if record.failure is not None or noted or here.closed:
             share = _SUCCESS_SHARE if record.failure is None else 1.0
@@ -324,7 +330,7 @@ class Writer:
         now = time.monotonic()
         if now - self._complained_at >= 60:
             self._complained_at = now
-            _log.warning("genmon broke inside (%s); the application goes on", where, exc_info=True)
+            _log.warning(BROKE_INSIDE, where, handled(self.redactor))
 
 
 def _after_fork_in_child() -> None:
