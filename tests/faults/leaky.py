@@ -120,7 +120,7 @@ def calls(secret: str, number: int) -> tuple[Callable[[], Any], ...]:
         lambda: by_step(
             f"build {secret}",
             {"secret": secret, "list": [secret], "bytes": b"\xff" + secret.encode()},
-            f"https://api.example.com/v1?token={secret.split()[0]}",
+            f"https://api.example.com/v1?token={secret.split(maxsplit=1)[0]}",
             note=(secret, {secret}),
         ),
         lambda: by_content(f"do {secret}", [{"role": "user", "content": secret}]),

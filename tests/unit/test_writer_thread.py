@@ -36,8 +36,16 @@ class StuckStore(MemoryStore):
         self.asked = threading.Event()
         self.answer = threading.Event()
         self.suppressed: list[object] = []
+        self.inside = False
 
     def write(self, batch: Batch) -> WriteResult:
+        self.inside = True
+        try:
+            return self._write(batch)
+        finally:
+            self.inside = False
+
+    def _write(self, batch: Batch) -> WriteResult:
         self.asked.set()
         self.suppressed.append(context.get_value("suppress_instrumentation"))
         assert self.answer.wait(30)
@@ -147,6 +155,36 @@ def test_a_forked_child_starts_over(tmp_path: Path) -> None:
     heir = writer_by_hand(tmp_path, store)
     heir.drain()
     assert len(store.records) == 1  # the child's: the parent lives
+
+
+def test_a_fork_waits_for_the_stores_library_but_not_for_ever(
+    stuck: tuple[Writer, StuckStore],
+) -> None:
+    """No child is born amidst a write that ends soon; one that does not end holds nobody up."""
+    writer, store = stuck
+    writer.deliver(failure())
+    writer._here.wake()
+    assert store.asked.wait(10)
+    begin = time.monotonic()
+    assert _child_sees(store) == b"amidst"
+    assert time.monotonic() - begin < 5
+    threading.Timer(0.1, store.answer.set).start()
+    assert _child_sees(store) == b"outside"
+    assert writer.flush(10)  # the thread goes on where the fork stopped it
+
+
+def _child_sees(store: StuckStore) -> bytes:
+    """Whether the writer's thread was amidst a write at the moment of a fork."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.write(write, b"amidst" if store.inside else b"outside")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    said = os.read(read, 100)
+    os.close(read)
+    os.close(write)
+    return said
 
 
 @settings(

@@ -40,6 +40,8 @@ __all__ = ["Account", "Writer"]
 _PAUSE_S: Final = 1.0
 #: Seconds between two looks of somebody who waits for the writer.
 _POLL_S: Final = 0.005
+#: Seconds that a fork waits for the thread to be out of the database's library.
+_FORK_WAIT_S: Final = 0.5
 #: Part of the journal's room that ends of long successes may fill.
 _SUCCESS_SHARE: Final = 0.25
 #: Keys that make instrumentations of databases look away.
@@ -75,6 +77,9 @@ class _Here:
         #: Event, because a finaliser may press it while its thread is pressing it.
         self.bell = threading.Lock()
         self.bell.acquire()
+        #: Held during a turn and over a fork: a child that was forked off amidst a call into
+        #: SQLite finds its locks taken for ever.
+        self.turning = threading.Lock()
         self.thread: threading.Thread | None = None
         self.stopping = False
         self.closed = False
@@ -134,7 +139,9 @@ class Writer:
     ) -> None:
         """Take a finished generation. A failure is in the journal when this returns."""
         try:
-            here = self._enter()
+            here = self._here
+            if here.pid != os.getpid():
+                here = self._enter()
             self._accept(here, record, recording, sample)
             if here.thread is None and not here.closed:
                 self._start(here)
@@ -258,7 +265,8 @@ class Writer:
     def _turn(self, here: _Here) -> bool:
         """One turn of the thread; nothing ends it."""
         try:
-            return here.drain.turn()
+            with here.turning:
+                return here.drain.turn()
         except Exception:
             self._contain("writer")
             return False
@@ -333,9 +341,34 @@ class Writer:
             _log.warning(BROKE_INSIDE, where, handled(self.redactor))
 
 
+class _Forking(threading.local):
+    """What the thread that forks holds meanwhile."""
+
+    held: tuple[threading.Lock, ...] = ()
+
+
+_forking: Final = _Forking()
+
+
+def _before_fork() -> None:
+    turns = [writer._here.turning for writer in list(_writers) if not writer._here.closed]
+    _forking.held = tuple(turn for turn in turns if turn.acquire(timeout=_FORK_WAIT_S))
+
+
+def _after_fork_in_parent() -> None:
+    held, _forking.held = _forking.held, ()
+    for turn in held:
+        turn.release()
+
+
 def _after_fork_in_child() -> None:
+    _forking.held = ()
     for writer in list(_writers):
         writer._forked()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
