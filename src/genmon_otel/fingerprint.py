@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from genmon_otel.environment import essence
 from genmon_otel.normalisation import normalise
 from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
 
@@ -51,7 +52,7 @@ def handle(fingerprint: str, length: int = 4) -> str:
 
 
 def _fields(operation: str, category: str, error_type: str, message: str, stage: str) -> list[str]:
-    counts = "" if category in ENVIRONMENT_CATEGORIES else normalise(message)
+    counts = essence(message) if category in ENVIRONMENT_CATEGORIES else normalise(message)
     return [operation, str(category), error_type, counts, stage]
 
 

@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "genmon_otel"
 LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
-        "records text stacks redaction classification control_flow normalisation quoted tokens "
+        "records text stacks redaction classification control_flow normalisation variables environment quoted tokens "
         "fingerprint payload recordings policy settings rules".split()
     ),
     frozenset({"ports"}),
@@ -23,7 +23,7 @@ LINES: tuple[frozenset[str], ...] = (
     ),
     frozenset("journal writer processor store".split()),
     frozenset({"regression"}),
-    frozenset("testing pytest_plugin wiring cli demo".split()),
+    frozenset("testing pytest_plugin wiring assets cli demo".split()),
 )
 #: Libraries that only some lines may import: name -> first line that may.
 HEAVY = {"sqlalchemy": 4, "alembic": 4, "psycopg": 4, "rich": 6, "click": 6, "pytest": 6}
