@@ -69,8 +69,13 @@ TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = {
     CaseState.PROPOSED: frozenset(
         {CaseState.REPRODUCED, CaseState.UNREPRODUCIBLE, CaseState.REJECTED}
     ),
-    CaseState.REPRODUCED: frozenset({CaseState.OPEN, CaseState.UNREPRODUCIBLE, CaseState.REJECTED}),
-    CaseState.UNREPRODUCIBLE: frozenset({CaseState.REPRODUCED, CaseState.REJECTED}),
+    # The red gate may be asked again: it may say the same, for another reason.
+    CaseState.REPRODUCED: frozenset(
+        {CaseState.REPRODUCED, CaseState.UNREPRODUCIBLE, CaseState.OPEN, CaseState.REJECTED}
+    ),
+    CaseState.UNREPRODUCIBLE: frozenset(
+        {CaseState.REPRODUCED, CaseState.UNREPRODUCIBLE, CaseState.REJECTED}
+    ),
     CaseState.OPEN: frozenset({CaseState.GUARDING, CaseState.QUARANTINED, CaseState.RETIRED}),
     CaseState.GUARDING: frozenset({CaseState.REGRESSED, CaseState.QUARANTINED, CaseState.RETIRED}),
     CaseState.REGRESSED: frozenset({CaseState.GUARDING, CaseState.QUARANTINED, CaseState.RETIRED}),

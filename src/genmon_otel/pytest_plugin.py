@@ -12,11 +12,12 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
+    from genmon_otel.regression.case import Case
     from genmon_otel.regression.results import Result
     from genmon_otel.regression.runner import RunResult
 
@@ -63,74 +64,70 @@ class CaseFile(pytest.File):
         yield CaseItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX))
 
 
-class CaseFailed(Exception):
-    """A case did not show what its file expects."""
-
-
-class CaseInconclusive(Exception):
-    """A guarding case proved nothing."""
-
-
 class CaseItem(pytest.Item):
     """Replays one case in a process of its own and compares with what its file expects."""
 
+    case: Case
     _shown: RunResult
 
     def setup(self) -> None:
         """Replay; a guarding case that proves nothing is an error, not a failure."""
         from genmon_otel.regression import files
+        from genmon_otel.regression.case import CaseError
         from genmon_otel.regression.runner import run_case
 
-        self.case = files.read(self.path)
-        self._shown = run_case(self.case)
-        result = self._result()
-        self.user_properties.append((_PROPERTY, json.loads(result.to_line())))
+        try:
+            self.case = files.read(self.path)
+        except CaseError as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+        self._shown = run_case(self.case, cwd=_home(self.config))
+        self.user_properties.append((_PROPERTY, json.loads(self._result().to_line())))
         if self._shown.verdict == "inconclusive":
             if self.case.expect == "passes":
-                raise CaseInconclusive(self._shown.detail)
-            pytest.skip(f"proves nothing: {self._shown.detail}")
+                self._fail(f"It guards against a failure, but proves nothing: {self._shown.detail}")
+            raise pytest.skip.Exception(
+                f"proves nothing: {self._shown.detail}", _use_item_location=True
+            )
 
     def runtest(self) -> None:
         """Compare what the replay showed with what the file expects."""
+        shown = f"{self._shown.verdict}: {self._shown.detail}"
         passed = self._shown.verdict == "pass"
         if self.case.expect == "passes":
             if not passed:
-                raise CaseFailed(f"{self._shown.verdict}: {self._shown.detail}")
+                self._fail(shown)
         elif not passed:
-            pytest.xfail(f"{self._shown.verdict}: {self._shown.detail}")
+            pytest.xfail(shown)
+            self._fail(shown)  # with --runxfail
         elif self.config.getoption("--genmon-accept"):
             from genmon_otel.regression import files
 
             files.accept(self.path)
         else:
-            raise CaseFailed(
+            self._fail(
                 f"It passes now: {self._shown.detail} If that is the fix, run "
                 f"`pytest --genmon-accept {self.path.name}` and commit the file: from then on "
                 "the case guards it."
             )
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Say what a person needs, without our frames."""
-        from genmon_otel.errors import GenmonError
+    def _fail(self, what: str) -> NoReturn:
+        """Fail, or in the set-up be an error, with what a person needs and without our frames."""
+        from genmon_otel.text import clean
 
-        if not isinstance(excinfo.value, (CaseFailed, CaseInconclusive, GenmonError)):
-            return super().repr_failure(excinfo, style)
-        text = [str(excinfo.value)]
-        if hasattr(self, "case"):
-            expected, origin = self.case.expected, self.case.provenance
-            text += [
-                "",
-                f"recorded: {expected.error_type} ({expected.category}): "
-                f"{expected.error_message[:300]}",
-                f"target:   {self.case.target}",
-                f"failure:  {origin.failure}, seen {origin.occurrences} times, "
-                f"{origin.users_hit} users hit",
-            ]
-        return "\n".join(text)
+        expected, origin = self.case.expected, self.case.provenance
+        text = (
+            f"{what}\n\n"
+            f"recorded: {expected.error_type} ({expected.category}): "
+            f"{expected.error_message[:300]}\n"
+            f"target:   {self.case.target}\n"
+            f"failure:  {origin.failure}, seen {origin.occurrences} times, "
+            f"{origin.users_hit} users hit"
+        )
+        raise pytest.fail.Exception(clean(text, 4_000), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where it stands in the report."""
-        return self.path, None, self.name
+        return self.path, 0, self.name
 
     def _result(self) -> Result:
         from genmon_otel.policy import Verdict
@@ -151,11 +148,16 @@ class CaseItem(pytest.Item):
 def _code_version(config: pytest.Config) -> str | None:
     """The version under test, worked out once a process."""
     if _VERSION not in config.stash:
+        from genmon_otel.conventions import ENV_CODE_VERSION
         from genmon_otel.wiring.code_version import code_version
 
-        explicit = os.environ.get("GENMON_CODE_VERSION")
-        config.stash[_VERSION] = code_version(explicit, config.rootpath)
+        config.stash[_VERSION] = code_version(os.environ.get(ENV_CODE_VERSION), _home(config))
     return config.stash[_VERSION]
+
+
+def _home(config: pytest.Config) -> Path:
+    """Where the code under test is at home: beside pytest's configuration, else where it was run."""
+    return config.rootpath if config.inipath is not None else config.invocation_params.dir
 
 
 class Results:
@@ -163,41 +165,49 @@ class Results:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._shown: list[dict[str, Any]] = []
+        #: By run id: a plugin that repeats tests sends the same result again.
+        self._shown: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a case's result, which travels in its report."""
         if report.when == "call" or (report.when == "setup" and not report.passed):
-            self._shown += [value for name, value in report.user_properties if name == _PROPERTY]  # type: ignore[misc]
+            for name, value in report.user_properties:
+                if name == _PROPERTY and isinstance(value, dict):
+                    self._shown[value["run_id"]] = value
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Hand the results on: to the file that was named, else to the store that is configured."""
+        """Hand the results on: to the file that was named, else to the store that is configured.
+
+        Results that cannot be kept do not fail the tests.
+        """
         if not self._shown:
             return
+        from genmon_otel.conventions import ENV_STORE, ENV_STORE_FILE
+        from genmon_otel.errors import GenmonError
         from genmon_otel.regression.results import Result, append
 
-        results = [Result.from_data(data) for data in self._shown]
-        if path := self._config.getoption("--genmon-results"):
-            append(Path(path), results)
-        elif os.environ.get("GENMON_STORE") or os.environ.get("GENMON_STORE_FILE"):
-            self._store(results)
-
-    def _store(self, results: list[Result]) -> None:
-        """Record results in the store; a store that fails does not fail the tests."""
-        from genmon_otel.errors import GenmonError
-        from genmon_otel.regression.ingest import ingest
-        from genmon_otel.settings import Settings
-        from genmon_otel.store import SqlStore
-
+        results = [Result.from_data(data) for data in self._shown.values()]
         try:
-            store = SqlStore(Settings.resolve(os.environ, cwd=Path.cwd()).store)
-            store.open()
-            try:
-                ingest(store, results)
-            finally:
-                store.close()
-        except GenmonError as error:
+            if path := self._config.getoption("--genmon-results"):
+                append(self._config.invocation_params.dir / path, results)
+            elif os.environ.get(ENV_STORE) or os.environ.get(ENV_STORE_FILE):
+                _store(results)
+        except (GenmonError, OSError) as error:
             terminal = self._config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None:
-                terminal.write_line(f"genmon: results were not stored: {error}", yellow=True)
+                terminal.write_line(f"genmon: results were not kept: {error}", yellow=True)
+
+
+def _store(results: list[Result]) -> None:
+    """Take results into the store that the environment names."""
+    from genmon_otel.regression.ingest import ingest
+    from genmon_otel.settings import Settings
+    from genmon_otel.store import SqlStore
+
+    store = SqlStore(Settings.resolve(os.environ, cwd=Path.cwd()).store)
+    store.open()
+    try:
+        ingest(store, results)
+    finally:
+        store.close()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.acceptance.corpus import Bug, contents, faults, inputs
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, results, review
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.runner import run_case
+from genmon_otel.regression.runner import RunResult, run_case
 from genmon_otel.store import SqlStore
 
 BUGS: list[Bug] = [*contents.BUGS, *faults.BUGS, *inputs.BUGS]
@@ -80,11 +81,17 @@ def gated(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
     return store, review.stored(row)
 
 
-def verdict(case: Case, source: str, folder: Path) -> tuple[Verdict, str]:
-    """What a replay against another source of the orchestrator shows."""
-    (folder / "orchestrator.py").write_text(source, encoding="utf-8")
-    shown = run_case(case, cwd=folder)
-    return shown.verdict, shown.detail
+def replays(case: Case, sources: dict[str, str], folder: Path) -> dict[str, RunResult]:
+    """What replays against other sources of the orchestrator show, two at a time."""
+
+    def replay(name: str) -> RunResult:
+        home = folder / name
+        home.mkdir()
+        (home / "orchestrator.py").write_text(sources[name], encoding="utf-8")
+        return run_case(case, cwd=home)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(sources, pool.map(replay, sources), strict=True))
 
 
 @pytest.mark.slow
@@ -96,13 +103,13 @@ def test_a_bug_reproduces_resists_mutants_and_yields_to_its_fix(bug: Bug, tmp_pa
         (failure,) = store.failures()
         assert failure.category == bug.category
         assert case.trigger.kind == bug.trigger
-        again, detail = verdict(case, bug.source, tmp_path)
-        assert again is Verdict.FAIL_SAME, detail
-        for name, source in bug.mutants().items():
-            shown, detail = verdict(case, source, tmp_path)
-            assert shown is not Verdict.PASS, f"{name} passes: {detail}"
-        mended, detail = verdict(case, bug.fixed, tmp_path)
-        assert mended is Verdict.PASS, detail
+        mutants = bug.mutants()
+        assert len(mutants) >= 4
+        shown = replays(case, {"as_it_was": bug.source, "fixed": bug.fixed, **mutants}, tmp_path)
+        assert shown["as_it_was"].verdict is Verdict.FAIL_SAME, shown["as_it_was"].detail
+        assert shown["fixed"].verdict is Verdict.PASS, shown["fixed"].detail
+        for name in mutants:
+            assert shown[name].verdict is not Verdict.PASS, f"{name} passes: {shown[name].detail}"
     finally:
         store.close()
 

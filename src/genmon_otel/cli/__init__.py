@@ -55,7 +55,8 @@ def genmon() -> None:
     \b
     Exit codes: 0 fine; 1 the answer is bad news (unhealthy, a case failed, a check failed);
     2 wrong usage or configuration; 3 the store cannot be used; 4 its schema does not fit;
-    5 no such failure or case; 6 the case cannot go to that state.
+    5 no such failure or case; 6 the case cannot go to that state; 7 a file cannot be read or
+    written, or is no case and no result.
     """
 
 

@@ -16,10 +16,13 @@ from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.review import Card
+from genmon_otel.text import clean
 
 #: Characters of one recorded value that a card shows.
 SHOWN = 420
 
+#: States that a person gave a reason for; of others the red gate did.
+_ENDED = (CaseState.REJECTED, CaseState.RETIRED)
 _NEXT = {
     CaseState.PROPOSED: "Put it through the red gate: genmon cases verify {handle}",
     CaseState.UNREPRODUCIBLE: "Mend what the reason names and verify again, or: "
@@ -29,8 +32,8 @@ _NEXT = {
     "Replay it now: genmon cases run {handle}",
     CaseState.GUARDING: "It gates CI. To end it: genmon cases retire {handle}",
     CaseState.REGRESSED: "The failure is back: genmon failures show {handle}",
-    CaseState.QUARANTINED: "It flipped within one code version. Make the code deterministic, or: "
-    "genmon cases retire {handle}",
+    CaseState.QUARANTINED: "It flipped within one code version. Make the code deterministic, then: "
+    "genmon cases release {handle}   or   genmon cases retire {handle}",
 }
 
 
@@ -46,8 +49,8 @@ def render_card(card: Card) -> RenderableType:
             parts.append(_value("inputs", card.case.inputs))
         parts += [Text(), Text(_meaning(card), style="italic")]
     parts += [Text(), Text(_NEXT.get(row.state, "").format(handle=row.handle), style="bold")]
-    title = f"{row.handle}  {failure.error_type}: {_first_line(failure.error_message)}"
-    return Panel(Group(*parts), title=Text(title[:100]), subtitle=str(row.state), padding=(1, 2))
+    title = clean(f"{row.handle}  {failure.error_type}: {_first_line(failure.error_message)}", 100)
+    return Panel(Group(*parts), title=Text(title), subtitle=str(row.state), padding=(1, 2))
 
 
 def _facts(card: Card) -> Table:
@@ -55,27 +58,34 @@ def _facts(card: Card) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
+
+    def add(label: str, text: str) -> None:
+        table.add_row(label, Text(clean(text, 2_000)))  # recorded text is no markup
+
     share = f", {hit.share:.0%} of those active that week" if hit.share is not None else ""
-    table.add_row("failure", f"{failure.category}, {failure.severity}, in {failure.operation}")
-    table.add_row(
+    add("failure", f"{failure.category}, {failure.severity}, in {failure.operation}")
+    add(
         "happened",
         f"{failure.occurrence_count} times, first {ago(failure.first_seen_at)}, "
         f"last {ago(failure.last_seen_at)}",
     )
-    table.add_row("hit", f"{hit.users} users, {hit.projects} projects{share}")
+    add("hit", f"{hit.users} users, {hit.projects} projects{share}")
     place = failure.context.get("file")
     if place:
-        table.add_row(
+        add(
             "broke at",
             f"{place}:{failure.context.get('line')} in {failure.context.get('function')}",
         )
-    table.add_row("red gate", row.state_reason or "not yet run")
+    if row.state in _ENDED:
+        add("why", row.state_reason or "no reason was given")
+    else:
+        add("red gate", row.state_reason or "not yet run")
     if row.run_count:
-        table.add_row("runs", _runs(card))
-        table.add_row("confidence", _confidence(card))
+        add("runs", _runs(card))
+        add("confidence", _confidence(card))
     if row.reviewer:
         when = f", {ago(row.reviewed_at)}" if row.reviewed_at else ""
-        table.add_row("reviewed by", f"{row.reviewer}{when}")
+        add("reviewed by", f"{row.reviewer}{when}")
     return table
 
 
@@ -143,7 +153,7 @@ def _value(label: str, tree: Any) -> RenderableType:
         text = (
             f"{text[: SHOWN * 2 // 3]}\n… {len(text) - SHOWN} characters …\n{text[-SHOWN // 3 :]}"
         )
-    shown = Syntax(text, "json", word_wrap=True, background_color="default")
+    shown = Syntax(clean(text, 2 * SHOWN), "json", word_wrap=True, background_color="default")
     return Panel(shown, title=label or None, border_style="dim")
 
 
@@ -154,7 +164,7 @@ def _meaning(card: Card) -> str:
     if card.hopeless:
         return (
             "The step failed each time it was asked: no code could have made it succeed. Approve it "
-            "only if the code should fail better; say how with --fails-as."
+            "only if the code should do without it, or fail better; say how with --fails-as."
         )
     proof = (
         f"{case.postcondition} accepts the result"

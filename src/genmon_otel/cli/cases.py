@@ -31,6 +31,7 @@ from genmon_otel.regression.ingest import ingest as take_in
 from genmon_otel.regression.results import read
 from genmon_otel.regression.runner import run_case
 from genmon_otel.store.rows import CaseRow
+from genmon_otel.text import clean
 from genmon_otel.wiring.code_version import code_version
 
 STATE_STYLES = {
@@ -42,6 +43,8 @@ STATE_STYLES = {
     CaseState.REGRESSED: "bold red",
     CaseState.QUARANTINED: "magenta",
 }
+#: What the list says of a case that queues last.
+UNMENDABLE = "the step failed each time, or nothing was recorded: no code could mend that"
 VERDICT_STYLES = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow"}
 
 cwd_option = click.option(
@@ -92,14 +95,16 @@ def cases_table(rows: list[CaseRow]) -> Table:
     table.add_column("what it is", overflow="fold")
     for row in rows:
         style = STATE_STYLES.get(row.state, "")
+        waits = row.state in (CaseState.PROPOSED, CaseState.REPRODUCED)
+        note = UNMENDABLE if waits and review.unmendable(row) else row.state_reason[:70]
         table.add_row(
             row.handle,
             f"[{style}]{row.state}[/]" if style else str(row.state),
             f"{row.confidence_score:.2f}" if row.run_count else "–",
             f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
             ago(row.last_run_at) if row.last_run_at else "never",
-            f"{row.category} in {row.operation}"
-            + (f" [dim]{escape(row.state_reason[:70])}[/]" if row.state_reason else ""),
+            escape(f"{row.category} in {row.operation}")
+            + (f" [dim]{escape(note)}[/]" if note else ""),
         )
     return table
 
@@ -142,7 +147,8 @@ def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
         print_json(found)
     for each in () if as_json else found:
         style = STATE_STYLES.get(each["state"], "")
-        out.print(f"[cyan]{each['case']}[/] [{style}]{each['state']}[/]: {each['reason']}")
+        name, reason = escape(each["case"]), escape(clean(each["reason"], 2_000))
+        out.print(f"[cyan]{name}[/] [{style}]{each['state']}[/]: {reason}", soft_wrap=True)
     if not found and not as_json:
         out.print("Nothing waits for the red gate.")
     return int(any(each["state"] is CaseState.UNREPRODUCIBLE for each in found))
@@ -169,11 +175,15 @@ def approve(
     recovery: tuple[str, ...],
     **edits: Any,
 ) -> None:
-    """Accept CASE: from now on it runs, expected to fail until it is fixed."""
+    """Accept CASE: from now on it runs, expected to fail until it is fixed.
+
+    On a case that is accepted already the options change how it is judged. A file that
+    was exported before does not change: delete it and export again.
+    """
     given = dict(_assignment(text) for text in recovery)
     with open_store(store) as opened:
         row = review.approve(opened, case, reviewer=reviewer, recovery=given, **edits)
-    _say(row, as_json, "It is expected to fail until the fix is in.")
+    _say(row, as_json, _APPROVED.get(row.state, "What you gave counts from the next run on."))
 
 
 @cases.command()
@@ -203,6 +213,21 @@ def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bo
 
 
 @cases.command()
+@click.argument("case")
+@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
+@click.option("--reason", default="", help="What made it steady.")
+@store_option
+@json_option
+def release(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
+    """Take CASE out of quarantine: it is open again, and guards from its next pass on."""
+    with open_store(store) as opened:
+        row = opened.set_case_state(
+            case, CaseState.OPEN, expected=CaseState.QUARANTINED, reviewer=reviewer, reason=reason
+        )
+    _say(row, as_json, _APPROVED[CaseState.OPEN])
+
+
+@cases.command()
 @click.argument("case", nargs=-1)
 @store_option
 @json_option
@@ -217,11 +242,14 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
     shown: list[dict[str, Any]] = []
     paths = [Path(name) for name in case if Path(name).exists()]
     handles = [name for name in case if not Path(name).exists()]
-    for path in files.find(paths):
-        read_case = files.read(path)
-        result = run_case(read_case, cwd=cwd)
-        bad = read_case.expect == "passes" and result.verdict is not Verdict.PASS
-        shown.append(_shown(str(path), read_case.expect, result, bad))
+    found = list(files.find(paths))
+    with _bar("files", len(found), quiet=as_json) as advance:
+        for path in found:
+            read_case = files.read(path)
+            result = run_case(read_case, cwd=cwd)
+            bad = read_case.expect == "passes" and result.verdict is not Verdict.PASS
+            shown.append(_shown(str(path), read_case.expect, result, bad))
+            advance()
     if handles or not paths:
         version = code_version(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
         with open_store(store) as opened:
@@ -230,12 +258,14 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
                 for state in (CaseState.REGRESSED, CaseState.GUARDING, CaseState.OPEN)
                 for row in opened.cases(state=state, limit=1000)
             ]
-            for name in names:
-                before = opened.case(name).state
-                row, result = review.replay(opened, name, code_version=version, cwd=cwd)
-                guarded = before in (CaseState.GUARDING, CaseState.REGRESSED)
-                bad = guarded and result.verdict is not Verdict.PASS
-                shown.append(_shown(row.handle, row.state, result, bad))
+            with _bar("cases", len(names), quiet=as_json) as advance:
+                for name in names:
+                    before = opened.case(name).state
+                    row, result = review.replay(opened, name, code_version=version, cwd=cwd)
+                    guarded = before in (CaseState.GUARDING, CaseState.REGRESSED)
+                    bad = guarded and result.verdict is not Verdict.PASS
+                    shown.append(_shown(row.handle, row.state, result, bad))
+                    advance()
     if as_json:
         print_json(shown)
     else:
@@ -259,7 +289,7 @@ def export(folder: Path, store: str | None, as_json: bool) -> None:
         return
     out = console()
     for path, new in written:
-        out.print(f"{'wrote' if new else '[dim]kept[/]'} {path}", soft_wrap=True)
+        out.print(f"{'wrote' if new else '[dim]kept[/]'} {escape(str(path))}", soft_wrap=True)
     if not written:
         out.print("No case is ready for a file. Try: genmon cases verify")
     elif any(new for _, new in written):
@@ -290,28 +320,25 @@ def ingest(results: tuple[Path, ...], store: str | None, as_json: bool) -> None:
 @store_option
 @json_option
 def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_json: bool) -> int:
-    """Point cases at a renamed target: OLD and NEW are import paths, module:name.
+    """Point cases at a renamed target, postcondition or factory: from OLD to NEW.
 
-    In the files (or folders) that are named; without any, in the store. Exits 1 if no
+    Both are import paths, package.module:name. In the files (or folders) that are named; without any, in the store. Exits 1 if no
     case names OLD.
     """
-    changed: list[str] = []
     if paths:
         changed = [str(path) for path in files.rebind(paths, old, new)]
     else:
         with open_store(store) as opened:
-            for row in opened.cases(limit=100_000):
-                if (
-                    row.case
-                    and (renamed := files.rebound(review.stored(row), old, new)).target == new
-                ):
-                    opened.save_case(row.id, renamed.to_dict())
-                    changed.append(row.handle)
+            changed = [row.handle for row in review.rebind(opened, old, new)]
     if as_json:
         print_json(changed)
     else:
-        console().print("\n".join(f"rebound {name}" for name in changed) or f"No case names {old}.")
+        click.echo("\n".join(f"rebound {name}" for name in changed) or f"No case names {old}.")
     return int(not changed)
+
+
+#: What is said of a case that was just accepted.
+_APPROVED = {CaseState.OPEN: "It is expected to fail until the fix is in."}
 
 
 # --- printing ------------------------------------------------------------------
@@ -334,11 +361,13 @@ def _shown(name: str, state: str, result: Any, bad: bool) -> dict[str, Any]:
 def _print_runs(shown: list[dict[str, Any]]) -> None:
     out = console()
     for each in shown:
+        stands = "now" if each["state"] in set(CaseState) else "expected:"
         style = VERDICT_STYLES.get(each["verdict"], "red")
         drift = " [yellow](drifted)[/]" if each["drifted"] else ""
         out.print(
-            f"[cyan]{each['case']}[/] [{style}]{each['verdict']}[/]{drift} in "
-            f"{each['duration_s']:.1f} s, now {each['state']}: {each['detail']}",
+            f"[cyan]{escape(each['case'])}[/] [{style}]{each['verdict']}[/]{drift} in "
+            f"{each['duration_s']:.1f} s, {stands} {each['state']}: "
+            f"{escape(clean(each['detail'], 2_000))}",
             soft_wrap=True,
         )
     if not shown:

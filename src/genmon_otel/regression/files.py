@@ -7,6 +7,7 @@ and replaced as a whole, never left half written.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from genmon_otel.errors import NotFound
 from genmon_otel.regression.case import MAX_BYTES, Case, CaseError
 
 SUFFIX: Final = ".genmon.json"
+_IMPORT_PATH: Final = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 
 
 def read(path: Path) -> Case:
@@ -40,16 +42,28 @@ def export(case: Case, folder: Path) -> tuple[Path, bool]:
 
     Returns:
         The file, and whether it was written now.
+
+    Raises:
+        CaseError: it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    content = case.to_json()
     path = folder / f"{case.slug}{SUFFIX}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, flags, 0o644)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(content)
+        except BaseException:
+            path.unlink()
+            raise
     except FileExistsError:
-        return path, False
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(case.to_json())
+        if path.is_symlink() or path.exists():
+            return path, False
+        raise CaseError(f"{folder}: cannot be written (it is no folder).") from None
+    except OSError as error:
+        raise CaseError(f"{path}: cannot be written ({error.strerror}).") from None
     return path, True
 
 
@@ -59,7 +73,7 @@ def accept(path: Path) -> Case:
 
 
 def rebind(paths: Iterable[Path], old: str, new: str) -> Iterator[Path]:
-    """Point case files at a renamed target.
+    """Point case files at a renamed target, postcondition or factory.
 
     Args:
         paths: case files, or folders of them.
@@ -68,6 +82,9 @@ def rebind(paths: Iterable[Path], old: str, new: str) -> Iterator[Path]:
 
     Yields:
         Each file that was changed.
+
+    Raises:
+        CaseError: a file is no case or cannot be written, or ``new`` is no import path.
     """
     for path in find(paths):
         case = read(path)
@@ -78,12 +95,31 @@ def rebind(paths: Iterable[Path], old: str, new: str) -> Iterator[Path]:
 
 
 def rebound(case: Case, old: str, new: str) -> Case:
-    """The case with its target (or a factory) renamed; the very same case when it names neither."""
-    factories = {key: new if value == old else value for key, value in case.factories.items()}
-    target = new if case.target == old else case.target
-    if target == case.target and factories == dict(case.factories):
+    """The case with target, postcondition or factory renamed; the very same where none is ``old``.
+
+    Raises:
+        CaseError: ``new`` is no import path.
+    """
+    check_import_path(new)
+    named = (case.target, case.postcondition, *case.factories.values())
+    if old not in named:
         return case
-    return replace(case, target=target, factories=factories)
+    return replace(
+        case,
+        target=new if case.target == old else case.target,
+        postcondition=new if case.postcondition == old else case.postcondition,
+        factories={key: new if path == old else path for key, path in case.factories.items()},
+    )
+
+
+def check_import_path(text: str) -> None:
+    """Refuse what cannot name anything in a module.
+
+    Raises:
+        CaseError: it is not of the form ``package.module:name``.
+    """
+    if not _IMPORT_PATH.fullmatch(text):
+        raise CaseError(f"{text[:100]!r} is no import path. Give package.module:name.")
 
 
 def find(paths: Iterable[Path]) -> Iterator[Path]:
@@ -102,13 +138,17 @@ def find(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _rewrite(path: Path, case: Case) -> Case:
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".genmon-", suffix=".tmp")
+    content = case.to_json()
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(case.to_json())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".genmon-", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(content)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise CaseError(f"{path}: cannot be written ({error.strerror}).") from None
     return case

@@ -6,7 +6,8 @@ give the recorded signature. What does not is ``unreproducible``, with the reaso
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ from genmon_otel.regression.runner import RunResult, run_case
 
 #: Replays that must all show the failure. Source: DESIGN §11.
 REPLAYS: Final = 3
+#: Processes at once, after the first one.
+_AT_ONCE: Final = 2
 
 _REMEDIES: Final = {
     "import": "Run the gate where the application's code is installed, or name a renamed target "
@@ -65,27 +68,33 @@ def gate(
         unreplayable: why its recording cannot be replayed; nothing is run then.
         cwd: where the target is at home; None: the working directory.
         replays: how often.
-        progress: called after each replay.
+        progress: called after each replay, from any thread.
     """
     if unreplayable:
         return GateResult(CaseState.UNREPRODUCIBLE, unreplayable, ())
-    runs: list[RunResult] = []
-    for _ in range(replays):
-        runs.append(run_case(case, cwd=cwd))
+
+    def once(_: int) -> RunResult:
+        run = run_case(case, cwd=cwd)
         progress()
-        if runs[-1].verdict is not Verdict.FAIL_SAME:
-            return GateResult(CaseState.UNREPRODUCIBLE, _why(runs), tuple(runs))
-    return GateResult(CaseState.REPRODUCED, f"reproduced {len(runs)} of {len(runs)}", tuple(runs))
+        return run
+
+    runs = [once(0)]
+    if runs[0].verdict is Verdict.FAIL_SAME:  # else it is decided; more would say no more
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            runs += pool.map(once, range(1, replays))
+    shown = f"reproduced {sum(run.verdict is Verdict.FAIL_SAME for run in runs)} of {len(runs)}"
+    odd = next((run for run in runs if run.verdict is not Verdict.FAIL_SAME), None)
+    if odd is None:
+        return GateResult(CaseState.REPRODUCED, shown, tuple(runs))
+    reason = _why(odd) if odd is runs[0] else f"{shown}; once {_why(odd)}"
+    return GateResult(CaseState.UNREPRODUCIBLE, reason, tuple(runs))
 
 
-def _why(runs: Sequence[RunResult]) -> str:
-    """Why the newest replay does not show the failure, with the remedy where there is one."""
-    last = runs[-1]
-    shown = len(runs) - 1
-    often = f"reproduced {shown} of {len(runs)}, then " if shown else ""
+def _why(run: RunResult) -> str:
+    """Why a replay does not show the failure, with the remedy where there is one."""
     what = {
-        Verdict.PASS: "it passed: the recorded outcomes do not bring the failure out",
-        Verdict.FAIL_OTHER: f"it failed otherwise: {last.detail}",
-    }.get(last.verdict, last.detail)
-    remedy = _REMEDIES.get(last.reason, "")
-    return f"{often}{what}" + (f" {remedy}" if remedy and "genmon cases" not in what else "")
+        Verdict.PASS: "it passed: the recorded outcomes do not bring the failure out.",
+        Verdict.FAIL_OTHER: f"it failed otherwise: {run.detail}",
+    }.get(run.verdict, run.detail)
+    remedy = _REMEDIES.get(run.reason, "")
+    return what + (f" {remedy}" if remedy and "genmon cases" not in what else "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from genmon_otel.errors import NotFound
+from genmon_otel.errors import InvalidTransition, NotFound
 from genmon_otel.policy import CaseState
 from genmon_otel.regression.results import Result
 from genmon_otel.store import SqlStore
+from genmon_otel.store.rows import CaseRow
 
 #: Who approved a case whose file was committed without a word to the store.
 COMMITTED = "committed file"
@@ -33,15 +34,12 @@ def ingest(store: SqlStore, results: Iterable[Result]) -> Ingested:
     """
     taken = known = strangers = 0
     for result in results:
-        try:
-            row = store.failure(result.fingerprint).case
-        except NotFound:
-            row = None
+        row = _case(store, result.fingerprint)
         if row is None:
             strangers += 1
             continue
         if row.state is CaseState.REPRODUCED:
-            row = store.set_case_state(row.id, CaseState.OPEN, reviewer=COMMITTED)
+            row = _approved(store, row)
         after = store.record_run(
             row.id,
             result.channel,
@@ -56,3 +54,25 @@ def ingest(store: SqlStore, results: Iterable[Result]) -> Ingested:
         else:
             taken += 1
     return Ingested(taken, known, strangers)
+
+
+def _case(store: SqlStore, fingerprint: str) -> CaseRow | None:
+    """The case of the failure with this very fingerprint; the store also finds by its beginning."""
+    try:
+        found = store.failure(fingerprint)
+    except NotFound:
+        return None
+    return found.case if found.row.fingerprint == fingerprint else None
+
+
+def _approved(store: SqlStore, row: CaseRow) -> CaseRow:
+    try:
+        return store.set_case_state(
+            row.id,
+            CaseState.OPEN,
+            expected=CaseState.REPRODUCED,
+            reviewer=COMMITTED,
+            reason=row.state_reason,
+        )
+    except InvalidTransition:  # someone else was quicker
+        return store.case(row.id)

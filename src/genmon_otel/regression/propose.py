@@ -21,8 +21,9 @@ from genmon_otel.records import (
 )
 from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected, Provenance
 
-#: Characters of a slug; the rest of the 120 that a case allows is left to file systems.
+#: Characters of a slug before the handle, and of the handle in it. A case allows 120 in all.
 _SLUG_LENGTH: Final = 80
+_HANDLE_LENGTH: Final = 30
 #: Donors kept of one step name.
 _DONORS_A_STEP: Final = 3
 
@@ -82,7 +83,7 @@ def slug(failure: Mapping[str, Any]) -> str:
     words = [str(failure["operation"]).rpartition(".")[2], error]
     head = re.sub(r"[^a-z0-9_]+", "-", "-".join(words).lower()).strip("-_")
     tail = re.sub(r"[^a-z0-9]+", "-", str(failure["handle"]).lower()).strip("-")
-    return f"{head[:_SLUG_LENGTH] or 'case'}-{tail or 'x'}"
+    return f"{head[:_SLUG_LENGTH] or 'case'}-{tail[:_HANDLE_LENGTH] or 'x'}"
 
 
 def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:

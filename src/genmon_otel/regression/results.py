@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from genmon_otel.errors import GenmonError
-from genmon_otel.policy import CHANNELS, Channel, Verdict
+from genmon_otel.policy import Channel, Verdict
 
 VERSION: Final = 1
 #: Characters of one line; a longer one is not ours.
 MAX_LINE: Final = 64 * 1024
+#: Unix seconds of the year 9999.
+_LATEST: Final = 253_370_764_800
 _DETAIL: Final = 2_000
+#: What a file may tell of; production speaks to the store itself.
+_CHANNELS: Final = ("ci", "replay")
 
 
 class ResultError(GenmonError):
@@ -58,34 +62,36 @@ class Result:
         Raises:
             ResultError: it is none, or a member is not of its kind.
         """
-        if not isinstance(data, dict) or data.get("genmon_result") != VERSION:
+        version = data.get("genmon_result") if isinstance(data, dict) else None
+        if type(version) is not int or version != VERSION:
             raise ResultError(
                 f"no result of version {VERSION}. Write results with "
                 "'pytest --genmon-results FILE'."
             )
         try:
-            if data["channel"] not in CHANNELS:
-                raise ValueError(data["channel"])
-            version = data["code_version"]
+            if data["channel"] not in _CHANNELS:
+                raise ValueError(f"{data['channel']!r:.40} is no channel of {_CHANNELS}")
+            code = data["code_version"]
             return cls(
                 run_id=_word(data["run_id"], 120),
-                fingerprint=_word(data["fingerprint"], 80),
+                fingerprint=_word(data["fingerprint"], 200),
                 slug=_word(data["slug"], 120),
                 verdict=Verdict(data["verdict"]),
-                detail=str(data["detail"])[:_DETAIL],
+                detail=_text(data["detail"])[:_DETAIL],
                 channel=data["channel"],
-                code_version=None if version is None else _word(version, 200),
-                at=float(data["at"]),
+                code_version=None if code is None else _word(code, 200),
+                at=_moment(data["at"]),
             )
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+        except (KeyError, ValueError, OverflowError) as error:
             raise ResultError(f"a member is missing or wrong: {str(error)[:100]}") from None
 
 
 def append(path: Path, results: Iterable[Result]) -> None:
     """Add results to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="ascii") as file:
-        file.writelines(result.to_line() for result in results)
+    lines = "".join(result.to_line() for result in results)
+    with path.open("ab", buffering=0) as file:  # one write: runs beside this one append too
+        file.write(lines.encode("ascii"))
 
 
 def read(path: Path) -> Iterator[Result]:
@@ -107,6 +113,18 @@ def read(path: Path) -> Iterator[Result]:
                     raise ResultError(f"{path}, line {number}: {error}") from None
     except OSError as error:
         raise ResultError(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def _moment(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < _LATEST:
+        raise ValueError(f"{value!r:.40} is no time in Unix seconds")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r:.40} is no text")
+    return value
 
 
 def _word(value: Any, limit: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 from genmon_otel.errors import InvalidTransition
 from genmon_otel.payload import encode
 from genmon_otel.policy import CaseState
-from genmon_otel.records import StepRecord
+from genmon_otel.records import Recording, StepRecord
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
 from genmon_otel.regression.gate import REPLAYS, GateResult, gate
@@ -25,8 +25,22 @@ from genmon_otel.store.rows import CaseRow, FailureDetail, RunRow
 GATED: Final = (CaseState.PROPOSED, CaseState.UNREPRODUCIBLE, CaseState.REPRODUCED)
 #: States in which a case has a file: a person may commit it, or has.
 EXPORTED: Final = (CaseState.REPRODUCED, CaseState.OPEN, CaseState.GUARDING, CaseState.REGRESSED)
+#: States of a case that a person has accepted and not ended: its verdicts are kept.
+APPROVED: Final = (
+    CaseState.OPEN, CaseState.GUARDING, CaseState.REGRESSED, CaseState.QUARANTINED,
+)  # fmt: skip
+#: In which order a reviewer meets cases: what waits for a person first, what is over last.
+_QUEUE: Final = (
+    CaseState.REPRODUCED, CaseState.REGRESSED, CaseState.QUARANTINED, CaseState.PROPOSED,
+    CaseState.OPEN, CaseState.GUARDING, CaseState.UNREPRODUCIBLE, CaseState.RETIRED,
+    CaseState.REJECTED,
+)  # fmt: skip
 #: States in which the file says that the case must pass.
 _PASSING: Final = (CaseState.GUARDING, CaseState.REGRESSED)
+
+
+#: More cases than any store has.
+_ALL: Final = 1_000_000
 
 
 def stored(row: CaseRow) -> Case:
@@ -44,26 +58,25 @@ def stored(row: CaseRow) -> Case:
 
 
 def hopeless(case: Case) -> bool:
-    """Whether no code could have handled the fault: such cases queue last, and say so.
+    """Whether nobody could have mended the fault: such cases queue last, and say so.
 
-    A fault that meets every retry leaves nothing but to fail well; the reviewer may
-    still declare how (``fails_as``).
+    A fault that meets every retry leaves nothing but to do without the step, or to fail
+    well; the reviewer may declare how (``fails_as``).
     """
     return case.trigger.kind == "fault" and case.trigger.persistent
 
 
 def queue(rows: list[CaseRow]) -> list[CaseRow]:
-    """Cases in the order a reviewer should take them: what code can mend first."""
+    """Cases in the order a reviewer should take them; of each state what code can mend first."""
+    return sorted(rows, key=lambda row: (_QUEUE.index(row.state), unmendable(row), -row.id))
 
-    def place(row: CaseRow) -> tuple[int, bool, int]:
-        waiting = 0 if row.state is CaseState.REPRODUCED else 1
-        try:
-            last = hopeless(stored(row))
-        except CaseError:
-            last = True
-        return waiting, last, -row.id
 
-    return sorted(rows, key=place)
+def unmendable(row: CaseRow) -> bool:
+    """Whether a row's case is :func:`hopeless`, or has nothing that could be replayed."""
+    try:
+        return hopeless(stored(row))
+    except CaseError:
+        return True
 
 
 # --- the red gate -----------------------------------------------------------
@@ -100,7 +113,7 @@ def verify(
             store.success_samples(row.operation),
         )
         if row.case:
-            case = _carried(case, stored(row))
+            case = _carried(case, stored(row), detail.recordings)
         store.save_case(row.id, case.to_dict())
         found = gate(
             case,
@@ -109,8 +122,6 @@ def verify(
             replays=REPLAYS,
             progress=progress,
         )
-    if found.state is row.state:
-        return store.case(row.id), found
     moved = store.set_case_state(row.id, found.state, expected=row.state, reason=found.reason)
     return moved, found
 
@@ -131,12 +142,18 @@ def _described(detail: FailureDetail) -> dict[str, Any]:
     }
 
 
-def _carried(fresh: Case, old: Case) -> Case:
-    """A case made anew, with what a person set in the old one."""
+def _carried(fresh: Case, old: Case, recordings: Sequence[Recording]) -> Case:
+    """A case made anew, with what a person set in the old one.
+
+    A target that no recording has was set by a person (``rebind``); else the newest
+    recording knows best where the code is.
+    """
+    recorded = {recording.target for recording in recordings}
+    newest = max(recordings, key=lambda recording: recording.generation_id)
     return replace(
         fresh,
         slug=old.slug,
-        target=old.target,
+        target=newest.target if old.target in recorded else old.target,
         postcondition=old.postcondition,
         fails_as=old.fails_as,
         recovery=old.recovery,
@@ -190,6 +207,9 @@ def approve(
 ) -> CaseRow:
     """Accept a case: from now on it runs, expected to fail until it is fixed.
 
+    A case that is accepted already keeps its state; what is given here changes how it is
+    judged from the next run on.
+
     Args:
         store: where the case is.
         ref: its number, or the handle of its failure.
@@ -203,14 +223,23 @@ def approve(
         live: names of steps that are really called in a replay.
 
     Raises:
-        InvalidTransition: the case did not come through the red gate.
+        InvalidTransition: the case did not come through the red gate, is over, or is
+            accepted already and nothing is changed.
+        CaseError: ``postcondition`` is no import path.
     """
     row = store.case(ref)
-    if row.state is not CaseState.REPRODUCED:
+    first = row.state is CaseState.REPRODUCED
+    if not first and row.state not in APPROVED:
         raise InvalidTransition(
             f"Case {row.handle} is {row.state}; only a reproduced one can be approved. "
-            f"Put it through the red gate first: genmon cases verify {row.handle}"
+            + (
+                f"Put it through the red gate first: genmon cases verify {row.handle}"
+                if row.state in GATED
+                else "That is final."
+            )
         )
+    if postcondition is not None:
+        files.check_import_path(postcondition)
     case = stored(row)
     edited = replace(
         case,
@@ -219,11 +248,35 @@ def approve(
         recovery={**case.recovery, **{k: _value(k, v) for k, v in (recovery or {}).items()}},
         live=live or case.live,
     )
+    if not first and edited == case:
+        raise InvalidTransition(
+            f"Case {row.handle} is {row.state} already, and nothing is changed."
+        )
     if edited != case:
-        store.save_case(row.id, edited.to_dict())
+        row = store.save_case(row.id, edited.to_dict())
+    if not first:
+        return row
     return store.set_case_state(
-        row.id, CaseState.OPEN, expected=CaseState.REPRODUCED, reviewer=reviewer
+        row.id,
+        CaseState.OPEN,
+        expected=CaseState.REPRODUCED,
+        reviewer=reviewer,
+        reason=row.state_reason,
     )
+
+
+def rebind(store: SqlStore, old: str, new: str) -> Iterator[CaseRow]:
+    """Point the store's cases at a renamed target, postcondition or factory.
+
+    Yields:
+        Each case that was changed.
+    """
+    for row in store.cases(limit=_ALL):
+        if row.case:
+            case = stored(row)
+            renamed = files.rebound(case, old, new)
+            if renamed is not case:
+                yield store.save_case(row.id, renamed.to_dict())
 
 
 def _value(step: str, value: Any) -> StepRecord:
@@ -236,10 +289,10 @@ def _value(step: str, value: Any) -> StepRecord:
 def replay(
     store: SqlStore, ref: int | str, *, code_version: str | None, cwd: Path | None = None
 ) -> tuple[CaseRow, RunResult]:
-    """Replay a case now and keep the verdict; a case that is not approved only shows it."""
+    """Replay a case now and keep the verdict; a case that is not accepted only shows it."""
     row = store.case(ref)
     shown = run_case(stored(row), cwd=cwd)
-    if row.state in GATED:
+    if row.state not in APPROVED:
         return row, shown
     row = store.record_run(
         row.id,
@@ -260,6 +313,6 @@ def export(store: SqlStore, folder: Path) -> Iterator[tuple[Path, bool]]:
         Each file, and whether it was written now.
     """
     for state in EXPORTED:
-        for row in store.cases(state=state, limit=100_000):
+        for row in store.cases(state=state, limit=_ALL):
             case = replace(stored(row), expect="passes" if row.state in _PASSING else "fails")
             yield files.export(case, folder)

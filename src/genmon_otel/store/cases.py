@@ -109,9 +109,26 @@ def set_state(
 
 
 def save(connection: sa.Connection, ref: int | str, case: Mapping[str, Tree]) -> CaseRow:
-    """Replace a case's JSON, as after the red gate or ``genmon cases rebind``."""
+    """Replace a case's JSON, as after the red gate or ``genmon cases rebind``.
+
+    It may hold what any recording of its failure and any sample of its operation held:
+    ``genmon db forget`` finds it by whose these are.
+    """
     row = _locked(connection, ref)
-    connection.execute(sa.update(_TESTS).where(_TESTS.c.id == row.id).values(case=dict(case)))
+    recordings, samples = schema.recordings, schema.samples
+    whose = connection.execute(
+        sa.union(
+            sa.select(recordings.c.user_id).where(recordings.c.failure_id == row.failure_id),
+            sa.select(samples.c.user_id).where(samples.c.operation == row.operation),
+        )
+    ).scalars()
+    known = connection.execute(
+        sa.select(_TESTS.c.user_ids).where(_TESTS.c.id == row.id)
+    ).scalar_one()
+    users = sorted({*loads(known), *(user for user in whose if user is not None)})
+    connection.execute(
+        sa.update(_TESTS).where(_TESTS.c.id == row.id).values(case=dict(case), user_ids=users)
+    )
     return find(connection, row.id)
 
 

@@ -311,16 +311,14 @@ import json
 async def stream(prompt):
     yield '{"path": "a.py"}'
     await asyncio.sleep(0)
-    yield '{"path": "b.py"}'
-    if "bad" in prompt:
-        yield "data: [DONE]"
+    yield '{"path": "b.py"}' + ("\\n[DONE]" if "bad" in prompt else "")
 async def work(request):
     async for line in stream(request):
         yield json.loads(line)
 """,
         (
             "        yield json.loads(line)",
-            "        if line != 'data: [DONE]':\n            yield json.loads(line)",
+            "        yield json.loads(line.removesuffix('\\n[DONE]'))",
         ),
         kind="async_generator",
         result="[{'path': 'a.py'}, {'path': 'b.py'}]",

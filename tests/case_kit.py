@@ -1,0 +1,98 @@
+"""Cases for tests: made from a small orchestrator that really failed, in milliseconds."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from genmon_otel.recordings import prepare
+from genmon_otel.redaction import Redactor
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.propose import case_from, with_samples
+from genmon_otel.testing import capture
+
+#: ``build`` breaks on a bad request; ``mended`` is it after the fix, under the same operation.
+SOURCE = """
+from genmon_otel import generation, step
+
+@step
+def ask(prompt):
+    if "bad" in prompt:
+        raise ConnectionResetError(104, "Connection reset by peer")
+    return "x = 1"
+
+@generation(name="build")
+def build(request):
+    return {"files": {"a.py": ask(request)}}
+
+@generation(name="build")
+def mended(request):
+    try:
+        return {"files": {"a.py": ask(request)}}
+    except OSError:
+        return {"files": {"a.py": "pass"}}
+
+@generation(name="build")
+def otherwise(request):
+    try:
+        return {"files": {"a.py": ask(request)}}
+    except OSError:
+        raise KeyError("something else") from None
+"""
+
+
+def load(folder: Path, name: str = "app", source: str = SOURCE) -> ModuleType:
+    """Write a module and import it."""
+    path = folder / f"{name}.py"
+    path.write_text(source, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def failure_row(**changes: Any) -> dict[str, Any]:
+    """A failure's row, as the store describes it to ``propose``."""
+    row: dict[str, Any] = {
+        "handle": "F-3KQ2",
+        "operation": "build",
+        "category": "provider_error",
+        "error_type": "ConnectionResetError",
+        "error_message": "[Errno 104] Connection reset by peer",
+        "signature": "v1:signature",
+        "stage": "ask",
+        "first_seen_at": 1_700_000_000.0,
+        "last_seen_at": 1_700_000_060.0,
+        "occurrence_count": 3,
+    }
+    return row | changes
+
+
+def recorded(folder: Path, name: str = "app", source: str = SOURCE) -> Case:
+    """The case of ``build("bad")``, with the sample of ``build("good")``."""
+    build = load(folder, name, source).build
+    try:
+        with capture() as seen:
+            build("good")
+            with pytest.raises(Exception):
+                build("bad")
+    finally:
+        del sys.modules[name]
+    failure = seen.records[-1].failure
+    assert failure is not None
+    row = failure_row(
+        signature=failure.signature,
+        category=str(failure.category),
+        error_type=failure.error_type,
+        error_message=failure.error_message,
+        stage=failure.stage,
+    )
+    return with_samples(case_from(row, prepare(seen.recordings[0], Redactor())), seen.samples)
