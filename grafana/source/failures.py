@@ -68,9 +68,13 @@ _CHOSEN: Final = " AND ".join(
         chosen("coalesce(f.handle, '')", "failure"),
     )
 )
+#: A roll-up's minute begins before what it counts; the range may begin within it.
+_MINUTES: Final = (
+    "minute > $__timeFrom() ::timestamptz - interval '1 minute' AND minute <= $__timeTo()"
+)
 _OF_ROLLUPS: Final = " AND ".join(
     (
-        "$__timeFilter(minute)",
+        _MINUTES,
         chosen("operation", "operation"),
         chosen("framework", "framework"),
         chosen("category", "category"),
@@ -145,7 +149,7 @@ def _glance() -> list[object]:
                 Sql(
                     "SELECT sum(count) FILTER (WHERE outcome = 'failure') "
                     "/ nullif(sum(count) FILTER (WHERE outcome IN ('success', 'failure')), 0) "
-                    f"AS share FROM {_ROLLUPS} WHERE $__timeFilter(minute) "
+                    f"AS share FROM {_ROLLUPS} WHERE {_MINUTES} "
                     f"AND {chosen('operation', 'operation')} "
                     f"AND {chosen('framework', 'framework')}"
                 )
@@ -267,7 +271,7 @@ def _failures() -> list[object]:
             [
                 Sql(
                     "SELECT $__timeGroup(minute, $__interval) AS time, outcome AS metric, "
-                    f"sum(count)::float AS value FROM {_ROLLUPS} WHERE $__timeFilter(minute) "
+                    f"sum(count)::float AS value FROM {_ROLLUPS} WHERE {_MINUTES} "
                     f"AND {chosen('operation', 'operation')} "
                     f"AND {chosen('framework', 'framework')} GROUP BY 1, 2 ORDER BY 1, 2",
                     "time_series",

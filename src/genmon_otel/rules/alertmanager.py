@@ -70,8 +70,8 @@ def render_alertmanager(
     return _HEAD + to_yaml(
         {
             "templates": [template],
-            "route": _route(),
-            "inhibit_rules": _inhibitions(),
+            "route": route(),
+            "inhibit_rules": inhibitions(),
             "receivers": [receiver("genmon-page", pager), receiver("genmon-ticket", tickets)],
         }
     )
@@ -95,7 +95,8 @@ def missing_secrets(configuration: str) -> list[Path]:
     ]
 
 
-def _route() -> dict[str, Any]:
+def route() -> dict[str, Any]:
+    """Who gets what: pages of production on call, everything else a ticket."""
     page = 'severity="critical"'
     return {
         "receiver": "genmon-ticket",
@@ -120,7 +121,7 @@ def _route() -> dict[str, Any]:
     }
 
 
-def _inhibitions() -> list[dict[str, Any]]:
+def inhibitions() -> list[dict[str, Any]]:
     """Equal labels that both alerts lack count as equal, which is what is wanted here."""
     return [
         {

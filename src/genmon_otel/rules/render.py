@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from genmon_otel.policy import HEALTH_WINDOW_S
 from genmon_otel.rules.budget import budget_group
@@ -32,5 +33,10 @@ def render_rules(
         ConfigurationError: an argument is not allowed.
     """
     options = Options(scrape_interval_s, window_s, grafana_url, runbook_url, dict(labels or {}))
+    return HEAD + to_yaml(rules_tree(options))
+
+
+def rules_tree(options: Options) -> dict[str, Any]:
+    """The same as data: what a rules file and a PrometheusRule's ``spec`` hold."""
     groups = [page_group(options), ticket_group(options), budget_group(options)]
-    return HEAD + to_yaml({"groups": [group.tree() for group in groups]})
+    return {"groups": [group.tree() for group in groups]}

@@ -1,0 +1,58 @@
+"""The files that are shipped as they are: dashboards, provisioning, the example stack."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import genmon_otel
+from genmon_otel.errors import ConfigurationError
+
+#: Folders of the repository that a wheel carries under ``genmon_otel/assets/shipped``.
+FOLDERS: Final = ("grafana/dashboards", "grafana/provisioning", "deploy")
+#: What a working copy may have in them and nobody wants exported.
+_LEFT_OUT: Final = re.compile(r"(^|/)(__pycache__/|secrets/(?!README\.md)|\.env$)|\.whl$")
+
+
+def root() -> Path:
+    """Where those folders are: in the wheel, else in the checkout.
+
+    Raises:
+        ConfigurationError: in neither; the installation is damaged.
+    """
+    package = Path(genmon_otel.__file__).parent
+    for place in (package / "assets" / "shipped", package.parents[1]):
+        if all((place / folder).is_dir() for folder in FOLDERS):
+            return place
+    raise ConfigurationError(
+        f"The dashboards are neither in {package} nor beside it. Install the wheel again: "
+        "pip install --force-reinstall genmon-otel"
+    )
+
+
+def shipped() -> Iterator[tuple[str, str]]:
+    """Path within the repository and text of every shipped file."""
+    place = root()
+    for folder in FOLDERS:
+        for path in sorted((place / folder).rglob("*")):
+            name = path.relative_to(place).as_posix()
+            if path.is_file() and not _LEFT_OUT.search(name):
+                yield name, path.read_text(encoding="utf-8")
+
+
+def dashboards(scrape_interval_s: int) -> Iterator[tuple[str, str]]:
+    """File name and text of every dashboard, stepping exact counts by the scrape interval."""
+    for path in sorted((root() / "grafana" / "dashboards").glob("*.json")):
+        yield path.name, stepped(path.read_text(encoding="utf-8"), scrape_interval_s)
+
+
+def stepped(text: str, scrape_interval_s: int) -> str:
+    """A dashboard with its constant ``scrape`` set; as it was for one that has none."""
+    tree: dict[str, Any] = json.loads(text)
+    for variable in tree["templating"]["list"]:
+        if variable["name"] == "scrape":
+            variable["query"] = f"{scrape_interval_s}s"
+    return json.dumps(tree, indent=2, ensure_ascii=False, sort_keys=True) + "\n"

@@ -1,0 +1,111 @@
+"""``genmon assets``: rules, dashboards and deployment files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from genmon_otel.assets import Choices, as_files, as_kubernetes
+from genmon_otel.cli.terminal import console, json_option, print_json
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.rules.alertmanager import Pager, Tickets
+
+
+@click.group()
+def assets() -> None:
+    """Write rules, dashboards and deployment files."""
+
+
+@assets.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--format", "form", type=click.Choice(["files", "kubernetes"]), default="files",
+              show_default=True, help="Configuration files and a compose stack, or resources "
+              "for the Prometheus operator.")  # fmt: skip
+@click.option("--scrape-interval", type=click.Choice(["15", "30", "60"]), default="30",
+              show_default=True, help="Seconds between scrapes; the rules count exactly for it.")  # fmt: skip
+@click.option("--grafana-url", metavar="URL", help="Where Grafana is, for links in alerts.")
+@click.option("--runbook-url", metavar="URL", help="Folder of the runbooks, or an address with "
+              "{alert} in it, for links in alerts.")  # fmt: skip
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Put on every alert "
+              "and, for kubernetes, on every resource. May be given more than once.")  # fmt: skip
+@click.option("--pager", type=click.Choice(get_args(Pager)), default="pagerduty",
+              show_default=True, help="Who is woken.")  # fmt: skip
+@click.option("--tickets", type=click.Choice(get_args(Tickets)), default="slack",
+              show_default=True, help="Who gets the rest.")  # fmt: skip
+@click.option("--namespace", default="default", show_default=True, metavar="NAME",
+              help="Of the applications, for kubernetes; alerts stay within it.")  # fmt: skip
+@click.option("--overwrite", is_flag=True, help="Replace files that differ.")
+@json_option
+def export(  # noqa: PLR0917 (one parameter an option)
+    folder: Path,
+    form: str,
+    scrape_interval: str,
+    grafana_url: str | None,
+    runbook_url: str | None,
+    labels: tuple[str, ...],
+    pager: Pager,
+    tickets: Tickets,
+    namespace: str,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Write all of it into DIR: rules, Alertmanager, dashboards, and what runs them.
+
+    Nothing is contacted or applied. Files that differ from what would be written are kept,
+    and named, unless --overwrite is given.
+    """
+    choices = Choices(
+        scrape_interval_s=int(scrape_interval),
+        grafana_url=grafana_url,
+        runbook_url=runbook_url,
+        labels=dict(_pair(label) for label in labels),
+        pager=pager,
+        tickets=tickets,
+        namespace=namespace,
+    )
+    rendered = (as_files if form == "files" else as_kubernetes)(choices)
+    if not overwrite:
+        _keep(folder, rendered)
+    for name, text in rendered.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        if text.startswith("#!"):
+            path.chmod(0o755)
+    if as_json:
+        print_json({"folder": str(folder), "files": sorted(rendered)})
+        return
+    out = console()
+    out.print(f"{len(rendered)} files written to {folder}")
+    if form == "files":
+        out.print(f"The whole stack: see {folder / 'deploy' / 'README.md'}", style="dim")
+    else:
+        out.print(f"kubectl apply -f {folder}, after a look at *.example.yaml", style="dim")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigurationError(f"--label {text!r} is not allowed. Write KEY=VALUE.")
+    return key, value
+
+
+def _keep(folder: Path, rendered: dict[str, str]) -> None:
+    """Refuse to replace what somebody may have changed.
+
+    Raises:
+        ConfigurationError: naming the files.
+    """
+    differing = [
+        name
+        for name, text in rendered.items()
+        if (folder / name).exists() and (folder / name).read_text(encoding="utf-8") != text
+    ]
+    if differing:
+        raise ConfigurationError(
+            f"{len(differing)} files in {str(folder)!r} differ from what would be written: "
+            f"{', '.join(sorted(differing)[:5])}{', …' if len(differing) > 5 else ''}. Nothing was "
+            "written. Choose another folder, or give --overwrite."
+        )
