@@ -18,7 +18,9 @@ MESSAGE_LIMIT: Final = 8_192
 TEXT_LIMIT: Final = 65_536
 _DEPTH: Final = 60
 
-_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_compact = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), allow_nan=False
+).encode
 _ascii = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
 
 Row = TypeVar("Row")

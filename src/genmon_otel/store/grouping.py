@@ -24,8 +24,8 @@ from genmon_otel.store.codec import (
     optional_name,
     stamp,
 )
+from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.impact import Tally
-from genmon_otel.store.statements import Cursor
 from genmon_otel.store.strikes import Strikes
 from genmon_otel.text import clean
 
@@ -97,12 +97,12 @@ def group(records: Sequence[GenerationRecord]) -> dict[str, Group]:
     return dict(sorted(groups.items()))
 
 
-def upsert(cursor: Cursor, groups: dict[str, Group], recorded: Iterable[str]) -> None:
-    """Add the groups to the failures' rows, lock these, and read them back into the groups.
+def upsert(cursor: Cursor, groups: dict[str, Group], recorded: Iterable[str]) -> Any:
+    """Add the groups to the failures' rows, lock these, and ask for them: for :func:`read_back`.
 
     Args:
         cursor: inside the batch's transaction.
-        groups: by fingerprint, in key order; filled in.
+        groups: by fingerprint, in key order.
         recorded: fingerprints that only a recording is about, locked in the same pass.
     """
     others = sorted(set(map(name, recorded)) - set(groups)) if cursor.is_postgresql else []
@@ -113,15 +113,14 @@ def upsert(cursor: Cursor, groups: dict[str, Group], recorded: Iterable[str]) ->
         else:
             cursor.many(cursor.statements.upsert_failures, waiting)
             waiting = []
-            cursor.run(cursor.statements.lock_failure, (key,))
+            cursor.run(cursor.statements.lock_failure, key)
     cursor.many(cursor.statements.upsert_failures, waiting)
-    if groups:
-        _read_back(cursor, groups)
+    return cursor.run(cursor.statements.read_failures, cursor.listed(groups)) if groups else None
 
 
-def _read_back(cursor: Cursor, groups: dict[str, Group]) -> None:
-    found = cursor.fetch(cursor.statements.read_failures, cursor.listed(groups))
-    for row in found:
+def read_back(cursor: Cursor, groups: dict[str, Group], asked: Any) -> None:
+    """Fill the groups in from their failures' rows; give new failures a handle."""
+    for row in asked.fetchall() if asked is not None else ():
         (fingerprint, identity, short, status, generated, strikes, resolved_through, by_day,
          case_id, case_state) = row  # fmt: skip
         each = groups[fingerprint]
@@ -146,9 +145,8 @@ def settle(cursor: Cursor, groups: dict[str, Group]) -> None:
     cursor.many(
         cursor.statements.settle_failures,
         [
-            (each.handle, each.status, dumps(each.strikes.as_json()),
-             int(each.reopened), each.tally.users, each.tally.projects,
-             dumps(each.tally.by_day), each.id)
+            (each.handle, each.status, dumps(each.strikes.as_json()), int(each.reopened),
+             each.tally.users, each.tally.projects, dumps(each.tally.by_day), each.id)
             for each in groups.values()
             if each.is_new or each.reopened or each.tally.changed or not each.test_generated
         ],
@@ -208,12 +206,13 @@ def trigger_count(record: GenerationRecord) -> int:
 def _give_handles(cursor: Cursor, fresh: list[Group]) -> None:
     """Give each new failure the shortest handle that no other has."""
     if cursor.is_postgresql:
-        cursor.run(cursor.statements.lock_handles, (HANDLES_LOCK,))
+        cursor.run(cursor.statements.lock_handles, HANDLES_LOCK)
     given: set[str] = set()
     for length in HANDLE_LENGTHS:
         wanted = {each.fingerprint: handle(each.fingerprint, length) for each in fresh}
         asked = cursor.listed(sorted(wanted.values()))
-        given.update(short for (short,) in cursor.fetch(cursor.statements.read_handles, asked))
+        found = cursor.run(cursor.statements.read_handles, asked).fetchall()
+        given.update(short for (short,) in found)
         for each in fresh:
             short = wanted[each.fingerprint]
             if short not in given:

@@ -13,7 +13,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel.store import schema
-from genmon_otel.store.statements import Cursor
+from genmon_otel.store.cursor import Cursor
+from genmon_otel.store.statements import Prepared
 
 DAY_S: Final = 86_400
 #: Days over which a failure's share of users is taken.
@@ -21,7 +22,8 @@ WEEK: Final = 7
 #: Facts a process remembers having stored, so as not to ask again.
 REMEMBERED: Final = 50_000
 
-#: ``("active", user, day)``, ``("user", failure, user, day)`` or ``("project", failure, project)``.
+#: ``("active", user, day)``, ``("user", fingerprint, user, day)`` or
+#: ``("project", fingerprint, project)``.
 Fact = tuple[Any, ...]
 
 
@@ -78,100 +80,127 @@ class Tally:
         }
 
 
-def count_users_hit(
-    cursor: Cursor,
-    hits: Mapping[tuple[int, str], int],
-    tallies: Mapping[int, Tally],
-    remembered: Remembered,
-) -> list[Fact]:
-    """Count users by ``(failure_id, user_id) -> day`` of the batch's newest hit.
+class UsersHit:
+    """Counts users by ``(fingerprint, user_id) -> day`` of a batch's newest hit.
 
     The failures' rows are locked by this transaction, so nobody else counts theirs.
+    Made, it asks which are known; that is read when they are counted.
     """
-    facts = {("user", failure, user, day): (failure, user) for (failure, user), day in hits.items()}
-    fresh = sorted(pair for fact, pair in facts.items() if fact not in remembered)
-    if not fresh:
-        return []
-    found = cursor.fetch(cursor.statements.read_failure_users, *cursor.paired(fresh))
-    before = {(failure, user): day for failure, user, day in found}
-    rows = []
-    for pair in fresh:
-        day, last = hits[pair], before.get(pair)
-        if last is None or day > last:
-            tallies[pair[0]].move(last, day)
-            rows.append((*pair, day))
-    cursor.many(cursor.statements.upsert_failure_users, rows)
-    return list(facts)
+
+    def __init__(
+        self, cursor: Cursor, hits: Mapping[tuple[str, str], int], remembered: Remembered
+    ) -> None:
+        self._cursor = cursor
+        self._hits = hits
+        self.facts: list[Fact] = [
+            fact
+            for fact in (("user", *pair, day) for pair, day in hits.items())
+            if fact not in remembered
+        ]
+        self._fresh = sorted((fact[1], fact[2]) for fact in self.facts)
+        self._asked = _ask(cursor, cursor.statements.read_failure_users, self._fresh)
+
+    def count(self, failures: Mapping[str, tuple[int, Tally]]) -> None:
+        """Count them on their failures' tallies, by fingerprint, and keep who was hit."""
+        before = {(failure, user): day for failure, user, day in _answers(self._asked)}
+        rows = []
+        for pair in self._fresh:
+            day, last = self._hits[pair], before.get(pair)
+            if last is None or day > last:
+                failure_id, tally = failures[pair[0]]
+                tally.move(last, day)
+                rows.append((failure_id, pair[1], day))
+        self._cursor.many(self._cursor.statements.upsert_failure_users, rows)
 
 
-def count_projects_hit(
-    cursor: Cursor,
-    hits: Iterable[tuple[int, str]],
-    tallies: Mapping[int, Tally],
-    remembered: Remembered,
-) -> list[Fact]:
-    """Count projects by ``(failure_id, project_id)``; the failures' rows are locked."""
-    fresh = sorted(pair for pair in set(hits) if ("project", *pair) not in remembered)
-    if not fresh:
-        return []
-    found = cursor.fetch(cursor.statements.read_failure_projects, *cursor.paired(fresh))
-    rows = sorted(set(fresh) - {(failure, project) for failure, project in found})
-    for failure, _project in rows:
-        tallies[failure].projects += 1
-        tallies[failure].changed = True
-    cursor.many(cursor.statements.insert_failure_projects, rows)
-    return [("project", *pair) for pair in fresh]
+class ProjectsHit:
+    """Counts projects by ``(fingerprint, project_id)``, as :class:`UsersHit` does users."""
+
+    def __init__(
+        self, cursor: Cursor, hits: Iterable[tuple[str, str]], remembered: Remembered
+    ) -> None:
+        self._cursor = cursor
+        self._fresh = sorted(pair for pair in set(hits) if ("project", *pair) not in remembered)
+        self.facts: list[Fact] = [("project", *pair) for pair in self._fresh]
+        self._asked = _ask(cursor, cursor.statements.read_failure_projects, self._fresh)
+
+    def count(self, failures: Mapping[str, tuple[int, Tally]]) -> None:
+        """Count them on their failures' tallies, by fingerprint, and keep which were hit."""
+        known = set(_answers(self._asked))
+        rows = []
+        for pair in self._fresh:
+            if pair not in known:
+                failure_id, tally = failures[pair[0]]
+                tally.projects += 1
+                tally.changed = True
+                rows.append((failure_id, pair[1]))
+        self._cursor.many(self._cursor.statements.insert_failure_projects, rows)
 
 
-def count_active_users(
-    cursor: Cursor, active: Iterable[tuple[str, int]], shard: int, remembered: Remembered
-) -> list[Fact]:
-    """Count users active on days, by ``(user_id, day)``, each once a day."""
-    fresh = sorted(pair for pair in set(active) if ("active", *pair) not in remembered)
-    if not fresh:
-        return []
-    days = [day for _user, day in fresh]
-    users = sorted({user for user, _day in fresh})
-    # Taking the rows first makes a racing process wait here, and then see ours.
-    inserted = _insert_active(cursor, fresh)
-    known: dict[str, set[int]] = {}
-    for user, day in cursor.fetch(
-        cursor.statements.read_active_users,
-        cursor.listed(users), min(days) - WEEK, max(days) + WEEK,
-    ):  # fmt: skip
-        known.setdefault(user, set()).add(day)
-    for user, day in inserted:
-        known.get(user, set()).discard(day)
-    changes: Counter[tuple[int, int]] = Counter()
-    for user, day in inserted:
-        others = known.setdefault(user, set())
-        before = max((d for d in others if d < day), default=None)
-        after = min((d for d in others if d > day), default=None)
-        changes[day, _gap(before, day)] += 1
-        if after is not None and after - day < WEEK:
-            changes[after, _gap(before, after)] -= 1
-            changes[after, _gap(day, after)] += 1
-        others.add(day)
-    cursor.many(
-        cursor.statements.upsert_active_user_counts,
-        [(day, gap, shard, count) for (day, gap), count in sorted(changes.items()) if count],
-    )
-    return [("active", *pair) for pair in fresh]
+class ActiveUsers:
+    """Counts users active on days, by ``(user_id, day)``, each once a day.
+
+    Made, it keeps those that are new and asks for their other days.
+    """
+
+    def __init__(
+        self, cursor: Cursor, active: Iterable[tuple[str, int]], remembered: Remembered
+    ) -> None:
+        self._cursor = cursor
+        fresh = sorted(pair for pair in set(active) if ("active", *pair) not in remembered)
+        self.facts: list[Fact] = [("active", *pair) for pair in fresh]
+        self._asked: Any = None
+        self._inserted: Any = None
+        if not fresh:
+            return
+        days = [day for _user, day in fresh]
+        users = cursor.listed(sorted({user for user, _day in fresh}))
+        read = cursor.statements.read_active_users
+        if cursor.is_postgresql:
+            # Taking the rows first makes a racing process wait here, and then see ours.
+            self._inserted = cursor.run(
+                cursor.statements.insert_active_users, *cursor.paired(fresh)
+            )
+        else:
+            there = cursor.run(read, users, min(days), max(days)).fetchall()
+            self._inserted = sorted(set(fresh) - set(there))
+            cursor.many(cursor.statements.insert_active_users, self._inserted)
+        if self._inserted:
+            self._asked = cursor.run(read, users, min(days) - WEEK, max(days) + WEEK)
+
+    def count(self, shard: int) -> None:
+        """Count those that were new."""
+        if self._asked is None:
+            return
+        postgresql = self._cursor.is_postgresql
+        inserted = sorted(self._inserted.fetchall()) if postgresql else self._inserted
+        known: dict[str, set[int]] = {}
+        for user, day in self._asked.fetchall():
+            known.setdefault(user, set()).add(day)
+        for user, day in inserted:
+            known.get(user, set()).discard(day)
+        changes: Counter[tuple[int, int]] = Counter()
+        for user, day in inserted:
+            others = known.setdefault(user, set())
+            before = max((d for d in others if d < day), default=None)
+            after = min((d for d in others if d > day), default=None)
+            changes[day, _gap(before, day)] += 1
+            if after is not None and after - day < WEEK:
+                changes[after, _gap(before, after)] -= 1
+                changes[after, _gap(day, after)] += 1
+            others.add(day)
+        self._cursor.many(
+            self._cursor.statements.upsert_active_user_counts,
+            [(day, gap, shard, count) for (day, gap), count in sorted(changes.items()) if count],
+        )
 
 
-def _insert_active(cursor: Cursor, rows: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Insert what is not there; return what was inserted."""
-    if cursor.is_postgresql:
-        found = cursor.fetch(cursor.statements.insert_active_users, *cursor.paired(rows))
-        return sorted((user, day) for user, day in found)
-    days = [day for _user, day in rows]
-    there = cursor.fetch(
-        cursor.statements.read_active_users,
-        cursor.listed(sorted({user for user, _day in rows})), min(days), max(days),
-    )  # fmt: skip
-    missing = sorted(set(rows) - {(user, day) for user, day in there})
-    cursor.many(cursor.statements.insert_active_users, missing)
-    return missing
+def _ask(cursor: Cursor, statement: Prepared, pairs: list[tuple[Any, Any]]) -> Any:
+    return cursor.run(statement, *cursor.paired(pairs)) if pairs else None
+
+
+def _answers(asked: Any) -> list[Any]:
+    return [] if asked is None else asked.fetchall()
 
 
 def _gap(before: int | None, day: int) -> int:

@@ -17,9 +17,9 @@ from genmon_otel.policy import LIVE_A_DAY, CaseState, Verdict
 from genmon_otel.records import GenerationRecord, Outcome
 from genmon_otel.store import schema
 from genmon_otel.store.codec import name, optional_name
+from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.impact import DAY_S
 from genmon_otel.store.runs import Run, record
-from genmon_otel.store.statements import Cursor
 
 _DETAIL: Final = {
     Verdict.PASS: "met the trigger {count} times in a row and succeeded",
@@ -27,43 +27,56 @@ _DETAIL: Final = {
 }
 
 
-def run_live(cursor: Cursor, records: Iterable[GenerationRecord]) -> None:
-    """Keep what a batch's generations say of the cases that are guarding."""
-    met: dict[str, list[tuple[GenerationRecord, int]]] = defaultdict(list)
-    failed: dict[str, list[GenerationRecord]] = defaultdict(list)
-    for each in records:
-        if each.code_version is None:
-            continue
-        if each.outcome is Outcome.SUCCESS:
-            for fault in each.step_faults:
-                met[name(fault.trigger_signature)].append((each, fault.consecutive))
-        elif each.failure is not None and each.failure.origin == "generation":
-            failed[name(each.failure.signature)].append(each)
-    if not met and not failed:
-        return
-    touched = [
-        case_id
-        for case_id, signature, trigger in cursor.fetch(cursor.statements.read_guarding)
-        if signature in failed or trigger in met
-    ]
-    if not touched:
-        return
-    connection = cursor.connection
-    for case in _lock(connection, touched):
-        runs = [
-            _run(case, each, Verdict.FAIL_SAME, 0) for each in failed.get(case.signature, ())
-        ] + [
-            _run(case, each, Verdict.PASS, count)
-            for each, count in met.get(case.trigger_signature, ())
-            if count >= case.trigger_count
+class LiveRuns:
+    """What a batch's generations say of the cases that are guarding.
+
+    Made, it asks which cases are, if any generation may have met one.
+    """
+
+    def __init__(self, cursor: Cursor, records: Iterable[GenerationRecord]) -> None:
+        self._cursor = cursor
+        self._met: dict[str, list[tuple[GenerationRecord, int]]] = defaultdict(list)
+        self._failed: dict[str, list[GenerationRecord]] = defaultdict(list)
+        for each in records:
+            if each.code_version is None:
+                continue
+            if each.outcome is Outcome.SUCCESS:
+                for fault in each.step_faults:
+                    self._met[name(fault.trigger_signature)].append((each, fault.consecutive))
+            elif each.failure is not None and each.failure.origin == "generation":
+                self._failed[name(each.failure.signature)].append(each)
+        self._asked: Any = None
+        if self._met or self._failed:
+            self._asked = cursor.run(cursor.statements.read_guarding)
+
+    def keep(self) -> None:
+        """Keep their runs."""
+        if self._asked is None:
+            return
+        touched = [
+            case_id
+            for case_id, signature, trigger in self._asked.fetchall()
+            if signature in self._failed or trigger in self._met
         ]
-        state = CaseState.GUARDING
-        for run in sorted(runs, key=lambda run: run.at):
-            if run.code_version == case.failing_version or state is not CaseState.GUARDING:
-                continue
-            if run.verdict is Verdict.PASS and _full(connection, run):
-                continue
-            state = record(connection, run)
+        if not touched:
+            return
+        connection = self._cursor.connection
+        for case in _lock(connection, touched):
+            runs = [
+                _run(case, each, Verdict.FAIL_SAME, 0)
+                for each in self._failed.get(case.signature, ())
+            ] + [
+                _run(case, each, Verdict.PASS, count)
+                for each, count in self._met.get(case.trigger_signature, ())
+                if count >= case.trigger_count
+            ]
+            state = CaseState.GUARDING
+            for run in sorted(runs, key=lambda run: run.at):
+                if run.code_version == case.failing_version or state is not CaseState.GUARDING:
+                    continue
+                if run.verdict is Verdict.PASS and _full(connection, run):
+                    continue
+                state = record(connection, run)
 
 
 def _lock(connection: sa.Connection, ids: list[int]) -> list[sa.Row[Any]]:

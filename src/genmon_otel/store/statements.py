@@ -2,13 +2,12 @@
 
 SQLAlchemy's execution of a statement costs as much as SQLite's own work for it, and
 a batch of one runs a dozen. So text and order of parameters are worked out once for
-each dialect, and the cursor below does the rest.
+each dialect, and :class:`genmon_otel.store.cursor.Cursor` does the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -19,10 +18,6 @@ from sqlalchemy.dialects.postgresql import psycopg
 
 from genmon_otel.policy import CaseState
 from genmon_otel.store import schema
-from genmon_otel.store.codec import dumps
-
-#: From this many rows on, PostgreSQL takes them faster by COPY.
-COPY_ROWS: Final = 20
 
 ANALYTICS: Final = tuple(c.name for c in schema.analytics.columns if c.name != "id")
 FAILURES: Final = (
@@ -33,8 +28,11 @@ FAILURES: Final = (
 #: What a newer occurrence replaces in a failure's row.
 NEWEST: Final = ("trigger_signature", "error_message", "severity", "stack_trace", "framework",
                  "context")  # fmt: skip
-
-Row = tuple[Any, ...]
+#: What is settled once a batch's failures are read back: set, and added to what is there.
+SET: Final = ("handle", "status", "strikes", "users_by_day")
+ADDED: Final = ("reopened_count", "user_count", "project_count")
+SETTLED: Final = ("handle", "status", "strikes", "reopened_count", "user_count", "project_count",
+                  "users_by_day", "id")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,8 @@ class Prepared:
 
     sql: str
     names: tuple[str, ...]
+    #: Whether it takes all its rows at once, as one parameter: a JSON array of objects.
+    takes_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,82 +69,22 @@ class Statements:
     read_guarding: Prepared
 
 
-class Cursor:
-    """Bare cursors inside a transaction that SQLAlchemy holds.
+def rows(table: sa.Table, columns: Sequence[str]) -> Any:
+    """Rows given as one JSON parameter, with the types of a table's columns."""
+    types = (
+        sa.column(
+            name, sa.Text() if isinstance(table.c[name].type, sa.JSON) else table.c[name].type
+        )
+        for name in columns
+    )
+    array = sa.cast(sa.bindparam("rows", type_=sa.Text), postgresql.JSON)
+    function = sa.func.json_to_recordset(array).table_valued(*types)
+    return function.render_derived(name="given", with_types=True)
 
-    On PostgreSQL statements are sent without waiting for each one's answer (psycopg's
-    pipeline), so a batch of one costs a few round trips instead of a dozen; an error
-    surfaces at the next statement whose answer is read, or in :meth:`finish`.
-    """
 
-    def __init__(self, connection: sa.Connection, is_postgresql: bool) -> None:
-        self.is_postgresql = is_postgresql
-        self.statements = statements(is_postgresql)
-        self._connection = connection
-        self._raw: Any = connection.connection.driver_connection
-        self._pipeline: Any = None
-
-    @property
-    def connection(self) -> sa.Connection:
-        """The transaction, for statements off the hot path."""
-        self.finish()
-        return self._connection
-
-    def run(self, statement: Prepared, row: Row) -> Any:
-        """Run a statement once; its cursor, whose ``rowcount`` is known once answers are read."""
-        cursor = self._cursor()
-        cursor.execute(statement.sql, row)
-        return cursor
-
-    def many(self, statement: Prepared, rows: Sequence[Row]) -> None:
-        """Run a statement for each row, in order."""
-        if len(rows) == 1:
-            self._cursor().execute(statement.sql, rows[0])
-        elif rows:
-            self._cursor().executemany(statement.sql, rows)
-
-    def fetch(self, statement: Prepared, *parameters: Any) -> list[Row]:
-        """Run a query; all its rows."""
-        rows: list[Row] = self.run(statement, parameters).fetchall()
-        return rows
-
-    def insert_analytics(self, rows: Sequence[Row]) -> None:
-        """Insert generations, the way that is fastest for that many."""
-        if self.is_postgresql and len(rows) >= COPY_ROWS:
-            self.finish()
-            with self._raw.cursor().copy(self.statements.copy_analytics) as copy:
-                for row in rows:
-                    copy.write_row(row)
-        else:
-            self.many(self.statements.insert_analytics, rows)
-
-    def finish(self) -> None:
-        """Wait for the answers to everything that was sent."""
-        if self._pipeline is not None:
-            pipeline, self._pipeline = self._pipeline, None
-            pipeline.__exit__(None, None, None)
-
-    def abandon(self) -> None:
-        """Leave the pipeline because of an error that is on its way already."""
-        with suppress(Exception):
-            self.finish()
-
-    def _cursor(self) -> Any:
-        if self.is_postgresql and self._pipeline is None:
-            pipeline = self._raw.pipeline()
-            pipeline.__enter__()
-            self._pipeline = pipeline
-        return self._raw.cursor()
-
-    def paired(self, pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
-        """Return pairs as the parameters of a statement that takes them."""
-        if self.is_postgresql:
-            return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        return (dumps([list(pair) for pair in pairs]),)
-
-    def listed(self, values: Iterable[Any]) -> Any:
-        """Return a list as one parameter."""
-        return list(values) if self.is_postgresql else dumps(list(values))
+def _read(given: Any, column: sa.Column[Any]) -> Any:
+    """A given value as its column takes it: JSON comes as its text."""
+    return sa.cast(given, postgresql.JSON) if isinstance(column.type, sa.JSON) else given
 
 
 @cache
@@ -162,6 +102,15 @@ def statements(is_postgresql: bool) -> Statements:
             statement = statement.inline()  # no RETURNING for ids that nobody reads
         compiled = statement.compile(dialect=dialect, column_keys=list(columns) or None)
         return Prepared(str(compiled), tuple(compiled.positiontup or ()))
+
+    def upserted(statement: Any, columns: Sequence[str]) -> Prepared:
+        """Of an INSERT whose conflicts are settled: rows one by one, or all at once."""
+        if not is_postgresql:
+            return prepared(statement, columns)
+        given = rows(statement.table, columns)
+        selected = sa.select(*(_read(given.c[name], statement.table.c[name]) for name in columns))
+        compiled = prepared(statement.from_select(list(columns), selected))
+        return Prepared(compiled.sql, tuple(columns), takes_rows=True)
 
     def among(column: sa.ColumnElement[Any], values: str) -> sa.ColumnElement[bool]:
         """Membership in a list given as one parameter, so that the text never changes."""
@@ -186,6 +135,15 @@ def statements(is_postgresql: bool) -> Statements:
             second == sa.func.json_extract(table.c.value, sa.literal_column("'$[1]'")),
         )
 
+    def users_or_projects(table: sa.Table, *wanted: sa.Column[Any]) -> Prepared:
+        """Which of the given pairs of a failure's fingerprint and a name are in a table."""
+        columns = (failures.c.fingerprint, wanted[0])
+        return prepared(
+            sa.select(failures.c.fingerprint, *wanted)
+            .select_from(table.join(failures, failures.c.id == table.c.failure_id))
+            .where(pairs(*columns))
+        )
+
     failures, rollups = schema.failures, schema.rollups
     producers, counts = schema.producers, schema.active_user_counts
     failure_users, failure_projects = schema.failure_users, schema.failure_projects
@@ -199,6 +157,24 @@ def statements(is_postgresql: bool) -> Statements:
     user = insert(failure_users)
     count = insert(counts)
     active = insert(active_users)
+
+    def settled(value: Any) -> sa.Update:
+        """A failure's row after what a batch worked out: ``value`` gives each column's."""
+        return (
+            sa.update(failures)
+            .where(failures.c.id == value("id"))
+            .values(
+                {name: value(name) for name in SET}
+                | {name: failures.c[name] + value(name) for name in ADDED}
+            )
+        )
+
+    if is_postgresql:
+        found = rows(failures, SETTLED)
+        text = prepared(settled(lambda name: _read(found.c[name], failures.c[name]))).sql
+        settle = Prepared(text, SETTLED, takes_rows=True)
+    else:
+        settle = prepared(settled(lambda name: sa.bindparam(f"new_{name}", type_=sa.Text)))
 
     if is_postgresql:  # other processes may insert the same: the server says which rows were new
         arrays = (
@@ -230,7 +206,7 @@ def statements(is_postgresql: bool) -> Statements:
         ),
         insert_analytics=prepared(sa.insert(schema.analytics), ANALYTICS),
         copy_analytics=f"COPY {schema.analytics.name} ({', '.join(ANALYTICS)}) FROM STDIN",
-        upsert_failures=prepared(
+        upsert_failures=upserted(
             upsert.on_conflict_do_update(
                 index_elements=["fingerprint"],
                 set_={
@@ -277,42 +253,22 @@ def statements(is_postgresql: bool) -> Statements:
             )
             .where(among(failures.c.fingerprint, "fingerprints"))
         ),
-        settle_failures=prepared(
-            sa.update(failures)
-            .where(failures.c.id == sa.bindparam("failure"))
-            .values(
-                handle=sa.bindparam("handle"),
-                status=sa.bindparam("status"),
-                strikes=sa.bindparam("strikes", type_=sa.Text if not is_postgresql else None),
-                reopened_count=failures.c.reopened_count + sa.bindparam("reopened"),
-                user_count=failures.c.user_count + sa.bindparam("users"),
-                project_count=failures.c.project_count + sa.bindparam("projects"),
-                users_by_day=sa.bindparam(
-                    "users_by_day", type_=sa.Text if not is_postgresql else None
-                ),
-            )
-        ),
+        settle_failures=settle,
         read_handles=prepared(
             sa.select(failures.c.handle).where(among(failures.c.handle, "handles"))
         ),
-        read_failure_users=prepared(
-            sa.select(
-                failure_users.c.failure_id, failure_users.c.user_id, failure_users.c.last_day
-            ).where(pairs(failure_users.c.failure_id, failure_users.c.user_id))
+        read_failure_users=users_or_projects(
+            failure_users, failure_users.c.user_id, failure_users.c.last_day
         ),
-        upsert_failure_users=prepared(
+        upsert_failure_users=upserted(
             user.on_conflict_do_update(
                 index_elements=["failure_id", "user_id"],
                 set_={"last_day": user.excluded.last_day},
             ),
             ("failure_id", "user_id", "last_day"),
         ),
-        read_failure_projects=prepared(
-            sa.select(failure_projects.c.failure_id, failure_projects.c.project_id).where(
-                pairs(failure_projects.c.failure_id, failure_projects.c.project_id)
-            )
-        ),
-        insert_failure_projects=prepared(
+        read_failure_projects=users_or_projects(failure_projects, failure_projects.c.project_id),
+        insert_failure_projects=upserted(
             insert(failure_projects).on_conflict_do_nothing(), ("failure_id", "project_id")
         ),
         read_active_users=prepared(
@@ -323,14 +279,14 @@ def statements(is_postgresql: bool) -> Statements:
             )
         ),
         insert_active_users=insert_active,
-        upsert_active_user_counts=prepared(
+        upsert_active_user_counts=upserted(
             count.on_conflict_do_update(
                 index_elements=["day", "gap", "shard"],
                 set_={"users": counts.c.users + count.excluded.users},
             ),
             ("day", "gap", "shard", "users"),
         ),
-        upsert_rollups=prepared(
+        upsert_rollups=upserted(
             rollup.on_conflict_do_update(
                 index_elements=["minute", "operation", "framework", "outcome", "category", "shard"],
                 set_={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,23 +13,15 @@ from genmon_otel.errors import StoreRefused
 from genmon_otel.policy import STRIKES
 from genmon_otel.ports import Propose
 from genmon_otel.records import Batch, GenerationRecord, Outcome, Strike, WriteResult
-from genmon_otel.store import grouping, schema
+from genmon_otel.store import analytics, grouping, schema
 from genmon_otel.store.birth import complete, make_cases
-from genmon_otel.store.codec import TEXT_LIMIT, dumps, identity, name, optional_name, stamp
+from genmon_otel.store.codec import name, stamp
 from genmon_otel.store.connect import Database
+from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.grouping import Group
-from genmon_otel.store.impact import (
-    DAY_S,
-    Fact,
-    Remembered,
-    count_active_users,
-    count_projects_hit,
-    count_users_hit,
-)
+from genmon_otel.store.impact import DAY_S, ActiveUsers, Fact, ProjectsHit, Remembered, UsersHit
 from genmon_otel.store.kept import keep_recordings, keep_samples
-from genmon_otel.store.live import run_live
-from genmon_otel.store.statements import Cursor
-from genmon_otel.text import clean
+from genmon_otel.store.live import LiveRuns
 
 #: Rows that one minute of one kind of generation is spread over, by producer.
 SHARDS: Final = 16
@@ -87,7 +80,6 @@ class Writing:
         shard: int,
         now: float,
     ) -> tuple[tuple[Strike, ...], list[Fact]]:
-        by_id = {record.generation_id: record for record in batch.records}
         failing = [
             record
             for record in records
@@ -95,29 +87,40 @@ class Writing:
         ]
         attempts = [record for record in records if not _is_foreign(record)]
         groups = grouping.group(failing)
+
+        # Everything that can be asked before an answer is read, in the order of locks.
         moved = _move_producer(cursor, batch, now)
-        grouping.upsert(cursor, groups, (each.fingerprint for each in batch.recordings))
-        if groups or batch.recordings or batch.samples:
-            _check(cursor, moved)
-        struck = {each.fingerprint: each.count_strikes() for each in groups.values()}
-        facts = self._count_people_hit(cursor, groups)
-        grouping.settle(cursor, groups)
-        self._keep(cursor, batch, groups, struck, now)
-        run_live(cursor, attempts)
-        cursor.insert_analytics(
-            [_analytics_row(record, groups, cursor.is_postgresql) for record in attempts]
-        )
-        _roll_up(cursor, attempts, shard)
-        facts += count_active_users(
+        rows = grouping.upsert(cursor, groups, (each.fingerprint for each in batch.recordings))
+        users, projects = _hits(groups)
+        users_hit = UsersHit(cursor, users, self.remembered)
+        projects_hit = ProjectsHit(cursor, projects, self.remembered)
+        active = ActiveUsers(
             cursor,
             ((name(record.user_id), _day(record)) for record in attempts
              if record.user_id is not None),
-            shard, self.remembered,
+            self.remembered,
         )  # fmt: skip
+        live = LiveRuns(cursor, attempts)
+        if groups or batch.recordings or batch.samples:
+            _check(cursor, moved)
+
+        grouping.read_back(cursor, groups, rows)
+        struck = {each.fingerprint: each.count_strikes() for each in groups.values()}
+        found = {each.fingerprint: (each.id, each.tally) for each in groups.values()}
+        users_hit.count(found)
+        projects_hit.count(found)
+        grouping.settle(cursor, groups)
+        self._keep(cursor, batch, groups, struck, now)
+        live.keep()
+        ids = {key: each.id for key, each in groups.items()}
+        cursor.insert_analytics(analytics.rows(attempts, ids, cursor.is_postgresql))
+        _roll_up(cursor, attempts, shard)
+        active.count(shard)
         if batch.samples:
+            by_id = {record.generation_id: record for record in batch.records}
             keep_samples(cursor.connection, batch.samples, by_id)
         _check(cursor, moved)
-        return _answers(groups, struck), facts
+        return _answers(groups, struck), [*users_hit.facts, *projects_hit.facts, *active.facts]
 
     def _keep(
         self,
@@ -128,9 +131,9 @@ class Writing:
         now: float,
     ) -> None:
         """Keep recordings; make the cases that are due, complete those that wait for one."""
-        by_id = {record.generation_id: record for record in batch.records}
         grown: list[int] = []
         if batch.recordings:
+            by_id = {record.generation_id: record for record in batch.records}
             grown = keep_recordings(cursor.connection, batch.recordings, by_id, now)
         due = [
             each
@@ -145,28 +148,26 @@ class Writing:
         if waiting:
             complete(cursor.connection, waiting, self._propose)
 
-    def _count_people_hit(self, cursor: Cursor, groups: dict[str, Group]) -> list[Fact]:
-        users: dict[tuple[int, str], int] = {}
-        projects: set[tuple[int, str]] = set()
-        for each in groups.values():
-            for record in each.records:  # in event order: the newest day stays
-                if record.user_id is not None:
-                    users[each.id, name(record.user_id)] = _day(record)
-                if record.project_id is not None:
-                    projects.add((each.id, name(record.project_id)))
-        tallies = {each.id: each.tally for each in groups.values()}
-        return [
-            *count_users_hit(cursor, users, tallies, self.remembered),
-            *count_projects_hit(cursor, projects, tallies, self.remembered),
-        ]
+
+def _hits(groups: dict[str, Group]) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
+    """Return users by the day of their newest hit, and projects, each with the fingerprint."""
+    users: dict[tuple[str, str], int] = {}
+    projects: set[tuple[str, str]] = set()
+    for key, each in groups.items():
+        for record in each.records:  # in event order: the newest day stays
+            if record.user_id is not None:
+                users[key, name(record.user_id)] = _day(record)
+            if record.project_id is not None:
+                projects.add((key, name(record.project_id)))
+    return users, projects
 
 
 def _move_producer(cursor: Cursor, batch: Batch, now: float) -> Any:
     """Move the producer one batch on; the cursor that will know whether it moved."""
     return cursor.run(
         cursor.statements.move_producer,
-        (name(batch.producer), batch.position + 1, batch.journal_seq,
-         stamp(now, cursor.is_postgresql)),
+        name(batch.producer), batch.position + 1, batch.journal_seq,
+        stamp(now, cursor.is_postgresql),
     )  # fmt: skip
 
 
@@ -192,68 +193,24 @@ def _is_known_generation(refusal: StoreRefused) -> bool:
     return duplicate and "generation_analytics" in str(cause)
 
 
-def _analytics_row(
-    record: GenerationRecord, groups: dict[str, Group], postgresql: bool
-) -> tuple[Any, ...]:
-    failure = record.failure
-    group = groups.get(name(failure.fingerprint)) if failure is not None else None
-    return (
-        identity(record.generation_id),
-        stamp(record.ended_at, postgresql),
-        name(record.operation),
-        name(record.framework),
-        record.outcome is Outcome.SUCCESS,
-        str(record.outcome),
-        float(record.duration_s),
-        optional_name(record.user_id),
-        optional_name(record.project_id),
-        None if record.user_request is None else clean(record.user_request, TEXT_LIMIT),
-        identity(record.trace_id),
-        identity(record.span_id),
-        None if group is None else group.id,
-        None if failure is None else str(failure.category),
-        optional_name(record.code_version),
-        dumps(_metadata(record)),
-    )
-
-
-def _metadata(record: GenerationRecord) -> dict[str, Any]:
-    metadata: dict[str, Any] = {}
-    if record.file_count is not None:
-        metadata["file_count"] = record.file_count
-    for key, kind in (("phases", "phase"), ("steps", "step")):
-        stages = [
-            {"name": stage.name, "duration_s": stage.duration_s, "outcome": stage.outcome}
-            for stage in record.stages
-            if stage.kind == kind
-        ]
-        if stages:
-            metadata[key] = stages
-    if record.tokens:
-        metadata["tokens"] = dict(record.tokens)
-    if record.context:
-        metadata["context"] = dict(record.context)
-    return metadata
-
-
 def _roll_up(cursor: Cursor, records: Sequence[GenerationRecord], shard: int) -> None:
     """Add attempts to their minutes: those of ``created_at`` as it is stored, rounding included."""
-    totals: dict[tuple[Any, ...], list[float]] = {}
-    minutes: dict[int, Any] = {}
+    durations: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
     for record in records:
         moment = round(record.ended_at * 1_000_000) // 60_000_000
-        minute = minutes.get(moment)
-        if minute is None:
-            minute = minutes[moment] = stamp(moment * 60, cursor.is_postgresql)
-        category = "" if record.failure is None else str(record.failure.category)
-        key = (minute, name(record.operation), name(record.framework), str(record.outcome),
-               category, shard)  # fmt: skip
-        total = totals.setdefault(key, [0, 0.0])
-        total[0] += 1
-        total[1] += float(record.duration_s)
+        category = "" if record.failure is None else record.failure.category
+        key = (moment, record.operation, record.framework, record.outcome, category)
+        durations[key].append(float(record.duration_s))
+    counts: Counter[tuple[Any, ...]] = Counter()
+    totals: defaultdict[tuple[Any, ...], float] = defaultdict(float)
+    for (moment, operation, framework, outcome, category), of_one in durations.items():
+        row = (stamp(moment * 60, cursor.is_postgresql), name(operation), name(framework),
+               str(outcome), str(category), shard)  # fmt: skip
+        counts[row] += len(of_one)
+        totals[row] += sum(of_one)
     cursor.many(
         cursor.statements.upsert_rollups,
-        [(*key, int(count), duration) for key, (count, duration) in sorted(totals.items())],
+        [(*row, count, totals[row]) for row, count in sorted(counts.items())],
     )
 
 
