@@ -13,13 +13,13 @@ SOURCE = Path(__file__).parents[2] / "src" / "genmon_otel"
 LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
-        "records text stacks redaction classification control_flow normalisation variables environment quoted tokens "
-        "fingerprint payload recordings policy settings rules".split()
+        "records text stacks redaction credentials sensitive classification control_flow normalisation "
+        "variables environment quoted tokens fingerprint payload recordings policy settings rules".split()
     ),
     frozenset({"ports"}),
     frozenset(
-        "instruments identity scope surroundings keepsakes no_generation recorder spec binding live_generation diagnosis held "
-        "stage_run stages streams wrappers decorators".split()
+        "instruments identity scope surroundings keepsakes no_generation recorder spec binding "
+        "live_generation diagnosis held stage_run stages streams wrappers decorators".split()
     ),
     frozenset("journal writer processor store".split()),
     frozenset({"regression"}),
