@@ -12,6 +12,7 @@ import textwrap
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, Counter
 
-from genmon_otel import GenmonError, check_health, generation, recorder, setup, shutdown
+from genmon_otel import GenmonError, check_health, generation, recorder, setup, shutdown, step
 from genmon_otel import conventions as names
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.processor import GenerationSpanProcessor
@@ -170,6 +171,34 @@ def test_user_ids_are_stored_as_pseudonyms_on_request(
     assert len(found) == 2
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"alice" not in kept
+
+
+def test_recordings_hold_pseudonyms_too(
+    tmp_path: Path, parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither inputs nor what steps were given and answered name the user, in whatever form."""
+    monkeypatch.setenv("GENMON_PSEUDONYMIZE", "store")
+    monkeypatch.setenv("GENMON_PSEUDONYM_KEY", "a long random secret")
+
+    @step
+    def look_up(user: dict[str, Any]) -> str:
+        return f"projects for {user['id']}"
+
+    @generation(name="recorded")
+    def recorded(user_id: object, number: int = 3) -> None:
+        look_up({"id": user_id, "note": f"user {user_id}, number {number}"})
+        raise ValueError("broken")
+
+    setup("store.db", capture="all", **parts)
+    for known in ("cust_18374", 99181, uuid.UUID(int=7**40)):
+        with pytest.raises(ValueError, match="broken"):
+            recorded(known, 3)
+    shutdown()
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        kept = str(connection.execute("SELECT * FROM failure_recordings").fetchall())
+    assert '"number":3' in kept.replace(" ", "")
+    for known in ("cust_18374", "99181", str(uuid.UUID(int=7**40))):
+        assert known not in kept
 
 
 def test_metrics_are_in_the_registry_with_what_was_decorated_before(
@@ -463,6 +492,7 @@ def test_a_provider_is_made_only_where_there_is_none(tmp_path: Path) -> None:
         """
         from opentelemetry.sdk.trace import TracerProvider
         import threading
+
         setup(service_name="shop")
         provider = trace.get_tracer_provider()
         assert isinstance(provider, TracerProvider)

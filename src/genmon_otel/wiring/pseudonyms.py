@@ -1,17 +1,30 @@
 """Keep pseudonyms in place of user ids, where ``GENMON_PSEUDONYMIZE=store`` asks for it.
 
 It happens before the journal: neither it nor the store ever holds the id itself.
-Distinct users stay distinct, and ``genmon db forget`` takes the pseudonym.
+Distinct users stay distinct, and ``genmon db forget`` takes the pseudonym. A recording
+has the pseudonym wherever the id stood, so that a replay finds what it found before.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Final
 
 from genmon_otel.identity import pseudonym
 from genmon_otel.ports import Sink
-from genmon_otel.records import GenerationRecord, InFlight, Recording, SuccessSample
+from genmon_otel.records import (
+    GenerationRecord,
+    InFlight,
+    Recording,
+    StepRecord,
+    SuccessSample,
+    Tree,
+)
+
+#: Characters from which on an id is looked for inside texts; a shorter one is a word like others.
+_TELLING: Final = 4
 
 
 class Pseudonymous:
@@ -35,8 +48,14 @@ class Pseudonymous:
         recording: Recording | None = None,
         sample: SuccessSample | None = None,
     ) -> None:
-        if record.user_id is not None:
-            record = replace(record, user_id=pseudonym(self._key, record.user_id))
+        known = record.user_id
+        if known is not None:
+            hidden = _Hidden(known, pseudonym(self._key, known))
+            record = replace(record, user_id=hidden.pseudonym)
+            if recording is not None:
+                recording = hidden.in_recording(recording)
+            if sample is not None:
+                sample = replace(sample, steps=hidden.in_steps(sample.steps))
         self._sink.deliver(record, recording, sample)
 
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
@@ -52,3 +71,62 @@ class Pseudonymous:
 
     def close(self, timeout_s: float) -> bool:
         return self._sink.close(timeout_s)
+
+
+class _Hidden:
+    """One user's id and what stands for it."""
+
+    def __init__(self, user_id: str, stand_in: str) -> None:
+        self.pseudonym = stand_in
+        self._user_id = user_id
+        self._number = int(stand_in[:12], 16)
+        self._inside = (
+            re.compile(rf"(?<!\w){re.escape(user_id)}(?!\w)") if len(user_id) >= _TELLING else None
+        )
+
+    def in_recording(self, recording: Recording) -> Recording:
+        """A recording of this user's."""
+        inputs = recording.inputs
+        if isinstance(inputs, dict):  # a small number is told by its parameter's name only
+            inputs = {
+                name: self._number if "user" in name and self._is_number(value) else value
+                for name, value in inputs.items()
+            }
+        return replace(
+            recording, inputs=self._in_tree(inputs), steps=self.in_steps(recording.steps)
+        )
+
+    def in_steps(self, steps: Iterable[StepRecord]) -> tuple[StepRecord, ...]:
+        """Steps of this user's generation."""
+        return tuple(
+            replace(
+                step,
+                arguments=self._in_tree(step.arguments),
+                outcome=self._in_tree(step.outcome),
+                stream_error=self._in_tree(step.stream_error),
+            )
+            for step in steps
+        )
+
+    def _is_number(self, tree: Tree) -> bool:
+        return type(tree) is int and str(tree) == self._user_id
+
+    def _in_tree(self, tree: Tree) -> Tree:
+        if isinstance(tree, str):
+            if tree == self._user_id:
+                return self.pseudonym
+            if self._inside is None or self._user_id not in tree:
+                return tree
+            return self._inside.sub(self.pseudonym, tree)
+        if self._inside is not None and self._is_number(tree):
+            return self._number
+        if isinstance(tree, list):
+            return [self._in_tree(member) for member in tree]
+        if isinstance(tree, dict):
+            return {
+                key if key[:1] == "$" else self._in_tree(key): (
+                    value if key == "$" else self._in_tree(value)
+                )
+                for key, value in tree.items()
+            }
+        return tree
