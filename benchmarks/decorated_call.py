@@ -1,7 +1,5 @@
 """What a decorated call costs, as a ratio to a bare span in the same process.
 
-    python benchmarks/decorated_call.py [--rounds 30] [--json FILE]
-
 The yardstick is ``start_as_current_span`` with two attributes and a
 BatchSpanProcessor. Variants take turns within each round, and the figure is the
 median of the rounds' ratios, so that only a noise which changes within a round counts.
@@ -11,17 +9,14 @@ to a sink that keeps it in memory.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
-import json
 import logging
 import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -29,6 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from prometheus_client import CollectorRegistry
 
+from benchmarks.table import Table
 from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel.decorators import generation, phase, step
@@ -74,6 +70,8 @@ def runtime(*, sampled: bool = True) -> recorder.Runtime:
         sink=Keep(),
     )
 
+
+ROUNDS, QUICK_ROUNDS = 30, 5
 
 ON = runtime()
 UNSAMPLED = runtime(sampled=False)
@@ -304,33 +302,27 @@ def measure(row: Row, rounds: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Print the table; optionally write it as JSON."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=30)
-    arguments.add_argument("--json", type=Path)
-    arguments.add_argument("--only", default="")
-    given = arguments.parse_args()
-    logging.getLogger(names.LOGGER).addHandler(logging.NullHandler())
-    logging.getLogger(names.LOGGER).propagate = False
+def run(quick: bool) -> list[Table]:
+    """Measure every line."""
+    logger = logging.getLogger(names.LOGGER)
+    logger.addHandler(logging.NullHandler())
+    propagate, logger.propagate = logger.propagate, False
+    table = Table(
+        "decorated_call", "A decorated call, CPU time in µs",
+        "ratio: to a bare start_as_current_span with two attributes, its failing call where "
+        "ours fails; items: µs that an item costs over a plain one",
+    )  # fmt: skip
     loop = asyncio.new_event_loop()
-    table = []
-    print(f"{'':32}{'bare µs':>10}{'genmon µs':>11}{'ratio':>8}{'bar':>7}")
-    for row in rows(loop):
-        if given.only not in row.name:
-            continue
-        line = measure(row, given.rounds)
-        table.append(line)
-        bar = "" if line["bar"] is None else f"{line['bar']:.2f}"
-        print(
-            f"{line['name']:32}{line['bare_us']:>10.1f}{line['genmon_us']:>11.1f}"
-            f"{line['ratio']:>8.2f}{bar:>7}",
-            flush=True,
-        )
-    if given.json is not None:
-        given.json.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
-    loop.close()
-
-
-if __name__ == "__main__":
-    main()
+    try:
+        for row in rows(loop):
+            line = measure(row, QUICK_ROUNDS if quick else ROUNDS)
+            table.add(
+                call=line["name"], bare_us=round(line["bare_us"], 1),
+                genmon_us=round(line["genmon_us"], 1), ratio=round(line["ratio"], 2),
+                bar=line["bar"],
+            )  # fmt: skip
+    finally:
+        loop.close()
+        logger.propagate = propagate
+        recorder.uninstall()
+    return [table]

@@ -1,87 +1,101 @@
 """What reading costs as the table grows: health, the strike decision, failures list and show.
 
-Fills one database to each size in turn (rows a second apart over the hour before the
-clock, so that the window is full at every size) and takes medians.
-
-    python benchmarks/store_growth.py [--url URL] [--sizes 10000 100000 1000000] [--json FILE]
+Fills one database to each size in turn; generations lie 0.01 s apart, so that a
+window of 90 s holds 9000 of them at every size. Whole minutes of it come from
+rollups and its edges from the index. The sizes are measured one after another on
+one machine, so what else ran on it meanwhile shows.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import statistics
-import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from benchmarks.databases import databases
+from benchmarks.records import APART_S, HARSH, START, Load, record
+from benchmarks.table import Table
 from genmon_otel.records import Batch
 from genmon_otel.store import SqlStore
-from store_write import START, record
 
+SIZES, QUICK_SIZES = (10_000, 100_000, 1_000_000), (3_000, 10_000)
+#: With ``--large``, on PostgreSQL.
+LARGEST = 5_000_000
 FILL = 2_000
+WINDOW_S = 90
+FAILING = Load("a failure", failing=1.0, kinds=HARSH.kinds)
+ROUNDS = 41
 
 
-def median_ms(call: Callable[[], Any], rounds: int = 41) -> float:
+class Filled:
+    """A store filled to a size."""
+
+    def __init__(self, url: str) -> None:
+        self.store = SqlStore(url)
+        self.store.open()
+        self.size = 0
+        self._chance, self._producer, self._position = random.Random(1), uuid.uuid4().hex, 0
+
+    def write(self, count: int, load: Load = HARSH) -> None:
+        """Write so many generations as one batch."""
+        records = tuple(record(self._chance, self.size + n, load) for n in range(count))
+        self.store.write(Batch(self._producer, self._position, self._position, records))
+        self._position, self.size = self._position + 1, self.size + count
+
+    def fill(self, size: int) -> None:
+        """Write until there are so many."""
+        while self.size < size:
+            self.write(min(FILL, size - self.size))
+
+
+def milliseconds(call: Callable[[], Any]) -> float:
     """Milliseconds of a call, median."""
     times = []
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         begun = time.perf_counter()
         call()
         times.append(time.perf_counter() - begun)
-    return round(statistics.median(times) * 1e3, 3)
+    return round(statistics.median(times) * 1e3, 2)
 
 
-def main() -> None:
-    """Print a line a size; the last one says how much each grew."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="an empty database; default: a SQLite file")
-    parser.add_argument("--sizes", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="genmon-growth-")
-    store = SqlStore(given.url or f"sqlite:///{folder}/genmon.db")
-    store.open()
-    chance, producer, position, filled = random.Random(1), uuid.uuid4().hex, 0, 0
-    rows: list[dict[str, Any]] = []
-
-    def write(count: int) -> None:
-        nonlocal position, filled
-        records = tuple(record(chance, filled + n, 0.2) for n in range(count))
-        store.write(Batch(producer, position, position, records))
-        position, filled = position + 1, filled + count
-
-    def strike() -> None:
-        nonlocal position, filled
-        store.write(Batch(producer, position, position, (record(chance, filled, 1.0),)))
-        position, filled = position + 1, filled + 1
-
-    for size in given.sizes:
-        while filled < size:
-            write(min(FILL, size - filled))
-        # Rows lie 0.01 s apart: a window of 90 s holds 9000 of them at every size.
-        now = START + filled * 0.01
-        handle = store.failures(limit=1)[0].handle
-        rows.append(
-            {
-                "generations": size,
-                "health_ms": median_ms(lambda now=now: store.health(90, now)),
-                "strike_ms": median_ms(strike),
-                "list_ms": median_ms(store.failures),
-                "show_ms": median_ms(lambda handle=handle: store.failure(handle)),
-            }
-        )
-        print(rows[-1], flush=True)
-    grown = {key: round(rows[-1][key] / rows[0][key], 2) for key in rows[0] if key != "generations"}
-    print("grew", grown)
-    if given.json:
-        given.json.write_text(json.dumps({"rows": rows, "grew": grown}, indent=2), "utf-8")
-    store.close()
+def run(quick: bool, large: bool = False) -> list[Table]:
+    """Measure each size on every kind of database."""
+    table = Table(
+        "store_growth", "Milliseconds a call, as the number of generations grows",
+        "grew: the slowest of a kind's sizes to its smallest (bar 1.50)",
+    )  # fmt: skip
+    with databases() as kinds:
+        for kind, new in kinds.items():
+            filled = Filled(new())
+            taken: dict[int, dict[str, float]] = {}
+            sizes = QUICK_SIZES if quick else SIZES
+            if large and kind == "postgresql":
+                sizes = (*sizes, LARGEST)
+            for size in sizes:
+                filled.fill(size)
+                taken[size] = measured(filled)
+                table.add(database=kind, generations=size, **taken[size])
+            first, *others = taken.values()
+            grew = {key: round(max(o[key] for o in others) / first[key], 2) for key in first}
+            table.add(database=f"{kind} grew", generations=None, **grew)
+            filled.store.close()
+    return [table]
 
 
-if __name__ == "__main__":
-    main()
+def measured(filled: Filled) -> dict[str, float]:
+    """What the calls take at this size."""
+    store, now = filled.store, START + filled.size * APART_S
+    handle = store.failures(limit=1)[0].handle
+    calls: dict[str, Callable[[], Any]] = {
+        "health": lambda: store.health(WINDOW_S, now),
+        "strike": lambda: filled.write(1, FAILING),
+        "list": store.failures,
+        "show": lambda: store.failure(handle),
+    }
+    for call in calls.values():
+        for _ in range(5):
+            call()  # statements compiled, pages read
+    return {name: milliseconds(call) for name, call in calls.items()}

@@ -1,107 +1,33 @@
-"""How fast batches are stored, against a plain SQLAlchemy Core insert of the same rows.
+"""How fast batches are stored, against plain SQLAlchemy Core writing the same rows.
 
-Both write to a fresh database of the same kind on the same disk, in turns, so that
-the ratio means something on a busy machine. A batch stored here is one transaction
-with the rows, their failures, user counts and rollups; the plain insert is the rows
-and a commit.
-
-    python benchmarks/store_write.py [--postgresql URL] [--failing 0.2] [--json FILE]
+All write to fresh databases of one kind on the same disk, in turns, so that the
+ratio means something on a busy machine. Plain is what somebody would write by hand:
+one transaction a batch on an engine as it comes, the generations with ``insert()``,
+failures and rollups, summed up beforehand, with ``insert().on_conflict_do_update()``.
+It knows nothing of exactly once, strikes, handles, users or cases. Beside it the
+generations' rows alone, which is less than the same rows.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import statistics
-import tempfile
 import time
 import uuid
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
-from genmon_otel.records import (
-    Batch,
-    Category,
-    Failure,
-    GenerationRecord,
-    Outcome,
-    Severity,
-    Stage,
-)
+from benchmarks.databases import databases
+from benchmarks.records import CALM, HARSH, USUAL, record
+from benchmarks.table import Table
+from genmon_otel.records import Batch, GenerationRecord, Outcome
 from genmon_otel.store import SqlStore, schema
 
-START = 1_700_000_000.0
-FINGERPRINTS = 1_000
-USERS = 2_000
-
-
-def record(chance: random.Random, number: int, failing: float) -> GenerationRecord:
-    """One generation of about 900 bytes."""
-    failure = None
-    if chance.random() < failing:
-        which = chance.randrange(FINGERPRINTS)
-        failure = Failure(
-            category=Category.RATE_LIMIT,
-            severity=Severity.MEDIUM,
-            error_type="openai.RateLimitError",
-            error_message="Rate limit reached for requests " + "x" * 60,
-            stack_trace="Traceback (most recent call last):\n" + "  File 'a.py', line 3\n" * 12,
-            fingerprint=f"v1:{which:032x}",
-            signature=f"v1:{which:032x}",
-            stage="call_model",
-        )
-    at = START + number * 0.01
-    return GenerationRecord(
-        generation_id=f"{time.time_ns():016x}{chance.getrandbits(64):016x}",
-        operation="build_app",
-        framework=chance.choice(("react", "vue", "html")),
-        outcome=Outcome.FAILURE if failure else Outcome.SUCCESS,
-        started_at=at - 12,
-        ended_at=at,
-        duration_s=12.0,
-        user_id=f"user-{chance.randrange(USERS)}",
-        project_id=f"project-{chance.randrange(USERS)}",
-        user_request="Build me a web application that " + "keeps a list of things " * 12,
-        trace_id=f"{chance.getrandbits(128):032x}",
-        span_id=f"{chance.getrandbits(64):016x}",
-        code_version="3f2a9c1",
-        file_count=12,
-        tokens={"input": 1200, "output": 5300},
-        stages=tuple(Stage(name, "phase", 3.0, Outcome.SUCCESS) for name in ("plan", "code")),
-        failure=failure,
-    )
-
-
-def plain_row(record: GenerationRecord) -> dict[str, Any]:
-    """The same row, ready for ``insert()``."""
-    return {
-        "generation_id": record.generation_id,
-        "created_at": record.ended_at,
-        "operation": record.operation,
-        "framework": record.framework,
-        "success": record.outcome is Outcome.SUCCESS,
-        "outcome": str(record.outcome),
-        "duration_s": record.duration_s,
-        "user_id": record.user_id,
-        "project_id": record.project_id,
-        "user_request": record.user_request,
-        "trace_id": record.trace_id,
-        "span_id": record.span_id,
-        "failure_id": None,
-        "failure_category": None,
-        "code_version": record.code_version,
-        "metadata": {
-            "file_count": record.file_count,
-            "phases": [
-                {"name": s.name, "duration_s": s.duration_s, "outcome": str(s.outcome)}
-                for s in record.stages
-            ],
-            "tokens": record.tokens,
-        },
-    }
+SIZES = (1, 100, 1000)
+#: Seconds a measurement, and fewest rounds.
+SECONDS, QUICK_SECONDS, ROUNDS = 6.0, 0.8, 3
 
 
 class Ours:
@@ -120,84 +46,172 @@ class Ours:
         self.position += 1
         return time.perf_counter() - begun
 
+    def close(self) -> None:
+        self.store.close()
+
 
 class Plain:
-    """SQLAlchemy Core's ``insert()`` into the same table, with an engine as it comes."""
+    """SQLAlchemy Core with an engine as it comes."""
 
-    def __init__(self, url: str) -> None:
-        driver = url.replace("postgresql://", "postgresql+psycopg://")
-        self.engine = sa.create_engine(driver)
+    def __init__(self, url: str, *, only_generations: bool = False) -> None:
+        self.engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+        self._only_generations = only_generations
         with self.engine.begin() as connection:
-            schema.analytics.create(connection)
+            for table in (schema.analytics, schema.failures, schema.rollups):
+                table.create(connection)
+        insert: Any = (postgresql if "postgresql" in url else sqlite).insert
+        failure, rollup = insert(schema.failures), insert(schema.rollups)
+        self._generations = sa.insert(schema.analytics)
+        self._failures = failure.on_conflict_do_update(
+            index_elements=["fingerprint"],
+            set_={
+                "occurrence_count": schema.failures.c.occurrence_count
+                + failure.excluded.occurrence_count,
+                **{name: failure.excluded[name] for name in ("last_seen_at", "error_message",
+                                                             "stack_trace", "context")},
+            },
+        )  # fmt: skip
+        self._rollups = rollup.on_conflict_do_update(
+            index_elements=[column.name for column in schema.rollups.primary_key],
+            set_={
+                name: schema.rollups.c[name] + rollup.excluded[name]
+                for name in ("count", "duration_sum_s")
+            },
+        )
 
     def write(self, records: list[GenerationRecord]) -> float:
-        """Seconds for one batch."""
-        rows = [plain_row(record) for record in records]
+        """Seconds for one batch; making the rows does not count."""
+        generations = [generation_row(each) for each in records]
+        failures, rollups = failure_rows(records), rollup_rows(records)
         begun = time.perf_counter()
         with self.engine.begin() as connection:
-            connection.execute(sa.insert(schema.analytics), rows)
+            connection.execute(self._generations, generations)
+            if not self._only_generations:
+                if failures:
+                    connection.execute(self._failures, failures)
+                connection.execute(self._rollups, rollups)
         return time.perf_counter() - begun
 
+    def close(self) -> None:
+        self.engine.dispose()
 
-def compare(ours: Ours, plain: Plain, size: int, failing: float, seconds: float) -> dict[str, Any]:
-    """Rows a second of each, in turns, medians."""
-    chance = random.Random(size)
-    spent: dict[str, list[float]] = {"ours": [], "plain": []}
-    number = 0
-    for _ in range(3):  # statements compiled, pages and users there
-        for writer in (ours, plain):
-            writer.write([record(chance, n, failing) for n in range(size)])
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for name, writer in (("ours", ours), ("plain", plain)):
-            records = [record(chance, number + n, failing) for n in range(size)]
+
+def generation_row(each: GenerationRecord) -> dict[str, Any]:
+    """A generation's row, ready for ``insert()``."""
+    return {
+        "generation_id": each.generation_id,
+        "created_at": each.ended_at,
+        "operation": each.operation,
+        "framework": each.framework,
+        "success": each.outcome is Outcome.SUCCESS,
+        "outcome": str(each.outcome),
+        "duration_s": each.duration_s,
+        "user_id": each.user_id,
+        "project_id": each.project_id,
+        "user_request": each.user_request,
+        "trace_id": each.trace_id,
+        "span_id": each.span_id,
+        "failure_id": None,
+        "failure_category": None if each.failure is None else str(each.failure.category),
+        "code_version": each.code_version,
+        "metadata": {
+            "file_count": each.file_count,
+            "phases": [
+                {"name": s.name, "duration_s": s.duration_s, "outcome": str(s.outcome)}
+                for s in each.stages
+            ],
+            "tokens": each.tokens,
+        },
+    }
+
+
+def failure_rows(records: list[GenerationRecord]) -> list[dict[str, Any]]:
+    """Rows of the failures among them: one a fingerprint, in key order."""
+    rows: dict[str, dict[str, Any]] = {}
+    for each in records:
+        if each.failure is None:
+            continue
+        row = rows.setdefault(each.failure.fingerprint, {
+            "fingerprint": each.failure.fingerprint,
+            "signature": each.failure.signature,
+            "operation": each.operation,
+            "error_type": each.failure.error_type,
+            "failure_category": str(each.failure.category),
+            "severity": str(each.failure.severity),
+            "framework": each.framework,
+            "occurrence_count": 0,
+            "first_seen_at": each.ended_at,
+        })  # fmt: skip
+        row["occurrence_count"] += 1
+        row |= {
+            "last_seen_at": each.ended_at,
+            "error_message": each.failure.error_message,
+            "stack_trace": each.failure.stack_trace,
+            "context": {"generation_id": each.generation_id, "user_id": each.user_id,
+                        "project_id": each.project_id, "trace_id": each.trace_id},
+        }  # fmt: skip
+    return [rows[key] for key in sorted(rows)]
+
+
+def rollup_rows(records: list[GenerationRecord]) -> list[dict[str, Any]]:
+    """Rows of the minutes they fall into, in key order."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for each in records:
+        key = (
+            each.ended_at // 60 * 60, each.operation, each.framework, str(each.outcome),
+            "" if each.failure is None else str(each.failure.category), 0,
+        )  # fmt: skip
+        names = (column.name for column in schema.rollups.columns)
+        row = rows.setdefault(key, dict(zip(names, (*key, 0, 0.0), strict=True)))
+        row["count"] += 1
+        row["duration_sum_s"] += each.duration_s
+    return [rows[key] for key in sorted(rows)]
+
+
+def run(quick: bool) -> list[Table]:
+    """Measure every batch size and load on every kind of database."""
+    table = Table(
+        "store_write", "Generations stored a second, by batch",
+        "ratio: to plain SQLAlchemy Core writing generations, failures and rollups (bar 0.60); "
+        "rows alone: to its insert of the generations only",
+    )  # fmt: skip
+    with databases() as kinds:
+        for kind, new in kinds.items():
+            for load in (CALM, USUAL, HARSH):
+                for size in SIZES:
+                    writers = (Ours(new()), Plain(new()), Plain(new(), only_generations=True))
+                    seconds = QUICK_SECONDS if quick else SECONDS
+                    times = _in_turns(writers, size, load, seconds)
+                    ours, plain = (statistics.median(each) for each in times[:2])
+                    table.add(
+                        database=kind, what=load.name, batch=size,
+                        genmon_per_s=round(size / ours), plain_per_s=round(size / plain),
+                        ratio=_ratio(times[1], times[0]), rows_alone=_ratio(times[2], times[0]),
+                        rounds=len(times[0]),
+                    )  # fmt: skip
+                    for writer in writers:
+                        writer.close()
+    return [table]
+
+
+def _in_turns(writers: Any, size: int, load: Any, seconds: float) -> list[list[float]]:
+    """Times of each writer's batches, one each a round, the first rounds left out."""
+    chance, number = random.Random(size), 0
+    times: list[list[float]] = [[] for _ in writers]
+    end = None
+    rounds = 0
+    while end is None or time.perf_counter() < end or rounds < 2 * ROUNDS:
+        for index, writer in enumerate(writers):
+            records = [record(chance, number + n, load) for n in range(size)]
             number += size
-            spent[name].append(writer.write(records))
-    rates = {name: size / statistics.median(times) for name, times in spent.items()}
-    return {"batch": size, "failing": failing, "rounds": len(spent["ours"]),
-            "ours_per_s": round(rates["ours"]), "plain_per_s": round(rates["plain"]),
-            "ratio": round(rates["ours"] / rates["plain"], 2)}  # fmt: skip
+            spent = writer.write(records)
+            if rounds >= ROUNDS:  # statements compiled, pages and users there
+                times[index].append(spent)
+        rounds += 1
+        if rounds == ROUNDS:
+            end = time.perf_counter() + seconds
+    return times
 
 
-def main() -> None:
-    """Print the table; write JSON when asked to."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--postgresql", help="connection string of a server; databases are made")
-    parser.add_argument("--failing", type=float, nargs="*", default=[0.0, 0.2])
-    parser.add_argument("--seconds", type=float, default=4.0, help="a measurement")
-    parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="genmon-bench-"))
-    results: list[dict[str, Any]] = []
-    for kind in ("sqlite", "postgresql") if given.postgresql else ("sqlite",):
-        for failing in given.failing:
-            for size in (1, 100, 1000):
-                urls = []
-                for name in ("ours", "plain"):
-                    if kind == "sqlite":
-                        urls.append(f"sqlite:///{folder}/{name}-{size}-{failing}.db")
-                    else:
-                        urls.append(new_database(given.postgresql))
-                ours, plain = Ours(urls[0]), Plain(urls[1])
-                result = {"database": kind} | compare(ours, plain, size, failing, given.seconds)
-                results.append(result)
-                ours.store.close()
-                plain.engine.dispose()
-                print(" ".join(f"{key}={value}" for key, value in result.items()), flush=True)
-    if given.json:
-        given.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
-
-
-def new_database(server: str) -> str:
-    """Make an empty database on a server; its connection string."""
-    url = sa.make_url(server.replace("postgresql://", "postgresql+psycopg://"))
-    name = f"bench_{uuid.uuid4().hex[:12]}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    engine.dispose()
-    return url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
-
-
-if __name__ == "__main__":
-    main()
+def _ratio(plain: list[float], ours: list[float]) -> float:
+    return round(statistics.median(p / o for p, o in zip(plain, ours, strict=True)), 2)

@@ -1,0 +1,1 @@
+"""What genmon costs, in figures anyone can reproduce: ``python -m benchmarks``."""
