@@ -127,7 +127,7 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         return content, Role.KEY
     if not any(map(str.isalnum, content)):
         return content, Role.NAME if _PUNCTUATION.fullmatch(content) else Role.VALUE
-    key = _KEY_BEFORE.search(before)
+    key = _KEY_BEFORE.search(before) if stripped.endswith((":", "=")) else None
     if key:
         name = key[1] or key[2]
         if names_problem(name) and not is_subject(name):
@@ -144,9 +144,10 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         return content, Role.VALUE
     if joined or _AFTER.match(after):
         return content, Role.NAME
-    if _BEFORE.search(before) and not _TYPE_ONLY.search(before):
+    near = before[-24:]  # no word of these is longer
+    if _BEFORE.search(near) and not _TYPE_ONLY.search(near):
         return content, Role.NAME
-    if re.search(r"\btoken:?\s$", before) and _KEYWORD_LIKE.fullmatch(content):
+    if stripped.endswith(("token", "token:")) and _KEYWORD_LIKE.fullmatch(content):
         return content, Role.NAME
     if re.search(r"\bimport(?:ed)?\b.{0,60}\bfrom\s$", text[max(0, start - 96) : start]):
         return content, Role.NAME
