@@ -1,4 +1,4 @@
-"""A WSGI application that a preforking server runs; set up before the fork, as with --preload."""
+"""A web application for servers with workers, by WSGI and by ASGI; set up as it is imported."""
 
 from __future__ import annotations
 
@@ -26,3 +26,21 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[
     except TimeoutError:
         start("500 Internal Server Error", [])
     return [str(os.getpid()).encode()]
+
+
+async def asynchronous(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The same by ASGI."""
+    if scope["type"] == "lifespan":
+        while (await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    status = 200
+    try:
+        build(scope["path"])
+    except TimeoutError:
+        status = 500
+    body = str(os.getpid()).encode()
+    headers = [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
