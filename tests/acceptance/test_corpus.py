@@ -59,7 +59,7 @@ def record(bug: Bug, folder: Path) -> SqlStore:
     done = subprocess.run(
         [sys.executable, "-c", RECORD, str(folder)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
         capture_output=True,
         text=True,
         timeout=120,

@@ -182,20 +182,26 @@ def test_it_lives_beside_asyncio_and_anyio(pytester: pytest.Pytester, case: Case
     ran.assert_outcomes(passed=2, xfailed=1)
 
 
-def test_without_case_files_it_is_inert(pytester: pytest.Pytester) -> None:
+def test_without_case_files_it_is_inert(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run without case files imports nothing of genmon but the plugin, and leaves nothing."""
     pytester.makepyfile(
         """
         import sys
 
-        def test_imports():
+        def test_imports(pytestconfig):
+            assert pytestconfig.pluginmanager.has_plugin("genmon_otel.pytest_plugin")
             loaded = {name for name in sys.modules if name.partition(".")[0] == "genmon_otel"}
             assert loaded <= {"genmon_otel", "genmon_otel._version", "genmon_otel.pytest_plugin"}
             assert not {"sqlalchemy", "opentelemetry", "click"} & set(sys.modules)
         """
     )
     pytester.path.joinpath("data.json").write_text("{}")
-    ran = pytester.runpytest_subprocess("--genmon-results", "results.jsonl", "-p", "no:logfire")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others load OpenTelemetry
+    ran = pytester.runpytest_subprocess(
+        "-p", "genmon_otel.pytest_plugin", "--genmon-results", "results.jsonl"
+    )
     ran.assert_outcomes(passed=1)
     assert not (pytester.path / "results.jsonl").exists()
     assert not (pytester.path / ".genmon").exists()

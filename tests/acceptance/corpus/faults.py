@@ -75,14 +75,15 @@ async def work(request):
         + ask('refuse(openai.RateLimitError, 429, "Rate limit reached for requests")')
         + """
 def work(request):
-    for attempt in range(2):
+    tries = 2
+    for attempt in range(tries):
         try:
             return {"files": {"a.py": ask(request)}}
         except openai.RateLimitError:
-            if attempt == 1:
+            if attempt + 1 == tries:
                 raise
 """,
-        ("range(2)", "range(3)"),
+        ("tries = 2", "tries = 3"),
         recovery={"ask": "x = 2"},
     ),
     Bug(
