@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -32,7 +33,7 @@ from servers import postgresql
 
 ROOT = Path(__file__).parents[2]
 SCRAPE_S = 5
-READER = "genmon_grafana"
+ROLES = ("genmon_app", "genmon_grafana")
 
 
 class PostgresStage(Stage):
@@ -71,9 +72,24 @@ def configuration(app: int, exporter: int, rules: Path) -> dict[str, Any]:
     return tree
 
 
+def demo(app_builder: ModuleType) -> int:
+    """The demo's requests in two bursts; how many."""
+    wanted = requests({text: p["framework"] for text, p in projects().items()}, None)
+    for half in (wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]):
+        asyncio.run(send(app_builder, half, lambda: None))
+        app_builder.model.cache_clear()
+        time.sleep(SCRAPE_S)
+    return len(wanted)
+
+
 @contextmanager
-def world(programs: Programs, server: postgresql.Server, folder: Path) -> Iterator[World]:
-    """Run the demo on PostgreSQL, scraped; close the loop; ask as Grafana's role."""
+def world(
+    programs: Programs,
+    server: postgresql.Server,
+    folder: Path,
+    traffic: Callable[[ModuleType], int] = demo,
+) -> Iterator[World]:
+    """Run traffic on PostgreSQL, scraped; close the loop; ask as Grafana's role."""
     url = server.new_database()
     stage = PostgresStage(folder / "stage", url)
     store = SqlStore(url)
@@ -98,22 +114,17 @@ def world(programs: Programs, server: postgresql.Server, folder: Path) -> Iterat
             up = f"{address}/api/v1/query?query=count(up==1)"
             until(lambda: (get(up) or {"data": {"result": []}})["data"]["result"], "scraped")
             time.sleep(SCRAPE_S)  # the zeros are seen before anything happens
-            wanted = requests({text: p["framework"] for text, p in projects().items()}, None)
-            for half in (wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]):
-                asyncio.run(send(app_builder, half, lambda: None))
-                app_builder.model.cache_clear()
-                time.sleep(SCRAPE_S)
-            until(lambda: store.health().attempts == len(wanted), "all stored")
+            count = traffic(app_builder)
+            until(lambda: store.health().attempts == count, "all stored")
             health = check_health()
             close_the_loop(store, stage)
             time.sleep(3 * SCRAPE_S)  # scraped, evaluated, and evaluated on that
             with psycopg.connect(url, autocommit=True) as owner:
-                owner.execute("DROP ROLE IF EXISTS genmon_app")
-                owner.execute("CREATE ROLE genmon_app")
-                owner.execute(f"CREATE ROLE {READER}")
-                owner.execute(grants("genmon_app", READER))
+                for role in ROLES:
+                    owner.execute(f"CREATE ROLE {role}")
+                owner.execute(grants(*ROLES))
             with psycopg.connect(url, autocommit=True) as reader:
-                reader.execute(f"SET ROLE {READER}")
+                reader.execute(f"SET ROLE {ROLES[1]}")
                 yield World(
                     Servers(address, reader, started, time.time(), SCRAPE_S),
                     health, store, f"http://127.0.0.1:{port}",
@@ -122,6 +133,10 @@ def world(programs: Programs, server: postgresql.Server, folder: Path) -> Iterat
         exporter.close()
         web.shutdown()
         store.close()
+        with psycopg.connect(url, autocommit=True) as owner:
+            for role in ROLES:
+                owner.execute(f"DROP OWNED BY {role}")
+                owner.execute(f"DROP ROLE {role}")
 
 
 def close_the_loop(store: SqlStore, stage: Stage) -> None:

@@ -16,7 +16,12 @@ from programs import Programs
 
 from servers import postgresql
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.postgres, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.prometheus,
+    pytest.mark.postgres,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("dashboards"),
+]
 
 DASHBOARDS = {
     path.name: json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,243 @@
+"""The stack of deploy/: hardened, pinned, on loopback only, and its parts work together."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from loopback import free_port, get, prometheus, running, until
+from programs import Programs
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from genmon_otel.rules import render_rules
+from genmon_otel.store import SqlStore
+from servers import postgresql
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+#: Images without a shell; ``traces-health`` asks them. The upgrade ends by itself.
+ASKED_ELSEWHERE = {"collector", "tempo", "upgrade"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_images_are_pinned(name: str) -> None:
+    """Every image names an exact version, or is built here."""
+    service = SERVICES[name]
+    assert "build" in service or re.fullmatch(
+        r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-\w+)?", service["image"]
+    )
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_on_loopback(name: str) -> None:
+    """Nothing listens beyond this machine."""
+    for port in SERVICES[name].get("ports", []):
+        assert port.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_says_whether_it_is_well(name: str) -> None:
+    """A health check of its own, or another service's that asks it."""
+    if name not in ASKED_ELSEWHERE:
+        assert SERVICES[name]["healthcheck"]["test"]
+    elif name != "upgrade":
+        assert f"http://{name}:" in str(SERVICES["traces-health"]["healthcheck"])
+
+
+def test_no_password_is_written_down() -> None:
+    """Secrets come from files that are not committed; no variable holds one."""
+    for service in SERVICES.values():
+        for key, value in (service.get("environment") or {}).items():
+            if re.search("PASSWORD|STORE|TOKEN|KEY", key):
+                assert str(value).startswith("/run/secrets/"), key
+        assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+    for secret in COMPOSE["secrets"].values():
+        assert not (ROOT / "deploy" / secret["file"]).is_relative_to(ROOT / "src")
+    tracked = subprocess.run(
+        ["git", "ls-files", "deploy/secrets"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if tracked.returncode == 0:
+        assert set(tracked.stdout.split()) <= {"deploy/secrets/README.md"}
+
+
+def test_services_run_with_the_least_they_need() -> None:
+    """Ours and the monitoring's: read-only root, no capabilities, no new privileges."""
+    for name, service in SERVICES.items():
+        assert "no-new-privileges:true" in service["security_opt"]
+        if name != "postgres":  # its entry point takes over the volume and drops root itself
+            assert service["read_only"]
+            assert service["cap_drop"] == ["ALL"]
+
+
+def test_every_mounted_file_is_there() -> None:
+    """Compose would make an empty folder of a path that is missing."""
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source, target, *_ = volume.split(":")
+            if source.startswith(".") and "secrets" not in source:
+                assert (DEPLOY / source).exists(), source
+                assert target.startswith("/")
+            elif not source.startswith("."):
+                assert source in COMPOSE["volumes"]
+    for service in SERVICES.values():
+        assert set(service.get("depends_on", [])) <= set(SERVICES)
+
+
+def test_the_collector_s_pipelines_are_whole() -> None:
+    """Each part a pipeline names is defined, and each that is defined is used."""
+    config = yaml.safe_load((DEPLOY / "collector" / "config.yml").read_text())
+    for kind in ("receivers", "processors", "exporters"):
+        used = {name for p in config["service"]["pipelines"].values() for name in p[kind]}
+        assert used == set(config[kind])
+    assert config["service"]["extensions"] == list(config["extensions"])
+
+
+def test_addresses_agree() -> None:
+    """Who talks to whom: hosts are services, and data sources are those that links name."""
+    texts = [
+        (DEPLOY / "prometheus" / "prometheus.yml").read_text(),
+        (DEPLOY / "collector" / "config.yml").read_text(),
+        (ROOT / "grafana/provisioning/datasources/genmon.yml").read_text(),
+    ]
+    hosts = {
+        host
+        for text in texts
+        for host in re.findall(r"\b([a-z]+):(?:9\d{3}|4317|3200|5432)\b", text)
+    }
+    assert hosts == {"app", "exporter", "alertmanager", "prometheus", "tempo", "postgres"}
+    assert hosts <= set(SERVICES)
+    sources = yaml.safe_load(texts[2])["datasources"]
+    assert len({source["uid"] for source in sources}) == len(sources)
+    exemplars = sources[0]["jsonData"]["exemplarTraceIdDestinations"]
+    assert exemplars == [{"name": "trace_id", "datasourceUid": "genmon-traces"}]
+    text = (ROOT / "grafana/dashboards/failures.json").read_text()
+    assert "genmon-traces" in text
+
+
+@pytest.mark.prometheus
+def test_promtool_accepts_the_configuration(programs: Programs, tmp_path: Path) -> None:
+    """The file that Prometheus is started with, beside the committed rules."""
+    text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
+    (tmp_path / "prometheus.yml").write_text(
+        text.replace("/etc/prometheus/rules", str(ROOT / "prometheus_rules"))
+    )
+    done = subprocess.run(
+        [programs.promtool, "check", "config", tmp_path / "prometheus.yml"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUCCESS" in done.stdout
+
+
+def test_secrets_are_made_once_and_missing_ones_named(tmp_path: Path) -> None:
+    """Random passwords, kept at a second run; the keys that only a user has are asked for."""
+    folder = tmp_path / "deploy"
+    rules = tmp_path / "prometheus_rules" / "alertmanager"
+    folder.mkdir()
+    rules.mkdir(parents=True)
+    source = ROOT / "prometheus_rules/alertmanager/alertmanager.yml"
+    (rules / "alertmanager.yml").write_text(source.read_text())
+    script = folder / "secrets.sh"
+    script.write_text((DEPLOY / "secrets.sh").read_text())
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh", script], capture_output=True, text=True, check=False)
+
+    first = run()
+    assert first.returncode == 1
+    assert "secrets/alertmanager/pagerduty_routing_key" in first.stdout
+    made = {path.name: path.read_text() for path in (folder / "secrets").glob("*_*")}
+    assert set(made) == set(COMPOSE["secrets"])
+    assert len(made["postgres_password"]) == 32
+    assert made["app_database_password"] in made["app_store_url"]
+    assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
+    for name in ("pagerduty_routing_key", "slack_webhook_url"):
+        (folder / "secrets" / "alertmanager" / name).write_text("mine")
+    assert run().returncode == 0
+    assert {p.name: p.read_text() for p in (folder / "secrets").glob("*_*")} == made
+
+
+@pytest.mark.postgres
+@pytest.mark.prometheus
+@pytest.mark.slow
+def test_application_database_and_prometheus_work_together(
+    stable: Programs, postgresql_server: postgresql.Server, tmp_path: Path
+) -> None:
+    """The stack's own scripts: roles, upgrade, application as its role, scraped, counted."""
+    url = postgresql_server.new_database()
+    parts = conninfo_to_dict(url)
+    (tmp_path / "app_database_password").write_text("it's \\a $secret")
+    (tmp_path / "grafana_database_password").write_text("another")
+    place = postgresql.programs()
+    assert place is not None
+    try:
+        subprocess.run(
+            ["sh", DEPLOY / "postgres" / "10-roles.sh"], check=True,
+            env={**os.environ, "PATH": f"{place}:{os.environ['PATH']}", "SECRETS": str(tmp_path),
+                 "PGHOST": str(parts["host"]), "POSTGRES_USER": "genmon",
+                 "POSTGRES_DB": str(parts["dbname"])},
+        )  # fmt: skip
+        (tmp_path / "owner").write_text(url)
+        subprocess.run(
+            [sys.executable, DEPLOY / "app" / "upgrade.py"], check=True,
+            env={**os.environ, "GENMON_STORE_FILE": str(tmp_path / "owner")},
+        )  # fmt: skip
+        as_app = f"postgresql://genmon_app@/{parts['dbname']}?host={parts['host']}"
+        (tmp_path / "app").write_text(as_app)
+        port = free_port()
+        environment = {
+            "GENMON_STORE_FILE": str(tmp_path / "app"), "GENMON_METRICS_PORT": str(port),
+            "GENMON_JOURNAL_DIR": str(tmp_path / "journal"), "PAUSE_S": "0.2",
+        }  # fmt: skip
+        rules = tmp_path / "rules.yml"
+        rules.write_text(render_rules(1, 120))
+        text = (DEPLOY / "prometheus" / "prometheus.yml").read_text().replace(": 30s", ": 1s")
+        text = text.replace("app:9464", f"127.0.0.1:{port}").replace(
+            "/etc/prometheus/rules/genmon.rules.yml", str(rules)
+        )
+        (tmp_path / "prometheus.yml").write_text(text)
+        (tmp_path / "run").mkdir()
+        for name in ("app_builder.py", "package_index.json"):
+            source = ROOT / "src" / "genmon_otel" / "demo" / name
+            (tmp_path / "run" / name).write_text(source.read_text())
+        main = (DEPLOY / "app" / "main.py").read_text()
+        (tmp_path / "run" / "main.py").write_text(main)
+        command = ["env", "-C", str(tmp_path / "run"), sys.executable, "main.py"]
+        with (
+            running(command, tmp_path / "app.log", f"http://127.0.0.1:{port}/metrics", environment),
+            prometheus(stable, tmp_path / "prometheus.yml", tmp_path) as address,
+        ):
+            record = "cluster_namespace_job_operation_framework:genmon_generations:increase2m"
+            query = f"{address}/api/v1/query?query=sum({record})"
+
+            def counted() -> float:
+                result = (get(query) or {"data": {"result": []}})["data"]["result"]
+                return float(result[0]["value"][1]) if result else 0.0
+
+            until(lambda: counted() >= 20, "twenty attempts counted")
+        time.sleep(0.1)
+        store = SqlStore(url)
+        store.open()
+        assert store.health().attempts >= 20
+        store.close()
+        reader = make_conninfo(url, user="genmon_grafana")
+        with psycopg.connect(reader) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM generation_failures").fetchone()  # type: ignore[misc]
+            assert count > 0
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("SELECT user_id FROM generation_analytics")
+    finally:
+        with psycopg.connect(url, autocommit=True) as owner:
+            for role in ("genmon_app", "genmon_grafana"):
+                owner.execute(f"DROP OWNED BY {role}")
+                owner.execute(f"DROP ROLE {role}")
