@@ -53,16 +53,15 @@ def recording_of(
     )
 
 
-def sample_of(generation: Generation, result: Any) -> SuccessSample | None:
+def sample_of(generation: Generation, result: Any, now: float) -> SuccessSample | None:
     """The shape of a result, and donors of step outcomes if asked for; None if not due or not known.
 
-    An operation's first three are taken, then one a minute.
+    An operation's first three are taken, then one a minute. ``now`` is monotonic.
     """
     if result is UNSEEN:
         return None
     under, operation = generation.under, generation.spec.operation
     taken, due = under.samples.get(operation, (0, 0.0))
-    now = under.clock.monotonic()
     if taken >= _FIRST_SAMPLES and now < due:
         return None
     under.samples[operation] = (taken + 1, now + _SAMPLE_EVERY_S)

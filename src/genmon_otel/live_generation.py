@@ -23,6 +23,7 @@ from genmon_otel.no_generation import NONE, NoGeneration
 from genmon_otel.payload import Streamed, encode
 from genmon_otel.recorder import Runtime, contain, pending, take
 from genmon_otel.records import (
+    MAX_REQUEST,
     Capture,
     Failure,
     GenerationRecord,
@@ -38,8 +39,8 @@ from genmon_otel.stage_run import StageRun
 from genmon_otel.surroundings import measure, task_id, used
 from genmon_otel.text import clean, safe_repr
 
-#: Characters kept of a request.
-MAX_REQUEST: Final = 1000
+#: Characters of a request that may wait to be redacted where that costs nobody's time.
+_MAX_RAW_REQUEST: Final = 4096
 #: Errors of stages that are remembered, to find the one that escaped.
 _MAX_ERRORS: Final = 32
 #: Entries of ``set(**context)``, characters of a key, bytes of a value.
@@ -47,9 +48,17 @@ _MAX_CONTEXT: Final = 32
 _MAX_KEY: Final = 64
 _MAX_CONTEXT_BYTES: Final = 4096
 
+# Looking names up in another module costs, four times a call, as much as making the identity.
+_OPERATION_NAME: Final = names.GEN_AI_OPERATION_NAME
+_WORKFLOW: Final = names.WORKFLOW_OPERATION
+_WORKFLOW_NAME: Final = names.GEN_AI_WORKFLOW_NAME
+_GENERATION_ID: Final = names.ATTR_GENERATION_ID
+_FRAMEWORK: Final = names.ATTR_FRAMEWORK
+_OUTCOME: Final = names.ATTR_OUTCOME
 _tokens_lock: Final = threading.Lock()
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _SUCCESS: Final = Outcome.SUCCESS
+_SAMPLED: Final = trace.TraceFlags.SAMPLED
 
 
 class Generation(Scope):
@@ -117,10 +126,13 @@ class Generation(Scope):
         self._began = clock.monotonic()
         self._measured = measure() if under.resources else None
         attributes = {
-            names.GEN_AI_OPERATION_NAME: names.WORKFLOW_OPERATION,
-            names.GEN_AI_WORKFLOW_NAME: spec.operation,
-            names.ATTR_GENERATION_ID: self.id,
-            names.ATTR_FRAMEWORK: self.framework,
+            _OPERATION_NAME: _WORKFLOW,
+            _WORKFLOW_NAME: spec.operation,
+            _GENERATION_ID: self.id,
+            _FRAMEWORK: self.framework,
+            # Nobody is given a span before it ends, and most end well: what does not says so
+            # then. Another attribute at the end costs twice what one at the beginning does.
+            _OUTCOME: "success",
         }
         try:
             if self.project_id is not None:
@@ -247,8 +259,11 @@ class Generation(Scope):
             option = spec.request
             found = option.constant if option.getter is None else option.getter(args, kwargs)
             if found is not None:
-                text = request_text(found, MAX_REQUEST, implicit=option.implicit)
-                self.request = self.under.redactor.text(text, MAX_REQUEST) if text else None
+                self.request = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
+                if self.request and (
+                    len(self.request) >= _MAX_RAW_REQUEST or self.under.content_on_spans
+                ):
+                    self.request = self.under.redactor.text(self.request, MAX_REQUEST)
         if (getter := spec.user_id.getter) is not None:
             self.user_id = identifier(getter(args, kwargs))
         if (getter := spec.project_id.getter) is not None:
@@ -300,13 +315,15 @@ class Generation(Scope):
         failure = None
         if problem is not None:
             failure = self._diagnose(problem, duration)
+            if self.request:  # of others, the writer redacts it
+                self.request = under.redactor.text(self.request, MAX_REQUEST)
         elif outcome is _SUCCESS and self.capture != "off" and self.spec.function is not None:
             try:
-                self._sample = sample_of(self, result)
+                self._sample = sample_of(self, result, self._began + duration)
             except Exception:
                 contain("sample", under)
-        context = self._span_context
-        valid = context.is_valid
+        # A span context is this tuple; its properties cost a call each.
+        trace_id, span_id, _, flags, _, valid = self._span_context
         record = Draft(
             self.id,
             self.spec.operation,
@@ -318,8 +335,8 @@ class Generation(Scope):
             self.user_id,
             self.project_id,
             self.request,
-            context.trace_id.to_bytes(16).hex() if valid else None,
-            context.span_id.to_bytes(8).hex() if valid else None,
+            trace_id.to_bytes(16).hex() if valid else None,
+            span_id.to_bytes(8).hex() if valid else None,
             under.code_version,
             self.file_count,
             self.tokens,
@@ -333,7 +350,7 @@ class Generation(Scope):
         self._record: GenerationRecord = record
         pending[self.id] = self
         try:
-            under.metrics.ended(record, sampled=context.trace_flags.sampled)
+            under.metrics.ended(record, sampled=bool(flags & _SAMPLED))
             if self._measured is not None:
                 under.metrics.resources(record.operation, *used(self._measured))
             if failure is not None:
@@ -360,7 +377,8 @@ class Generation(Scope):
     def _end_span(self, failure: Failure | None, outcome: Outcome, result: Any) -> None:
         span = self.span
         try:
-            span.set_attribute(names.ATTR_OUTCOME, outcome.value)
+            if outcome is not _SUCCESS:
+                span.set_attribute(_OUTCOME, outcome._value_)
             if self.file_count is not None:
                 span.set_attribute(names.ATTR_FILE_COUNT, self.file_count)
             if failure is not None:

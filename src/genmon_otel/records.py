@@ -123,6 +123,9 @@ ENVIRONMENT_CATEGORIES: Final = frozenset(
     {Category.AI_TIMEOUT, Category.RATE_LIMIT, Category.PROVIDER_ERROR}
 )
 
+#: Characters kept of a request.
+MAX_REQUEST: Final = 1000
+
 StageKind = Literal["phase", "step"]
 Trigger = Literal["fault", "content", "input"]
 Origin = Literal["generation", "foreign_span", "process_died"]
@@ -199,7 +202,8 @@ class GenerationRecord:
     duration_s: float
     user_id: str | None = None
     project_id: str | None = None
-    #: Redacted and bounded; None with capture off.
+    #: Bounded; None with capture off. Redacted; that of a generation that did not fail may be
+    #: redacted by the sink, off the caller's thread, and must be before it goes anywhere else.
     user_request: str | None = None
     #: Hex, or None where OpenTelemetry gave no valid id.
     trace_id: str | None = None

@@ -116,6 +116,11 @@ class Scope:
         """The code returned: end, unless the result is one that goes on; what to hand back."""
         if type(result) in _PLAIN:
             self.leave()
+            try:
+                self._succeed(result, None)
+            except Exception:
+                contain(self.noun)
+            return result
         else:
             self.suspend()
             try:

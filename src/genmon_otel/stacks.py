@@ -243,12 +243,31 @@ def _stack(links: list[TracebackType]) -> Iterator[str]:
             yield f"  [{hidden} frames left out]"
             continue
         code, line, namespace, repeated = call
-        yield f'  File "{code.co_filename}", line {line}, in {code.co_qualname}'
-        source = _source(code.co_filename, line, namespace)
-        if source:
-            yield f"    {source}"
+        yield _place(code, line, namespace)
         if repeated:
             yield f"  [Previous line repeated {repeated} more times]"
+
+
+#: Lines of stacks as they are shown: the same few come again and again.
+_places: Final[dict[tuple[str, int, str, str], str]] = {}
+_MAX_PLACES: Final = 4096
+
+
+def _place(code: CodeType, line: int, namespace: dict[str, object]) -> str:
+    """Return one frame as Python shows it, with its source line if that is the application's."""
+    module = _module(namespace)
+    key = (code.co_filename, line, code.co_qualname, module)
+    shown = _places.get(key)
+    if shown is None:
+        shown = f'  File "{code.co_filename}", line {line}, in {code.co_qualname}'
+        source = _source(code.co_filename, line, namespace)
+        if source:
+            shown = f"{shown}\n    {source}"
+        if len(_places) >= _MAX_PLACES:
+            _places.clear()
+        if not code.co_filename.startswith("<"):  # another cell or string may bear this name
+            _places[key] = shown
+    return shown
 
 
 def _source(filename: str, line: int, namespace: dict[str, object]) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opentelemetry import trace
 
@@ -22,7 +22,14 @@ from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.ports import Metrics, StepPlayer
-from genmon_otel.records import Capture, GenerationRecord, InFlight, Recording, SuccessSample
+from genmon_otel.records import (
+    MAX_REQUEST,
+    Capture,
+    GenerationRecord,
+    InFlight,
+    Recording,
+    SuccessSample,
+)
 
 __all__ = ["Captured", "ManualClock", "capture", "sequential_ids"]
 
@@ -89,7 +96,10 @@ class Captured:
         recording: Recording | None = None,
         sample: SuccessSample | None = None,
     ) -> None:
-        """Keep it."""
+        """Keep it, its request redacted as the writer would."""
+        if record.failure is None and record.user_request is not None:
+            request = recorder.runtime().redactor.text(record.user_request, MAX_REQUEST)
+            record = replace(record, user_request=request)
         self.records.append(record)
         if recording is not None:
             self.recordings.append(recording)

@@ -16,7 +16,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any, Concatenate, Final, ParamSpec, Protocol
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, cast
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -103,13 +103,13 @@ def _counted(
     """Note a call; :meth:`Instruments.fold` makes it. What breaks in it is counted, never raised."""
 
     @functools.wraps(method)
-    def note(self: Instruments, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def note(self: Instruments, /, *args: Any) -> None:
         events = self._events
-        events.append((method, args, kwargs))
+        events.append((method, *args))
         if self._at_once or len(events) > MAX_EVENTS:
             self._relieve()
 
-    return note
+    return cast("Callable[Concatenate[Instruments, P], None]", note)
 
 
 class Instruments:
@@ -129,7 +129,7 @@ class Instruments:
         self._measured = resources
         self._warned_at = float("-inf")
         #: What happened and is not counted yet. Only who holds the lock counts.
-        self._events: deque[tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]] = deque()
+        self._events: deque[tuple[Any, ...]] = deque()
         self._lock = threading.Lock()
         self._at_once = backend.before_reading is None
         self._values = LabelValues(self._overflow)
@@ -192,9 +192,9 @@ class Instruments:
         for _ in range(limit):
             if not events:
                 return
-            method, args, kwargs = events.popleft()
+            method, *args = events.popleft()
             try:
-                method(self, *args, **kwargs)
+                method(self, *args)
             except Exception:
                 self._broke(method.__name__)
 
@@ -248,8 +248,11 @@ class Instruments:
         started.inc()
         in_progress.inc()
 
-    @_counted
     def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
+        self._end(record, sampled)
+
+    @_counted
+    def _end(self, record: GenerationRecord, sampled: bool) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
         total, duration, files = self._ended[(operation, framework, record.outcome)]
         exemplar = None

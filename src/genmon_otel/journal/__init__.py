@@ -94,6 +94,8 @@ class Journal:
         self.producer = uuid.uuid4().hex
         self._segments: list[Segment] = []
         self._number = 0
+        #: Bytes in the last segment.
+        self._filled = 0
         self._seq = 0
         self._covered = 0
         self._record_seqs = array("Q")
@@ -166,6 +168,7 @@ class Journal:
             self._seq = seq - 1
             raise
         segment.last_seq = seq
+        self._filled += len(frame)
         self._bytes += len(frame)
         if kind is Kind.RECORD:
             self._record_seqs.append(seq)
@@ -183,7 +186,7 @@ class Journal:
 
     def _current(self) -> Segment | None:
         """The segment to append to; None while the folder is not worth another try."""
-        if self._segments and self._fits(self._segments[-1]):
+        if self._fits():
             return self._segments[-1]
         if time.monotonic() < self._retry_at or self.directory is None:
             return None
@@ -200,14 +203,16 @@ class Journal:
             raise
         self._number = segment.number
         self._segments.append(segment)
+        self._filled = len(header)
         self._bytes += len(header)
         return segment
 
-    def _fits(self, segment: Segment) -> bool:
-        return os.lseek(segment.fd, 0, os.SEEK_CUR) < self._segment_bytes
+    def _fits(self) -> bool:
+        """Whether the last segment takes more. No system call: it would give up the GIL."""
+        return bool(self._segments) and self._filled < self._segment_bytes
 
     def _failed(self, error: OSError) -> None:
-        if not self._segments or not self._fits(self._segments[-1]):
+        if not self._fits():
             self._retry_at = time.monotonic() + _RETRY_S
         self._on_error("journal")
         if not self._warned:

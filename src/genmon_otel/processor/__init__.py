@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode, get_current_span
@@ -30,6 +30,7 @@ MAX_FLUSH_S: Final = 5.0
 #: Spans remembered at a time; beyond that the oldest are forgotten.
 _MAX_SPANS: Final = 10_000
 
+_GENERATION_ID: Final = names.ATTR_GENERATION_ID
 _SpanKey = tuple[int, int]
 
 
@@ -97,14 +98,9 @@ class GenerationSpanProcessor(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Deliver the generation that this span is of, or the foreign failure that it is."""
         try:
-            attributes = span.attributes or {}
-            generation_id = attributes.get(names.ATTR_GENERATION_ID)
-            if generation_id is not None:
-                delivery = recorder.take(str(generation_id))
-                if delivery is not None:
-                    delivery.deliver()
-                if span.parent is not None and span.status.status_code is StatusCode.ERROR:
-                    _told.add((span.parent.trace_id, 0))
+            scope = span.instrumentation_scope
+            if scope is not None and scope.name == names.TRACER:
+                self._own(span)
                 return
             context = span.get_span_context()
             if context is not None:
@@ -113,6 +109,19 @@ class GenerationSpanProcessor(SpanProcessor):
                     self._tell(span, key)
         except Exception:
             recorder.contain("processor")
+
+    def _own(self, span: ReadableSpan) -> None:
+        """Deliver the generation that this span is of, if it is a generation's."""
+        attributes: Any = span.attributes
+        try:
+            generation_id = attributes[_GENERATION_ID]
+        except (KeyError, TypeError):
+            return  # a phase's or step's
+        delivery = recorder.take(generation_id)
+        if delivery is not None:
+            delivery.deliver()
+        if span.parent is not None and span.status.status_code is StatusCode.ERROR:
+            _told.add((span.parent.trace_id, 0))
 
     def shutdown(self) -> None:
         """Do nothing: generations outlive the provider they were traced with."""

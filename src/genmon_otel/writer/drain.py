@@ -14,7 +14,7 @@ from genmon_otel.journal.frames import Frame, Kind
 from genmon_otel.journal.payloads import decode_record
 from genmon_otel.policy import STRIKES
 from genmon_otel.ports import Clock, Metrics, Store
-from genmon_otel.records import GenerationRecord, InFlight, WriteResult
+from genmon_otel.records import MAX_REQUEST, GenerationRecord, InFlight, WriteResult
 from genmon_otel.redaction import Redactor
 from genmon_otel.writer.adoption import Adopter
 from genmon_otel.writer.backoff import Backoff
@@ -30,8 +30,6 @@ TICK_S: Final = 1.0
 #: Rows deleted by one step of retention, and seconds until the next when there was nothing.
 PRUNE_ROWS: Final = 500
 PRUNE_EVERY_S: Final = 600.0
-#: Characters of a request.
-_MAX_REQUEST: Final = 4096
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -223,7 +221,7 @@ class Drain:
         if record.failure is not None or record.user_request is None:
             return record
         try:
-            request = self._redactor.text(record.user_request, _MAX_REQUEST)
+            request = self._redactor.text(record.user_request, MAX_REQUEST)
         except Exception:
             self._metrics.internal_error("redaction")
             request = None

@@ -16,6 +16,8 @@ MAX_RECORDS: Final = 10_000
 MAX_WHOLE: Final = 1_000
 #: Bytes of recordings and samples that wait to be redacted.
 MAX_RAW_BYTES: Final = 16 * 2**20
+#: Successes that arrive before a caller enters them in the books.
+_MANY: Final = 500
 #: Success samples of one operation that wait.
 _SAMPLES: Final = 3
 #: Nodes of a tree that are weighed; what is larger counts as so many bytes.
@@ -61,6 +63,8 @@ class Waiting:
         self.lock = threading.RLock()
         self._on_drop = on_drop
         self._max_records = max_records
+        #: Successes as callers left them, without the lock; not in the books yet.
+        self._arrived: deque[GenerationRecord] = deque()
         self._failures: deque[GenerationRecord] = deque()
         self._others: deque[GenerationRecord] = deque()
         self._whole: dict[int, GenerationRecord] = {}
@@ -69,14 +73,35 @@ class Waiting:
         self._samples: dict[str, deque[SuccessSample]] = {}
         #: Raw recordings and samples ever taken in, and records ever put in memory or
         #: settled out of it: what :meth:`Writer.flush` waits for.
-        self.raw_in = self.memory_in = self.memory_out = 0
-        self.delivered = self.adopted = self.stored = 0
+        self.raw_in = self._memory_in = self.memory_out = 0
+        self._delivered = self.adopted = self.stored = 0
         #: Records taken out by :meth:`take` that are not settled yet.
         self.taken = 0
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._failures) + len(self._others) + self.taken
+        return len(self._arrived) + len(self._failures) + len(self._others) + self.taken
+
+    @property
+    def memory_in(self) -> int:
+        """Records ever put in memory."""
+        with self.lock:
+            self._enter_books()
+            return self._memory_in
+
+    def arrive(self, record: GenerationRecord) -> bool:
+        """Take a finished generation that is in memory only, at no cost; whether many wait."""
+        self._arrived.append(record)
+        if len(self._arrived) < _MANY:
+            return False
+        self._enter_books()
+        return True
+
+    def _enter_books(self) -> None:
+        """Put what arrived in the books and where it belongs."""
+        with self.lock:
+            while self._arrived:
+                self._keep(self._arrived.popleft())
 
     def add(self, record: GenerationRecord, seq: int | None) -> None:
         """Take a finished generation.
@@ -86,15 +111,19 @@ class Waiting:
             seq: its frame in the journal; None: it is in memory only.
         """
         with self.lock:
-            self.delivered += 1
-            if seq is not None:
-                if len(self._whole) < MAX_WHOLE:
-                    self._whole[seq] = record
+            if seq is None:
+                self._keep(record)
                 return
-            (self._others if record.failure is None else self._failures).append(record)
-            self.memory_in += 1
-            if len(self) > self._max_records:
-                self._evict()
+            self._delivered += 1
+            if len(self._whole) < MAX_WHOLE:
+                self._whole[seq] = record
+
+    def _keep(self, record: GenerationRecord) -> None:
+        self._delivered += 1
+        self._memory_in += 1
+        (self._others if record.failure is None else self._failures).append(record)
+        if len(self._others) + len(self._failures) + self.taken > self._max_records:
+            self._evict()
 
     def _evict(self) -> None:
         """Let the oldest go; a success before any failure."""
@@ -113,6 +142,7 @@ class Waiting:
     def take(self, limit: int) -> list[GenerationRecord]:
         """Take records that are in memory only, failures first; :meth:`settle` them later."""
         with self.lock:
+            self._enter_books()
             taken: list[GenerationRecord] = []
             for queue in (self._failures, self._others):
                 while queue and len(taken) < limit:
@@ -186,8 +216,9 @@ class Waiting:
     def account(self, journalled: int) -> Account:
         """Where all records are, given how many wait in the journal."""
         with self.lock:
+            self._enter_books()
             return Account(
-                self.delivered,
+                self._delivered,
                 self.adopted,
                 self.stored,
                 journalled,
