@@ -1,9 +1,9 @@
 """What reading costs as the table grows: health, the strike decision, failures list and show.
 
-Fills one database to each size in turn; generations lie 0.01 s apart, so that a
-window of 90 s holds 9000 of them at every size. Whole minutes of it come from
-rollups and its edges from the index. The sizes are measured one after another on
-one machine, so what else ran on it meanwhile shows.
+One database a size; generations lie 0.01 s apart, so that a window of 90 s holds
+9000 of them at every size. Whole minutes of it come from rollups and its edges from
+the index. Calls are made on the databases in turns, so that what else the machine
+does meanwhile is the same for all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import statistics
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.databases import databases
@@ -27,7 +27,7 @@ LARGEST = 5_000_000
 FILL = 2_000
 WINDOW_S = 90
 FAILING = Load("a failure", failing=1.0, kinds=HARSH.kinds)
-ROUNDS = 41
+WARM_UP, ROUNDS = 5, 41
 
 
 class Filled:
@@ -50,52 +50,56 @@ class Filled:
         while self.size < size:
             self.write(min(FILL, size - self.size))
 
-
-def milliseconds(call: Callable[[], Any]) -> float:
-    """Milliseconds of a call, median."""
-    times = []
-    for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begun)
-    return round(statistics.median(times) * 1e3, 2)
+    def calls(self) -> dict[str, Callable[[], Any]]:
+        """What is measured."""
+        now = START + self.size * APART_S
+        handle = self.store.failures(limit=1)[0].handle
+        return {
+            "health": lambda: self.store.health(WINDOW_S, now),
+            "strike": lambda: self.write(1, FAILING),
+            "list": self.store.failures,
+            "show": lambda: self.store.failure(handle),
+        }
 
 
 def run(quick: bool, large: bool = False) -> list[Table]:
     """Measure each size on every kind of database."""
     table = Table(
-        "store_growth", "Milliseconds a call, as the number of generations grows",
-        "grew: the slowest of a kind's sizes to its smallest (bar 1.50)",
+        "store_growth", "Milliseconds a call, by the number of generations in the store",
+        "grew: of the calls in one round, largest size to smallest, median (bar 1.50)",
     )  # fmt: skip
     with databases() as kinds:
         for kind, new in kinds.items():
-            filled = Filled(new())
-            taken: dict[int, dict[str, float]] = {}
             sizes = QUICK_SIZES if quick else SIZES
             if large and kind == "postgresql":
                 sizes = (*sizes, LARGEST)
-            for size in sizes:
-                filled.fill(size)
-                taken[size] = measured(filled)
-                table.add(database=kind, generations=size, **taken[size])
-            first, *others = taken.values()
-            grew = {key: round(max(o[key] for o in others) / first[key], 2) for key in first}
+            filled = [Filled(new()) for _ in sizes]
+            for each, size in zip(filled, sizes, strict=True):
+                each.fill(size)
+            taken = in_turns([each.calls() for each in filled])
+            for size, times in zip(sizes, taken, strict=True):
+                medians = {name: round(statistics.median(ms), 2) for name, ms in times.items()}
+                table.add(database=kind, generations=size, **medians)
+            grew = {
+                name: round(statistics.median(
+                    big / small for small, big in zip(taken[0][name], times, strict=True)
+                ), 2)
+                for name, times in taken[-1].items()
+            }  # fmt: skip
             table.add(database=f"{kind} grew", generations=None, **grew)
-            filled.store.close()
+            for each in filled:
+                each.store.close()
     return [table]
 
 
-def measured(filled: Filled) -> dict[str, float]:
-    """What the calls take at this size."""
-    store, now = filled.store, START + filled.size * APART_S
-    handle = store.failures(limit=1)[0].handle
-    calls: dict[str, Callable[[], Any]] = {
-        "health": lambda: store.health(WINDOW_S, now),
-        "strike": lambda: filled.write(1, FAILING),
-        "list": store.failures,
-        "show": lambda: store.failure(handle),
-    }
-    for call in calls.values():
-        for _ in range(5):
-            call()  # statements compiled, pages read
-    return {name: milliseconds(call) for name, call in calls.items()}
+def in_turns(calls: Sequence[dict[str, Callable[[], Any]]]) -> list[dict[str, list[float]]]:
+    """Milliseconds of each call on each database, in rounds; the first ones warm up."""
+    taken: list[dict[str, list[float]]] = [{name: [] for name in each} for each in calls]
+    for turn in range(WARM_UP + ROUNDS):
+        for name in calls[0]:
+            for each, times in zip(calls, taken, strict=True):
+                begun = time.perf_counter()
+                each[name]()
+                if turn >= WARM_UP:
+                    times[name].append((time.perf_counter() - begun) * 1e3)
+    return taken
