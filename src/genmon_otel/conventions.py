@@ -17,6 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+#: Operation of the failure that ``genmon doctor --send-test-failure`` asks for; no user's.
+SELFTEST_OPERATION: Final = "genmon_selftest"
+
 PACKAGE: Final = "genmon_otel"
 LOGGER: Final = "genmon_otel"
 TRACER: Final = "genmon_otel"

@@ -6,6 +6,7 @@ everything: whoever runs the service can always switch recording off.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,9 @@ SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 
 _URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*):(?P<password>.*)@", re.I)
-_QUERY_PASSWORD = re.compile(r"(?P<head>[?&](?:password|sslpassword|sslkey)=)[^&\s]*", re.I)
+_QUERY_PASSWORD = re.compile(r"(?P<head>\b(?:password|sslpassword|sslkey)=)[^&\s]*", re.I)
+#: A connection string in libpq's other form: ``host=db password=…``.
+_KEY_VALUE = re.compile(r"\w+\s*=")
 
 
 def mask_url(url: str) -> str:
@@ -105,7 +108,7 @@ class Settings:
             capture = "off"
         return cls(
             store=_store(pick("store", names.ENV_STORE), environ, cwd, read_file),
-            service_name=pick("service_name", names.ENV_SERVICE_NAME),
+            service_name=_text("service_name", pick("service_name", names.ENV_SERVICE_NAME)),
             capture=cast(Capture, _choice("capture", capture, get_args(Capture))),
             frameworks=_words("frameworks", pick("frameworks", names.ENV_FRAMEWORKS) or ()),
             metrics=cast(
@@ -117,10 +120,11 @@ class Settings:
                 ),
             ),
             metrics_port=_port(pick("metrics_port", names.ENV_METRICS_PORT)),
-            metrics_host=pick("metrics_host", names.ENV_METRICS_HOST) or "127.0.0.1",
-            journal_dir=_path(pick("journal_dir", names.ENV_JOURNAL_DIR)),
-            code_version=pick("code_version", names.ENV_CODE_VERSION),
-            pseudonym_key=pick("pseudonym_key", names.ENV_PSEUDONYM_KEY),
+            metrics_host=_text("metrics_host", pick("metrics_host", names.ENV_METRICS_HOST))
+            or "127.0.0.1",
+            journal_dir=_path("journal_dir", pick("journal_dir", names.ENV_JOURNAL_DIR)),
+            code_version=_text("code_version", pick("code_version", names.ENV_CODE_VERSION)),
+            pseudonym_key=_text("pseudonym_key", pick("pseudonym_key", names.ENV_PSEUDONYM_KEY)),
             pseudonymize_store=_pseudonymize(environ),
             resources=flag(names.ENV_RESOURCES, pick("resources", names.ENV_RESOURCES)),
             content_on_spans=environ.get(names.ENV_CAPTURE_CONTENT, "").strip().upper()
@@ -155,16 +159,22 @@ def _store(
                 f"{names.ENV_STORE_FILE}={path!r} cannot be read ({error.__class__.__name__}). "
                 "It must name a text file that holds the connection string."
             ) from None
+        if not value:
+            raise ConfigurationError(
+                f"{names.ENV_STORE_FILE}={path!r} is empty. It must hold the connection string."
+            )
     if value is None:
         return f"{SQLITE}:///{cwd / DEFAULT_FOLDER / DEFAULT_FILE}"
-    text = str(value).strip()
+    if not isinstance(value, (str, os.PathLike)):
+        raise _refused("store", value, "a path, 'sqlite:///path' or 'postgresql://user@host/db'")
+    text = os.fspath(value).strip()
     if "://" not in text:
-        if not text or "\n" in text or "\0" in text:
+        if not text or "\n" in text or "\0" in text or _KEY_VALUE.match(text):
             raise ConfigurationError(
-                f"store={text[:40]!r} is not allowed. Give a path, 'sqlite:///path' or "
+                f"store={mask_url(text)[:60]!r} is not allowed. Give a path, 'sqlite:///path' or "
                 "'postgresql://user@host/database'."
             )
-        return f"{SQLITE}:///{(cwd / text).resolve()}"
+        return f"{SQLITE}:///{_database(text, cwd)}"
     scheme = text.partition("://")[0].lower()
     dialect, _, driver = scheme.partition("+")
     if dialect == "postgres":
@@ -175,7 +185,21 @@ def _store(
             "Use 'sqlite:///path' or 'postgresql://user@host/database' "
             '(with pip install "genmon-otel[postgres]").'
         )
-    return f"{dialect}://{text.partition('://')[2]}"
+    rest = text.partition("://")[2]
+    if dialect == SQLITE and rest not in ("", "/"):
+        path, mark, query = rest.removeprefix("/").partition("?")
+        rest = f"/{_database(path, cwd)}{mark}{query}"
+    return f"{dialect}://{rest}"
+
+
+def _database(path: str, cwd: Path) -> str:
+    """A SQLite file by its absolute path, so that a later ``chdir`` does not move it."""
+    if path == ":memory:":
+        raise ConfigurationError(
+            "store=':memory:' is not allowed: what a process keeps in memory nobody can look at. "
+            "Name a file, for example 'genmon.db'."
+        )
+    return str((cwd / Path(path).expanduser()).resolve())
 
 
 def _choice(argument: str, value: Any, allowed: Iterable[str]) -> str:
@@ -188,13 +212,20 @@ def _choice(argument: str, value: Any, allowed: Iterable[str]) -> str:
     return text
 
 
+def _refused(argument: str, value: Any, allowed: str) -> ConfigurationError:
+    return ConfigurationError(f"{argument}={value!r} is not allowed. Give {allowed}.")
+
+
+def _text(argument: str, value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise _refused(argument, value, "text, or leave it out")
+
+
 def _words(argument: str, value: Any) -> tuple[str, ...]:
-    words = value.split(",") if isinstance(value, str) else list(value)
-    if not all(isinstance(word, str) for word in words):
-        raise ConfigurationError(
-            f"{argument}={value!r} is not allowed. Give a sequence of names, "
-            "for example ('react', 'vue')."
-        )
+    words = value.split(",") if isinstance(value, str) else value
+    if not (isinstance(words, Iterable) and all(isinstance(word, str) for word in words)):
+        raise _refused(argument, value, "a sequence of names, for example ('react', 'vue')")
     return tuple(word.strip() for word in words if word.strip())
 
 
@@ -202,7 +233,7 @@ def _port(value: Any) -> int | None:
     if value is None:
         return None
     try:
-        port = int(value)
+        port = -1 if isinstance(value, (bool, float)) else int(value)
     except (TypeError, ValueError):
         port = -1
     if not 0 <= port <= 65535:
@@ -213,8 +244,10 @@ def _port(value: Any) -> int | None:
     return port
 
 
-def _path(value: Any) -> Path | None:
-    return None if value is None else Path(value).expanduser()
+def _path(argument: str, value: Any) -> Path | None:
+    if value is None or isinstance(value, (str, os.PathLike)):
+        return None if value is None else Path(os.fspath(value)).expanduser().absolute()
+    raise _refused(argument, value, "a folder's path, or leave it out")
 
 
 def _pseudonymize(environ: Mapping[str, str]) -> bool:

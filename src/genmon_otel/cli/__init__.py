@@ -50,14 +50,14 @@ class LazyCommands(click.Group):
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="genmon")
 def genmon() -> None:
-    r"""See how your generations fare, and turn recurring failures into regression tests.
+    """See how your generations fare, and turn recurring failures into regression tests.
 
     \b
     Exit codes: 0 fine; 1 the answer is bad news (unhealthy, a case failed, a check failed);
     2 wrong usage or configuration; 3 the store cannot be used; 4 its schema does not fit;
     5 no such failure or case; 6 the case cannot go to that state; 7 a file cannot be read or
     written, or is no case and no result.
-    """
+    """  # noqa: D301 (\b is click's mark for lines to keep)
 
 
 def main() -> None:

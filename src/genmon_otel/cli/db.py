@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 
 import click
+from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from genmon_otel.cli.terminal import (
@@ -15,6 +18,8 @@ from genmon_otel.cli.terminal import (
     settings_for,
     store_option,
 )
+from genmon_otel.conventions import ENV_PSEUDONYM_KEY, ENV_PSEUDONYMIZE
+from genmon_otel.identity import pseudonym
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.journal import forget as forget_in_journals
 from genmon_otel.settings import mask_url
@@ -49,7 +54,10 @@ def upgrade(store: str | None, as_json: bool) -> None:
 def prune(store: str | None, as_json: bool) -> None:
     """Delete what outlived its retention, in small steps while writers go on."""
     progress = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), transient=True, console=console()
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        transient=True,
+        console=Console(stderr=True),
     )
     with open_store(store) as opened, progress:
         task = progress.add_task("pruning")
@@ -69,18 +77,28 @@ def prune(store: str | None, as_json: bool) -> None:
 @json_option
 def forget(user: str, store: str | None, as_json: bool) -> None:
     """Clear a person from rows, recordings, cases and journals."""
+    settings = settings_for(store)
+    known_as = [user]
+    if settings.pseudonym_key is not None:
+        known_as.append(pseudonym(settings.pseudonym_key, user))
+    counts: Counter[str] = Counter()
     with open_store(store) as opened:
-        cleared = opened.forget(user)
-    journals = forget_in_journals(default_journal_dir(settings_for(store)), user)
+        for name in known_as:
+            counts.update(asdict(opened.forget(name)))
+            counts["journal_frames"] += forget_in_journals(default_journal_dir(settings), name)
     if as_json:
-        print_json({**asdict(cleared), "journal_frames": journals})
+        print_json(counts)
         return
     out = console()
-    out.print(
-        "Cleared: "
-        + ", ".join(f"{n} {what}" for what, n in asdict(cleared).items())
-        + f", {journals} journal frames."
-    )
+    if not any(counts.values()):
+        out.print(f"Nothing is kept of {escape(user)!r} here.")
+        if settings.pseudonym_key is None:
+            out.print(
+                f"If ids are kept as pseudonyms ({ENV_PSEUDONYMIZE}=store), set "
+                f"{ENV_PSEUDONYM_KEY} to the applications' key and try again."
+            )
+        return
+    out.print("Cleared: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + ".")
     out.print("Exported case files and your traces are yours to search.", style="dim")
 
 
@@ -88,10 +106,15 @@ def forget(user: str, store: str | None, as_json: bool) -> None:
 @store_option
 @click.option("--role", default="genmon_app", show_default=True, help="Role of the applications.")
 @click.option("--reader", default="genmon_grafana", show_default=True, help="Role of Grafana.")
-def grants(store: str | None, role: str, reader: str) -> None:
+@json_option
+def grants(store: str | None, role: str, reader: str, as_json: bool) -> None:
     """Print SQL that gives each role the least it needs, to pipe into psql."""
     opened = SqlStore(settings_for(store).store)
     try:
-        click.echo(opened.grants(role, reader))
+        sql = opened.grants(role, reader)
     finally:
         opened.close()
+    if as_json:
+        print_json({"sql": sql})
+    else:
+        click.echo(sql)

@@ -11,7 +11,15 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from genmon_otel.cli.terminal import ago, console, json_option, open_store, print_json, store_option
+from genmon_otel.cli.terminal import (
+    ago,
+    console,
+    json_option,
+    many,
+    open_store,
+    print_json,
+    store_option,
+)
 from genmon_otel.records import Category
 from genmon_otel.store.rows import FailureDetail, FailureRow
 
@@ -128,7 +136,7 @@ def _hit(detail: FailureDetail) -> str:
     hit = detail.impact
     if not hit.users and not hit.projects:
         return "nobody by name: give @generation user_id= to see whom failures hit"
-    text = f"{_many(hit.users, 'user')} and {_many(hit.projects, 'project')}"
+    text = f"{many(hit.users, 'user')} and {many(hit.projects, 'project')}"
     if hit.share is not None:
         text += (
             f"; {hit.share:.0%} of those active in its last 7 days "
@@ -137,14 +145,10 @@ def _hit(detail: FailureDetail) -> str:
     return text
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _case(detail: FailureDetail) -> str:
     if detail.case is not None:
         return (
-            f"{detail.case.state}: {escape(detail.case.state_reason) or 'see'} "
+            f"{detail.case.state}: {escape(detail.case.state_reason) or 'not yet through the red gate'} "
             f"[dim](genmon cases show {detail.row.handle})[/]"
         )
     if detail.row.context.get("origin") == "foreign_span":

@@ -38,7 +38,7 @@ def tail(
     out = console()
     with open_store(store) as opened:
         rows = opened.generations(operation=operation, limit=max(1, lines))
-        last = rows[-1].id if rows else 0
+        last = max((row.id for row in rows), default=0)
         _print(out, rows[-lines:] if lines else [], as_json)
         if not rows and not as_json and not no_follow:
             out.print("Nothing yet; waiting for the first generation to end.", style="dim")
@@ -60,7 +60,7 @@ def _print(out: Console, rows: list[GenerationRow], as_json: bool) -> None:
 def line(row: GenerationRow) -> str:
     """One generation: ``✗ build_app 41 s rate_limit at chat  F-3KQ2 strike 2 of 3``."""
     words = [
-        time.strftime("%H:%M:%S", time.localtime(row.ended_at)),
+        _when(row.ended_at),
         _MARKS.get(row.outcome, "?"),
         f"[bold]{escape(row.operation)}[/]"
         + (f"/{escape(row.framework)}" if row.framework != "none" else ""),
@@ -77,8 +77,16 @@ def line(row: GenerationRow) -> str:
     return " ".join(words)
 
 
+def _when(moment: float) -> str:
+    """The local time, with the date unless it is today's."""
+    then = time.localtime(moment)
+    today = then[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", then)
+
+
 def _strike(row: GenerationRow) -> str:
+    if row.strike < STRIKES:
+        return f"strike {row.strike} of {STRIKES}"
     if row.case_id is not None:
         return f"[yellow]case {row.case_id}[/]"
-    strike = min(row.occurrence_count, STRIKES)
-    return f"strike {strike} of {STRIKES}"
+    return f"strike {row.strike}"

@@ -97,3 +97,8 @@ def duration(seconds: float) -> str:
         hours, minutes = divmod(minutes, 60)
         return f"{hours} h" + (f" {minutes} min" if minutes else "")
     return f"{minutes} min" + (f" {rest} s" if rest else "")
+
+
+def many(count: int, noun: str) -> str:
+    """A count with its noun: ``1 user``, ``3 users``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

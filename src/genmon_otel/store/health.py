@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from genmon_otel import conventions as names
 from genmon_otel.policy import healthy
 from genmon_otel.records import Health, Outcome
 from genmon_otel.store import schema
@@ -22,7 +23,10 @@ MINUTE_S = 60
 def health(
     connection: sa.Connection, window_s: float, now: float, operation: str | None = None
 ) -> Health:
-    """Judge the attempts that ended in the last ``window_s`` seconds, both ends included."""
+    """Judge the attempts that ended in the last ``window_s`` seconds, both ends included.
+
+    Over all operations the failures that ``genmon doctor`` asked for do not count.
+    """
     start = now - window_s
     first, last = math.ceil(start / MINUTE_S) * MINUTE_S, math.floor(now / MINUTE_S) * MINUTE_S
     counts: Counter[tuple[str, str]] = Counter()
@@ -94,10 +98,9 @@ def _minutes(
     query = (
         sa.select(table.c.outcome, table.c.category, sa.func.sum(table.c.count))
         .where(table.c.minute >= first, table.c.minute < last)
+        .where(_of(table.c.operation, operation))
         .group_by(table.c.outcome, table.c.category)
     )
-    if operation is not None:
-        query = query.where(table.c.operation == operation)
     return _counts(connection, query)
 
 
@@ -110,11 +113,14 @@ def _edge(
     query = (
         sa.select(table.c.outcome, category, sa.func.count())
         .where(table.c.created_at >= start, until)
+        .where(_of(table.c.operation, operation))
         .group_by(table.c.outcome, category)
     )
-    if operation is not None:
-        query = query.where(table.c.operation == operation)
     return _counts(connection, query)
+
+
+def _of(column: sa.Column[str], operation: str | None) -> sa.ColumnElement[bool]:
+    return column != names.SELFTEST_OPERATION if operation is None else column == operation
 
 
 def _counts(connection: sa.Connection, query: sa.Select[Any]) -> dict[tuple[str, str], int]:

@@ -131,7 +131,8 @@ class GenerationRow:
     error_message: str | None
     #: Where it failed; empty when no phase or step was open.
     stage: str
-    occurrence_count: int
+    #: Distinct failing generations alike in the seven days up to this one; 0 when it did not fail.
+    strike: int
     case_id: int | None
 
 

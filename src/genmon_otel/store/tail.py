@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from genmon_otel.policy import STRIKE_WINDOW_S
 from genmon_otel.records import SuccessSample
 from genmon_otel.store import schema
 from genmon_otel.store.codec import load_sample, loads
@@ -35,7 +36,7 @@ def generations(
             failures.c.severity,
             failures.c.error_type,
             failures.c.error_message,
-            failures.c.occurrence_count,
+            failures.c.strikes,
             failures.c.context,
             tests.c.id.label("case_id"),
         )
@@ -50,7 +51,7 @@ def generations(
         query = query.where(table.c.operation == operation)
     if after is None:
         newest = connection.execute(query.order_by(table.c.id.desc())).all()
-        return [_generation(row) for row in reversed(newest)]
+        return sorted((_generation(row) for row in newest), key=lambda each: each.ended_at)
     found = connection.execute(query.where(table.c.id > after).order_by(table.c.id))
     return [_generation(row) for row in found]
 
@@ -88,6 +89,15 @@ def _grouped(connection: sa.Connection, column: sa.Column[str]) -> dict[str, int
     return {value: int(n) for value, n in found}
 
 
+def _strike(row: sa.Row[Any]) -> int:
+    """Which strike a failing generation was, when it ended."""
+    if row.strikes is None:
+        return 0
+    since = row.created_at - STRIKE_WINDOW_S
+    alike = sum(since <= at <= row.created_at for at, _key in loads(row.strikes))
+    return max(1, int(alike))
+
+
 def _generation(row: sa.Row[Any]) -> GenerationRow:
     context = loads(row.context) if row.context is not None else {}
     return GenerationRow(
@@ -109,6 +119,6 @@ def _generation(row: sa.Row[Any]) -> GenerationRow:
         error_type=row.error_type,
         error_message=row.error_message,
         stage=context.get("stage", ""),
-        occurrence_count=row.occurrence_count or 0,
+        strike=_strike(row),
         case_id=row.case_id,
     )

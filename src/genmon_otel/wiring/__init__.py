@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel import conventions as names
-from genmon_otel.errors import GenmonError
+from genmon_otel.errors import ConfigurationError, GenmonError
 from genmon_otel.policy import HEALTH_WINDOW_S
 from genmon_otel.records import Health
 from genmon_otel.settings import Settings
@@ -94,10 +94,11 @@ def setup(
     # Here, because a replay imports the application and must not wait for the database's library.
     from genmon_otel.wiring.installation import Installation
 
+    _check_objects(registry, redact)
     settings = Settings.resolve(
         os.environ,
         cwd=Path.cwd(),
-        store=None if store is None else os.fspath(store),
+        store=store,
         service_name=service_name,
         metrics=metrics,
         metrics_port=metrics_port,
@@ -123,6 +124,19 @@ def setup(
                 "Call shutdown() before to change it.",
                 ", ".join(differing),
             )
+
+
+def _check_objects(registry: object, redact: object) -> None:
+    """Refuse what is no registry and no function, by name."""
+    if registry is not None and not hasattr(registry, "register"):
+        raise ConfigurationError(
+            f"registry={registry!r} is not allowed. Give a prometheus_client.CollectorRegistry, "
+            "or leave it out for the default one."
+        )
+    if redact is not None and not callable(redact):
+        raise ConfigurationError(
+            f"redact={redact!r} is not allowed. Give a function from text to text."
+        )
 
 
 def shutdown(timeout_s: float = SHUTDOWN_S) -> bool:
