@@ -80,20 +80,8 @@ _KEYS: Final = tuple(
 )
 #: Cheap test before fifty literals: a separator with a long word behind it, or one of these.
 _PREFIXED: Final = re.compile(r"[-_.](?=[A-Za-z0-9_+/-]{10})")
-_UNSEPARATED: Final = (
-    "AIza",
-    "AKIA",
-    "ASIA",
-    "ABSK",
-    "eyJ",
-    "hooks.slack",
-    "api/webhooks",
-    "dapi",
-    "ATATT",
-    ":AA",
-    "ya29",
-    "hvs.",
-)
+_UNSEPARATED: Final = ("eyJ", "hooks.slack", "api/webhooks", "dapi", "ya29", "hvs.")
+_UNSEPARATED_CAPITAL: Final = ("AIza", "AKIA", "ASIA", "ABSK", "ATATT", ":AA")
 _TWILIO: Final = re.compile(r"[AS](?<![A-Za-z0-9].)([CK])[0-9a-f]{32}(?![0-9a-f])")
 _AWS_SECRET: Final = re.compile(
     r"(?<![A-Za-z0-9+/=_-])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])(?=[A-Za-z0-9+/]{0,39}[0-9])"
@@ -159,7 +147,7 @@ def keyed(prefix: str, secret: str) -> str:
 
 def scrub(text: str) -> str:
     """Replace every secret and personal datum that is known by its own looks."""
-    if _PREFIXED.search(text) or any(literal in text for literal in _UNSEPARATED):
+    if _may_hold_key(text):
         for literal, pattern in _KEYS:
             if literal in text:
                 text = pattern.sub(_key, text)
@@ -170,7 +158,7 @@ def scrub(text: str) -> str:
     if _PEM_BEGIN in text or _PEM_END in text:
         text = _pem(text)
     if any(scheme in text for scheme in _HAS_SCHEME):
-        text = _SCHEME.sub(lambda m: m[1] + m[2] + keyed("", m[3]), text)
+        text = _SCHEME.sub(_scheme, text)
     if "@" in text:
         if "://" in text:
             text = _USERINFO.sub(_userinfo, text)
@@ -185,12 +173,31 @@ def scrub(text: str) -> str:
     return text
 
 
+def _may_hold_key(text: str) -> bool:
+    """Whether looking for fifty prefixes is worth it."""
+    for literal in _UNSEPARATED:
+        if literal in text:
+            return True
+    if "A" in text:
+        for literal in _UNSEPARATED_CAPITAL:
+            if literal in text:
+                return True
+    return _PREFIXED.search(text) is not None
+
+
 def _key(match: re.Match[str]) -> str:
     prefix = match[1]
     secret = match[0][len(prefix) :]
     if prefix == "eyJ":
         return f"{keyed('eyJ', secret.replace('.', ''))}.eyJ{MARK}.{MARK}"
     return keyed(prefix, secret)
+
+
+def _scheme(match: re.Match[str]) -> str:
+    """Hide what stands behind Bearer or Basic: the latter is a password, which could be guessed."""
+    secret = match[3]
+    hidden = keyed("", secret) if match[1].lower() == "bearer" else constant(len(secret))
+    return f"{match[1]}{match[2]}{hidden}"
 
 
 def _userinfo(match: re.Match[str]) -> str:

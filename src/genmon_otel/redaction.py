@@ -64,6 +64,8 @@ _LABEL: Final = re.compile(r"[A-Za-z_][\w.-]{0,63}")
 _STRING_IN: Final = re.compile(r"""(b?["'])((?:[^"'\\]|\\.)*)(["'])(?!\s*:)""")
 _HEADER_LINE: Final = re.compile(r"[^\r\n\"']*")
 _ENCODED: Final = re.compile(r"[\w.~%+&=;:/?@!*$,-]*%[0-9A-Fa-f]{2}[\w.~%+&=;:/?@!*$,-]*")
+#: Where a secret ends for certain.
+_SECRET_END: Final = re.compile(r"[\s\"'`]")
 _SECRET_RUN: Final = re.compile(r"[\w+/=.~%:@\\-]*")
 
 
@@ -133,7 +135,9 @@ class Redactor:
         half = (limit - len(GAP)) // 2
         head = self._once(clean(text[: half + _MARGIN], half + _MARGIN))[:half]
         tail = text[-(half + _MARGIN) :]
-        tail = tail[len(_match(_SECRET_RUN, tail)) :]
+        # what it begins with may be the end of a secret, which nothing names any more
+        edge = _SECRET_END.search(tail)
+        tail = tail[edge.start() if edge else _MARGIN :]
         tail = self._once(clean(tail, half + _MARGIN))[-half:]
         head = head[: len(head) - len(_match(_SECRET_RUN, head[::-1]))]
         return f"{head}{GAP}{tail[len(_match(_SECRET_RUN, tail)) :]}"

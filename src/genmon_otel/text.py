@@ -48,7 +48,9 @@ def clean(text: str, limit: int) -> str:
     control characters and bidirectional overrides go. Idempotent.
     """
     text = cut(text, limit)
-    return _SCRUB.sub(_scrubbed, text) if _SUSPECT.search(text) else text
+    if text.isprintable() or not _SUSPECT.search(text):  # the first is ten times faster
+        return text
+    return _SCRUB.sub(_scrubbed, text)
 
 
 def _scrubbed(match: re.Match[str]) -> str:

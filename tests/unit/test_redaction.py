@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 import urllib.parse
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmon_otel.redaction import EXTRA_FAILED, Redactor
+from genmon_otel.text import GAP
 
 REDACTOR = Redactor()
 LIMIT = 8_192
@@ -214,6 +216,11 @@ def test_placeholders_are_stable_and_of_the_same_shape() -> None:
 def test_what_could_be_guessed_has_a_constant_placeholder() -> None:
     """Passwords of one length class cannot be told apart: a digest could be looked up."""
     assert REDACTOR.text("password=hunter2", LIMIT) == REDACTOR.text("password=letme1n", LIMIT)
+    basic = [
+        "sent Basic " + base64.b64encode(f"bob:{word}".encode()).decode()
+        for word in ("hunter22", "letme1n9")
+    ]
+    assert REDACTOR.text(basic[0], LIMIT) == REDACTOR.text(basic[1], LIMIT) != basic[0]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +239,19 @@ def test_a_cut_through_a_secret_leaks_no_half(kind: str, offset: int) -> None:
         assert len(out) <= limit
         part = "c4naryPw" if "c4naryPw" in secret else secret[len(secret) // 2 :][:8]
         assert part not in out
+
+
+@pytest.mark.parametrize(
+    "mark", ["", "sk-", "Bearer ", "password=", "https://h/x?sig=", "https://app:"]
+)
+@pytest.mark.parametrize("length", [1_100, 1_500, 5_000, 40_000])
+def test_a_secret_longer_than_the_margin_leaks_at_no_cut(mark: str, length: int) -> None:
+    """Of a key whose beginning lies further back than is looked at, nothing is left at the tail's edge."""
+    limit = 400
+    secret = ("Ab3dEf6h!Ij9#" * length)[:length]
+    for around in ("word " * 100 + f"{mark}{{}}" + " tail" * 30, f"{mark}{{}}" + " tail" * 30):
+        tail = REDACTOR.text(around.format(secret), limit).rpartition(GAP)[2]
+        assert not [part for part in ("Ab3dEf6h", "Ij9#") if part in tail]
 
 
 @pytest.mark.parametrize(
