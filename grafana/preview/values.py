@@ -11,7 +11,7 @@ from grafana.preview.asking import missing
 
 COLOURS = {
     "green": "#73bf69", "yellow": "#fade2a", "red": "#f2495c", "blue": "#5794f2",
-    "orange": "#ff9830", "text": "#9a9ba3",
+    "orange": "#ff9830", "text": "#9a9ba3", "purple": "#b877d9",
 }  # fmt: skip
 PALETTE = ("#7eb26d", "#eab839", "#6ed0e0", "#ef843c", "#e24d42", "#1f78c1", "#ba43a9", "#705da0")
 
@@ -29,8 +29,8 @@ def written(value: Any, unit: str, now: float, decimals: int | None = None) -> s
             return _duration(value)
         case "bytes":
             return _scaled(value, 1024, ("B", "KiB", "MiB", "GiB"))
-        case "ops":
-            return f"{value:.2g} ops/s"
+        case "opm":
+            return f"{value:.2g}/min"
         case "dateTimeFromNow":
             return f"{_duration(now - _seconds(value))} ago"
         case "dateTimeAsLocal":
@@ -48,6 +48,7 @@ def _seconds(moment: float) -> float:
 
 
 def _duration(seconds: float) -> str:
+    seconds = max(0.0, seconds)
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"

@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.source.panels import (
     BLUE,
+    CATEGORY_COLOURS,
     GREEN,
     GREY,
     RED,
@@ -186,7 +187,8 @@ _TOP: Final = f"""
            f.failure_category AS category, f.severity,
            left(f.error_type || ': ' || f.error_message, 200) AS what,
            f.occurrence_count AS times, coalesce(lately.now, 0) AS lately,
-           CASE WHEN coalesce(lately.now, 0) > 2 * coalesce(lately.before, 0) THEN 'rising'
+           CASE WHEN f.first_seen_at > $__timeTo() ::timestamptz - interval '1 day' THEN 'new'
+                WHEN coalesce(lately.now, 0) > 2 * coalesce(lately.before, 0) THEN 'rising'
                 WHEN 2 * coalesce(lately.now, 0) < coalesce(lately.before, 0) THEN 'falling'
                 ELSE 'steady' END AS trend,
            f.user_count AS users, f.project_count AS projects,
@@ -237,12 +239,12 @@ def _failures() -> list[object]:
                 Column(
                     "trend",
                     width=70,
-                    texts=_words({"rising": RED, "falling": GREEN, "steady": GREY}),
+                    texts=_words({"new": YELLOW, "rising": RED, "falling": GREEN, "steady": GREY}),
                 ),
                 Column("users", width=60),
                 Column("projects", width=75),
-                Column("first", header="first seen", unit="dateTimeFromNow", width=115),
-                Column("last", header="last seen", unit="dateTimeFromNow", width=115),
+                Column("first", header="first seen", unit="dateTimeFromNow", width=105),
+                Column("last", header="last seen", unit="dateTimeFromNow", width=105),
                 Column("status", width=75, texts=_words(STATUSES)),
                 Column("case", width=110, texts=_words(STATES)),
                 Column("confidence", unit="percentunit", width=90),
@@ -262,6 +264,7 @@ def _failures() -> list[object]:
                     "time_series",
                 )
             ],
+            colours=CATEGORY_COLOURS,
             stacked=True,
         ),
         lines(
@@ -330,8 +333,8 @@ def _cases() -> list[object]:
                 Column("failed", width=65),
                 Column("inconclusive", width=105),
                 Column("flakiness", unit="percentunit", width=85),
-                Column("made", unit="dateTimeFromNow", width=115),
-                Column("last run", unit="dateTimeFromNow", width=115),
+                Column("made", unit="dateTimeFromNow", width=105),
+                Column("last run", unit="dateTimeFromNow", width=105),
             ),
             empty="no case yet: a failure that happens three times within seven days makes one",
         ),

@@ -7,7 +7,7 @@ from typing import Final
 from grafana.source import counting
 from grafana.source.counting import HOUR, LATELY_COUNT, attempts, failed
 from grafana.source.panels import (
-    BLUE,
+    CATEGORY_COLOURS,
     GREEN,
     GREY,
     OUTCOME_COLOURS,
@@ -122,18 +122,20 @@ def _answer() -> list[object]:
             empty="no traffic",
         ),
         one_value(
-            "Failure rate, last hour",
-            "Share of the attempts of the last hour that failed; red above 50 %. Cancelled and "
-            "rejected generations are no attempts.",
+            "Worst failure rate, last hour",
+            "Of the operations and frameworks with five attempts or more, the one that fails most; "
+            "red above 50 %. With fewer everywhere, all together.",
             "percentunit",
-            [Prom(counting.failure_rate(HOUR), "failed", instant=True)],
+            [Prom(_worst(), "{{operation}}/{{framework}}", instant=True)],
             steps=((None, GREEN), (0.25, YELLOW), (0.5000001, RED)),
+            names=True,
             empty="no attempts",
             decimals=0,
         ),
         one_value(
             "Last hour",
-            "Attempts of the last hour and how many of them failed, counted exactly.",
+            "Attempts of the last hour and how many of them failed, counted exactly over all that "
+            "is chosen. Cancelled and rejected generations are no attempts.",
             "short",
             [
                 Prom(f"sum({failed(HOUR)})", "failed", instant=True),
@@ -170,8 +172,8 @@ def _answer() -> list[object]:
             empty="not paged",
         ),
         one_value(
-            "Whose fault, failures of the last hour",
-            "By category. Provider: timeouts, rate limits, provider errors. The model's answer: "
+            "Whose fault, last hour",
+            "Failures by category. Provider: timeouts, rate limits, provider errors. The model's answer: "
             "validation and syntax errors. Ours: missing packages and what is unknown.",
             "short",
             [
@@ -188,6 +190,17 @@ def _answer() -> list[object]:
     ]
 
 
+def _worst() -> str:
+    """The greatest failure rate of any pair with enough attempts, else the rate over all."""
+    by_pair = f"sum by ({', '.join(PAIR)}) ({attempts(HOUR)})"
+    overall = (
+        f'label_replace(label_replace({counting.failure_rate(HOUR)}, "operation", "all", "", ""), '
+        '"framework", "together", "", "")'
+    )
+    worst = f"{counting.failure_rate(HOUR, PAIR)} and {by_pair} >= {counting.ENOUGH}"
+    return f"topk(1, {worst}) or on () {overall}"
+
+
 def _why() -> list[object]:
     """Since when, what is firing, which category, which step, which failure."""
     firing = selector("ALERTS", f'alertname=~"Genmon.*",alertstate="firing",{OF_OPERATION}')
@@ -197,6 +210,7 @@ def _why() -> list[object]:
     failed_steps = selector(steps, f'{OF_OPERATION},outcome="failure"')
     buckets = selector(f"{names.STEP_DURATION.name}_bucket", OF_OPERATION)
     called = counting.exact(of_steps, ("step",), None)
+    failing = f"({counting.exact(failed_steps, ('step',), None)} or {called} * 0)"
     return [
         lines(
             "Failure rate over the last hour",
@@ -230,11 +244,8 @@ def _why() -> list[object]:
             "short",
             [
                 Prom(called, instant=True),
-                Prom(counting.exact(failed_steps, ("step",), None), instant=True),
-                Prom(
-                    f"{counting.exact(failed_steps, ('step',), None)} / ({called} > 0)",
-                    instant=True,
-                ),
+                Prom(failing, instant=True),
+                Prom(f"{failing} / ({called} > 0)", instant=True),
                 Prom(
                     f"histogram_quantile(0.95, sum by (step, le) (increase({buckets}[1h])))",
                     instant=True,
@@ -268,10 +279,16 @@ def _why() -> list[object]:
                         "&${__url_time_range}&${database:queryparam}&${datasource:queryparam}",
                     ),
                 ),
-                Column("times", width=70),
-                Column("users", width=70),
-                Column("what", width=420),
-                Column("last", header="last seen", unit="dateTimeFromNow", width=130),
+                Column("operation", width=140),
+                Column("category", width=125),
+                Column(
+                    "severity",
+                    width=80,
+                    texts={word: (word, colour) for word, colour in SEVERITY_COLOURS.items()},
+                ),
+                Column("times", width=60),
+                Column("users", width=60),
+                Column("last", header="last seen", unit="dateTimeFromNow", width=110),
             ),
             w=16,
             h=8,
@@ -290,10 +307,15 @@ def _why() -> list[object]:
             ],
             columns=(
                 Column("alertname", "alert"),
-                Column("severity", "severity", width=80),
-                Column("operation", "operation", width=100),
-                Column("framework", "framework", width=90),
-                Column("Value", "since", unit="dateTimeFromNow", width=110),
+                Column(
+                    "severity",
+                    "severity",
+                    width=70,
+                    texts={"critical": ("critical", RED), "warning": ("warning", YELLOW)},
+                ),
+                Column("operation", "operation", width=85),
+                Column("framework", "framework", width=80),
+                Column("Value", "since", unit="dateTimeFromNow", width=90),
             ),
             order=("alertname", "severity", "operation", "framework", "Value"),
             w=8,
@@ -349,12 +371,13 @@ def _red() -> list[object]:
             h=8,
         ),
         lines(
-            "Generations ended per second",
+            "Generations ended per minute",
             "By operation, framework and outcome; cancelled and rejected ones too.",
-            "ops",
+            "opm",
             [
                 Prom(
-                    f"sum by (operation, framework, outcome) (rate({ended}[$__rate_interval]))",
+                    "60 * sum by (operation, framework, outcome) "
+                    f"(rate({ended}[$__rate_interval]))",
                     "{{operation}}/{{framework}} {{outcome}}",
                 )
             ],
@@ -374,12 +397,12 @@ def _red() -> list[object]:
             w=8,
         ),
         lines(
-            "Cancelled and rejected per second",
+            "Cancelled and rejected per minute",
             "Users who give up, and requests that were at fault themselves.",
-            "ops",
+            "opm",
             [
                 Prom(
-                    "sum by (outcome) (rate("
+                    "60 * sum by (outcome) (rate("
                     + selector(names.GENERATIONS.name, f'{OF_PAIR},outcome=~"cancelled|rejected"')
                     + "[$__rate_interval]))",
                     "{{outcome}}",
@@ -430,6 +453,7 @@ def _what_fails() -> list[object]:
             "Each dot is an exemplar: it leads to the trace of one failed generation.",
             "short",
             [by("category", exemplars=True)],
+            colours=CATEGORY_COLOURS,
         ),
         lines(
             "Failures by severity",
@@ -453,12 +477,12 @@ def _stages() -> list[object]:
         buckets = selector(f"{metric.name}_bucket", OF_OPERATION)
         panels += [
             lines(
-                f"{stage.capitalize()}s: outcomes per second",
+                f"{stage.capitalize()}s: outcomes per minute",
                 f"{what} Which of them fails?",
-                "ops",
+                "opm",
                 [
                     Prom(
-                        f"sum by ({stage}, outcome) (rate({count}[$__rate_interval]))",
+                        f"60 * sum by ({stage}, outcome) (rate({count}[$__rate_interval]))",
                         f"{{{{{stage}}}}} {{{{outcome}}}}",
                     )
                 ],
@@ -502,10 +526,9 @@ def _stages() -> list[object]:
                 Prom(
                     f"sum by (operation, category) "
                     f"(increase({selector(names.FAILURES_REOPENED.name, OF_OPERATION)}[1h]))"
-                    " or on () vector(0)",
+                    ' or on () label_replace(vector(0), "category", "none", "", "")',
                     "{{operation}} {{category}}",
                 )
             ],
-            colours={"0": BLUE},
         ),
     ]

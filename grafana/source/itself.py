@@ -6,6 +6,7 @@ from typing import Final
 
 from grafana.source.failures import STATES, STATUSES, VERDICTS
 from grafana.source.panels import (
+    BLUE,
     GREEN,
     GREY,
     RED,
@@ -148,18 +149,18 @@ def _glance() -> list[object]:
 def _queue() -> list[object]:
     return [
         lines(
-            "Records: begun, written, retried per second",
+            "Records: begun, written, retried per minute",
             "Written follows begun, a generation's length later. A gap that grows is a queue.",
-            "ops",
+            "opm",
             [
-                Prom(f"sum(rate({_of(metric)}[$__rate_interval]))", word)
+                Prom(f"60 * sum(rate({_of(metric)}[$__rate_interval]))", word)
                 for metric, word in (
                     (names.RECORDS_STARTED, "begun"),
                     (names.RECORDS_WRITTEN, "written"),
                     (names.RECORDS_RETRIED, "retried"),
                 )
             ],
-            colours={"written": GREEN, "retried": YELLOW},
+            colours={"begun": BLUE, "written": GREEN, "retried": YELLOW},
         ),
         lines(
             "Queue, by process",

@@ -40,6 +40,15 @@ OUTCOME_COLOURS: Final = {
     "cancelled": GREY,
     "rejected": BLUE,
 }
+CATEGORY_COLOURS: Final = {
+    "ai_timeout": "orange",
+    "rate_limit": YELLOW,
+    "validation_error": "purple",
+    "dependency_error": BLUE,
+    "syntax_error": "#6ed0e0",
+    "provider_error": RED,
+    "unknown": GREY,
+}
 SEVERITY_COLOURS: Final = {
     "low": BLUE,
     "medium": YELLOW,
