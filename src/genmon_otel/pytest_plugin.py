@@ -140,7 +140,7 @@ class CaseItem(pytest.Item):
             verdict=Verdict(self._shown.verdict),
             detail=self._shown.detail,
             channel="ci",
-            code_version=_code_version(self.config),
+            code_version=_code_version(self.config) or self._shown.code_version,
             at=time.time(),
         )
 
@@ -148,10 +148,10 @@ class CaseItem(pytest.Item):
 def _code_version(config: pytest.Config) -> str | None:
     """The version under test, worked out once a process."""
     if _VERSION not in config.stash:
+        from genmon_otel.code_version import named_version
         from genmon_otel.conventions import ENV_CODE_VERSION
-        from genmon_otel.wiring.code_version import code_version
 
-        config.stash[_VERSION] = code_version(os.environ.get(ENV_CODE_VERSION), _home(config))
+        config.stash[_VERSION] = named_version(os.environ.get(ENV_CODE_VERSION), _home(config))
     return config.stash[_VERSION]
 
 

@@ -21,7 +21,7 @@ LINES: tuple[frozenset[str], ...] = (
         "instruments identity scope surroundings keepsakes no_generation recorder spec binding "
         "live_generation diagnosis held stage_run stages streams wrappers decorators".split()
     ),
-    frozenset("journal writer processor store".split()),
+    frozenset("journal writer processor store code_version".split()),
     frozenset({"regression"}),
     frozenset("testing pytest_plugin wiring assets cli demo".split()),
 )

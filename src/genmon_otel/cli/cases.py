@@ -24,6 +24,7 @@ from genmon_otel.cli.terminal import (
     print_json,
     store_option,
 )
+from genmon_otel.code_version import named_version
 from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, review
@@ -32,7 +33,6 @@ from genmon_otel.regression.results import read
 from genmon_otel.regression.runner import run_case
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
-from genmon_otel.wiring.code_version import code_version
 
 STATE_STYLES = {
     CaseState.PROPOSED: "dim",
@@ -251,7 +251,7 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
             shown.append(_shown(str(path), read_case.expect, result, bad))
             advance()
     if handles or not paths:
-        version = code_version(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
+        version = named_version(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
         with open_store(store) as opened:
             names = handles or [
                 row.handle

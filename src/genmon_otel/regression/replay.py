@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from genmon_otel import payload, recorder
+from genmon_otel.code_version import sources_version
 from genmon_otel.errors import GenmonError, PayloadError
 from genmon_otel.records import Failure, GenerationRecord, Outcome, Recording, SuccessSample
 from genmon_otel.regression import sandbox, virtual_time
@@ -242,6 +243,7 @@ class Replay:
             steps=tuple(self._player.asked[:1000]),
             virtual_s=round(self._clock.monotonic(), 3),
             notes=(*self._walls.notes, *self._player.notes),
+            code_version=sources_version(),
         )
 
     def _shape(self, record: GenerationRecord | None) -> Any:

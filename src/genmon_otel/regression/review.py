@@ -297,7 +297,7 @@ def replay(
     row = store.record_run(
         row.id,
         "replay",
-        code_version,
+        code_version or shown.code_version,
         shown.verdict,
         shown.detail,
         Result.new_id(),

@@ -96,6 +96,8 @@ class RunResult:
     virtual_s: float = 0.0
     #: What was refused or odd without deciding the verdict.
     notes: tuple[str, ...] = ()
+    #: Version of the replayed sources, for where neither a setting nor a commit names one.
+    code_version: str | None = None
 
 
 def run_case(
@@ -132,6 +134,7 @@ def run_case(
         steps=seen.steps,
         virtual_s=seen.virtual_s,
         notes=seen.notes,
+        code_version=seen.code_version,
     )
 
 

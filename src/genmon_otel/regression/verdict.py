@@ -63,6 +63,8 @@ class Observation:
     #: Seconds of virtual time that the run took.
     virtual_s: float = 0.0
     notes: tuple[str, ...] = ()
+    #: Version of the replayed sources, for where nothing else names one.
+    code_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

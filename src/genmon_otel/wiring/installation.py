@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel._version import __version__
+from genmon_otel.code_version import code_version
 from genmon_otel.errors import ConfigurationError, StoreUnavailable
 from genmon_otel.instruments import Instruments, NullMetrics, PrometheusMetrics
 from genmon_otel.instruments.otlp import OtlpMetrics
@@ -30,7 +31,6 @@ from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.sqlite import is_locked
 from genmon_otel.wiring import metrics_server, providers
-from genmon_otel.wiring.code_version import code_version
 from genmon_otel.wiring.leaving import AtExit
 from genmon_otel.wiring.pseudonyms import Pseudonymous
 from genmon_otel.writer import Writer

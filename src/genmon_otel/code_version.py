@@ -33,7 +33,17 @@ def code_version(explicit: str | None, folder: Path) -> str | None:
         ``1f2e3d4c5b6a``, with ``+0a1b2c3d`` of the uncommitted changes if there are any;
         ``src-1f2e3d4c5b6a`` of the source files where there is no git; None where there are no sources either.
     """
-    return explicit or _commit(folder) or _sources()
+    return named_version(explicit, folder) or sources_version()
+
+
+def named_version(explicit: str | None, folder: Path) -> str | None:
+    """Name the code of a folder without loading it: as given, else by commit; None otherwise.
+
+    Args:
+        explicit: ``GENMON_CODE_VERSION``; wins.
+        folder: where to look for a git work tree.
+    """
+    return explicit or _commit(folder)
 
 
 def _commit(folder: Path) -> str | None:
@@ -63,7 +73,7 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
     return answer.stdout if answer.returncode == 0 else None
 
 
-def _sources() -> str | None:
+def sources_version() -> str | None:
     """Hash of the application's own source files.
 
     Those of every package that is loaded, whole, and those beside a loaded module
