@@ -46,19 +46,25 @@ _KINDS: Final[Mapping[str, str]] = {
 _WALK_LIMIT: Final = 40
 
 
-def outcome_of(error: BaseException) -> tuple[Outcome, BaseException]:
+def outcome_of(
+    error: BaseException, expected: tuple[type[BaseException], ...] = ()
+) -> tuple[Outcome, BaseException]:
     """Say how a generation ended, and which exception to classify if it failed.
 
-    ``CancelledError``, ``GeneratorExit``, ``KeyboardInterrupt``, ``SystemExit`` (whatever
+    What is ``expected`` is ``rejected``. ``CancelledError``, ``GeneratorExit``, ``KeyboardInterrupt``, ``SystemExit`` (whatever
     its code), LangGraph's interrupts and Celery's Ignore and Reject are ``cancelled``; a
     web framework's answer below 500 is ``rejected``; Celery's Retry is what it retries
     for, and ``cancelled`` when it names nothing. A group is ``cancelled`` or ``rejected``
     only if all its members are. All else is ``failure``.
     """
-    return _outcome(error, _WALK_LIMIT)
+    return _outcome(error, expected, _WALK_LIMIT)
 
 
-def _outcome(error: BaseException, budget: int) -> tuple[Outcome, BaseException]:
+def _outcome(
+    error: BaseException, expected: tuple[type[BaseException], ...], budget: int
+) -> tuple[Outcome, BaseException]:
+    if expected and isinstance(error, expected):
+        return Outcome.REJECTED, error
     if budget <= 0:
         return Outcome.FAILURE, error
     kind = _kind(type(error))
@@ -70,10 +76,11 @@ def _outcome(error: BaseException, budget: int) -> tuple[Outcome, BaseException]
         return (Outcome.REJECTED if _status(error) < 500 else Outcome.FAILURE), error
     if kind == "retry":
         cause = _retried(error)
-        return _outcome(cause, budget - 1) if cause else (Outcome.CANCELLED, error)
+        return _outcome(cause, expected, budget - 1) if cause else (Outcome.CANCELLED, error)
     members = evidence.members(error)
     if 0 < len(members) <= budget:
-        outcomes = {_outcome(member, budget - len(members))[0] for member in members}
+        left = budget - len(members)
+        outcomes = {_outcome(member, expected, left)[0] for member in members}
         if len(outcomes) == 1:
             return outcomes.pop(), error
     return Outcome.FAILURE, error

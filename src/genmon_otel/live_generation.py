@@ -291,19 +291,22 @@ class Generation(Scope):
         self._end(Outcome.SUCCESS, None, result if items is None else Streamed(items))
 
     def _fail(self, error: BaseException, items: int | None) -> None:
-        if self.completed and isinstance(error, (GeneratorExit, asyncio.CancelledError)):
-            self._end(Outcome.SUCCESS, None, UNSEEN if items is None else Streamed(items))
-            return
-        if isinstance(error, self.spec.expected):
-            self._end(Outcome.REJECTED)
-            return
-        outcome, cause = outcome_of(error)
-        if outcome is Outcome.CANCELLED:
-            timed_out = diagnosis.timed_out(self, error)
-            if timed_out is not None:
-                self._end(Outcome.FAILURE, timed_out)
-                return
-        self._end(outcome, diagnosis.Raised(cause) if outcome is Outcome.FAILURE else None)
+        problem: diagnosis.Problem | None = None
+        result: Any = None
+        try:  # an exception's class may break whoever asks what it is; the end is told all the same
+            if self.completed and isinstance(error, (GeneratorExit, asyncio.CancelledError)):
+                outcome, result = _SUCCESS, UNSEEN if items is None else Streamed(items)
+            else:
+                outcome, cause = outcome_of(error, self.spec.expected)
+                if outcome is Outcome.CANCELLED:
+                    problem = diagnosis.timed_out(self, error)
+                    outcome = outcome if problem is None else Outcome.FAILURE
+                elif outcome is Outcome.FAILURE:
+                    problem = diagnosis.Raised(cause)
+        except Exception:
+            contain("outcome", self.under)
+            outcome, problem = Outcome.FAILURE, diagnosis.Raised(error)
+        self._end(outcome, problem, result)
 
     def _end(
         self, outcome: Outcome, problem: diagnosis.Problem | None = None, result: Any = None

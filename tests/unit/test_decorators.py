@@ -872,3 +872,51 @@ def test_outside_a_generation_everything_is_harmless() -> None:
         with phase("p"), step("s"):
             assert call(3) == 3
     assert seen.records == []
+
+
+class HostileMeta(type):
+    """A class that breaks whoever asks whether something is of it."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        raise RuntimeError("not yours to ask")
+
+
+class Hostile(Exception, metaclass=HostileMeta):
+    """An expected exception of that class."""
+
+
+def test_an_expected_class_that_breaks_loses_no_record() -> None:
+    """Where nobody can say whether an exception is expected, it is a failure, and it has ended."""
+
+    @generation(expected=Hostile)
+    def build() -> None:
+        raise Boom("no plan")
+
+    with capture() as seen, pytest.raises(Boom):
+        build()
+    assert seen.record.outcome == "failure"
+    assert seen.record.failure is not None
+    assert list(seen.in_flight()) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "outcome"),
+    [
+        ((Boom("a"), Boom("b")), "rejected"),
+        ((Boom("a"), ExceptionGroup("inner", [Boom("b")])), "rejected"),
+        ((Boom("a"), ValueError("b")), "failure"),
+    ],
+    ids=["all", "nested", "not all"],
+)
+def test_a_group_is_rejected_if_each_of_its_members_is_expected(
+    members: tuple[Exception, ...], outcome: str
+) -> None:
+    """What is expected is so inside an ExceptionGroup, too, unless something else is in it."""
+
+    @generation(expected=Boom)
+    def build() -> None:
+        raise ExceptionGroup("tasks", members)
+
+    with capture() as seen, pytest.raises(ExceptionGroup):
+        build()
+    assert seen.record.outcome == outcome
