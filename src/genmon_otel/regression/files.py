@@ -86,6 +86,7 @@ def rebind(paths: Iterable[Path], old: str, new: str) -> Iterator[Path]:
     Raises:
         CaseError: a file is no case or cannot be written, or ``new`` is no import path.
     """
+    check_import_path(new)
     for path in find(paths):
         case = read(path)
         renamed = rebound(case, old, new)
@@ -95,12 +96,7 @@ def rebind(paths: Iterable[Path], old: str, new: str) -> Iterator[Path]:
 
 
 def rebound(case: Case, old: str, new: str) -> Case:
-    """The case with target, postcondition or factory renamed; the very same where none is ``old``.
-
-    Raises:
-        CaseError: ``new`` is no import path.
-    """
-    check_import_path(new)
+    """The case with target, postcondition or factory renamed; the very same where none is ``old``."""
     named = (case.target, case.postcondition, *case.factories.values())
     if old not in named:
         return case

@@ -270,7 +270,11 @@ def rebind(store: SqlStore, old: str, new: str) -> Iterator[CaseRow]:
 
     Yields:
         Each case that was changed.
+
+    Raises:
+        CaseError: ``new`` is no import path.
     """
+    files.check_import_path(new)
     for row in store.cases(limit=_ALL):
         if row.case:
             case = stored(row)
