@@ -31,8 +31,7 @@ _REMEDIES: Final = {
     "factory": "Name what makes it on the decorator: factory= for self, factories= for arguments.",
     "unrecorded": "Decorate the call that was asked for with @step, so that it is recorded.",
     "network": "Decorate what calls out with @step, so that it is recorded.",
-    "subprocess": "Decorate what starts the program with @step, or declare it in the case's "
-    "programs.",
+    "subprocess": "Decorate what starts the program with @step, so that it is recorded.",
     "write": "Write below the working directory, or decorate what writes with @step.",
     "deadline": "The replay does not end; look for a loop that waits without sleeping.",
 }

@@ -173,7 +173,7 @@ class Sandbox:
             program = args[1][0] if isinstance(args[1], (list, tuple)) and args[1] else args[1]
         name = os.path.basename(_shown(program).split(" ")[0])
         if name not in self._programs:
-            self._refuse("subprocess", f"{name or event}; declare it in the case's programs")
+            self._refuse("subprocess", f"{name or event}.")
 
     def _refuse(self, reason: Reason, what: str) -> None:
         detail = f"The code tried to {_ACTS[reason]}: {what}"

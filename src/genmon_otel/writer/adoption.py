@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from genmon_otel import conventions as names
+from genmon_otel import diagnosis
 from genmon_otel.errors import StoreUnavailable
-from genmon_otel.fingerprint import fingerprint, handle, signature
+from genmon_otel.fingerprint import fingerprint, signature
 from genmon_otel.journal import Journal
 from genmon_otel.journal.frames import Frame, Kind
 from genmon_otel.journal.payloads import (
@@ -212,7 +213,7 @@ class _Orphan:
         receipt = self._sender.send()
         for item in receipt.stored:
             if item.record is not None and item.record.failure is not None:
-                self._mourn(item.record, item.record.failure)
+                self._report_death(item.record, item.record.failure)
         return receipt
 
     def release(self, *, delete: bool) -> None:
@@ -326,20 +327,12 @@ class _Orphan:
         except (ValueError, TypeError, KeyError):
             return None
 
-    def _mourn(self, record: GenerationRecord, failure: Failure) -> None:
+    def _report_death(self, record: GenerationRecord, failure: Failure) -> None:
         """Count and log what its own process could not."""
         if failure.origin != "process_died":
             return
         self._metrics.ended(record, sampled=False)
-        _log.error(
-            "genmon failure %s %s %s %s at %s trace=%s",
-            handle(failure.fingerprint),
-            record.operation,
-            failure.category,
-            failure.error_type,
-            failure.stage or "-",
-            record.trace_id or "-",
-        )
+        diagnosis.log(record, failure)
 
 
 def died(note: InFlight, died_at: float) -> GenerationRecord:
@@ -352,7 +345,7 @@ def died(note: InFlight, died_at: float) -> GenerationRecord:
         "message": "",
         "stage": note.last_step,
     }
-    at = f" in step {note.last_step!r}" if note.last_step else ""
+    last = f"; its last step was {note.last_step!r}" if note.last_step else ""
     ended_at = max(died_at, note.started_at)
     return GenerationRecord(
         generation_id=note.generation_id,
@@ -371,7 +364,7 @@ def died(note: InFlight, died_at: float) -> GenerationRecord:
             category=Category.UNKNOWN,
             severity=Severity.CRITICAL,
             error_type=kind,
-            error_message=f"The process died while the generation was running{at}.",
+            error_message=f"The process died while the generation was running{last}.",
             stack_trace="",
             fingerprint=fingerprint(**named, frames=()),
             signature=signature(**named),
