@@ -106,6 +106,12 @@ def test_the_first_screen_says_what_the_application_says(filled: World) -> None:
     assert one(filled, page, "Verdict") == (2 if paged else 1)
 
 
+def test_no_alert_about_genmon_itself_fires(filled: World) -> None:
+    """Failing generations are no trouble of genmon's own: nothing but failures is alerted."""
+    firing = {alert["alertname"] for alert in table(filled, "generations.json", "Firing alerts")}
+    assert firing <= {"GenmonHighFailureRate", "GenmonErrorBudgetBurn", "GenmonCategoryTakingOver"}
+
+
 def test_failures_by_category_are_counted_exactly(filled: World) -> None:
     """Bars and blame add up to what the application counted, category by category."""
     bars = Counter[str]()

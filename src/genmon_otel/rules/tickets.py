@@ -68,9 +68,12 @@ def recorded(options: Options) -> list[Rule]:
 
 
 def _events(options: Options, counter: str, by: Sequence[str], window_s: int) -> str:
-    """Exact count of rare events, whose series are often born with the first of them."""
+    """Exact count of rare events, whose series are often born with the first of them.
+
+    Those that are born at 0 gain nothing, and nothing is no event.
+    """
     gain = gained(counter, None, by=by, step_s=options.scrape_interval_s, window_s=options.window_s)
-    return over(gain, window_s=window_s, step_s=options.scrape_interval_s)
+    return over(gain, window_s=window_s, step_s=options.scrape_interval_s) + " > 0"
 
 
 def tickets(options: Options) -> list[Ticket]:
@@ -96,7 +99,7 @@ def tickets(options: Options) -> list[Ticket]:
     return [
         Ticket(
             "GenmonCriticalFailures",
-            critical,
+            f"{critical} > 0",
             "Generations failed in a way that will not pass by itself.",
             "{{ $labels.operation }}: {{ $value }} × {{ $labels.category }} of severity critical "
             "within the last hour (authentication, exhausted quota, out of memory, disk full, or "
