@@ -47,6 +47,8 @@ _MAX_ERRORS: Final = 32
 _MAX_CONTEXT: Final = 32
 _MAX_KEY: Final = 64
 _MAX_CONTEXT_BYTES: Final = 4096
+#: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
+_MAX_COUNT: Final = 2**53
 
 # Looking names up in another module costs, four times a call, as much as making the identity.
 _OPERATION_NAME: Final = names.GEN_AI_OPERATION_NAME
@@ -171,8 +173,6 @@ class Generation(Scope):
         try:
             if not self.is_open:
                 return
-            if isinstance(file_count, int) and file_count >= 0:
-                self.file_count = int(file_count)
             if (name := framework_name(framework)) is not None:
                 self.framework = name
                 self.span.set_attribute(names.ATTR_FRAMEWORK, name)
@@ -180,17 +180,22 @@ class Generation(Scope):
                 if len(self.context) < _MAX_CONTEXT or key in self.context:
                     tree = encode(value, _MAX_CONTEXT_BYTES)
                     self.context = {**self.context, clean(key, _MAX_KEY): tree}
+            if file_count is not None:
+                self.file_count = _count("file_count", file_count)
         except Exception:
             contain("set", self.under)
 
     def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
         """Add to the tokens used so far; safe from any task or thread."""
-        with _tokens_lock:
-            tokens = dict(self.tokens)
-            for key, count in {"input": input, "output": output, **other}.items():
-                if isinstance(count, int) and count:
-                    tokens[key] = tokens.get(key, 0) + int(count)
-            self.tokens = tokens
+        try:
+            with _tokens_lock:
+                for name, count in {"input": input, "output": output, **other}.items():
+                    key = clean(name, _MAX_KEY)
+                    if count and (key in self.tokens or len(self.tokens) < _MAX_CONTEXT):
+                        used_now = self.tokens.get(key, 0) + _count(key, count)
+                        self.tokens = {**self.tokens, key: min(used_now, _MAX_COUNT)}
+        except Exception:
+            contain("add_tokens", self.under)
 
     def complete(self) -> None:
         """Say that the result is complete: whoever stops listening now has not cancelled it."""
@@ -404,6 +409,14 @@ class Generation(Scope):
             except Exception:
                 contain("recording", self.under)
         return failure
+
+
+def _count(what: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
+        return int(value)
+    raise ValueError(
+        f"{clean(what, _MAX_KEY)}={safe_repr(value, 40)} was ignored. Give a whole number from 0 to 2**53."
+    )
 
 
 def current_generation() -> Generation | NoGeneration:

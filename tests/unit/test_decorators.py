@@ -12,9 +12,11 @@ import uuid
 from typing import Any, Literal
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.errors import GenmonError
+from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.testing import capture
 
 
@@ -920,3 +922,38 @@ def test_a_group_is_rejected_if_each_of_its_members_is_expected(
     with capture() as seen, pytest.raises(ExceptionGroup):
         build()
     assert seen.record.outcome == outcome
+
+
+@pytest.mark.parametrize("value", [10**400, 2**63, 2**53 + 1, -1, True, "7", 7.0])
+def test_counts_that_nothing_can_carry_are_ignored_and_noted(value: Any) -> None:
+    """Files and tokens are whole numbers from 0 to 2**53; whatever else came with them is kept."""
+    registry = CollectorRegistry()
+
+    @generation("countless")
+    def build() -> None:
+        current_generation().set(file_count=3)
+        current_generation().set(file_count=value, note="kept")
+        current_generation().add_tokens(input=5)
+        current_generation().add_tokens(value)
+
+    with capture(metrics=PrometheusMetrics(registry)) as seen:
+        build()
+    assert seen.record.file_count == 3
+    assert seen.record.context["note"] == "kept"
+    assert seen.record.tokens == {"input": 5}
+    for where in ("set", "add_tokens"):
+        assert registry.get_sample_value("genmon_internal_errors_total", {"where": where}) == 1
+
+
+def test_tokens_add_up_within_bounds() -> None:
+    """However much and however many kinds are added, the record stays what a store can hold."""
+
+    @generation
+    def build() -> None:
+        for kind in range(100):
+            current_generation().add_tokens(2**53, **{f"kind{kind}": 1})
+
+    with capture() as seen:
+        build()
+    assert seen.record.tokens["input"] == 2**53
+    assert len(seen.record.tokens) <= 32

@@ -483,3 +483,12 @@ def test_severities_beyond_the_default_have_series_of_their_own(
     found = samples(registry, "genmon_generation_failures_total")
     assert found[("provider_error", "react", "build_app", "critical")] == 1
     assert found[("provider_error", "react", "build_app", "high")] == 0
+
+
+def test_nothing_runs_on_because_its_end_could_not_be_counted(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """A record that no histogram takes leaves the gauge of running generations all the same."""
+    metrics.started("build_app")
+    metrics.ended(record(file_count=10**400), sampled=True)
+    assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 0}

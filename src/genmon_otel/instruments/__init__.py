@@ -254,6 +254,9 @@ class Instruments:
     @_counted
     def _end(self, record: GenerationRecord, sampled: bool) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
+        # First: whatever breaks below, it runs no more.
+        if failure is None or failure.origin == "generation":
+            self._started[(operation,)][1].dec()  # else it ran in a process that is gone
         total, duration, files = self._ended[(operation, framework, record.outcome)]
         exemplar = None
         if failure is not None:
@@ -265,8 +268,6 @@ class Instruments:
         duration.observe(record.duration_s, exemplar)
         if record.file_count is not None and record.outcome is Outcome.SUCCESS:
             files.observe(record.file_count)
-        if failure is None or failure.origin == "generation":
-            self._started[(operation,)][1].dec()  # else it ran in a process that is gone
 
     @_counted
     def stage(
