@@ -6,6 +6,7 @@ call time nothing of ours reaches the caller.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final, TypeVar, get_args, overload
@@ -41,7 +42,7 @@ _IDENTITY: Final = ("framework", "user_id", "project_id", "request")
 class GenerationBlock:
     """``generation(...)`` with its options: decorate with it, or open it as a block."""
 
-    __slots__ = ("_options", "_runs", "_spec")
+    __slots__ = ("_is_checked", "_options", "_runs", "_spec")
 
     def __init__(self, name: str | None, options: dict[str, Any]) -> None:
         self._options = options
@@ -51,6 +52,7 @@ class GenerationBlock:
             **{**options, **constants},
         )
         self._runs: list[Scope | None] = []
+        self._is_checked = False
 
     def __call__(self, function: F) -> F:
         """Decorate a callable."""
@@ -59,6 +61,8 @@ class GenerationBlock:
 
     def __enter__(self) -> Generation | NoGeneration:
         checked_name("generation", self._spec.operation)
+        if not self._is_checked:
+            self._check()
         scope = _open(self._spec, (), {})
         self._runs.append(scope)
         if scope is not None:
@@ -90,9 +94,22 @@ class GenerationBlock:
     ) -> None:
         self.__exit__(kind, error, traceback)
 
+    def _check(self) -> None:
+        """Refuse options that a block cannot honour."""
+        for key in _IDENTITY:
+            given = self._options[key]
+            if given is not None and not isinstance(given, str):  # which may be empty today
+                compile_option(key, given, None)
+        if self._options["failure_if"] is not None:
+            raise _never_called("a block, which has no result")
+        self._is_checked = True
+
     def _build(self, function: Callable[..., Any], receiver: bool | None) -> Callable[..., Any]:
         parameters = Parameters(function, receiver)
         options = self._options
+        if options["failure_if"] is not None and _yields(underlying(function)):
+            raise _never_called(f"{default_name(function)}, which yields its results one by one")
+        _check_factories(options["factories"], parameters)
         compiled = {key: compile_option(key, options[key], parameters) for key in _IDENTITY}
         declared = _frameworks(function, options["framework"], parameters)
         spec = Spec(
@@ -222,13 +239,15 @@ def generation(
         "severity": None if severity is None else Severity(_choice("severity", severity, Severity)),
         "capture": None if capture is None else _choice("capture", capture, get_args(Capture)),
         "nested": _choice("nested", nested, get_args(Nested)),
-        "stream": bool(stream),
+        "stream": _choice_of_two("stream", stream),
         "factory": _checked_factory("factory", factory),
-        "factories": {
-            parameter: _checked_factory(f"factories[{parameter!r}]", made)
-            for parameter, made in (factories or {}).items()
-        },
+        "factories": _checked_factories(factories),
     }
+    if isinstance(function, str) and name is not None:
+        raise GenmonError(
+            f"generation({safe_repr(function, 60)}, name={safe_repr(name, 60)}) names the operation "
+            "twice. Give one of the two."
+        )
     if function is None or isinstance(function, str):
         return GenerationBlock(function if function is not None else name, options)
     return GenerationBlock(name, options)(function)
@@ -286,6 +305,24 @@ def _choice(option: str, value: Any, allowed: Iterable[str]) -> Any:
     )
 
 
+def _choice_of_two(option: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise GenmonError(f"{option}={safe_repr(value, 60)} is not allowed. Use True or False.")
+
+
+def _never_called(what: str) -> GenmonError:
+    return GenmonError(
+        f"failure_if was given for {what}: it would never be called. Raise an exception instead, "
+        "or put it on a function that returns its result."
+    )
+
+
+def _yields(code: Any) -> bool:
+    code = inspect.unwrap(code)
+    return inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
+
+
 def _checked_timeout(value: Any) -> float | None:
     if value is None:
         return None
@@ -326,6 +363,29 @@ def _checked_factory(option: str, value: Any) -> Any:
         f"{option}={safe_repr(value, 60)} is not allowed. Give an import path, for example "
         "'package.module:make_orchestrator', or a callable without arguments."
     )
+
+
+def _checked_factories(given: Any) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, Mapping) and all(isinstance(parameter, str) for parameter in given):
+        return {
+            parameter: _checked_factory(f"factories[{parameter!r}]", made)
+            for parameter, made in given.items()
+        }
+    raise GenmonError(
+        f"factories={safe_repr(given, 60)} is not allowed. Give a mapping from parameter names to "
+        "factories, for example {'session': 'package.module:make_session'}."
+    )
+
+
+def _check_factories(factories: Mapping[str, Any], parameters: Parameters) -> None:
+    for parameter in factories:
+        if parameter not in parameters.names and parameters.var_keyword is None:
+            raise GenmonError(
+                f"factories={{{parameter!r}: ...}} names no parameter. "
+                f"There are: {', '.join(sorted(parameters.names)) or 'none'}."
+            )
 
 
 def _parts(path: str) -> list[str]:

@@ -957,3 +957,30 @@ def test_tokens_add_up_within_bounds() -> None:
         build()
     assert seen.record.tokens["input"] == 2**53
     assert len(seen.record.tokens) <= 32
+
+
+async def stream_of_pages(request: str) -> Any:
+    """An orchestrator that yields."""
+    yield request
+
+
+@pytest.mark.parametrize(
+    ("misuse", "words"),
+    [
+        (lambda: generation("op", framework=lambda a: "x").__enter__(), "framework="),
+        (lambda: generation("op", user_id=object()).__enter__(), "user_id="),
+        (lambda: generation("op", failure_if=bool).__enter__(), "failure_if was given for a block"),
+        (lambda: generation(failure_if=bool)(stream_of_pages), "yields its results one by one"),
+        (lambda: generation(failure_if=bool)(generator), "yields its results one by one"),
+        (lambda: generation(factories=[1])(plain), "factories=[1] is not allowed"),  # type: ignore[call-overload]
+        (lambda: generation(factories="ab")(plain), "factories='ab' is not allowed"),  # type: ignore[call-overload]
+        (lambda: generation(factories={"nope": "a:b"})(plain), "There are: fail, n, request"),
+        (lambda: generation(stream="yes")(plain), "stream='yes' is not allowed"),  # type: ignore[call-overload]
+        (lambda: generation("a", name="b"), "names the operation twice"),  # type: ignore[call-overload]
+    ],
+)
+def test_an_option_that_could_only_be_ignored_is_refused(misuse: Any, words: str) -> None:
+    """What can never take effect is a mistake, and is said to be one at once."""
+    with pytest.raises(GenmonError) as caught:
+        misuse()
+    assert words in str(caught.value)
