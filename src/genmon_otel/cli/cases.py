@@ -161,7 +161,7 @@ def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
               help="A function over the result that raises or returns False where it is not right. "
               "Default: the shape of successful results.")  # fmt: skip
 @click.option("--fails-as", metavar="WHAT",
-              help="The failure that would be right: rejected, a category, an exception's name.")  # fmt: skip
+              help="The failure that would be right: rejected, cancelled, a category, an exception's name.")  # fmt: skip
 @click.option("--recovery", metavar="STEP=JSON", multiple=True,
               help="What STEP gives when the fixed code asks once more than was recorded.")  # fmt: skip
 @click.option("--live", metavar="STEP", multiple=True, help="Really call STEP in a replay.")
@@ -235,9 +235,9 @@ def release(case: str, reviewer: str, reason: str, store: str | None, as_json: b
 def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None) -> int:
     """Replay CASEs now: handles in the store, case files, or folders of them.
 
-    Without any, every approved case in the store. A verdict on a case in the store is
-    kept; one on a file only shows. Exits 1 if a guarding case (a file that expects a
-    pass) does not pass.
+    Without any, every open, guarding or regressed case in the store. A verdict on an
+    approved case in the store is kept; one on a file only shows. Exits 1 if a guarding or
+    regressed case, or a file that expects a pass, does not pass.
     """
     shown: list[dict[str, Any]] = []
     paths = [Path(name) for name in case if Path(name).exists()]
