@@ -1,4 +1,8 @@
-"""What went wrong in a generation: from the escaping error to a classified, bounded failure."""
+"""What went wrong in a generation: from the escaping error to a classified, bounded failure.
+
+Classification and fingerprint compile hundreds of expressions when they are imported, as
+long as the SDK takes: they are at the first failure, unless ``setup()`` was called before.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import Span, Status, StatusCode
 
 from genmon_otel import conventions as names
-from genmon_otel.classification import Classification, classify, classify_text
-from genmon_otel.fingerprint import fingerprint, handle, signature
 from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
 from genmon_otel.stacks import format_stack, frames, raise_site
 from genmon_otel.stage_run import MAX_MESSAGE, StageRun, hung_classification
 from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
+    from genmon_otel.classification import Classification
     from genmon_otel.live_generation import Generation
 
 _log = logging.getLogger(names.LOGGER)
@@ -81,6 +84,8 @@ def timed_out(generation: Generation, error: BaseException) -> TimedOut | None:
 
 def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRun | None]:
     """Classify and fingerprint what went wrong, and find the step that it came from."""
+    from genmon_otel.classification import classify, classify_text
+
     match problem:
         case TimedOut(error, step, elapsed):
             where = f" while {step.name} was pending" if step is not None else ""
@@ -130,6 +135,8 @@ def _failure(
     error: BaseException | None,
     trigger: tuple[Trigger, StageRun | None],
 ) -> tuple[Failure, StageRun | None]:
+    from genmon_otel.fingerprint import fingerprint, signature
+
     kind, step = trigger
     redact = generation.under.redactor.text
     message = redact(message, MAX_MESSAGE)
@@ -294,6 +301,8 @@ def mark(span: Span, failure: Failure) -> None:
 
 def log(record: GenerationRecord, failure: Failure) -> None:
     """Write the one line of a failure."""
+    from genmon_otel.fingerprint import handle
+
     _log.error(
         "genmon failure %s %s %s at %s trace=%s",
         handle(failure.fingerprint),

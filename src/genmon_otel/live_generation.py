@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import threading
 from collections.abc import Mapping
@@ -13,11 +12,9 @@ from typing import Any, ClassVar, Final
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
-from genmon_otel import diagnosis
+from genmon_otel import diagnosis, root_span
 from genmon_otel.binding import framework_name, identifier, request_text
-from genmon_otel.control_flow import outcome_of
 from genmon_otel.held import HeldArguments
-from genmon_otel.identity import pseudonym
 from genmon_otel.keepsakes import MAX_STAGES, UNSEEN, Draft, recording_of, sample_of
 from genmon_otel.no_generation import NONE, NoGeneration
 from genmon_otel.payload import Streamed, encode
@@ -37,7 +34,7 @@ from genmon_otel.scope import Scope, current
 from genmon_otel.spec import Spec
 from genmon_otel.stage_run import StageRun
 from genmon_otel.surroundings import measure, task_id, used
-from genmon_otel.text import clean, safe_repr
+from genmon_otel.text import clean
 
 #: Characters of a request that may wait to be redacted where that costs nobody's time.
 _MAX_RAW_REQUEST: Final = 4096
@@ -50,13 +47,6 @@ _MAX_CONTEXT_BYTES: Final = 4096
 #: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
 _MAX_COUNT: Final = 2**53
 
-# Looking names up in another module costs, four times a call, as much as making the identity.
-_OPERATION_NAME: Final = names.GEN_AI_OPERATION_NAME
-_WORKFLOW: Final = names.WORKFLOW_OPERATION
-_WORKFLOW_NAME: Final = names.GEN_AI_WORKFLOW_NAME
-_GENERATION_ID: Final = names.ATTR_GENERATION_ID
-_FRAMEWORK: Final = names.ATTR_FRAMEWORK
-_OUTCOME: Final = names.ATTR_OUTCOME
 _tokens_lock: Final = threading.Lock()
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _SUCCESS: Final = Outcome.SUCCESS
@@ -127,26 +117,7 @@ class Generation(Scope):
         self.started_at = clock.now()
         self._began = clock.monotonic()
         self._measured = measure() if under.resources else None
-        attributes = {
-            _OPERATION_NAME: _WORKFLOW,
-            _WORKFLOW_NAME: spec.operation,
-            _GENERATION_ID: self.id,
-            _FRAMEWORK: self.framework,
-            # Nobody is given a span before it ends, and most end well: what does not says so
-            # then. Another attribute at the end costs twice what one at the beginning does.
-            _OUTCOME: "success",
-        }
-        try:
-            if self.project_id is not None:
-                attributes[names.ATTR_PROJECT_ID] = self.project_id
-            if under.pseudonym_key is not None and self.user_id is not None:
-                attributes[names.ENDUSER_PSEUDO_ID] = pseudonym(under.pseudonym_key, self.user_id)
-            if under.content_on_spans and self.request:
-                attributes[names.GEN_AI_INPUT_MESSAGES] = _message("user", self.request)
-            self.span = under.tracer.start_span(spec.span_name, attributes=attributes)
-        except Exception:
-            contain("span", under)
-            self.span = trace.INVALID_SPAN
+        self.span = root_span.begin(self)
         self._span_context = self.span.get_span_context()
         under.running[self.id] = self
         under.sink.start()
@@ -296,6 +267,8 @@ class Generation(Scope):
         self._end(Outcome.SUCCESS, None, result if items is None else Streamed(items))
 
     def _fail(self, error: BaseException, items: int | None) -> None:
+        from genmon_otel.control_flow import outcome_of  # see genmon_otel.diagnosis
+
         problem: diagnosis.Problem | None = None
         result: Any = None
         try:  # an exception's class may break whoever asks what it is; the end is told all the same
@@ -363,7 +336,7 @@ class Generation(Scope):
                 under.metrics.resources(record.operation, *used(self._measured))
             if failure is not None:
                 diagnosis.log(record, failure)
-            self._end_span(failure, outcome, result)
+            root_span.end(self, outcome, failure, result)
         except Exception:
             contain("span", under)
         finally:
@@ -381,21 +354,6 @@ class Generation(Scope):
             self.under.sink.deliver(self._record, self._recording, self._sample)
         except Exception:
             contain("deliver", self.under)
-
-    def _end_span(self, failure: Failure | None, outcome: Outcome, result: Any) -> None:
-        span = self.span
-        try:
-            if outcome is not _SUCCESS:
-                span.set_attribute(_OUTCOME, outcome._value_)
-            if self.file_count is not None:
-                span.set_attribute(names.ATTR_FILE_COUNT, self.file_count)
-            if failure is not None:
-                diagnosis.mark(span, failure)
-            if self.under.content_on_spans and result is not None and type(result) is not Streamed:
-                text = self.under.redactor.text(safe_repr(result, MAX_REQUEST), MAX_REQUEST)
-                span.set_attribute(names.GEN_AI_OUTPUT_MESSAGES, _message("assistant", text))
-        finally:
-            span.end()
 
     def _diagnose(self, problem: diagnosis.Problem, duration: float) -> Failure:
         try:
@@ -423,8 +381,3 @@ def current_generation() -> Generation | NoGeneration:
     """The generation that is running here; outside of one a harmless stand-in."""
     scope = current()
     return scope.generation if scope is not None and scope.generation.is_open else NONE
-
-
-def _message(role: str, text: str) -> str:
-    """One message in the GenAI conventions' JSON form."""
-    return json.dumps([{"role": role, "parts": [{"type": "text", "content": text}]}])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from genmon_otel import conventions as names
-from genmon_otel.classification import Classification, classify
-from genmon_otel.control_flow import outcome_of
-from genmon_otel.fingerprint import signature
 from genmon_otel.held import Held, HeldArguments
 from genmon_otel.payload import encode_exception
 from genmon_otel.recorder import contain
@@ -30,6 +28,7 @@ from genmon_otel.scope import Scope
 from genmon_otel.text import safe_str
 
 if TYPE_CHECKING:
+    from genmon_otel.classification import Classification
     from genmon_otel.live_generation import Generation
 
 #: Characters of a message that is classified, fingerprinted and kept.
@@ -38,6 +37,11 @@ MAX_MESSAGE: Final = 500
 MAX_CHUNKS: Final = 10_000
 #: Type under which a call that never answered is known.
 HUNG_TYPE: Final = "TimeoutError"
+
+# As keepsakes.Draft: a frozen dataclass takes four times as long to make.
+DraftStage: Final[Any] = make_dataclass(
+    "DraftStage", [(field.name, Any) for field in fields(Stage)], slots=True
+)
 
 _ATTRIBUTE: Final = {"phase": names.ATTR_PHASE, "step": names.ATTR_STEP}
 
@@ -94,13 +98,12 @@ class StageRun(Scope):
         #: When a stream gave its latest chunk, and whether it was asked for another since.
         self._given_at: float | None = None
         self._asked = False
-        self.began = generation.under.clock.monotonic()
+        under = generation.under
+        self.began = under.clock.monotonic()
         try:
-            self.span = generation.under.tracer.start_span(
-                name, attributes={_ATTRIBUTE[kind]: name}
-            )
+            self.span = under.tracer.start_span(name, attributes={_ATTRIBUTE[kind]: name})
         except Exception:
-            contain("span", generation.under)
+            contain("span", under)
             self.span = trace.INVALID_SPAN
         generation.add(self)
 
@@ -135,6 +138,8 @@ class StageRun(Scope):
     @property
     def signature_of_hang(self) -> str | None:
         """Signature of the fault "never answered"; None if it did answer."""
+        from genmon_otel.fingerprint import signature  # see genmon_otel.diagnosis
+
         if not self.hung:
             return None
         return signature(
@@ -152,7 +157,11 @@ class StageRun(Scope):
 
     def summary(self) -> Stage:
         """It as the generation's record keeps it."""
-        return Stage(self.name, self.kind, self.pending_s(), self.outcome or Outcome.CANCELLED)
+        stage = DraftStage(
+            self.name, self.kind, self.pending_s(), self.outcome or Outcome.CANCELLED
+        )
+        stage.__class__ = Stage
+        return stage  # type: ignore[no-any-return]
 
     def record(self) -> StepRecord:
         """It as a replay needs it."""
@@ -219,6 +228,8 @@ class StageRun(Scope):
         self._end(Outcome.SUCCESS)
 
     def _fail(self, error: BaseException, items: int | None) -> None:
+        from genmon_otel.control_flow import outcome_of  # see genmon_otel.diagnosis
+
         outcome, _ = outcome_of(error)
         self.generation.note_error(error, self)
         if self.kind == "step":
@@ -241,6 +252,9 @@ class StageRun(Scope):
             self._sign(error)
 
     def _sign(self, error: BaseException) -> None:
+        from genmon_otel.classification import classify
+        from genmon_otel.fingerprint import signature
+
         generation = self.generation
         found = self.classification = classify(error)
         decided = found.decided_by or error
@@ -257,11 +271,16 @@ class StageRun(Scope):
         if self.outcome is not None:
             return
         generation = self.generation
-        self.ended = generation.under.clock.monotonic()
+        under = generation.under
+        ended = self.ended = under.clock.monotonic()
         self.outcome = outcome
         try:
-            generation.under.metrics.stage(
-                generation.spec.operation, self.kind, self.name, outcome, self.pending_s()
+            under.metrics.stage(
+                generation.spec.operation,
+                self.kind,
+                self.name,
+                outcome,
+                max(0.0, ended - self.began),
             )
             if error is not None and outcome is Outcome.FAILURE:
                 self.span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
@@ -274,6 +293,8 @@ class StageRun(Scope):
 
 def hung_classification() -> Classification:
     """What a call that never answered is classified as."""
+    from genmon_otel.classification import Classification
+
     return Classification(
         category=Category.AI_TIMEOUT,
         severity=Severity.HIGH,

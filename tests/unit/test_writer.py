@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -641,3 +642,24 @@ def test_flush_waits_for_all_that_was_delivered(tmp_path: Path) -> None:
     assert writer.close(5) is False
     assert time.monotonic() - began < 3  # it gave up at the first failed attempt
     assert writer.account().journalled == 1
+
+
+def test_what_a_success_was_asked_for_is_nowhere_before_it_is_redacted(tmp_path: Path) -> None:
+    """Its caller leaves the request raw in memory: the store gets it redacted, the journal never."""
+    secret = "sk-proj-" + "a1B2" * 12
+    asked = replace(success(), user_request=f"use {secret}")
+    store = MemoryStore()
+    writer = writer_by_hand(tmp_path, store)
+    writer.deliver(asked)
+    writer.drain()
+    (stored,) = store.records
+    assert stored.user_request is not None
+    assert "use " in stored.user_request
+    assert secret not in stored.user_request
+    store.down = True
+    writer.deliver(asked)
+    writer.deliver(replace(asked, generation_id="c" * 32, outcome=Outcome.CANCELLED))
+    writer.close(0)
+    (path,) = journals(tmp_path)
+    assert b"c" * 32 in path.read_bytes()
+    assert secret.encode() not in path.read_bytes()

@@ -112,6 +112,8 @@ class GenerationSpanProcessor(SpanProcessor):
 
     def _own(self, span: ReadableSpan) -> None:
         """Deliver the generation that this span is of, if it is a generation's."""
+        if not recorder.pending:
+            return  # no generation is ending: a phase's or step's
         attributes: Any = span.attributes
         try:
             generation_id = attributes[_GENERATION_ID]
