@@ -95,6 +95,10 @@ def world(
     store = SqlStore(url)
     store.upgrade()
     store.open()
+    with psycopg.connect(url, autocommit=True) as owner:
+        for role in ROLES:
+            owner.execute(f"CREATE ROLE {role}")
+        owner.execute(grants(*ROLES))
     port, exporter_port = free_port(), free_port()
     rules = folder / "genmon.rules.yml"
     rules.write_text(render_rules(SCRAPE_S))
@@ -119,10 +123,6 @@ def world(
             health = check_health()
             close_the_loop(store, stage)
             time.sleep(3 * SCRAPE_S)  # scraped, evaluated, and evaluated on that
-            with psycopg.connect(url, autocommit=True) as owner:
-                for role in ROLES:
-                    owner.execute(f"CREATE ROLE {role}")
-                owner.execute(grants(*ROLES))
             with psycopg.connect(url, autocommit=True) as reader:
                 reader.execute(f"SET ROLE {ROLES[1]}")
                 yield World(
@@ -143,7 +143,9 @@ def close_the_loop(store: SqlStore, stage: Stage) -> None:
     """Red gate, approval, replay, fix, replay: what a team does in the demo."""
     for row in store.cases():
         review.verify(store, row.id, cwd=stage.folder)
-    ready = [row for row in store.cases() if row.state is CaseState.REPRODUCED]
+    cases = store.cases()
+    ready = [row for row in cases if row.state is CaseState.REPRODUCED]
+    assert ready, [(row.handle, row.state_reason) for row in cases]
     chosen = review.queue(ready)[0]
     review.approve(store, chosen.id, reviewer="someone on call")
     review.replay(store, chosen.id, code_version=stage.code_version, cwd=stage.folder)
