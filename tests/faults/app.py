@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import random
 import sys
 import threading
 import time
@@ -31,6 +32,11 @@ def chat(prompt: str) -> str:
         raise TimeoutError("the model did not answer in 30 s")
     if "hang" in prompt:
         time.sleep(600)
+    if "greedy" in prompt:
+        hoard = []
+        for _ in range(100):  # 1.6 GB, should nobody stop it
+            hoard.append(b"x" * (16 * 2**20))
+            time.sleep(0.02)
     return "fine"
 
 
@@ -82,6 +88,14 @@ def main(mode: str, count: int) -> None:
     if mode == "endless":
         while True:
             one("a bad one")
+    if mode == "soak":
+        soak(count)
+    if mode == "greedy":
+        some(count)
+        say(f"running {os.getpid()}")
+        time.sleep(1)
+        with contextlib.suppress(MemoryError):
+            build("a greedy one")
     if mode == "hang":
         some(2)
         build("hang")
@@ -125,6 +139,20 @@ def main(mode: str, count: int) -> None:
         inherit()
     if mode == "timed":
         timed(count)
+
+
+def soak(seed: int) -> None:
+    """Load as real as it gets, until killed: threads and forked children at once, good and bad."""
+    rng = random.Random(seed)
+    with ThreadPoolExecutor(3) as pool:
+        while True:
+            list(pool.map(one, rng.choices(("a bad one", "a good one"), k=20)))
+            if rng.random() < 0.05 and not os.fork():
+                some(rng.randrange(20))
+                os._exit(0)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(-1, os.WNOHANG)
+            time.sleep(rng.random() / 20)
 
 
 def timed(count: int) -> None:
