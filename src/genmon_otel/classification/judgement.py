@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from genmon_otel.classification import codes, evidence
 from genmon_otel.classification.messages import (
     A_STATUS,
+    CLASS_IN_TEXT,
     CODE_IN_TEXT,
     PROSE_RULES,
     REGISTRY,
@@ -220,7 +221,16 @@ def _judge_prose(reading: Reading, text: str) -> Verdict | None:
             return Verdict(*DEPENDENCY, "message 404 of a package registry", Weight.MESSAGE)
     if verdict is not None and verdict.weight is Weight.EXACT:
         return _refined_by(replace(verdict, weight=Weight.MESSAGE), reading)
-    return _LEXICON.first(reading, "prose", "message", Weight.MESSAGE) or verdict
+    return _LEXICON.first(reading, "prose", "message", Weight.MESSAGE) or verdict or _class_in(text)
+
+
+def _class_in(text: str) -> Verdict | None:
+    """What the name of an exception says that a message quotes: ``FooTimeoutError: oh``."""
+    for match in CLASS_IN_TEXT.finditer(text):
+        for label, pattern in NAMES:
+            if pattern.search(match[0]):
+                return Verdict(*label, f"message {match[0]}", Weight.MESSAGE)
+    return None
 
 
 def judge_named(error_type: str) -> Verdict | None:

@@ -17,8 +17,9 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
         RATE,
         "rate, not quota",
         r"quota exceeded.{0,120}(?:per[ _-]?minute|per[ _-]?second)",
+        r"(?:daily|monthly) rate limit",
         r"perminute",
-        r"quota per (?:minute|second)",
+        r"quota\b[^\n]{0,50}\bper (?:minute|second)",
         r"resource (?:has been |is )?exhausted",
         r"per_minute",
         r"resource has been exhausted \(e\.g\. check quota\)",
@@ -59,6 +60,9 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
         r"(?:account|subscription|billing|payment|invoice for)\b[^\n]{0,20}\b(?:past due|overdue|unpaid)",
         r"(?:charge|charging|declined) (?:your |the |our )?(?:\w+ )?card",
         r"(?:trial|subscription|plan|free tier|free period)\b[^\n]{0,20}\b(?:ended|expired|over|lapsed|inactive|cancell?ed|not active|has run out)\b",
+        r"\bout of (?:\w+ )?tokens\b",
+        r"(?:requires?|needs?|upgrade|only) [^\n]{0,30}\b(?:paid|higher|pro|enterprise|premium|business) (?:plan|tier|account|subscription)",
+        r"upgrade (?:your|the|to a) (?:plan|account|tier|subscription)",
         r"topping up|top up (?:your|the)",
     ),
 )
@@ -123,6 +127,7 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         r"not (?:have |been granted )?access to (?:\w+ )?(?:model|the model|this model|deployment)",
         r"api access\b[^\n]{0,30}(?:suspended|revoked|denied|disabled|blocked|terminated)",
         r"\b(?:organi[sz]ation|workspace|tenant|api account|openai account|project)\b[^\n.]{0,30}\b(?:restricted|suspended|disabled|deactivated|on hold|blocked|terminated|banned|not verified)\b",
+        r"\b(?:organi[sz]ation|workspace|account|project|key|user|region)\b is not (?:allowed|permitted|enabled|entitled|authori[sz]ed) (?:to use|for|to access|to call)",
         r"(?:must|needs? to) be verified to use",
     ),
 )
