@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import Span, Status, StatusCode
 
 from genmon_otel import conventions as names
+from genmon_otel.content import contents_of, hide
 from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
 from genmon_otel.stacks import format_stack, frames, raise_site
 from genmon_otel.stage_run import MAX_MESSAGE, StageRun, hung_classification
@@ -265,18 +266,31 @@ def step_faults(stages: Iterable[StageRun], *, hangs: bool) -> tuple[StepFault, 
 
 def _reason(result: Any) -> str:
     """Why a refused result says it failed; else what it looks like."""
+    return _said(result) or safe_repr(result, MAX_MESSAGE)
+
+
+def _said(result: Any) -> str | None:
     for key in _REASONS:
         found = result.get(key) if isinstance(result, Mapping) else getattr(result, key, None)
         if isinstance(found, (str, BaseException)) and (text := safe_str(found, MAX_MESSAGE)):
             return text
-    return safe_repr(result, MAX_MESSAGE)
+    return None
 
 
 # --- telling ----------------------------------------------------------------
 
 
-def mark(span: Span, failure: Failure) -> None:
-    """Put a failure on its span: attributes, one ``exception`` event, the status."""
+def mark(span: Span, failure: Failure, generation: Generation, result: Any) -> None:
+    """Put a failure on its span: attributes, one ``exception`` event, the status.
+
+    Content goes there only if the runtime says so; what errors quote of it is left out.
+    """
+    message, stack = failure.error_message, failure.stack_trace
+    if not generation.under.content_on_spans:
+        contents = contents_of(generation)
+        if result is not None and _said(result) is None:
+            contents.append(message)  # it is what the result looks like
+        message, stack = hide(message, contents), hide(stack, contents)
     span.set_attributes(
         {
             names.ERROR_TYPE: failure.error_type,
@@ -292,11 +306,11 @@ def mark(span: Span, failure: Failure) -> None:
         names.EXCEPTION_EVENT,
         {
             names.EXCEPTION_TYPE: failure.error_type,
-            names.EXCEPTION_MESSAGE: failure.error_message,
-            names.EXCEPTION_STACKTRACE: failure.stack_trace,
+            names.EXCEPTION_MESSAGE: message,
+            names.EXCEPTION_STACKTRACE: stack,
         },
     )
-    span.set_status(Status(StatusCode.ERROR, failure.error_message[:_MAX_DESCRIPTION]))
+    span.set_status(Status(StatusCode.ERROR, message[:_MAX_DESCRIPTION]))
 
 
 def log(record: GenerationRecord, failure: Failure) -> None:

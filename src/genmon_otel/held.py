@@ -6,9 +6,11 @@ may change is encoded at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from genmon_otel.binding import Parameters
+from genmon_otel.content import texts_in
 from genmon_otel.payload import encode
 from genmon_otel.records import Tree
 
@@ -28,6 +30,10 @@ class Held:
     def tree(self) -> Tree:
         """The value's tree."""
         return self._value if self._encoded else encode(self._value)
+
+    def texts(self) -> Iterator[str]:
+        """The strings in it."""
+        return texts_in(self._value)
 
 
 class HeldArguments:
@@ -56,3 +62,7 @@ class HeldArguments:
         if self._tree is None:
             self._tree = encode(self._parameters.bind(*self._arguments))
         return self._tree
+
+    def texts(self) -> Iterator[str]:
+        """The strings in them."""
+        return texts_in([self._tree, *self._arguments])

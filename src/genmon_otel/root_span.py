@@ -64,7 +64,7 @@ def end(generation: Generation, outcome: Outcome, failure: Failure | None, resul
         if generation.file_count is not None:
             span.set_attribute(names.ATTR_FILE_COUNT, generation.file_count)
         if failure is not None:
-            diagnosis.mark(span, failure)
+            diagnosis.mark(span, failure, generation, result)
         if (
             generation.under.content_on_spans
             and result is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -187,6 +187,14 @@ class StageRun(Scope):
             ),
             is_async=self.is_async,
         )
+
+    def texts(self) -> Iterator[str]:
+        """The strings it was given, and those it answered with."""
+        if self._arguments is not None:
+            yield from self._arguments.texts()
+        for answer in (self._value, *(self._chunks or ())):
+            if isinstance(answer, Held):
+                yield from answer.texts()
 
     # --- what the wrappers ask
 

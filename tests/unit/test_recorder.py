@@ -7,10 +7,12 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pydantic
 import pytest
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -20,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
+from genmon_otel.content import hide
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.processor import GenerationSpanProcessor
@@ -600,3 +603,90 @@ def test_a_phase_left_in_another_task_gives_way_to_what_was_around_it() -> None:
     root = spans["invoke_workflow crossed"].context.span_id
     assert spans["first"].parent.span_id == root
     assert spans["second"].parent.span_id == root
+
+
+# --- content ----------------------------------------------------------------------
+
+
+class Files(pydantic.BaseModel):
+    """What a model is asked to answer with."""
+
+    files: list[int]
+
+
+PROMPT = "a shop for hand-made kites with a cart"
+ANSWER = '{"files": "confidential kite patterns of the north"}'
+
+
+@step
+def ask_model(prompt: str) -> str:
+    """Answer."""
+    return ANSWER
+
+
+def _validate() -> None:
+    Files.model_validate_json(ask_model(PROMPT))
+
+
+def _quote_all() -> None:
+    raise Boom(f"no answer to {PROMPT!r}: {ask_model(PROMPT)}")
+
+
+def _quote_much() -> None:
+    raise Boom(f"too long: {PROMPT * 40}")
+
+
+def _quote_a_line() -> None:
+    compile("def kite(:", "<answer>", "exec")
+
+
+@pytest.mark.parametrize("quote", [_validate, _quote_all, _quote_much, _quote_a_line])
+@pytest.mark.parametrize("on", [False, True])
+def test_errors_quote_no_content_on_spans(quote: Any, on: bool) -> None:
+    """Neither request nor answers reach the span in an error's words; the record keeps them."""
+
+    @generation("quoting")
+    def build(request: str, code: str) -> None:
+        quote()
+
+    with traced() as (seen, exporter, _):
+        recorder.runtime().content_on_spans = on
+        with pytest.raises(Exception):
+            build(PROMPT, "def kite(:")
+    root = exporter.get_finished_spans()[-1]
+    (event,) = root.events
+    quoted = ("kite patterns", "hand-made", "a shop", "def kite(:")
+    shown = [
+        root.status.description,
+        event.attributes[names.EXCEPTION_MESSAGE],
+        event.attributes[names.EXCEPTION_STACKTRACE],
+    ]
+    told = [word for word in quoted if any(word in text for text in shown)]
+    assert bool(told) is on, shown
+    assert ("<content>" in str(shown)) is not on
+    failure = seen.record.failure
+    assert any(word in failure.error_message + failure.stack_trace for word in quoted)
+
+
+def test_a_refused_result_is_not_shown_on_the_span() -> None:
+    """A result that does not say why it failed is content; one that says so gives its reason."""
+    for result, description in (
+        ({"page": "kites"}, "<content>"),
+        ({"error": "out of kites"}, "out of kites"),
+    ):
+
+        @generation("refusing", failure_if=bool)
+        def build(made: Any = result) -> Any:
+            return made
+
+        with traced() as (_, exporter, _provider):
+            build()
+        assert exporter.get_finished_spans()[-1].status.description == description
+
+
+def test_hiding_content_takes_bounded_time() -> None:
+    """Texts that are alike everywhere cost no more than any other."""
+    contents = ["a" * 65_000 + "b", "ab" * 30_000, " " * 60_000]
+    begun = time.perf_counter()
+    assert hide("ab" * 2_000 + "a" * 500, contents) == "<content>"
+    assert time.perf_counter() - begun < 2
