@@ -57,8 +57,8 @@ def contents_of(generation: Generation) -> list[str]:
     """What a generation was asked, what its steps were, and what they answered; bounded."""
     found: dict[str, None] = {}
     size = 0
-    for text in islice(_contents(generation), _MAX_TEXTS):
-        text = text[:_MAX_TEXT]
+    for whole in islice(_contents(generation), _MAX_TEXTS):
+        text = whole[:_MAX_TEXT]
         if text in found or text == generation.framework:
             continue
         size += len(text)

@@ -34,7 +34,7 @@ from genmon_otel.scope import Scope, current
 from genmon_otel.spec import Spec
 from genmon_otel.stage_run import StageRun
 from genmon_otel.surroundings import measure, task_id, used
-from genmon_otel.text import clean
+from genmon_otel.text import clean, safe_repr
 
 #: Characters of a request that may wait to be redacted where that costs nobody's time.
 _MAX_RAW_REQUEST: Final = 4096
