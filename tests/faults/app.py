@@ -33,6 +33,7 @@ def chat(prompt: str) -> str:
     if "hang" in prompt:
         time.sleep(600)
     if "greedy" in prompt:
+        time.sleep(2.5)  # what runs for less than a second is not noted
         hoard = []
         for _ in range(100):  # 1.6 GB, should nobody stop it
             hoard.append(b"x" * (16 * 2**20))
