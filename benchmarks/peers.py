@@ -6,6 +6,7 @@ What cannot be installed or does not run is named and left out.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import venv
@@ -25,9 +26,9 @@ PEERS = {
     "logfire": ("logfire",),
     "mlflow": ("mlflow-tracing",),
     "openinference": ("openinference-instrumentation",),
-    "openlit": ("openlit",),
+    "openlit": ("openlit", "opentelemetry-sdk<1.38"),  # it imports what 1.39 dropped
     "sentry": ("sentry-sdk",),
-    "traceloop": ("traceloop-sdk",),
+    "traceloop": ("traceloop-sdk", "httpx"),  # which it imports without asking for it
 }
 OURS = "genmon"
 ROUNDS, QUICK_ROUNDS = 30, 5
@@ -68,10 +69,12 @@ def environment(name: str) -> Path:
         print(f"{name}: installing into {folder} ...", flush=True)
         venv.create(folder, clear=True, with_pip=True)
         wanted = ("opentelemetry-sdk", *PEERS[name])
+        uv = shutil.which("uv", path=str(Path(sys.executable).parent))
+        # pip takes over half an hour to choose versions for some of them.
+        pip = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
         subprocess.run(
-            [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted],
-            check=True, timeout=INSTALL_S, capture_output=True, text=True,
-        )  # fmt: skip
+            [*pip, "-q", *wanted], check=True, timeout=INSTALL_S, capture_output=True, text=True
+        )
         done.write_text(" ".join(wanted) + "\n", encoding="utf-8")
     return python
 
