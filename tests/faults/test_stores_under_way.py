@@ -1,0 +1,145 @@
+"""Stores that go wrong while an application runs, and come back: nothing lost, no hand needed."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from faults.conftest import Application
+from faults.test_stores import BOUND_US, small_disk
+from faults.world import World
+from genmon_otel import conventions as names
+from genmon_otel import generation, recorder
+from genmon_otel.records import Batch, WriteResult
+from genmon_otel.store import SqlStore
+
+__all__ = ["small_disk"]
+
+pytestmark = pytest.mark.slow
+
+
+@generation(name="build", framework="react")
+def build(number: int) -> str:
+    if number % 2:
+        raise ValueError("broken")
+    return "fine"
+
+
+def load(count: int) -> float:
+    """So many calls; microseconds at p99 of the best hundred."""
+    rounds = []
+    for _ in range(max(1, count // 100)):
+        took = []
+        for number in range(min(count, 100)):
+            begin = time.perf_counter()
+            with suppress(ValueError):
+                build(number)
+            took.append(time.perf_counter() - begin)
+        rounds.append(sorted(took)[int(len(took) * 0.98)])
+    return min(rounds) * 1e6
+
+
+@contextmanager
+def refused(url: str) -> Iterator[None]:
+    """A PostgreSQL database that lets nobody in, and throws out whoever was."""
+    server, _, database = url.rpartition("/")
+    database = database.partition("?")[0]
+    engine = sa.create_engine(
+        f"{server}/postgres".replace("postgresql://", "postgresql+psycopg://"),
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        connection.execute(sa.text(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false'))
+        connection.execute(
+            sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :d"),
+            {"d": database},
+        )
+        try:
+            yield
+        finally:
+            connection.execute(sa.text(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS true'))
+    engine.dispose()
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """A SQLite file that somebody else holds."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def test_a_store_that_goes_away_and_returns(application: Application) -> None:
+    """Mid-run, for hundreds of failures: callers do not notice, all is stored once it is back."""
+    normal = load(300)
+    away: Callable[[str], object] = refused if "postgres" in application.store else locked
+    with away(application.store):  # type: ignore[attr-defined]
+        assert load(1000) - normal < BOUND_US
+        time.sleep(1)
+        load(100)
+    found = application.end()
+    assert found.ended == {"failure": 700, "success": 700}
+    assert not found.dropped
+
+
+def test_a_store_that_takes_five_seconds_a_write(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers do not wait, nothing is dropped, and the backlog goes in few batches."""
+    write = SqlStore.write
+    begun: list[float] = []
+
+    def slow(store: SqlStore, batch: Batch) -> WriteResult:
+        begun.append(time.monotonic())
+        time.sleep(5)
+        return write(store, batch)
+
+    normal = load(300)
+    assert recorder.runtime().sink.flush(30)
+    monkeypatch.setattr(SqlStore, "write", slow)
+    assert load(1000) - normal < BOUND_US
+    while not begun:
+        time.sleep(0.01)
+    assert load(500) - normal < BOUND_US
+    assert len(begun) <= 2
+    monkeypatch.undo()
+    found = application.end()
+    assert found.ended == {"failure": 900, "success": 900}
+    assert not found.dropped
+
+
+def test_a_database_that_becomes_read_only(small_disk: Path, tmp_path: Path) -> None:
+    """The file system is mounted read-only under us: what fails meanwhile is in the journal."""
+    world = World(f"sqlite:///{small_disk}/genmon.db", tmp_path / "journal")
+    remount = ["mount", "-o", "remount,ro", str(small_disk)]
+    world.timed(lambda: subprocess.run(remount, check=False), 300)
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    world.inherit()
+    assert sum(outcome == "failure" for outcome in world.stored().values()) == 160
+
+
+def test_a_schema_that_a_newer_version_made_meanwhile(tmp_path: Path) -> None:
+    """Setting up again says so in one error; the journal waits for whoever can write there."""
+    world = World(f"sqlite:///{tmp_path}/genmon.db", tmp_path / "journal")
+    world.run("end", 10)
+    with closing(sqlite3.connect(tmp_path / "genmon.db")) as connection, connection:
+        connection.execute(f"UPDATE {names.TABLE_VERSION} SET version_num = '9999'")
+    done = world.run("end", 10)
+    assert done.returncode == 1
+    assert "SchemaMismatch" in done.stderr.splitlines()[-1]
+    doctor = subprocess.run(
+        [sys.executable, "-c", "from genmon_otel.cli import main; main()", "doctor"],
+        env={**world.environ, "COLUMNS": "400"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert doctor.returncode == 1
+    assert "has schema 9999" in done.stderr
+    assert "has schema 9999" in doctor.stdout
+    assert len(world.stored()) == 10
