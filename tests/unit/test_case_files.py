@@ -102,6 +102,7 @@ def test_rebind_renames_where_it_is_named(tmp_path: Path) -> None:
     assert files.read(mine) == replace(CASE, target="new.app:Maker.build")
     assert other.read_bytes() == untouched
     assert list(files.rebind([other], "app:check", "app:verify")) == [other]
+    assert files.read(other).postcondition == "app:verify"
     assert list(files.rebind([mine], "app:make", "app:made")) == [mine]
     assert files.read(mine).factories == {"self": "app:made"}
     assert list(files.rebind([tmp_path], "nobody:knows", "app:x")) == []

@@ -109,3 +109,4 @@ def test_slugs_of_different_failures_differ() -> None:
     """The handle keeps cases of like failures apart."""
     assert slug(failure_row(handle="F-AAAA")) != slug(failure_row(handle="F-AAAB"))
     assert slug(failure_row(operation="x" * 500)).endswith("-f-3kq2")
+    assert case_from(failure_row(operation="x" * 500, handle="F" * 500), recording()).slug
