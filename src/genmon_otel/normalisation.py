@@ -80,6 +80,8 @@ def normalise(message: str) -> str:
 
     Alike messages become equal. Idempotent, linear, at most about 800 characters.
     """
+    if type(message) is not str:
+        message = str.__str__(message)  # a subclass may have hostile methods
     head, tail = _WINDOW
     if len(message) <= head + tail:
         whole = _normalise(message)

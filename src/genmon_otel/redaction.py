@@ -85,6 +85,7 @@ class Redactor:
 
         Of a longer text, head and tail are kept; nothing but their windows is scanned.
         """
+        text = str.__str__(text)  # a subclass may have hostile methods
         text = self._windows(text, limit) if len(text) > limit else clean(text, limit)
         return self._settle(text, limit)
 

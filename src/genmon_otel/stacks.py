@@ -65,6 +65,15 @@ _GENERATED: Final = (
 )
 
 
+# Read past any __getattribute__ or property that an exception's class defines.
+_traceback_of: Final = BaseException.__dict__["__traceback__"].__get__
+_cause_of: Final = BaseException.__dict__["__cause__"].__get__
+_context_of: Final = BaseException.__dict__["__context__"].__get__
+_hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
+_members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
+_module_of: Final = type.__dict__["__module__"].__get__
+
+
 def is_in_app(filename: str, module: str) -> bool:
     """Whether code is the application's own: not the standard library, not installed, not ours.
 
@@ -103,7 +112,7 @@ def frames(error: BaseException) -> tuple[Frame, ...]:
     """
     found: dict[tuple[str, str, str], None] = {}
     last: CodeType | None = None
-    for link in _links(error.__traceback__):
+    for link in _links(_traceback_of(error)):
         frame = link.tb_frame
         code = frame.f_code
         if code is not last:
@@ -119,7 +128,7 @@ def raise_site(error: BaseException) -> tuple[str, str, int]:
     that is not ours. ``("", "", 0)`` when there is none.
     """
     nearest: TracebackType | None = None
-    for link in reversed(list(_links(error.__traceback__))):
+    for link in reversed(list(_links(_traceback_of(error)))):
         code = link.tb_frame.f_code
         if _frame(code.co_filename, _module(link.tb_frame.f_globals), code.co_qualname).in_app:
             nearest = link
@@ -162,12 +171,12 @@ def _blocks(error: BaseException) -> Iterator[str]:
     while len(chain) < _CHAIN_WALKED:
         last = chain[-1][0]
         cause, how = (
-            last.__cause__,
+            _cause_of(last),
             "The above exception was the direct cause of the following exception:",
         )
-        if cause is None and not last.__suppress_context__:
+        if cause is None and not _hides_context(last):
             cause, how = (
-                last.__context__,
+                _context_of(last),
                 "During handling of the above exception, another exception occurred:",
             )
         if cause is None or id(cause) in seen:
@@ -187,17 +196,15 @@ def _blocks(error: BaseException) -> Iterator[str]:
 
 
 def _lines(error: BaseException) -> Iterator[str]:
-    links = list(_links(error.__traceback__))
+    links = list(_links(_traceback_of(error)))
     if links:
         yield "Traceback (most recent call last):"
         yield from _stack(links)
     yield _headline(error)
-    notes = getattr(error, "__notes__", None)
-    if isinstance(notes, (list, tuple)):
-        for note in notes[:_MAX_NOTES]:
-            yield safe_str(note, _MAX_MESSAGE)
-    if isinstance(error, BaseExceptionGroup):
-        members = error.exceptions
+    for note in _notes(error)[:_MAX_NOTES]:
+        yield safe_str(note, _MAX_MESSAGE)
+    if issubclass(type(error), BaseExceptionGroup):
+        members = _members_of(error)
         for number, member in enumerate(members[:_MEMBERS_SHOWN], 1):
             yield f"  {number} of {len(members)}: {_headline(member)}"
             function, file, line = raise_site(member)
@@ -207,10 +214,18 @@ def _lines(error: BaseException) -> Iterator[str]:
             yield f"  [{len(members) - _MEMBERS_SHOWN} more members left out]"
 
 
+def _notes(error: BaseException) -> list[object]:
+    try:
+        notes = object.__getattribute__(error, "__dict__").get("__notes__")
+    except BaseException:  # a __dict__ of the class's own making
+        return []
+    return notes if type(notes) is list else []
+
+
 def _headline(error: BaseException) -> str:
     kind = type_name(error)
-    module = getattr(type(error), "__module__", None)
-    if isinstance(module, str) and module not in ("builtins", "__main__"):
+    module = _module_of(type(error))
+    if type(module) is str and module not in ("builtins", "__main__"):
         kind = f"{module}.{kind}"
     message = safe_str(error, _MAX_MESSAGE)
     return f"{kind}: {message}" if message else kind

@@ -32,6 +32,8 @@ _MAX_DEPTH: Final = 4
 
 def cut(text: str, limit: int) -> str:
     """Keep head and tail of a text, ``limit`` characters in all with :data:`GAP` between them."""
+    if type(text) is not str:
+        text = str.__str__(text)  # a subclass may have hostile methods
     if len(text) <= limit:
         return text
     if limit <= len(GAP) + 2:

@@ -119,3 +119,42 @@ def test_is_bounded_whatever_was_raised(make: Callable[[], BaseException]) -> No
         assert 0 < len(text) <= 4096
     assert min(times) < 0.01
     assert len(safe_str(error, 200)) <= 200
+
+
+def secretive(how: str) -> BaseException:
+    """An exception that fails whoever asks it, its class, or for its class."""
+
+    class Sealed(Exception):
+        def __getattribute__(self, name: str) -> object:
+            raise SystemExit(name)
+
+    class Meta(type):
+        def __getattribute__(cls, name: str) -> object:
+            raise RuntimeError(name)
+
+    class Veiled(Exception, metaclass=Meta):
+        pass
+
+    class Disguised(Exception):
+        @property
+        def __class__(self) -> type:
+            raise ZeroDivisionError
+
+    kinds: dict[str, type[Exception]] = {"itself": Sealed, "class": Veiled, "disguise": Disguised}
+    try:
+        raise kinds[how]("x")
+    except Exception as error:
+        return error
+
+
+@pytest.mark.parametrize("how", ["itself", "class", "disguise"])
+def test_an_exception_that_cannot_be_asked_still_has_a_stack(how: str) -> None:
+    """Its traceback is read past its own methods, in chains and groups as well."""
+    error = secretive(how)
+    assert frames(error)[0].function == "secretive"
+    assert raise_site(error)[0] == "secretive"
+    assert "in secretive" in format_stack(error)
+    above = RuntimeError("above")
+    above.__cause__ = error
+    assert "in secretive" in format_stack(above)
+    assert "1 of 1" in format_stack(BaseExceptionGroup("group", [error]))

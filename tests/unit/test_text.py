@@ -8,6 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genmon_otel.classification import classify_text
+from genmon_otel.normalisation import normalise
+from genmon_otel.redaction import Redactor
 from genmon_otel.text import clean, safe_repr, safe_str
 
 
@@ -52,3 +55,22 @@ def test_never_raises() -> None:
     assert safe_str(Hostile(), 99) == "<Hostile: __str__ raised SystemExit>"
     assert safe_repr(Hostile(), 99) == "<Hostile: __repr__ raised TypeError>"
     assert safe_repr(["a", {"b": (1,)}], 99) == "['a', {'b': (1,)}]"
+
+
+class HostileText(str):
+    """A string none of whose methods can be trusted."""
+
+    def _refuse(self, *args: object) -> str:
+        raise RuntimeError("no")
+
+    __len__ = __getitem__ = __contains__ = __str__ = lower = strip = split = _refuse  # type: ignore[assignment]
+    isprintable = encode = _refuse  # type: ignore[assignment]
+
+
+def test_a_string_of_another_class_is_taken_for_its_letters() -> None:
+    """Cleaning, normalising, redacting and classifying never call a subclass's methods."""
+    text = HostileText("model timed out")
+    assert clean(text, 100) == "model timed out"
+    assert normalise(text) == "model timed out"
+    assert Redactor().text(text, 100) == "model timed out"
+    assert classify_text(text, text).category == "ai_timeout"

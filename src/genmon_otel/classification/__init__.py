@@ -96,6 +96,8 @@ def _heavier(one: Verdict | None, other: Verdict | None) -> Verdict | None:
 def _decide(error: BaseException) -> tuple[BaseException | None, Verdict | None]:
     seen: set[int] = set()
     decided_by, verdict = _heaviest(_explicit(error, seen))
+    # A catch-all says nothing for certain either: litellm raises its own for whatever it met,
+    # without a cause, and the error that tells is only its context.
     if verdict is None or verdict.weight is Weight.FALLBACK:
         by_context, other = _heaviest(_implicit(error, seen))
         if other is not None and (verdict is None or other.weight > verdict.weight):
