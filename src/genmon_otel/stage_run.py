@@ -291,7 +291,9 @@ class StageRun(Scope):
                 max(0.0, ended - self.began),
             )
             if error is not None and outcome is Outcome.FAILURE:
-                self.span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
+                from genmon_otel.classification import dotted_name
+
+                self.span.set_attribute(names.ERROR_TYPE, dotted_name(error))
                 self.span.set_status(StatusCode.ERROR)
         finally:
             span = self.span

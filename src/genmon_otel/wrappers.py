@@ -32,12 +32,31 @@ def wrap(
     target = function if call is None else call
     code = underlying(function)
     if inspect.isasyncgenfunction(code):
-        return functools.wraps(function)(async_generator(opens, target))
-    if inspect.isgeneratorfunction(code):
-        return functools.wraps(function)(generator(opens, target))
-    if inspect.iscoroutinefunction(code):
-        return _coroutine(function, opens, target)
-    return _function(function, opens, target)
+        wrapper = functools.wraps(function)(async_generator(opens, target))
+    elif inspect.isgeneratorfunction(code):
+        wrapper = functools.wraps(function)(generator(opens, target))
+    elif inspect.iscoroutinefunction(code):
+        wrapper = _coroutine(function, opens, target)
+    else:
+        wrapper = _function(function, opens, target)
+    _resemble(wrapper, function)
+    return wrapper
+
+
+def _resemble(wrapper: Any, function: Callable[..., Any]) -> None:
+    """Give a wrapper what ``functools.wraps`` leaves out: signature, defaults, methods of objects."""
+    try:
+        wrapper.__signature__ = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-ins have none
+        pass
+    if inspect.isfunction(function):
+        wrapper.__defaults__ = function.__defaults__
+        wrapper.__kwdefaults__ = function.__kwdefaults__
+    else:  # cache_clear of functools.lru_cache, for one
+        for name in dir(type(function)):
+            if not name.startswith("_") and not hasattr(wrapper, name):
+                if inspect.isroutine(inspect.getattr_static(function, name, None)):
+                    setattr(wrapper, name, getattr(function, name))
 
 
 def underlying(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -984,3 +984,33 @@ def test_an_option_that_could_only_be_ignored_is_refused(misuse: Any, words: str
     with pytest.raises(GenmonError) as caught:
         misuse()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("function", [plain, coroutine, generator, async_generator])
+@pytest.mark.parametrize("decorator", [generation, step])
+def test_older_inspection_sees_no_difference_either(function: Any, decorator: Any) -> None:
+    """Signature and defaults are those of the function, for whoever follows no ``__wrapped__``."""
+    decorated = decorator(function)
+    assert inspect.getfullargspec(decorated) == inspect.getfullargspec(function)
+    assert inspect.signature(decorated, follow_wrapped=False) == inspect.signature(function)
+    assert decorated.__defaults__ == function.__defaults__
+    assert decorated.__kwdefaults__ == function.__kwdefaults__
+
+
+def test_methods_of_a_decorated_object_stay() -> None:
+    """What ``functools.lru_cache`` lends a function is there on the decorated one, too."""
+    calls = []
+
+    @generation
+    @functools.lru_cache
+    def build(request: str) -> str:
+        calls.append(request)
+        return request
+
+    with capture():
+        build("a"), build("a")
+        assert calls == ["a"]
+        assert build.cache_info().hits == 1  # type: ignore[attr-defined]
+        build.cache_clear()  # type: ignore[attr-defined]
+        build("a")
+    assert calls == ["a", "a"]

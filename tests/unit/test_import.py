@@ -138,3 +138,11 @@ def test_importing_costs_little_more_than_what_it_stands_on() -> None:
         ratio = best[statement] / best[base]
         print(f"{ratio:.2f} {statement}")
         assert ratio <= bound, statement
+
+
+def test_dir_names_each_thing_once() -> None:
+    """``dir(genmon_otel)`` has the public names, used already or not, once each."""
+    assert callable(genmon_otel.generation)
+    listed = genmon_otel.__dir__()
+    assert len(listed) == len(set(listed))
+    assert set(genmon_otel.__all__) <= set(listed)

@@ -492,3 +492,12 @@ def test_nothing_runs_on_because_its_end_could_not_be_counted(
     metrics.started("build_app")
     metrics.ended(record(file_count=10**400), sampled=True)
     assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 0}
+
+
+def test_a_surplus_label_value_is_counted_once(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """The overflow counts values, not how often they came."""
+    for number in [*range(names.MAX_LABEL_VALUES), *([-1, -2] * 10)]:
+        metrics.ended(record(framework=f"framework-{number}"), sampled=False)
+    assert samples(registry, "genmon_internal_errors_total")[(LABEL_OVERFLOW,)] == 2

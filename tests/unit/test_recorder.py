@@ -690,3 +690,18 @@ def test_hiding_content_takes_bounded_time() -> None:
     begun = time.perf_counter()
     assert hide("ab" * 2_000 + "a" * 500, contents) == "<content>"
     assert time.perf_counter() - begun < 2
+
+
+def test_error_types_have_one_form() -> None:
+    """A step's span and its generation's name an exception alike: qualified, built-in ones bare."""
+    for error, name in ((Boom("x"), f"{__name__}.Boom"), (KeyError("x"), "KeyError")):
+
+        @generation("alike")
+        def build(error: BaseException = error) -> None:
+            with step("call"):
+                raise error
+
+        with traced() as (_, exporter, _provider), pytest.raises(type(error)):
+            build()
+        types = [span.attributes[names.ERROR_TYPE] for span in exporter.get_finished_spans()]
+        assert types == [name, name]

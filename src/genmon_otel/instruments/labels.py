@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from genmon_otel import conventions as names
 from genmon_otel.text import clean
+
+#: Values turned away that are remembered.
+_MAX_TURNED_AWAY: Final = 10_000
 
 
 class LabelValues:
     """Admit at most ``limit`` different values of each label; later ones become ``other``.
 
     Args:
-        overflow: called with the label's name for each value that was turned away.
+        overflow: called with the label's name for each value that was turned away, once for
+            each of the first 10,000.
         limit: different values of one label.
     """
 
@@ -23,6 +28,8 @@ class LabelValues:
         self._overflow = overflow
         self._limit = limit
         self._admitted: dict[str, set[str]] = {}
+        #: Values that were turned away, by hash: each is counted once, as far as they are kept.
+        self._turned_away: set[int] = set()
         self._lock = threading.Lock()
 
     def admit(self, label: str, value: str) -> tuple[str, bool]:
@@ -35,5 +42,10 @@ class LabelValues:
             if len(admitted) <= self._limit:  # ``other`` itself is not one of them
                 admitted.add(value)
                 return value, True
-        self._overflow(label)
+            surplus = hash((label, value))
+            is_new = surplus not in self._turned_away and len(self._turned_away) < _MAX_TURNED_AWAY
+            if is_new:
+                self._turned_away.add(surplus)
+        if is_new:
+            self._overflow(label)
         return names.OTHER, False
