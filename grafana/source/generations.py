@@ -255,7 +255,7 @@ def _why() -> list[object]:
                 Column("step", "step"),
                 Column("Value #A", "calls", width=60),
                 Column("Value #B", "failed", width=60),
-                Column("Value #C", "share", unit="percentunit", share_red_from=0.5),
+                Column("Value #C", "share", unit="percentunit", share_red_from=0.1),
                 Column("Value #D", "p95", unit="s", width=70),
             ),
             order=("step", "Value #A", "Value #B", "Value #C", "Value #D"),
