@@ -99,8 +99,9 @@ def _frame(filename: str, module: str, function: str) -> Frame:
     return Frame(module, function, is_in_app(filename, module))
 
 
-def _is_own(code: CodeType) -> bool:
-    path = _posix(code.co_filename)
+@lru_cache(maxsize=8192)
+def _is_own(filename: str) -> bool:
+    path = _posix(filename)
     return path.startswith(_OWN) and not path.startswith(_OWN_APPLICATIONS[0])
 
 
@@ -133,7 +134,7 @@ def raise_site(error: BaseException) -> tuple[str, str, int]:
         if _frame(code.co_filename, _module(link.tb_frame.f_globals), code.co_qualname).in_app:
             nearest = link
             break
-        if nearest is None and not _is_own(code):
+        if nearest is None and not _is_own(code.co_filename):
             nearest = link
     if nearest is None:
         return ("", "", 0)
@@ -248,7 +249,7 @@ def _stack(links: list[TracebackType]) -> Iterator[str]:
         last = calls[-1] if calls else None
         if last is not None and last[0] is code and last[1] == line:
             calls[-1] = (code, line, last[2], last[3] + 1)
-        elif not _is_own(code):
+        elif not _is_own(code.co_filename):
             calls.append((code, line, link.tb_frame.f_globals, 0))
     if len(calls) > head + tail + 1:
         hidden += sum(1 + call[3] for call in calls[head:-tail] if call)
