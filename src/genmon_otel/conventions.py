@@ -216,6 +216,18 @@ INTERNAL_ERRORS: Final = Metric(
     ("where",),
     "Errors inside genmon that were kept from the application, by place.",
 )
+#: Why records are given up: memory full, refused by the store, not readable in the journal.
+DROP_REASONS: Final = ("memory_full", "refused", "journal_damaged")
+#: Places that INTERNAL_ERRORS counts: of decorated calls, of the writer, of the metrics.
+INTERNAL_PLACES: Final = tuple(
+    (
+        "add_tokens chunk declare deliver diagnosis failure_if generation options outcome processor "
+        "recording sample set span stage start watch "
+        "adoption close fingerprint_overflow in_flight journal_damage journal_not_understood prepare "
+        "recording_dropped recording_refused redaction store writer "
+        "label_overflow metrics"
+    ).split()
+)
 REGRESSION_CASES: Final = Metric(
     "genmon_regression_cases",
     "gauge",

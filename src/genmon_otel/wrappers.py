@@ -54,9 +54,9 @@ def _resemble(wrapper: Any, function: Callable[..., Any]) -> None:
         wrapper.__kwdefaults__ = function.__kwdefaults__
     else:  # cache_clear of functools.lru_cache, for one
         for name in dir(type(function)):
-            if not name.startswith("_") and not hasattr(wrapper, name):
-                if inspect.isroutine(inspect.getattr_static(function, name, None)):
-                    setattr(wrapper, name, getattr(function, name))
+            found = inspect.getattr_static(function, name, None)
+            if not name.startswith("_") and inspect.isroutine(found) and not hasattr(wrapper, name):
+                setattr(wrapper, name, getattr(function, name))
 
 
 def underlying(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -155,8 +155,10 @@ class Instruments:
         self._reopened = of(names.FAILURES_REOPENED.labels, names.FAILURES_REOPENED)
         self._dropped = of(names.RECORDS_DROPPED.labels, names.RECORDS_DROPPED)
         self._errors = of(names.INTERNAL_ERRORS.labels, names.INTERNAL_ERRORS)
-        for where in (LABEL_OVERFLOW, BROKEN):
+        for where in names.INTERNAL_PLACES:
             self._errors[(where,)]
+        for reason in names.DROP_REASONS:
+            self._dropped[(reason,)]
         if backend.before_reading is not None:
             backend.before_reading.append(self.fold)
         _all.add(self)
