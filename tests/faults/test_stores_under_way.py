@@ -17,9 +17,9 @@ from faults.conftest import Application
 from faults.test_stores import BOUND_US, small_disk
 from faults.world import World
 from genmon_otel import conventions as names
-from genmon_otel import generation, recorder
+from genmon_otel import generation, recorder, setup, shutdown
 from genmon_otel.records import Batch, WriteResult
-from genmon_otel.store import SqlStore
+from genmon_otel.store import SqlStore, sqlite
 
 __all__ = ["small_disk"]
 
@@ -50,12 +50,9 @@ def load(count: int) -> float:
 @contextmanager
 def refused(url: str) -> Iterator[None]:
     """A PostgreSQL database that lets nobody in, and throws out whoever was."""
-    server, _, database = url.rpartition("/")
-    database = database.partition("?")[0]
-    engine = sa.create_engine(
-        f"{server}/postgres".replace("postgresql://", "postgresql+psycopg://"),
-        isolation_level="AUTOCOMMIT",
-    )
+    parsed = sa.make_url(url).set(drivername="postgresql+psycopg")
+    database = parsed.database
+    engine = sa.create_engine(parsed.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(sa.text(f'ALTER DATABASE "{database}" ALLOW_CONNECTIONS false'))
         connection.execute(
@@ -143,3 +140,22 @@ def test_a_schema_that_a_newer_version_made_meanwhile(tmp_path: Path) -> None:
     assert "has schema 9999" in done.stderr
     assert "has schema 9999" in doctor.stdout
     assert len(world.stored()) == 10
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_file_that_is_locked_as_we_set_up(
+    tmp_path: Path, made: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody else's write is no reason not to start: a warning, and all is stored afterwards."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.2)
+    url = f"sqlite:///{tmp_path}/genmon.db"
+    if made:
+        store = SqlStore(url)
+        store.open()
+        store.close()
+    with locked(url):
+        setup(url, metrics="none", journal_dir=tmp_path / "journal")
+        load(10)
+    assert shutdown(30)
+    assert "tried again" in caplog.text
+    assert len(World(url, tmp_path / "journal").stored()) == 10
