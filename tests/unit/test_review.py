@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from genmon_otel.cli.card import render_card
-from genmon_otel.cli.cases import cases_table
+from genmon_otel.cli.card import cases_table, render_card
 from genmon_otel.errors import InvalidTransition
 from genmon_otel.payload import decode
 from genmon_otel.policy import CaseState, Verdict

@@ -1,4 +1,4 @@
-"""The review card of a case: what a person needs to judge it in a minute."""
+"""How cases are drawn: the list, and the card on which a person judges one in a minute."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
@@ -14,8 +15,10 @@ from rich.text import Text
 from genmon_otel.cli.terminal import ago, duration
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
+from genmon_otel.regression import review
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.review import Card
+from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 
 #: Characters of one recorded value that a card shows.
@@ -35,6 +38,19 @@ _NEXT = {
     CaseState.QUARANTINED: "It flipped within one code version. Make the code deterministic, then: "
     "genmon cases release {handle}   or   genmon cases retire {handle}",
 }
+
+
+STATE_STYLES = {
+    CaseState.PROPOSED: "dim",
+    CaseState.REPRODUCED: "bold yellow",
+    CaseState.UNREPRODUCIBLE: "dim",
+    CaseState.OPEN: "yellow",
+    CaseState.GUARDING: "green",
+    CaseState.REGRESSED: "bold red",
+    CaseState.QUARANTINED: "magenta",
+}
+#: What the list says of a case that queues last.
+UNMENDABLE = "the step failed each time, or nothing was recorded: no code could mend that"
 
 
 def render_card(card: Card) -> RenderableType:
@@ -180,3 +196,28 @@ def _meaning(card: Card) -> str:
 
 def _first_line(text: str) -> str:
     return text.splitlines()[0] if text else ""
+
+
+def cases_table(rows: list[CaseRow]) -> Table:
+    """Cases for people."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("case", style="cyan", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("confidence", justify="right", no_wrap=True)
+    table.add_column("pass/fail/?", justify="right", no_wrap=True)
+    table.add_column("last run", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    for row in rows:
+        style = STATE_STYLES.get(row.state, "")
+        waits = row.state in (CaseState.PROPOSED, CaseState.REPRODUCED)
+        note = UNMENDABLE if waits and review.unmendable(row) else row.state_reason[:70]
+        table.add_row(
+            row.handle,
+            f"[{style}]{row.state}[/]" if style else str(row.state),
+            f"{row.confidence_score:.2f}" if row.run_count else "–",
+            f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
+            ago(row.last_run_at) if row.last_run_at else "never",
+            escape(f"{row.category} in {row.operation}")
+            + (f" [dim]{escape(note)}[/]" if note else ""),
+        )
+    return table

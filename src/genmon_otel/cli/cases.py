@@ -13,11 +13,9 @@ from typing import Any
 import click
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
-from genmon_otel.cli.card import render_card
+from genmon_otel.cli.card import STATE_STYLES, cases_table, render_card
 from genmon_otel.cli.terminal import (
-    ago,
     console,
     json_option,
     open_store,
@@ -34,17 +32,6 @@ from genmon_otel.regression.runner import run_case
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 
-STATE_STYLES = {
-    CaseState.PROPOSED: "dim",
-    CaseState.REPRODUCED: "bold yellow",
-    CaseState.UNREPRODUCIBLE: "dim",
-    CaseState.OPEN: "yellow",
-    CaseState.GUARDING: "green",
-    CaseState.REGRESSED: "bold red",
-    CaseState.QUARANTINED: "magenta",
-}
-#: What the list says of a case that queues last.
-UNMENDABLE = "the step failed each time, or nothing was recorded: no code could mend that"
 VERDICT_STYLES = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow"}
 
 cwd_option = click.option(
@@ -82,31 +69,6 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
         out.print(f"\n{proposed} not yet through the red gate: [bold]genmon cases verify[/]")
     if waiting:
         out.print(f"\n{waiting} wait for your review: [bold]genmon cases show {rows[0].handle}[/]")
-
-
-def cases_table(rows: list[CaseRow]) -> Table:
-    """Cases for people."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("case", style="cyan", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("confidence", justify="right", no_wrap=True)
-    table.add_column("pass/fail/?", justify="right", no_wrap=True)
-    table.add_column("last run", no_wrap=True)
-    table.add_column("what it is", overflow="fold")
-    for row in rows:
-        style = STATE_STYLES.get(row.state, "")
-        waits = row.state in (CaseState.PROPOSED, CaseState.REPRODUCED)
-        note = UNMENDABLE if waits and review.unmendable(row) else row.state_reason[:70]
-        table.add_row(
-            row.handle,
-            f"[{style}]{row.state}[/]" if style else str(row.state),
-            f"{row.confidence_score:.2f}" if row.run_count else "–",
-            f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
-            ago(row.last_run_at) if row.last_run_at else "never",
-            escape(f"{row.category} in {row.operation}")
-            + (f" [dim]{escape(note)}[/]" if note else ""),
-        )
-    return table
 
 
 @cases.command()
