@@ -7,6 +7,7 @@ call time nothing of ours reaches the caller.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Final, TypeVar, get_args, overload
@@ -19,7 +20,7 @@ from genmon_otel.binding import (
     constant_option,
     declared_members,
 )
-from genmon_otel.conventions import NO_FRAMEWORK
+from genmon_otel.conventions import NO_FRAMEWORK, OTHER
 from genmon_otel.errors import GenmonError
 from genmon_otel.live_generation import Generation, current_generation
 from genmon_otel.no_generation import NoGeneration
@@ -129,7 +130,8 @@ class GenerationBlock:
         recorder.register(
             recorder.Operation(
                 spec.operation,
-                _declarable(spec.framework, declared),
+                *_declarable(spec.framework, declared, parameters, options["framework"]),
+                spec.severity,
                 lambda: _stages_named_by(function),
             )
         )
@@ -277,10 +279,24 @@ def _frameworks(
     return declared_members(parameters.annotations.get(parameter), namespace)
 
 
-def _declarable(option: Option, declared: tuple[str, ...]) -> tuple[str, ...] | None:
-    if option.getter is not None:
-        return declared or None
-    return (option.constant or NO_FRAMEWORK,)
+def _declarable(
+    option: Option, declared: tuple[str, ...], parameters: Parameters, given: Any
+) -> tuple[tuple[str, ...], bool]:
+    """The frameworks that an operation can have, and whether set-up's are among them."""
+    if option.getter is None:
+        return (option.constant or NO_FRAMEWORK,), False
+    parameter = given if isinstance(given, str) else "framework"
+    if not declared or callable(given):
+        return (OTHER, NO_FRAMEWORK), True
+    annotation = str(parameters.annotations.get(parameter))
+    can_lack = "None" in annotation or "Optional" in annotation
+    can_lack = can_lack or parameters.defaults.get(parameter, OTHER) is None
+    can_differ = re.search(r"\bstr\b", annotation) is not None
+    return (
+        *declared,
+        *((NO_FRAMEWORK,) if can_lack or can_differ else ()),
+        *((OTHER,) if can_differ else ()),
+    ), can_differ
 
 
 def _stages_named_by(function: Callable[..., Any]) -> Iterable[tuple[StageKind, str]]:

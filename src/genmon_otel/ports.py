@@ -11,6 +11,7 @@ from genmon_otel.records import (
     Health,
     InFlight,
     Recording,
+    Severity,
     StageKind,
     SuccessSample,
     Tree,
@@ -53,8 +54,13 @@ class Sink(Protocol):
 class Metrics(Protocol):
     """The instruments of :mod:`genmon_otel.conventions`. No method raises."""
 
-    def declare(self, operation: str, frameworks: Iterable[str] = ()) -> None:
-        """Create every series that can be known of an operation, at 0."""
+    def declare(
+        self, operation: str, frameworks: Iterable[str] = (), severity: Severity | None = None
+    ) -> None:
+        """Create every series that can be known of an operation, at 0.
+
+        ``severity`` is that of each of its failures; None: as classified.
+        """
 
     def declare_stage(self, operation: str, kind: StageKind, name: str) -> None: ...
 

@@ -26,6 +26,7 @@ from genmon_otel.records import (
     GenerationRecord,
     InFlight,
     Recording,
+    Severity,
     StageKind,
     SuccessSample,
 )
@@ -159,8 +160,12 @@ class Operation:
     """What decoration knows of an operation before it ever ran."""
 
     name: str
-    #: Frameworks that it can have; None: whatever the runtime declares.
-    frameworks: tuple[str, ...] | None
+    #: Frameworks that it can have.
+    frameworks: tuple[str, ...]
+    #: Whether those that the runtime declares are among them, too.
+    is_open: bool
+    #: Of every failure; None: as classified.
+    severity: Severity | None
     #: Decorated phases and steps that its code names; asked anew at each declaration,
     #: because some are decorated after it.
     stages: Callable[[], Iterable[tuple[StageKind, str]]]
@@ -177,10 +182,8 @@ def register(operation: Operation) -> None:
 
 def _declare(operation: Operation, to: Runtime) -> None:
     try:
-        frameworks = operation.frameworks
-        to.metrics.declare(
-            operation.name, sorted(to.frameworks) if frameworks is None else frameworks
-        )
+        frameworks = {*operation.frameworks, *(to.frameworks if operation.is_open else ())}
+        to.metrics.declare(operation.name, sorted(frameworks), operation.severity)
         for kind, stage in operation.stages():
             to.metrics.declare_stage(operation.name, kind, stage)
     except Exception:

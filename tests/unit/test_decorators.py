@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.errors import GenmonError
 from genmon_otel.instruments import PrometheusMetrics
+from genmon_otel.records import Category
 from genmon_otel.testing import capture
 
 
@@ -1014,3 +1015,62 @@ def test_methods_of_a_decorated_object_stay() -> None:
         build.cache_clear()  # type: ignore[attr-defined]
         build("a")
     assert calls == ["a", "a"]
+
+
+def declared(label: str, metric: str, **under: Any) -> Any:
+    """A function that decorates with options and gives one label's values at 0 before any call."""
+
+    def values(function: Any, **options: Any) -> set[str]:
+        registry = CollectorRegistry()
+        generation("declared", **options)(function)
+        with capture(metrics=PrometheusMetrics(registry), **under):
+            pass
+        return {
+            sample.labels[label]
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.name == metric and sample.labels.get("operation") == "declared"
+        }
+
+    return values
+
+
+def test_frameworks_that_are_possible_are_there_at_0() -> None:
+    """Of a parameter: those of its annotation; else set-up's, ``other`` and ``none``."""
+    values = declared("framework", "genmon_generations_total", frameworks=["vue"])
+
+    def anything(framework: str) -> None: ...
+    def one_of(framework: Literal["react", "html"]) -> None: ...
+    def maybe(framework: Literal["react"] | None = None) -> None: ...
+    def also(framework: Literal["react"] | str) -> None: ...
+
+    assert values(plain) == {"none"}
+    assert values(plain, framework="react") == {"react"}
+    assert values(plain, framework=lambda a: a["request"]) == {"vue", "other", "none"}
+    assert values(anything) == {"vue", "other", "none"}
+    assert values(one_of) == {"react", "html"}
+    assert values(maybe) == {"react", "none"}
+    assert values(also) == {"react", "vue", "other", "none"}
+
+
+def test_severities_that_are_possible_are_there_at_0() -> None:
+    """The decorator's own for every category, or each category's and the fixed critical ones."""
+    registry = CollectorRegistry()
+    with capture(metrics=PrometheusMetrics(registry)):
+        generation("as_classified")(plain)
+        generation("always_low", severity="low")(plain)
+    found: dict[str, set[tuple[str, str]]] = {"as_classified": set(), "always_low": set()}
+    for family in registry.collect():
+        for sample in family.samples:
+            if sample.name == "genmon_generation_failures_total":
+                operation = sample.labels["operation"]
+                found.setdefault(operation, set()).add(
+                    (sample.labels["category"], sample.labels["severity"])
+                )
+    died = ("unknown", "critical")
+    assert found["as_classified"] == {
+        *((category, category.default_severity) for category in Category.known()),
+        ("provider_error", "critical"),
+        died,
+    }
+    assert found["always_low"] == {*((category, "low") for category in Category.known()), died}

@@ -134,6 +134,10 @@ def test_every_label_set_that_can_be_known_is_there_at_0(
         (category, framework, "build_app", category.default_severity)
         for category in Category.known()
         for framework in ("react", "vue")
+    } | {
+        (category, framework, "build_app", "critical")
+        for category in ("provider_error", "unknown")
+        for framework in ("react", "vue")
     }
     assert set(failures.values()) == {0}
     assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 0}

@@ -24,7 +24,7 @@ from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
 from genmon_otel.instruments.labels import LabelValues
 from genmon_otel.instruments.prometheus import series_in
-from genmon_otel.records import Category, GenerationRecord, Outcome, StageKind
+from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageKind
 
 __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
 
@@ -39,6 +39,11 @@ MAX_EVENTS: Final = 5_000
 _STRIDE: Final = 16
 #: Outcomes of phases and steps.
 _STAGE_OUTCOMES: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.CANCELLED)
+
+#: What the adopter says of a generation whose process died, whatever its severity is else.
+_DIED: Final = ((Category.UNKNOWN, Severity.CRITICAL),)
+#: Beside it: memory or disk full; the provider refuses the key or the quota is used up.
+_ALWAYS_CRITICAL: Final = (*_DIED, (Category.PROVIDER_ERROR, Severity.CRITICAL))
 
 LabelSet = tuple[str, ...]
 P = ParamSpec("P")
@@ -207,14 +212,18 @@ class Instruments:
 
     # --- what is counted
 
-    def declare(self, operation: str, frameworks: Iterable[str] = ()) -> None:
+    def declare(
+        self, operation: str, frameworks: Iterable[str] = (), severity: Severity | None = None
+    ) -> None:
         with self._lock:
             try:
-                self._declare(operation, tuple(frameworks) or (names.NO_FRAMEWORK,))
+                self._declare(operation, tuple(frameworks) or (names.NO_FRAMEWORK,), severity)
             except Exception:
                 self._broke("declare")
 
-    def _declare(self, operation: str, declared: tuple[str, ...]) -> None:
+    def _declare(
+        self, operation: str, declared: tuple[str, ...], severity: Severity | None
+    ) -> None:
         ends = list(product((operation,), declared, Outcome))
         self._backend.born(
             [
@@ -229,8 +238,10 @@ class Instruments:
         self._started[(operation,)]
         for end in ends:
             self._ended[end]
-        for framework, category in product(declared, Category.known()):
-            self._failed[(operation, framework, category, category.default_severity)]
+        kinds = [(each, severity or each.default_severity) for each in Category.known()]
+        kinds += _ALWAYS_CRITICAL if severity is None else _DIED
+        for framework, (category, level) in product(declared, kinds):
+            self._failed[(operation, framework, category, level)]
         for category in Category.known():
             self._reopened[(operation, category)]
         if self._measured:
