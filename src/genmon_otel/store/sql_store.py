@@ -33,6 +33,8 @@ from genmon_otel.store.write import Writing
 
 #: Rows that go in one step of :meth:`SqlStore.prune`.
 PRUNE_ROWS = 2_000
+#: Seconds between two steps on SQLite, where a writer that waits looks again every 0.1 s.
+PRUNE_PAUSE_S = 0.12
 
 
 class SystemClock:
@@ -276,6 +278,8 @@ class SqlStore:
             gone += step
             if on_step is not None:
                 on_step(gone)
+            if step == limit and not self._database.is_postgresql:
+                time.sleep(PRUNE_PAUSE_S)
         return gone
 
     def forget(self, user: str) -> Forgotten:
