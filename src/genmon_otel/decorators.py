@@ -23,11 +23,12 @@ from genmon_otel.binding import (
 from genmon_otel.conventions import NO_FRAMEWORK, OTHER
 from genmon_otel.errors import GenmonError
 from genmon_otel.live_generation import Generation, current_generation
+from genmon_otel.named_stages import named_by
 from genmon_otel.no_generation import NoGeneration
 from genmon_otel.payload import import_path
-from genmon_otel.records import Capture, Severity, StageKind
+from genmon_otel.records import Capture, Severity
 from genmon_otel.scope import Scope, current
-from genmon_otel.spec import ATTRIBUTE, Factory, Nested, Spec, StageSpec
+from genmon_otel.spec import ATTRIBUTE, Factory, Nested, Spec
 from genmon_otel.stage_run import StageRun
 from genmon_otel.stages import phase, pick, step
 from genmon_otel.text import safe_repr
@@ -132,7 +133,7 @@ class GenerationBlock:
                 spec.operation,
                 *_declarable(spec.framework, declared, parameters, options["framework"]),
                 spec.severity,
-                lambda: _stages_named_by(function),
+                lambda: named_by(underlying(function), {phase: "phase", step: "step"}),
             )
         )
         return wrapper
@@ -297,16 +298,6 @@ def _declarable(
         *((NO_FRAMEWORK,) if can_lack or can_differ else ()),
         *((OTHER,) if can_differ else ()),
     ), can_differ
-
-
-def _stages_named_by(function: Callable[..., Any]) -> Iterable[tuple[StageKind, str]]:
-    """The decorated phases and steps whose names occur in a function's code."""
-    code = underlying(function)
-    namespace = getattr(code, "__globals__", {})
-    for name in getattr(getattr(code, "__code__", None), "co_names", ()):
-        spec = getattr(namespace.get(name), ATTRIBUTE, None)
-        if isinstance(spec, StageSpec):
-            yield spec.kind, spec.name
 
 
 # --- checks of options ------------------------------------------------------------

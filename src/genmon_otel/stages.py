@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 from genmon_otel import recorder
 from genmon_otel.binding import Parameters
 from genmon_otel.held import HeldArguments
+from genmon_otel.named_stages import remember
 from genmon_otel.ports import StepPlayer
 from genmon_otel.recorder import contain
 from genmon_otel.records import StageKind
@@ -198,6 +199,7 @@ def _decorated(kind: StageKind, function: Any, name: str | None) -> Any:
 
         wrapper = wrap(bare, opens, _served(spec) if kind == "step" else None)
         setattr(wrapper, ATTRIBUTE, spec)
+        remember(bare, spec)
         return wrapper
 
     return decorate(kind, function, build)

@@ -19,7 +19,7 @@ LINES: tuple[frozenset[str], ...] = (
     frozenset({"ports"}),
     frozenset(
         "instruments identity scope surroundings keepsakes no_generation recorder spec binding "
-        "content live_generation root_span diagnosis held stage_run stages streams wrappers decorators".split()
+        "content named_stages live_generation root_span diagnosis held stage_run stages streams wrappers decorators".split()
     ),
     frozenset("journal writer processor store code_version".split()),
     frozenset({"regression"}),
