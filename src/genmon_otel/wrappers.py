@@ -31,6 +31,7 @@ def wrap(
     """
     target = function if call is None else call
     code = underlying(function)
+    wrapper: Callable[..., Any]
     if inspect.isasyncgenfunction(code):
         wrapper = functools.wraps(function)(async_generator(opens, target))
     elif inspect.isgeneratorfunction(code):

@@ -22,7 +22,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
-from genmon_otel.instruments.labels import LabelValues
+from genmon_otel.instruments.labels import LabelValues, failures_with
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageKind
 
@@ -39,11 +39,6 @@ MAX_EVENTS: Final = 5_000
 _STRIDE: Final = 16
 #: Outcomes of phases and steps.
 _STAGE_OUTCOMES: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.CANCELLED)
-
-#: What the adopter says of a generation whose process died, whatever its severity is else.
-_DIED: Final = ((Category.UNKNOWN, Severity.CRITICAL),)
-#: Beside it: memory or disk full; the provider refuses the key or the quota is used up.
-_ALWAYS_CRITICAL: Final = (*_DIED, (Category.PROVIDER_ERROR, Severity.CRITICAL))
 
 LabelSet = tuple[str, ...]
 P = ParamSpec("P")
@@ -238,9 +233,7 @@ class Instruments:
         self._started[(operation,)]
         for end in ends:
             self._ended[end]
-        kinds = [(each, severity or each.default_severity) for each in Category.known()]
-        kinds += _ALWAYS_CRITICAL if severity is None else _DIED
-        for framework, (category, level) in product(declared, kinds):
+        for framework, (category, level) in product(declared, failures_with(severity)):
             self._failed[(operation, framework, category, level)]
         for category in Category.known():
             self._reopened[(operation, category)]

@@ -7,10 +7,21 @@ from collections.abc import Callable
 from typing import Final
 
 from genmon_otel import conventions as names
+from genmon_otel.records import Category, Severity
 from genmon_otel.text import clean
 
 #: Values turned away that are remembered.
 _MAX_TURNED_AWAY: Final = 10_000
+#: What the adopter says of a generation whose process died, whatever its severity is else.
+_DIED: Final = ((Category.UNKNOWN, Severity.CRITICAL),)
+#: Beside it: memory or disk full; the provider refuses the key or the quota is used up.
+_CRITICAL: Final = (*_DIED, (Category.PROVIDER_ERROR, Severity.CRITICAL))
+
+
+def failures_with(severity: Severity | None) -> list[tuple[Category, Severity]]:
+    """Categories and severities that failures can have; None: as classified."""
+    kinds = [(each, severity or each.default_severity) for each in Category.known()]
+    return [*kinds, *(_CRITICAL if severity is None else _DIED)]
 
 
 class LabelValues:
