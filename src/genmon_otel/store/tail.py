@@ -51,7 +51,7 @@ def generations(
         query = query.where(table.c.operation == operation)
     if after is None:
         newest = connection.execute(query.order_by(table.c.id.desc())).all()
-        return sorted((_generation(row) for row in newest), key=lambda each: each.ended_at)
+        return sorted(map(_generation, newest), key=lambda each: (each.ended_at, each.id))
     found = connection.execute(query.where(table.c.id > after).order_by(table.c.id))
     return [_generation(row) for row in found]
 
