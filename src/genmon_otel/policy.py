@@ -169,6 +169,7 @@ def wilson(passes: float, total: float, z: float = WILSON_Z) -> float:
     spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     return max(0.0, (share + z * z / (2 * total) - spread) / (1 + z * z / total))
 
+
 # --- bounds of what one process may do ---------------------------------------
 
 #: New fingerprints a minute that one process may bring; the rest share the overflow failure.
