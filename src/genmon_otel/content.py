@@ -129,9 +129,7 @@ def _where(text: str, contents: Iterable[str]) -> bytearray | None:
 
 
 def _shares_a_gram(text: str, content: str) -> bool:
-    return any(
-        content[at : at + _GRAM] in text for at in range(0, len(content) - _GRAM + 1, _GRAM)
-    )
+    return any(content[at : at + _GRAM] in text for at in range(0, len(content) - _GRAM + 1, _GRAM))
 
 
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:

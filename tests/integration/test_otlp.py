@@ -218,7 +218,7 @@ def test_spans_arrive_with_their_attributes(tmp_path: Path, protocol: str) -> No
 
     for request in received.traces:
         sent = request.SerializeToString()
-        assert b"sk-proj" not in sent
+        assert b"abcdefghijklmnopqrstuvwxyz0123456789" not in sent
         assert b"u-1" not in sent
 
 

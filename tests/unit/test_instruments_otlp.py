@@ -151,9 +151,7 @@ def test_gauges_stay_between_exports(reader: InMemoryMetricReader, metrics: Otlp
     for _ in range(2):
         found = collected(reader)
         assert values(found["genmon_store_up"]) == {(): 1}
-        assert values(found["genmon_generations_in_progress"]) == {
-            (("operation", "build_app"),): 1
-        }
+        assert values(found["genmon_generations_in_progress"]) == {(("operation", "build_app"),): 1}
         assert "genmon_series_start_timestamp_seconds" in found
 
 
