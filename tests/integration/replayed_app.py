@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from genmon_otel.decorators import generation
-from genmon_otel.stages import phase, step
+from genmon_otel.decorators.stages import phase, step
 
 #: What steps do outside a replay; the tests script it.
 SCRIPT: dict[str, Any] = {}

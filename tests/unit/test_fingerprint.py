@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmon_otel.environment import essence
 from genmon_otel.fingerprint import fingerprint, handle, signature
+from genmon_otel.fingerprint.environment import essence
 from genmon_otel.records import Frame
 
 BASE = {

@@ -13,14 +13,11 @@ SOURCE = Path(__file__).parents[2] / "src" / "genmon_otel"
 LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
-        "records text stacks redaction credentials sensitive classification control_flow normalisation "
-        "variables environment quoted tokens fingerprint payload recordings policy settings rules".split()
+        "records text stacks redaction classification control_flow fingerprint payload "
+        "recordings policy settings rules".split()
     ),
     frozenset({"ports"}),
-    frozenset(
-        "instruments identity scope surroundings keepsakes no_generation recorder spec binding "
-        "content named_stages live_generation root_span diagnosis held stage_run stages streams wrappers decorators".split()
-    ),
+    frozenset("instruments recorder decorators".split()),
     frozenset("journal writer processor store code_version".split()),
     frozenset({"regression"}),
     frozenset("testing pytest_plugin wiring assets cli demo".split()),

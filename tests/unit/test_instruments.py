@@ -25,10 +25,10 @@ from genmon_otel.instruments import (
     NullMetrics,
     PrometheusMetrics,
 )
-from genmon_otel.live_generation import Generation
 from genmon_otel.ports import Metrics
+from genmon_otel.recorder.live_generation import Generation
+from genmon_otel.recorder.stage_run import StageRun
 from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Severity
-from genmon_otel.stage_run import StageRun
 from genmon_otel.writer import waiting
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"

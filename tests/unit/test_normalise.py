@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmon_otel import normalisation
-from genmon_otel.normalisation import normalise
+from genmon_otel.fingerprint import normalisation
+from genmon_otel.fingerprint.normalisation import normalise
 
 SAME = [
     ("User 'alice' not found", "User 'bob' not found"),

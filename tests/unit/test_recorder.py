@@ -22,10 +22,10 @@ from prometheus_client import CollectorRegistry
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
-from genmon_otel.content import hide
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.processor import GenerationSpanProcessor
+from genmon_otel.recorder.content import hide
 from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, ManualClock, capture, sequential_ids
 

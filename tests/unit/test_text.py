@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.classification import classify_text
-from genmon_otel.normalisation import normalise
+from genmon_otel.fingerprint.normalisation import normalise
 from genmon_otel.redaction import Redactor
 from genmon_otel.text import clean, safe_repr, safe_str
 

@@ -15,9 +15,9 @@ from opentelemetry.trace import StatusCode, get_current_span
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
-from genmon_otel.diagnosis import log
 from genmon_otel.processor.foreign import failed_root, is_genai, record_of
-from genmon_otel.scope import current
+from genmon_otel.recorder.diagnosis import log
+from genmon_otel.recorder.scope import current
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

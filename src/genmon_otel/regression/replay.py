@@ -20,12 +20,12 @@ from typing import Any, Final
 from genmon_otel import payload, recorder
 from genmon_otel.code_version import sources_version
 from genmon_otel.errors import GenmonError, PayloadError
+from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Spec
 from genmon_otel.records import Failure, GenerationRecord, Outcome, Recording, SuccessSample
 from genmon_otel.regression import sandbox, virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.verdict import Failed, Observation, Reason
-from genmon_otel.spec import ATTRIBUTE, Factory, Spec
 
 #: Items of a streamed result that are kept for the postcondition.
 _MAX_ITEMS: Final = 10_000

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from genmon_otel.identity import pseudonym
 from genmon_otel.ports import Sink
+from genmon_otel.recorder.identity import pseudonym
 from genmon_otel.records import (
     GenerationRecord,
     InFlight,

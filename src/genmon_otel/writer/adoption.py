@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from genmon_otel import conventions as names
-from genmon_otel import diagnosis
 from genmon_otel.errors import StoreUnavailable
 from genmon_otel.fingerprint import fingerprint, signature
 from genmon_otel.journal import Journal
@@ -33,6 +32,7 @@ from genmon_otel.journal.payloads import (
 )
 from genmon_otel.journal.segments import Segment, claim, list_producers, read_all, sweep
 from genmon_otel.ports import Clock, Metrics, Store
+from genmon_otel.recorder import diagnosis
 from genmon_otel.records import (
     Category,
     Failure,

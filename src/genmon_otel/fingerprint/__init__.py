@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from genmon_otel.environment import essence
-from genmon_otel.normalisation import normalise
+from genmon_otel.fingerprint.environment import essence
+from genmon_otel.fingerprint.normalisation import normalise
 from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
 
 __all__ = ["fingerprint", "handle", "normalise", "signature"]

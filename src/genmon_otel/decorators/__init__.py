@@ -13,26 +13,26 @@ from types import TracebackType
 from typing import Any, Final, TypeVar, get_args, overload
 
 from genmon_otel import recorder
-from genmon_otel.binding import (
+from genmon_otel.conventions import NO_FRAMEWORK, OTHER
+from genmon_otel.decorators.named_stages import named_by
+from genmon_otel.decorators.stages import phase, pick, step
+from genmon_otel.decorators.wrappers import checked_name, decorate, default_name, underlying, wrap
+from genmon_otel.errors import GenmonError
+from genmon_otel.payload import import_path
+from genmon_otel.recorder.binding import (
     Option,
     Parameters,
     compile_option,
     constant_option,
     declared_members,
 )
-from genmon_otel.conventions import NO_FRAMEWORK, OTHER
-from genmon_otel.errors import GenmonError
-from genmon_otel.live_generation import Generation, current_generation
-from genmon_otel.named_stages import named_by
-from genmon_otel.no_generation import NoGeneration
-from genmon_otel.payload import import_path
+from genmon_otel.recorder.live_generation import Generation, current_generation
+from genmon_otel.recorder.no_generation import NoGeneration
+from genmon_otel.recorder.scope import Scope, current
+from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Nested, Spec
+from genmon_otel.recorder.stage_run import StageRun
 from genmon_otel.records import Capture, Severity
-from genmon_otel.scope import Scope, current
-from genmon_otel.spec import ATTRIBUTE, Factory, Nested, Spec
-from genmon_otel.stage_run import StageRun
-from genmon_otel.stages import phase, pick, step
 from genmon_otel.text import safe_repr
-from genmon_otel.wrappers import checked_name, decorate, default_name, underlying, wrap
 
 __all__ = ["current_generation", "generation", "phase", "step"]
 

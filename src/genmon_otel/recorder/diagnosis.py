@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import Span, Status, StatusCode
 
 from genmon_otel import conventions as names
-from genmon_otel.content import contents_of, hide
+from genmon_otel.recorder.content import contents_of, hide
+from genmon_otel.recorder.stage_run import MAX_MESSAGE, StageRun, hung_classification
 from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
 from genmon_otel.stacks import format_stack, frames, raise_site
-from genmon_otel.stage_run import MAX_MESSAGE, StageRun, hung_classification
 from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
-    from genmon_otel.live_generation import Generation
+    from genmon_otel.recorder.live_generation import Generation
 
 _log = logging.getLogger(names.LOGGER)
 

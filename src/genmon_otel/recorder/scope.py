@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from genmon_otel import streams
-from genmon_otel.recorder import contain
+from genmon_otel.recorder import contain, streams
 
 if TYPE_CHECKING:
-    from genmon_otel.live_generation import Generation
+    from genmon_otel.recorder.live_generation import Generation
 
 _CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
 

@@ -15,7 +15,7 @@ from genmon_otel.records import Tree
 from genmon_otel.text import GAP
 
 if TYPE_CHECKING:
-    from genmon_otel.live_generation import Generation
+    from genmon_otel.recorder.live_generation import Generation
 
 #: What stands where content was.
 CONTENT: Final = "<content>"

@@ -2,7 +2,7 @@
 
 One expression, so that a text is scanned once. Every repetition in it is over a class
 that excludes what ends it, or is bounded, so it is linear. What stands in the place of
-a match is decided in :mod:`genmon_otel.normalisation`.
+a match is decided in :mod:`genmon_otel.fingerprint.normalisation`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel import quoted
+from genmon_otel.fingerprint import quoted
 
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _WEEKDAY: Final = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"

@@ -23,10 +23,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from genmon_otel import quoted
+from genmon_otel.fingerprint import quoted
+from genmon_otel.fingerprint.tokens import ID, NUMBER, token
+from genmon_otel.fingerprint.variables import SIZE, VARIABLE
 from genmon_otel.text import GAP, clean
-from genmon_otel.tokens import ID, NUMBER, token
-from genmon_otel.variables import SIZE, VARIABLE
 
 #: Characters scanned of a longer message: so many of its head and of its tail.
 _WINDOW: Final = (1_024, 384)

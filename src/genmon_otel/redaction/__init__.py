@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
-from genmon_otel.credentials import MARK, constant, is_placeholder, scrub
 from genmon_otel.records import Tree
-from genmon_otel.sensitive import is_sensitive
+from genmon_otel.redaction.credentials import MARK, constant, is_placeholder, scrub
+from genmon_otel.redaction.sensitive import is_sensitive
 from genmon_otel.text import GAP, clean, cut
 
 #: Stands for the whole text where the application's own ``redact`` function failed.

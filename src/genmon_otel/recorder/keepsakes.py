@@ -9,8 +9,8 @@ from genmon_otel.payload import Streamed, encode, shape
 from genmon_otel.records import Failure, GenerationRecord, Recording, SuccessSample
 
 if TYPE_CHECKING:
-    from genmon_otel.live_generation import Generation
-    from genmon_otel.stage_run import StageRun
+    from genmon_otel.recorder.live_generation import Generation
+    from genmon_otel.recorder.stage_run import StageRun
 
 #: Stages of one generation that are kept; all are timed.
 MAX_STAGES: Final = 1000

@@ -18,9 +18,9 @@ from typing import Final, Protocol
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
-from genmon_otel.identity import new_id
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.ports import Clock, Metrics, Sink, StepPlayer
+from genmon_otel.recorder.identity import new_id
 from genmon_otel.records import (
     Capture,
     GenerationRecord,

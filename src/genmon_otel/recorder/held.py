@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from genmon_otel.binding import Parameters
-from genmon_otel.content import texts_in
 from genmon_otel.payload import encode
+from genmon_otel.recorder.binding import Parameters
+from genmon_otel.recorder.content import texts_in
 from genmon_otel.records import Tree
 
 #: Exact types that are immutable all the way down.

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
-    from genmon_otel.scope import Scope
+    from genmon_otel.recorder.scope import Scope
 
 
 class _Guard:

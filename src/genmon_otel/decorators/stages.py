@@ -8,16 +8,16 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from genmon_otel import recorder
-from genmon_otel.binding import Parameters
-from genmon_otel.held import HeldArguments
-from genmon_otel.named_stages import remember
+from genmon_otel.decorators.named_stages import remember
+from genmon_otel.decorators.wrappers import checked_name, decorate, default_name, underlying, wrap
 from genmon_otel.ports import StepPlayer
 from genmon_otel.recorder import contain
+from genmon_otel.recorder.binding import Parameters
+from genmon_otel.recorder.held import HeldArguments
+from genmon_otel.recorder.scope import Scope, current
+from genmon_otel.recorder.spec import ATTRIBUTE, StageSpec
+from genmon_otel.recorder.stage_run import StageRun
 from genmon_otel.records import StageKind
-from genmon_otel.scope import Scope, current
-from genmon_otel.spec import ATTRIBUTE, StageSpec
-from genmon_otel.stage_run import StageRun
-from genmon_otel.wrappers import checked_name, decorate, default_name, underlying, wrap
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 

@@ -11,9 +11,10 @@ from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from genmon_otel import conventions as names
-from genmon_otel.held import Held, HeldArguments
 from genmon_otel.payload import encode_exception
 from genmon_otel.recorder import contain
+from genmon_otel.recorder.held import Held, HeldArguments
+from genmon_otel.recorder.scope import Scope
 from genmon_otel.records import (
     Category,
     Outcome,
@@ -24,12 +25,11 @@ from genmon_otel.records import (
     StepRecord,
     Tree,
 )
-from genmon_otel.scope import Scope
 from genmon_otel.text import safe_str
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
-    from genmon_otel.live_generation import Generation
+    from genmon_otel.recorder.live_generation import Generation
 
 #: Characters of a message that is classified, fingerprinted and kept.
 MAX_MESSAGE: Final = 500
@@ -138,7 +138,7 @@ class StageRun(Scope):
     @property
     def signature_of_hang(self) -> str | None:
         """Signature of the fault "never answered"; None if it did answer."""
-        from genmon_otel.fingerprint import signature  # see genmon_otel.diagnosis
+        from genmon_otel.fingerprint import signature  # see genmon_otel.recorder.diagnosis
 
         if not self.hung:
             return None
@@ -236,7 +236,7 @@ class StageRun(Scope):
         self._end(Outcome.SUCCESS)
 
     def _fail(self, error: BaseException, items: int | None) -> None:
-        from genmon_otel.control_flow import outcome_of  # see genmon_otel.diagnosis
+        from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnosis
 
         outcome, _ = outcome_of(error)
         self.generation.note_error(error, self)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genmon_otel.binding import Option, Parameters
 from genmon_otel.conventions import WORKFLOW_OPERATION
+from genmon_otel.recorder.binding import Option, Parameters
 from genmon_otel.records import Capture, Severity
 
 #: Attribute of a decorated callable that holds its :class:`Spec` or :class:`StageSpec`.

@@ -12,13 +12,16 @@ from typing import Any, ClassVar, Final
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
-from genmon_otel import diagnosis, root_span
-from genmon_otel.binding import framework_name, identifier, request_text
-from genmon_otel.held import HeldArguments
-from genmon_otel.keepsakes import MAX_STAGES, UNSEEN, Draft, recording_of, sample_of
-from genmon_otel.no_generation import NONE, NoGeneration
 from genmon_otel.payload import Streamed, encode
-from genmon_otel.recorder import Runtime, contain, pending, take
+from genmon_otel.recorder import Runtime, contain, diagnosis, pending, root_span, take
+from genmon_otel.recorder.binding import framework_name, identifier, request_text
+from genmon_otel.recorder.held import HeldArguments
+from genmon_otel.recorder.keepsakes import MAX_STAGES, UNSEEN, Draft, recording_of, sample_of
+from genmon_otel.recorder.no_generation import NONE, NoGeneration
+from genmon_otel.recorder.scope import Scope, current
+from genmon_otel.recorder.spec import Spec
+from genmon_otel.recorder.stage_run import StageRun
+from genmon_otel.recorder.surroundings import measure, task_id, used
 from genmon_otel.records import (
     MAX_REQUEST,
     Capture,
@@ -30,10 +33,6 @@ from genmon_otel.records import (
     SuccessSample,
     Tree,
 )
-from genmon_otel.scope import Scope, current
-from genmon_otel.spec import Spec
-from genmon_otel.stage_run import StageRun
-from genmon_otel.surroundings import measure, task_id, used
 from genmon_otel.text import clean, safe_repr
 
 #: Characters of a request that may wait to be redacted where that costs nobody's time.
@@ -267,7 +266,7 @@ class Generation(Scope):
         self._end(Outcome.SUCCESS, None, result if items is None else Streamed(items))
 
     def _fail(self, error: BaseException, items: int | None) -> None:
-        from genmon_otel.control_flow import outcome_of  # see genmon_otel.diagnosis
+        from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnosis
 
         problem: diagnosis.Problem | None = None
         result: Any = None

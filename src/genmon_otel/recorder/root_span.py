@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
-from genmon_otel import diagnosis
-from genmon_otel.identity import pseudonym
 from genmon_otel.payload import Streamed
-from genmon_otel.recorder import contain
+from genmon_otel.recorder import contain, diagnosis
+from genmon_otel.recorder.identity import pseudonym
 from genmon_otel.records import MAX_REQUEST, Failure, Outcome
 from genmon_otel.text import safe_repr
 
 if TYPE_CHECKING:
-    from genmon_otel.live_generation import Generation
+    from genmon_otel.recorder.live_generation import Generation
 
 # Looking names up in another module costs, five times a call, as much as making an identity.
 _OPERATION_NAME: Final = names.GEN_AI_OPERATION_NAME

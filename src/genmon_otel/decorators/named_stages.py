@@ -14,8 +14,8 @@ from types import CodeType, ModuleType
 from typing import Any, Final
 
 from genmon_otel.conventions import PACKAGE
+from genmon_otel.recorder.spec import ATTRIBUTE, StageSpec
 from genmon_otel.records import StageKind
-from genmon_otel.spec import ATTRIBUTE, StageSpec
 
 Named = tuple[StageKind, str]
 

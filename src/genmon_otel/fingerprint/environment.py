@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel.normalisation import normalise
+from genmon_otel.fingerprint.normalisation import normalise
 
 #: Words that count. What follows them is detail, cut at other places for longer values.
 _MAX_WORDS: Final = 48
