@@ -13,6 +13,16 @@ from servers import postgresql
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[postgresql.Server]:
     """A PostgreSQL server of this session's own (of each xdist worker's own)."""
+    yield from _server()
+
+
+@pytest.fixture(scope="module")
+def own_postgresql_server() -> Iterator[postgresql.Server]:
+    """A server of one module's own, for tests that make roles: those are a whole server's."""
+    yield from _server()
+
+
+def _server() -> Iterator[postgresql.Server]:
     pytest.importorskip("psycopg", reason='needs psycopg: pip install "genmon-otel[postgres]"')
     if postgresql.programs() is None:
         pytest.skip("needs a PostgreSQL server's programs: apt-get install postgresql")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import ANALYTICS_DAYS, RECORDINGS_DAYS, CaseState
 from genmon_otel.store import SqlStore, schema
+from servers import postgresql
 from store_records import DAY, START, FakeClock, Producer, failing, recording_of, sample_of, success
 
 
@@ -114,17 +115,18 @@ def test_tail_gives_what_came_after(producer: Producer, store: SqlStore) -> None
 
 
 @pytest.mark.postgres
-def test_grants_let_each_role_do_its_work_and_no_more(postgresql_url: str) -> None:
+def test_grants_let_each_role_do_its_work_and_no_more(
+    own_postgresql_server: postgresql.Server,
+) -> None:
     """The application writes but changes no table; Grafana reads but neither ids nor requests."""
     import psycopg
 
+    postgresql_url = own_postgresql_server.new_database()
     owner = SqlStore(postgresql_url)
     owner.open()
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         for role in ("genmon_app", "genmon_grafana"):
-            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
-            if known.fetchone() is None:
-                connection.execute(f'CREATE ROLE "{role}" LOGIN')
+            connection.execute(f'CREATE ROLE "{role}" LOGIN')
         connection.execute(owner.grants())  # type: ignore[arg-type]
     application = SqlStore(postgresql_url.replace("genmon@", "genmon_app@"))
     application.open()

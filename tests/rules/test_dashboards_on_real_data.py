@@ -41,10 +41,12 @@ QUERIES = [
 
 @pytest.fixture(scope="module")
 def filled(
-    stable: Programs, postgresql_server: postgresql.Server, tmp_path_factory: pytest.TempPathFactory
+    stable: Programs,
+    own_postgresql_server: postgresql.Server,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[World]:
     """The demo, run once for all tests of this module."""
-    with world(stable, postgresql_server, tmp_path_factory.mktemp("world")) as there:
+    with world(stable, own_postgresql_server, tmp_path_factory.mktemp("world")) as there:
         yield there
 
 

@@ -171,73 +171,67 @@ def test_secrets_are_made_once_and_missing_ones_named(tmp_path: Path) -> None:
 @pytest.mark.prometheus
 @pytest.mark.slow
 def test_application_database_and_prometheus_work_together(
-    stable: Programs, postgresql_server: postgresql.Server, tmp_path: Path
+    stable: Programs, own_postgresql_server: postgresql.Server, tmp_path: Path
 ) -> None:
     """The stack's own scripts: roles, upgrade, application as its role, scraped, counted."""
-    url = postgresql_server.new_database()
+    url = own_postgresql_server.new_database()
     parts = conninfo_to_dict(url)
     (tmp_path / "app_database_password").write_text("it's \\a $secret")
     (tmp_path / "grafana_database_password").write_text("another")
     place = postgresql.programs()
     assert place is not None
-    try:
-        subprocess.run(
-            ["sh", DEPLOY / "postgres" / "10-roles.sh"], check=True,
-            env={**os.environ, "PATH": f"{place}:{os.environ['PATH']}", "SECRETS": str(tmp_path),
-                 "PGHOST": str(parts["host"]), "POSTGRES_USER": "genmon",
-                 "POSTGRES_DB": str(parts["dbname"])},
-        )  # fmt: skip
-        (tmp_path / "owner").write_text(url)
-        subprocess.run(
-            [sys.executable, DEPLOY / "app" / "upgrade.py"], check=True,
-            env={**os.environ, "GENMON_STORE_FILE": str(tmp_path / "owner")},
-        )  # fmt: skip
-        as_app = f"postgresql://genmon_app@/{parts['dbname']}?host={parts['host']}"
-        (tmp_path / "app").write_text(as_app)
-        port = free_port()
-        environment = {
-            "GENMON_STORE_FILE": str(tmp_path / "app"), "GENMON_METRICS_PORT": str(port),
-            "GENMON_JOURNAL_DIR": str(tmp_path / "journal"), "PAUSE_S": "0.2",
-        }  # fmt: skip
-        rules = tmp_path / "rules.yml"
-        rules.write_text(render_rules(1, 120))
-        text = (DEPLOY / "prometheus" / "prometheus.yml").read_text().replace(": 30s", ": 1s")
-        text = text.replace("app:9464", f"127.0.0.1:{port}").replace(
-            "/etc/prometheus/rules/genmon.rules.yml", str(rules)
-        )
-        (tmp_path / "prometheus.yml").write_text(text)
-        (tmp_path / "run").mkdir()
-        for name in ("app_builder.py", "package_index.json"):
-            source = ROOT / "src" / "genmon_otel" / "demo" / name
-            (tmp_path / "run" / name).write_text(source.read_text())
-        main = (DEPLOY / "app" / "main.py").read_text()
-        (tmp_path / "run" / "main.py").write_text(main)
-        command = ["env", "-C", str(tmp_path / "run"), sys.executable, "main.py"]
-        with (
-            running(command, tmp_path / "app.log", f"http://127.0.0.1:{port}/metrics", environment),
-            prometheus(stable, tmp_path / "prometheus.yml", tmp_path) as address,
-        ):
-            record = "cluster_namespace_job_operation_framework:genmon_generations:increase2m"
-            query = f"{address}/api/v1/query?query=sum({record})"
+    subprocess.run(
+        ["sh", DEPLOY / "postgres" / "10-roles.sh"], check=True,
+        env={**os.environ, "PATH": f"{place}:{os.environ['PATH']}", "SECRETS": str(tmp_path),
+             "PGHOST": str(parts["host"]), "POSTGRES_USER": "genmon",
+             "POSTGRES_DB": str(parts["dbname"])},
+    )  # fmt: skip
+    (tmp_path / "owner").write_text(url)
+    subprocess.run(
+        [sys.executable, DEPLOY / "app" / "upgrade.py"], check=True,
+        env={**os.environ, "GENMON_STORE_FILE": str(tmp_path / "owner")},
+    )  # fmt: skip
+    as_app = f"postgresql://genmon_app@/{parts['dbname']}?host={parts['host']}"
+    (tmp_path / "app").write_text(as_app)
+    port = free_port()
+    environment = {
+        "GENMON_STORE_FILE": str(tmp_path / "app"), "GENMON_METRICS_PORT": str(port),
+        "GENMON_JOURNAL_DIR": str(tmp_path / "journal"), "PAUSE_S": "0.2",
+    }  # fmt: skip
+    rules = tmp_path / "rules.yml"
+    rules.write_text(render_rules(1, 120))
+    text = (DEPLOY / "prometheus" / "prometheus.yml").read_text().replace(": 30s", ": 1s")
+    text = text.replace("app:9464", f"127.0.0.1:{port}").replace(
+        "/etc/prometheus/rules/genmon.rules.yml", str(rules)
+    )
+    (tmp_path / "prometheus.yml").write_text(text)
+    (tmp_path / "run").mkdir()
+    for name in ("app_builder.py", "package_index.json"):
+        source = ROOT / "src" / "genmon_otel" / "demo" / name
+        (tmp_path / "run" / name).write_text(source.read_text())
+    main = (DEPLOY / "app" / "main.py").read_text()
+    (tmp_path / "run" / "main.py").write_text(main)
+    command = ["env", "-C", str(tmp_path / "run"), sys.executable, "main.py"]
+    with (
+        running(command, tmp_path / "app.log", f"http://127.0.0.1:{port}/metrics", environment),
+        prometheus(stable, tmp_path / "prometheus.yml", tmp_path) as address,
+    ):
+        record = "cluster_namespace_job_operation_framework:genmon_generations:increase2m"
+        query = f"{address}/api/v1/query?query=sum({record})"
 
-            def counted() -> float:
-                result = (get(query) or {"data": {"result": []}})["data"]["result"]
-                return float(result[0]["value"][1]) if result else 0.0
+        def counted() -> float:
+            result = (get(query) or {"data": {"result": []}})["data"]["result"]
+            return float(result[0]["value"][1]) if result else 0.0
 
-            until(lambda: counted() >= 20, "twenty attempts counted")
-        time.sleep(0.1)
-        store = SqlStore(url)
-        store.open()
-        assert store.health().attempts >= 20
-        store.close()
-        reader = make_conninfo(url, user="genmon_grafana")
-        with psycopg.connect(reader) as connection:
-            (count,) = connection.execute("SELECT count(*) FROM generation_failures").fetchone()  # type: ignore[misc]
-            assert count > 0
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute("SELECT user_id FROM generation_analytics")
-    finally:
-        with psycopg.connect(url, autocommit=True) as owner:
-            for role in ("genmon_app", "genmon_grafana"):
-                owner.execute(f"DROP OWNED BY {role}")
-                owner.execute(f"DROP ROLE {role}")
+        until(lambda: counted() >= 20, "twenty attempts counted")
+    time.sleep(0.1)
+    store = SqlStore(url)
+    store.open()
+    assert store.health().attempts >= 20
+    store.close()
+    reader = make_conninfo(url, user="genmon_grafana")
+    with psycopg.connect(reader) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM generation_failures").fetchone()  # type: ignore[misc]
+        assert count > 0
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT user_id FROM generation_analytics")

@@ -168,8 +168,10 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observati
 
 
 def _environment(case: Case, room: Path, cwd: Path) -> dict[str, str]:
-    paths = [str(Path(genmon_otel.__file__).parents[1]), *(path or str(cwd) for path in sys.path)]
-    paths.append(str(cwd))
+    # The target's own folder first, as when the application runs: elsewhere on the path of
+    # this process (a test run's, say) may be modules of the same name.
+    here = str(Path(genmon_otel.__file__).parents[1])
+    paths = [str(cwd), here, *(path or str(cwd) for path in sys.path)]
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **dict.fromkeys(_KEYS, _PLACEHOLDER),
