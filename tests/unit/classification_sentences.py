@@ -209,7 +209,7 @@ SENTENCES: Final[tuple[tuple[str, bool, str], ...]] = (
     (
         "dependency_error",
         False,
-        "npm error code E404\nnpm error 404 Not Found - GET https://registry.npmjs.org/react-magic-ui - Not found",
+        "npm error code E404\nnpm error 404 Not Found - GET https://registry.example.org/react-magic-ui - Not found",
     ),
     ("dependency_error", False, "npm ERR! notarget No matching version found for react@99.0.0."),
     (
@@ -583,7 +583,7 @@ SENTENCES: Final[tuple[tuple[str, bool, str], ...]] = (
     (
         "ai_timeout",
         False,
-        "ReadTimeoutError(\"HTTPSConnectionPool(host='registry.npmjs.org', port=443): Read timed out.\")",
+        "ReadTimeoutError(\"HTTPSConnectionPool(host='registry.example.org', port=443): Read timed out.\")",
     ),
     ("ai_timeout", False, "LLM request cancelled after exceeding the 60 second limit"),
     ("ai_timeout", False, "step summarise overran its time budget"),
@@ -901,7 +901,7 @@ SENTENCES: Final[tuple[tuple[str, bool, str], ...]] = (
     (
         "dependency_error",
         False,
-        "ERR_PNPM_FETCH_404  GET https://registry.npmjs.org/foo-barr: Not Found - 404",
+        "ERR_PNPM_FETCH_404  GET https://registry.example.org/foo-barr: Not Found - 404",
     ),
     (
         "dependency_error",
