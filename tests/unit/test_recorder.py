@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from opentelemetry.trace import NoOpTracerProvider
 from prometheus_client import CollectorRegistry
 
 from genmon_otel import conventions as names
@@ -163,7 +164,7 @@ def test_delivered_after_the_provider_was_shut_down() -> None:
 
 def test_without_an_sdk_ids_are_none() -> None:
     """Against the bare API there is no trace id, and everything else works."""
-    with capture() as seen:
+    with capture(tracer_provider=NoOpTracerProvider()) as seen:
         recorded()
     assert (seen.record.trace_id, seen.record.span_id) == (None, None)
     assert len(seen.record.generation_id) == 32
@@ -528,7 +529,12 @@ def test_current_generation_after_the_end_is_harmless() -> None:
 
 def test_the_line_of_a_failure(caplog: pytest.LogCaptureFixture) -> None:
     """Each failure logs one line with handle, operation, category and stage."""
-    with capture() as seen, caplog.at_level(logging.ERROR, names.LOGGER), pytest.raises(Boom):
+    bare = NoOpTracerProvider()  # whatever another test made the global one
+    with (
+        capture(tracer_provider=bare) as seen,
+        caplog.at_level(logging.ERROR, names.LOGGER),
+        pytest.raises(Boom),
+    ):
         recorded(fail=True)
     (line,) = [r.getMessage() for r in caplog.records]
     assert seen.record.failure is not None
