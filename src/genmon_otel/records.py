@@ -33,17 +33,12 @@ class Outcome(StrEnum):
 
 
 class Severity(StrEnum):
-    """How bad a failure is; ordered."""
+    """How bad a failure is, from low to critical."""
 
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
     CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """0 (low) to 3 (critical)."""
-        return list(Severity).index(self)
 
 
 class Category(str):

@@ -88,12 +88,6 @@ CODES: Final[Mapping[str, Label]] = {
     )
     for code in codes.split()
 }
-#: Codes that only say "refused": whatever else is carried is more telling.
-GENERAL_CODES: Final = frozenset(
-    "invalid_request_error invalid_argument invalidargument bad_request badrequest api_error "
-    "invalid_request failed_precondition not_found validation internal cancelled aborted "
-    "out_of_range unknown unimplemented".split()
-)
 
 ERRNOS: Final[Mapping[int, Label]] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.ENOMEM), MACHINE),
@@ -129,13 +123,6 @@ def by_code(code: str) -> Verdict | None:
     key = code.lower().removesuffix("exception").removesuffix("error_code")
     label = CODES.get(key) or CODES.get(key.removesuffix("error"))
     return Verdict(*label, f"code {code[:60]}", Weight.EXACT) if label else None
-
-
-def by_general_code(code: str) -> Verdict | None:
-    """What a code says that means no more than that the provider refused."""
-    if code.lower().removesuffix("exception") in GENERAL_CODES:
-        return Verdict(*PROVIDER, f"code {code[:60]}", Weight.FALLBACK)
-    return None
 
 
 def by_errno(number: int) -> Verdict | None:

@@ -40,6 +40,11 @@ cwd_option = click.option(
     help="Where the code under test is at home. Default: the working directory.",
 )
 
+reviewer_option = click.option(
+    "--reviewer", default=getpass.getuser, show_default="your login", help="Who decides."
+)
+reason_option = click.option("--reason", default="", help="Why, for whoever wonders later.")
+
 
 @click.group()
 def cases() -> None:
@@ -118,7 +123,7 @@ def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
 
 @cases.command()
 @click.argument("case")
-@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
+@reviewer_option
 @click.option("--postcondition", metavar="PACKAGE.MODULE:FUNCTION",
               help="A function over the result that raises or returns False where it is not right. "
               "Default: the shape of successful results.")  # fmt: skip
@@ -150,8 +155,8 @@ def approve(
 
 @cases.command()
 @click.argument("case")
-@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
-@click.option("--reason", default="", help="Why, for whoever wonders later.")
+@reviewer_option
+@reason_option
 @store_option
 @json_option
 def reject(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
@@ -163,8 +168,8 @@ def reject(case: str, reviewer: str, reason: str, store: str | None, as_json: bo
 
 @cases.command()
 @click.argument("case")
-@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
-@click.option("--reason", default="", help="Why, for whoever wonders later.")
+@reviewer_option
+@reason_option
 @store_option
 @json_option
 def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
@@ -176,7 +181,7 @@ def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bo
 
 @cases.command()
 @click.argument("case")
-@click.option("--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.")
+@reviewer_option
 @click.option("--reason", default="", help="What made it steady.")
 @store_option
 @json_option

@@ -77,7 +77,6 @@ SUBJECT_LABEL: Final = r"(?:[A-Za-z]{1,20}[_-]){0,3}(?:id|ID|Id|user|User|userna
 PROSE: Final = r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?)"
 
 _KEY_BEFORE: Final = re.compile(r"""["']([\w.$-]{1,40})["']\s?:\s?$|\b([A-Za-z_]\w{0,40})=$""")
-_KEY_AFTER: Final = re.compile(r"\s?:(?!:)")
 _NAME_LIKE: Final = re.compile(r"(?:[A-Za-z_]|<[a-z]+>)(?:[A-Za-z0-9_.-]|<[a-z]+>){0,40}")
 _KEYWORD_LIKE: Final = re.compile(r"[a-z]{2,12}|EOF|INDENT|DEDENT|end of file|end of input")
 _ERROR_LIKE: Final = re.compile(

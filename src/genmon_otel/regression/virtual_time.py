@@ -43,8 +43,6 @@ _SPIN_S: Final = 0.001
 _NEVER: Final = float("inf")
 
 _real_sleep = time.sleep
-_real_monotonic = time.monotonic
-_condition_wait = threading.Condition.wait
 _thread_join = threading.Thread.join
 _take_item = _WorkItem.__init__
 _run_item = _WorkItem.run

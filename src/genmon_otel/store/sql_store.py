@@ -72,11 +72,6 @@ class SqlStore:
         self._propose = propose
         self._writing = Writing(self._database, propose)
 
-    @property
-    def masked_url(self) -> str:
-        """The connection string, safe to print."""
-        return self._database.masked
-
     # --- schema ------------------------------------------------------------
 
     def open(self) -> None:
