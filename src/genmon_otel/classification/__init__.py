@@ -111,9 +111,19 @@ def _heaviest(
     decided_by: BaseException | None = None
     verdict: Verdict | None = None
     for error, found in judged:
-        if verdict is None or found.weight > verdict.weight:
+        if verdict is None or found.weight > verdict.weight or _says_more(found, verdict):
             decided_by, verdict = error, found
     return decided_by, verdict
+
+
+def _says_more(found: Verdict, than: Verdict) -> bool:
+    """An equal that also knows how bad it is: a refused key under a bare ``ConnectionError``."""
+    return (
+        found.weight == than.weight
+        and found.category is than.category
+        and than.severity is None
+        and found.severity is not None
+    )
 
 
 def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -47,6 +48,10 @@ _LEXICON: Final = Lexicon(
 )
 
 
+#: Rules by which something is not there.
+NOT_FOUND: Final = re.compile(r"(?i)\b404\b|not_?found")
+
+
 class Profile:
     """What an exception's type alone says; the same for every instance, hence kept."""
 
@@ -90,9 +95,29 @@ def _by_name(names: list[tuple[str, str]]) -> Verdict | None:
         for label, pattern in NAMES:
             if pattern.search(name):
                 return Verdict(*label, f"name {name}", Weight.NAME)
+        if verdict := _by_words(name):
+            return verdict
         if GENERAL.search(name):
             return Verdict(*PROVIDER, f"name {name}", Weight.FALLBACK)
     return None
+
+
+#: ``PromptTooLongError``, ``LLMRefusedAnswer``, ``bad_plan``.
+_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+
+def _by_words(name: str) -> Verdict | None:
+    """What a class's name says read as a sentence: ``prompt too long``."""
+    words = " ".join(_WORDS.findall(name[:80])).lower()
+    reading = _LEXICON.read(words)
+    found = _LEXICON.first(reading, "tools", "name", Weight.NAME) or _LEXICON.first(
+        reading, "prose", "name", Weight.NAME
+    )
+    if found is None:
+        return None
+    # "ModelError" and its like wrap anything: a message or a cause that tells goes first.
+    weight = Weight.FALLBACK if found.rule == "name provider unavailable" else Weight.NAME
+    return replace(found, rule=f"name {name}", weight=weight)
 
 
 _profiles: WeakKeyDictionary[type, Profile] = WeakKeyDictionary()
@@ -116,10 +141,13 @@ def judge(error: BaseException) -> Verdict | None:
     for code in evidence.codes(held) if held else ():
         if verdict := codes.by_code(code):
             return _refined(verdict, error, held)
+    quotes = profile.bug
     if evidence.is_a(error, OSError):
         number = evidence.read(error, "errno")
-        if type(number) is int and (verdict := codes.by_errno(number)):
-            return verdict
+        if type(number) is int:
+            if verdict := codes.by_errno(number):
+                return verdict
+            quotes = True  # a path
         if evidence.is_a(error, FileNotFoundError) and (
             verdict := _LEXICON.first(
                 _LEXICON.read(safe_str(error, 500).lower()), "tools", "output", Weight.EXACT
@@ -141,7 +169,7 @@ def judge(error: BaseException) -> Verdict | None:
         return died
     if profile.named and profile.named.weight is Weight.NAME:
         return _refined(profile.named, error, held)
-    if not profile.bug and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
+    if not quotes and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
         says_no_more = profile.invents_status and verdict.severity is None
         if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
             return verdict
@@ -181,7 +209,9 @@ def _refined(verdict: Verdict, error: BaseException, held: Mapping[str, Any]) ->
 def _refined_by(verdict: Verdict, reading: Reading) -> Verdict:
     better = _LEXICON.first(reading, "quota", "message", verdict.weight)
     if better is None and verdict.category is Category.PROVIDER_ERROR:
-        better = _LEXICON.first(reading, "auth", "message", verdict.weight)
+        # "Check the name, and that you have access to it": what is not found is no refused key.
+        if not NOT_FOUND.search(verdict.rule):
+            better = _LEXICON.first(reading, "auth", "message", verdict.weight)
         if better is None and verdict.rule == "status 404" and REGISTRY.search(reading.text):
             better = Verdict(*DEPENDENCY, "status 404 of a package registry", verdict.weight)
     if better is None or (better.category, better.severity) == (verdict.category, None):

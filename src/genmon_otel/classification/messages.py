@@ -109,7 +109,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"(?:deadline|time (?:budget|allowance|box|window|slot)|wall[- ]?clock|timebox|timer)[^\n]{0,30}\b(?:passed|expired|exceeded|elapsed|missed|hit|reached|ran out|over|up|used up|limit)\b",
         r"(?:passed|expired|exceeded|missed|hit|reached|past|after|before) (?:its |the |our |a )?(?:\w+ )?(?:deadline|wall[- ]?clock|time budget)",
         r"(?:took|taking|takes|running|ran|lasted) (?:\w+ )?(?:too long|forever|longer than)",
-        r"(?:ran|run|running) out of time",
+        r"\bout of time\b",
         rf"\b(?:took|taking|takes|needed|ran for|running for|lasted)\b[^\n]{{0,20}}{TIME_SPAN}",
         r"(?:overran|overrun|exhausted|used up|spent|blew|exceeded) (?:its |the |all )?(?:\w+ )?time\b",
         r"time(?:'s| is)? (?:ran out|run out|is up)",

@@ -93,7 +93,7 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         r"(?:security|access|auth|bearer) token",
         r"(?:locate|find|load|default|application default|no|aws) credentials",
         r"credentials (?:were|not|have|are)",
-        r"have access to (?:the|this) model(?! `)",
+        r"(?:not|n\'t|no longer|never) have access to (?:the|this) model(?! `)",
         r"access to model .{0,60}(?:denied|not allowed)",
         r"access (?:is )?denied due",
         r"accessdenied",

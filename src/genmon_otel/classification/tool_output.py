@@ -13,6 +13,16 @@ from typing import Final
 from genmon_otel.classification.verdict import DEPENDENCY, MACHINE, SYNTAX, VALIDATION
 from genmon_otel.classification.wording import Wording, wording
 
+#: What an orchestrator runs, as it is called.
+PROGRAM: Final = (
+    r"(?:npm|npx|node|nodejs|pnpm|pnpx|yarn|bun|bunx|deno|corepack|tsc|tsx|ts-node|esbuild|vite|webpack|rollup|parcel"
+    r"|next|nuxt|astro|ng|vue-cli-service|swc|babel|eslint|prettier|stylelint|biome|jest|vitest|playwright|cypress"
+    r"|sass|postcss|tailwindcss|pip3?|pipx|uv|uvx|poetry|pdm|hatch|conda|python[\d.]*|pytest|ruff|black|mypy|pyright"
+    r"|cargo|rustc|go|javac?|mvn|gradle|ruby|gem|bundle|php|composer|dotnet|gcc|g\+\+|clang|make|cmake|git|docker|podman"
+    r"|bash|zsh|chromium|google-chrome|chromedriver|pandoc|pdflatex|xelatex|lualatex|wkhtmltopdf|weasyprint|ffmpeg"
+    r"|convert|magick|inkscape|dot|graphviz|mmdc|jq|curl|wget|unzip|tar|zip)"
+)
+
 TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         MACHINE,
@@ -169,7 +179,8 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"failed to load (?:plugin|config|parser|preset|postcss config)[^\n]{0,160}(?:declared|cannot find|extend|not found)",
         r"cannot open shared object file",
         r"could not load (?:dynamic library|the .{1,40} module)",
-        r"no such file or directory: '(?:npm|npx|node|pnpm|yarn|bun|deno|pip|uv|tsc|git|python3?|vite|cargo|go)'",
+        r"no such file or directory: '(?:[^'\n]{1,120}/)?\.?bin/[\w.@-]{1,40}'",
+        rf"no such file or directory: '{PROGRAM}'",
         r"package subpath",
         r"no required module provides",
         r"no matching versions? (?:for|found)",
@@ -196,6 +207,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"dependenc(?:y|ies) (?:conflict|resolution|not found|missing|error|could not|is missing|are missing|not installed)",
         r"(?:package(?![.\-]\w)|dependency|dependencies|library|libraries|requirement|node module|npm module|pip package)s?\b[^\n.;]{0,60}\b(?:not found|(?:does|do)(?: not|n't) exist|missing|unresolved|conflict(?:s|ing)?|not installed|not available|incompatible|could not be (?:found|resolved|installed)|cannot be (?:found|resolved|installed)|failed to (?:install|resolve)|(?:resolution|installation|install) (?:failed|error))\b",
         r"(?:unknown|missing|invalid|nonexistent|non-existent|hallucinated|invented|unavailable|undeclared|unsupported|unresolvable|fake) (?:npm |python |pip |node |import(?:ed)? |third-party )?(?:packages?|dependenc(?:y|ies)|librar(?:y|ies)|imports?)\b(?![.\-]\w)",
+        r"\b(?:unknown|missing|nonexistent|non-existent|hallucinated|invented|undeclared|uninstalled) modules?\b(?![.\-]\w)",
         r"(?:in|on) (?:this|the npm|npm|pypi|the package) registry",
         r"not found (?:on|in) (?:pypi|npm|the (?:npm|python|package)|crates)",
         r"conflicting versions?",

@@ -111,7 +111,7 @@ EXACT: Final = _table(
         "huggingface_hub.RepositoryNotFoundError langchain_core.ContextOverflowError "
         "langchain_core.ModelAPIError langchain_core.ModelConnectionError "
         "langchain_core.ModelInvalidRequestError langchain_core.ModelNotFoundError "
-        "websockets.ConnectionClosed ConnectionError socket.gaierror socket.herror "
+        "websockets.ConnectionClosed asyncio.IncompleteReadError ConnectionError socket.gaierror socket.herror "
         "ssl.SSLError",
     ),
     (
@@ -222,7 +222,7 @@ NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
             PROVIDER,
             r"Overload|ServiceUnavailable|InternalServer|BadGateway|ServerError|Context(?:Length"
             r"|Window|Overflow)|TokenLimit|Content(?:Filter|Policy)|Blocked|Refusal|ModelNotFound"
-            r"|ConnectionError|ConnectionRe|Disconnected|APIConnection|ModelUnavailable|APIInternal",
+            r"|ConnectionError|ConnectionRe|ConnectError|Disconnected|APIConnection|ModelUnavailable|APIInternal",
         ),
         (
             SYNTAX,
@@ -239,7 +239,11 @@ NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
             r"Dependenc|ModuleNotFound|PackageNotFound|ImportError|Resolution(?:Error|Impossible)"
             r"|MissingPackage|InstallError|InstallFailed|InstallationError|PackageInstall",
         ),
-        (MACHINE, r"OutOfMemory|DiskFull|NoSpace|WorkerLost|ProcessDied|ProcessKilled"),
+        (
+            MACHINE,
+            r"OutOfMemory|OOM|DiskFull|NoSpace|(?:Worker|Process|Sandbox|Container|Pod|Build|Runner|Job|Task|Child)"
+            r"(?:Was)?(?:Lost|Died|Killed|Crash)",
+        ),
         (UNKNOWN, r"Database|SQL"),
     )
 )
