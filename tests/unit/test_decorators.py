@@ -612,7 +612,74 @@ def test_a_generator_that_ignores_close_behaves_as_undecorated() -> None:
         next(stream)
         with pytest.raises(RuntimeError, match="ignored GeneratorExit"):
             stream.close()
-    assert seen.record.outcome == "failure"
+        assert next(stream) == 1
+        del stream
+    assert seen.record.outcome == "cancelled"
+
+
+def _answers(seen: list[str]) -> Any:
+    try:
+        yield 1
+    except GeneratorExit:
+        seen.append("closed")
+    return "answer"
+
+
+def _breaks_after(seen: list[str]) -> Any:
+    try:
+        yield 1
+    except GeneratorExit:
+        seen.append("closed")
+    raise Boom
+
+
+@pytest.mark.parametrize(
+    ("body", "left"), [(_answers, StopIteration), (_breaks_after, Boom)], ids=lambda v: v.__name__
+)
+def test_a_generator_may_answer_being_closed(body: Any, left: type[BaseException]) -> None:
+    """What it does about GeneratorExit is what happens, and no error gets a context by it."""
+    told = []
+    for function in (body, generation(body)):
+        log: list[str] = []
+        with capture() as seen:
+            stream = function(log)
+            next(stream)
+            with pytest.raises(left) as caught:
+                stream.throw(GeneratorExit)
+        told.append((log, type(caught.value), caught.value.args, caught.value.__context__))
+        assert [r.outcome for r in seen.records] == (
+            [] if function is body else ["failure" if left is Boom else "cancelled"]
+        )
+    assert told[0] == told[1]
+
+
+def test_a_loop_that_ends_closes_an_async_generator_once() -> None:
+    """The event loop knows one generator, as without us, and complains of nothing."""
+    kept: list[Any] = []
+    complaints: list[Any] = []
+    ended: list[str] = []
+
+    @generation
+    @phase
+    async def stream() -> Any:
+        try:
+            yield 1
+            yield 2
+        finally:
+            await asyncio.sleep(0)
+            ended.append("closed")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, about: complaints.append(about))
+        for _ in range(5):
+            kept.append(stream())
+            await anext(kept[-1])
+
+    with capture() as seen:
+        asyncio.run(main())
+    assert complaints == []
+    assert ended == ["closed"] * 5
+    assert [r.outcome for r in seen.records] == ["cancelled"] * 5
 
 
 def test_abandoned_generators_end_at_finalisation() -> None:

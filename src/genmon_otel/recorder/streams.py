@@ -8,8 +8,10 @@ garbage collector.
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import io
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -49,6 +51,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
         items = 0
+        closed = False
         try:
             source = target(*args, **kwargs)
             advance: Callable[[Any], Any] = source.send
@@ -63,24 +66,22 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
                     value = None  # an error thrown in must not be kept alive by this frame
                     suspend()
                 items += 1
+                closed = False
                 if on_item is not None:
                     on_item(item)
                 try:
                     value = yield item
                     advance = source.send
-                except GeneratorExit:
-                    resume()
-                    try:
-                        source.close()
-                    finally:
-                        suspend()
-                    raise
-                except BaseException as error:
+                except BaseException as error:  # GeneratorExit too, which it may answer
                     value, advance = error, source.throw
+                    closed = isinstance(error, GeneratorExit)
         except BaseException as error:
             scope.broke(error, items=items)
             raise
-        scope.exhausted(result, items=items)
+        if closed:
+            scope.abandoned(items=items)
+        else:
+            scope.exhausted(result, items=items)
         return result
 
     return driver
@@ -98,9 +99,10 @@ def async_generator(
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
         items = 0
+        closed = False
         try:
             source = target(*args, **kwargs)
-            advance: Callable[[Any], Awaitable[Any]] = source.asend
+            advance: Callable[[Any], Awaitable[Any]] = functools.partial(_begin, source)
             while True:
                 resume()
                 try:
@@ -111,26 +113,38 @@ def async_generator(
                     value = None
                     suspend()
                 items += 1
+                closed = False
                 if on_item is not None:
                     on_item(item)
                 try:
                     value = yield item
                     advance = source.asend
-                except GeneratorExit:
-                    resume()
-                    try:
-                        await source.aclose()
-                    finally:
-                        suspend()
-                    raise
                 except BaseException as error:
                     value, advance = error, source.athrow
+                    closed = isinstance(error, GeneratorExit)
         except BaseException as error:
             scope.broke(error, items=items)
             raise
-        scope.exhausted(items=items)
+        if closed:
+            scope.abandoned(items=items)
+        else:
+            scope.exhausted(items=items)
 
     return driver
+
+
+def _begin(source: AsyncGenerator[Any, Any], value: Any) -> Awaitable[Any]:
+    """Ask for the first item without making the generator known to the event loop.
+
+    The loop closes the generators it knows, at its end or when they are dropped. It knows
+    the driver, which closes the source; closing both at once breaks.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return source.asend(value)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def drive(scope: Scope, source: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
