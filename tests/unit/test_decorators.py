@@ -394,6 +394,33 @@ def test_an_option_that_breaks_is_contained() -> None:
     assert seen.record.outcome == "success"
 
 
+def test_an_option_that_breaks_costs_no_other() -> None:
+    """Each option is read on its own."""
+
+    def breaks(arguments: Any) -> str:
+        raise Boom
+
+    @generation(request=breaks, user_id="x", project_id=breaks, framework=lambda arguments: "vue")
+    def build(x: int) -> int:
+        return x
+
+    with capture() as seen:
+        build(7)
+    assert (seen.record.user_id, seen.record.framework) == ("7", "vue")
+
+
+def test_options_may_name_surplus_parameters() -> None:
+    """``*args`` and ``**kwargs`` are parameters, too."""
+
+    @generation(request="words", project_id="more")
+    def build(*words: str, **more: str) -> None: ...
+
+    with capture() as seen:
+        build("a", "page", size="small")
+    assert seen.record.user_request == "('a', 'page')"
+    assert seen.record.project_id is None
+
+
 def test_expected_is_rejected() -> None:
     """An expected exception is the request's own fault: no attempt, no failure."""
 
@@ -498,6 +525,10 @@ def test_capture_off_keeps_neither_inputs_nor_request() -> None:
         (lambda: step(name=3), "name"),
         (lambda: step(7), "cannot be called"),
         (lambda: phase(App), "class App"),
+        (lambda: generation(failure_if=coroutine), "Give a plain function"),
+        (lambda: generation(user_id=coroutine)(plain), "asynchronous"),
+        (lambda: generation(framework=Framework)(plain), "framework="),
+        (lambda: generation(user_id="user_id")(plain), "There are: fail, n, request"),
     ],
 )
 def test_misuse_is_refused_at_decoration(misuse: Any, words: str) -> None:

@@ -263,7 +263,7 @@ def _open(spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | 
         if scope is not None and spec.nested == "phase" and scope.generation.is_open:
             return StageRun(scope.generation, "phase", spec.operation)
         return Generation(spec, recorder.runtime(), args, kwargs)
-    except Exception:
+    except BaseException:
         recorder.contain("start")
         return None
 
@@ -341,10 +341,10 @@ def _checked_timeout(value: Any) -> float | None:
 
 
 def _checked_callable(option: str, value: Any) -> Any:
-    if value is None or callable(value):
+    if value is None or (callable(value) and not inspect.iscoroutinefunction(underlying(value))):
         return value
     raise GenmonError(
-        f"{option}={safe_repr(value, 60)} is not allowed. Give a function of the result, "
+        f"{option}={safe_repr(value, 60)} is not allowed. Give a plain function of the result, "
         "for example failure_if=lambda result: not result['ok']."
     )
 

@@ -41,7 +41,7 @@ def open_stage(
         if kind == "step" and parameters is not None and generation.capture != "off":
             held = HeldArguments(parameters, args, kwargs or {})
         return StageRun(generation, kind, name, held, is_async)
-    except Exception:
+    except BaseException:
         contain("stage", generation.under)
         return None
 

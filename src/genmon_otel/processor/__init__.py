@@ -92,7 +92,7 @@ class GenerationSpanProcessor(SpanProcessor):
             if _in_open_generation() or self._is_below_genai(parent_context):
                 context = span.get_span_context()
                 self._inside.add((context.trace_id, context.span_id))
-        except Exception:
+        except BaseException:
             recorder.contain("processor")
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -107,7 +107,7 @@ class GenerationSpanProcessor(SpanProcessor):
                 key = (context.trace_id, context.span_id)
                 if not self._inside.pop(key) and failed_root(span):
                     self._tell(span, key)
-        except Exception:
+        except BaseException:
             recorder.contain("processor")
 
     def _own(self, span: ReadableSpan) -> None:
@@ -132,7 +132,7 @@ class GenerationSpanProcessor(SpanProcessor):
         """Wait for the store, but no longer than five seconds."""
         try:
             return recorder.runtime().sink.flush(min(timeout_millis / 1000, MAX_FLUSH_S))
-        except Exception:
+        except BaseException:
             recorder.contain("processor")
             return False
 

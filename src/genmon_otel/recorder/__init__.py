@@ -235,10 +235,16 @@ _next_line: Final[dict[str, float]] = {}
 def contain(where: str, under: Runtime | None = None) -> None:
     """Keep the internal error being handled from the application: count it, log it seldom.
 
+    It may be any: values and callables of the application's raise what they like. Only what
+    a signal raises to end the program goes on its way.
+
     Args:
         where: the place, a label value: few and fixed.
         under: the runtime to count in; None: the one in force.
     """
+    kind = sys.exc_info()[0]
+    if kind is not None and issubclass(kind, (KeyboardInterrupt, SystemExit)):
+        raise  # noqa: PLE0704 - it is called where the error is handled
     try:
         to = under or _active
         to.metrics.internal_error(where)

@@ -193,14 +193,28 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
             )
         if parameters is not None and given in parameters.names:
             return Option(getter=parameters.getter(given))
+        if parameters is not None and given in (parameters.var_positional, parameters.var_keyword):
+            bind = parameters.bind
+            return Option(getter=lambda args, kwargs: bind(args, kwargs).get(given))
+        if parameters is not None and given == option:
+            raise GenmonError(
+                f"{option}={given!r} names no parameter. There are: "
+                f"{', '.join(sorted(parameters.names)) or 'none'}."
+            )
         return constant_option(option, given)
     if option == "framework" and isinstance(given, Enum):
         return constant_option(option, given)
     if option in ("user_id", "project_id") and identifier(given) is not None:
         return constant_option(option, given)
-    if callable(given) and parameters is not None:
-        bind, call = parameters.bind_all, given
-        return Option(getter=lambda args, kwargs: call(bind(args, kwargs)))
+    is_enum = isinstance(given, type) and issubclass(given, Enum)
+    if inspect.iscoroutinefunction(given):
+        raise GenmonError(
+            f"{option}={safe_str(given, 60)} is asynchronous: nobody would await its answer. "
+            "Give a plain function of the arguments."
+        )
+    if callable(given) and parameters is not None and not is_enum:
+        bind_all, call = parameters.bind_all, given
+        return Option(getter=lambda args, kwargs: call(bind_all(args, kwargs)))
     allowed = "a constant" if parameters is None else "a constant, a parameter's name or a callable"
     raise GenmonError(
         f"{option}={safe_str(given, 60)} ({type(given).__name__}) is not allowed. Give {allowed}"

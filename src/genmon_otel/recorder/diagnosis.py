@@ -7,8 +7,9 @@ long as the SDK takes: they are at the first failure, unless ``setup()`` was cal
 from __future__ import annotations
 
 import hashlib
+import inspect
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -172,6 +173,19 @@ def _failure(
         line=line,
     )
     return failure, step
+
+
+def refuses(predicate: Callable[[Any], object], result: Any) -> bool:
+    """Whether ``failure_if`` says that a result is a failure.
+
+    Raises:
+        TypeError: it says so later, when awaited, which nobody does.
+    """
+    said = predicate(result)
+    if inspect.iscoroutine(said):
+        said.close()
+        raise TypeError("failure_if must not be asynchronous; its answer was ignored")
+    return bool(said)
 
 
 # --- where it came from ------------------------------------------------------

@@ -6,7 +6,7 @@ may change is encoded at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from genmon_otel.payload import encode
@@ -18,13 +18,20 @@ from genmon_otel.records import Tree
 ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
+def _are_atoms(values: Collection[Any]) -> bool:
+    try:
+        return ATOMS.issuperset(map(type, values))
+    except BaseException:  # a metaclass says how its classes are hashed
+        return False
+
+
 class Held:
     """One value: by reference if immutable, else as the tree of what it was just now."""
 
     __slots__ = ("_encoded", "_value")
 
     def __init__(self, value: Any) -> None:
-        self._encoded = type(value) not in ATOMS
+        self._encoded = not _are_atoms((value,))
         self._value = encode(value) if self._encoded else value
 
     def tree(self) -> Tree:
@@ -47,9 +54,7 @@ class HeldArguments:
         self._parameters = parameters
         self._tree: Tree = None
         plain = args[1:] if parameters.has_receiver else args
-        if not ATOMS.issuperset(map(type, plain)) or (
-            kwargs and not ATOMS.issuperset(map(type, kwargs.values()))
-        ):
+        if not _are_atoms(plain) or (kwargs and not _are_atoms(kwargs.values())):
             self._tree = encode(parameters.bind(args, kwargs))
             self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         elif parameters.has_receiver and args:  # which is not kept alive

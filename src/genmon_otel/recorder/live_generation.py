@@ -108,10 +108,7 @@ class Generation(Scope):
         self._recording: Recording | None = None
         self._sample: SuccessSample | None = None
         if spec.parameters is not None or spec.request.constant is not None:
-            try:
-                self._identify(args, kwargs)
-            except Exception:
-                contain("options", under)
+            self._identify(args, kwargs)
         clock = under.clock
         self.started_at = clock.now()
         self._began = clock.monotonic()
@@ -152,7 +149,7 @@ class Generation(Scope):
                     self.context = {**self.context, clean(key, _MAX_KEY): tree}
             if file_count is not None:
                 self.file_count = _count("file_count", file_count)
-        except Exception:
+        except BaseException:
             contain("set", self.under)
 
     def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
@@ -164,7 +161,7 @@ class Generation(Scope):
                     if count and (key in self.tokens or len(self.tokens) < _MAX_CONTEXT):
                         used_now = self.tokens.get(key, 0) + _count(key, count)
                         self.tokens = {**self.tokens, key: min(used_now, _MAX_COUNT)}
-        except Exception:
+        except BaseException:
             contain("add_tokens", self.under)
 
     def complete(self) -> None:
@@ -227,28 +224,41 @@ class Generation(Scope):
 
     def _identify(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Read framework, user, project and request out of the arguments, and keep these."""
-        spec = self.spec
+        spec, under = self.spec, self.under
         if self.capture != "off":
-            if spec.parameters is not None:
-                self.held = HeldArguments(spec.parameters, args, kwargs)
-            option = spec.request
-            found = option.constant if option.getter is None else option.getter(args, kwargs)
-            if found is not None:
-                self.request = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
-                if self.request and (
-                    len(self.request) >= _MAX_RAW_REQUEST or self.under.content_on_spans
-                ):
-                    self.request = self.under.redactor.text(self.request, MAX_REQUEST)
+            try:
+                if spec.parameters is not None:
+                    self.held = HeldArguments(spec.parameters, args, kwargs)
+                option = spec.request
+                found = option.constant if option.getter is None else option.getter(args, kwargs)
+                if found is not None:
+                    self.request = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
+                    if self.request and (
+                        len(self.request) >= _MAX_RAW_REQUEST or under.content_on_spans
+                    ):
+                        self.request = under.redactor.text(self.request, MAX_REQUEST)
+            except BaseException:
+                contain("options", under)
         if (getter := spec.user_id.getter) is not None:
-            self.user_id = identifier(getter(args, kwargs))
+            try:
+                self.user_id = identifier(getter(args, kwargs))
+            except BaseException:
+                contain("options", under)
         if (getter := spec.project_id.getter) is not None:
-            self.project_id = identifier(getter(args, kwargs))
-        option = spec.framework
-        if option.getter is not None:
-            framework = framework_name(option.getter(args, kwargs))
-            if framework is not None:
-                known = framework in spec.frameworks or framework in self.under.frameworks
-                self.framework = framework if known or not option.implicit else names.OTHER
+            try:
+                self.project_id = identifier(getter(args, kwargs))
+            except BaseException:
+                contain("options", under)
+        if (getter := spec.framework.getter) is not None:
+            try:
+                framework = framework_name(getter(args, kwargs))
+            except BaseException:
+                contain("options", under)
+            else:
+                if framework is not None:
+                    known = framework in spec.frameworks or framework in under.frameworks
+                    implicit = spec.framework.implicit
+                    self.framework = framework if known or not implicit else names.OTHER
 
     # --- end
 
@@ -256,8 +266,11 @@ class Generation(Scope):
         predicate = self.spec.failure_if
         if predicate is not None and items is None:
             try:
-                failed = bool(predicate(result))
-            except Exception:
+                failed = diagnosis.refuses(predicate, result)
+            except (KeyboardInterrupt, SystemExit) as error:  # not the predicate's doing
+                self._fail(error, None)
+                raise
+            except BaseException:
                 contain("failure_if", self.under)
             else:
                 if failed:
@@ -280,7 +293,7 @@ class Generation(Scope):
                     outcome = outcome if problem is None else Outcome.FAILURE
                 elif outcome is Outcome.FAILURE:
                     problem = diagnosis.Raised(cause)
-        except Exception:
+        except BaseException:
             contain("outcome", self.under)
             outcome, problem = Outcome.FAILURE, diagnosis.Raised(error)
         self._end(outcome, problem, result)
@@ -300,7 +313,7 @@ class Generation(Scope):
         elif outcome is _SUCCESS and self.capture != "off" and self.spec.function is not None:
             try:
                 self._sample = sample_of(self, result, self._began + duration)
-            except Exception:
+            except BaseException:
                 contain("sample", under)
         # A span context is this tuple; its properties cost a call each.
         trace_id, span_id, _, flags, _, valid = self._span_context
@@ -336,7 +349,7 @@ class Generation(Scope):
             if failure is not None:
                 diagnosis.log(record, failure)
             root_span.end(self, outcome, failure, result)
-        except Exception:
+        except BaseException:
             contain("span", under)
         finally:
             if (taken := take(self.id)) is not None:
@@ -351,19 +364,19 @@ class Generation(Scope):
         """Hand what it left behind to the sink; see :func:`genmon_otel.recorder.take`."""
         try:
             self.under.sink.deliver(self._record, self._recording, self._sample)
-        except Exception:
+        except BaseException:
             contain("deliver", self.under)
 
     def _diagnose(self, problem: diagnosis.Problem, duration: float) -> Failure:
         try:
             failure, trigger = diagnosis.diagnose(self, problem)
-        except Exception:
+        except BaseException:
             contain("diagnosis", self.under)
             return diagnosis.undiagnosed(self, problem)
         if self.capture != "off":
             try:
                 self._recording = recording_of(self, failure, trigger, duration)
-            except Exception:
+            except BaseException:
                 contain("recording", self.under)
         return failure
 

@@ -49,7 +49,7 @@ def begin(generation: Generation) -> trace.Span:
         if under.content_on_spans and generation.request:
             attributes[names.GEN_AI_INPUT_MESSAGES] = _message("user", generation.request)
         return under.tracer.start_span(spec.span_name, attributes=attributes)
-    except Exception:
+    except BaseException:
         contain("span", under)
         return trace.INVALID_SPAN
 

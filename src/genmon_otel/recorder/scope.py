@@ -113,18 +113,22 @@ class Scope:
 
     def returned(self, result: Any) -> Any:
         """The code returned: end, unless the result is one that goes on; what to hand back."""
-        if type(result) in _PLAIN:
+        try:
+            is_plain = type(result) in _PLAIN
+        except BaseException:  # a metaclass says how its classes are hashed
+            is_plain = False
+        if is_plain:
             self.leave()
             try:
                 self._succeed(result, None)
-            except Exception:
+            except BaseException:
                 contain(self.noun)
             return result
         else:
             self.suspend()
             try:
                 followed = streams.follow(self, result)
-            except Exception:
+            except BaseException:
                 contain(self.noun)
             else:
                 if followed is not None:
@@ -146,7 +150,7 @@ class Scope:
         """
         try:
             self._succeed(result, items)
-        except Exception:
+        except BaseException:
             contain(self.noun)
 
     def broke(self, error: BaseException, items: int | None = None) -> None:
@@ -158,7 +162,7 @@ class Scope:
         """
         try:
             self._fail(error, items)
-        except Exception:
+        except BaseException:
             contain(self.noun)
 
     def abandoned(self, items: int | None = None) -> None:

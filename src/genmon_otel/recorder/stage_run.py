@@ -102,7 +102,7 @@ class StageRun(Scope):
         self.began = under.clock.monotonic()
         try:
             self.span = under.tracer.start_span(name, attributes={_ATTRIBUTE[kind]: name})
-        except Exception:
+        except BaseException:
             contain("span", under)
             self.span = trace.INVALID_SPAN
         generation.add(self)
@@ -223,7 +223,7 @@ class StageRun(Scope):
                 self.shape = "stream"
             if len(self._chunks) < MAX_CHUNKS:
                 self._chunks.append(Held(item))
-        except Exception:
+        except BaseException:
             contain("chunk", self.generation.under)
 
     def _succeed(self, result: Any, items: int | None) -> None:
@@ -238,10 +238,14 @@ class StageRun(Scope):
     def _fail(self, error: BaseException, items: int | None) -> None:
         from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnosis
 
-        outcome, _ = outcome_of(error)
-        self.generation.note_error(error, self)
-        if self.kind == "step":
-            self._keep_error(error, outcome)
+        outcome = Outcome.FAILURE
+        try:  # as for a generation: it ends, whatever its error's class says
+            outcome, _ = outcome_of(error)
+            self.generation.note_error(error, self)
+            if self.kind == "step":
+                self._keep_error(error, outcome)
+        except BaseException:
+            contain("stage", self.generation.under)
         self._end(outcome, error)
 
     def _keep_error(self, error: BaseException, outcome: Outcome) -> None:

@@ -74,7 +74,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
                     advance = source.send
                 except BaseException as error:  # GeneratorExit too, which it may answer
                     value, advance = error, source.throw
-                    closed = isinstance(error, GeneratorExit)
+                    closed = issubclass(type(error), GeneratorExit)
         except BaseException as error:
             scope.broke(error, items=items)
             raise
@@ -121,7 +121,7 @@ def async_generator(
                     advance = source.asend
                 except BaseException as error:
                     value, advance = error, source.athrow
-                    closed = isinstance(error, GeneratorExit)
+                    closed = issubclass(type(error), GeneratorExit)
         except BaseException as error:
             scope.broke(error, items=items)
             raise

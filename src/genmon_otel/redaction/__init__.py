@@ -126,7 +126,7 @@ class Redactor:
         try:
             given = self._extra(text)
             return str.__str__(given) if isinstance(given, str) else EXTRA_FAILED
-        except Exception:
+        except BaseException:
             return EXTRA_FAILED
 
     def _windows(self, text: str, limit: int) -> str:
