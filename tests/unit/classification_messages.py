@@ -1046,4 +1046,27 @@ MESSAGES: Final[tuple[tuple[str, str, str], ...]] = (
     ("unknown", "medium", "upload of 503 files finished with warnings"),
     ("unknown", "medium", "object is not callable"),
     ("unknown", "medium", "lock file is held by another process"),
+    # --- what people say of builds
+    ("syntax_error", "medium", "Unclosed <div> tag in index.html"),
+    ("validation_error", "high", "Prop `onClick` expects a function but got string"),
+    ("validation_error", "high", "Bundle exceeds the maximum size of 5 MB"),
+    ("validation_error", "high", "Generated component violates rule react-hooks/rules-of-hooks"),
+    ("dependency_error", "high", "Package integrity checksum did not match for left-pad"),
+    (
+        "dependency_error",
+        "high",
+        "installed node version is not supported by package engine requirement",
+    ),
+    (
+        "dependency_error",
+        "high",
+        "The generated code imports 'three' but it is not in package.json",
+    ),
+    ("unknown", CRITICAL, "The build container exited with code 137"),
+    (
+        "dependency_error",
+        "high",
+        "Command '['pip', 'install', '--timeout', '3', 'x']' returned non-zero exit status 1.",
+    ),
+    ("validation_error", "high", 'src/a.go:2:27: cannot use "s" as int value in assignment'),
 )

@@ -9,6 +9,8 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.classification import codes, evidence
+from genmon_otel.classification.contents import CONTENT_RULES
+from genmon_otel.classification.diagnostics import LOCATED_RULES
 from genmon_otel.classification.messages import (
     A_STATUS,
     CLASS_IN_TEXT,
@@ -44,7 +46,14 @@ from genmon_otel.records import Category
 from genmon_otel.text import safe_str
 
 _LEXICON: Final = Lexicon(
-    {"tools": TOOL_RULES, "prose": PROSE_RULES, "quota": QUOTA_RULES, "auth": AUTH_RULES}
+    {
+        "tools": TOOL_RULES,
+        "located": LOCATED_RULES,
+        "parsing": CONTENT_RULES[:1],
+        "prose": PROSE_RULES,
+        "quota": QUOTA_RULES,
+        "auth": AUTH_RULES,
+    }
 )
 
 
@@ -231,7 +240,11 @@ def judge_text(text: str) -> Verdict | None:
 
 def _judge(text: str, tools: Weight) -> Verdict | None:
     reading = _LEXICON.read(text.lower())
-    return _LEXICON.first(reading, "tools", "output", tools) or _judge_prose(reading, text)
+    if verdict := _LEXICON.first(reading, "tools", "output", tools):
+        return verdict
+    if located := _LEXICON.first(reading, "located", "output", tools):
+        return _LEXICON.first(reading, "parsing", "output", tools) or located
+    return _judge_prose(reading, text)
 
 
 def _judge_prose(reading: Reading, text: str) -> Verdict | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from genmon_otel.classification.verdict import DEPENDENCY, MACHINE, SYNTAX, VALIDATION
+from genmon_otel.classification.diagnostics import COMPILER_RULES, FORMAT_RULES
+from genmon_otel.classification.verdict import DEPENDENCY, MACHINE, RATE, SYNTAX, VALIDATION
 from genmon_otel.classification.wording import Wording, wording
 
 #: What an orchestrator runs, as it is called.
@@ -47,7 +48,24 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"killed \(exit",
         r"unable to allocate",
         r"\bmemoryerror\b",
+        r"\d killed\b",
+        r"segmentation fault",
+        r"\(core dumped\)",
+        r"-- native stack trace --",
+        r"exit(?:ed|s)?\b[^\n]{0,20}\b(?:code|status)[ :=(]{1,3}(?:-(?:4|6|7|8|9|11)|13[479])\b",
     ),
+    # --- a package registry that asks for patience
+    wording(
+        RATE,
+        "registry's rate limit",
+        r"\be429\b",
+        r"err_pnpm_fetch_429",
+        r"(?:error|response code|get https?://[^\s]{1,200}|failed to fetch)[^\n]{0,200}?(?: - |: |\()429\b",
+        r"error (?:error: )?\"?https?://[^\s\"]{1,200}: too many requests",
+    ),
+    # --- a report's form, before words that parsers say too
+    wording(SYNTAX, "linter's parser", r"parsing error:", r"\bcsssyntaxerror\b"),
+    *FORMAT_RULES,
     # --- what does not parse
     wording(
         SYNTAX,
@@ -67,7 +85,6 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "syntax error",
         r"(?<!\w)(?:css|template|graphql|uncaught |sass)? ?syntaxerror\b(?!\w)",
         r"\bsyntax ?error\b",
-        r"\bcsssyntaxerror\b",
         r"\[?parse_error\]?",
         r"parsing error:",
         r"indentationerror:",
@@ -97,6 +114,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"expected corresponding (?:jsx )?closing tag",
         r"jsx element .{0,40} has no corresponding",
     ),
+    COMPILER_RULES[0],
     # --- what is missing or does not go together
     wording(
         VALIDATION,
@@ -167,7 +185,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"modulenotfounderror",
         r"module_not_found",
         r"packagenotfounderror",
-        r"""(?:cannot|can't|could not|couldn't|failed to|unable to) resolve (?:import|entry|module|dependenc|package|loader|plugin|extends|\"|'|`|@|\.{0,2}/)""",
+        r"""(?:cannot|can't|could not|couldn't|failed to|unable to) resolve:? (?:import|entry|module|dependenc|package|loader|plugin|extends|\"|'|`|@|\.{0,2}/)""",
         r"failed to resolve (?:import|dependenc)",
         r"unresolved import",
         r"cannot import name",
@@ -183,14 +201,13 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         rf"no such file or directory: '{PROGRAM}'",
         r"package subpath",
         r"no required module provides",
-        r"no matching versions? (?:for|found)",
+        r"no (?:matching versions?|version matching)\b",
         r"(?:couldn't|could not) find (?:the )?(?:plugin|config|parser)",
         r"could not be resolved",
         r"the package .{1,60} (?:could not be|was not) found",
         r"unresolved (?:import|module|reference|extension)",
         r"(?:can't|cannot) find crate",
         r"requires rustc",
-        r"no matching version",
         r"""module ['\"`][\w@./-]{1,80}['\"`] (?:was |is |could )?not (?:be )?(?:found|resolved|installed)""",
     ),
     wording(
@@ -220,6 +237,8 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"no candidates found",
         r"unsatisfiable",
         r"err_require_esm|require\(\) of es module",
+        r"\b(?:node(?:\.?js)?|python|npm|pnpm|yarn|bun|deno|java|jdk|ruby|php|rust|go|typescript)\b version\b[^\n]{0,40}\b(?:not supported|unsupported|incompatible|too (?:old|new|low)|not satisfied|does not satisfy)",
+        r"\bnot (?:\w+ )?in (?:the |its |your )?(?:package\.json|requirements(?:\.txt)?|pyproject(?:\.toml)?|cargo\.toml|go\.mod|(?:dev)?dependencies)\b",
         r"no versions? of (?:package )?[\w@/.-]{1,60}",
         r"\brequirements?\b[^\n]{0,60}\b(?:cannot|can't|could not|couldn't|not) (?:be )?(?:satisfied|met|found|resolved|fulfil+ed)",
         r"spawn (?:npm|npx|node|pnpm|yarn|bun|pip|uv|tsc|vite|esbuild|git|python3?)\w* enoent",
@@ -233,6 +252,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"(?:failed to|could not|cannot|couldn't|can't|unable to|error while) (?:fetch|download|retrieve|pull|install|resolve)(?:ing)? (?:the )?(?:\w+ )?(?:package|tarball|wheel|dependenc|module|librar|requirement)",
         r"(?:npm|pypi|yarn|pnpm|pip)\b[^\n]{0,40}\b(?:does not know|doesn't know|has no|no such|unknown|cannot find|can't find|not find) ?(?:package|module|version)?",
     ),
+    *COMPILER_RULES[1:],
     # --- what is refused though it parses
     wording(
         VALIDATION,

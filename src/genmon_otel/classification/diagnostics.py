@@ -1,0 +1,114 @@
+"""Rules over what compilers, linters and formatters print: their formats, then their words.
+
+A format tells more than the words in it: ``1:5  error  Unexpected 'debugger'  no-debugger``
+is a lint rule, ``error[E0308]: expected u32, found &str`` a type error, though both speak
+as parsers do. What names a place in a file and says neither that it does not parse nor
+that something is missing was refused (:data:`LOCATED_RULES`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from genmon_otel.classification.verdict import DEPENDENCY, SYNTAX, VALIDATION
+from genmon_otel.classification.wording import Wording, wording
+
+#: ``src/a.ts:3:7`` and its relatives; javac and vnu name a line or a range.
+_PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0,200}\.[a-z]{1,8}\"?[:(]\d{1,6}(?:[.:,]\d{1,6})?(?:-\d[\d.]{0,12})?\)?"""
+
+#: Formats that decide, read before any words.
+FORMAT_RULES: Final[tuple[Wording, ...]] = (
+    wording(
+        DEPENDENCY,
+        "compiler's code",
+        r"error\[e0(?:432|433|455|460|461|463|514|583|786)\]",
+    ),
+    wording(
+        VALIDATION,
+        "compiler's or linter's code",
+        r"error\[e0\d{3}\]",
+        # biome, deno lint: error[no-var], lint/suspicious/noDebugger
+        r"(?:error|warning)\[[a-z]\w{0,20}(?:[/-][a-z]\w{0,30}){1,4}\]",
+        r"(?:^|[\s])lint/[a-z]\w{2,30}/[a-z]\w{2,40}",
+        # eslint, oxlint: eslint(no-debugger), react-hooks(rules-of-hooks)
+        r"[✖×x!⚠] [a-z]{2,20}(?:-[a-z]{2,20}){0,3}\([\w@/-]{2,60}\): ",
+    ),
+    wording(
+        VALIDATION,
+        "linter's report",
+        # eslint, html-validate: 1:18  error  'b' is not defined  no-undef
+        r"\n +\d+:\d+ +(?:error|warning|✖) +[^\n]{1,200} {2,}[\w@/-]{2,60}(?:\n|$)",
+        # htmlhint: ... (doctype-first)
+        r"\^ [^\n]{1,200} \([a-z]{2,20}(?:-[a-z]{1,20}){1,5}\)",
+        r"\"[^\"\n]{1,200}\":\d+\.\d+-\d+\.\d+: error: ",
+    ),
+    wording(
+        VALIDATION,
+        "configuration",
+        r"toml parse error at [\s\S]{0,400}?\b(?:unknown (?:field|variant)|missing field|invalid (?:type|value|length))\b",
+        r"unknown (?:compiler|command[- ]line|cli|build|config(?:uration)?) (?:option|flag|field|setting)s?\b",
+        r"error:? [^\n]{0,20}\b(?:unknown|unrecogni[sz]ed|unexpected|invalid) (?:option|flag|argument|field)s?\b",
+        r"invalid (?:compiler |command[- ]line |cli |build )(?:option|flag|setting)",
+        r"could not find \"[^\"\n]{1,80}\" in plugin",
+        r"\bconfiguration (?:file )?(?:is|was) (?:invalid|not valid)",
+        r"no loader is configured",
+    ),
+    wording(
+        VALIDATION,
+        "formatter",
+        r"code style issues?",
+        r"would (?:be )?reformat(?:ted)?\b",
+        r"(?:formatter|formatting) would have",
+        r"\bnot (?:correctly |properly )?formatted\b",
+        r"(?:incorrectly|not correctly|wrongly) (?:formatted|sorted)",
+        r"(?:^|\n)diff in /?[\w./\\-]{1,200}:\d+",
+    ),
+)
+#: Words of compilers whose sentences differ from bundlers'.
+COMPILER_RULES: Final[tuple[Wording, ...]] = (
+    wording(
+        SYNTAX,
+        "compiler syntax",
+        r"error: expected [^\n]{1,80} (?:before|after|at end of) ",
+        r"error: [^\n]{0,60}\b(?:missing terminating|stray '|unterminated|unbalanced)",
+        r"while parsing '[^\n]{1,60}' in [^\n]{1,200}\.json",
+        r"invalid (?:toml|json|yaml) file",
+        r"reached end of file while parsing",
+    ),
+    wording(
+        DEPENDENCY,
+        "compiler's missing piece",
+        r"fatal error: [\w./+-]{1,120}: no such file",
+        r"ld(?:\.\w+)?: (?:cannot|unable to) find (?:-l|library)",
+        r"error: package [\w.]{1,120} does not exist",
+        r"cannot find (?:module providing package|implementation or library stub)",
+        r"library stubs not installed",
+        r"\bpackage [\w./-]{1,120} is not in (?:std|goroot)",
+        r"missing go\.sum entry",
+        r"no matching package (?:named|found)",
+        r"failed to select a version for",
+        r"executable (?:doesn't|does not) exist",
+        r"failed to spawn",
+        r"\bimport [\"'`][^\"'`\n]{1,120}[\"'`] (?:is )?not (?:a|in|among|listed)",
+        r"error: [\w@./^~*<>=-]{1,120} failed to resolve",
+        r"(?:doesn't|does not) exist or is not a directory",
+        r"node_modules/[\w@./-]{1,120}: command failed",
+        r"gyp err!",
+        r"\bwheel '[^'\n]{1,200}' [^\n]{0,300}\bis invalid",
+        r"\bfailed for \"?[\w@./-]{1,80}\"? \(computed integrity",
+        r"(?:integrity|checksum|sha-?\d{1,3}|digest)(?: checksum| check| sum)?s?\b[^\n]{0,20}\b(?:fail\w*|mismatch\w*|(?:did|does|do)(?: not|n't) match)\b[^\n]{0,60}\b(?:for|of|tarball|package|archive)\b",
+        r"error (?:error: )?\"?https?://[^\s\"]{1,200}: (?:not found|unauthorized|forbidden|service unavailable|bad gateway|request failed)",
+        r"error: get https?://[^\s]{1,200} - (?:4(?!08|29)|5)\d\d",
+        r"(?:unable|failed) to find lockfile|since [\w./-]{0,20}lock(?:file)? was last",
+    ),
+)
+#: A place in a file, when nothing said that it does not parse.
+LOCATED_RULES: Final[tuple[Wording, ...]] = (
+    wording(
+        VALIDATION,
+        "diagnostic",
+        rf"{_PLACE}:? *-? *(?:fatal )?error\b",
+        rf"{_PLACE.replace('[a-z]{1,8}', 'go')}: ",
+        r"(?:^|\n)found \d+ (?:\w+ )?(?:problems?|issues?|warnings?)",
+    ),
+)
