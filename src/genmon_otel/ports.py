@@ -93,6 +93,9 @@ class Metrics(Protocol):
 
     def internal_error(self, where: str) -> None: ...
 
+    def watch(self, report: Callable[[], None]) -> None:
+        """Have ``report`` called before anything is read: it tells the levels of the moment."""
+
     def fold(self) -> None:
         """Count what was only noted so far; called now and then, off the hot path."""
 

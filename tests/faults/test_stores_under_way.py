@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -111,6 +112,33 @@ def test_a_store_that_takes_five_seconds_a_write(
     found = application.end()
     assert found.ended == {"failure": 900, "success": 900}
     assert not found.dropped
+
+
+def take_away(url: str) -> None:
+    """Delete the database under its users, and put an empty one in its place."""
+    if "postgres" not in url:
+        for path in Path(url.removeprefix("sqlite:///")).parent.glob("*.db*"):
+            path.unlink()
+        return
+    engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+def test_a_database_that_is_taken_away(application: Application) -> None:
+    """Its schema is made anew under way, and what ends from then on is there."""
+    load(10)
+    sink = recorder.runtime().sink
+    assert sink.flush(30)
+    take_away(application.store)
+    load(20)
+    assert sink.flush(60)
+    assert shutdown(30)
+    stored = World(application.store, application.journal).stored()
+    assert Counter(stored.values()) == {"failure": 10, "success": 10}
+    assert not list(application.journal.glob("*.journal"))
 
 
 def test_a_database_that_becomes_read_only(small_disk: Path, tmp_path: Path) -> None:

@@ -532,7 +532,7 @@ def test_every_place_and_reason_is_there_at_0(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
     """The tables of places and reasons name what the code uses, no more and no less."""
-    named = calls_of("contain", "_contain", "internal_error")
+    named = calls_of("contain", "_contain", "internal_error", "_on_error")
     named |= {Generation.noun, StageRun.noun, LABEL_OVERFLOW, BROKEN}
     assert named == set(names.INTERNAL_PLACES)
     reasons = {value for name, value in vars(waiting).items() if name.startswith("DROPPED_")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -196,6 +197,29 @@ def test_a_deleted_folder_costs_nothing(tmp_path: Path) -> None:
     for _ in range(20):
         assert it.append(Kind.RECORD, b'{"a":1}') is not None
     assert len(seqs(it.read(100))) == 21
+
+
+def test_a_deleted_folder_is_written_again(tmp_path: Path) -> None:
+    """What a process holds of segments that somebody deleted survives it after all."""
+    folder, errors = tmp_path / "j", []
+    it = Journal(folder, store=STORE, on_error=errors.append, segment_bytes=200)
+    for n in range(10):
+        it.append(Kind.RECORD, b'{"n":%d}' % n)
+    shutil.rmtree(folder)
+    it.append(Kind.RECORD, b'{"n":10}')
+    it.mend()
+    it.append(Kind.RECORD, b'{"n":11}')
+    it.mend()
+    assert errors == ["journal"]
+    assert claim(sorted(folder.iterdir())) is None
+    assert len(seqs(it.read(100))) == 12
+    it.close()
+    segments = claim(sorted(folder.iterdir()))
+    assert segments is not None
+    frames = [frame for segment in segments for frame in read_all(segment)]
+    assert [f.payload for f in frames if f.kind == Kind.RECORD] == [
+        b'{"n":%d}' % n for n in range(12)
+    ]
 
 
 def test_half_made_segments_are_swept(tmp_path: Path) -> None:

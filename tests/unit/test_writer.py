@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -478,6 +479,28 @@ def test_a_dead_process_is_adopted_once(tmp_path: Path) -> None:
     assert all(heir.account().balanced for heir in heirs)
 
 
+def test_a_journal_that_was_deleted_under_us(tmp_path: Path) -> None:
+    """Somebody cleans up while the store is away; a kill afterwards loses no failure."""
+    store, clock, folder = MemoryStore(), FakeClock(), tmp_path / "journal"
+    writer = writer_by_hand(folder, store, clock)
+    store.down = True
+    records = [failure() for _ in range(6)]
+    for record in records[:3]:
+        writer.deliver(record)
+    writer.turns()
+    shutil.rmtree(folder)
+    writer.deliver(records[3])
+    clock.advance(1)
+    writer.turns()
+    for record in records[4:]:
+        writer.deliver(record)
+    writer.crash()
+    store.down = False
+    writer_by_hand(folder, store, clock).drain()
+    assert sorted(store.ids()) == sorted(record.generation_id for record in records)
+    assert journals(folder) == []
+
+
 def test_an_adopter_that_dies_is_followed_by_another(tmp_path: Path) -> None:
     """At any batch: whoever comes next goes on where the store is."""
     store, clock = MemoryStore(), FakeClock()
@@ -537,6 +560,26 @@ def test_the_exit_with_an_unanswered_batch(tmp_path: Path, arrived: bool) -> Non
     heir.crash()
     writer_by_hand(tmp_path, store, clock).drain()
     assert sorted(store.ids()) == sorted([*(r.generation_id for r in records), "9" * 32])
+    assert journals(tmp_path) == []
+
+
+def test_the_exit_before_the_store_was_put_back(tmp_path: Path) -> None:
+    """What was unanswered at exit is stored though the store forgot how far the process was."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+    writer.deliver(success())
+    writer.drain()
+    records = [success() for _ in range(5)]
+    for record in records:
+        writer.deliver(record)
+    store.down = True
+    writer.turns()
+    assert writer.close(0) is False
+    store.down = False
+    store.producers.clear()
+    store.records.clear()
+    writer_by_hand(tmp_path, store, clock).drain()
+    assert sorted(store.ids()) == sorted(record.generation_id for record in records)
     assert journals(tmp_path) == []
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry import context
+from prometheus_client import CollectorRegistry
 from tests.writer_kit import (
     CountingMetrics,
     FakeClock,
@@ -23,6 +24,7 @@ from tests.writer_kit import (
     writer_by_hand,
 )
 
+from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.records import Batch, WriteResult
 from genmon_otel.redaction import Redactor
 from genmon_otel.writer import Writer
@@ -77,6 +79,28 @@ def test_nobody_waits_for_a_store_that_is_stuck(stuck: tuple[Writer, StuckStore]
     assert writer.flush(30)
     assert writer.account().stored == 2001
     assert writer.account().balanced
+
+
+def test_a_scrape_sees_what_waits_for_a_stuck_store(tmp_path: Path) -> None:
+    """Ended = written + queue depth + dropped, also while one write hangs for a minute."""
+    store, registry = StuckStore(), CollectorRegistry()
+    metrics = PrometheusMetrics(registry)
+    writer = Writer(store, settings=settings_for(tmp_path), metrics=metrics, redactor=Redactor())
+    try:
+        writer.deliver(success())
+        assert store.asked.wait(10)
+        for _ in range(10):
+            writer.deliver(failure())
+            writer.deliver(success())
+        assert registry.get_sample_value("genmon_queue_depth") == 21
+        assert (registry.get_sample_value("genmon_journal_bytes") or 0) > 10 * 500
+        store.answer.set()
+        assert writer.flush(30)
+        assert registry.get_sample_value("genmon_queue_depth") == 0
+    finally:
+        store.answer.set()
+        writer.close(10)
+        metrics.close()
 
 
 def test_the_store_is_used_with_instrumentation_suppressed(
@@ -210,7 +234,8 @@ def test_a_damaged_journal_is_adopted_but_for_its_damage(
     else:
         data[at] ^= flip
     path.write_bytes(data)
-    writer_by_hand(folder, store).drain()
+    heir = writer_by_hand(folder, store)
+    heir.drain()
     ids = [record.generation_id for record in records]
     assert set(store.ids()) <= set(ids)
     assert len(store.ids()) == len(set(store.ids()))
@@ -218,4 +243,6 @@ def test_a_damaged_journal_is_adopted_but_for_its_damage(
         assert store.ids() == ids[: len(store.ids())]
     else:
         assert len(store.ids()) >= 7
+        assert heir.account().dropped.get("journal_damaged", 0) == 8 - len(store.ids())
+    assert heir.account().balanced
     assert journals(folder) == []

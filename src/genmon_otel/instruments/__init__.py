@@ -132,6 +132,7 @@ class Instruments:
         self._events: deque[tuple[Any, ...]] = deque()
         self._lock = threading.Lock()
         self._at_once = backend.before_reading is None
+        self._report: Callable[[], None] = lambda: None
         self._values = LabelValues(self._overflow)
         self._plain = {
             metric.name: backend.series(metric, ())
@@ -167,15 +168,19 @@ class Instruments:
         """Serve these metrics no longer; counting goes on harmlessly."""
         self.fold()
         self._at_once = True
-        told = self._backend.before_reading
-        if told is not None and self.fold in told:
+        if self.fold in (told := self._backend.before_reading or []):
             told.remove(self.fold)
         self._backend.close()
 
     # --- counting what was noted
 
+    def watch(self, report: Callable[[], None]) -> None:
+        """Ask for levels whenever series are read: a writer inside its store tells none."""
+        self._report = report
+
     def fold(self) -> None:
         """Count what happened until now."""
+        self._report()
         with self._lock:
             self._count(len(self._events))
 
@@ -381,7 +386,7 @@ class NullMetrics:
 
     declare = declare_stage = started = ended = stage = resources = reopened = _ignore
     written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
-    batch_seconds = internal_error = fold = close = _ignore
+    batch_seconds = internal_error = watch = fold = close = _ignore
 
 
 _all: Final[weakref.WeakSet[Instruments]] = weakref.WeakSet()

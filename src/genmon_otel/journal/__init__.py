@@ -303,6 +303,30 @@ class Journal:
             if self._segments:
                 os.utime(self._segments[-1].fd)
 
+    def mend(self) -> None:
+        """Write again the segments that somebody deleted under us.
+
+        Whoever cleans up takes only the names: what we hold can still be read, but it
+        would be gone with the process.
+        """
+        with self._lock:
+            gone = [segment for segment in self._segments if segment.deleted]
+            if gone and gone[-1] is self._segments[-1]:
+                self._filled = self._segment_bytes  # appended to no more
+        for segment in gone:
+            try:
+                segment.write_again(self.store, self.producer)
+            except OSError as error:
+                self._failed(error)
+                return
+        if gone:
+            self._on_error("journal")
+            _log.warning(
+                "genmon: somebody deleted the journal in %s under a running process; it is "
+                "written again. Delete it only where no process uses it.",
+                self.directory,
+            )
+
     def close(self) -> int:
         """Let go of all segments; delete them if the store holds everything.
 

@@ -57,6 +57,8 @@ class Scan:
     consumed: int
     #: Bytes that belong to no intact frame.
     skipped: int
+    #: Whether some of these are the last ones.
+    torn: bool = False
 
 
 def pack(seq: int, kind: int, payload: bytes) -> bytes:
@@ -80,7 +82,8 @@ def scan(data: bytes, *, final: bool = True) -> Scan:
         if found < 0:
             rest = len(data) - at
             waiting = 0 if final else _begun_magic(data, at)
-            return Scan(tuple(frames), len(data) - waiting, skipped + rest - waiting)
+            skipped += rest - waiting
+            return Scan(tuple(frames), len(data) - waiting, skipped, rest > waiting)
         skipped += found - at
         at = found
         end = _end(data, at)

@@ -13,7 +13,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -56,6 +56,30 @@ class Segment:
     def size(self) -> int:
         """Bytes in the file now."""
         return os.fstat(self.fd).st_size
+
+    @property
+    def deleted(self) -> bool:
+        """Whether somebody took the file away under us."""
+        return os.fstat(self.fd).st_nlink == 0
+
+    def write_again(self, store: str, producer: str) -> None:
+        """Make a file that was deleted under us anew, from what we hold of it.
+
+        Raises:
+            OSError: the folder cannot be made or written.
+        """
+        made = create(self.path.parent, store, producer, self.number)
+        try:
+            for offset in range(0, self.size, _READ_BYTES):
+                os.write(made.fd, self.read(offset, _READ_BYTES))
+            if made.size != self.size:
+                raise OSError("not all bytes were written")
+        except OSError:
+            made.path.unlink(missing_ok=True)
+            os.close(made.fd)
+            raise
+        self.fd, made.fd = made.fd, self.fd
+        os.close(made.fd)
 
     def read(self, offset: int, size: int) -> bytes:
         """Read up to ``size`` bytes from ``offset``."""
@@ -171,14 +195,24 @@ def read_stretch(segment: Segment, offset: int, end: int) -> Scan:
         if found.consumed:
             return found
         if stop == end:  # the file was cut behind our back
-            return Scan((), end - offset, 0)
+            return Scan((), end - offset, end - offset, True)
         size *= 2
 
 
-def read_all(segment: Segment) -> Iterator[Frame]:
-    """Every intact frame of a segment, in order."""
+def read_all(
+    segment: Segment, on_damage: Callable[[bool], None] = lambda torn: None
+) -> Iterator[Frame]:
+    """Every intact frame of a segment, in order.
+
+    Args:
+        segment: which.
+        on_damage: called behind a stretch with bytes that belong to no frame, with
+            whether these are its last.
+    """
     offset, end = 0, segment.size
     while offset < end:
         found = read_stretch(segment, offset, end)
         offset += found.consumed
         yield from found.frames
+        if found.skipped:
+            on_damage(found.torn)

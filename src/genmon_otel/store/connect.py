@@ -57,6 +57,9 @@ class Database:
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
         self._pid = os.getpid()
+        #: The SQLite file that the engine is for, and how often another one was found in its place.
+        self._file: tuple[int, int] | None = None
+        self.replaced = 0
 
     @property
     def engine(self) -> sa.Engine:
@@ -68,6 +71,10 @@ class Database:
                 _inherited.append(self._engine)
             self._engine = None
             self._pid = os.getpid()
+        if self._engine is not None and self.path is not None and _file(self.path) != self._file:
+            # Deleted or replaced under us: what is written to the old one nobody reads.
+            self.replaced += 1
+            self.close()
         engine = self._engine
         if engine is None:
             with self._lock:
@@ -78,10 +85,11 @@ class Database:
 
     def close(self) -> None:
         """Close this process's connections; the next use opens new ones."""
-        if self._pid == os.getpid() and self._engine is not None:
-            with self._translated(), suppressed():
-                self._engine.dispose()
+        engine = self._engine
+        if self._pid == os.getpid() and engine is not None:
             self._engine = None
+            with self._translated(), suppressed():
+                engine.dispose()
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -139,6 +147,7 @@ class Database:
             return self._make_postgresql()
         if self.path is not None:
             sqlite.prepare_file(self.path)
+            self._file = _file(self.path)
         engine = sa.create_engine(
             self.url,
             poolclass=QueuePool,
@@ -190,6 +199,15 @@ def suppressed() -> Iterator[None]:
         yield
     finally:
         otel_context.detach(token)
+
+
+def _file(path: Path) -> tuple[int, int] | None:
+    """Which file lies there; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _raw(connection: sa.Connection) -> sqlite3.Connection:

@@ -84,6 +84,7 @@ class SqlStore:
             with self._database.read() as connection:
                 sqlite.check(connection.connection.driver_connection, self._database.path)  # type: ignore[arg-type]
         upgrade.ensure(self._database)
+        self._writing.remembered.clear()
 
     def upgrade(self) -> str | None:
         """Bring the schema to this genmon's revision (``genmon db upgrade``); the one before."""

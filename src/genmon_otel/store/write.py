@@ -38,6 +38,7 @@ class Writing:
         self._database = database
         self._propose = propose
         self.remembered = Remembered()
+        self._replaced = 0
 
     def write(self, batch: Batch, now: float) -> WriteResult:
         """Store a batch; see :meth:`genmon_otel.ports.Store.write`."""
@@ -56,6 +57,7 @@ class Writing:
         shard = zlib.crc32(batch.producer.encode("utf-8", "replace")) % SHARDS
         try:
             with self._database.begin() as connection:
+                self._forget_replaced()
                 cursor = Cursor(connection, self._database.is_postgresql)
                 try:
                     strikes, facts = self._store(cursor, batch, records, shard, now)
@@ -71,6 +73,12 @@ class Writing:
             ) from error
         self.remembered.update(facts)
         return WriteResult(written=len(batch.records), strikes=strikes)
+
+    def _forget_replaced(self) -> None:
+        """Know nothing of a file that took the place of another."""
+        if self._replaced != self._database.replaced:
+            self._replaced = self._database.replaced
+            self.remembered.clear()
 
     def _store(
         self,

@@ -127,6 +127,7 @@ class Writer:
         self._in_flight: Callable[[], Iterable[InFlight]] = tuple
         self._complained_at = float("-inf")
         self._here = _Here(self, ())
+        metrics.watch(self._report)
         _writers.add(self)
 
     # --- for callers ---------------------------------------------------------
@@ -199,6 +200,10 @@ class Writer:
         return stored
 
     # --- inside ----------------------------------------------------------------
+
+    def _report(self) -> None:
+        """Tell the metrics what waits in this very process, forked or not."""
+        self._here.drain.report()
 
     def _enter(self) -> _Here:
         here = self._here

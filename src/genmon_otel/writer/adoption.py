@@ -42,6 +42,7 @@ from genmon_otel.records import (
     Recording,
     Severity,
 )
+from genmon_otel.writer.damage import Damage
 from genmon_otel.writer.quarantine import Quarantine
 from genmon_otel.writer.sending import BATCH, Item, Receipt, Sender
 
@@ -59,6 +60,7 @@ class Adopter:
     Args:
         admit: says as what a record is stored (see :mod:`genmon_otel.writer.overflow`).
         on_receipt: called with what became of adopted items.
+        on_lost: called with how many records a damaged journal took along.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Adopter:
         clock: Clock,
         admit: Callable[[GenerationRecord], GenerationRecord],
         on_receipt: Callable[[Receipt], None],
+        on_lost: Callable[[int], None],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -79,6 +82,7 @@ class Adopter:
         self._clock = clock
         self._admit = admit
         self._on_receipt = on_receipt
+        self._on_lost = on_lost
         self._next_look = float("-inf")
         #: Producers whose journals broke us or are too new: left for another process.
         self._given_up: set[str] = set()
@@ -110,6 +114,7 @@ class Adopter:
             self.close()
             return True
         if receipt is None:
+            self._report(self._current.damage)
             self._current = None
         else:
             self._on_receipt(receipt)
@@ -120,6 +125,17 @@ class Adopter:
         if self._current is not None:
             self._current.release(delete=False)
             self._current = None
+
+    def _report(self, damage: Damage) -> None:
+        """Count what could not be read, now that nobody else will come upon it."""
+        if damage.found:
+            self._metrics.internal_error("journal_damage")
+            self._on_lost(damage.lost)
+            _log.warning(
+                "genmon: a journal in %s was damaged; records lost: %d",
+                self._journal.directory,
+                damage.lost,
+            )
 
     def _find(self) -> _Orphan | None:
         directory = self._journal.directory
@@ -195,6 +211,7 @@ class _Orphan:
         self._recordings: dict[str, Frame] = {}
         self._conditional: list[Item] = []
         self._last_seq = 0
+        self.damage = Damage(sender.seq)
         self._survey()
         self._items = self._replay()
         if self._conditional:
@@ -235,7 +252,8 @@ class _Orphan:
     def _survey(self) -> None:
         """Read all frames once: which generations have no end, what is conditional."""
         held = 0
-        for frame, generation in self._frames():
+        for frame, generation in self._frames(self.damage.skipped):
+            self.damage.frame(frame.seq)
             self._last_seq = max(self._last_seq, frame.seq)
             if frame.kind == Kind.HEADER:
                 check_format(frame.payload)
@@ -265,7 +283,8 @@ class _Orphan:
         except (ValueError, TypeError, KeyError):
             self._put_aside(frame, "not understood")
             return
-        if position == self._sender.position:
+        # Beyond the store's: it was put back to an earlier state since.
+        if position is not None and position >= self._sender.position:
             self._conditional.append(Item(record=self._admit(record), seq=frame.seq))
         if newer:
             self._put_aside(frame, "newer version")
@@ -275,10 +294,12 @@ class _Orphan:
         self._quarantine.keep(frame.payload, f"frame of kind {frame.kind}", reason)
         self._metrics.internal_error("journal_not_understood")
 
-    def _frames(self) -> Iterator[tuple[Frame, str]]:
+    def _frames(
+        self, on_damage: Callable[[bool], None] = lambda torn: None
+    ) -> Iterator[tuple[Frame, str]]:
         """All frames, with the generation that each is about."""
         for segment in self._segments:
-            for frame in read_all(segment):
+            for frame in read_all(segment, on_damage):
                 try:
                     generation = generation_of(frame.payload)
                 except (ValueError, TypeError):

@@ -84,6 +84,7 @@ class Drain:
             clock=clock,
             admit=lambda record: self._new_failures.admit(record, clock.monotonic()),
             on_receipt=self._adopted,
+            on_lost=self._lost,
         )
         self._opened = False
         self._up: bool | None = None
@@ -119,18 +120,24 @@ class Drain:
             except Exception as error:
                 if not isinstance(error, GenmonError):
                     self._metrics.internal_error("writer")
+                self._opened = False  # it may come back empty, or as another version's
                 self.backoff.failed(self._clock.monotonic())
                 self._is_up(False, error)
-        self._metrics.queue_depth(len(self._waiting) + self._journal.pending_records)
-        self._metrics.journal_bytes(self._journal.waiting_bytes)
+        self.report()
         self._metrics.fold()
         return more
+
+    def report(self) -> None:
+        """Tell how much waits."""
+        self._metrics.queue_depth(len(self._waiting) + self._journal.pending_records)
+        self._metrics.journal_bytes(self._journal.waiting_bytes)
 
     def _tick(self, now: float) -> None:
         try:
             self._running.tick(self._in_flight(), self._clock.now(), now)
         except Exception:
             self._metrics.internal_error("in_flight")
+        self._journal.mend()
         self._journal.discard(self._running.oldest_segment())
 
     # --- what goes to the store ------------------------------------------------
@@ -262,6 +269,12 @@ class Drain:
         if stored:
             self._metrics.written(stored)
         self._announce(receipt.result)
+
+    def _lost(self, count: int) -> None:
+        """Enter in the books what a dead process's journal cannot tell any more."""
+        with self._waiting.lock:
+            self._waiting.adopted += count
+            self._waiting.drop(DROPPED_DAMAGED, count)
 
     def _announce(self, result: WriteResult | None) -> None:
         for strike in result.strikes if result else ():
