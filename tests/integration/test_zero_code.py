@@ -144,7 +144,7 @@ def decision(made: Any, attributes: dict[str, str] | None) -> Decision:
     return found
 
 
-GENERATION = {names.ATTR_GENERATION_ID: "0" * 32}
+GENERATION = {names.ATTR_OUTCOME: "success"}
 
 
 def test_only_dropped_generations_are_recorded() -> None:

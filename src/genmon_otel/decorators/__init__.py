@@ -6,6 +6,7 @@ call time nothing of ours reaches the caller.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -123,10 +124,7 @@ class GenerationBlock:
             **{**options, **compiled},
         )
 
-        def opens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | None:
-            return _open(spec, args, kwargs)
-
-        wrapper = wrap(function, opens)
+        wrapper = wrap(function, functools.partial(_open, spec))
         setattr(wrapper, ATTRIBUTE, spec)
         recorder.register(
             recorder.Operation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
@@ -22,23 +23,30 @@ from genmon_otel.records import StageKind
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 
 
-def open_stage(
+def open_stage(  # noqa: PLR0917 - the last two are what a partial of it is called with
     kind: StageKind,
     name: str,
     parameters: Parameters | None = None,
+    is_async: bool = False,
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
-    *,
-    is_async: bool = False,
 ) -> StageRun | None:
-    """Begin a stage of the open generation; None outside of one. Never raises."""
+    """Begin a stage of the open generation; None outside of one. Never raises.
+
+    Args:
+        kind: phase or step.
+        name: as metrics and traces call it.
+        parameters: of a step, those of the callable; None for a block.
+        is_async: whether the callable is awaited.
+        args: what it was called with.
+        kwargs: and by name.
+    """
     scope = current()
-    if scope is None or not scope.generation.is_open:
+    if scope is None or not (generation := scope.generation).is_open:
         return None
-    generation = scope.generation
     try:
         held = None
-        if kind == "step" and parameters is not None and generation.capture != "off":
+        if parameters is not None and generation.capture != "off":
             held = HeldArguments(parameters, args, kwargs or {})
         return StageRun(generation, kind, name, held, is_async)
     except BaseException:
@@ -62,12 +70,11 @@ class Block:
         return decorated
 
     def __enter__(self) -> None:
-        name = checked_name(self._kind, self._name)
+        name = self._name or checked_name(self._kind, self._name)
         run = open_stage(self._kind, name)
         if run is not None:
             run.enter()
-        player = recorder.runtime().player if self._kind == "step" else None
-        if player is not None:
+        if self._kind == "step" and (player := recorder.runtime().player) is not None:
             try:
                 player.play(name, None, {})
             except BaseException as error:
@@ -192,11 +199,8 @@ def _decorated(kind: StageKind, function: Any, name: str | None) -> Any:
             is_async=inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code),
         )
 
-        def opens(args: tuple[Any, ...], kwargs: dict[str, Any]) -> StageRun | None:
-            return open_stage(
-                kind, spec.name, spec.parameters, args, kwargs, is_async=spec.is_async
-            )
-
+        recorded = spec.parameters if kind == "step" else None
+        opens = functools.partial(open_stage, kind, spec.name, recorded, spec.is_async)
         wrapper = wrap(bare, opens, _served(spec) if kind == "step" else None)
         setattr(wrapper, ATTRIBUTE, spec)
         remember(bare, spec)

@@ -16,7 +16,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, cast
+from typing import Any, Concatenate, Final, ParamSpec, cast
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -24,6 +24,7 @@ from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
 from genmon_otel.instruments.labels import LabelValues, failures_with
 from genmon_otel.instruments.prometheus import series_in
+from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
 from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageKind
 
 __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
@@ -40,61 +41,7 @@ _STRIDE: Final = 16
 #: Outcomes of phases and steps.
 _STAGE_OUTCOMES: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.CANCELLED)
 
-LabelSet = tuple[str, ...]
 P = ParamSpec("P")
-
-
-class Backend(Protocol):
-    """Makes series, of prometheus_client's interface: ``inc``, ``dec``, ``set``, ``observe``."""
-
-    #: Whether ``inc`` and ``observe`` keep exemplars.
-    exemplars: bool
-    #: Called before series are read; None where nobody can tell that they are.
-    before_reading: list[Callable[[], None]] | None
-
-    def series(self, metric: Metric, label_values: LabelSet) -> Any:
-        """The series with these label values; created at 0 where the backend can."""
-
-    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
-        """Set the birth of each series of GENERATIONS that has none yet."""
-
-    def close(self) -> None:
-        """Serve these series no longer."""
-
-
-class SeriesOf(dict[LabelSet, tuple[Any, ...]]):
-    """The series that one event touches, by the raw values of its labels.
-
-    Looking series up in a backend costs three times what adding to them does, so
-    they are looked up once. Those of values beyond the bound are not kept: memory
-    stays bounded whatever the values.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[Metric, LabelSet], Any],
-        values: LabelValues,
-        labels: tuple[str, ...],
-        *metrics: Metric,
-    ) -> None:
-        super().__init__()
-        self._make = make
-        self._values = values
-        self._labels = labels
-        self._metrics = metrics
-
-    def __missing__(self, raw: LabelSet) -> tuple[Any, ...]:
-        admitted, whole = {}, True
-        for label, value in zip(self._labels, raw, strict=True):
-            admitted[label], fits = self._values.admit(label, value)
-            whole = whole and fits
-        series = tuple(
-            self._make(metric, tuple(admitted[label] for label in metric.labels))
-            for metric in self._metrics
-        )
-        if whole:
-            self[raw] = series
-        return series
 
 
 def _counted(
@@ -253,16 +200,33 @@ class Instruments:
             except Exception:
                 self._broke("declare_stage")
 
-    @_counted
+    # The first three are part of every call, so they note what happened with no detour.
+
     def started(self, operation: str) -> None:
+        events = self._events
+        events.append((Instruments._start, operation))
+        if self._at_once or len(events) > MAX_EVENTS:
+            self._relieve()
+
+    def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
+        events = self._events
+        events.append((Instruments._end, record, sampled))
+        if self._at_once or len(events) > MAX_EVENTS:
+            self._relieve()
+
+    def stage(
+        self, operation: str, kind: StageKind, name: str, outcome: str, duration_s: float
+    ) -> None:
+        events = self._events
+        events.append((Instruments._end_stage, operation, kind, name, outcome, duration_s))
+        if self._at_once or len(events) > MAX_EVENTS:
+            self._relieve()
+
+    def _start(self, operation: str) -> None:
         started, in_progress = self._started[(operation,)]
         started.inc()
         in_progress.inc()
 
-    def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
-        self._end(record, sampled)
-
-    @_counted
     def _end(self, record: GenerationRecord, sampled: bool) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
         # First: whatever breaks below, it runs no more.
@@ -280,8 +244,7 @@ class Instruments:
         if record.file_count is not None and record.outcome is Outcome.SUCCESS:
             files.observe(record.file_count)
 
-    @_counted
-    def stage(
+    def _end_stage(
         self, operation: str, kind: StageKind, name: str, outcome: str, duration_s: float
     ) -> None:
         self._stages[kind][(operation, name, outcome)][0].observe(duration_s)

@@ -1,4 +1,4 @@
-"""The span processor: delivers generations when their spans end, and keeps foreign failures.
+"""The span processor: keeps the failures of other GenAI instrumentations.
 
 The SDK runs these hooks on the application's thread and does not guard them, so
 nothing here raises or waits.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.trace import StatusCode, get_current_span
@@ -22,6 +22,7 @@ from genmon_otel.recorder.scope import current
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Span
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 __all__ = ["GenerationSpanProcessor"]
 
@@ -30,7 +31,6 @@ MAX_FLUSH_S: Final = 5.0
 #: Spans remembered at a time; beyond that the oldest are forgotten.
 _MAX_SPANS: Final = 10_000
 
-_GENERATION_ID: Final = names.ATTR_GENERATION_ID
 _SpanKey = tuple[int, int]
 
 
@@ -67,11 +67,10 @@ _told = _Spans()
 
 
 class GenerationSpanProcessor(SpanProcessor):
-    """Deliver finished generations, and the failures of other GenAI instrumentations.
+    """Keep the failures of other GenAI instrumentations.
 
-    ``setup()`` adds one to the TracerProvider. Added twice, behind a processor that
-    raises, or not at all, every generation is still delivered exactly once: the
-    recorder delivers what no processor took.
+    ``setup()`` adds one to the TracerProvider. Generations of ours do not depend on it:
+    the recorder delivers each of them itself, exactly once, before its span ends.
 
     A *foreign* failure is a workflow's, agent's or model call's span that ended with
     an error, made by another instrumentation, with no GenAI span above it, and with no
@@ -82,12 +81,14 @@ class GenerationSpanProcessor(SpanProcessor):
     def __init__(self) -> None:
         # Spans with a generation or another GenAI span above them: never foreign roots.
         self._inside = _Spans()
+        #: The scope of our own spans, once seen: to recognise the next ones at a glance.
+        self._own: InstrumentationScope | None = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Note whether the span is inside a generation."""
         try:
             scope = span.instrumentation_scope
-            if scope is not None and scope.name == names.TRACER:
+            if scope is not None and (scope is self._own or self._is_ours(scope)):
                 return
             if _in_open_generation() or self._is_below_genai(parent_context):
                 context = span.get_span_context()
@@ -96,11 +97,12 @@ class GenerationSpanProcessor(SpanProcessor):
             recorder.contain("processor")
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Deliver the generation that this span is of, or the foreign failure that it is."""
+        """Keep the foreign failure that this span is, if it is one."""
         try:
             scope = span.instrumentation_scope
-            if scope is not None and scope.name == names.TRACER:
-                self._own(span)
+            if scope is not None and (scope is self._own or self._is_ours(scope)):
+                if span.parent is not None and span.status.status_code is StatusCode.ERROR:
+                    self._own_failure(span)
                 return
             context = span.get_span_context()
             if context is not None:
@@ -110,19 +112,15 @@ class GenerationSpanProcessor(SpanProcessor):
         except BaseException:
             recorder.contain("processor")
 
-    def _own(self, span: ReadableSpan) -> None:
-        """Deliver the generation that this span is of, if it is a generation's."""
-        if not recorder.pending:
-            return  # no generation is ending: a phase's or step's
-        attributes: Any = span.attributes
-        try:
-            generation_id = attributes[_GENERATION_ID]
-        except (KeyError, TypeError):
-            return  # a phase's or step's
-        delivery = recorder.take(generation_id)
-        if delivery is not None:
-            delivery.deliver()
-        if span.parent is not None and span.status.status_code is StatusCode.ERROR:
+    def _is_ours(self, scope: InstrumentationScope) -> bool:
+        if scope.name != names.TRACER:
+            return False
+        self._own = scope
+        return True
+
+    def _own_failure(self, span: ReadableSpan) -> None:
+        """Remember that a generation of ours failed: what is above it failed of the same."""
+        if span.parent is not None and names.ATTR_OUTCOME in (span.attributes or ()):
             _told.add((span.parent.trace_id, 0))
 
     def shutdown(self) -> None:
@@ -141,7 +139,7 @@ class GenerationSpanProcessor(SpanProcessor):
         if (key[0], 0) not in _told and _told.add(key):
             runtime = recorder.runtime()
             record, failure = record_of(span, runtime)
-            recorder.Delivery(runtime, record).deliver()
+            runtime.sink.deliver(record)
             log(record, failure)
 
     def _is_below_genai(self, parent_context: Context | None) -> bool:

@@ -1,4 +1,4 @@
-"""The runtime that decorated code finds at call time, and the table of finished generations.
+"""The runtime that decorated code finds at call time.
 
 ``setup()`` installs a :class:`Runtime`; without it there is a default one that
 works against the bare OpenTelemetry API, counts nothing and keeps nothing, so
@@ -109,8 +109,10 @@ class Runtime:
     new_id: Callable[[], str] = new_id
     #: Generations that are running, by id.
     running: dict[str, Live] = field(default_factory=dict, repr=False)
-    #: By operation: samples taken, and when the next one may be (monotonic).
-    samples: dict[str, tuple[int, float]] = field(default_factory=dict, repr=False)
+    #: By operation: success samples taken, and when a generation must have begun to give the
+    #: next one (monotonic); none at first.
+    samples_taken: dict[str, int] = field(default_factory=dict, repr=False)
+    sample_due: dict[str, float] = field(default_factory=dict, repr=False)
 
     def in_flight(self) -> Iterator[InFlight]:
         """The generations that are running under this runtime."""
@@ -190,43 +192,6 @@ def _declare(operation: Operation, to: Runtime) -> None:
         contain("declare", to)
 
 
-# --- delivery -------------------------------------------------------------------
-
-
-class Deliverable(Protocol):
-    """A finished generation on its way to the sink of the runtime it ran under."""
-
-    def deliver(self) -> None:
-        """Hand it to the sink; only for whoever :func:`take` gave it to. Never raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A finished record with nobody behind it, such as a foreign span's."""
-
-    to: Runtime
-    record: GenerationRecord
-
-    def deliver(self) -> None:
-        """Hand it to the sink."""
-        try:
-            self.to.sink.deliver(self.record)
-        except Exception:
-            contain("deliver", self.to)
-
-
-#: Finished generations, by id, for whoever takes them first.
-pending: Final[dict[str, Deliverable]] = {}
-
-
-def take(generation_id: str) -> Deliverable | None:
-    """Take a finished generation out; None when somebody else has it.
-
-    One atomic pop. Whoever gets it delivers it, so it is delivered exactly once.
-    """
-    return pending.pop(generation_id, None)
-
-
 # --- what breaks inside us --------------------------------------------------------
 
 _next_line: Final[dict[str, float]] = {}
@@ -269,7 +234,6 @@ def handled(redactor: Redactor) -> str:
 
 def _after_fork() -> None:
     """Leave to the parent what is the parent's: it will end and deliver these generations."""
-    pending.clear()
     _default.running.clear()
     _active.running.clear()
 

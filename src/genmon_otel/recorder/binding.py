@@ -147,11 +147,16 @@ class Option:
     Either a ``constant``, ready for use, or a ``getter`` of the raw value, or neither.
     """
 
-    __slots__ = ("constant", "getter", "implicit")
+    __slots__ = ("constant", "getter", "implicit", "name")
 
     def __init__(
-        self, constant: Any = None, getter: Getter | None = None, implicit: bool = False
+        self,
+        name: str,
+        constant: Any = None,
+        getter: Getter | None = None,
+        implicit: bool = False,
     ) -> None:
+        self.name = name
         self.constant = constant
         self.getter = getter
         #: Whether nobody asked: a parameter just bears the option's name.
@@ -161,10 +166,10 @@ class Option:
 def constant_option(option: str, given: Any) -> Option:
     """An option whose value is given as such; None where it is of no use."""
     if option == "framework":
-        return Option(framework_name(given))
+        return Option(option, framework_name(given))
     if option == "request":
-        return Option(given if isinstance(given, str) else None)
-    return Option(identifier(given))
+        return Option(option, given if isinstance(given, str) else None)
+    return Option(option, identifier(given))
 
 
 def compile_option(option: str, given: Any, parameters: Parameters | None) -> Option:
@@ -183,8 +188,8 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
     """
     if given is None:
         if parameters is not None and option in parameters.names:
-            return Option(getter=parameters.getter(option), implicit=True)
-        return Option()
+            return Option(option, getter=parameters.getter(option), implicit=True)
+        return Option(option)
     if isinstance(given, str) and not isinstance(given, Enum):
         if not given.strip():
             raise GenmonError(
@@ -192,10 +197,10 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
                 "a parameter or a callable, or leave it out."
             )
         if parameters is not None and given in parameters.names:
-            return Option(getter=parameters.getter(given))
+            return Option(option, getter=parameters.getter(given))
         if parameters is not None and given in (parameters.var_positional, parameters.var_keyword):
             bind = parameters.bind
-            return Option(getter=lambda args, kwargs: bind(args, kwargs).get(given))
+            return Option(option, getter=lambda args, kwargs: bind(args, kwargs).get(given))
         if parameters is not None and given == option:
             raise GenmonError(
                 f"{option}={given!r} names no parameter. There are: "
@@ -214,7 +219,7 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
         )
     if callable(given) and parameters is not None and not is_enum:
         bind_all, call = parameters.bind_all, given
-        return Option(getter=lambda args, kwargs: call(bind_all(args, kwargs)))
+        return Option(option, getter=lambda args, kwargs: call(bind_all(args, kwargs)))
     allowed = "a constant" if parameters is None else "a constant, a parameter's name or a callable"
     raise GenmonError(
         f"{option}={safe_str(given, 60)} ({type(given).__name__}) is not allowed. Give {allowed}"

@@ -6,14 +6,12 @@ from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.payload import Streamed, encode, shape
+from genmon_otel.recorder.stage_run import MAX_STAGES, StageRun
 from genmon_otel.records import Failure, GenerationRecord, Recording, SuccessSample
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
-    from genmon_otel.recorder.stage_run import StageRun
 
-#: Stages of one generation that are kept; all are timed.
-MAX_STAGES: Final = 1000
 #: Success samples of one operation taken at once, and seconds between later ones.
 _FIRST_SAMPLES: Final = 3
 _SAMPLE_EVERY_S: Final = 60.0
@@ -53,18 +51,18 @@ def recording_of(
     )
 
 
-def sample_of(generation: Generation, result: Any, now: float) -> SuccessSample | None:
-    """The shape of a result, and donors of step outcomes if asked for; None if not due or not known.
+def sample_of(generation: Generation, result: Any) -> SuccessSample | None:
+    """The shape of a result, and donors of step outcomes if asked for; None if nothing is to be kept.
 
-    An operation's first three are taken, then one a minute. ``now`` is monotonic.
+    Of an operation's first three, then one a minute: ``Runtime.sample_due`` says when.
     """
-    if result is UNSEEN:
-        return None
     under, operation = generation.under, generation.spec.operation
-    taken, due = under.samples.get(operation, (0, 0.0))
-    if taken >= _FIRST_SAMPLES and now < due:
+    if result is UNSEEN or generation.capture == "off" or generation.spec.function is None:
         return None
-    under.samples[operation] = (taken + 1, now + _SAMPLE_EVERY_S)
+    taken = under.samples_taken.get(operation, 0) + 1
+    under.samples_taken[operation] = taken
+    if taken >= _FIRST_SAMPLES:
+        under.sample_due[operation] = under.clock.monotonic() + _SAMPLE_EVERY_S
     donors = generation.stages if generation.capture == "all" else ()
     return SuccessSample(
         generation_id=generation.id,

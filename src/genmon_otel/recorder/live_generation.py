@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
@@ -13,10 +13,10 @@ from opentelemetry import trace
 
 from genmon_otel import conventions as names
 from genmon_otel.payload import Streamed, encode
-from genmon_otel.recorder import Runtime, contain, diagnosis, pending, root_span, take
-from genmon_otel.recorder.binding import framework_name, identifier, request_text
+from genmon_otel.recorder import Runtime, contain, diagnosis, root_span
+from genmon_otel.recorder.binding import Option, framework_name, identifier, request_text
 from genmon_otel.recorder.held import HeldArguments
-from genmon_otel.recorder.keepsakes import MAX_STAGES, UNSEEN, Draft, recording_of, sample_of
+from genmon_otel.recorder.keepsakes import UNSEEN, Draft, recording_of, sample_of
 from genmon_otel.recorder.no_generation import NONE, NoGeneration
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import Spec
@@ -48,6 +48,7 @@ _MAX_COUNT: Final = 2**53
 
 _tokens_lock: Final = threading.Lock()
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_NO_FRAMEWORK: Final = names.NO_FRAMEWORK
 _SUCCESS: Final = Outcome.SUCCESS
 _SAMPLED: Final = trace.TraceFlags.SAMPLED
 
@@ -59,63 +60,52 @@ class Generation(Scope):
     :attr:`trace_id`; none of them ever raises.
     """
 
-    __slots__ = (
-        "_began",
-        "_measured",
-        "_record",
-        "_recording",
-        "_sample",
-        "_span_context",
-        "capture",
-        "completed",
-        "context",
-        "errors",
-        "file_count",
-        "framework",
-        "held",
-        "id",
-        "project_id",
-        "request",
-        "spec",
-        "stages",
-        "started_at",
-        "tokens",
-        "under",
-        "user_id",
-    )
-
     noun: ClassVar[str] = "generation"
+
+    capture: Capture
+    framework: str
+    user_id: str | None = None
+    project_id: str | None = None
+    request: str | None = None
+    held: HeldArguments | None = None
+    tokens: Mapping[str, int] = _NOTHING
+    context: Mapping[str, Tree] = _NOTHING
+    file_count: int | None = None
+    completed: bool = False
+    #: The last errors of stages, oldest first.
+    errors: Sequence[tuple[BaseException, StageRun]] = ()
+    _measured: Any = None
 
     def __init__(
         self, spec: Spec, under: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self.spec = spec
         self.under = under
-        self.id = under.new_id()
-        self.capture: Capture = "off" if under.capture == "off" else spec.capture or under.capture
+        self.id = identity = under.new_id()
+        self.capture = "off" if under.capture == "off" else spec.capture or under.capture
         self.stages: list[StageRun] = []
-        #: The last errors of stages, oldest first.
-        self.errors: list[tuple[BaseException, StageRun]] = []
-        self.tokens: Mapping[str, int] = _NOTHING
-        self.context: Mapping[str, Tree] = _NOTHING
-        self.file_count: int | None = None
-        self.completed = False
-        self.framework: str = spec.framework.constant or names.NO_FRAMEWORK
-        self.user_id: str | None = spec.user_id.constant
-        self.project_id: str | None = spec.project_id.constant
-        self.request: str | None = None
-        self.held: HeldArguments | None = None
-        self._recording: Recording | None = None
-        self._sample: SuccessSample | None = None
-        if spec.parameters is not None or spec.request.constant is not None:
-            self._identify(args, kwargs)
+        self.framework = spec.framework.constant or _NO_FRAMEWORK
+        if spec.parameters is not None and self.capture != "off":
+            try:
+                self.held = HeldArguments(spec.parameters, args, kwargs)
+            except BaseException:
+                contain("options", under)
+        for option in spec.told:
+            try:
+                self._read(option, args, kwargs)
+            except BaseException:
+                contain("options", under)
         clock = under.clock
         self.started_at = clock.now()
         self._began = clock.monotonic()
-        self._measured = measure() if under.resources else None
-        self.span = root_span.begin(self)
+        if under.resources:
+            self._measured = measure()
+        attributes = spec.attributes
+        if attributes is None or under.content_on_spans or under.pseudonym_key is not None:
+            attributes = root_span.attributes(self)
+        self.start_span(under, spec.span_name, attributes)
         self._span_context = self.span.get_span_context()
-        under.running[self.id] = self
+        under.running[identity] = self
         under.sink.start()
         under.metrics.started(spec.operation)
 
@@ -195,16 +185,9 @@ class Generation(Scope):
         """Seconds from its beginning to a reading of the monotonic clock."""
         return max(0.0, at - self._began)
 
-    def add(self, stage: StageRun) -> None:
-        """Note a stage that begins."""
-        if len(self.stages) < MAX_STAGES:
-            self.stages.append(stage)
-
     def note_error(self, error: BaseException, stage: StageRun) -> None:
         """Note that a stage ended with an error, to recognise the one that escapes."""
-        self.errors.append((error, stage))
-        if len(self.errors) > _MAX_ERRORS:
-            del self.errors[0]
+        self.errors = [*self.errors[1 - _MAX_ERRORS :], (error, stage)]
 
     def in_flight(self) -> InFlight:
         """What the journal notes of it while it runs."""
@@ -222,43 +205,34 @@ class Generation(Scope):
             code_version=self.under.code_version,
         )
 
-    def _identify(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Read framework, user, project and request out of the arguments, and keep these."""
-        spec, under = self.spec, self.under
-        if self.capture != "off":
-            try:
-                if spec.parameters is not None:
-                    self.held = HeldArguments(spec.parameters, args, kwargs)
-                option = spec.request
-                found = option.constant if option.getter is None else option.getter(args, kwargs)
-                if found is not None:
-                    self.request = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
-                    if self.request and (
-                        len(self.request) >= _MAX_RAW_REQUEST or under.content_on_spans
-                    ):
-                        self.request = under.redactor.text(self.request, MAX_REQUEST)
-            except BaseException:
-                contain("options", under)
-        if (getter := spec.user_id.getter) is not None:
-            try:
-                self.user_id = identifier(getter(args, kwargs))
-            except BaseException:
-                contain("options", under)
-        if (getter := spec.project_id.getter) is not None:
-            try:
-                self.project_id = identifier(getter(args, kwargs))
-            except BaseException:
-                contain("options", under)
-        if (getter := spec.framework.getter) is not None:
-            try:
-                framework = framework_name(getter(args, kwargs))
-            except BaseException:
-                contain("options", under)
-            else:
-                if framework is not None:
-                    known = framework in spec.frameworks or framework in under.frameworks
-                    implicit = spec.framework.implicit
-                    self.framework = framework if known or not implicit else names.OTHER
+    def _read(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take what an option says of this generation, out of the arguments or as it is."""
+        getter, name = option.getter, option.name
+        found = option.constant if getter is None else getter(args, kwargs)
+        if name == "request":
+            if self.capture != "off":
+                self.request = self._request(found, option)
+        elif name == "user_id":
+            self.user_id = identifier(found)
+        elif name == "project_id":
+            self.project_id = identifier(found)
+        else:
+            framework = framework_name(found)
+            if framework is not None and option.implicit:
+                known = framework in self.spec.frameworks or framework in self.under.frameworks
+                framework = framework if known else names.OTHER
+            self.framework = framework or _NO_FRAMEWORK
+
+    def _request(self, found: Any, option: Option) -> str | None:
+        """The request as text; redacted if it is long or goes on the span, else by the writer."""
+        under = self.under
+        if type(found) is str and len(found) < _MAX_RAW_REQUEST and found.isprintable():
+            text: str | None = found
+        else:
+            text = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
+        if text and (len(text) >= _MAX_RAW_REQUEST or under.content_on_spans):
+            return under.redactor.text(text, MAX_REQUEST)
+        return text
 
     # --- end
 
@@ -301,25 +275,28 @@ class Generation(Scope):
     def _end(
         self, outcome: Outcome, problem: diagnosis.Problem | None = None, result: Any = None
     ) -> None:
-        under = self.under
-        if under.running.pop(self.id, None) is None:
+        under, spec, identity = self.under, self.spec, self.id
+        if under.running.pop(identity, None) is None:
             return  # it has ended already, or belongs to the parent process
-        duration = max(0.0, under.clock.monotonic() - self._began)
-        failure = None
+        duration = under.clock.monotonic() - self._began
+        failure: Failure | None = None
+        recording: Recording | None = None
+        sample: SuccessSample | None = None
         if problem is not None:
-            failure = self._diagnose(problem, duration)
+            failure, recording = self._diagnose(problem, duration)
             if self.request:  # of others, the writer redacts it
                 self.request = under.redactor.text(self.request, MAX_REQUEST)
-        elif outcome is _SUCCESS and self.capture != "off" and self.spec.function is not None:
+        elif outcome is _SUCCESS and self._began >= under.sample_due.get(spec.operation, 0.0):
             try:
-                self._sample = sample_of(self, result, self._began + duration)
+                sample = sample_of(self, result)
             except BaseException:
                 contain("sample", under)
+        stages = self.stages
         # A span context is this tuple; its properties cost a call each.
         trace_id, span_id, _, flags, _, valid = self._span_context
-        record = Draft(
-            self.id,
-            self.spec.operation,
+        draft = Draft(
+            identity,
+            spec.operation,
             self.framework,
             outcome,
             self.started_at,
@@ -334,51 +311,54 @@ class Generation(Scope):
             self.file_count,
             self.tokens,
             under.redactor.tree(dict(self.context)) if self.context else _NOTHING,
-            tuple([stage.summary() for stage in self.stages]) if self.stages else (),
-            diagnosis.step_faults(self.stages, hangs=outcome.is_attempt) if self.errors else (),
+            tuple([stage.summary() for stage in stages]) if stages else (),
+            diagnosis.step_faults(stages, hangs=outcome.is_attempt) if self.errors else (),
             failure,
             task_id() if "celery" in sys.modules else None,
         )
-        record.__class__ = GenerationRecord
-        self._record: GenerationRecord = record
-        pending[self.id] = self
+        draft.__class__ = GenerationRecord
+        record: GenerationRecord = draft
+        try:  # before the span ends: what others do then may take long, or break
+            under.sink.deliver(record, recording, sample)
+        except BaseException:
+            contain("deliver", under)
         try:
             under.metrics.ended(record, sampled=bool(flags & _SAMPLED))
             if self._measured is not None:
                 under.metrics.resources(record.operation, *used(self._measured))
             if failure is not None:
                 diagnosis.log(record, failure)
-            root_span.end(self, outcome, failure, result)
+        except BaseException:
+            contain("metrics", under)
+        try:
+            if outcome is _SUCCESS and self.file_count is None and not under.content_on_spans:
+                self.span.end()
+            else:
+                root_span.end(self, outcome, failure, result)
         except BaseException:
             contain("span", under)
         finally:
-            if (taken := take(self.id)) is not None:
-                taken.deliver()
             # Nothing may keep alive what is over: neither errors with their frames, nor a
             # cycle that would wait for the garbage collector.
-            if self.stages:
-                self.stages, self.errors = [], []
+            if stages:
+                self.stages, self.errors = [], ()
             self.release()
 
-    def deliver(self) -> None:
-        """Hand what it left behind to the sink; see :func:`genmon_otel.recorder.take`."""
-        try:
-            self.under.sink.deliver(self._record, self._recording, self._sample)
-        except BaseException:
-            contain("deliver", self.under)
-
-    def _diagnose(self, problem: diagnosis.Problem, duration: float) -> Failure:
+    def _diagnose(
+        self, problem: diagnosis.Problem, duration: float
+    ) -> tuple[Failure, Recording | None]:
         try:
             failure, trigger = diagnosis.diagnose(self, problem)
         except BaseException:
             contain("diagnosis", self.under)
-            return diagnosis.undiagnosed(self, problem)
+            return diagnosis.undiagnosed(self, problem), None
+        recording = None
         if self.capture != "off":
             try:
-                self._recording = recording_of(self, failure, trigger, duration)
+                recording = recording_of(self, failure, trigger, duration)
             except BaseException:
                 contain("recording", self.under)
-        return failure
+        return failure, recording
 
 
 def _count(what: str, value: Any) -> int:

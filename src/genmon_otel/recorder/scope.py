@@ -8,17 +8,23 @@ when another task or thread asks for the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from genmon_otel.recorder import contain, streams
+from genmon_otel.recorder import Runtime, contain, streams
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
+
+# Names of other modules that each call looks up, once: every microsecond here is the caller's.
+_around: Final = otel_context.get_current
+_attach: Final = otel_context.attach
+_detach: Final = otel_context.detach
+_with_span: Final = trace.set_span_in_context
 
 _CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
 
@@ -26,9 +32,8 @@ _CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=N
 _PLAIN: Final = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
 
 
-def current() -> Scope | None:
-    """The innermost scope of this context, open or not; None outside."""
-    return _CURRENT.get()
+#: The innermost scope of this context, open or not; None outside.
+current: Final[Callable[[], Scope | None]] = _CURRENT.get
 
 
 class Scope:
@@ -37,18 +42,9 @@ class Scope:
     The wrappers call :meth:`enter`, then :meth:`returned` or :meth:`raised`; those of
     generators :meth:`resume` and :meth:`suspend` around each item, then :meth:`exhausted`
     or :meth:`raised`. None of them raises, whatever breaks inside.
-    """
 
-    __slots__ = (
-        "__weakref__",
-        "_inner",
-        "_inner_context",
-        "_outer_context",
-        "_token",
-        "generation",
-        "is_async",
-        "span",
-    )
+    No slots: what most scopes never need is a default of the class, which costs a call nothing.
+    """
 
     #: What it is called in the count of internal errors.
     noun: ClassVar[str]
@@ -62,23 +58,31 @@ class Scope:
     _outer_context: Any
     _token: Any
 
+    def start_span(
+        self, under: Runtime, name: str, attributes: Mapping[str, Any] | None = None
+    ) -> None:
+        """Start the span, below what is current here; one that records nothing where that breaks."""
+        around = _around()
+        try:
+            span = under.tracer.start_span(name, around, attributes=attributes)
+        except BaseException:
+            contain("span", under)
+            span = trace.INVALID_SPAN
+        self.span = span
+        self._inner = self
+        self._inner_context = _with_span(span, around)
+
     # --- current or not
 
-    def prepare(self) -> None:
-        """Get ready for :meth:`resume`."""
-        self._inner = self
-        self._inner_context = trace.set_span_in_context(self.span)
-
     def enter(self) -> None:
-        """Make this scope current, with its span in OpenTelemetry's context."""
-        self._inner = self
-        self._outer_context = otel_context.attach(trace.set_span_in_context(self.span))
-        self._token = _CURRENT.set(self)
+        """Make current what is current in here: this scope, or what :meth:`suspend` took down.
 
-    def resume(self) -> None:
-        """Make current what was current in here when :meth:`suspend` was called."""
-        self._outer_context = otel_context.attach(self._inner_context)
+        Its span is then the one in OpenTelemetry's context.
+        """
+        self._outer_context = _attach(self._inner_context)
         self._token = _CURRENT.set(self._inner)
+
+    resume = enter
 
     def leave(self) -> None:
         """Make current what was current before :meth:`enter`."""
@@ -87,12 +91,12 @@ class Scope:
         except ValueError:  # left in another context than the one that entered
             self._leave_elsewhere()
         else:
-            otel_context.detach(self._outer_context)
+            _detach(self._outer_context)
 
     def suspend(self) -> None:
         """Take down this scope and those opened in it until :meth:`resume`."""
         self._inner = _CURRENT.get()
-        self._inner_context = otel_context.get_current()
+        self._inner_context = _around()
         self.leave()
 
     def _leave_elsewhere(self) -> None:
@@ -101,7 +105,7 @@ class Scope:
             _CURRENT.set(None if outer is Token.MISSING else outer)
             outer_context = getattr(self._outer_context, "old_value", None)
             if isinstance(outer_context, otel_context.Context):
-                otel_context.attach(outer_context)
+                _attach(outer_context)
 
     def release(self) -> None:
         """Let go of span and contexts: a record may keep this scope long after its end."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from genmon_otel.conventions import WORKFLOW_OPERATION
+from genmon_otel.conventions import (
+    ATTR_FRAMEWORK,
+    ATTR_OUTCOME,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_WORKFLOW_NAME,
+    NO_FRAMEWORK,
+    WORKFLOW_OPERATION,
+)
 from genmon_otel.recorder.binding import Option, Parameters
-from genmon_otel.records import Capture, Severity
+from genmon_otel.records import Capture, Outcome, Severity
 
 #: Attribute of a decorated callable that holds its :class:`Spec` or :class:`StageSpec`.
 ATTRIBUTE = "__genmon__"
@@ -27,10 +35,10 @@ class Spec:
     function: Callable[..., Any] | None = field(default=None, repr=False)
     target: str = ""
     parameters: Parameters | None = None
-    framework: Option = field(default_factory=Option)
-    user_id: Option = field(default_factory=Option)
-    project_id: Option = field(default_factory=Option)
-    request: Option = field(default_factory=Option)
+    framework: Option = field(default_factory=lambda: Option("framework"))
+    user_id: Option = field(default_factory=lambda: Option("user_id"))
+    project_id: Option = field(default_factory=lambda: Option("project_id"))
+    request: Option = field(default_factory=lambda: Option("request"))
     #: Frameworks that the parameter's annotation declares.
     frameworks: frozenset[str] = frozenset()
     timeout_s: float | None = None
@@ -46,11 +54,38 @@ class Spec:
     factory: Factory | None = None
     #: Make arguments that are no data in a replay, by parameter name.
     factories: Mapping[str, Factory] = field(default_factory=dict)
-    #: Worked out from the operation, so that no call has to.
+    # Worked out here so that no call has to:
     span_name: str = field(init=False)
+    #: The options that say anything of a generation.
+    told: tuple[Option, ...] = field(init=False)
+    #: What is on the span from its beginning, where that is the same on each call.
+    attributes: Mapping[str, str] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "span_name", f"{WORKFLOW_OPERATION} {self.operation}")
+        set_once = functools.partial(object.__setattr__, self)
+        set_once("span_name", f"{WORKFLOW_OPERATION} {self.operation}")
+        options = (self.user_id, self.project_id, self.request, self.framework)
+        told = tuple(o for o in options if o.getter is not None or o.constant is not None)
+        varies = any(
+            o.name == "project_id" or (o.getter is not None and o is self.framework) for o in told
+        )
+        set_once("told", tuple(o for o in told if o.getter is not None or o is not self.framework))
+        framework = self.framework.constant or NO_FRAMEWORK
+        set_once("attributes", None if varies else span_attributes(self.operation, framework))
+
+
+def span_attributes(operation: str, framework: str) -> dict[str, str]:
+    """What is on a generation's span from its beginning, whoever asked for it.
+
+    Spans are exported when they have ended, and most end well: what does not says so then.
+    An attribute that is added costs three times what one at the beginning does.
+    """
+    return {
+        GEN_AI_OPERATION_NAME: WORKFLOW_OPERATION,
+        GEN_AI_WORKFLOW_NAME: operation,
+        ATTR_FRAMEWORK: framework,
+        ATTR_OUTCOME: Outcome.SUCCESS.value,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

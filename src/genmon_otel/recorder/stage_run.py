@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from opentelemetry import trace
 from opentelemetry.trace import StatusCode
 
 from genmon_otel import conventions as names
-from genmon_otel.payload import encode_exception
+from genmon_otel.payload import encode, encode_exception
 from genmon_otel.recorder import contain
 from genmon_otel.recorder.held import Held, HeldArguments
 from genmon_otel.recorder.scope import Scope
@@ -43,31 +42,33 @@ DraftStage: Final[Any] = make_dataclass(
     "DraftStage", [(field.name, Any) for field in fields(Stage)], slots=True
 )
 
-_ATTRIBUTE: Final = {"phase": names.ATTR_PHASE, "step": names.ATTR_STEP}
+#: Stages of one generation that are kept; all are timed.
+MAX_STAGES: Final = 1000
+_SUCCESS: Final = Outcome.SUCCESS
 
 
 class StageRun(Scope):
     """A phase or a step from its beginning to its end."""
 
-    __slots__ = (
-        "_arguments",
-        "_asked",
-        "_chunks",
-        "_given_at",
-        "_stream_error",
-        "_value",
-        "began",
-        "classification",
-        "closed_early",
-        "ended",
-        "kind",
-        "name",
-        "outcome",
-        "shape",
-        "signature",
-    )
-
     noun: ClassVar[str] = "stage"
+
+    #: None while it runs.
+    outcome: Outcome | None = None
+    #: How a step answered; ``hang`` until it does.
+    shape: StepKind = "hang"
+    ended: float | None = None
+    #: Of the error it ended with, if that was a failure.
+    classification: Classification | None = None
+    signature: str = ""
+    #: Whether whoever consumed the stream wanted no more of it.
+    closed_early: bool = False
+    #: What it returned, a text as it is; the tree of what it raised.
+    _value: Held | Tree = None
+    _chunks: list[Held] | None = None
+    _stream_error: Tree = None
+    #: When a stream gave its latest chunk, and whether it was asked for another since.
+    _given_at: float | None = None
+    _asked: bool = False
 
     def __init__(
         self,
@@ -81,31 +82,13 @@ class StageRun(Scope):
         self.kind = kind
         self.name = name
         self.is_async = is_async
-        #: None while it runs.
-        self.outcome: Outcome | None = None
-        #: How a step answered; ``hang`` until it does.
-        self.shape: StepKind = "hang"
-        self.ended: float | None = None
-        #: Of the error it ended with, if that was a failure.
-        self.classification: Classification | None = None
-        self.signature = ""
-        #: Whether whoever consumed the stream wanted no more of it.
-        self.closed_early = False
         self._arguments = arguments
-        self._value: Held | Tree = None
-        self._chunks: list[Held] | None = None
-        self._stream_error: Tree = None
-        #: When a stream gave its latest chunk, and whether it was asked for another since.
-        self._given_at: float | None = None
-        self._asked = False
         under = generation.under
         self.began = under.clock.monotonic()
-        try:
-            self.span = under.tracer.start_span(name, attributes={_ATTRIBUTE[kind]: name})
-        except BaseException:
-            contain("span", under)
-            self.span = trace.INVALID_SPAN
-        generation.add(self)
+        self.start_span(under, name)
+        stages = generation.stages
+        if len(stages) < MAX_STAGES:
+            stages.append(self)
 
     # --- what the generation asks
 
@@ -157,9 +140,9 @@ class StageRun(Scope):
 
     def summary(self) -> Stage:
         """It as the generation's record keeps it."""
-        stage = DraftStage(
-            self.name, self.kind, self.pending_s(), self.outcome or Outcome.CANCELLED
-        )
+        ended = self.ended
+        duration = self.pending_s() if ended is None else ended - self.began
+        stage = DraftStage(self.name, self.kind, duration, self.outcome or Outcome.CANCELLED)
         stage.__class__ = Stage
         return stage  # type: ignore[no-any-return]
 
@@ -169,7 +152,7 @@ class StageRun(Scope):
         if self.shape == "stream":
             outcome = [chunk.tree() for chunk in self._chunks or ()]
         elif self.shape == "value":
-            outcome = self._value.tree() if isinstance(self._value, Held) else None
+            outcome = self._value.tree() if isinstance(self._value, Held) else encode(self._value)
         elif self.shape == "exception":
             outcome = self._value
         ended = self.ended if self.ended is not None else self._held_at
@@ -195,6 +178,8 @@ class StageRun(Scope):
         for answer in (self._value, *(self._chunks or ())):
             if isinstance(answer, Held):
                 yield from answer.texts()
+            elif isinstance(answer, str) and self.shape == "value":
+                yield answer
 
     # --- what the wrappers ask
 
@@ -212,7 +197,7 @@ class StageRun(Scope):
 
     def resume(self) -> None:
         self._asked = True
-        super().resume()
+        self.enter()
 
     def _item(self, item: Any) -> None:
         try:
@@ -227,13 +212,14 @@ class StageRun(Scope):
             contain("chunk", self.generation.under)
 
     def _succeed(self, result: Any, items: int | None) -> None:
-        if items is not None:
-            self.shape = "stream"
-        else:
-            self.shape = "value"
-            if self._is_recorded:
-                self._value = Held(result)
-        self._end(Outcome.SUCCESS)
+        if self.kind == "step":
+            if items is not None:
+                self.shape = "stream"
+            else:
+                self.shape = "value"
+                if self.generation.capture != "off":
+                    self._value = result if type(result) is str else Held(result)
+        self._end(_SUCCESS)
 
     def _fail(self, error: BaseException, items: int | None) -> None:
         from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnosis
@@ -286,14 +272,9 @@ class StageRun(Scope):
         under = generation.under
         ended = self.ended = under.clock.monotonic()
         self.outcome = outcome
+        operation = generation.spec.operation
         try:
-            under.metrics.stage(
-                generation.spec.operation,
-                self.kind,
-                self.name,
-                outcome,
-                max(0.0, ended - self.began),
-            )
+            under.metrics.stage(operation, self.kind, self.name, outcome, ended - self.began)
             if error is not None and outcome is Outcome.FAILURE:
                 from genmon_otel.classification import dotted_name
 

@@ -47,7 +47,6 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
         if scope is None:
             return (yield from target(*args, **kwargs))
         guard = _Guard(scope)  # noqa: F841 - sees this frame freed unfinished
-        scope.prepare()
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
         items = 0
@@ -95,7 +94,6 @@ def async_generator(
     async def driver(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         scope = opens(args, kwargs) or NOWHERE
         guard = _Guard(scope)  # noqa: F841
-        scope.prepare()
         resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
         value: Any = None
         items = 0
@@ -165,10 +163,10 @@ class _Nowhere:
     is_open = False
     on_item = None
 
-    def prepare(self, *_: Any, **__: Any) -> None:
+    def resume(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
 
-    resume = suspend = exhausted = broke = abandoned = prepare
+    suspend = exhausted = broke = abandoned = resume
 
 
 NOWHERE: Final[Any] = _Nowhere()

@@ -99,7 +99,7 @@ class RecordGenerations(Sampler):
         if (
             result.decision is Decision.DROP
             and attributes is not None
-            and names.ATTR_GENERATION_ID in attributes
+            and names.ATTR_OUTCOME in attributes
         ):
             return SamplingResult(Decision.RECORD_ONLY, attributes, result.trace_state)
         return result

@@ -152,7 +152,9 @@ class Writer:
     def start(self) -> None:
         """Run in this process: adopt what died, watch what is in flight. Idempotent, cheap."""
         try:
-            here = self._enter()
+            here = self._here
+            if here.pid != os.getpid():
+                here = self._enter()
             if here.thread is None and not here.closed:
                 self._start(here)
         except Exception:
