@@ -99,24 +99,22 @@ def _calls(call: Callable[[], Any]) -> tuple[int, int]:
 def decorated() -> dict[str, Counts]:
     """Count decorated calls, everything on; a stage is its share of a call with many."""
     from benchmarks import decorated_call as made
-    from genmon_otel import conventions, recorder
+    from genmon_otel import conventions
 
     logger = logging.getLogger(conventions.LOGGER)
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    before = recorder.runtime()
-    recorder.install(made.ON)
     try:
-        return {
-            "success": count(lambda: made.ours("a todo app")),
-            "failure": count(made.caught(made.ours_fail, 1)),
-            "failure, 11 frames": count(made.caught(made.ours_fail, 11)),
-            f"{made.MANY} phases": count(made.our_phases),
-            f"{made.MANY} steps": count(made.our_steps),
-            f"{made.ITEMS} items": count(lambda: sum(made.our_items())),
-        }
+        with made.everything_on():
+            return {
+                "success": count(lambda: made.ours("a todo app")),
+                "failure": count(made.caught(made.ours_fail, 1)),
+                "failure, 11 frames": count(made.caught(made.ours_fail, 11)),
+                f"{made.MANY} phases": count(made.our_phases),
+                f"{made.MANY} steps": count(made.our_steps),
+                f"{made.ITEMS} items": count(lambda: sum(made.our_items())),
+            }
     finally:
-        recorder.install(before)
         logger.setLevel(level)
 
 
