@@ -25,8 +25,8 @@ def main() -> None:
     """Run the demo and write what it printed as an SVG that needs no font from elsewhere."""
     out = Console(record=True, width=COLUMNS, color_system="truecolor", highlight=False)
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        stage = Stage(FOLDER.resolve())
-        assert Show(out, stage).on_shipped_answers(), "the loop did not close"
+        show = Show(out, lambda: Stage(FOLDER.resolve()))
+        assert show.on_shipped_answers(), "the loop did not close"
         svg = out.export_svg(title="genmon demo", theme=MONOKAI)
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -70,6 +74,91 @@ def test_a_model_of_ones_own_is_asked(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 attempts" in done.stdout
     assert "no case was born" in done.stdout
+    assert "tokens a second" in done.stdout
+
+
+class Rubbish(BaseHTTPRequestHandler):
+    """A model that talks of something else; from the third question on only if ``willing``."""
+
+    willing = True
+    asked = 0
+
+    def do_GET(self) -> None:
+        self._send(200, {"object": "list", "data": [{"id": "tiny", "object": "model"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        kind = type(self)
+        kind.asked += 1
+        if not kind.willing and kind.asked > 2:
+            self._send(500, {"error": {"message": "[/b] out of memory", "type": "server_error"}})
+            return
+        message = {"role": "assistant", "content": f"Bananas are [bold]yellow[/] {kind.asked}"}
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        self._send(200, {"id": "1", "object": "chat.completion", "created": 1, "model": "tiny",
+                         "choices": choices})  # fmt: skip
+
+    def _send(self, status: int, body: object) -> None:
+        payload = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(payload)))
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def rubbish(*, willing: bool) -> Iterator[str]:
+    """The address of such a model."""
+    kind = type("Handler", (Rubbish,), {"willing": willing})
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
+
+
+@pytest.mark.slow
+def test_a_model_that_answers_rubbish_gets_an_honest_story(tmp_path: Path) -> None:
+    """The case is born, gated and approved; the fix does not help, and nothing says it did."""
+    with rubbish(willing=True) as url:
+        done = genmon(tmp_path, "demo", "--model", url, "--requests", "3")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in (
+        "3 attempts, 0 succeeded, 3 failed",
+        "fewer than 5 attempts decide nothing",
+        "reproduced 3 of 3",
+        "Bananas are [bold]yellow[/]",
+        "stays open: this fix finds JSON",
+        "genmon cases run F-",
+    ):
+        assert word in done.stdout, f"{word!r} is missing from:\n{done.stdout}"
+    assert "after a pass" not in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_model_that_dies_under_way_is_not_the_app_builders_fault(tmp_path: Path) -> None:
+    """Where the model never answers there is nothing to mend: no case is approved, exit 1."""
+    with rubbish(willing=False) as url:
+        done = genmon(tmp_path, "demo", "--model", url, "--requests", "3")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "InternalServerError: Error code: 500 - [/b] out of memory" in done.stdout
+    assert "no code could mend that, so the demo approves none" in done.stdout
+    assert "approved:" not in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_endpoint_that_is_down_ends_the_demo_before_it_begins(tmp_path: Path) -> None:
+    """One line and exit 2; what an earlier demo left is not replaced by nothing."""
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "app_builder.py").write_text("# mine")
+    done = genmon(tmp_path, "demo", "--model", "http://127.0.0.1:1/v1", "--folder", "earlier")
+    assert done.returncode == 2
+    assert done.stderr.startswith("genmon: --model http://127.0.0.1:1/v1")
+    assert (tmp_path / "earlier" / "app_builder.py").read_text() == "# mine"
 
 
 def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
@@ -87,3 +176,4 @@ def test_every_shipped_project_is_asked_for() -> None:
     assert set(OFTEN) == set(projects())
     frameworks = {text: project["framework"] for text, project in projects().items()}
     assert len(requests(frameworks, None)) == 45
+    assert len(requests(frameworks, 100)) == 100

@@ -19,7 +19,8 @@ from programs import Programs
 from prometheus_client import start_http_server
 
 from genmon_otel import check_health
-from genmon_otel.demo.model_server import MODEL, model_server, projects
+from genmon_otel.demo.endpoint import shipped
+from genmon_otel.demo.model_server import model_server, projects
 from genmon_otel.demo.stage import Stage
 from genmon_otel.demo.traffic import requests, send
 from genmon_otel.policy import CaseState
@@ -76,7 +77,7 @@ def demo(app_builder: ModuleType) -> int:
     """The demo's requests in two bursts; how many."""
     wanted = requests({text: p["framework"] for text, p in projects().items()}, None)
     for half in (wanted[: len(wanted) // 2], wanted[len(wanted) // 2 :]):
-        asyncio.run(send(app_builder, half, lambda: None))
+        asyncio.run(send(app_builder, half, lambda _: None))
         app_builder.model.cache_clear()
         time.sleep(SCRAPE_S)
     return len(wanted)
@@ -112,7 +113,7 @@ def world(
     try:
         with (
             model_server() as model,
-            stage.running(model.url, MODEL, 2.0) as app_builder,
+            stage.running(shipped(model.url)) as app_builder,
             prometheus(programs, folder / "prometheus.yml", folder, *options) as address,
         ):
             up = f"{address}/api/v1/query?query=count(up==1)"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from genmon_otel.cli.card import cases_table, render_card
+from genmon_otel.cli.card import print_cases, render_card
 from genmon_otel.errors import InvalidTransition
 from genmon_otel.payload import decode
 from genmon_otel.policy import CaseState, Verdict
@@ -248,9 +249,9 @@ def test_the_queue(store: SqlStore, replays: Callable[[Verdict], list[Case]]) ->
         "older", "waits", "hopeless", "new", "new-hopeless", "open", "rejected",
     ]  # fmt: skip
     out = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    out.print(cases_table(rows))
+    print_cases(out, rows)
     lines = out.export_text().splitlines()
-    said = [line for line in lines if "no code could mend" in line]
+    said = [above for above, line in pairwise(lines) if "no code could mend" in line]
     assert len(said) == 2
     assert made["hopeless"] in said[0]
 
@@ -364,7 +365,7 @@ def test_the_card_shows_recorded_text_as_text(
     store.set_case_state(handle, CaseState.UNREPRODUCIBLE, reason=HOSTILE)
     out = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     out.print(render_card(review.card(store, handle)))
-    out.print(cases_table(store.cases()))
+    print_cases(out, store.cases())
     text = out.export_text()
     assert text.count("[red]x[/nothing]") >= 2
     assert not {"\x1b", "\x9b", "\u202e"} & set(text)

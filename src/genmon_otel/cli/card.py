@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from genmon_otel.cli.terminal import ago, duration
+from genmon_otel.cli.listing import Listing
+from genmon_otel.cli.terminal import ago, duration, many
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import review
@@ -56,7 +57,9 @@ UNMENDABLE = "the step failed each time, or nothing was recorded: no code could 
 def render_card(card: Card) -> RenderableType:
     """Draw a card."""
     row, failure = card.row, card.failure.row
-    parts: list[RenderableType] = [_facts(card)]
+    said = clean(failure.error_message, 300).partition("\n")[0]
+    error = Text(failure.error_type, style="bold red").append(f": {said}" if said else "", "bold")
+    parts: list[RenderableType] = [error, Text(), _facts(card)]
     if card.case is None:
         parts.append(Text("\nNothing was recorded of this failure; there is nothing to replay."))
     else:
@@ -65,8 +68,7 @@ def render_card(card: Card) -> RenderableType:
             parts.append(_value("inputs", card.case.inputs))
         parts += [Text(), Text(_meaning(card), style="italic")]
     parts += [Text(), Text(_NEXT.get(row.state, "").format(handle=row.handle), style="bold")]
-    title = clean(f"{row.handle}  {failure.error_type}: {_first_line(failure.error_message)}", 100)
-    return Panel(Group(*parts), title=Text(title), subtitle=str(row.state), padding=(1, 2))
+    return Panel(Group(*parts), title=row.handle, subtitle=str(row.state), padding=(1, 2))
 
 
 def _facts(card: Card) -> Table:
@@ -82,10 +84,10 @@ def _facts(card: Card) -> Table:
     add("failure", f"{failure.category}, {failure.severity}, in {failure.operation}")
     add(
         "happened",
-        f"{failure.occurrence_count} times, first {ago(failure.first_seen_at)}, "
+        f"{many(failure.occurrence_count, 'time')}, first {ago(failure.first_seen_at)}, "
         f"last {ago(failure.last_seen_at)}",
     )
-    add("hit", f"{hit.users} users, {hit.projects} projects{share}")
+    add("hit", f"{many(hit.users, 'user')}, {many(hit.projects, 'project')}{share}")
     place = failure.context.get("file")
     if place:
         add(
@@ -164,6 +166,7 @@ def _step_line(step: StepRecord) -> str:
 
 
 def _value(label: str, tree: Any) -> RenderableType:
+    tree = _told(tree)
     text = tree if isinstance(tree, str) else json.dumps(tree, indent=2, ensure_ascii=False)
     if len(text) > SHOWN:
         text = (
@@ -171,6 +174,22 @@ def _value(label: str, tree: Any) -> RenderableType:
         )
     shown = Syntax(clean(text, 2 * SHOWN), "json", word_wrap=True, background_color="default")
     return Panel(shown, title=label or None, border_style="dim")
+
+
+def _told(tree: Any) -> Any:
+    """A recorded exception as a person reads it: type and text, status, and what caused it."""
+    if not isinstance(tree, dict) or tree.get("$") != "error":
+        return tree
+    fields, arguments = tree.get("fields"), tree.get("args")
+    given = arguments.get("v") if isinstance(arguments, dict) else arguments
+    known = fields if isinstance(fields, dict) else {}
+    said = known.get("message") or (given[0] if isinstance(given, list) and given else given)
+    text = str(tree.get("type", "")).replace(":", ".").removeprefix("builtins.")
+    text += f": {said}" if isinstance(said, str) and said else ""
+    if isinstance(status := known.get("status_code"), int) and str(status) not in text:
+        text += f" (status {status})"
+    cause = _told(tree.get("cause"))
+    return f"{text}\ncaused by {cause}" if isinstance(cause, str) else text
 
 
 def _meaning(card: Card) -> str:
@@ -194,30 +213,20 @@ def _meaning(card: Card) -> str:
     return f"Approving means: the fixed code {asked}, nothing fails, and {proof}."
 
 
-def _first_line(text: str) -> str:
-    return text.splitlines()[0] if text else ""
-
-
-def cases_table(rows: list[CaseRow]) -> Table:
-    """Cases for people."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("case", style="cyan", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("confidence", justify="right", no_wrap=True)
-    table.add_column("pass/fail/?", justify="right", no_wrap=True)
-    table.add_column("last run", no_wrap=True)
-    table.add_column("what it is", overflow="fold")
+def print_cases(out: Console, rows: list[CaseRow]) -> None:
+    """Print cases for people."""
+    listing = Listing("case", "state", ">confidence", ">pass/fail/?", "last run", "what fails")
     for row in rows:
         style = STATE_STYLES.get(row.state, "")
         waits = row.state in (CaseState.PROPOSED, CaseState.REPRODUCED)
-        note = UNMENDABLE if waits and review.unmendable(row) else row.state_reason[:70]
-        table.add_row(
-            row.handle,
+        note = UNMENDABLE if waits and review.unmendable(row) else row.state_reason
+        listing.add(
+            f"[cyan]{row.handle}[/]",
             f"[{style}]{row.state}[/]" if style else str(row.state),
             f"{row.confidence_score:.2f}" if row.run_count else "–",
             f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
             ago(row.last_run_at) if row.last_run_at else "never",
-            escape(f"{row.category} in {row.operation}")
-            + (f" [dim]{escape(note)}[/]" if note else ""),
+            escape(f"{row.category} in {row.operation}"),
+            below=clean(note, 400).partition("\n")[0],
         )
-    return table
+    listing.print(out)

@@ -14,7 +14,7 @@ import click
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from genmon_otel.cli.card import STATE_STYLES, cases_table, render_card
+from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
 from genmon_otel.cli.terminal import (
     console,
     json_option,
@@ -67,7 +67,7 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
     if not rows:
         out.print("No cases yet: a failure makes one the third time it happens within 7 days.")
         return
-    out.print(cases_table(rows))
+    print_cases(out, rows)
     waiting = sum(row.state is CaseState.REPRODUCED for row in rows)
     proposed = sum(row.state is CaseState.PROPOSED for row in rows)
     if proposed:
@@ -366,6 +366,7 @@ def _bar(title: str, total: int, *, quiet: bool) -> Iterator[Any]:
         yield lambda: None
         return
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TextColumn("replays"))
-    with Progress(*columns, console=console(), transient=True) as progress:
+    out = console()
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task(title, total=total)
         yield lambda: progress.advance(task)

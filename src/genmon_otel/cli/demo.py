@@ -3,51 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
 from rich.table import Table
 
 from genmon_otel.cli.card import render_card
-from genmon_otel.cli.failures import SEVERITY_STYLES, failures_table
+from genmon_otel.cli.failures import SEVERITY_STYLES, print_failures
 from genmon_otel.cli.terminal import duration
 from genmon_otel.conventions import LOGGER
-from genmon_otel.demo.model_server import MODEL, model_server, projects
+from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
+from genmon_otel.demo.model_server import model_server, projects
 from genmon_otel.demo.stage import Stage
 from genmon_otel.demo.traffic import requests, send
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, CaseState, Verdict
 from genmon_otel.regression import review
+from genmon_otel.regression.gate import REPLAYS
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
 
 FOLDER: Final = Path(".genmon") / "demo"
-#: Seconds the app builder waits for the model: the demo's own, and a real one.
-PATIENCE_S: Final = {"loopback": 2.0, "real": 60.0}
-#: Requests to a real model, which may be slow.
-REAL_REQUESTS: Final = 16
 #: Exit code where the demo did not show what it is for.
 INCOMPLETE: Final = 1
 
 
 @click.command()
 @click.option("--model", "url", metavar="URL",
-              help="An OpenAI-compatible endpoint (…/v1) to ask instead of the shipped answers.")  # fmt: skip
+              help="An OpenAI-compatible endpoint (…/v1) to ask instead of the shipped answers; "
+              "its key, if it wants one, in OPENAI_API_KEY.")  # fmt: skip
 @click.option(
     "--model-name", metavar="NAME", help="The model to ask there. Default: the first it lists."
 )
 @click.option("--requests", "limit", type=click.IntRange(min=1), metavar="N",
-              help=f"How many apps to ask for. Default: 45, with --model {REAL_REQUESTS}.")  # fmt: skip
+              help=f"How many apps to ask for. Default: 45; with --model {REQUESTS}, or as many as "
+              f"it begins in {BEGIN_WITHIN_S:.0f} s.")  # fmt: skip
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER,
               show_default=True, help="Where the demo keeps its files; replaced at each run.")  # fmt: skip
 def demo(url: str | None, model_name: str | None, limit: int | None, folder: Path) -> int:
@@ -57,43 +56,75 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
     OpenAI-compatible endpoint) for apps, shows what failed and whom it hit, takes the
     failure that became a case through the red gate and the review, mends the app builder,
     and replays: failing before, passing after.
+
+    A model of yours fails in its own ways, at its own pace: answers are cut off so that they
+    stay short, and the fix may not be the one it needs. Exits 1 if the loop did not
+    close on the shipped answers, or a model of yours never answered.
     """
     if find_spec("openai") is None:
         raise ConfigurationError('The demo needs the openai SDK. pip install "genmon-otel[demo]"')
+    if model_name and not url:
+        raise click.UsageError("--model-name names a model of an endpoint: give --model URL too.")
     _ours(folder)
-    show = Show(Console(highlight=False), Stage(folder.resolve()))
+    show = Show(Console(highlight=False), lambda: Stage(folder.resolve()))
     if url is None:
         return 0 if show.on_shipped_answers(limit) else INCOMPLETE
-    show.whole(url, model_name or _first_model(url), PATIENCE_S["real"], limit or REAL_REQUESTS)
-    return 0
+    return 0 if show.on_a_model_of_yours(url, model_name, limit) else INCOMPLETE
+
+
+class Outcome(NamedTuple):
+    """What a run of the demo came to."""
+
+    #: The model answered at least once.
+    answered: bool
+    #: A case failed before the fix and passed after it.
+    closed: bool
 
 
 class Show:
-    """The demo's acts, in order."""
+    """The demo's acts, in order.
 
-    def __init__(self, out: Console, stage: Stage) -> None:
+    Args:
+        out: where they are shown.
+        stage: makes the folder; not before the model has answered.
+    """
+
+    stage: Stage
+
+    def __init__(self, out: Console, stage: Callable[[], Stage]) -> None:
         self.out = out
-        self.stage = stage
+        self._make_stage = stage
         self._act = 0
 
     def on_shipped_answers(self, limit: int | None = None) -> bool:
         """The whole demo against a loopback model; whether all of it came true."""
         with model_server() as server:
-            return self.whole(server.url, MODEL, PATIENCE_S["loopback"], limit)
+            return self._whole(shipped(server.url), limit).closed
 
-    def whole(self, url: str, model: str, patience_s: float, limit: int | None) -> bool:
-        """Every act; whether the loop closed."""
+    def on_a_model_of_yours(self, url: str, name: str | None, limit: int | None) -> bool:
+        """The whole demo against an endpoint; whether it answered at all.
+
+        Raises:
+            ConfigurationError: it does not take a first question.
+        """
+        with self._waiting(f"asking {url} a first question"):
+            endpoint = sounded_out(url, name, bounded=limit is None)
+        return self._whole(endpoint, limit or REQUESTS).answered
+
+    def _whole(self, endpoint: Endpoint, limit: int | None) -> Outcome:
+        """Every act."""
+        self.stage = self._make_stage()
         with _quiet_log():
-            self.traffic(url, model, patience_s, limit)
+            self.traffic(endpoint, limit)
         store = SqlStore(self.stage.store)
         store.open()
         try:
-            self.numbers(store)
+            answered = self.numbers(store)
             closed = self.loop(store)
         finally:
             store.close()
         self.places()
-        return closed
+        return Outcome(answered, closed)
 
     def title(self, text: str) -> None:
         """Open an act."""
@@ -101,33 +132,54 @@ class Show:
         self.out.print()
         self.out.rule(f"[bold]{self._act}  {text}", align="left", style="dim")
 
-    def traffic(self, url: str, model: str, patience_s: float, limit: int | None) -> None:
+    def traffic(self, endpoint: Endpoint, limit: int | None) -> None:
         """Ask for apps; nothing in the app builder knows of the demo."""
         wanted = requests({text: p["framework"] for text, p in projects().items()}, limit)
         self.title(f"Users ask for {len(wanted)} apps")
-        self.out.print(f"model {model} at {url}, through the openai SDK", style="dim")
+        model = f"model {endpoint.model} at {endpoint.url}, through the openai SDK"
+        self.out.print(escape(model), style="dim")
+        if endpoint.says:
+            self.out.print(escape(endpoint.says), style="dim")
         columns = (
-            TextColumn("building"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+            TextColumn("building"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("[red]{task.fields[failed]} failed[/]"), TimeElapsedColumn(),
         )  # fmt: skip
         with (
-            self.stage.running(url, model, patience_s) as app_builder,
+            self.stage.running(endpoint) as app_builder,
             Progress(*columns, console=self.out) as progress,
         ):
-            task = progress.add_task("", total=len(wanted))
-            asyncio.run(send(app_builder, wanted, lambda: progress.advance(task)))
+            task = progress.add_task("", total=len(wanted), failed=0)
 
-    def numbers(self, store: SqlStore) -> None:
-        """What came of it, and what failed."""
+            def one(succeeded: bool) -> None:
+                failed = progress.tasks[task].fields["failed"] + (not succeeded)
+                progress.update(task, advance=1, failed=failed)
+
+            sending = send(app_builder, wanted, one, at_once=endpoint.at_once,
+                           begin_within_s=endpoint.begin_within_s)  # fmt: skip
+            made = asyncio.run(sending)
+        if made < len(wanted):
+            self.out.print(
+                f"Stopped after {made} of {len(wanted)}: this model takes its time. To ask for all "
+                f"of them: --requests {len(wanted)}"
+            )
+
+    def numbers(self, store: SqlStore) -> bool:
+        """What came of it, and what failed; whether the model answered at all."""
         self.title("What came of it")
         health = store.health()
-        verdict = (
-            "[green]healthy[/]" if health.healthy else "[bold red]unhealthy: on-call is paged[/]"
-        )
+        if health.attempts < HEALTH_MIN_ATTEMPTS:
+            verdict = f"fewer than {HEALTH_MIN_ATTEMPTS} attempts decide nothing"
+        elif health.healthy:
+            verdict = "[green]healthy[/]"
+        else:
+            verdict = "[bold red]unhealthy: on-call is paged[/]"
         self.out.print(
             f"{health.attempts} attempts, {health.successes} succeeded, {health.failures} failed "
             f"({health.failure_rate:.0%}): {verdict}"
         )
         failures = store.failures(sort="count", limit=50)
+        if not failures:
+            return health.attempts > 0
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column("category")
         table.add_column("severity")
@@ -140,31 +192,62 @@ class Show:
             table.add_row(category, f"[{SEVERITY_STYLES[severity]}]{severity}[/]", str(count))
         self.out.print(table)
         self.title("Alike failures are one, with whom they hit")
-        self.out.print(failures_table(failures))
+        print_failures(self.out, failures)
+        return health.successes > 0 or any(
+            row.context.get("stage") != "call_model" for row in failures
+        )
 
     def loop(self, store: SqlStore) -> bool:
         """Red gate, review, replay, fix, replay; whether all of it came true."""
-        born = store.cases()
         self.title("The third strike makes a case, by itself")
-        if not born:
-            self.out.print(
-                "No failure happened three times, so no case was born. Ask for more: "
-                "genmon demo --requests 60"
-            )
+        row = self._judged(store)
+        if row is None:
             return False
-        with self._waiting("red gate: three replays each, without the model"):
-            gated = [review.verify(store, row.id, cwd=self.stage.folder)[0] for row in born]
-        for row in gated:
-            self.out.print(f"[cyan]{row.handle}[/] {row.category}: {row.state_reason}")
-        ready = review.queue([row for row in gated if row.state is CaseState.REPRODUCED])
-        if not ready:
-            return False
-        self.out.print(render_card(review.card(store, ready[0].id)))
-        row = review.approve(store, ready[0].id, reviewer="you, in the demo")
+        self.out.print(render_card(review.card(store, row.id)))
+        row = review.approve(store, row.id, reviewer="you, in the demo")
         self.out.print(
             f"[cyan]{row.handle}[/] approved: {row.state}, expected to fail until mended"
         )
         return self._mend(store, row)
+
+    def _judged(self, store: SqlStore) -> CaseRow | None:
+        """The case to review, out of the red gate: one that the demo's fix mends, if there is."""
+        born = store.cases()
+        if not born:
+            self.out.print("No failure happened three times, so no case was born.")
+            self.out.print(
+                "To give it more chances, ask for more apps with --requests.", style="dim"
+            )
+            return None
+        columns = (TextColumn("red gate: replays without the model"), BarColumn(),
+                   MofNCompleteColumn())  # fmt: skip
+        quiet = not self.out.is_terminal
+        with Progress(*columns, console=self.out, transient=True, disable=quiet) as progress:
+            task = progress.add_task("", total=REPLAYS * len(born))
+            gated = [
+                review.verify(store, row.id, cwd=self.stage.folder,
+                              progress=lambda: progress.advance(task))[0]
+                for row in born
+            ]  # fmt: skip
+        for row in gated:
+            self.out.print(f"[cyan]{row.handle}[/] {row.category}: {escape(row.state_reason)}")
+        ready = [row for row in gated if row.state is CaseState.REPRODUCED]
+        mendable = [row for row in ready if not review.unmendable(row)]
+        if not mendable:
+            self.out.print(
+                "The model failed each time it was asked: no code could mend that, so the demo "
+                "approves none."
+                if ready
+                else "None shows its failure again without the model, so none is offered for review."
+            )
+            return None
+        return min(review.queue(mendable), key=lambda row: not self._mends(row))
+
+    def _mends(self, row: CaseRow) -> bool:
+        """Whether the demo's fix digests the answer that a case came from."""
+        case = review.stored(row)
+        step = case.trigger.step
+        return step is not None and self.stage.mends(case.steps[step].outcome)
 
     def _mend(self, store: SqlStore, row: CaseRow) -> bool:
         self.title("Replay, mend, replay")
@@ -172,10 +255,22 @@ class Show:
         self.out.print(Syntax(self.stage.mend(), "diff", background_color="default"))
         after = self._replay(store, row)
         row = store.case(row.id)
-        self.out.print(
-            f"[cyan]{row.handle}[/] is [green]{row.state}[/]: confidence "
-            f"{row.confidence_score:.2f} after a pass on one version; ten make .72"
-        )
+        if after is Verdict.PASS:
+            self.out.print(
+                f"[cyan]{row.handle}[/] is [green]{row.state}[/]: confidence "
+                f"{row.confidence_score:.2f} after a pass on one version; ten make .72"
+            )
+        else:
+            self.out.print(
+                f"[cyan]{row.handle}[/] stays [yellow]{row.state}[/]: this fix finds JSON among other "
+                "text, and that is not all this answer needs. No case is believed mended before it "
+                "passes. Mend the source below yourself, then run it again:"
+            )
+            self.out.print(
+                f"  genmon cases run {row.handle} --cwd {near(self.stage.folder)} "
+                f"--store {near(self.stage.database)}",
+                style="bold", soft_wrap=True,
+            )  # fmt: skip
         return before is Verdict.FAIL_SAME and after is Verdict.PASS
 
     def _replay(self, store: SqlStore, row: CaseRow) -> Verdict:
@@ -185,31 +280,33 @@ class Show:
         style = "green" if shown.verdict is Verdict.PASS else "red"
         self.out.print(
             f"on {version}: [{style}]{shown.verdict}[/] in {duration(shown.duration_s)}, "
-            f"no model, no network: {shown.detail}"
+            f"no model, no network: {escape(shown.detail)}"
         )
         return shown.verdict
 
     def places(self) -> None:
         """Where everything is."""
         stage = self.stage
-
-        def near(path: Path) -> str:
-            return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
         self.title("Where things are")
         table = Table.grid(padding=(0, 2))
         table.add_row("metrics", near(stage.metrics), "what /metrics showed at the end")
         table.add_row("traces", near(stage.traces), f"{stage.spans()} spans, one a line")
-        table.add_row(
-            "database", near(stage.folder / "genmon.db"), "genmon failures list --store FILE"
-        )
         table.add_row("source", near(stage.source), "the app builder, as mended")
+        table.add_row("database", near(stage.database), "look around in it:")
         self.out.print(table)
+        self.out.print(
+            f"  genmon failures list --store {near(stage.database)}", style="bold", soft_wrap=True
+        )
 
     @contextmanager
     def _waiting(self, text: str) -> Iterator[None]:
         with self.out.status(text):
             yield
+
+
+def near(path: Path) -> str:
+    """A path as short as it can be said from here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _ours(folder: Path) -> None:
@@ -223,22 +320,6 @@ def _ours(folder: Path) -> None:
             f"--folder {str(folder)!r} holds something that is not the demo's, and would be "
             "replaced. Name a folder of its own."
         )
-
-
-def _first_model(url: str) -> str:
-    """The first model that an endpoint lists.
-
-    Raises:
-        ConfigurationError: it does not answer.
-    """
-    try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/models", timeout=10) as answer:
-            return str(json.load(answer)["data"][0]["id"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise ConfigurationError(
-            f"--model {url!r} does not list its models ({error}). Give the address up to and "
-            "including /v1, or name the model with --model-name."
-        ) from None
 
 
 @contextmanager

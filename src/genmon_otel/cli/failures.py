@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import click
+from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from genmon_otel.cli.listing import Listing
 from genmon_otel.cli.terminal import (
     ago,
     console,
@@ -22,6 +23,7 @@ from genmon_otel.cli.terminal import (
 )
 from genmon_otel.records import Category
 from genmon_otel.store.rows import FailureDetail, FailureRow
+from genmon_otel.text import clean
 
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
 STATUSES = ("open", "resolved", "ignored")
@@ -60,32 +62,26 @@ def list_failures(
     if not rows:
         out.print(f"No {'' if status == 'all' else status + ' '}failures. Good.")
         return
-    out.print(failures_table(rows))
+    print_failures(out, rows)
 
 
-def failures_table(rows: list[FailureRow]) -> Table:
-    """Failures for people."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("failure", style="cyan", no_wrap=True)
-    table.add_column("count", justify="right")
-    table.add_column("users", justify="right")
-    table.add_column("last seen", no_wrap=True)
-    table.add_column("category", no_wrap=True)
-    table.add_column("what and where", overflow="fold")
+def print_failures(out: Console, rows: list[FailureRow]) -> None:
+    """Print failures for people."""
+    listing = Listing("failure", ">count", ">users", "last seen", "category", "where")
     for row in rows:
         stage = str(row.context.get("stage") or "")
-        message = row.error_message.splitlines()[0] if row.error_message else ""
-        table.add_row(
-            row.handle,
+        message = clean(row.error_message, 400).partition("\n")[0].strip()
+        listing.add(
+            f"[cyan]{row.handle}[/]",
             str(row.occurrence_count),
             str(row.user_count) if row.user_count else "–",
             ago(row.last_seen_at),
             f"[{SEVERITY_STYLES[row.severity]}]{escape(row.category)}[/]",
-            escape(f"{row.error_type.rpartition('.')[2]}: {message[:80]}")
-            + f" [dim]in {escape(row.operation + (f' at {stage}' if stage else ''))}[/]"
+            escape(row.operation + (f" at {stage}" if stage else ""))
             + (" [yellow]→ case[/]" if row.test_generated else ""),
+            below=row.error_type.rpartition(".")[2] + (f": {message}" if message else ""),
         )
-    return table
+    listing.print(out)
 
 
 @failures.command()

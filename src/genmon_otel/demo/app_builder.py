@@ -9,6 +9,7 @@ of genmon but four names. Failures simply escape as exceptions.
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
 import re
@@ -36,20 +37,23 @@ class ProjectError(Exception):
 
 
 @cache
-def model() -> tuple[AsyncOpenAI, str]:
-    """The client, and the name of the model to ask; configured by ``OPENAI_*`` variables."""
-    patience_s = float(os.environ.get("APP_BUILDER_TIMEOUT_S", "60"))
-    client = AsyncOpenAI(timeout=patience_s, max_retries=0)
-    return client, os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
+def model() -> tuple[AsyncOpenAI, dict[str, Any], float]:
+    """The client, what goes with each question, and the seconds that an answer may take."""
+    env = os.environ.get
+    client = AsyncOpenAI(timeout=float(env("APP_BUILDER_SILENCE_S", "30")), max_retries=0)
+    options = json.loads(env("APP_BUILDER_OPTIONS", '{"temperature": 0}'))
+    options["model"] = env("OPENAI_MODEL", "gpt-4o-mini")
+    return client, options, float(env("APP_BUILDER_TIMEOUT_S", "60"))
 
 
 @step
 async def call_model(prompt: str) -> str:
     """Ask the model; its answer is what a test replays."""
-    client, name = model()
-    reply = await client.chat.completions.create(
-        model=name, messages=[{"role": "user", "content": prompt}], temperature=0
-    )
+    client, options, patience_s = model()
+    async with asyncio.timeout(patience_s):  # the SDK's own starts anew with each byte
+        reply = await client.chat.completions.create(
+            messages=[{"role": "user", "content": prompt}], **options
+        )
     if reply.usage:
         current_generation().add_tokens(
             input=reply.usage.prompt_tokens, output=reply.usage.completion_tokens

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
+import inspect
 import json
 import os
 import shutil
@@ -25,22 +26,17 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from prometheus_client import CollectorRegistry, write_to_textfile
 
+from genmon_otel.demo.endpoint import Endpoint
+from genmon_otel.demo.fix import unfenced
 from genmon_otel.wiring import setup, shutdown
 
 MODULE: Final = "app_builder"
 _COPIED: Final = (f"{MODULE}.py", "package_index.json")
 
-#: What the fix changes in the app builder, and what it adds.
+#: What the fix changes in the app builder, and before what it adds its function.
 _BROKEN: Final = "    project: dict[str, Any] = json.loads(answer)\n"
 _MENDED: Final = "    project: dict[str, Any] = json.loads(unfenced(answer))\n"
 _BEFORE: Final = "def check_file("
-_ADDED: Final = '''def unfenced(answer: str) -> str:
-    """The JSON object in an answer, whatever the model wrote around it."""
-    found = re.search(r"\\{.*\\}", answer, flags=re.S)
-    return found[0] if found else answer
-
-
-'''
 
 
 class FileExporter(SpanExporter):
@@ -79,9 +75,14 @@ class Stage:
         return self.folder / f"{MODULE}.py"
 
     @property
+    def database(self) -> Path:
+        """The demo's store."""
+        return self.folder / "genmon.db"
+
+    @property
     def store(self) -> str:
-        """Connection string of the demo's store."""
-        return f"sqlite:///{self.folder / 'genmon.db'}"
+        """Its connection string."""
+        return f"sqlite:///{self.database}"
 
     @property
     def metrics(self) -> Path:
@@ -99,13 +100,15 @@ class Stage:
         return f"src-{hashlib.sha256(self.source.read_bytes()).hexdigest()[:12]}"
 
     @contextmanager
-    def running(self, base_url: str, model: str, patience_s: float) -> Iterator[ModuleType]:
+    def running(self, endpoint: Endpoint) -> Iterator[ModuleType]:
         """The app builder as an application would run it: set up, imported, told of its model."""
         variables = {
-            "OPENAI_BASE_URL": base_url,
-            "OPENAI_MODEL": model,
+            "OPENAI_BASE_URL": endpoint.url,
+            "OPENAI_MODEL": endpoint.model,
             "OPENAI_API_KEY": os.environ.get("OPENAI_API_KEY", "not-needed"),
-            "APP_BUILDER_TIMEOUT_S": str(patience_s),
+            "APP_BUILDER_SILENCE_S": str(endpoint.silence_s),
+            "APP_BUILDER_TIMEOUT_S": str(endpoint.patience_s),
+            "APP_BUILDER_OPTIONS": json.dumps(dict(endpoint.options)),
         }
         before, home = {name: os.environ.get(name) for name in variables}, Path.cwd()
         provider = TracerProvider(resource=Resource.create({"service.name": "app-builder"}))
@@ -137,8 +140,8 @@ class Stage:
 
     def mend(self) -> str:
         """Write the fix into the app builder; the change as a diff."""
-        before = self.source.read_text(encoding="utf-8")
-        after = before.replace(_BROKEN, _MENDED, 1).replace(_BEFORE, _ADDED + _BEFORE, 1)
+        before, added = self.source.read_text(encoding="utf-8"), inspect.getsource(unfenced)
+        after = before.replace(_BROKEN, _MENDED, 1).replace(_BEFORE, f"{added}\n\n{_BEFORE}", 1)
         self.source.write_text(after, encoding="utf-8")
         return "".join(
             difflib.unified_diff(
@@ -150,7 +153,18 @@ class Stage:
             )
         )
 
+    def mends(self, answer: object) -> bool:
+        """Whether the fix makes an object of an answer that is none as it stands."""
+        return not _is_object(str(answer)) and _is_object(unfenced(str(answer)))
+
     def spans(self) -> int:
         """How many spans were exported."""
         with self.traces.open(encoding="utf-8") as file:
             return sum(1 for line in file if json.loads(line))
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

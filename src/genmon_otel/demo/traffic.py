@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle, islice
 from types import ModuleType
 from typing import Final
 
 #: Users that share the requests out among themselves.
 USERS: Final = ("ada", "ben", "cleo", "dan", "eve", "finn", "gia", "hal")
-#: Requests at a time.
-AT_ONCE: Final = 6
-
 #: How often each request is made. What fails for want of a fix is asked for by several users.
 OFTEN: Final = {
     "A habit tracker with streaks": 4,
@@ -52,25 +51,47 @@ def requests(frameworks: dict[str, str], limit: int | None) -> list[Request]:
 
     Args:
         frameworks: framework by request, as the shipped projects say.
-        limit: at most so many; None for all.
+        limit: so many, the rounds again and again; None for each once.
     """
     rounds = [
         text for turn in range(max(OFTEN.values())) for text, often in OFTEN.items() if turn < often
     ]
     return [
         Request(text, frameworks[text], USERS[number % len(USERS)], f"project-{number}")
-        for number, text in enumerate(rounds[:limit])
+        for number, text in enumerate(islice(cycle(rounds), limit or len(rounds)))
     ]
 
 
 async def send(
-    app_builder: ModuleType, wanted: list[Request], progress: Callable[[], None]
-) -> None:
-    """Make the requests, a few at a time. What fails has failed: genmon keeps count."""
-    free = asyncio.Semaphore(AT_ONCE)
+    app_builder: ModuleType,
+    wanted: list[Request],
+    progress: Callable[[bool], None],
+    *,
+    at_once: int = 6,
+    begin_within_s: float | None = None,
+) -> int:
+    """Make the requests, a few at a time. What fails has failed: genmon keeps count.
+
+    Args:
+        app_builder: the module whose ``build_app`` is called.
+        wanted: the requests, in order.
+        progress: told of each that ended whether it succeeded.
+        at_once: requests at a time.
+        begin_within_s: seconds after which no further one is begun; None: all are.
+
+    Returns:
+        How many were made.
+    """
+    free = asyncio.Semaphore(at_once)
+    began, made = time.monotonic(), 0
 
     async def one(request: Request) -> None:
+        nonlocal made
         async with free:
+            if begin_within_s is not None and time.monotonic() - began > begin_within_s:
+                return
+            made += 1
+            succeeded = True
             try:
                 await app_builder.build_app(
                     request.text,
@@ -79,9 +100,9 @@ async def send(
                     project_id=request.project_id,
                 )
             except Exception:
-                pass  # the user of a real product would see an error page
-            progress()
+                succeeded = False  # the user of a real product would see an error page
+            progress(succeeded)
 
     await asyncio.gather(*(one(request) for request in wanted))
-    client, _ = app_builder.model()
-    await client.close()
+    await app_builder.model()[0].close()
+    return made
