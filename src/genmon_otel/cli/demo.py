@@ -95,6 +95,7 @@ class Show:
         self.out = out
         self._make_stage = stage
         self._act = 0
+        self._mended = False
 
     def on_shipped_answers(self, limit: int | None = None) -> bool:
         """The whole demo against a loopback model; whether all of it came true."""
@@ -232,16 +233,16 @@ class Show:
         for row in gated:
             self.out.print(f"[cyan]{row.handle}[/] {row.category}: {escape(row.state_reason)}")
         ready = [row for row in gated if row.state is CaseState.REPRODUCED]
-        mendable = [row for row in ready if not review.unmendable(row)]
-        if not mendable:
+        digestible = [row for row in ready if row.trigger != "fault"]
+        if not digestible:
             self.out.print(
-                "The model failed each time it was asked: no code could mend that, so the demo "
-                "approves none."
+                "The model refused or broke, and the app builder could not help it: no case here "
+                "is one for the demo's fix, which reads answers. So it approves none."
                 if ready
                 else "None shows its failure again without the model, so none is offered for review."
             )
             return None
-        return min(review.queue(mendable), key=lambda row: not self._mends(row))
+        return min(review.queue(digestible), key=lambda row: not self._mends(row))
 
     def _mends(self, row: CaseRow) -> bool:
         """Whether the demo's fix digests the answer that a case came from."""
@@ -253,6 +254,7 @@ class Show:
         self.title("Replay, mend, replay")
         before = self._replay(store, row)
         self.out.print(Syntax(self.stage.mend(), "diff", background_color="default"))
+        self._mended = True
         after = self._replay(store, row)
         row = store.case(row.id)
         if after is Verdict.PASS:
@@ -291,7 +293,9 @@ class Show:
         table = Table.grid(padding=(0, 2))
         table.add_row("metrics", near(stage.metrics), "what /metrics showed at the end")
         table.add_row("traces", near(stage.traces), f"{stage.spans()} spans, one a line")
-        table.add_row("source", near(stage.source), "the app builder, as mended")
+        table.add_row(
+            "source", near(stage.source), "the app builder" + ", as mended" * self._mended
+        )
         table.add_row("database", near(stage.database), "look around in it:")
         self.out.print(table)
         self.out.print(

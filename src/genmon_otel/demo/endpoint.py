@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Seconds an endpoint has for its first answer: it may load its model for it.
 FIRST_ANSWER_S: Final = 60.0
 #: Seconds one answer should take; what the model can say in them is how long it may be.
-ANSWER_S: Final = 6.0
+ANSWER_S: Final = 4.0
 #: Seconds one answer may take before the app builder gives up.
 PATIENCE_S: Final = 30.0
 #: Seconds after which no further app is begun.
@@ -32,7 +32,7 @@ BEGIN_WITHIN_S: Final = 75.0
 #: Requests to an endpoint of the user's.
 REQUESTS: Final = 16
 #: Tokens of an answer: fewer hold no app, more hold any of the demo's.
-SHORTEST, LONGEST = 96, 1200
+SHORTEST, LONGEST = 64, 1200
 #: Tokens a second from which an endpoint is asked several things at a time.
 QUICK: Final = 60.0
 

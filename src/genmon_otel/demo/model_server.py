@@ -72,7 +72,7 @@ class ModelHandler(BaseHTTPRequestHandler):
             (known for request, known in self.server.projects.items() if request in prompt), None
         )
         if project is None:
-            self._fail(404, "The demo's model knows only the demo's requests")
+            self._complete(asked.get("model", MODEL), prompt, "I know the demo's apps alone.")
         elif fault := project.get("fault"):
             if fault.get("stall"):
                 self.server.closing.wait()
