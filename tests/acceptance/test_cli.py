@@ -137,7 +137,8 @@ def test_what_is_not_there_is_said_in_one_line(genmon: Genmon) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (5, 1)
     done = genmon("health", store="nowhere.db")
     assert done.returncode == 2
-    assert "There is no store at" in done.stderr
+    assert done.stderr.startswith("genmon: There is no store at")
+    assert done.stderr.count("\n") == 1
     done = genmon("health", store="postgresql://someone:hunter2@127.0.0.1:1/genmon")
     assert done.returncode == 3
     assert "hunter2" not in done.stderr + done.stdout
@@ -167,6 +168,38 @@ def test_tail_begins_with_what_ended_and_goes_on(genmon: Genmon, home: Path) -> 
     finally:
         follow.send_signal(signal.SIGINT)
         follow.wait(timeout=20)
+
+
+def test_tail_waits_for_a_store_that_is_not_there_yet(tmp_path: Path) -> None:
+    """Started before the application ever ran, it says that it waits, and then shows what ends."""
+    (tmp_path / "application.py").write_text(APPLICATION, encoding="utf-8")
+    follow = subprocess.Popen(
+        command("tail", "--store", "genmon.db"), cwd=tmp_path, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert follow.stdout is not None
+        assert follow.stderr is not None
+        assert "waiting for your application's setup()" in follow.stderr.readline()
+        subprocess.run(
+            [sys.executable, "application.py", "1", "0"],
+            cwd=tmp_path, env={**environment(), "PYTHONUNBUFFERED": "1"}, check=True,
+        )  # fmt: skip
+        shown = follow.stdout.readline() + follow.stdout.readline()
+        assert "✓ build_app/react" in shown
+    finally:
+        follow.kill()
+        follow.communicate()
+
+
+def test_doctor_does_not_call_a_warning_well(tmp_path: Path) -> None:
+    """Where nothing is wrong but something is worth a look, the last line says both; exit 0."""
+    done = subprocess.run(
+        command("doctor", "--store", "new.db"), cwd=tmp_path, env=environment(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert done.stdout.endswith("Nothing to mend, 1 warning.\n")
 
 
 def test_doctor_follows_a_failure_to_every_place(genmon: Genmon) -> None:

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from genmon_otel.cli.card import render_card
 from genmon_otel.cli.failures import SEVERITY_STYLES, print_failures
-from genmon_otel.cli.terminal import duration
+from genmon_otel.cli.terminal import DEMO_FOLDER, duration
 from genmon_otel.conventions import LOGGER
 from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
 from genmon_otel.demo.model_server import model_server, projects
@@ -32,7 +32,6 @@ from genmon_otel.regression.gate import REPLAYS
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
 
-FOLDER: Final = Path(".genmon") / "demo"
 #: Exit code where the demo did not show what it is for.
 INCOMPLETE: Final = 1
 
@@ -47,7 +46,7 @@ INCOMPLETE: Final = 1
 @click.option("--requests", "limit", type=click.IntRange(min=1), metavar="N",
               help=f"How many apps to ask for. Default: 45; with --model {REQUESTS}, or as many as "
               f"it begins in {BEGIN_WITHIN_S:.0f} s.")  # fmt: skip
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER,
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=DEMO_FOLDER,
               show_default=True, help="Where the demo keeps its files; replaced at each run.")  # fmt: skip
 def demo(url: str | None, model_name: str | None, limit: int | None, folder: Path) -> int:
     """Watch the loop close on an example app builder, in under a minute.
@@ -263,9 +262,15 @@ class Show:
                 f"{row.confidence_score:.2f} after a pass on one version; ten make .72"
             )
         else:
+            unproven = after is Verdict.INCONCLUSIVE
+            why = (
+                "that proves nothing, for the reason it gives"
+                if unproven
+                else "this fix finds JSON among other text, and that is not all this answer needs"
+            )
             self.out.print(
-                f"[cyan]{row.handle}[/] stays [yellow]{row.state}[/]: this fix finds JSON among other "
-                "text, and that is not all this answer needs. No case is believed mended before it "
+                f"[cyan]{row.handle}[/] stays [yellow]{row.state}[/]: {why}. "
+                "No case is believed mended before it "
                 "passes. Mend the source below yourself, then run it again:"
             )
             self.out.print(

@@ -19,7 +19,14 @@ from genmon_otel.cli.checks import (
     check_traces,
 )
 from genmon_otel.cli.selftest import send_test_failure
-from genmon_otel.cli.terminal import console, json_option, print_json, settings_for, store_option
+from genmon_otel.cli.terminal import (
+    console,
+    json_option,
+    many,
+    print_json,
+    settings_for,
+    store_option,
+)
 from genmon_otel.errors import GenmonError
 from genmon_otel.settings import Settings
 
@@ -82,8 +89,16 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
         print_json(found)
     problems = sum(each.level == "problem" for each in found)
     if not as_json:
-        out.print(f"\n[bold red]{problems} to mend.[/]" if problems else "\n[green]All is well.[/]")
+        out.print(f"\n{_verdict(problems, sum(each.level == 'warning' for each in found))}")
     return int(bool(problems))
+
+
+def _verdict(problems: int, warnings: int) -> str:
+    if problems:
+        return f"[bold red]{problems} to mend.[/]"
+    if warnings:
+        return f"[green]Nothing to mend[/], [yellow]{many(warnings, 'warning')}[/]."
+    return "[green]All is well.[/]"
 
 
 def _summary(settings: Settings) -> str:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
-from genmon_otel.cli.terminal import console, duration, json_option, open_store, store_option
+from genmon_otel.cli.terminal import (
+    console,
+    duration,
+    json_option,
+    open_store,
+    settings_for,
+    store_option,
+)
 from genmon_otel.policy import STRIKES
 from genmon_otel.store.rows import GenerationRow
 
@@ -34,8 +42,13 @@ _MARKS = {
 def tail(
     store: str | None, as_json: bool, lines: int, operation: str | None, no_follow: bool
 ) -> None:
-    """Show generations as they end, failures with their handle and strike."""
+    """Show generations as they end, failures with their handle and strike.
+
+    Where there is no store yet it waits for the application to make one.
+    """
     out = console()
+    if not no_follow:
+        _wait_for(settings_for(store).sqlite_path)
     with open_store(store) as opened:
         rows = opened.generations(operation=operation, limit=max(1, lines))
         last = max((row.id for row in rows), default=0)
@@ -47,6 +60,14 @@ def tail(
             rows = opened.generations(after=last, operation=operation)
             _print(out, rows, as_json)
             last = rows[-1].id if rows else last
+
+
+def _wait_for(path: Path | None) -> None:
+    """Wait until the application has made its SQLite store."""
+    if path is not None and not path.exists():
+        click.echo(f"No store at {path} yet; waiting for your application's setup().", err=True)
+        while not path.exists():
+            time.sleep(POLL_S)
 
 
 def _print(out: Console, rows: list[GenerationRow], as_json: bool) -> None:

@@ -9,14 +9,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from rich.console import Console
 
 from genmon_otel.conventions import ENV_STORE
+from genmon_otel.errors import ConfigurationError
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
+
+#: Where the demo keeps its files unless told otherwise, and its store in there.
+DEMO_FOLDER: Final = Path(".genmon") / "demo"
+DATABASE: Final = "genmon.db"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,9 +52,9 @@ def open_store(store: str | None) -> Iterator[SqlStore]:
     settings = settings_for(store)
     path = settings.sqlite_path
     if path is not None and not path.exists():
-        raise click.UsageError(
+        raise ConfigurationError(
             f"There is no store at {path}. Run your application once with genmon's setup(), "
-            f"name another with --store or {ENV_STORE}, or try `genmon demo`."
+            f"or name another with --store or {ENV_STORE}{_the_demos()}."
         )
     opened = SqlStore(settings.store)
     opened.open()
@@ -57,6 +62,12 @@ def open_store(store: str | None) -> Iterator[SqlStore]:
         yield opened
     finally:
         opened.close()
+
+
+def _the_demos() -> str:
+    """Where the demo left a store, for who looks for it."""
+    left = DEMO_FOLDER / DATABASE
+    return f"; genmon demo left one: --store {left}" if left.exists() else ""
 
 
 def console() -> Console:
