@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 
+import psycopg
 import pytest
 
 from genmon_otel.classification import classify
@@ -17,19 +18,29 @@ NAMED: tuple[tuple[str, bool, str], ...] = (
         "provider_error",
         False,
         "PromptTooLongError ProviderUnavailableError ModelOverloaded InputTooLargeForModel "
-        "LLMRefusedToAnswer NoHealthyUpstream ConnectionLost UnknownModel StreamInterrupted",
+        "LLMRefusedToAnswer NoHealthyUpstream ConnectionLost UnknownModel StreamInterrupted "
+        "LLMServiceDown ContextTooLong GatewayError502 UpstreamReset ContentRefused",
     ),
     (
         "provider_error",
         True,
         "QuotaExhaustedError OutOfCredits InvalidAPIKeyError TokenExpired AccountSuspended "
-        "InsufficientFunds",
+        "InsufficientFunds NotAuthorizedError",
     ),
-    ("rate_limit", False, "SlowDownError TooManyCallsError LLMThrottled ConcurrencyLimitReached"),
-    ("ai_timeout", False, "LLMTookTooLong GenerationTimedOut deadline_exceeded StepOutOfTime"),
+    (
+        "rate_limit",
+        False,
+        "RetryAfterError SlowDownError TooManyCallsError LLMThrottled ConcurrencyLimitReached",
+    ),
+    (
+        "ai_timeout",
+        False,
+        "AgentStalled ModelDidNotRespond TimeBudgetExceeded LLMTookTooLong GenerationTimedOut deadline_exceeded StepOutOfTime",
+    ),
     (
         "validation_error",
         False,
+        "MalformedPlanError PlanInvalid ModelOutputRejected AuditFailed "
         "BadModelOutput InvalidPlan SchemaMismatch EmptyAnswer MissingFieldError IncompleteOutput",
     ),
     (
@@ -40,9 +51,14 @@ NAMED: tuple[tuple[str, bool, str], ...] = (
     (
         "dependency_error",
         False,
-        "HallucinatedPackageError UnknownImportError UnresolvedModuleError MissingDependency",
+        "HallucinatedPackageError UnknownImportError UnresolvedModuleError MissingDependency "
+        "ModuleMissingError NpmError ImportFailure PackageNotInstalled",
     ),
-    ("unknown", True, "WorkerKilledError SandboxCrashed OOMKilled DiskFullError"),
+    (
+        "unknown",
+        True,
+        "WorkerKilledError SandboxCrashed OOMKilled DiskFullError StorageFull SubprocessDied",
+    ),
     (
         "unknown",
         False,
@@ -114,3 +130,23 @@ def test_what_is_not_found_is_no_refused_key() -> None:
     kind = type("NotFoundError", (Exception,), {"status_code": 404})
     error = kind("model 'x' not found, make sure that you have access to the model")
     assert classify(error).severity == "high"
+
+
+@pytest.mark.parametrize(
+    ("error", "severity"),
+    [
+        (psycopg.errors.DiskFull('could not extend file "base/1/2": No space left'), "critical"),
+        (psycopg.errors.OutOfMemory("out of memory"), "critical"),
+        (psycopg.errors.DeadlockDetected("deadlock detected"), "medium"),
+    ],
+)
+def test_the_stores_own_disk_and_memory_are_critical(error: Exception, severity: str) -> None:
+    """A database that gave out is no less grave than the machine it runs on."""
+    found = classify(error)
+    assert (found.category, found.severity) == ("unknown", severity)
+
+
+@pytest.mark.parametrize("message", ["exited with code -9", "exit status: 139", "rc=137"])
+def test_a_program_that_was_killed_is_critical(message: str) -> None:
+    """However its end is written into a message."""
+    assert classify(RuntimeError(f"render subprocess {message}")).severity == "critical"

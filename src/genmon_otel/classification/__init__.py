@@ -15,7 +15,7 @@ from typing import Final
 
 from genmon_otel.classification import custom, evidence
 from genmon_otel.classification.custom import register_rule
-from genmon_otel.classification.judgement import judge, judge_named, judge_text
+from genmon_otel.classification.judgement import judge, judge_message, judge_named
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.records import Category, Severity
 from genmon_otel.text import cut, safe_str
@@ -66,7 +66,7 @@ def classify_text(error_type: str, message: str) -> Classification:
     try:
         text = safe_str(message, evidence.TEXT_LIMIT)
         verdict = custom.verdict_on_text(kind, text) or _heavier(
-            judge_named(kind), judge_text(text)
+            judge_named(kind), judge_message(text)
         )
     except BaseException:  # a str subclass may do anything
         verdict = None

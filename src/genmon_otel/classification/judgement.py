@@ -9,6 +9,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.classification import codes, evidence
+from genmon_otel.classification.clauses import judge_clauses
 from genmon_otel.classification.contents import CONTENT_RULES
 from genmon_otel.classification.diagnostics import LOCATED_RULES
 from genmon_otel.classification.messages import (
@@ -118,14 +119,11 @@ _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 def _by_words(name: str) -> Verdict | None:
     """What a class's name says read as a sentence: ``prompt too long``."""
     words = " ".join(_WORDS.findall(name[:80])).lower()
-    reading = _LEXICON.read(words)
-    found = _LEXICON.first(reading, "tools", "name", Weight.NAME) or _LEXICON.first(
-        reading, "prose", "name", Weight.NAME
-    )
+    found = judge_message(words)
     if found is None:
         return None
     # "ModelError" and its like wrap anything: a message or a cause that tells goes first.
-    weight = Weight.FALLBACK if found.rule == "name provider unavailable" else Weight.NAME
+    weight = Weight.NAME if found.rule != "message provider unavailable" else Weight.FALLBACK
     return replace(found, rule=f"name {name}", weight=weight)
 
 
@@ -178,11 +176,15 @@ def judge(error: BaseException) -> Verdict | None:
         return died
     if profile.named and profile.named.weight is Weight.NAME:
         return _refined(profile.named, error, held)
-    if not quotes and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
-        says_no_more = profile.invents_status and verdict.severity is None
-        if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
-            return verdict
-    fallback = weak or profile.named or (profile.fallback[0] if profile.fallback else None)
+    said: Verdict | None = None
+    if not quotes:
+        text = safe_str(error, evidence.TEXT_LIMIT)
+        if verdict := judge_text(text):
+            says_no_more = profile.invents_status and verdict.severity is None
+            if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
+                return verdict
+        said = None if profile.fallback else judge_clauses(text.lower())
+    fallback = weak or said or profile.named or (profile.fallback[0] if profile.fallback else None)
     return replace(fallback, weight=Weight.FALLBACK) if fallback else None
 
 
@@ -196,9 +198,11 @@ def _by_exit(code: object) -> Verdict | None:
 
 
 def _infrastructure(error: BaseException, profile: Profile) -> Verdict:
-    text = safe_str(error, 1_000).lower()
-    if "full" in text and ("disk" in text or "no space" in text):
-        return Verdict(*MACHINE, "disk full", Weight.EXACT, final=True)
+    printed = _LEXICON.first(
+        _LEXICON.read(safe_str(error, 1_000).lower()), "tools", "message", Weight.EXACT
+    )
+    if printed and (printed.category, printed.severity) == MACHINE:
+        return replace(printed, final=True)
     if profile.exact and profile.exact[0].category is Category.VALIDATION_ERROR:
         return replace(profile.exact[0], final=True)
     return Verdict(*UNKNOWN, "the application's own store", Weight.EXACT, final=True)
@@ -236,6 +240,11 @@ def judge_output(text: str) -> Verdict | None:
 def judge_text(text: str) -> Verdict | None:
     """What a message says."""
     return _judge(text, Weight.MESSAGE)
+
+
+def judge_message(text: str) -> Verdict | None:
+    """What a message says where there is nothing else to go by: its phrases, then its clauses."""
+    return judge_text(text) or judge_clauses(text.lower())
 
 
 def _judge(text: str, tools: Weight) -> Verdict | None:

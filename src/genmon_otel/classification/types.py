@@ -152,6 +152,7 @@ EXACT: Final = _table(
         "jinja2.TemplateSyntaxError mako.SyntaxException mako.CompileException "
         "libcst.ParserSyntaxError lark.UnexpectedInput pyparsing.ParseBaseException "
         "parso.ParserSyntaxError blib2to3.ParseError black.InvalidInput sqlglot.ParseError "
+        "sqlglot.TokenError "
         "graphql.GraphQLSyntaxError esprima.Error google.ParseError "
         "bs4.ParserRejectedMarkup lxml.ParseError django.TemplateSyntaxError",
     ),
@@ -189,7 +190,9 @@ INVENTED_STATUS: Final = frozenset({"litellm.APIConnectionError"})
 INFRASTRUCTURE: Final = frozenset(
     "sqlalchemy sqlite3 psycopg psycopg2 psycopg_pool asyncpg pymysql MySQLdb mysql aiomysql "
     "asyncmy oracledb pyodbc peewee tortoise pymongo bson redis aioredis valkey kombu amqp "
-    "pika aiokafka confluent_kafka elasticsearch filelock docker alembic clickhouse_connect".split()
+    "pika aio_pika aiokafka kafka confluent_kafka nats elasticsearch elastic_transport opensearchpy filelock docker "
+    "kubernetes alembic clickhouse_connect aiosqlite duckdb neo4j cassandra pymemcache qdrant_client weaviate "
+    "pymilvus chromadb pinecone".split()
 )
 
 #: Packages that talk to model providers, or the HTTP clients they talk with: any 4xx counts.
@@ -212,11 +215,11 @@ NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
     for label, pattern in (
         (
             SHUT_OUT,
-            r"Quota|Insufficient(?:Credit|Balance|Fund)|OutOfCredit|PaymentRequired|Budget|Billing"
-            r"|SpendLimit|Authenticat|Unauthori[sz]ed|AuthError|AuthorizationError|Api_?Key|APIKey"
+            r"Quota|Insufficient(?:Credit|Balance|Fund)|OutOfCredit|PaymentRequired|(?<!Time)Budget|Billing"
+            r"|SpendLimit|Authenticat|Unauthori[sz]ed|NotAuth|AuthFail|AuthError|AuthorizationError|Api_?Key|APIKey"
             r"|Credential|PermissionDenied|AccessDenied|Forbidden|ExpiredToken|InvalidToken",
         ),
-        (RATE, r"Rate_?[Ll]imit|Throttl|TooManyRequests|ResourceExhausted|ReachLimit"),
+        (RATE, r"Rate_?[Ll]imit|Throttl|TooManyRequests|ResourceExhausted|ReachLimit|RetryAfter"),
         (TIMEOUT, r"Time_?[Oo]ut|TimedOut|Deadline|TimeLimit|TookTooLong|TooSlow"),
         (
             PROVIDER,
@@ -226,8 +229,8 @@ NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
         ),
         (
             SYNTAX,
-            r"Syntax|Pars(?:e|er|ing)(?:Error|Exception|Failed|Failure)|JSON|Json"
-            r"|(?<!Unicode)Decode(?:Error|Exception)|Malformed|InvalidCode|TokenizeError|Indentation",
+            r"Syntax|(?:Yaml|YAML|Toml|TOML|Xml|XML)(?:Error|Exception|Failure)|Pars(?:e|er|ing)(?:Error|Exception|Failed|Failure)|JSON|Json"
+            r"|(?<!Unicode)Decode(?:Error|Exception)|Malformed(?=Error|Exception|JSON|Json|[XH]|Ya?ml|YA?ML|Code|Source|Markup|Css|CSS|Jsx|JSX|Data|$)|InvalidCode|TokenizeError|Indentation",
         ),
         (
             VALIDATION,
@@ -236,7 +239,7 @@ NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
         ),
         (
             DEPENDENCY,
-            r"Dependenc|ModuleNotFound|PackageNotFound|ImportError|Resolution(?:Error|Impossible)"
+            r"Dependenc|ModuleNotFound|PackageNotFound|Import(?:Error|Failure|Failed)|Resolution(?:Error|Impossible)"
             r"|MissingPackage|InstallError|InstallFailed|InstallationError|PackageInstall",
         ),
         (

@@ -1,0 +1,170 @@
+"""Rules over single clauses: what kind of thing did what kind of thing, in whatever order.
+
+Asked last, where no phrase applied. Words are looked up in families, and a rule names the
+families that must meet within one clause: a *model* and something *late*, *code* and
+something *unparsed*. That holds for sentences, and for the names of classes, that nobody
+collected. A clause about the application's own affairs (a user, a login, an invoice) is
+left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import IntFlag, auto
+from typing import Final
+
+from genmon_otel.classification.verdict import (
+    DEPENDENCY,
+    PROVIDER,
+    RATE,
+    SHUT_OUT,
+    SYNTAX,
+    TIMEOUT,
+    VALIDATION,
+    Label,
+    Verdict,
+    Weight,
+)
+
+
+class Family(IntFlag):
+    """What a word is about."""
+
+    OWN = auto()
+    MODEL = auto()
+    VENDOR = auto()
+    KEY = auto()
+    REACH = auto()
+    FIT = auto()
+    OUTPUT = auto()
+    PART = auto()
+    WRITTEN = auto()
+    CODE = auto()
+    PACKAGE = auto()
+    INSTALLER = auto()
+    CHECKER = auto()
+    NOT = auto()
+    FAILED = auto()
+    LATE = auto()
+    ANSWER = auto()
+    REFUSED = auto()
+    BROKE = auto()
+    THROTTLED = auto()
+    INVALID = auto()
+    UNPARSED = auto()
+    PARSE = auto()
+    LACKING = auto()
+    ABSENT = auto()
+    EXIST = auto()
+
+
+_F = Family
+
+_FAMILIES: Final[Mapping[Family, str]] = {
+    _F.OWN: "user users customer customers tenant tenants workspace owner member team role "
+    "database redis postgres mysql cache invoice payment stripe login password theme font migration "
+    "git branch commit lock webhook upload email mail storage bucket thumbnail archive cookie "
+    "preview license newsletter",
+    _F.MODEL: "model models llm llms ai gpt claude gemini mistral openai anthropic bedrock vertex cohere "
+    "ollama vllm groq openrouter deepseek provider providers inference completion completions chatgpt "
+    "assistant agent gateway upstream endpoint stream",
+    _F.VENDOR: "gpt claude gemini mistral openai anthropic bedrock vertex cohere ollama vllm groq openrouter "
+    "deepseek azure provider providers llm",
+    _F.KEY: "key keys credential credentials permission permissions access authentication billing credit credits",
+    _F.REACH: "reach connect contact session establish dial talk",
+    _F.FIT: "follow follows followed match matches obey conform conforms fit fits satisfy contain contains include "
+    "includes comply",
+    _F.OUTPUT: "output outputs answer answers response responses reply replies plan plans completion manifest "
+    "schema field fields section sections component components generated",
+    _F.PART: "page pages route routes file files link links heading headings entry tool action",
+    _F.WRITTEN: "generated requested returned produced wrote written called emitted gave answered used",
+    _F.CODE: "code json jsx tsx html css scss python javascript typescript js ts yaml toml xml sql svg graphql "
+    "svelte vue mjs sass markdown template source script dockerfile markup tag tags brace braces bracket brackets quote quotes "
+    "parenthesis indentation syntax ast expression statement",
+    _F.PACKAGE: "package packages dependency dependencies library libraries module modules import imports "
+    "imported node_modules requirements lockfile plugin toolchain binary executable",
+    _F.INSTALLER: "npm npx pnpm yarn pip uv poetry bun conda corepack",
+    _F.CHECKER: "validator validators validation linter lint eslint stylelint typecheck tsc mypy checker "
+    "lighthouse accessibility a11y contrast rubric",
+    _F.NOT: "not no never without cannot can't couldn't didn't doesn't isn't wasn't won't hasn't don't",
+    _F.FAILED: "failed fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
+    "invalid choked",
+    _F.LATE: "late hang hangs hung hanging quiet silent silence stalled stalls stuck slow unresponsive overdue "
+    "deadline timeout frozen froze 408 504 524",
+    _F.ANSWER: "respond responded reply replied react answered finish finished",
+    _F.REFUSED: "401 402 403",
+    _F.BROKE: "died dead crashed crash down offline outage unreachable unavailable unhealthy broke broken "
+    "disconnected closed dropped refused declined blocked withheld flagged retired deprecated garbage lost "
+    "aborted interrupted hiccup gone reset removed loading loaded busy restarting 500 502 503 520 529",
+    _F.THROTTLED: "429 throttled throttles throttling",
+    _F.INVALID: "invalid incomplete missing wrong unexpected unknown empty blank rejected violates mismatch "
+    "malformed incorrect lacks lacking extra duplicate undefined unusable inconsistent",
+    _F.UNPARSED: "unparsable unparseable malformed truncated unclosed unterminated unescaped unbalanced stray "
+    "garbled corrupt corrupted uncompilable",
+    _F.PARSE: "parse parsed parser parsing compile compiles compiled compilation syntax indentation tokenize",
+    _F.LACKING: "missing lacks lacking incomplete",
+    _F.ABSENT: "missing unknown nonexistent absent unresolved uninstalled unpublished hallucinated invented",
+    _F.EXIST: "such exist exists found installed resolve resolved available published declared",
+}
+
+
+def _words() -> dict[str, int]:
+    found: dict[str, int] = {}
+    for family, words in _FAMILIES.items():
+        for word in words.split():
+            found[word] = found.get(word, 0) | int(family)
+    return found
+
+
+# Plain integers from here on: arithmetic of flags costs twenty times as much.
+_WORDS: Final = _words()
+_OWN: Final = int(_F.OWN)
+
+#: Tried in order: each family set must be met, by any of its families.
+_RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
+    (RATE, "model throttled", (_F.MODEL, _F.THROTTLED)),
+    (SHUT_OUT, "model refused us", (_F.MODEL, _F.REFUSED)),
+    (SHUT_OUT, "key refused", (_F.VENDOR, _F.KEY, _F.FAILED | _F.NOT | _F.LACKING | _F.INVALID)),
+    (TIMEOUT, "model late", (_F.MODEL | _F.OUTPUT, _F.LATE)),
+    (TIMEOUT, "model without answer", (_F.MODEL, _F.NOT, _F.ANSWER)),
+    (DEPENDENCY, "package absent", (_F.PACKAGE | _F.INSTALLER, _F.ABSENT)),
+    (DEPENDENCY, "package not there", (_F.PACKAGE | _F.INSTALLER, _F.NOT, _F.EXIST)),
+    (DEPENDENCY, "installer failed", (_F.INSTALLER, _F.FAILED)),
+    (SYNTAX, "code unparsed", (_F.CODE, _F.UNPARSED)),
+    (SYNTAX, "code does not parse", (_F.CODE, _F.PARSE, _F.FAILED | _F.NOT)),
+    (VALIDATION, "check failed", (_F.CHECKER, _F.FAILED | _F.INVALID)),
+    (VALIDATION, "output invalid", (_F.OUTPUT, _F.INVALID)),
+    (VALIDATION, "output does not fit", (_F.OUTPUT | _F.MODEL, _F.NOT, _F.FIT)),
+    (VALIDATION, "model wrote the wrong thing", (_F.MODEL, _F.WRITTEN, _F.INVALID)),
+    (VALIDATION, "part not written", (_F.PART, _F.WRITTEN, _F.NOT | _F.INVALID)),
+    (VALIDATION, "part lacking", (_F.PART, _F.LACKING)),
+    (PROVIDER, "model broke", (_F.MODEL, _F.BROKE)),
+    (PROVIDER, "model out of reach", (_F.MODEL, _F.NOT | _F.FAILED, _F.REACH)),
+)
+
+_WANTED: Final = tuple((label, name, tuple(map(int, families))) for label, name, families in _RULES)
+
+_CLAUSE: Final = re.compile(r"[.;!?\n](?:\s|$)|\n")
+_WORD: Final = re.compile(r"[a-z_]+(?:'t)?|\b\d{3}\b(?! ?(?:px|ms|[a-z]))")
+#: Characters looked at, and clauses.
+_LIMIT: Final = 600
+_CLAUSES: Final = 6
+
+
+def judge_clauses(text: str) -> Verdict | None:
+    """What kinds of words meet in a clause of ``text`` (lower case)."""
+    family_of = _WORDS.get
+    for clause in _CLAUSE.split(text[:_LIMIT], _CLAUSES):
+        families = 0
+        for word in _WORD.findall(clause):
+            families |= family_of(word, 0)
+        if families & (families - 1) == 0 or families & _OWN:
+            continue  # at most one family
+        for label, name, wanted in _WANTED:
+            for family in wanted:
+                if not families & family:
+                    break
+            else:
+                return Verdict(*label, f"clause {name}", Weight.FALLBACK)
+    return None
