@@ -97,6 +97,10 @@ async def bare_async(request: str) -> str:
 ours_async = generation("build_async", framework="react")(build_async)
 
 
+#: What the message names: most failures of one kind differ in that alone.
+request = [8841]
+
+
 def frames(depth: int) -> str:
     """Raise under distinct frames, as a real orchestrator does."""
     return _FRAMES[depth - 1](depth)
@@ -107,7 +111,7 @@ def _frame(number: int) -> Callable[[int], str]:
         f"def stage_{number}(depth):\n"
         "    if depth > 1:\n"
         "        return frames(depth - 1)\n"
-        "    raise ValueError('model returned no files for request 8841')\n"
+        "    raise ValueError(f'model returned no files for request {request[0]}')\n"
     )
     exec(compile(source, __file__, "exec"), globals())
     made: Callable[[int], str] = globals()[f"stage_{number}"]
@@ -117,8 +121,9 @@ def _frame(number: int) -> Callable[[int], str]:
 _FRAMES = [_frame(number) for number in range(12)]
 
 
-def caught(function: Callable[[int], Any], depth: int) -> Callable[[], None]:
+def caught(function: Callable[[int], Any], depth: int, *, anew: bool = False) -> Callable[[], None]:
     def call() -> None:
+        request[0] += anew
         try:
             function(depth)
         except ValueError:
@@ -235,6 +240,13 @@ def rows(loop: asyncio.AbstractEventLoop) -> list[Row]:
         ),
         Row("0 % sampled", lambda: bare("x"), lambda: ours("x"), 1.0, sampled=False),
         Row("failure", caught(bare_fail, 1), caught(ours_fail, 1), 1.0, 50),
+        Row(
+            "failure, its message never seen",
+            caught(bare_fail, 1, anew=True),
+            caught(ours_fail, 1, anew=True),
+            None,
+            50,
+        ),
         Row("failure, 11 frames", caught(bare_fail, 11), caught(ours_fail, 11), 0.5, 50),
         Row("phase", bare_children, our_phases, 1.15, 3),
         Row("step -> str", bare_children, our_steps, 1.15, 3),

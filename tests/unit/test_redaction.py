@@ -301,3 +301,21 @@ def test_is_bounded(seed: str) -> None:
     start = time.perf_counter()
     assert len(REDACTOR.text(text, 2_048)) <= 2_048
     assert time.perf_counter() - start < 1.0
+
+
+def test_what_is_remembered_to_be_harmless_is_no_secret_and_bounded() -> None:
+    """Asked again, a text gives the same; many texts cost bounded memory; an own rule is always asked."""
+    redactor = Redactor()
+    secret = f"refused {KINDS['openai']}"
+    assert [redactor.text(secret, LIMIT) for _ in range(2)] == [REDACTOR.text(secret, LIMIT)] * 2
+    assert KINDS["openai"] not in redactor.text(secret, LIMIT)
+    for number in range(2_000):
+        assert redactor.text(f"no files for {number}", LIMIT) == f"no files for {number}"
+    assert len(redactor._harmless) <= 256
+    assert redactor.text("no files for 1999 in app.tsx", 20) == REDACTOR.text(
+        "no files for 1999 in app.tsx", 20
+    )
+    asked: list[str] = []
+    own = Redactor(extra=lambda text: asked.append(text) or text)  # type: ignore[func-returns-value]
+    own.text("no plan", LIMIT), own.text("no plan", LIMIT)
+    assert len(asked) >= 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -58,6 +59,8 @@ _LEXICON: Final = Lexicon(
 )
 
 
+#: Characters of a text whose verdict is remembered.
+_MAX_REMEMBERED: Final = 4_096
 #: Rules by which something is not there.
 NOT_FOUND: Final = re.compile(r"(?i)\b404\b|not_?found")
 
@@ -239,6 +242,11 @@ def judge_output(text: str) -> Verdict | None:
 
 def judge_text(text: str) -> Verdict | None:
     """What a message says."""
+    return _remembered(text) if len(text) <= _MAX_REMEMBERED else _judge(text, Weight.MESSAGE)
+
+
+@lru_cache(maxsize=256)  # one failure says the same again and again
+def _remembered(text: str) -> Verdict | None:
     return _judge(text, Weight.MESSAGE)
 
 

@@ -69,6 +69,11 @@ _SECRET_END: Final = re.compile(r"[\s\"'`]")
 _SECRET_RUN: Final = re.compile(r"[\w+/=.~%:@\\-]*")
 
 
+#: Texts that are remembered to hold no secret, and characters of each.
+_REMEMBERED: Final = 256
+_MAX_REMEMBERED: Final = 4_096
+
+
 class Redactor:
     """Replaces secrets and personal data by stable placeholders of the same shape.
 
@@ -79,6 +84,8 @@ class Redactor:
 
     def __init__(self, extra: Callable[[str], str] | None = None) -> None:
         self._extra = extra
+        #: Texts in which there was nothing to hide: one failure says the same again and again.
+        self._harmless: set[str] = set()
 
     def text(self, text: str, limit: int) -> str:
         """Return ``text`` without secrets, at most ``limit`` characters. Idempotent.
@@ -86,8 +93,16 @@ class Redactor:
         Of a longer text, head and tail are kept; nothing but their windows is scanned.
         """
         text = str.__str__(text)  # a subclass may have hostile methods
-        text = self._windows(text, limit) if len(text) > limit else clean(text, limit)
-        return self._settle(text, limit)
+        if len(text) > limit:
+            return self._settle(self._windows(text, limit), limit)
+        if text in self._harmless:
+            return text
+        redacted = self._settle(clean(text, limit), limit)
+        if redacted == text and len(text) <= _MAX_REMEMBERED and self._extra is None:
+            if len(self._harmless) >= _REMEMBERED:
+                self._harmless.clear()
+            self._harmless.add(text)
+        return redacted
 
     def tree(self, tree: Tree) -> Tree:
         """Return a copy of ``tree`` without secrets, of the same structure."""
