@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.alike_messages import ALIKE, DISTINCT
 
 from genmon_otel.fingerprint import fingerprint, handle, signature
 from genmon_otel.fingerprint.environment import essence
@@ -242,3 +243,28 @@ def test_failures_of_the_environment_stay_apart() -> None:
 def test_the_essence_of_any_text_is_short(text: str) -> None:
     """No text breaks it, and none makes it long."""
     assert len(essence(text).split()) <= 48
+
+
+def named(category: str, error_type: str, message: str) -> str:
+    """The signature of a failure that differs from others in these only."""
+    return signature(
+        operation="build_app",
+        category=category,
+        error_type=error_type,
+        message=message,
+        stage="code",
+    )
+
+
+@pytest.mark.parametrize(("category", "messages"), ALIKE)
+def test_one_failure_has_one_name(category: str, messages: tuple[str, ...]) -> None:
+    """Another id, number, path, date, value, place or user is the same failure, in any script."""
+    assert len({named(category, "ValueError", message) for message in messages}) == 1
+
+
+@pytest.mark.parametrize(("one", "other"), DISTINCT)
+def test_two_failures_have_two_names(
+    one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    """Another word, code, status, encoding, exception, field or kind of file is another failure."""
+    assert named(*one) != named(*other)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmon_otel.fingerprint import normalisation
-from genmon_otel.fingerprint.normalisation import normalise
+from genmon_otel.fingerprint.normalisation import key, normalise
 
 SAME = [
     ("User 'alice' not found", "User 'bob' not found"),
@@ -266,6 +267,8 @@ EXPECTED = [
 HOSTILE = [
     "1.", "a-", "1,000,", "' ", '"', "\\", "a/", "::", "1:", "Jan ", "x@", "a.b@", "a=", "[", "../",
     "C:\\a", "``", "\x1b[", "input_value=", "datetime.datetime(", "Key (a)=", "<n>,", "9", "A1",
+    "\\'", "1\u00a0", "\u0661 ", "\u300c", "[parameters: ", "On instance[", "Command '", "1 | \n", "a\n ^\n", "1: a\n",
+    "output: ", "{", "[[", "{'a': ", "{a},", "aa ", "#ff", "None is ", "(a)/", "P1D", "a*", "/a b/",
 ]  # fmt: skip
 
 
@@ -335,7 +338,8 @@ PIECES = st.sampled_from(
         "(", ")", "[", "{", "}", ",", ";", "<n>", "<str>", "'x'", "user", "id", "True", "12:30", "Jan 5", "10.0.0.1", "::1",
         "0x1f", "v1.2", "req_ab12", "gpt-4o", "App.tsx", "C:\\a", "http://a.b/c", "a@b.co", "status 503", "Key (a)=(1)",
         "input_value=", "3s", "4 MB", "%", "utf-8", "TS2307", "b'z'", "datetime.date(2020, 1, 2)", "for user bob", "404 Not",
-        "\n", "\u2026", "<path>.py", "word " * 60,
+        "\n", "\u2026", "<path>.py", "word " * 60, "\n  ^\n", "3 | x\n", "\u300c\u9875\u300d", "\uff11\uff12", "1\u00a0234", "P1DT2H", "#ff00aa",
+        "00:1A:2B:3C:4D:5E", "output: ", "Command '['a', 'b']' died with", "[parameters: ('a')]", "sk-a***b", "404] ", "loc': ('a', 1, 'b')",
     ]
 )  # fmt: skip
 
@@ -353,3 +357,42 @@ def test_any_text_settles(message: str) -> None:
 def test_never_raises(message: str) -> None:
     """Any text at all has a normal form without control characters."""
     assert "\x00" not in normalise(message)
+
+
+#: Each kind of variable, in more than one shape.
+VARIABLES = [
+    st.integers(0, 10**9).map(str),
+    st.uuids().map(str),
+    st.uuids().map(lambda u: u.hex),
+    st.binary(min_size=16, max_size=32).map(lambda b: f"sha256:{b.hex()}"),
+    st.datetimes(min_value=datetime(1970, 1, 1)).map(lambda d: d.isoformat() + "Z"),
+    st.datetimes(min_value=datetime(1970, 1, 1)).map(lambda d: f"{d:%Y-%m-%d %H:%M:%S}"),
+    st.datetimes(min_value=datetime(1970, 1, 1)).map(lambda d: f"{d:%a, %d %b %Y %H:%M:%S} GMT"),
+    st.integers(1, 10**5).map(lambda n: f"{n}ms"),
+    st.floats(0.1, 999).map(lambda x: f"{x:.2f} MiB"),
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(lambda a: f"[{a}]:443"),
+    st.from_regex(r"[a-z]{1,9}@[a-z]{2,9}\.(com|org|dev)", fullmatch=True),
+    st.from_regex(r"https://[a-z]{2,9}\.com(/[a-z0-9]{1,9}){0,4}(\?[a-z]=[0-9]{1,3})?", fullmatch=True),
+    st.from_regex(r"(/[a-z0-9_]{1,12}){2,5}\.tsx(:[0-9]{1,4}){0,2}", fullmatch=True),
+    st.from_regex(r"[C-F]:(\\[A-Za-z0-9]{1,9}){1,5}\.tsx", fullmatch=True),
+    st.from_regex(r"0x[0-9a-f]{6,16}", fullmatch=True),
+    st.from_regex(r"'[a-z]{3,9}( [a-z]{3,9}){1,6}'", fullmatch=True),
+    st.from_regex(r"req_[0-9][A-Za-z0-9]{16,22}", fullmatch=True),
+]  # fmt: skip
+SENTENCES = st.sampled_from(
+    ["could not place {} here", "{}: no such page", "broken ({}), gave up", "template saw {}"]
+)
+
+
+@given(
+    st.sampled_from(range(len(VARIABLES))).flatmap(
+        lambda kind: st.tuples(VARIABLES[kind], VARIABLES[kind])
+    ),
+    SENTENCES,
+)
+@settings(max_examples=500, deadline=None)
+def test_another_value_of_a_kind_is_the_same_failure(values: tuple[str, str], said: str) -> None:
+    """Ids, numbers, dates, addresses, paths and quoted values may be any of their kind."""
+    one, other = (key(normalise(said.format(value))) for value in values)
+    assert one == other

@@ -32,7 +32,8 @@ class Classification:
 
     category: Category
     severity: Severity
-    #: None where there was only text, or no rule applied.
+    #: None where there was only text, or no rule applied; of a group, then, its first member
+    #: in an order of our own.
     decided_by: BaseException | None
     #: ``package.Class`` of the deciding exception, else of the one that escaped.
     error_type: str
@@ -49,6 +50,8 @@ def classify(error: BaseException) -> Classification:
     """
     try:
         decided_by, verdict = _decide(error)
+        if verdict is None and evidence.is_a(error, BaseExceptionGroup):
+            decided_by = _first_member(error)
     except BaseException:  # whatever a foreign property raised, the caller goes on
         decided_by, verdict = None, None
     return _answer(decided_by, verdict, dotted_name(decided_by or error))
@@ -82,7 +85,7 @@ def dotted_name(error: BaseException) -> str:
 def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str) -> Classification:
     if verdict is None:
         category = Category.UNKNOWN
-        return Classification(category, category.default_severity, None, name, "")
+        return Classification(category, category.default_severity, decided_by, name, "")
     severity = verdict.severity or verdict.category.default_severity
     return Classification(verdict.category, severity, decided_by, name, verdict.rule)
 
@@ -126,6 +129,24 @@ def _says_more(found: Verdict, than: Verdict) -> bool:
     )
 
 
+def _members(group: BaseException) -> list[BaseException]:
+    """Members of a group in an order that does not depend on which task failed first."""
+    members = evidence.members(group)[:_WALK_LIMIT]
+    if len(members) < 2:
+        return list(members)
+    return sorted(members, key=lambda member: (dotted_name(member), safe_str(member, 200)))
+
+
+def _first_member(group: BaseException) -> BaseException:
+    """What broke, rather than that something did."""
+    for _ in range(_WALK_LIMIT):
+        members = _members(group)
+        if not members:
+            break
+        group = members[0]
+    return group
+
+
 def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:
     """Verdicts on an exception and what it was raised from, outermost first."""
     waiting = [error]
@@ -143,7 +164,7 @@ def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseExcept
         if cause is not None:
             waiting.append(cause)
         waiting.extend(evidence.links(current))
-        waiting.extend(evidence.members(current)[:_WALK_LIMIT])
+        waiting.extend(_members(current))
 
 
 def _implicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:

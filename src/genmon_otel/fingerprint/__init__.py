@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from genmon_otel.fingerprint.environment import essence
-from genmon_otel.fingerprint.normalisation import normalise
+from genmon_otel.fingerprint.normalisation import key, normalise
+from genmon_otel.fingerprint.printed import telling_lines
 from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
 
-__all__ = ["fingerprint", "handle", "normalise", "signature"]
+__all__ = ["fingerprint", "handle", "normalise", "signature", "telling_lines"]
 
 VERSION: Final = "v1"
 #: In-app frames that count, from where it was raised outwards.
@@ -53,7 +54,7 @@ def handle(fingerprint: str, length: int = 4) -> str:
 
 def _fields(operation: str, category: str, error_type: str, message: str, stage: str) -> list[str]:
     counts = essence(message) if category in ENVIRONMENT_CATEGORIES else normalise(message)
-    return [operation, str(category), error_type, counts, stage]
+    return [operation, str(category), error_type, key(counts), stage]
 
 
 def _places(frames: Iterable[Frame]) -> list[str]:

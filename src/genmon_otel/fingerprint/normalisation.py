@@ -24,12 +24,12 @@ from functools import lru_cache
 from typing import Final
 
 from genmon_otel.fingerprint import quoted
+from genmon_otel.fingerprint.layout import one_line
 from genmon_otel.fingerprint.tokens import ID, NUMBER, token
 from genmon_otel.fingerprint.variables import SIZE, VARIABLE
-from genmon_otel.text import GAP, clean
+from genmon_otel.fingerprint.window import windows, without_prose
+from genmon_otel.text import GAP
 
-#: Characters scanned of a longer message: so many of its head and of its tail.
-_WINDOW: Final = (1_024, 384)
 #: Characters kept of a longer normalised message. Less than the window, so that a
 #: longer id near the front does not push other words over the edge.
 _KEPT: Final = (512, 256)
@@ -41,7 +41,7 @@ _MAX_ROUNDS: Final = 4
 _CODE_BEFORE: Final = re.compile(
     r"(?:\b(?:http_?)?status(?:[ _-]?code)?|\b(?:[a-z]+_)?code|errno|\bHTTP(?:/[0-9.]*)?|exit(?: status| code)"
     r"|SQLSTATE|WinError|signal|returncode|statusCode|errorCode|exitCode)[\"'\s:=#(\[]*$"
-    r"|(?P<weak>\b(?:error|failed|failure|returned|responded|response|respond|got|received|with|server|client|a|an))[\s:(\[]*$",
+    r"|(?P<weak>\b(?:\w{1,20}code|error|failed|failure|returned|responded|response|respond|got|received|with|server|client|a|an))[\s:(\[]*$",
     re.IGNORECASE,
 )
 #: One of these stands before every code; looked at first, since most numbers are none.
@@ -53,14 +53,36 @@ _REASON_AFTER: Final = re.compile(
     r" (?:OK|Bad|Unauthorized|Payment|Forbidden|Not |Method|Proxy|Request|Conflict|Gone|Length|Precondition"
     r"|Payload|Content|URI|Unsupported|Unprocessable|Too |Internal|Service|Gateway|Client|Server|Moved|Found)"
 )
+#: Of a database's driver: ``(1062, "Duplicate entry …")``.
+_DB_ERROR_AFTER: Final = re.compile(r", [\"'<]")
+#: ``GET https://… -> 404``
+_ARROW: Final = re.compile(r"(?:<(?:url|path)>|://\S{1,24}) (?:\u2192|->|=>) $")
+#: Between two quoted names of one list.
+_JOINS: Final = re.compile(r"\s*(?:,(?:\s*(?:[0-9]{1,6}|<n>),)*|,?\s*(?:and|or)|[/|])\s*")
+#: ``[500] backend failed``, at the very beginning.
+_LEADING_STATUS: Final = re.compile(r"[45][0-9]{2}(?=[\])])")
 _UNIT_AFTER: Final = re.compile(
     r"[ -](?!for\b|from\b|on\b|at\b|when\b|while\b|calling\b|in\b|by\b|error|status|response|and\b)[a-z]"
 )
 _UNIT: Final = re.compile(r"(?!(?:st|nd|rd|th)$)[A-Za-zµμ/]+$")
 _SIZE_ONLY: Final = re.compile(SIZE)
 _STATUS: Final = re.compile(r"[1-5][0-9]{2}")
-_PLURAL: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z]{2,}?)(?:(ies)|(?<![siua])s)\b")
-_REPEATED: Final = re.compile(r"(<[a-z]{1,9}>)(?:,\s?\1)+")
+_PLURAL: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?)(?:(ies)|(?<![siua])s)\b")
+#: Members alike of a list, or of a list of lists.
+_REPEATED: Final = re.compile(
+    r"(<[a-z]{1,9}>(?:\.\w{1,7})?|[\[({][^\[\](){}]{1,160}[\])}])(?:,\s?\1)+"
+)
+_ONLY_MEMBER: Final = re.compile(r"(?<=\()(<[a-z]{1,9}>),(?=\))")
+#: What jsonschema prints first: the value that it refused.
+_REFUSED: Final = re.compile(
+    r"^(?:[\[{'\"0-9-]|None|True|False).{0,1000}?(?= is (?:not (?:of type|one of|valid under|a multiple of|a '|allowed for)"
+    r"|too (?:long|short)|less than|greater than|valid under each)| does not (?:match '|contain|have enough)| has (?:non-unique|too many))"
+)
+
+#: A quoted path, which may hold spaces.
+_ROOTED_QUOTED: Final = re.compile(
+    r"(?:~?/|\.{1,2}/|[A-Za-z]:[\\/]|\\\\)[^\n'\"`<>|*?]{1,300}[\\/][^\n'\"`<>|*?/\\]{0,120}"
+)
 
 #: Files whose names name the problem, wherever they lie.
 _MANIFESTS: Final = frozenset(
@@ -82,11 +104,7 @@ def normalise(message: str) -> str:
     """
     if type(message) is not str:
         message = str.__str__(message)  # a subclass may have hostile methods
-    head, tail = _WINDOW
-    if len(message) <= head + tail:
-        whole = _normalise(message)
-    else:
-        whole = f"{_normalise(message[:head])}{GAP}{_normalise(message[-tail:])}"
+    whole = GAP.join(map(_normalise, windows(message)))
     if len(whole) <= sum(_KEPT) + len(GAP):
         return whole
     for _ in range(_MAX_ROUNDS):  # a cut may leave one quotation mark of two
@@ -94,6 +112,11 @@ def normalise(message: str) -> str:
         if whole == before:
             return whole
     return _shortened(_words(whole))
+
+
+def key(normalised: str) -> str:
+    """Return what counts of a normalised message: an id that has digits only is an id."""
+    return _counted_once(normalised.replace(ID, NUMBER)) if ID in normalised else normalised
 
 
 def _shortened(text: str) -> str:
@@ -107,9 +130,8 @@ def _shortened(text: str) -> str:
 
 @lru_cache(maxsize=128)  # a fingerprint and its signature ask for the same message
 def _normalise(text: str) -> str:
-    text = " ".join(clean(text, len(text)).split())
     for _ in range(_MAX_ROUNDS):
-        before, text = text, _once(text)
+        before, text = text, _once(_REFUSED.sub("<str>", without_prose(one_line(text)), count=1))
         if text == before or _PLAIN.fullmatch(text):
             return text
     return _words(text)
@@ -131,9 +153,16 @@ _WORD: Final = re.compile(r"<[a-z]{1,9}>|[A-Za-z]+")
 
 def _once(text: str) -> str:
     text = _Scan(text).result
+    return _counted_once(text)
+
+
+def _counted_once(text: str) -> str:
+    """A text that does not say how many: nouns in the singular, members of a list once."""
     if "<n> " in text:
         text = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] else ""), text)
-    return _REPEATED.sub(r"\1", text) if ">," in text else text
+    if "," in text and "<" in text:
+        text = _ONLY_MEMBER.sub(r"\1", _REPEATED.sub(r"\1", text))
+    return text
 
 
 class _Scan:
@@ -154,17 +183,13 @@ class _Scan:
 
     def _quoted(self, match: re.Match[str]) -> str:
         start, end = match.span()
-        joined = self.kept_until >= 0 and self.text[self.kept_until : start].strip() in (
-            ",",
-            "and",
-            "or",
-            ", and",
-            ", or",
-            "/",
-            "|",
+        joined = (
+            self.kept_until >= 0 and _JOINS.fullmatch(self.text, self.kept_until, start) is not None
         )
         content, role = quoted.role(self.text, start, end, joined=joined)
         if role is quoted.Role.VALUE:
+            if _ROOTED_QUOTED.fullmatch(content):
+                return self._as_path(content)
             inner = _Scan(content).result if any(mark in content for mark in "/\\.") else ""
             return inner if quoted.TYPED.fullmatch(inner) else "<str>"
         if role is quoted.Role.NAME:
@@ -184,6 +209,12 @@ class _Scan:
         if _STATUS.fullmatch(value) and _REASON_AFTER.match(self.text, end):
             return value
         before = self.text[max(0, start - 28) : start]
+        if len(value) == 4 and before.endswith("(") and _DB_ERROR_AFTER.match(self.text, end):
+            return value
+        if start == 1 and self.text[0] in "[(" and _LEADING_STATUS.match(self.text, 1):
+            return value
+        if _STATUS.fullmatch(value) and _ARROW.search(before):
+            return value
         said = before.rstrip(" \"':=#([").lower().endswith(_CODE_WORDS)
         code = _CODE_BEFORE.search(before) if said else None
         if code is None:
@@ -231,13 +262,20 @@ class _Scan:
         before = self.text[: match.start()].rstrip()[-1:]
         return "<bool>" if before in (":", "[", ",") else match[0]
 
+    def _instance(self, match: re.Match[str]) -> str:
+        where, _, _ = match[0].partition(": ")
+        return f"{_Scan(where).result}: <str>"
+
     def _path(self, match: re.Match[str]) -> str:
-        value = re.sub(r"(?::[0-9]+){1,2}$|\([0-9, ]+\)$", "", match[0])
+        value = re.sub(r"(?::[0-9]+){1,2}$|\([0-9, ]+\)$|\?.*$", "", match[0])
         before = self.text[max(0, match.start() - 8) : match.start()]
         if value.startswith("/") and before.endswith(
             ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS ")
         ):
             return "/".join(_Scan(part).result for part in value.split("/"))
+        return self._as_path(value)
+
+    def _as_path(self, value: str) -> str:
         name = re.split(r"[\\/]", value.rstrip("/\\"))[-1]
         if name in _MANIFESTS:
             return name
@@ -290,4 +328,8 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "token": _Scan._token,
     "uuid": lambda _scan, _match: ID,
     "version": lambda _scan, _match: NUMBER,
+    "name": lambda _scan, match: match[0],
+    "parameters": lambda _scan, _match: "[parameters: <str>]",
+    "instance": _Scan._instance,
+    "unclosed": lambda _scan, _match: "<str>",
 }

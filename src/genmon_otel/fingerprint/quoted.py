@@ -6,11 +6,12 @@ import re
 from enum import Enum
 from typing import Final
 
-_DOUBLE: Final = r"""\"(?:[^"\\]|\\.)*\"(?![A-Za-z0-9_<])"""
+_DOUBLE: Final = r"""\"[^"\\]*+(?:\\.[^"\\]*+)*+\"(?![A-Za-z0-9_<])"""
 #: With up to two apostrophes inside: 'it's here'.
-_SINGLE: Final = r"""'(?:[^'\\]|\\.)*(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_<])"""
+_SINGLE: Final = r"""'[^'\\]*+(?:\\.[^'\\]*+)*+(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_<])"""
 PATTERN: Final = (
-    rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u2018[^\u2019]*\u2019|«[^»]*»"
+    rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u201e[^\u201c\u201d]*[\u201c\u201d]|\u2018[^\u2019]*\u2019|«[^»]*»"
+    r"|\u300c[^\u300d]*\u300d|\u300e[^\u300f]*\u300f|\u300a[^\u300b]*\u300b"
 )
 #: The same behind a prefix of Python's: b'...', f"...".
 PREFIXED: Final = rf"[bBrRuUfF](?:{_DOUBLE}|{_SINGLE})"
@@ -34,7 +35,7 @@ _BEFORE: Final = re.compile(
     r"\b(?:modules?|named|attributes?|arguments?|params?|parameters?|propert(?:y|ies)|members?|functions?|methods?"
     r"|class|codec|encoding|columns?|tables?|relation|fields?|keys?|types?|variables?|symbol|identifier|packages?"
     r"|plugins?|preset|loader|operator|keyword|constraint|command|resolve|reading|setting|hook|format|tag|enum"
-    r"|option|extension|rule|requirement|library|decorator|annotation|directive|prop|props|script|engine|dependency"
+    r"|option|extension|element|rule|requirement|library|decorator|annotation|directive|prop|props|script|engine|dependency"
     r"|export|exports|import|interface|trait|struct|namespace|syntax|unit|schema|event|header|language|locale"
     r"|flag|metric|label|collection|view|sequence|trigger|role|permission|scope|missing|instance of"
     r"|import name|export named|does not provide an export|unexpected keyword argument|(?:a|an) |not|expected|required|instead of)"
@@ -77,6 +78,13 @@ SUBJECT_LABEL: Final = r"(?:[A-Za-z]{1,20}[_-]){0,3}(?:id|ID|Id|user|User|userna
 PROSE: Final = r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?)"
 
 _KEY_BEFORE: Final = re.compile(r"""["']([\w.$-]{1,40})["']\s?:\s?$|\b([A-Za-z_]\w{0,40})=$""")
+#: {'title': ['Not a valid string.']}, as marshmallow and Django say it
+_LISTED_SENTENCE: Final = re.compile(r"[\"']\s?:\s?\[$")
+_SENTENCE: Final = re.compile(r"[A-Z][^.]* [^.]*\.")
+#: 'loc': ('body', 'title')
+_LOCATION: Final = re.compile(r"[\"'](?:loc|path|fields?|missing)[\"']\s?:\s?[\[(]$")
+#: schema['properties']['title']
+_SUBSCRIPTED: Final = re.compile(r"[\w\]]\[$")
 _NAME_LIKE: Final = re.compile(r"(?:[A-Za-z_]|<[a-z]+>)(?:[A-Za-z0-9_.-]|<[a-z]+>){0,40}")
 _KEYWORD_LIKE: Final = re.compile(r"[a-z]{2,12}|EOF|INDENT|DEDENT|end of file|end of input")
 _ERROR_LIKE: Final = re.compile(
@@ -120,10 +128,12 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
     stripped = before.rstrip()
     if (
         after.lstrip().startswith(":")
-        and (not stripped or stripped[-1] in "{,[(")
+        and (stripped[-1] in "{,[(" if stripped else " " not in content)
         and len(content) <= 64
     ):
         return content, Role.KEY
+    if text[start] in "bB":
+        return content, Role.NAME if _CODEC.fullmatch(content) else Role.VALUE
     if not any(map(str.isalnum, content)):
         return content, Role.NAME if _PUNCTUATION.fullmatch(content) else Role.VALUE
     key = _KEY_BEFORE.search(before) if stripped.endswith((":", "=")) else None
@@ -141,7 +151,11 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         return content, Role.NAME
     if len(content) > 80:
         return content, Role.VALUE
-    if joined or _AFTER.match(after):
+    if _SUBSCRIPTED.search(before) and after.startswith("]") and _NAME_LIKE.fullmatch(content):
+        return content, Role.NAME
+    if _LISTED_SENTENCE.search(before) and _SENTENCE.fullmatch(content):
+        return content, Role.MESSAGE
+    if joined or _AFTER.match(after) or _LOCATION.search(before):
         return content, Role.NAME
     near = before[-24:]  # no word of these is longer
     if _BEFORE.search(near) and not _TYPE_ONLY.search(near):

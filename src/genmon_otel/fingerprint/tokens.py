@@ -15,7 +15,7 @@ NUMBER: Final = "<n>"
 
 #: Names that hold digits: encodings, digests, protocols, types, platforms, model families.
 _NAMES: Final = re.compile(
-    r"(?:utf|ucs|latin|iso|cp|windows|koi8|euc|gb|big|mac|ascii)[-_]?[0-9]{1,5}(?:[-_](?:[0-9]{1,2}|le|be|sig|[a-z]))*"
+    r"(?:utf|ucs|latin|iso|cp|windows|koi8|euc|gb|big|mac|ascii)[-_]?[0-9]{1,5}(?:mb[34])?(?:[-_](?:[0-9]{1,2}|le|be|sig|[a-z]))*"
     r"|(?:iso[-_]?8859|iso[-_]?2022)[-_]\w+"
     r"|(?:sha|md|aes|rsa|hs|rs|es|ps|ed|crc|base|blake|secp|ripemd|rc|des)[-_]?[0-9]{1,4}\w{0,5}(?:[-_][a-z0-9]{1,4})*"
     r"|(?:tls|ssl|http|ipv|ip|h|oauth|rfc|ecma|saml|smtp|imap|pop|socks)[-_]?v?[0-9]{1,4}"
@@ -41,10 +41,14 @@ _SQLSTATE: Final = re.compile(r"[0-9]{2}[A-Z][0-9]{2}")
 _DASHED_CODE: Final = re.compile(
     r"(?:ORA|PLS|TNS|SQL|DPY|DPI|CWE|ADR|IMP|EXP|RMAN|ERR|ERROR|ER|E|W|KB|GHSA|BUG|JEP|PEP|TLS|ZGC)[-_]?[0-9]{1,6}"
 )
-_CONSTANT: Final = re.compile(r"[A-Z]+[0-9]{0,2}[A-Z]*(?:_[A-Z]+[0-9]{0,2}[A-Z]*)+")
+_CONSTANT: Final = re.compile(
+    r"ERR(?:OR)?(?:_[A-Z0-9]+)+|[A-Z]+[0-9]{0,2}[A-Z]*(?:_[A-Z]+[0-9]{0,2}[A-Z]*)+"
+)
 _HEX: Final = re.compile(r"[0-9a-f]{4,128}|[0-9A-F]{4,128}")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _SPLIT: Final = re.compile(r"([-_]+)")
+#: What a random id hardly ever holds, and a name always.
+_WORD: Final = re.compile(r"(?=[a-z]*[aeiouy])[a-z]{5}")
 #: Fewer letters to a hump than this is no camelCase.
 _MIN_HUMP: Final = 3.2
 
@@ -102,9 +106,13 @@ def _part(part: str) -> str:
 
 
 def _scrambled(part: str) -> bool:
-    """Whether upper and lower case alternate more often than in camelCase."""
+    """Whether upper and lower case alternate more often than in camelCase, or too much is in capitals."""
     if part.islower() or part.isupper():
         return False
+    if len(part) >= 16 and not _WORD.search(part):
+        capitals = sum(map(str.isupper, part))
+        if capitals * 3 > sum(map(str.isalpha, part)):
+            return True
     humps = (
         1 + sum(1 for before, after in pairwise(part) if before.islower() != after.islower()) / 2
     )

@@ -41,8 +41,12 @@ _DATE_DIGITS: Final = (
     # 01/02/2006 3:04 PM, 2.1.2006
     rf"[0-9]{{1,2}}(?P<sep>[/.-])[0-9]{{1,2}}(?P=sep)(?:19|20)[0-9]{{2}}(?:,?\s{_TIME})?(?![0-9])",
     r"[0-9]{4}-W[0-9]{2}(?:-[0-9])?(?![0-9A-Za-z])",
+    # a timedelta: 1 day, 2:03:04.5
+    r"[0-9]{1,6} days?, [0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?",
     _TIME,
 )
+#: P1DT2H, PT30S
+_ISO_DURATION: Final = r"P(?=T?[0-9])(?:[0-9]{1,6}[YMWD]){0,4}(?:T(?:[0-9]{1,6}(?:\.[0-9]{1,9})?[HMS]){1,3})?(?![A-Za-z0-9_-])"
 _DURATION: Final = (
     r"(?:\s?(?:ns|[uµμ]s|ms|msecs?|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?|months?"
     r"|years?|milliseconds?|microseconds?|nanoseconds?)|[smhd])"
@@ -55,7 +59,7 @@ _NUMBER: Final = (
     r"|(?:[0-9]{1,3}(?:[,_'][0-9]{3}){1,8}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+){0,6}|\.[0-9]+)"
     r"(?:[eE][-+]?[0-9]+)?"
     rf"(?:{_DURATION}(?:\s?[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?{_DURATION}){{0,3}}(?![A-Za-z0-9_-])"
-    rf"|{SIZE}|(?:st|nd|rd|th)?(?![A-Za-z0-9_]|-[0-9]{{0,8}}[A-Za-z]))"
+    rf"|{SIZE}|(?:st|nd|rd|th)?(?![A-Za-z0-9_]|(?:-[0-9]{{0,10}}){{1,2}}[A-Za-z]))"
 )
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
 _IPV4: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}(?![0-9A-Za-z]|\.[0-9])"
@@ -65,6 +69,11 @@ _IPV6: Final = (
     r"|(?=[0-9a-fA-F:]{0,36}?::)(?=[a-fA-F:]{0,39}[0-9]|::(?![\w(:<]))(?:[0-9a-fA-F]{0,4}:){2,7}"
     rf"(?:{_IPV4}|[0-9a-fA-F]{{0,4}})(?:%\w{{1,16}})?(?:/[0-9]{{1,3}})?(?![0-9A-Za-z:(]))"
 )
+_MAC: Final = r"[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}(?![0-9A-Za-z:-])"
+#: #ff00aa, without the mark
+_COLOUR: Final = r"(?<=#)(?=[0-9]{0,7}[a-fA-F])(?:[0-9a-fA-F]{3,4}){1,2}(?![\w-])"
+#: 89 50 4e 47
+_DUMP: Final = r"(?=[0-9 ]*[a-fA-F])[0-9a-fA-F]{2}(?: [0-9a-fA-F]{2}){3,63}(?![0-9A-Za-z_-])"
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9A-Za-z])"
 _EMAIL: Final = (
     r"[A-Za-z0-9][A-Za-z0-9._%+*-]{0,63}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,4}"
@@ -73,7 +82,7 @@ _EMAIL: Final = (
 _URLS: Final = (
     r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s'\"<>`|{}\\]*[^\s'\"<>`|{}\\.,;:!?)\]]",
     r"data:[a-z]{2,12}/[\w.+-]{1,40};base64,[A-Za-z0-9+/=_-]*",
-    r"(?:mailto:|www\.)[^\s'\"<>]{1,200}[\w/]",
+    r"(?:mailto:|www\.[^\s'\"<>/]{1,100}/)[^\s'\"<>]{0,200}[\w/]",
 )
 _TLD: Final = (
     r"(?:com|net|org|edu|gov|io|dev|ai|app|cloud|internal|local|localdomain|co|uk|de|fr|eu|us|ru|cn"
@@ -92,10 +101,13 @@ _LINE: Final = (
 _PART: Final = r"[\w.@%+~$&!=-]"
 _ROOTED: Final = (
     r"\\\\[\w.$-]{1,64}(?:\\+[\w.$-]{1,64}){1,16}",
-    rf"(?:~|\.{{1,2}})?(?<![<)\]])/(?:{_PART}{{1,64}}/){{0,20}}{_PART}{{0,64}}(?<=[\w~$])/?",
+    rf"(?:~|\.{{1,2}})?(?<![<)\]])/(?:{_PART}{{1,64}}/){{0,20}}{_PART}{{0,64}}(?<=[\w~$])/?"
+    r"(?:\?[\w.~%&=+;,-]{1,200})?",
 )
 _RELATIVE: Final = (
-    r"(?!(?:application|text|image|audio|video|font|multipart|model)/)(?:[\w.@-]{1,64}/){1,16}"
+    r"(?!(?:application|text|image|audio|video|font|multipart|model)/)[\w.@-]{1,64}/"
+    # app/(shop)/[slug]/page.tsx
+    r"(?:(?:[\w.@-]{1,64}|\([\w.-]{1,40}\)|\[{1,2}[\w.-]{1,40}\]{1,2})/){0,15}"
     r"[\w.@+()\[\]-]{0,64}?\.[A-Za-z][A-Za-z0-9]{0,6}(?![A-Za-z0-9_.])",
     rf"(?:[\w.@-]{{1,64}}\\{{1,2}}){{1,12}}[\w.@+-]{{0,64}}?\.{_EXTENSION}(?![A-Za-z0-9_])",
     rf"[\w@+-][\w.@+-]{{0,64}}?\.{_EXTENSION}(?![\w(-]|\.[A-Za-z])",
@@ -140,11 +152,14 @@ VARIABLE: Final = re.compile(
                 ("url", _any(*_URLS)),
                 ("email", _EMAIL),
                 ("uuid", rf"(?:urn:uuid:)?{_UUID}"),
+                ("id", rf"[A-Za-z0-9_-]{{1,24}}\*{{3,}}[\w*-]{{0,48}}|{_COLOUR}"),
+                ("duration", _ISO_DURATION),
+                ("name", r"(?:TLS|SSL|OAuth)\s?v?[0-9](?:\.[0-9])?(?![\w.-])"),
                 (
                     "date",
                     r"datetime\.(?:datetime|date|time|timedelta)\([^()]{0,120}(?:\([^()]{0,60}\))?[^()]{0,60}\)",
                 ),
-                ("host", rf"(?=[0-9a-fA-F]{{1,4}}:)(?:{_IPV6})"),
+                ("host", rf"(?=[0-9a-fA-F]{{1,4}}[:-])(?:{_MAC}|{_IPV6})"),
                 ("input", r"input_value=.{0,400}?(?=, input_type=)"),
                 (
                     "pair",
@@ -165,6 +180,8 @@ VARIABLE: Final = re.compile(
                 ("label", rf"{quoted.SUBJECT_LABEL}:\s(?=\w)[\w.@+-]{{1,80}}(?!:/)"),
                 ("subject", rf"(?:for|by|of)\suser\s(?!{quoted.PROSE}\b)[A-Za-z][\w.@+-]{{0,80}}"),
                 ("tuple", r"Key\s\([^()]{1,80}\)=\([^()]{0,200}\)"),
+                ("instance", r"On instance(?:\[[^\]]{1,80}\]){0,12}: .*"),
+                ("id", rf"{_DUMP}|{_COLOUR}"),
                 ("literal", r"(?:true|false|True|False)(?=\s?[,}\]])"),
             ),
         ),
@@ -173,6 +190,8 @@ VARIABLE: Final = re.compile(
             r"(?=[0-9])",
             (
                 ("uuid", _UUID),
+                ("host1", _MAC),
+                ("id", rf"{_DUMP}|{_COLOUR}"),
                 ("date", _any(*_DATE_DIGITS)),
                 ("host", rf"{_IPV4}(?:/[0-9]{{1,2}}|:[0-9]{{1,5}})?(?![0-9])|{_IPV6}"),
                 ("number", _NUMBER),
@@ -184,10 +203,12 @@ VARIABLE: Final = re.compile(
         ),
         _section(
             "p",
-            r"""(?=["'`\u201c\u2018«<\[:~./\\+@-])""",
+            r"""(?=["'`\u201c\u201e\u2018«\u300c\u300e\u300a<\[:~./\\+@-])""",
             (
+                ("parameters", r"\[parameters: .{0,1500}?\](?= \(Background|$)"),
                 ("placeholder", r"<[a-z]{1,9}>"),
                 ("quoted", quoted.PATTERN),
+                ("unclosed", r"(?<=[:=\[({,>] )(?:\"[^\"]*|'[^']*)$"),
                 ("path", rf"(?:{_any(*_ROOTED)}){_LINE}"),
                 ("path1", rf"(?=\.[\w.]|@)(?:{_any(*_RELATIVE)}){_LINE}"),
                 ("number", rf"[-+]?(?:{_NUMBER})"),

@@ -18,7 +18,8 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.recorder.content import contents_of, hide
-from genmon_otel.recorder.stage_run import MAX_MESSAGE, StageRun, hung_classification
+from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, worded, wording
+from genmon_otel.recorder.stage_run import StageRun, hung_classification
 from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
 from genmon_otel.stacks import format_stack, frames, raise_site
 from genmon_otel.text import safe_repr, safe_str, type_name
@@ -95,7 +96,7 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
             return _failure(
                 generation,
                 hung_classification(),
-                message,
+                worded(generation, message),
                 error,
                 ("fault", step) if step is not None else ("input", None),
             )
@@ -106,12 +107,12 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
             trigger: tuple[Trigger, StageRun | None] = (
                 ("content", answered) if answered is not None else ("input", None)
             )
-            return _failure(generation, found, text, None, trigger)
+            return _failure(generation, found, worded(generation, text), None, trigger)
         case Raised(error):
             known = next((s for e, s in generation.errors if e is error and s.signature), None)
             found = (known.classification if known is not None else None) or classify(error)
-            message = safe_str(found.decided_by or error, MAX_MESSAGE)
-            return _failure(generation, found, message, error, _trigger(generation, found, error))
+            said = wording(generation, found.decided_by or error)
+            return _failure(generation, found, said, error, _trigger(generation, found, error))
 
 
 def undiagnosed(generation: Generation, problem: Problem) -> Failure:
@@ -133,7 +134,7 @@ def undiagnosed(generation: Generation, problem: Problem) -> Failure:
 def _failure(
     generation: Generation,
     found: Classification,
-    message: str,
+    said: Wording,
     error: BaseException | None,
     trigger: tuple[Trigger, StageRun | None],
 ) -> tuple[Failure, StageRun | None]:
@@ -141,14 +142,13 @@ def _failure(
 
     kind, step = trigger
     redact = generation.under.redactor.text
-    message = redact(message, MAX_MESSAGE)
     stage = step.name if kind == "fault" and step is not None else _stage(generation, error)
     decided = found.decided_by or error
     identity: dict[str, Any] = {
         "operation": generation.spec.operation,
         "category": found.category,
         "error_type": found.error_type,
-        "message": message,
+        "message": said.named,
         "stage": stage,
     }
     if decided is not None:
@@ -161,7 +161,7 @@ def _failure(
         category=found.category,
         severity=generation.spec.severity or found.severity,
         error_type=found.error_type,
-        error_message=message,
+        error_message=said.message,
         stack_trace=redact(format_stack(error, MAX_STACK), MAX_STACK) if error is not None else "",
         fingerprint=fingerprint(**identity, frames=frames(decided) if decided is not None else ()),
         signature=signature(**identity),

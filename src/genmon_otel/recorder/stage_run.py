@@ -13,6 +13,7 @@ from genmon_otel import conventions as names
 from genmon_otel.payload import encode, encode_exception
 from genmon_otel.recorder import contain
 from genmon_otel.recorder.held import Held, HeldArguments
+from genmon_otel.recorder.naming import wording
 from genmon_otel.recorder.scope import Scope
 from genmon_otel.records import (
     Category,
@@ -24,14 +25,11 @@ from genmon_otel.records import (
     StepRecord,
     Tree,
 )
-from genmon_otel.text import safe_str
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
     from genmon_otel.recorder.live_generation import Generation
 
-#: Characters of a message that is classified, fingerprinted and kept.
-MAX_MESSAGE: Final = 500
 #: Chunks of one stream that are kept.
 MAX_CHUNKS: Final = 10_000
 #: Type under which a call that never answered is known.
@@ -255,13 +253,11 @@ class StageRun(Scope):
 
         generation = self.generation
         found = self.classification = classify(error)
-        decided = found.decided_by or error
-        message = safe_str(decided, MAX_MESSAGE)
         self.signature = signature(
             operation=generation.spec.operation,
             category=found.category,
             error_type=found.error_type,
-            message=generation.under.redactor.text(message, MAX_MESSAGE),
+            message=wording(generation, found.decided_by or error).named,
             stage=self.name,
         )
 

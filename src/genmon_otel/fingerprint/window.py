@@ -1,0 +1,80 @@
+"""Take head and tail of a long message, so that a value which the cut divides goes altogether."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from genmon_otel.fingerprint import quoted
+
+#: Characters read of a longer message: so many of its head and of its tail.
+_HEAD: Final = 1_024
+_TAIL: Final = 384
+
+_CLOSED: Final = re.compile(quoted.PATTERN)
+_OPENING: Final = re.compile(r"(?:(?<=[\s:=(\[{,>])|^)[\"'`\u201c\u00ab\u300c]")
+_CLOSING: Final = {"\u201c": "\u201d", "\u00ab": "\u00bb", "\u300c": "\u300d"}
+_BRACKET: Final = re.compile(r"[\[{}\]]")
+#: What a literal begins with that tells of an error, rather than being what could not be used.
+_TELLS: Final = re.compile(
+    r"[\[{\s]{1,8}[\"']?(?:errors?|code|type|status|status_?code|message|detail|fault|loc|object|success|ok)\b",
+    re.IGNORECASE,
+)
+#: What a model said, unquoted, to the end of the message or to what LangChain adds.
+_PROSE: Final = re.compile(
+    r"\b(?:outputs?|completion|answer(?:ed)?|reply|replied|snippet|markdown|generated (?:code|text|page|file)|llm said)"
+    r"(?: was| is)?:\s(?![\[{<'\"`])(?=.{120})(?:(?!\sFor troubleshooting).)+",
+    re.DOTALL,
+)
+
+
+def windows(message: str) -> tuple[str, ...]:
+    """Return all of a message that counts in one piece, or its head and its tail."""
+    if len(message) <= _HEAD + _TAIL:
+        return (message,)
+    head, tail = message[:_HEAD], message[-_TAIL:]
+    blank = _CLOSED.sub(lambda match: "_" * len(match[0]), head)
+    quote = _OPENING.search(blank)
+    bracket = _open_bracket(blank if quote is None else blank[: quote.start()])
+    if bracket is not None and not _TELLS.match(head, bracket):
+        return (f"{head[:bracket]}<str>{_after_brackets(tail)}",)
+    if quote is not None:
+        rest = _after(tail, _CLOSING.get(quote[0], quote[0]))
+        return (f"{head[: quote.start()]}<str>{rest}",)
+    if (prose := _PROSE.search(head)) and prose.end() == len(head):
+        return (head + tail,)
+    return head, tail
+
+
+def without_prose(text: str) -> str:
+    """Return a text without what a model said at length where nothing quotes it."""
+    return _PROSE.sub(lambda match: f"{match[0].partition(':')[0]}: <str>", text)
+
+
+def _open_bracket(text: str) -> int | None:
+    """Where the outermost bracket opens that is not closed."""
+    open_at: list[int] = []
+    for match in _BRACKET.finditer(text):
+        if match[0] in "[{":
+            open_at.append(match.start())
+        elif open_at:
+            open_at.pop()
+    return open_at[0] if open_at else None
+
+
+def _after_brackets(text: str) -> str:
+    """What follows brackets whose beginning was left out: where nesting is least deep for the first time."""
+    depth = least = at = 0
+    for match in _BRACKET.finditer(text):
+        depth += 1 if match[0] in "[{" else -1
+        if depth < least:
+            least, at = depth, match.end()
+    return text[at:]
+
+
+def _after(text: str, closing: str) -> str:
+    """What follows a quotation whose beginning was left out; nothing if it has no end."""
+    at = text.find(closing)
+    while at > 0 and text[at - 1] == "\\":
+        at = text.find(closing, at + 1)
+    return text[at + 1 :] if at >= 0 else ""

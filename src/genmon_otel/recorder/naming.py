@@ -1,0 +1,86 @@
+"""What a failure is named by: which exception, and what it says but for who met it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from genmon_otel.recorder.content import hide
+from genmon_otel.text import GAP, clean, cut, safe_str
+
+if TYPE_CHECKING:
+    from genmon_otel.recorder.live_generation import Generation
+
+#: Characters read of a message, half of its head: as many as normalising looks at.
+_READ: Final = 2 * 1_024 + len(GAP)
+#: Characters kept of a message.
+MAX_MESSAGE: Final = 500
+#: Ids that are also words: taken out of messages, they would tear one failure apart.
+_WORDS: Final = frozenset(
+    "admin anonymous app build default demo guest html main model none null page prod project react"
+    " root system test title unknown user".split()
+)
+_SHORTEST_ID: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What an error says."""
+
+    #: For people: redacted, at most :data:`MAX_MESSAGE` characters.
+    message: str
+    #: For names: longer, without whom it concerns and what they had asked for.
+    named: str
+
+
+def wording(generation: Generation, error: BaseException) -> Wording:
+    """What an error says, with what the program that it tells of had printed."""
+    from genmon_otel.classification.evidence import carried, output
+    from genmon_otel.fingerprint import telling_lines
+
+    said = _said(error)
+    printed = telling_lines(output(carried(error)))
+    if printed and (printed not in said or said.startswith("Command ")):
+        said = f"{said}\n{printed}"
+    return worded(generation, said)
+
+
+def _said(error: BaseException) -> str:
+    """Its message; of jsonschema's, which ends with all that was validated, what comes before."""
+    held = getattr(error, "__dict__", None)
+    if type(held) is dict and "validator_value" in held and type(held.get("message")) is str:
+        path = "".join(f"[{key!r}]" for key in islice(held.get("relative_path") or (), 12))
+        return safe_str(f"{held['message']}\n\nOn instance{path}", _READ)
+    return safe_str(error, _READ)
+
+
+def worded(generation: Generation, said: str) -> Wording:
+    """The same of what was said without an exception."""
+    redact = generation.under.redactor.text
+    said = redact(said, _READ)
+    message = said if len(said) <= MAX_MESSAGE else clean(cut(said, MAX_MESSAGE), MAX_MESSAGE)
+    return Wording(message, _impersonal(generation, said))
+
+
+def _impersonal(generation: Generation, said: str) -> str:
+    """Without the ids of the user and the project, and without what the request says."""
+    for stands, whose in (("<user>", generation.user_id), ("<project>", generation.project_id)):
+        if (
+            whose is not None
+            and len(whose) >= _SHORTEST_ID
+            and whose in said
+            and whose.lower() not in _WORDS
+        ):
+            said = _whole(whose).sub(stands, said)
+    if not generation.request:
+        return said
+    request = generation.request[:_READ]
+    return hide(said, {request, repr(request)[1:-1]})
+
+
+@lru_cache(maxsize=64)
+def _whole(text: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.-]){re.escape(text)}(?![\w-])")
