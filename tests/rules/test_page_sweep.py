@@ -125,6 +125,22 @@ def hidden_restart(h: History, s: int, f: int) -> list[Process]:
     ]
 
 
+def start_gauge_comes_back(h: History, s: int, f: int) -> list[Process]:
+    """Gone while the process restarted, and back after the new one was seen without it."""
+    ((successes, failures, _),) = visible_restart(h, s, f)
+    w = h.within
+    gone_and_back = ((w - 12, "stale"), (w - 11, None), (w + 8, w * h.step - 3))
+    return [(successes, failures, h.line((0, OLD), *gone_and_back))]
+
+
+def restart_brings_start_gauge(h: History, s: int, f: int) -> list[Process]:
+    """Gone before a restart that hides, and back with the new process."""
+    ((successes, failures, _),) = hidden_restart(h, s, f)
+    w = h.within
+    gone_and_back = ((w - 12, "stale"), (w - 11, None), (w, w * h.step - 3))
+    return [(successes, failures, h.line((0, OLD), *gone_and_back))]
+
+
 def replicas_one_restarts(h: History, s: int, f: int) -> list[Process]:
     quiet = (h.line((0, 400)), h.line((0, 300)), h.born((0, OLD)))
     return [*visible_restart(h, s, f), quiet]
@@ -205,11 +221,15 @@ def before_the_hour(h: History, s: int, f: int) -> list[Process]:
 Maker = Callable[[History, int, int], list[Process]]
 WITH_GAUGE: Sequence[Maker] = (
     steady, large_base, newborn, burst_before_first_scrape, newborn_label_set, visible_restart,
-    hidden_restart, replicas_one_restarts, replicas_share, failed_scrapes, outage, pod_gone,
+    hidden_restart, start_gauge_comes_back, restart_brings_start_gauge, replicas_one_restarts,
+    replicas_share, failed_scrapes, outage, pod_gone,
     old_process_first_scraped, before_the_hour,
 )  # fmt: skip
-#: Without the start gauge nobody could tell these two from growth or a birth.
-WITHOUT_GAUGE = [m for m in WITH_GAUGE if m not in (hidden_restart, old_process_first_scraped)]
+#: Without the start gauge nobody could tell these from growth or a birth.
+_NEED_GAUGE = (
+    hidden_restart, start_gauge_comes_back, restart_brings_start_gauge, old_process_first_scraped,
+)  # fmt: skip
+WITHOUT_GAUGE = [m for m in WITH_GAUGE if m not in _NEED_GAUGE]
 
 #: Samples that promtool's engine allows one query to hold at a time is 10,000.
 MOST_SAMPLES = 9_000

@@ -106,6 +106,7 @@ def _failures_by_category(options: Options) -> str:
         step_s=options.scrape_interval_s,
         window_s=options.window_s,
         ignoring=("category", "severity", "outcome"),
+        twin=selector(names.GENERATIONS.name, f'%[1]s,outcome="{Outcome.FAILURE}"'),
     )
     return over(gain, window_s=options.window_s, step_s=options.scrape_interval_s)
 

@@ -36,6 +36,7 @@ def gained(
     step_s: int,
     window_s: int,
     ignoring: Sequence[str] = (),
+    twin: str | None = None,
 ) -> str:
     """What ``counter`` gained in the ``step_s`` before now, summed ``by`` labels.
 
@@ -43,7 +44,8 @@ def gained(
     for each series:
 
     1. its start time moved forward: the process restarted, whether or not the value
-       fell, so all of the value is new;
+       fell, so all of the value is new. Where the last scrape had the counter and not its
+       start time, which then comes back, a process born before that scrape is no news;
     2. the value fell: a restart that the start time did not show (it is missing, or
        the clock stepped back), so all of the value is new;
     3. the value rose: the difference is new;
@@ -64,6 +66,7 @@ def gained(
         step_s: the scrape interval, in seconds.
         window_s: the window that will be counted, in seconds.
         ignoring: labels that ``counter`` has and ``start`` does not, or the reverse.
+        twin: with ``ignoring``, the counter that has the labels of ``start``.
     """
     window, back = duration(window_s), f"offset {duration(step_s)}"
     now = f"last_over_time({counter}[{window}])"
@@ -78,11 +81,12 @@ def gained(
         match = f" ignoring ({', '.join(ignoring)})" if ignoring else ""
         born = f"last_over_time({start}[{window}])"
         born_before = f"last_over_time({start}[{window}] {back})"
+        scraped = f"timestamp({twin or counter} {back})"
+        blind = f"{scraped} > timestamp({start} {back}) or {scraped} unless {start} {back}"
+        reborn = f"({blind} or {born_before}) < {born}"
         # With `ignoring`, one start time stands for several counters: a filter, not arithmetic.
         restarted = (
-            f"({now} and{match} ({born} > {born_before})) + 0"
-            if ignoring
-            else f"({born} > {born_before}) * 0 + {now}"
+            f"({now} and{match} ({reborn})) + 0" if ignoring else f"({reborn}) * 0 + {now}"
         )
         adopted = f"({born} <= time() - {window_s}) unless {born_before}"
         terms = [

@@ -86,6 +86,7 @@ def tickets(options: Options) -> list[Ticket]:
             step_s=options.scrape_interval_s,
             window_s=options.window_s,
             ignoring=("category", "severity", "outcome"),
+            twin=selector(names.GENERATIONS.name, f'outcome="{Outcome.FAILURE}"'),
         ),
         window_s=options.window_s,
         step_s=options.scrape_interval_s,
