@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint types bench bench-peers wheel generate lock clean
+.PHONY: help demo test servers-go lint types bench bench-peers wheel generate lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -15,6 +15,9 @@ demo: $(VENV)/.demo          ## watch the loop close, in under a minute
 test: $(VENV)/.dev           ## every test (slow and server-backed ones included)
 	@scripts/servers
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+servers-go:      ## build the newest Prometheus and a Collector with Go, for the tests of pushed metrics
+	tests/servers/go_programs.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/genmon-otel/go_programs"
 
 lint: $(VENV)/.dev           ## style, formatting and types
 	$(BIN)/ruff check .

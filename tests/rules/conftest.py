@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -15,18 +16,23 @@ from programs import Programs
 if TYPE_CHECKING:
     from loopback import Receiver
 
-SCRIPT = Path(__file__).parents[1] / "servers" / "newer_prometheus.sh"
+SERVERS = Path(__file__).parents[1] / "servers"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "genmon-otel"
 
 
 def _newer() -> Programs | str:
     """The newer programs, or why there are none."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "genmon-otel" / "newer_prometheus"
+    folder = CACHE / "newer_prometheus"
     if not (folder / "bin" / "promtool").exists():
         if not os.environ.get("CI"):
             return f"no newer Prometheus: run tests/servers/newer_prometheus.sh {folder}"
         try:
-            subprocess.run([SCRIPT, folder], check=True, capture_output=True, timeout=180)
+            subprocess.run(
+                [SERVERS / "newer_prometheus.sh", folder],
+                check=True,
+                capture_output=True,
+                timeout=180,
+            )
         except (OSError, subprocess.SubprocessError) as error:
             return f"a newer Prometheus could not be fetched: {error}"
     names = ("prometheus", "promtool", "alertmanager", "amtool")
@@ -47,6 +53,20 @@ def _stable() -> Programs | str:
     return Programs(**{name: str(path) for name, path in found.items()})
 
 
+def _newest() -> Programs | str:
+    """What `make servers-go` built, with an Alertmanager from the others."""
+    folder = CACHE / "go_programs"
+    if not (folder / "bin" / "otelcol").exists():
+        return "no Prometheus with an OTLP receiver and no Collector: run `make servers-go`"
+    others = _newer()
+    if isinstance(others, str):
+        others = _stable()
+    if isinstance(others, str):
+        return others
+    built = {name: str(folder / "bin" / name) for name in ("prometheus", "promtool", "otelcol")}
+    return dataclasses.replace(others, **built, newer=True)
+
+
 def _or_skip(found: Programs | str) -> Programs:
     if isinstance(found, str):
         pytest.skip(found)
@@ -65,10 +85,19 @@ def newer() -> Programs:
     return _or_skip(_newer())
 
 
-@pytest.fixture(scope="session", params=["stable", "newer"])
+@pytest.fixture(scope="session")
+def newest() -> Programs:
+    """The newest Prometheus, with all of its receivers, and a Collector."""
+    return _or_skip(_newest())
+
+
+_GENERATIONS = {"stable": _stable, "newer": _newer, "newest": _newest}
+
+
+@pytest.fixture(scope="session", params=_GENERATIONS)
 def programs(request: pytest.FixtureRequest) -> Programs:
     """Each generation of the programs in turn; skips the one that is not there."""
-    return _or_skip(_newer() if request.param == "newer" else _stable())
+    return _or_skip(_GENERATIONS[request.param]())
 
 
 @pytest.fixture

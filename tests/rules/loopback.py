@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -92,16 +92,36 @@ def alertmanager(programs: Programs, configuration: Path, folder: Path) -> Itera
 
 @contextmanager
 def prometheus(
-    programs: Programs, configuration: Path, folder: Path, *options: str
+    programs: Programs, configuration: Path, folder: Path, *options: str, port: int = 0
 ) -> Iterator[str]:
-    """A real Prometheus; yields its address."""
-    url = f"127.0.0.1:{free_port()}"
+    """A real Prometheus, on any free port for 0; yields its address."""
+    url = f"127.0.0.1:{port or free_port()}"
     command = [
         programs.prometheus, f"--config.file={configuration}", f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address={url}", *options,
     ]  # fmt: skip
     with running(command, folder / "prometheus.log", f"http://{url}/-/ready"):
         yield f"http://{url}"
+
+
+@contextmanager
+def collector(program: str, configuration: Mapping[str, Any], folder: Path) -> Iterator[None]:
+    """A real OpenTelemetry Collector, up when its health check says so."""
+    health = f"127.0.0.1:{free_port()}"
+    service = {
+        **configuration["service"],
+        "extensions": ["health_check"],
+        "telemetry": {"metrics": {"level": "none"}},
+    }
+    tree = {
+        **configuration,
+        "extensions": {"health_check": {"endpoint": health}},
+        "service": service,
+    }
+    (folder / "collector.json").write_text(json.dumps(tree))
+    command = [program, f"--config=file:{folder}/collector.json"]
+    with running(command, folder / "collector.log", f"http://{health}/"):
+        yield
 
 
 def post_alerts(url: str, alerts: Sequence[dict[str, Any]]) -> None:

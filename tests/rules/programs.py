@@ -14,3 +14,5 @@ class Programs:
     alertmanager: str
     amtool: str
     newer: bool = False
+    #: An OpenTelemetry Collector; only among the newest.
+    otelcol: str | None = None
