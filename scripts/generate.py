@@ -69,7 +69,19 @@ def dashboards() -> Iterator[tuple[Path, str]]:
         yield ROOT / "grafana" / "dashboards" / name, text
 
 
-GENERATORS: tuple[Callable[[], Iterator[tuple[Path, str]]], ...] = (cli_reference, dashboards)
+def rules() -> Iterator[tuple[Path, str]]:
+    """Alerting rules and Alertmanager's configuration."""
+    from genmon_otel.rules.__main__ import committed
+
+    for name, text in committed().items():
+        yield ROOT / "prometheus_rules" / name, text
+
+
+GENERATORS: tuple[Callable[[], Iterator[tuple[Path, str]]], ...] = (
+    cli_reference,
+    rules,
+    dashboards,
+)
 
 
 def generated() -> Iterator[tuple[Path, str]]:

@@ -126,26 +126,20 @@ def _environment(way: str, ports: Ports, job: str) -> dict[str, str]:
     }
 
 
-def _served() -> set[str]:
-    """Every name that a scrape of an application may show, but for exemplars' sake none of ours."""
-    suffix = {"counter": "", "gauge": "", "histogram": "_bucket"}
-    return {
-        metric.name + suffix[metric.type]
-        for metric in (
-            names.GENERATIONS,
-            names.SERIES_START,
-            names.FAILURES,
-            names.GENERATION_DURATION,
-            names.IN_PROGRESS,
-            names.RECORDS_STARTED,
-            names.RECORDS_WRITTEN,
-            names.RECORDS_DROPPED,
-            names.QUEUE_DEPTH,
-            names.JOURNAL_BYTES,
-            names.STORE_UP,
-            names.INTERNAL_ERRORS,
-        )
-    }
+#: One name of each type and unit there is, as a scrape shows it.
+_SERVED = {
+    names.GENERATIONS.name,
+    names.SERIES_START.name,
+    names.FAILURES.name,
+    f"{names.GENERATION_DURATION.name}_bucket",
+    names.IN_PROGRESS.name,
+    names.RECORDS_STARTED.name,
+    names.RECORDS_DROPPED.name,
+    names.QUEUE_DEPTH.name,
+    names.JOURNAL_BYTES.name,
+    names.STORE_UP.name,
+    names.INTERNAL_ERRORS.name,
+}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -190,7 +184,7 @@ def test_pages_whichever_way_the_metrics_come(
         until(lambda: seen(url, "four-of-four") == 4, "4 of 4 counted")
         until(lambda: seen(url, "three-of-six") == 6, "3 of 6 counted")
         known = set(get(f"{url}/api/v1/label/__name__/values")["data"])
-        assert _served() <= known, f"not there: {sorted(_served() - known)}"
+        assert known >= _SERVED
         paged.do("ok")  # 3 of 6
         until(lambda: alerts(receiver, "resolved"), "resolved")
         assert {alert["labels"]["job"] for alert in alerts(receiver, "firing")} == {"three-of-five"}

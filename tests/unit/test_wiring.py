@@ -646,3 +646,19 @@ def test_a_forked_childs_writer_starts_with_its_first_generation(tmp_path: Path)
         """,
     )
     assert "'genmon'" in said
+
+
+def test_every_process_has_an_instance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With SDKs that name no instance too: else replicas' pushes overwrite each other."""
+    from opentelemetry.sdk.resources import Resource
+
+    from genmon_otel.wiring import providers
+
+    monkeypatch.setattr(Resource, "create", lambda attributes: Resource(attributes))
+    attributes = providers._resource("shop").attributes
+    assert attributes["service.name"] == "shop"
+    assert uuid.UUID(str(attributes["service.instance.id"]))
+    monkeypatch.setattr(
+        Resource, "create", lambda attributes: Resource({"service.instance.id": "mine"})
+    )
+    assert providers._resource(None).attributes["service.instance.id"] == "mine"

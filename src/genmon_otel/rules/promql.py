@@ -85,9 +85,7 @@ def gained(
         blind = f"{scraped} > timestamp({start} {back}) or {scraped} unless {start} {back}"
         reborn = f"({blind} or {born_before}) < {born}"
         # With `ignoring`, one start time stands for several counters: a filter, not arithmetic.
-        restarted = (
-            f"({now} and{match} ({reborn})) + 0" if ignoring else f"({reborn}) * 0 + {now}"
-        )
+        restarted = f"({now} and{match} ({reborn})) + 0" if ignoring else f"({reborn}) * 0 + {now}"
         adopted = f"({born} <= time() - {window_s}) unless {born_before}"
         terms = [
             restarted,

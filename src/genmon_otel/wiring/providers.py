@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import uuid
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any, Final
@@ -166,7 +167,15 @@ def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] |
 
 
 def _resource(service_name: str | None) -> Resource:
-    return Resource.create({"service.name": service_name} if service_name else {})
+    """What the ``OTEL_*`` variables say of this process, with a name for it alone.
+
+    Prometheus makes the label ``instance`` of it: without one, replicas would push their
+    counts over each other's. Newer SDKs give it themselves.
+    """
+    resource = Resource.create({"service.name": service_name} if service_name else {})
+    if "service.instance.id" in resource.attributes:
+        return resource
+    return resource.merge(Resource({"service.instance.id": str(uuid.uuid4())}))
 
 
 def _exporters(signal: str, default: str = "none") -> list[Any]:
