@@ -654,7 +654,7 @@ def test_every_process_has_an_instance_of_its_own(monkeypatch: pytest.MonkeyPatc
 
     from genmon_otel.wiring import providers
 
-    monkeypatch.setattr(Resource, "create", lambda attributes: Resource(attributes))
+    monkeypatch.setattr(Resource, "create", Resource)
     attributes = providers._resource("shop").attributes
     assert attributes["service.name"] == "shop"
     assert uuid.UUID(str(attributes["service.instance.id"]))
