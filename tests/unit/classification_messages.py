@@ -1069,4 +1069,11 @@ MESSAGES: Final[tuple[tuple[str, str, str], ...]] = (
         "Command '['pip', 'install', '--timeout', '3', 'x']' returned non-zero exit status 1.",
     ),
     ("validation_error", "high", 'src/a.go:2:27: cannot use "s" as int value in assignment'),
+    ("dependency_error", "high", "The app depends on left-pad@99 which was never published"),
+    ("dependency_error", "high", "Cannot locate module ./utils/date imported by Calendar.tsx"),
+    ("dependency_error", "high", "resolver found conflicting requirements for urllib3"),
+    ("dependency_error", "high", "go.sum is missing an entry for golang.org/x/text"),
+    ("validation_error", "high", "2 type errors found in generated sources"),
+    ("validation_error", "high", "unused variable 'count' reported by linter"),
+    ("validation_error", "high", "a.test.ts: 1 failed: error: expected 1 got 2, 3 failed in 2.1s"),
 )

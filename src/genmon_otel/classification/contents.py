@@ -170,6 +170,8 @@ CONTENT_RULES: Final[tuple[Wording, ...]] = (
         r"\bviolat\w+ (?:the |our |an? )?(?:\w+ ){0,3}rules?\b",
         r"(?:gate|guard|review|rubric|evaluation|eval|audit|inspection|assertion on output) (?:has |was )?(?:failed|not passed)",
         rf"{MODEL}\b[^\n]{{0,20}}\b(?:did not|didn't|does not|doesn't|never|failed to|forgot to) (?:\w+ )?(?:call|use|include|follow|emit|write|output|provide|produce|fill|name|list|mention|cite|keep|honou?r|respect)(?:ed|d|s)?\b",
+        r"\b\d+ (?:type|lint\w*|style|schema|accessibility|a11y)[ -]?(?:errors?|problems?|issues?|violations?|warnings?)\b",
+        r"(?:reported|flagged|raised|caught) by (?:the |our |an? )?(?:\w+ )?(?:linter|eslint|type ?checker|checker|validator|formatter)\b",
         r"instead of (?:a |an |the |valid )*(?:json|yaml|xml|html|code|list|object|array|dict|string|number|integer|markdown|component)s?\b",
         r"expected (?!version|\w+ instance|string or bytes)[^\n(]{1,50}[,;:]? (?:but )?(?:received|was|was given|were found|came back|produced|returned|instead)\b",
         rf"expected [^\n]{{1,40}}\b{MODEL}\b[^\n]{{0,20}}(?:produced|returned|gave|wrote|generated|sent)",

@@ -19,9 +19,18 @@ _PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0
 #: Formats that decide, read before any words.
 FORMAT_RULES: Final[tuple[Wording, ...]] = (
     wording(
+        SYNTAX,
+        "linter's parser",
+        r"parsing error:",
+        r"\bcsssyntaxerror\b",
+        r"\(syntax(?:-error)?\)",
+        r":\d+:\d+ parse ━",
+    ),
+    wording(
         DEPENDENCY,
-        "compiler's code",
+        "compiler's or linter's code",
         r"error\[e0(?:432|433|455|460|461|463|514|583|786)\]",
+        r"\((?:import-error|reportmissing(?:module)?(?:imports|source))\)",
     ),
     wording(
         VALIDATION,
@@ -37,17 +46,21 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         VALIDATION,
         "linter's report",
         # eslint, html-validate: 1:18  error  'b' is not defined  no-undef
-        r"\n +\d+:\d+ +(?:error|warning|✖) +[^\n]{1,200} {2,}[\w@/-]{2,60}(?:\n|$)",
+        r"\n +\d+:\d+ +(?:error|warning|✖) +[^\n]{1,200} (?: [\w@/-]{2,60}|\([\w@/-]{2,60}\))(?:\n|$)",
         # htmlhint: ... (doctype-first)
         r"\^ [^\n]{1,200} \([a-z]{2,20}(?:-[a-z]{1,20}){1,5}\)",
         r"\"[^\"\n]{1,200}\":\d+\.\d+-\d+\.\d+: error: ",
+        # flake8, pylint: a.py:1:0: w0611: ...; bandit; ruff's JSON
+        r"\.py:\d+:\d+: (?!e999|e0001|e902|f7\d\d)[a-z]{1,4}\d{3,5}:? ",
+        r">> issue: \[[a-z]\d{3}:",
+        r"\"(?:rule_?id|code)\": ?\"[a-z]{1,4}\d{3,4}\"",
     ),
     wording(
         VALIDATION,
         "configuration",
-        r"toml parse error at [\s\S]{0,400}?\b(?:unknown (?:field|variant)|missing field|invalid (?:type|value|length))\b",
+        r"toml parse error at [\s\S]{0,240}?\b(?:unknown (?:field|variant)|missing field|invalid (?:type|value|length))\b",
         r"unknown (?:compiler|command[- ]line|cli|build|config(?:uration)?) (?:option|flag|field|setting)s?\b",
-        r"error:? [^\n]{0,20}\b(?:unknown|unrecogni[sz]ed|unexpected|invalid) (?:option|flag|argument|field)s?\b",
+        r"error\W{1,6}(?:unknown|unrecogni[sz]ed|unexpected|invalid) (?:option|flag|argument|field)s?\b",
         r"invalid (?:compiler |command[- ]line |cli |build )(?:option|flag|setting)",
         r"could not find \"[^\"\n]{1,80}\" in plugin",
         r"\bconfiguration (?:file )?(?:is|was) (?:invalid|not valid)",
@@ -61,7 +74,7 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"(?:formatter|formatting) would have",
         r"\bnot (?:correctly |properly )?formatted\b",
         r"(?:incorrectly|not correctly|wrongly) (?:formatted|sorted)",
-        r"(?:^|\n)diff in /?[\w./\\-]{1,200}:\d+",
+        r"(?:^|\n|: )diff in /?[\w./\\-]{1,200}:\d+",
     ),
 )
 #: Words of compilers whose sentences differ from bundlers'.
@@ -74,13 +87,28 @@ COMPILER_RULES: Final[tuple[Wording, ...]] = (
         r"while parsing '[^\n]{1,60}' in [^\n]{1,200}\.json",
         r"invalid (?:toml|json|yaml) file",
         r"reached end of file while parsing",
+        r"\*\*\* missing separator",
+        r"\bnon-parse?able\b",
+        r"\byaml(?:\.\w+)*(?:exception|error):",
+        r"error: expected [\w \"';:{}()]{1,40}\.\n",
     ),
     wording(
         DEPENDENCY,
         "compiler's missing piece",
         r"fatal error: [\w./+-]{1,120}: no such file",
         r"ld(?:\.\w+)?: (?:cannot|unable to) find (?:-l|library)",
+        r"(?:undefined reference to|undefined symbols? for|unresolved external symbol)",
         r"error: package [\w.]{1,120} does not exist",
+        r"could not find or load main class|classnotfoundexception|noclassdeffounderror",
+        r"can't locate [\w/:.]{1,120} in @inc|cannot load such file|failed opening required",
+        r"'[^'\n]{1,200}' wasn't found\. tried",
+        r"\bcannot import ['\"`]",
+        r"internal error: [^\n]{0,120}\b(?:lockfile|workspace|manifest)\b",
+        r"does not appear to be a python project",
+        r"failed to parse: [`'\"]",
+        r"\bno (?:\w+ )?(?:interpreter|compiler|toolchain|sdk|jdk|runtime) (?:was |could be )?found",
+        r"(?:do|did|may|might|have|need) (?:you )?(?:need |forget )?to install\b|did you install\b",
+        r"(?:cannot|can't|could not) connect to the docker daemon|is the docker daemon running",
         r"cannot find (?:module providing package|implementation or library stub)",
         r"library stubs not installed",
         r"\bpackage [\w./-]{1,120} is not in (?:std|goroot)",
@@ -99,6 +127,7 @@ COMPILER_RULES: Final[tuple[Wording, ...]] = (
         r"(?:integrity|checksum|sha-?\d{1,3}|digest)(?: checksum| check| sum)?s?\b[^\n]{0,20}\b(?:fail\w*|mismatch\w*|(?:did|does|do)(?: not|n't) match)\b[^\n]{0,60}\b(?:for|of|tarball|package|archive)\b",
         r"error (?:error: )?\"?https?://[^\s\"]{1,200}: (?:not found|unauthorized|forbidden|service unavailable|bad gateway|request failed)",
         r"error: get https?://[^\s]{1,200} - (?:4(?!08|29)|5)\d\d",
+        r"--(?:locked|frozen(?:-lockfile)?|immutable)[`'\"]? (?:was|is) (?:passed|provided|set|used|given)",
         r"(?:unable|failed) to find lockfile|since [\w./-]{0,20}lock(?:file)? was last",
     ),
 )
@@ -109,6 +138,14 @@ LOCATED_RULES: Final[tuple[Wording, ...]] = (
         "diagnostic",
         rf"{_PLACE}:? *-? *(?:fatal )?error\b",
         rf"{_PLACE.replace('[a-z]{1,8}', 'go')}: ",
+        # rustc, swc, oxc: --> src/main.rs:1:13; rollup's plugins: a.svelte (1:3):
+        r"(?:-->|╭─\[|┌─|,-\[) ?[\w@./\\-]{1,200}:\d+:\d+",
+        r"\.(?:svelte|vue|astro|mdx?|[cm]?[tj]sx?|css|html) ?\(\d+:\d+\):? ",
+        r"\[error\] [^\n]{1,300}\n\n +[\w@./\\-]{1,200}:\d+:\d+:",
+        # sass: a box drawn under the message
+        r"error: [^\n]{1,300}\n +╷",
+        # maven, xml: ... @ line 1, column 10
+        r"@ line \d+, column \d+",
         r"(?:^|\n)found \d+ (?:\w+ )?(?:problems?|issues?|warnings?)",
     ),
 )

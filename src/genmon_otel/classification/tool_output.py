@@ -11,7 +11,14 @@ from __future__ import annotations
 from typing import Final
 
 from genmon_otel.classification.diagnostics import COMPILER_RULES, FORMAT_RULES
-from genmon_otel.classification.verdict import DEPENDENCY, MACHINE, RATE, SYNTAX, VALIDATION
+from genmon_otel.classification.verdict import (
+    DEPENDENCY,
+    MACHINE,
+    RATE,
+    SYNTAX,
+    TIMEOUT,
+    VALIDATION,
+)
 from genmon_otel.classification.wording import Wording, wording
 
 #: What an orchestrator runs, as it is called.
@@ -63,17 +70,19 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "registry's rate limit",
         r"\be429\b",
         r"err_pnpm_fetch_429",
-        r"(?:error|response code|get https?://[^\s]{1,200}|failed to fetch)[^\n]{0,200}?(?: - |: |\()429\b",
+        r"npm err(?:!|or) 429\b",
+        r"(?:response code: |get https?://[^\s]{1,200} - |client error \(|too many requests - )429\b",
         r"error (?:error: )?\"?https?://[^\s\"]{1,200}: too many requests",
     ),
     # --- a report's form, before words that parsers say too
-    wording(SYNTAX, "linter's parser", r"parsing error:", r"\bcsssyntaxerror\b"),
     *FORMAT_RULES,
     # --- what does not parse
     wording(
         SYNTAX,
         "npm package file",
         r"ejsonparse",
+        r"<<<<<<< ",
+        r"must use double quotes",
         r"toml parse error",
         r"tomldecodeerror",
         r"err_pnpm_json_parse",
@@ -104,7 +113,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "bundler syntax",
-        r"(?:error\]?:?|×|✘) .{0,80}\bexpected (?!version).{1,60} (?:but found|got|instead)",
+        r"(?:error\]?:?|×|✘) .{0,80}\bexpected (?!version|\d|true|false|null|undefined).{1,60} (?:but found|got|instead)",
         r"""(?:error|\d\)?)[\]:]{0,2}:? {0,3}(?:unexpected (?:token|end(?! of (?:the )?stream)|closing|character|eof|\"|'|`|\w+ token)|expected (?:`|\"|'|;|unicode|identifier|expression|jsx)|unterminated |unclosed )""",
         r"the character \".{1,4}\" is not valid",
         r"unexpected closing .{0,40} tag",
@@ -125,6 +134,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "missing script",
         r"error command \"[\w:-]{1,40}\" not found",
         r"missing script:?",
+        r"script not found",
         r"err_pnpm_no_script\b",
         r"couldn't find a script named",
     ),
@@ -185,7 +195,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         DEPENDENCY,
         "module not found",
         r"no module named",
-        r"(?:cannot|can't|could not|couldn't|unable to) find (?:the )?(?:module|package|plugin|preset|loader|a declaration file for module)\b",
+        r"(?:cannot|can't|could not|couldn't|unable to) (?:find|locate|import) (?:the |a |an |any )?(?:module|package|plugin|preset|loader|a declaration file for module)\b",
         r"module not found",
         r"modulenotfounderror",
         r"module_not_found",
@@ -234,15 +244,16 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\b(?:unknown|missing|nonexistent|non-existent|hallucinated|invented|undeclared|uninstalled) modules?\b(?![.\-]\w)",
         r"(?:in|on) (?:this|the npm|npm|pypi|the package) registry",
         r"not found (?:on|in) (?:pypi|npm|the (?:npm|python|package)|crates)",
-        r"conflicting versions?",
         r"\b(?:invented|hallucinated|made up|imagined|fabricated) (?:\w+ ){0,3}(?:package|librar(?:y|ies)|module|import|dependenc(?:y|ies))s?\b",
         r"\b(?:requirements?\.txt|package\.json|pyproject\.toml|cargo\.toml|go\.mod|gemfile|lockfile)\b[^\n]{0,80}\b(?:(?:does|do)(?: not|n't) exist|not found|unknown|not available|cannot be|could not be|unpublished|no such)\b",
         r"[\w-](?:==|@[\^~]?)\d[\w.]*\b[^\n]{0,40}\b(?:(?:does|do)(?: not|n't) exist|not found|not available|unavailable|cannot be|could not be|no such|not published)\b",
         r"\b(?:modules?|node_modules)\b (?:\w+ ){0,2}(?:missing|not found|not installed|unresolved|unavailable)\b",
+        r"conflicting (?:\w+ )?(?:versions?|requirements?)",
+        r"\b(?:never|not|isn't|wasn't) (?:been |yet )?published\b",
         r"version [\w.^~-]{1,30} of .{1,60} (?:does not exist|not found|is not available)",
         r"could not install",
         r"imports? .{1,60} (?:is|are|was) not (?:installed|available|found|declared)",
-        r"\b(?:is|are|was|were)(?: not|n't) (?:installed|declared|listed) ?(?:in package)?",
+        r"\b(?:is|are|was|were)(?: not|n't) (?:installed|declared(?! in this scope)|listed)",
         r"distribution not found",
         r"requires-python",
         r"no candidates found",
@@ -252,13 +263,13 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\bnot (?:\w+ )?in (?:the |its |your )?(?:package\.json|requirements(?:\.txt)?|pyproject(?:\.toml)?|cargo\.toml|go\.mod|(?:dev)?dependencies)\b",
         r"no versions? of (?:package )?[\w@/.-]{1,60}",
         r"\brequirements?\b[^\n]{0,60}\b(?:cannot|can't|could not|couldn't|not) (?:be )?(?:satisfied|met|found|resolved|fulfil+ed)",
-        r"spawn (?:npm|npx|node|pnpm|yarn|bun|pip|uv|tsc|vite|esbuild|git|python3?)\w* enoent",
+        r"\bspawn [\w./@-]{1,80} enoent",
         r"\bimport(?:ing)?\b (?:of )?['\"`]?[\w./@-]{1,60}['\"`]? (?:failed|fails|not found|cannot be|could not be|does not exist|is missing)",
         r"incompatible (?:\w+ )?(?:versions?|releases?) (?:of|between)|versions? (?:\w+ )?(?:of [^\n]{1,60})?(?:is|are) (?:incompatible|not compatible)",
         r"(?:unsupported|incompatible|wanted|wrong) engine|engine \"?(?:node|npm|pnpm|yarn)\"? is (?:incompatible|unsupported)|not compatible with (?:your version|the current) ",
         r"version conflict|conflict(?:s|ing)? (?:between|with|in) [^\n]{0,60}\b(?:versions?|packages?|dependenc\w+|requirements?)\b",
         r"lockfile\b[^\n]{0,40}\b(?:out of sync|stale|mismatch|does not match|doesn't match|corrupt\w*|missing|not in sync)",
-        r"(?:package-lock|pnpm-lock|yarn\.lock|uv\.lock|poetry\.lock)[^\n]{0,80}\b(?:out of sync|in sync|outdated|not up|does not match|missing|stale|update)",
+        r"(?:package-lock|pnpm-lock|yarn\.lock|uv\.lock|poetry\.lock|cargo\.lock|go\.sum)[^\n]{0,80}\b(?:out of sync|in sync|outdated|not up|does not match|missing|stale|update)",
         r"(?:fetch|download|retriev|get|install|pull|resolv)\w* (?:the )?(?:package|tarball|wheel|dependenc|node_modules|crate)\w*\b[^\n]{0,80}\b(?:failed|error|404|not found|timed out)",
         r"(?:failed to|could not|cannot|couldn't|can't|unable to|error while) (?:fetch|download|retrieve|pull|install|resolve)(?:ing)? (?:the )?(?:\w+ )?(?:package|tarball|wheel|dependenc|module|librar|requirement)",
         r"(?:npm|pypi|yarn|pnpm|pip)\b[^\n]{0,40}\b(?:does not know|doesn't know|has no|no such|unknown|cannot find|can't find|not find) ?(?:package|module|version)?",
@@ -283,6 +294,15 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"(?:^|\n)found \d+ errors?\b",
     ),
     wording(
+        TIMEOUT,
+        "test out of time",
+        r"exceeded timeout of \d",
+        r"timeout (?:of )?\d+ ?m?s exceeded",
+        r"test timed out in \d",
+        r"test timeout of \d",
+        r"failed: timeout >",
+    ),
+    wording(
         VALIDATION,
         "failed tests",
         r"\b\d+ failed\b.{0,40}(?:passed|in [\d.]+ ?s)",
@@ -290,6 +310,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"test suites?: \d+ failed",
         r"\d+ (?:passing|failing)\b",
         r"failed \((?:failures|errors)=\d",
+        r"\bno tests? (?:files? )?(?:ran|found|were|to run|collected|executed)\b",
     ),
     wording(
         VALIDATION,
@@ -298,6 +319,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"is not exported by",
         r"no matching export",
         r"missing_?export",
+        r"\bexport (?:named )?['\"][^'\"\n]{1,80}['\"][^\n]{0,60}\bnot found in",
         r"\bvalidationerror\b",
     ),
 )
