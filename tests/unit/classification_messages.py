@@ -1076,4 +1076,28 @@ MESSAGES: Final[tuple[tuple[str, str, str], ...]] = (
     ("validation_error", "high", "2 type errors found in generated sources"),
     ("validation_error", "high", "unused variable 'count' reported by linter"),
     ("validation_error", "high", "a.test.ts: 1 failed: error: expected 1 got 2, 3 failed in 2.1s"),
+    (
+        "dependency_error",
+        "high",
+        "error CS0246: The type or namespace name 'Foo' could not be found",
+    ),
+    ("dependency_error", "high", "Could not find com.example:lib:1.0."),
+    ("dependency_error", "high", "error: no such module 'Alamofire'"),
+    ("syntax_error", "medium", "Program.cs(3,20): error CS1002: ; expected"),
+    ("syntax_error", "medium", "e: file:///app/Main.kt:3:12 Expecting an element"),
+    (
+        "validation_error",
+        "high",
+        "Program.cs(3,17): error CS0029: Cannot implicitly convert type 'string' to 'int'",
+    ),
+    (
+        "validation_error",
+        "high",
+        "e: file:///app/Main.kt:3:12 Type mismatch: inferred type is String but Int was expected",
+    ),
+    (
+        "validation_error",
+        "high",
+        "error  'React' must be in scope when using JSX  react/react-in-jsx-scope",
+    ),
 )

@@ -30,12 +30,20 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         DEPENDENCY,
         "compiler's or linter's code",
         r"error\[e0(?:432|433|455|460|461|463|514|583|786)\]",
+        r"error (?:cs0(?:006|234|246)|nu1\d{3})\b",
         r"\((?:import-error|reportmissing(?:module)?(?:imports|source))\)",
+    ),
+    wording(
+        SYNTAX,
+        "compiler's syntax",
+        r"error cs1(?:0[0-4]\d|5[12]\d)\b",
+        r"\be: [^\n]{1,200}\.kts?:\d+:\d+:? expecting\b",
     ),
     wording(
         VALIDATION,
         "compiler's or linter's code",
         r"error\[e0\d{3}\]",
+        r"error cs\d{4}\b",
         # biome, deno lint: error[no-var], lint/suspicious/noDebugger
         r"(?:error|warning)\[[a-z]\w{0,20}(?:[/-][a-z]\w{0,30}){1,4}\]",
         r"(?:^|[\s])lint/[a-z]\w{2,30}/[a-z]\w{2,40}",
@@ -47,6 +55,7 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         "linter's report",
         # eslint, html-validate: 1:18  error  'b' is not defined  no-undef
         r"\n +\d+:\d+ +(?:error|warning|✖) +[^\n]{1,200} (?: [\w@/-]{2,60}|\([\w@/-]{2,60}\))(?:\n|$)",
+        r"(?:^|\n)error {2,}[^\n]{1,200} {2,}[\w@/-]{2,60}(?:\n|$)",
         # htmlhint: ... (doctype-first)
         r"\^ [^\n]{1,200} \([a-z]{2,20}(?:-[a-z]{1,20}){1,5}\)",
         r"\"[^\"\n]{1,200}\":\d+\.\d+-\d+\.\d+: error: ",
@@ -103,6 +112,10 @@ COMPILER_RULES: Final[tuple[Wording, ...]] = (
         r"can't locate [\w/:.]{1,120} in @inc|cannot load such file|failed opening required",
         r"'[^'\n]{1,200}' wasn't found\. tried",
         r"\bcannot import ['\"`]",
+        r"\bno such module ['\"`]",
+        r"\bcould not find (?:gem\b|[\w.-]{2,80}:[\w.-]{2,80}:)",
+        r"could not resolve all (?:\w+ )?(?:files|dependencies|artifacts)",
+        r"\bconflicts? with [^\n]{0,40}\bpeer\b",
         r"internal error: [^\n]{0,120}\b(?:lockfile|workspace|manifest)\b",
         r"does not appear to be a python project",
         r"failed to parse: [`'\"]",
@@ -142,6 +155,7 @@ LOCATED_RULES: Final[tuple[Wording, ...]] = (
         r"(?:-->|╭─\[|┌─|,-\[) ?[\w@./\\-]{1,200}:\d+:\d+",
         r"\.(?:svelte|vue|astro|mdx?|[cm]?[tj]sx?|css|html) ?\(\d+:\d+\):? ",
         r"\[error\] [^\n]{1,300}\n\n +[\w@./\\-]{1,200}:\d+:\d+:",
+        r"\be: [^\n]{1,200}\.kts?:\d+:\d+",
         # sass: a box drawn under the message
         r"error: [^\n]{1,300}\n +╷",
         # maven, xml: ... @ line 1, column 10
