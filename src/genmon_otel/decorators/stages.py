@@ -89,7 +89,8 @@ class Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        run = pick(self._runs)
+        runs = self._runs
+        run = runs.pop() if len(runs) == 1 else pick(runs)
         if run is None:
             return
         if error is None:
@@ -117,8 +118,6 @@ def pick(runs: list[S | None]) -> S | None:
 
     A block may be shared by tasks; each of them leaves its own run.
     """
-    if len(runs) == 1:
-        return runs.pop()
     here = current()
     for index in range(len(runs) - 1, -1, -1):
         if runs[index] is here:
@@ -147,6 +146,8 @@ def phase(function: Any = None, /, *, name: str | None = None) -> Any:
     Raises:
         GenmonError: there is no usable name, or it was put on what cannot be called.
     """
+    if name is None and isinstance(function, str):
+        return Block("phase", function)
     return _stage("phase", function, name)
 
 
@@ -210,7 +211,7 @@ def _decorated(kind: StageKind, function: Any, name: str | None) -> Any:
 
 
 def _served(spec: StageSpec) -> Callable[..., Any]:
-    """The step's callable, or in a replay what serves its recorded outcome instead."""
+    """What serves a step's recorded outcome, called as the step is."""
     function, bind = spec.function, spec.parameters.bind
     code = inspect.unwrap(underlying(function))
     if inspect.isasyncgenfunction(code):
@@ -224,7 +225,7 @@ def _served(spec: StageSpec) -> Callable[..., Any]:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         player = recorder.runtime().player
-        if player is None:
+        if player is None:  # the replay has just ended
             return function(*args, **kwargs)
         return play(player, spec, bind(args, kwargs))
 

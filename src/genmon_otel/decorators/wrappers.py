@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from genmon_otel.errors import GenmonError
+from genmon_otel.recorder import runtime
 from genmon_otel.recorder.streams import Open, async_generator, generator
 from genmon_otel.text import clean, safe_repr
 
@@ -20,16 +21,21 @@ MAX_NAME: Final = 100
 
 
 def wrap(
-    function: Callable[..., Any], opens: Open, call: Callable[..., Any] | None = None
+    function: Callable[..., Any], opens: Open, served: Callable[..., Any] | None = None
 ) -> Callable[..., Any]:
     """Wrap a callable so that each call runs under a scope.
 
     Args:
         function: what is decorated; decides which wrapper, and lends its name and signature.
         opens: makes the scope of one call.
-        call: what to call in its place; None: itself.
+        served: what to call in its place where a player serves recorded outcomes; None:
+            itself, there too.
     """
-    target = function if call is None else call
+
+    def target(*args: Any, **kwargs: Any) -> Any:
+        chosen = function if served is None or runtime().player is None else served
+        return chosen(*args, **kwargs)
+
     code = underlying(function)
     wrapper: Callable[..., Any]
     if inspect.isasyncgenfunction(code):
@@ -37,9 +43,9 @@ def wrap(
     elif inspect.isgeneratorfunction(code):
         wrapper = functools.wraps(function)(generator(opens, target))
     elif inspect.iscoroutinefunction(code):
-        wrapper = _coroutine(function, opens, target)
+        wrapper = _coroutine(function, opens, served)
     else:
-        wrapper = _function(function, opens, target)
+        wrapper = _function(function, opens, served)
     _resemble(wrapper, function)
     return wrapper
 
@@ -69,10 +75,11 @@ def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
     return getattr(type(function), "__call__", function)  # noqa: B004 - the method is wanted
 
 
-def _function(function: Any, opens: Open, target: Callable[..., Any]) -> Callable[..., Any]:
+def _function(function: Any, opens: Open, served: Callable[..., Any] | None) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         scope = opens(args, kwargs)
+        target = function if served is None or runtime().player is None else served
         if scope is None:
             return target(*args, **kwargs)
         scope.enter()
@@ -86,10 +93,11 @@ def _function(function: Any, opens: Open, target: Callable[..., Any]) -> Callabl
     return wrapper
 
 
-def _coroutine(function: Any, opens: Open, target: Callable[..., Any]) -> Callable[..., Any]:
+def _coroutine(function: Any, opens: Open, served: Callable[..., Any] | None) -> Callable[..., Any]:
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         scope = opens(args, kwargs)
+        target = function if served is None or runtime().player is None else served
         if scope is None:
             return await target(*args, **kwargs)
         scope.enter()

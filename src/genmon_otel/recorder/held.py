@@ -54,7 +54,7 @@ class HeldArguments:
         self._parameters = parameters
         self._tree: Tree = None
         plain = args[1:] if parameters.has_receiver else args
-        if not _are_atoms(plain) or (kwargs and not _are_atoms(kwargs.values())):
+        if not _are_atoms((*plain, *kwargs.values()) if kwargs else plain):
             self._tree = encode(parameters.bind(args, kwargs))
             self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         elif parameters.has_receiver and args:  # which is not kept alive

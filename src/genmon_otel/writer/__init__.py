@@ -143,7 +143,14 @@ class Writer:
             here = self._here
             if here.pid != os.getpid():
                 here = self._enter()
-            self._accept(here, record, recording, sample)
+            noted = here.running.ended(record.generation_id)
+            if record.failure is None and recording is None and not noted and not here.closed:
+                if sample is not None:
+                    here.waiting.add_sample(sample)
+                if here.waiting.arrive(record):
+                    here.wake()
+            else:
+                self._accept(here, record, recording, sample, noted)
             if here.thread is None and not here.closed:
                 self._start(here)
         except Exception:
@@ -232,14 +239,9 @@ class Writer:
         record: GenerationRecord,
         recording: Recording | None,
         sample: SuccessSample | None,
+        noted: bool,
     ) -> None:
-        noted = here.running.ended(record.generation_id)
-        if record.failure is None and recording is None and not noted and not here.closed:
-            if sample is not None:
-                here.waiting.add_sample(sample)
-            if here.waiting.arrive(record):
-                here.wake()
-            return
+        """Take what must be in the journal, and what comes with more than a record."""
         seq = None
         if record.failure is not None or noted or here.closed:
             share = _SUCCESS_SHARE if record.failure is None else 1.0
@@ -317,7 +319,8 @@ class Writer:
                     span_id=note.span_id,
                     code_version=note.code_version,
                 )
-                self._accept(here, record, None, None)
+                noted = here.running.ended(record.generation_id)
+                self._accept(here, record, None, None, noted)
         except Exception:
             self._contain("close")
 
