@@ -13,6 +13,7 @@ CLAUSES: Final[tuple[tuple[str, bool, str], ...]] = (
         "ai_timeout",
         False,
         r"""
+LLM latency budget exceeded
 LLM call exceeded timeout of 90 seconds
 planner timed out
 time budget for step "code" used up
@@ -47,6 +48,7 @@ upstream request timeout
         "rate_limit",
         False,
         r"""
+gemini-2.5-pro: per-minute token quota hit
 LLMRateLimit: please wait 12s before the next request
 openai: 429 after 6 retries
 Our Anthropic org is over its input-tokens-per-minute budget
@@ -74,6 +76,10 @@ retry-after: 30 received from provider
         "provider_error",
         False,
         r"""
+the model endpoint hung up
+stream ended without a finish reason
+provider sent malformed event stream
+Bedrock: serviceUnavailableException
 Cannot reach api.openai.com
 Gemini answered 500 INTERNAL
 the model host closed the connection mid-stream
@@ -124,6 +130,7 @@ read ECONNRESET
         "provider_error",
         True,
         r"""
+provider rejected credentials
 Missing GEMINI_API_KEY
 the API key was rejected by Anthropic
 401 from openai: check credentials
@@ -151,6 +158,8 @@ Free tier exhausted. Upgrade to a paid plan.
         "validation_error",
         False,
         r"""
+reviewer agent rejected the output
+output is shorter than the minimum of 200 words
 The model returned 2 pages instead of 5
 Answer lacks the 'components' section
 LLM output rejected by schema: pages[0].route is required
@@ -236,6 +245,7 @@ generated SQL has a syntax problem near 'FORM'
         "dependency_error",
         False,
         r"""
+poetry could not solve the dependencies
 npm ERR! notarget No matching version found for react@^25.0.0
 package @acme/ui-kit not found in the npm registry
 failed to install dependencies (exit code 1)
@@ -414,6 +424,7 @@ this account cannot be deleted
         "unknown",
         True,
         r"""
+the disk space is exhausted
 node exited with signal SIGKILL (memory?)
 build killed: out of memory
 write failed: disk is full

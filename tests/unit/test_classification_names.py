@@ -19,7 +19,7 @@ NAMED: tuple[tuple[str, bool, str], ...] = (
         False,
         "PromptTooLongError ProviderUnavailableError ModelOverloaded InputTooLargeForModel "
         "LLMRefusedToAnswer NoHealthyUpstream ConnectionLost UnknownModel StreamInterrupted "
-        "LLMServiceDown ContextTooLong GatewayError502 UpstreamReset ContentRefused",
+        "ProviderFailure ModelServiceError LLMServiceDown ContextTooLong GatewayError502 UpstreamReset ContentRefused",
     ),
     (
         "provider_error",
@@ -40,7 +40,7 @@ NAMED: tuple[tuple[str, bool, str], ...] = (
     (
         "validation_error",
         False,
-        "MalformedPlanError PlanInvalid ModelOutputRejected AuditFailed "
+        "MalformedPlanError PlanInvalid OutputNotValid ModelOutputRejected AuditFailed "
         "BadModelOutput InvalidPlan SchemaMismatch EmptyAnswer MissingFieldError IncompleteOutput",
     ),
     (

@@ -74,7 +74,7 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.KEY: "key keys credential credentials permission permissions access authentication billing credit credits",
     _F.REACH: "reach connect contact session establish dial talk",
     _F.FIT: "follow follows followed match matches obey conform conforms fit fits satisfy contain contains include "
-    "includes comply",
+    "includes comply valid usable complete acceptable",
     _F.OUTPUT: "output outputs answer answers response responses reply replies plan plans completion manifest "
     "schema field fields section sections component components generated",
     _F.PART: "page pages route routes file files link links heading headings entry tool action",
@@ -90,7 +90,7 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.NOT: "not no never without cannot can't couldn't didn't doesn't isn't wasn't won't hasn't don't",
     _F.FAILED: "failed fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
     "invalid choked",
-    _F.LATE: "late hang hangs hung hanging quiet silent silence stalled stalls stuck slow unresponsive overdue "
+    _F.LATE: "late hang hangs hanging quiet silent silence stalled stalls stuck slow unresponsive overdue "
     "deadline timeout frozen froze 408 504 524",
     _F.ANSWER: "respond responded reply replied react answered finish finished",
     _F.REFUSED: "401 402 403",
@@ -105,7 +105,7 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.PARSE: "parse parsed parser parsing compile compiles compiled compilation syntax indentation tokenize",
     _F.LACKING: "missing lacks lacking incomplete",
     _F.ABSENT: "missing unknown nonexistent absent unresolved uninstalled unpublished hallucinated invented",
-    _F.EXIST: "such exist exists found installed resolve resolved available published declared",
+    _F.EXIST: "such exist exists found installed resolve resolved solve solved available published declared",
 }
 
 
@@ -139,6 +139,7 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (VALIDATION, "model wrote the wrong thing", (_F.MODEL, _F.WRITTEN, _F.INVALID)),
     (VALIDATION, "part not written", (_F.PART, _F.WRITTEN, _F.NOT | _F.INVALID)),
     (VALIDATION, "part lacking", (_F.PART, _F.LACKING)),
+    (PROVIDER, "provider unreadable", (_F.VENDOR, _F.UNPARSED)),
     (PROVIDER, "model broke", (_F.MODEL, _F.BROKE)),
     (PROVIDER, "model out of reach", (_F.MODEL, _F.NOT | _F.FAILED, _F.REACH)),
 )

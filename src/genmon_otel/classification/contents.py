@@ -169,6 +169,8 @@ CONTENT_RULES: Final[tuple[Wording, ...]] = (
         r"(?:bundle|page|file|asset|chunk|app|archive|output|build|image)s?\b[^\n]{0,20}\bexceeds? [^\n]{0,40}\b(?:size|budget|[km]i?b)\b",
         r"\bviolat\w+ (?:the |our |an? )?(?:\w+ ){0,3}rules?\b",
         r"(?:gate|guard|review|rubric|evaluation|eval|audit|inspection|assertion on output) (?:has |was )?(?:failed|not passed)",
+        r"\b(?:rejected|refused|discarded) (?:the |its |our |this )?(?:output|plan|draft|answer|result|proposal|code)s?\b",
+        r"\b(?:shorter|fewer|less|smaller|longer|larger) than (?:the |its )?(?:required|minimum|maximum|allowed|expected)\b",
         rf"{MODEL}\b[^\n]{{0,20}}\b(?:did not|didn't|does not|doesn't|never|failed to|forgot to) (?:\w+ )?(?:call|use|include|follow|emit|write|output|provide|produce|fill|name|list|mention|cite|keep|honou?r|respect)(?:ed|d|s)?\b",
         r"\b\d+ (?:type|lint\w*|style|schema|accessibility|a11y)[ -]?(?:errors?|problems?|issues?|violations?|warnings?)\b",
         r"(?:reported|flagged|raised|caught) by (?:the |our |an? )?(?:\w+ )?(?:linter|eslint|type ?checker|checker|validator|formatter)\b",

@@ -119,7 +119,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         rf"\b(?:took|taking|takes|needed|ran for|running for|lasted)\b[^\n]{{0,20}}{TIME_SPAN}[^\n]{{0,30}}\b(?:limit|max\w*|allowed|budget|allowance|deadline|instead|cap|without|and (?:was|then))\b",
         r"(?:overran|overrun|exhausted|used up|spent|blew|exceeded) (?:its |the |all )?(?:\w+ )?time\b",
         r"time(?:'s| is)? (?:ran out|run out|is up)",
-        rf"{MODEL}\b[^\n]{{0,30}}\b(?:hangs|hung|froze|frozen|stalled|stuck|never (?:came back|answered|responded|replied|returned|finished))\b",
+        rf"{MODEL}\b[^\n]{{0,30}}\b(?:hangs|hung(?! up)|froze|frozen|stalled|stuck|never (?:came back|answered|responded|replied|returned|finished))\b",
         r"(?:latency|response time|duration|elapsed time)[^\n]{0,30}(?:exceed|above|over the|too high)",
     ),
     wording(
@@ -154,7 +154,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"(?:prompt|input|message|conversation|history|context|request|transcript|document)s?\b[^\n]{0,40}\b(?:exceed\w*|overflow\w*|too (?:long|large|big|many)|(?:does|did|do)(?: not|n't) fit|won't fit|larger than|longer than)\b[^\n]{0,60}(?:context|token|model|window|length|maximum|limit)",
         r"context (?:length|window|size|limit)\b[^\n]{0,30}(?:exceed|overflow|too|full|reached|surpass)",
         r"\bexceed\w*[^\n]{0,40}\b(?:context|token limit|maximum number of tokens)\b",
-        rf"{MODEL}\b(?! (?:output|answer|response|reply|plan|result))[^\n]{{0,30}}\b(?:refused|refuses|declined|declines|won't|would not|rejected|blocked|flagged|censored|filtered)\b(?! by (?:\w+ ){{0,2}}(?:schema|valid|guardrail|check|lint|review|pars))",
+        rf"{MODEL}\b(?! (?:output|answer|response|reply|plan|result))[^\n]{{0,30}}\b(?:refused|refuses|declined|declines|won't|would not|rejected|blocked|flagged|censored|filtered)\b(?! by (?:\w+ ){{0,2}}(?:schema|valid|guardrail|check|lint|review|pars))(?! (?:the |its |our |this )?(?:output|plan|draft|answer|result|proposal|code)s?\b)",
         r"(?:blocked|flagged|rejected|refused|filtered|censored|stopped|withheld|removed|moderated|suppressed)\b[^\n]{0,40}\b(?:prompt|safety|moderat\w+|polic(?:y|ies)|filter\w*|guidelines?|content|harm\w*|unsafe)\b",
         r"(?:prompt|request|content|input|output|response|text|image)s?\b[^\n]{0,40}\b(?:violat\w+|against|breach\w*|triggered|flagged|blocked|disallowed|not allowed)\b[^\n]{0,40}(?:polic|safety|guideline|terms|moderation|filter|content|blocked|harm)",
         r"\brefusal\b",
@@ -203,6 +203,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"other side closed",
         r"premature(?:ly)? close",
         r"unexpected end of (?:the )?stream",
+        r"\b(?:stream|response|connection|answer) (?:was )?(?:ended|closed|stopped|terminated) without\b",
         r"connection pool is full",
         r"stream (?:\w+ )?(?:interrupted|closed unexpectedly|ended (?:unexpectedly|prematurely|before)|disconnected|error)",
         r"(?:response|stream|connection|body) (?:was )?(?:ended|closed|terminated|aborted|interrupted|cut) (?:prematurely|unexpectedly|early|before)",
@@ -289,7 +290,7 @@ STATUS_IN_TEXT: Final = re.compile(
 )
 #: Codes as they are written into messages: ``overloaded_error``, ``RESOURCE_EXHAUSTED``, ``ThrottlingException``.
 CODE_IN_TEXT: Final = re.compile(
-    r"\b(?:[a-zA-Z]{2,20}(?:_[a-zA-Z]{2,20}){1,6}|[A-Z][A-Za-z]{4,40}(?:Exception|Error))\b"
+    r"\b(?:[a-zA-Z]{2,20}(?:_[a-zA-Z]{2,20}){1,6}|[a-zA-Z]{5,41}(?:Exception|Error))\b"
 )
 #: Classes of exceptions as they are printed: ``SoftTimeLimitExceeded()``.
 CLASS_IN_TEXT: Final = re.compile(

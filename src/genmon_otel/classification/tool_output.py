@@ -37,6 +37,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         "machine exhausted",
         r"no (?:\w+ )?space (?:is )?(?:left|remaining)\b",
         r"(?:disk|storage|volume|file ?system|partition|device) (?:is |was |got )?(?:\w+ )?full\b",
+        r"(?:disk|storage|memory) (?:space )?(?:is |was )?(?:exhausted|used up|depleted)\b",
         r"(?:no|not enough|insufficient|out of|low on|ran out of|lacks?) (?:\w+ )?(?:disk|storage)(?: space)?\b(?! (?:account|provider|bucket|backend))",
         r"\benospc\b",
         r"disk quota exceeded",
