@@ -14,7 +14,7 @@ from genmon_otel.records import Outcome
 
 _CANCELLED: Final = (
     "asyncio.CancelledError concurrent.CancelledError trio.Cancelled builtins.GeneratorExit "
-    "builtins.KeyboardInterrupt builtins.SystemExit "
+    "builtins.KeyboardInterrupt builtins.SystemExit greenlet.GreenletExit "
     "langgraph.GraphBubbleUp langgraph.GraphInterrupt langgraph.NodeInterrupt "
     "langgraph.ParentCommand langgraph.NodeCancelledError "
     "celery.Ignore celery.Reject celery.TaskRevokedError "

@@ -186,7 +186,7 @@ def _store(
             '(with pip install "genmon-otel[postgres]").'
         )
     rest = text.partition("://")[2]
-    if dialect == SQLITE and rest not in ("", "/"):
+    if dialect == SQLITE:
         path, mark, query = rest.removeprefix("/").partition("?")
         rest = f"/{_database(path, cwd)}{mark}{query}"
     return f"{dialect}://{rest}"
@@ -194,9 +194,9 @@ def _store(
 
 def _database(path: str, cwd: Path) -> str:
     """A SQLite file by its absolute path, so that a later ``chdir`` does not move it."""
-    if path == ":memory:":
+    if path in ("", ":memory:"):
         raise ConfigurationError(
-            "store=':memory:' is not allowed: what a process keeps in memory nobody can look at. "
+            "A store in memory is not allowed: what a process keeps in memory nobody can look at. "
             "Name a file, for example 'genmon.db'."
         )
     return str((cwd / Path(path).expanduser()).resolve())

@@ -59,6 +59,7 @@ class Hostile(Exception):
         celery.exceptions.Retry("later", when=3),
         starlette.requests.ClientDisconnect(),
         starlette.websockets.WebSocketDisconnect(),
+        type("GreenletExit", (BaseException,), {"__module__": "greenlet"})(),  # not installed here
         BaseExceptionGroup("all left", [asyncio.CancelledError(), KeyboardInterrupt()]),
     ],
     ids=lambda error: type(error).__name__,

@@ -434,6 +434,29 @@ def test_expected_is_rejected() -> None:
     assert seen.record.failure is None
 
 
+def test_what_is_expected_fails_no_phase_either() -> None:
+    """A phase that refuses the request ends as its generation does; a step's error stays a fault."""
+
+    @step
+    def ask() -> None:
+        raise Boom
+
+    @generation(expected=Boom)
+    def build(stage: str) -> None:
+        with phase("check"):
+            ask() if stage == "step" else plain("x", fail=True)
+
+    with capture() as seen:
+        for stage in ("phase", "step"):
+            with pytest.raises(Boom):
+                build(stage)
+    assert [r.outcome for r in seen.records] == ["rejected", "rejected"]
+    assert [[(s.kind, s.outcome) for s in r.stages] for r in seen.records] == [
+        [("phase", "rejected")],
+        [("phase", "rejected"), ("step", "failure")],
+    ]
+
+
 def test_failure_if() -> None:
     """A result that says it failed is a failure, and is returned all the same."""
 

@@ -146,6 +146,15 @@ def test_every_label_set_that_can_be_known_is_there_at_0(
     }
 
 
+def test_every_outcome_of_a_stage_is_there_at_0(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """A phase can be rejected, too."""
+    metrics.declare_stage("build_app", "phase", "plan")
+    found = samples(registry, "genmon_phase_duration_seconds_count")
+    assert found == {("build_app", outcome, "plan"): 0 for outcome in Outcome}
+
+
 def test_an_operation_without_frameworks_is_declared_without(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:

@@ -38,8 +38,6 @@ BROKEN: Final = "metrics"
 #: What may wait to be counted, and how much of it a caller counts who finds more.
 MAX_EVENTS: Final = 5_000
 _STRIDE: Final = 16
-#: Outcomes of phases and steps.
-_STAGE_OUTCOMES: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.CANCELLED)
 
 P = ParamSpec("P")
 
@@ -195,7 +193,7 @@ class Instruments:
     def declare_stage(self, operation: str, kind: StageKind, name: str) -> None:
         with self._lock:
             try:
-                for outcome in _STAGE_OUTCOMES:
+                for outcome in Outcome:
                     self._stages[kind][(operation, name, outcome)]
             except Exception:
                 self._broke("declare_stage")

@@ -224,7 +224,9 @@ class StageRun(Scope):
 
         outcome = Outcome.FAILURE
         try:  # as for a generation: it ends, whatever its error's class says
-            outcome, _ = outcome_of(error)
+            # An expected step's error is still a fault that a replay serves.
+            expected = self.generation.spec.expected if self.kind == "phase" else ()
+            outcome, _ = outcome_of(error, expected)
             self.generation.note_error(error, self)
             if self.kind == "step":
                 self._keep_error(error, outcome)
