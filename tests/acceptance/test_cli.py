@@ -151,7 +151,9 @@ def test_tail_begins_with_what_ended_and_goes_on(genmon: Genmon, home: Path) -> 
     assert len(lines) == 8
     assert sum("✓ build_app/react" in line for line in lines) == 4
     assert sum("syntax_error" in line for line in lines) == 3
-    assert sum("case 1" in line for line in lines) == 1
+    assert sum("→ case" in line for line in lines) == 1
+    strikes = [f"strike {number} of 3" for number in (1, 2)]
+    assert all(sum(s in line and "build_app" in line for line in lines) == 1 for s in strikes)
     assert sum("provider_error" in line and "strike 1 of 3" in line for line in lines) == 1
     assert len(genmon("tail", "--no-follow", "-n", "3").stdout.splitlines()) == 3
     follow = subprocess.Popen(

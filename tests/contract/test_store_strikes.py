@@ -38,6 +38,13 @@ def test_the_third_strike_makes_the_case(producer: Producer, store: SqlStore) ->
     assert case.case["handle"] == case.handle == failure.row.handle
 
 
+def test_each_generation_knows_which_strike_it_was(producer: Producer, store: SqlStore) -> None:
+    """Strikes are told one by one though the database rounds the times of rows."""
+    for number in range(3):
+        producer.write(failing("a", START + number / 10 + 0.0313054))
+    assert [row.strike for row in store.generations()] == [1, 2, 3]
+
+
 def test_three_in_one_batch_strike_too(producer: Producer, store: SqlStore) -> None:
     """One batch with three of them makes the case at once, and only for that failure."""
     producer.write(failing("a"), failing("a"), failing("b"), failing("b"), failing("a"))

@@ -115,6 +115,7 @@ def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
     for each in () if as_json else found:
         style = STATE_STYLES.get(each["state"], "")
         name, reason = escape(each["case"]), escape(clean(each["reason"], 2_000))
+        reason = reason.removeprefix(f"{each['state']} ")  # "reproduced 3 of 3"
         out.print(f"[cyan]{name}[/] [{style}]{each['state']}[/]: {reason}", soft_wrap=True)
     if not found and not as_json:
         out.print("Nothing waits for the red gate.")

@@ -109,5 +109,5 @@ def _strike(row: GenerationRow) -> str:
     if row.strike < STRIKES:
         return f"strike {row.strike} of {STRIKES}"
     if row.case_id is not None:
-        return f"[yellow]case {row.case_id}[/]"
+        return "[yellow]→ case[/]"
     return f"strike {row.strike}"

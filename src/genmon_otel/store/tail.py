@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -11,6 +11,9 @@ from genmon_otel.records import SuccessSample
 from genmon_otel.store import schema
 from genmon_otel.store.codec import load_sample, loads
 from genmon_otel.store.rows import Counts, GenerationRow
+
+#: What a row's time may lose of a strike's: the database keeps microseconds.
+_ROUNDED_S: Final = 1e-6
 
 
 def generations(
@@ -93,8 +96,8 @@ def _strike(row: sa.Row[Any]) -> int:
     """Which strike a failing generation was, when it ended."""
     if row.strikes is None:
         return 0
-    since = row.created_at - STRIKE_WINDOW_S
-    alike = sum(since <= at <= row.created_at for at, _key in loads(row.strikes))
+    ended = row.created_at + _ROUNDED_S
+    alike = sum(ended - STRIKE_WINDOW_S <= at <= ended for at, _key in loads(row.strikes))
     return max(1, int(alike))
 
 
