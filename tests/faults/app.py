@@ -104,6 +104,10 @@ def main(mode: str, count: int) -> None:
         threading.Thread(target=build, args=("hang",), daemon=True).start()
         time.sleep(2.5)
         some(count)
+    if mode == "daemons":
+        for _ in range(2):
+            threading.Thread(target=some, args=(10**6,), daemon=True).start()
+        time.sleep(0.5)
     if mode in ("end", "sys_exit", "os_exit", "raise"):
         some(count)
     if mode == "sys_exit":

@@ -45,6 +45,16 @@ def test_an_abrupt_end_loses_no_failure(world: World, mode: str) -> None:
     assert {i for i, outcome in stored.items() if outcome == "success"} <= {*succeeded, *own}
 
 
+def test_daemon_threads_that_outlive_the_end(world: World) -> None:
+    """They generate until the interpreter is gone: no failure is lost, at most two were cut off."""
+    done = world.run("daemons")
+    world.inherit()
+    stored = Counter(world.stored().get(each) for each in ids(done.stdout, "failed"))
+    assert stored["failure"] > 10
+    assert stored["cancelled"] <= 2
+    assert set(stored) <= {"failure", "cancelled"}
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_kill_under_load(world: World, how: signal.Signals) -> None:
     """Three processes failing as fast as they can, killed at odd moments, one heir."""

@@ -91,12 +91,20 @@ class Installation:
 
     def close(self, timeout_s: float) -> bool:
         """Take everything down; whether all was written within so many seconds."""
-        deadline = time.monotonic() + timeout_s
         recorder.uninstall()
+        written = self.leave(timeout_s)
+        self._undo.close()
+        return written
+
+    def leave(self, timeout_s: float) -> bool:
+        """Write what is left, because the process ends.
+
+        The runtime stays: what other threads still generate goes to the journal.
+        """
+        deadline = time.monotonic() + timeout_s
         flushes = [stop() for stop in self._stop_exports]
         written = self._writer.close(timeout_s)
         exported = [flush.wait(deadline - time.monotonic()) for flush in flushes]
-        self._undo.close()
         return written and all(exported)
 
     def _build(self, undo: ExitStack) -> None:
@@ -129,7 +137,7 @@ class Installation:
                 settings.metrics_port, settings.metrics_host, self._given["registry"]
             )
             undo.callback(server.close)
-        undo.callback(AtExit(partial(self.close, self._exit_s)).cancel)
+        undo.callback(AtExit(partial(self.leave, self._exit_s)).cancel)
         _log.info("genmon is set up: store %s, capture %s", settings.masked_store, settings.capture)
 
     def _sink(self) -> Sink:
