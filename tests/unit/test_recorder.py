@@ -168,6 +168,23 @@ def test_without_an_sdk_ids_are_none() -> None:
     assert len(seen.record.generation_id) == 32
 
 
+def test_attributes_that_break_cost_only_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be put on the span loses neither span nor record."""
+
+    @generation("named")
+    def named(project_id: str) -> str:
+        return "done"
+
+    def breaks(_: Any) -> Any:
+        raise RuntimeError("no attributes")
+
+    monkeypatch.setattr("genmon_otel.recorder.root_span.attributes", breaks)
+    with traced() as (seen, exporter, _):
+        assert named("shop") == "done"
+    (span,) = exporter.get_finished_spans()
+    assert (seen.record.project_id, span.name) == ("shop", "invoke_workflow named")
+
+
 def test_a_tracer_that_breaks_costs_only_the_span() -> None:
     """A sampler that raises changes neither the call nor the count."""
 

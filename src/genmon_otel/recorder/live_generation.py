@@ -102,7 +102,10 @@ class Generation(Scope):
             self._measured = measure()
         attributes = spec.attributes
         if attributes is None or under.content_on_spans or under.pseudonym_key is not None:
-            attributes = root_span.attributes(self)
+            try:
+                attributes = root_span.attributes(self)
+            except BaseException:
+                contain("span", under)
         self.start_span(under, spec.span_name, attributes)
         self._span_context = self.span.get_span_context()
         under.running[identity] = self
