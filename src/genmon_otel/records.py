@@ -238,7 +238,10 @@ class StepRecord:
     ended_s: float | None = None
     #: Digest of the redacted canonical arguments; filled in by the writer.
     digest: str = ""
+    #: Whether it was awaited; of a stream, whether its chunks were.
     is_async: bool = False
+    #: A stream that its consumer broke on or stopped reading: what would have come is not known.
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +260,8 @@ class Recording:
     trigger_step: int | None
     duration_s: float
     code_version: str | None = None
+    #: Folder that the target was imported from, below the working directory; empty for that itself.
+    root: str = ""
     #: Why this recording cannot be replayed; empty when nothing speaks against it.
     unreplayable: str = ""
     redacted: bool = False

@@ -16,6 +16,7 @@ from tests.acceptance.corpus import Bug, contents, faults, inputs
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, results, review
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.runner import RunResult, run_case
 from genmon_otel.store import SqlStore
 
@@ -77,7 +78,7 @@ def gated(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
     (born,) = store.cases()
     row, found = review.verify(store, born.id, cwd=folder)
     assert row.state is CaseState.REPRODUCED, found.reason
-    row = review.approve(store, row.id, reviewer="test", recovery=bug.recovery)
+    row = review.approve(store, row.id, reviewer="test", needs=Needs(recovery=bug.recovery))
     return store, review.stored(row)
 
 

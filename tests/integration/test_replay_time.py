@@ -57,6 +57,17 @@ SCENES = {
                 return time.monotonic()
         assert asyncio.run(main()) == 10
     """,
+    "tasks that wait for a free thread are no work": """
+        with ThreadPoolExecutor(3) as pool:
+            tasks = [pool.submit(time.sleep, n) for n in (1, 2, 3, 4, 5, 6, 7)]
+            for task in tasks:
+                task.result()
+        assert time.monotonic() == 12, time.monotonic()
+    """,
+    "a thread that only begins is waited for": """
+        for _ in range(200):
+            threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+    """,
     "waits of threading and queue": """
         assert threading.Event().wait(30) is False
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -72,7 +73,7 @@ def test_the_first_miss_decides(replays: Callable[..., list[Any]]) -> None:
     asked = replays(OTHER)
     found = gate(CASE)
     assert found.state is CaseState.UNREPRODUCIBLE
-    assert found.reason == "it failed otherwise: KeyError: 'x'"
+    assert found.reason.startswith("it failed otherwise: KeyError: 'x'. If the recorded failure ")
     assert len(asked) == 1
 
 
@@ -98,5 +99,28 @@ def test_what_cannot_be_replayed_is_not(replays: Callable[..., list[Any]]) -> No
     """A recording that the writer found unreplayable says why without a replay."""
     asked = replays()
     found = gate(CASE, unreplayable="size: 300 KiB")
-    assert (found.state, found.reason) == (CaseState.UNREPRODUCIBLE, "size: 300 KiB")
+    assert found.state is CaseState.UNREPRODUCIBLE
+    assert found.reason.startswith("size: 300 KiB. At most 256 KiB ")
     assert asked == []
+
+
+def test_a_fault_is_met_as_often_as_the_failing_code_asks(
+    replays: Callable[..., list[Any]],
+) -> None:
+    """Where chance makes the code try more often than it did, the case says how much more."""
+    fault = StepRecord("ask", {}, "exception", {"$": "error"}, ended_s=1.0)
+    case = replace(CASE, steps=(fault,), trigger=CaseTrigger("fault", 0))
+    once_more = RunResult(verdict=Verdict.INCONCLUSIVE, detail="", reason="unrecorded")
+    probed = replace(SAME, steps=("ask", "ask", "ask"))
+    asked = replays(once_more, probed, SAME, SAME, SAME)
+    found = gate(case)
+    assert found.state is CaseState.REPRODUCED
+    assert found.case is not None
+    assert found.case.trigger.repeats == 2
+    assert [replayed.trigger.repeats for replayed, _ in asked[2:]] == [2, 2, 2]
+
+
+def test_missing_variables_are_named(replays: Callable[..., list[Any]]) -> None:
+    """A replay that asked for variables it does not have says which, and the command to give them."""
+    replays(replace(OTHER, missing=("MODEL", "REGION")))
+    assert "MODEL, REGION. Give it what it needs: genmon cases verify" in gate(CASE).reason

@@ -7,7 +7,6 @@ import datetime
 import json
 from typing import Any
 
-import pytest
 from openai.types.chat import ChatCompletion
 
 from genmon_otel.payload import decode, digest, encode, encode_exception
@@ -119,10 +118,9 @@ def test_what_redaction_breaks_is_named() -> None:
     assert prepared.unreplayable.startswith("redaction: step 0")
 
 
-@pytest.mark.parametrize("target", ["", "app:outer.<locals>.build"])
-def test_targets_that_cannot_be_imported_are_named(target: str) -> None:
-    """A block or a nested function cannot be called by another process."""
-    assert prepare(recording(target=target), Redactor()).unreplayable.startswith("target:")
+def test_a_block_is_no_target() -> None:
+    """A block cannot be called by another process."""
+    assert prepare(recording(target=""), Redactor()).unreplayable.startswith("target:")
 
 
 def test_an_earlier_reason_is_kept() -> None:

@@ -18,6 +18,7 @@ from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import Category, GenerationRecord, StepRecord
 from genmon_otel.regression import files, gate, review
 from genmon_otel.regression.case import Case, CaseError
+from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.propose import propose
 from genmon_otel.regression.runner import RunResult
 from genmon_otel.store import SqlStore
@@ -183,7 +184,7 @@ def test_approving_keeps_who_and_what(
     """The case is open, knows its reviewer, and still says how often it reproduced."""
     handle = opened(
         store, replays, postcondition="app:check", fails_as="rejected",
-        recovery={"call_model": {"a": [1]}}, live=("lookup",),
+        needs=Needs(recovery={"call_model": {"a": [1]}}, live=("lookup",)),
     )  # fmt: skip
     row, case = store.case(handle), case_of(store, handle)
     assert (row.state, row.reviewer, row.state_reason) == (
@@ -212,8 +213,8 @@ def test_an_approved_case_can_be_told_more(
     store: SqlStore, replays: Callable[[Verdict], list[Case]]
 ) -> None:
     """What the fix turns out to need is added later, and the state stays."""
-    handle = opened(store, replays, recovery={"one": 1})
-    row = review.approve(store, handle, reviewer="bob", recovery={"two": 2})
+    handle = opened(store, replays, needs=Needs(recovery={"one": 1}))
+    row = review.approve(store, handle, reviewer="bob", needs=Needs(recovery={"two": 2}))
     assert (row.state, row.reviewer) == (CaseState.OPEN, "eve")
     assert set(case_of(store, handle).recovery) == {"one", "two"}
     with pytest.raises(InvalidTransition, match="nothing is changed"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
+from genmon_otel.cli.needs import needs_of, needs_options
 from genmon_otel.cli.terminal import (
     console,
     json_option,
@@ -96,7 +96,10 @@ def show(case: str, store: str | None, as_json: bool) -> None:
 @store_option
 @json_option
 @cwd_option
-def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None) -> int:
+@needs_options
+def verify(
+    case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None, **needs: Any
+) -> int:
     """Put CASEs through the red gate; without any, all that were not yet.
 
     Each is replayed three times, in processes of their own, without network. Exits 1 if
@@ -104,11 +107,12 @@ def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
     """
     found: list[dict[str, Any]] = []
     out = console()
+    needed = needs_of(**needs)
     with open_store(store) as opened:
         names = list(case) or [row.handle for row in opened.cases(state="proposed", limit=1000)]
         with _bar("red gate", 3 * len(names), quiet=as_json) as advance:
             for name in names:
-                row, gated = review.verify(opened, name, cwd=cwd, progress=advance)
+                row, gated = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)
                 found.append({"case": row.handle, "state": row.state, "reason": gated.reason})
     if as_json:
         print_json(found)
@@ -130,9 +134,7 @@ def verify(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
               "Default: the shape of successful results.")  # fmt: skip
 @click.option("--fails-as", metavar="WHAT",
               help="The failure that would be right: rejected, cancelled, a category, an exception's name.")  # fmt: skip
-@click.option("--recovery", metavar="STEP=JSON", multiple=True,
-              help="What STEP gives when the fixed code asks once more than was recorded.")  # fmt: skip
-@click.option("--live", metavar="STEP", multiple=True, help="Really call STEP in a replay.")
+@needs_options
 @store_option
 @json_option
 def approve(
@@ -140,17 +142,22 @@ def approve(
     reviewer: str,
     store: str | None,
     as_json: bool,
-    recovery: tuple[str, ...],
-    **edits: Any,
+    **given: Any,
 ) -> None:
     """Accept CASE: from now on it runs, expected to fail until it is fixed.
 
     On a case that is accepted already the options change how it is judged. A file that
     was exported before does not change: delete it and export again.
     """
-    given = dict(_assignment(text) for text in recovery)
     with open_store(store) as opened:
-        row = review.approve(opened, case, reviewer=reviewer, recovery=given, **edits)
+        row = review.approve(
+            opened,
+            case,
+            reviewer=reviewer,
+            postcondition=given.pop("postcondition"),
+            fails_as=given.pop("fails_as"),
+            needs=needs_of(**given),
+        )
     _say(row, as_json, _APPROVED.get(row.state, "What you gave counts from the next run on."))
 
 
@@ -347,18 +354,6 @@ def _say(row: CaseRow, as_json: bool, more: str) -> None:
         print_json(row)
     else:
         console().print(f"[cyan]{row.handle}[/] is {row.state}. {more}")
-
-
-def _assignment(text: str) -> tuple[str, Any]:
-    step, equals, value = text.partition("=")
-    try:
-        if not (step and equals):
-            raise ValueError
-        return step, json.loads(value)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is not STEP=JSON. For example: --recovery 'call_model=\"x = 1\"'."
-        ) from None
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from genmon_otel.recorder.binding import (
     declared_members,
 )
 from genmon_otel.recorder.live_generation import Generation, current_generation
+from genmon_otel.recorder.location import remember_target
 from genmon_otel.recorder.no_generation import NoGeneration
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Nested, Spec
@@ -126,6 +127,7 @@ class GenerationBlock:
 
         wrapper = wrap(function, functools.partial(_open, spec))
         setattr(wrapper, ATTRIBUTE, spec)
+        remember_target(spec.target, wrapper)
         recorder.register(
             recorder.Operation(
                 spec.operation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from genmon_otel.payload.decoding import decode, decode_exception
 from genmon_otel.payload.encoding import LIMIT_BYTES, encode, encode_exception
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
-from genmon_otel.payload.paths import import_path, resolve
+from genmon_otel.payload.paths import import_path, load, resolve
 from genmon_otel.payload.shape import Streamed, digest, is_empty, shape
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "forget_touches",
     "import_path",
     "is_empty",
+    "load",
     "resolve",
     "shape",
     "touches",

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from genmon_otel.errors import PayloadError
 
-_PATH: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
+_MODULE: Final = re.compile(r"[\w-]+(\.[\w-]+)*\Z")
+_PATH: Final = re.compile(r"[\w-]+(\.[\w-]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 #: Characters of an import path; real ones are far shorter.
 MAX_PATH: Final = 300
 
@@ -58,6 +59,24 @@ def resolve(path: Any) -> Any:
             f"{str(path)[:MAX_PATH]!r} is no import path. Write 'package.module:name'."
         )
     module_name, _, name = path.partition(":")
+    found: Any = load(path)
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise PayloadError(f"{path!r}: {module_name} has no {name!r}.") from None
+    return found
+
+
+def load(path: str) -> Any:
+    """Import the module of an import path, whatever it names there.
+
+    Raises:
+        PayloadError: there is none, or it cannot be imported.
+    """
+    module_name = path.partition(":")[0]
+    if not _MODULE.match(module_name):
+        raise PayloadError(f"{path[:MAX_PATH]!r} names no module. Write 'package.module:name'.")
     main = sys.modules.get("__main__")
     module: Any = sys.modules.get(module_name)
     if module is None and main is not None and module_name == _main_module():
@@ -69,10 +88,4 @@ def resolve(path: Any) -> Any:
             raise PayloadError(
                 f"{path!r} cannot be imported: {type(error).__name__}: {str(error)[:200]}"
             ) from error
-    found = module
-    for part in name.split("."):
-        try:
-            found = getattr(found, part)
-        except AttributeError:
-            raise PayloadError(f"{path!r}: {module_name} has no {name!r}.") from None
-    return found
+    return module

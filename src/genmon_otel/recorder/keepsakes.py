@@ -6,6 +6,7 @@ from dataclasses import fields, make_dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.payload import Streamed, encode, shape
+from genmon_otel.recorder.location import locate
 from genmon_otel.recorder.stage_run import MAX_STAGES, StageRun
 from genmon_otel.records import Failure, GenerationRecord, Recording, SuccessSample
 
@@ -34,14 +35,19 @@ def recording_of(
     steps = [stage for stage in generation.stages if stage.kind == "step"]
     unreplayable = ""
     if spec.function is None:
-        unreplayable = "block: only a decorated function can be called again"
+        unreplayable = (
+            "block: only a decorated function can be called again. Move the block's code into one "
+            "with @generation."
+        )
     elif len(generation.stages) >= MAX_STAGES:
         unreplayable = f"size: {MAX_STAGES} steps or more"
+    target, root = locate(spec)
     return Recording(
         generation_id=generation.id,
         fingerprint=failure.fingerprint,
         operation=spec.operation,
-        target=spec.target,
+        target=target,
+        root=root,
         inputs=generation.held.tree() if generation.held is not None else encode({}),
         steps=tuple(step.record() for step in steps),
         trigger_step=steps.index(trigger) if trigger in steps else None,

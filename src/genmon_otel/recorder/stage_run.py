@@ -154,6 +154,8 @@ class StageRun(Scope):
         elif self.shape == "exception":
             outcome = self._value
         ended = self.ended if self.ended is not None else self._held_at
+        if self.hung:  # whether it never began to answer, or stopped midway
+            ended = None
         return StepRecord(
             name=self.name,
             arguments=self._arguments.tree() if self._arguments is not None else {},
@@ -161,12 +163,9 @@ class StageRun(Scope):
             outcome=outcome,
             stream_error=self._stream_error,
             started_s=self.generation.offset_s(self.began),
-            ended_s=(
-                self.generation.offset_s(ended)
-                if ended is not None and self.shape != "hang"
-                else None
-            ),
+            ended_s=None if ended is None else self.generation.offset_s(ended),
             is_async=self.is_async,
+            cut=self.shape == "stream" and self._held_at is not None,
         )
 
     def texts(self) -> Iterator[str]:
@@ -210,6 +209,7 @@ class StageRun(Scope):
             contain("chunk", self.generation.under)
 
     def _succeed(self, result: Any, items: int | None) -> None:
+        ended = self.generation.under.clock.monotonic()  # not with what keeping it takes
         if self.kind == "step":
             if items is not None:
                 self.shape = "stream"
@@ -217,11 +217,12 @@ class StageRun(Scope):
                 self.shape = "value"
                 if self.generation.capture != "off":
                     self._value = result if type(result) is str else Held(result)
-        self._end(_SUCCESS)
+        self._end(_SUCCESS, ended)
 
     def _fail(self, error: BaseException, items: int | None) -> None:
         from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnosis
 
+        ended = self.generation.under.clock.monotonic()
         outcome = Outcome.FAILURE
         try:  # as for a generation: it ends, whatever its error's class says
             # An expected step's error is still a fault that a replay serves.
@@ -232,14 +233,14 @@ class StageRun(Scope):
                 self._keep_error(error, outcome)
         except BaseException:
             contain("stage", self.generation.under)
-        self._end(outcome, error)
+        self._end(outcome, ended, error)
 
     def _keep_error(self, error: BaseException, outcome: Outcome) -> None:
         streaming = self.shape == "stream"
         if isinstance(error, GeneratorExit):
             self.closed_early = streaming
-        elif isinstance(error, asyncio.CancelledError) and not streaming:
-            pass  # it never answered: under wait_for that is all a step gets to see
+        elif isinstance(error, asyncio.CancelledError):
+            pass  # it answered no more: under wait_for that is all a step gets to see
         else:
             tree = encode_exception(error) if self._is_recorded else None
             if streaming:
@@ -263,12 +264,12 @@ class StageRun(Scope):
             stage=self.name,
         )
 
-    def _end(self, outcome: Outcome, error: BaseException | None = None) -> None:
+    def _end(self, outcome: Outcome, ended: float, error: BaseException | None = None) -> None:
         if self.outcome is not None:
             return
         generation = self.generation
         under = generation.under
-        ended = self.ended = under.clock.monotonic()
+        self.ended = ended
         self.outcome = outcome
         operation = generation.spec.operation
         try:

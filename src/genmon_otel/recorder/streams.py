@@ -214,17 +214,19 @@ def _settle(scope: Scope, future: asyncio.Future[Any]) -> None:
 
 
 def _follow_iterator(scope: Scope, result: Any) -> Any:
-    if inspect.isgenerator(result):
-        return drive(scope, result)
-    if inspect.isasyncgen(result):
-        return drive_async(scope, result)
     if isinstance(result, io.IOBase):
         return None
     if hasattr(type(result), "__anext__"):
-        return AsyncIteratorProxy(scope, result)
-    if hasattr(type(result), "__next__"):
-        return IteratorProxy(scope, result)
-    return None
+        scope.is_async = True
+        drives: Callable[[Scope, Any], Any] = (
+            drive_async if inspect.isasyncgen(result) else AsyncIteratorProxy
+        )
+    elif hasattr(type(result), "__next__"):
+        scope.is_async = False  # also where the call was awaited
+        drives = drive if inspect.isgenerator(result) else IteratorProxy
+    else:
+        return None
+    return drives(scope, result)
 
 
 def _follow_body(scope: Scope, response: Any) -> bool:

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import PurePath
 from typing import Any, Final, Literal, Self, get_args
 
 from genmon_otel.errors import GenmonError
@@ -47,6 +48,8 @@ class CaseTrigger:
     #: The fault lasts: a retry beyond the recorded outcomes meets it again. Else it is served as
     #: often as it was recorded.
     persistent: bool = False
+    #: Times that the failing code meets the fault in a replay beyond those that were recorded.
+    repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Case:
     expected: Expected
     #: Seconds that the recorded generation took; a caller who gave up did so then.
     duration_s: float = 0.0
+    #: Folder that the target is imported from, below the working directory; empty for that itself.
+    root: str = ""
     #: ``fails`` until the fix is in, then ``passes``.
     expect: Expect = "fails"
     #: Version of the code that the failure was recorded on; None when unknown.
@@ -132,6 +137,8 @@ class Case:
                 f"slug {self.slug[:130]!r} is not allowed. Use lower-case letters, digits, '_' and "
                 "'-', at most 120."
             )
+        if PurePath(self.root).is_absolute() or ".." in PurePath(self.root).parts:
+            raise CaseError(f"root {self.root[:130]!r} is not below the working directory.")
         step = self.trigger.step
         if step is not None and not 0 <= step < len(self.steps):
             raise CaseError(f"trigger.step is {step}, but the case has {len(self.steps)} steps.")
@@ -315,11 +322,13 @@ _READERS: Final[Mapping[type, Mapping[str, _Reader]]] = {
         "ended_s": _maybe(_number),
         "digest": _text,
         "is_async": _flag,
+        "cut": _flag,
     },
     CaseTrigger: {
         "kind": _one_of(*get_args(Trigger)),
         "step": _maybe(_count),
         "persistent": _flag,
+        "repeats": _count,
     },
     Expected: {
         "signature": _text,
@@ -343,6 +352,7 @@ _READERS: Final[Mapping[type, Mapping[str, _Reader]]] = {
         "slug": _text,
         "operation": _text,
         "target": _text,
+        "root": _text,
         "inputs": _tree,
         "steps": _several(_object(StepRecord)),
         "trigger": _object(CaseTrigger),

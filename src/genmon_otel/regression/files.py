@@ -18,7 +18,7 @@ from genmon_otel.errors import NotFound
 from genmon_otel.regression.case import MAX_BYTES, Case, CaseError
 
 SUFFIX: Final = ".genmon.json"
-_IMPORT_PATH: Final = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+_IMPORT_PATH: Final = re.compile(r"[\w-][\w.-]*:[^\W\d][\w.]*")
 
 
 def read(path: Path) -> Case:

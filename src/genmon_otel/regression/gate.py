@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,23 +18,38 @@ from genmon_otel.regression.runner import RunResult, run_case
 
 #: Replays that must all show the failure. Source: DESIGN §11.
 REPLAYS: Final = 3
+#: Times that a fault is served beyond its recording, to see how often the code asks.
+_MOST_REPEATS: Final = 200
 #: Processes at once, after the first one.
 _AT_ONCE: Final = 2
 
+#: By the reason of a run, or the first word of what speaks against a recording.
 _REMEDIES: Final = {
-    "import": "Run the gate where the application's code is installed, or name a renamed target "
-    "with: genmon cases rebind OLD NEW",
-    "size": "A value was larger than is recorded; return less from the step, or name the part "
-    "that matters in a step of its own.",
+    "import": "Run the gate where the application's code is installed (--cwd FOLDER), or name a "
+    "renamed target with: genmon cases rebind OLD NEW",
+    "target": "Define it at the top of its module, or keep it in a variable there.",
+    "size": "At most 256 KiB of a value are kept: take a reference and load the rest in a step, or "
+    "return from the step only what is needed.",
+    "payload": "A value that cannot be recorded is needed; make it in a step, or name a factory "
+    "on the decorator.",
     "opaque": "A value that cannot be recorded is needed; make it in a step, or name a factory "
     "on the decorator.",
+    "redaction": "What was hidden there cannot be rebuilt; keep secrets out of it.",
     "factory": "Name what makes it on the decorator: factory= for self, factories= for arguments.",
-    "unrecorded": "Decorate the call that was asked for with @step, so that it is recorded.",
+    "unrecorded": "Say what the step answers: genmon cases verify {handle} --recovery STEP=JSON",
     "network": "Decorate what calls out with @step, so that it is recorded.",
-    "subprocess": "Decorate what starts the program with @step, so that it is recorded.",
+    "subprocess": "Decorate what starts the program with @step, so that it is recorded; or let it "
+    "run: genmon cases verify {handle} --program NAME",
     "write": "Write below the working directory, or decorate what writes with @step.",
     "deadline": "The replay does not end; look for a loop that waits without sleeping.",
+    Verdict.PASS: "Something that is neither an input nor the outcome of a step decides: {else_}",
+    Verdict.FAIL_OTHER: "If the recorded failure needs something that is neither an input nor the "
+    "outcome of a step: {else_}",
 }
+_ELSE: Final = (
+    "a file, a variable, what a module or object keeps between calls, an argument that a step "
+    "changes in place. Make it an argument, or what a step returns."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,8 @@ class GateResult:
     #: Why it is unreproducible, and what to do; how often it reproduced otherwise.
     reason: str
     runs: tuple[RunResult, ...]
+    #: The case as it was replayed; None where it was not.
+    case: Case | None = None
 
     @property
     def reproduced(self) -> int:
@@ -70,7 +87,8 @@ def gate(
         progress: called after each replay, from any thread.
     """
     if unreplayable:
-        return GateResult(CaseState.UNREPRODUCIBLE, unreplayable, ())
+        reason = with_remedy(case, unreplayable, unreplayable.partition(":")[0])
+        return GateResult(CaseState.UNREPRODUCIBLE, reason, ())
 
     def once(_: int) -> RunResult:
         run = run_case(case, cwd=cwd)
@@ -78,22 +96,64 @@ def gate(
         return run
 
     runs = [once(0)]
+    if runs[0].reason == "unrecorded" and (patient := _met_more_often(case, cwd)) is not None:
+        case = patient
+        runs = [run_case(case, cwd=cwd)]
     if runs[0].verdict is Verdict.FAIL_SAME:  # else it is decided; more would say no more
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             runs += pool.map(once, range(1, replays))
     shown = f"reproduced {sum(run.verdict is Verdict.FAIL_SAME for run in runs)} of {len(runs)}"
     odd = next((run for run in runs if run.verdict is not Verdict.FAIL_SAME), None)
     if odd is None:
-        return GateResult(CaseState.REPRODUCED, shown, tuple(runs))
-    reason = _why(odd) if odd is runs[0] else f"{shown}; once {_why(odd)}"
-    return GateResult(CaseState.UNREPRODUCIBLE, reason, tuple(runs))
+        return GateResult(CaseState.REPRODUCED, shown, tuple(runs), case)
+    reason = _why(case, odd) if odd is runs[0] else f"{shown}; once {_why(case, odd)}"
+    return GateResult(CaseState.UNREPRODUCIBLE, reason, tuple(runs), case)
 
 
-def _why(run: RunResult) -> str:
+def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
+    """The case with its fault as often as the failing code asks for it in a replay.
+
+    Back-off that is drawn by chance, or goes on until a time, tries once more or less in every
+    run. None where that does not bring the failure out.
+    """
+    trigger = case.trigger
+    if trigger.kind != "fault" or trigger.step is None or trigger.persistent:
+        return None
+    name = case.steps[trigger.step].name
+    seen = run_case(replace(case, trigger=replace(trigger, repeats=_MOST_REPEATS)), cwd=cwd)
+    if seen.verdict is not Verdict.FAIL_SAME:
+        return None
+    more = seen.steps.count(name) - sum(step.name == name for step in case.steps)
+    return replace(case, trigger=replace(trigger, repeats=max(0, more)))
+
+
+def _why(case: Case, run: RunResult) -> str:
     """Why a replay does not show the failure, with the remedy where there is one."""
     what = {
         Verdict.PASS: "it passed: the recorded outcomes do not bring the failure out.",
         Verdict.FAIL_OTHER: f"it failed otherwise: {run.detail}",
     }.get(run.verdict, run.detail)
-    remedy = _REMEDIES.get(run.reason, "")
-    return what + (f" {remedy}" if remedy and "genmon cases" not in what else "")
+    if run.missing:
+        names = ", ".join(run.missing)
+        first = run.missing[0]
+        return (
+            f"{_sentence(what)} The code asks for variables that a replay does not have: {names}. "
+            f"Give it what it needs: genmon cases verify {_handle(case)} --env {first}=VALUE"
+        )
+    return with_remedy(case, what, run.reason or run.verdict)
+
+
+def with_remedy(case: Case, what: str, reason: str) -> str:
+    """What speaks against a case, and what to do about it where that is known."""
+    remedy = _REMEDIES.get(reason, "")
+    if not remedy or "genmon cases" in what or "@generation(" in what:
+        return what
+    return f"{_sentence(what)} {remedy.format(handle=_handle(case), else_=_ELSE)}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
+
+
+def _handle(case: Case) -> str:
+    return case.provenance.failure or "CASE"

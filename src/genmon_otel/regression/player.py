@@ -12,7 +12,7 @@ import asyncio
 import inspect
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, NoReturn
 
@@ -21,11 +21,19 @@ from genmon_otel.payload import decode, decode_exception, digest, encode
 from genmon_otel.records import StepRecord
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.replayed_stream import AsyncStream, PlainStream, Replayed
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
 
 #: Seconds within which recorded steps count as begun together.
 _TOGETHER_S: Final = 0.05
+#: Seconds below which a step that nothing came between is taken to have answered without waiting.
+_AT_ONCE_S: Final = 0.001
+#: Seconds by which a step may answer later than it took, to make up for time between the steps
+#: that is not replayed: a loop with a deadline asks as often as it did.
+_DRIFT_S: Final = 0.25
+#: Seconds after the recorded end at which a step that it cut short may answer.
+_MARGIN_S: Final = 0.05
 #: Calls of steps in one run; a loop that never ends would make more.
 MAX_CALLS: Final = 10_000
 
@@ -69,6 +77,8 @@ class CasePlayer:
         self.trigger_consumed = case.trigger.kind == "input"
         #: Why the run cannot show anything; None while it can.
         self.obstacle: tuple[Reason, str] | None = None
+        #: More was asked of a stream than its consumer had read when it was recorded.
+        self.read_on = False
         #: What was served that the failing generation did not record.
         self.notes: list[str] = []
         #: The task of the target, where it is one.
@@ -86,7 +96,10 @@ class CasePlayer:
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
-        if record.kind == "hang":
+        if record.kind == "hang" and self._was_cut_short(record):
+            self._clock.sleep(self._until_over())
+            record = self._instead_of(record)
+        elif record.kind == "hang":
             self._met(record)
             self._hang(record)
         self._clock.sleep(self._delay(record))
@@ -102,10 +115,14 @@ class CasePlayer:
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
-        if record.kind == "hang":
+        if record.kind == "hang" and self._was_cut_short(record):
+            await asyncio.sleep(self._until_over())
+            record = self._instead_of(record)
+        elif record.kind == "hang":
             self._met(record)
             await self._hang_async(record)
-        await asyncio.sleep(self._delay(record))
+        if not self._is_at_once(record):
+            await asyncio.sleep(self._delay(record))
         return self._outcome(record)
 
     def give_up(self) -> bool:
@@ -143,13 +160,15 @@ class CasePlayer:
                 return self._left.pop(wanted if wanted in self._left else left[0])
             return self._beyond(name, key, position - len(same))
 
-    def _beyond(self, name: str, key: str, extra: int) -> StepRecord:
+    def _beyond(
+        self, name: str, key: str, extra: int, said: str = "was asked once more than recorded"
+    ) -> StepRecord:
         """Find what to serve where the failing generation recorded nothing more."""
         case = self._case
-        if case.trigger.persistent and case.trigger.step is not None:
-            trigger = case.steps[case.trigger.step]
-            if trigger.name == name:
-                return trigger
+        if case.trigger.step is not None and case.steps[case.trigger.step].name == name:
+            if case.trigger.persistent or extra < case.trigger.repeats:
+                return case.steps[case.trigger.step]
+            extra -= case.trigger.repeats
         if name in case.recovery:
             self.notes.append(f"{name}: served the reviewer's recovery outcome")
             return case.recovery[name]
@@ -159,11 +178,38 @@ class CasePlayer:
             donor = exact[0] if exact else donors[extra % len(donors)]
             self.notes.append(f"{name}: served the outcome of generation {donor.generation_id}")
             return donor.step
+        if all(record.name != name for record in case.steps):
+            self._refuse(
+                "unrecorded",
+                f"Of step {name!r} no call was recorded. A thread that was given no context (a bare "
+                "pool, run_in_executor) is not seen: run it there with "
+                "contextvars.copy_context().run. If the call is new, say what it answers: genmon "
+                f"cases approve {case.provenance.failure or 'CASE'} --recovery '{name}=JSON'",
+            )
         self._refuse(
             "unrecorded",
-            f"Step {name!r} was asked once more than recorded, and nothing says what it answers. "
-            "Give it an outcome (recovery), or mark it live, in the case's review.",
+            f"Step {name!r} {said}, and nothing says what it answers. "
+            f"Say what it answers: genmon cases approve {case.provenance.failure or 'CASE'} "
+            f"--recovery '{name}=JSON' (before the review: verify instead of approve).",
         )
+
+    def _was_cut_short(self, record: StepRecord) -> bool:
+        """Whether it was still at work when the generation failed of something else.
+
+        What it would have answered is not known. Of a generation that failed because a step
+        never answered, all that did not answer are taken to hang.
+        """
+        index = self._case.trigger.step
+        return index is None or self._case.steps[index].ended_s is not None
+
+    def _until_over(self) -> float:
+        """Seconds until the recorded generation has surely ended: code that still waits is mended."""
+        return max(0.0, self._case.duration_s + _MARGIN_S - self._clock.monotonic())
+
+    def _instead_of(self, record: StepRecord) -> StepRecord:
+        with self._lock:
+            said = "had not answered yet when the generation failed"
+            return self._beyond(record.name, record.digest, 0, said)
 
     def _refuse(self, reason: Reason, detail: str) -> NoReturn:
         if self.obstacle is None:
@@ -195,7 +241,26 @@ class CasePlayer:
         if now != instant or not 0 <= record.started_s - started <= _TOGETHER_S:
             self._anchor = (now, record.started_s)
             started = record.started_s
-        return max(0.0, record.ended_s - started)
+        took = max(0.0, record.ended_s - started)
+        late = record.ended_s - (now + took)
+        return took + late if 0 < late <= _DRIFT_S else took
+
+    def _is_at_once(self, record: StepRecord) -> bool:
+        """Whether it answered before anything else of its event loop could run.
+
+        Then siblings in a task group that broke, too, did so together with it.
+        """
+        begun, ended = record.started_s, record.ended_s
+        return (
+            ended is not None
+            and ended - begun < _AT_ONCE_S
+            and not any(
+                begun < other.started_s < ended
+                or (other.ended_s is not None and begun < other.ended_s < ended)
+                for other in self._case.steps
+                if other is not record
+            )
+        )
 
     # --- in which form
 
@@ -238,91 +303,10 @@ class CasePlayer:
             self._refuse("payload", f"Step {record.name!r}: {problem}")
         stream = Replayed(self, record, chunks, error)
         if inspect.isasyncgenfunction(call):
-            return aiter(stream)
+            return stream.asynchronous()
         if inspect.isgeneratorfunction(call):
-            return iter(stream)
-        return stream
-
-
-class Replayed:
-    """A recorded stream: its chunks, then its end or error; iterates plainly and asynchronously."""
-
-    def __init__(
-        self,
-        player: CasePlayer,
-        record: StepRecord,
-        chunks: list[Any],
-        error: BaseException | None,
-    ) -> None:
-        self._player, self._record, self._chunks, self._error = player, record, chunks, error
-        self._left = len(chunks)
-        self._pause = player._delay(record) / (len(chunks) + 1)
-        self._iterator: Iterator[Any] | None = None
-        self._async_iterator: AsyncIterator[Any] | None = None
-
-    def _given(self) -> None:
-        """Count a chunk that is given; with the last one its content is met, if it ends well."""
-        self._left -= 1
-        if self._left == 0 and self._error is None and self._record.ended_s is not None:
-            self._player._met(self._record)
-
-    def _plain(self) -> Iterator[Any]:
-        for chunk in self._chunks:
-            self._player._clock.sleep(self._pause)
-            self._given()
-            yield chunk
-        self._player._clock.sleep(self._pause)
-        self._player._met(self._record)
-        if self._error is not None:
-            raise self._error
-        if self._record.ended_s is None:
-            self._player._hang(self._record)
-
-    async def _asynchronous(self) -> AsyncIterator[Any]:
-        for chunk in self._chunks:
-            await asyncio.sleep(self._pause)
-            self._given()
-            yield chunk
-        await asyncio.sleep(self._pause)
-        self._player._met(self._record)
-        if self._error is not None:
-            raise self._error
-        if self._record.ended_s is None:
-            await self._player._hang_async(self._record)
-
-    def __iter__(self) -> Iterator[Any]:
-        if self._iterator is None:
-            self._iterator = self._plain()
-        return self._iterator
-
-    def __next__(self) -> Any:
-        return next(iter(self))
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        if self._async_iterator is None:
-            self._async_iterator = self._asynchronous()
-        return self._async_iterator
-
-    async def __anext__(self) -> Any:
-        return await anext(aiter(self))
-
-    def __enter__(self) -> Replayed:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Replayed:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def close(self) -> None:
-        """Stop; nothing is held."""
-
-    async def aclose(self) -> None:
-        """Stop; nothing is held."""
+            return stream.plain()
+        return AsyncStream(stream) if record.is_async else PlainStream(stream)
 
 
 def _is_generator(call: Callable[..., Any] | None) -> bool:

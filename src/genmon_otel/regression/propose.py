@@ -52,6 +52,7 @@ def case_from(failure: Mapping[str, Any], recording: Recording) -> Case:
         slug=slug(failure),
         operation=recording.operation,
         target=recording.target,
+        root=recording.root,
         inputs=recording.inputs,
         steps=recording.steps,
         trigger=_trigger(recording, category),

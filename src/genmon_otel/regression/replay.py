@@ -7,6 +7,7 @@ writes what it saw as one line of JSON to the descriptor. It judges nothing.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import inspect
 import json
@@ -20,11 +21,13 @@ from typing import Any, Final
 from genmon_otel import payload, recorder
 from genmon_otel.code_version import sources_version
 from genmon_otel.errors import GenmonError, PayloadError
+from genmon_otel.recorder.location import remembered_target
 from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Spec
 from genmon_otel.records import Failure, GenerationRecord, Outcome, Recording, SuccessSample
 from genmon_otel.regression import sandbox, virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.player import CasePlayer
+from genmon_otel.regression.variables import note_missing
 from genmon_otel.regression.verdict import Failed, Observation, Reason
 
 #: Items of a streamed result that are kept for the postcondition.
@@ -68,6 +71,9 @@ class Replay:
         self._case = case
         self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
         self._walls = sandbox.Sandbox(room, case.programs)
+        self._missing: list[str] = []
+        #: What the target's module holds in its place, where that is something else.
+        self._registered: Any = None
         self._player = CasePlayer(case, self._clock, open_gate=self._walls.gate)
         self._sink = Collector()
         self._escaped = ""
@@ -79,6 +85,7 @@ class Replay:
         virtual_time.install(self._clock)
         self._clock.when_stuck = self._player.give_up
         self._walls.install()
+        self._missing = note_missing()
         obstacle: tuple[Reason, str] | None = None
         try:
             target, spec = self._import()
@@ -102,17 +109,78 @@ class Replay:
         path = self._case.target
         recorder.install(self._runtime())
         try:
-            target = payload.resolve(path)
+            target = self._find(path)
         except PayloadError as error:
+            self._refuse_a_run_at_import()
             refused = f" ({self._walls.notes[0]})" if self._walls.notes else ""
-            raise Obstacle("import", f"{error}{refused} {_REBIND}") from None
+            advice = self._where_it_went()
+            reason: Reason = "import" if advice is _REBIND else "not_called"
+            raise Obstacle(reason, f"{error}{refused} {advice}") from None
         except BaseException as error:
+            self._refuse_a_run_at_import()
             raise Obstacle("import", f"{path} cannot be imported: {_line(error)}") from None
+        self._refuse_a_run_at_import()
         spec = getattr(target, ATTRIBUTE, None)
         if not isinstance(spec, Spec):
             raise Obstacle("not_called", f"{path} is not decorated with @generation. {_REBIND}")
         recorder.install(self._runtime())  # whatever the import has done to it
         return target, spec
+
+    def _find(self, path: str) -> Any:
+        """The decorated callable: under its name, else in what its module made of it."""
+        payload.load(path)
+        made = remembered_target(path)
+        try:
+            named = payload.resolve(path)
+        except PayloadError:
+            if made is None:
+                raise
+            return made
+        if isinstance(getattr(named, ATTRIBUTE, None), Spec) or made is None:
+            return named
+        self._registered = named  # a task, a command
+        return made
+
+    def _refuse_a_run_at_import(self) -> None:
+        """A module that does its work while it is imported cannot be asked to do it again."""
+        if self._player.asked or self._sink.records:
+            self._player.obstacle = None
+            raise Obstacle(
+                "not_called",
+                f"Importing {self._module()} runs the generation. Put what calls it below "
+                "if __name__ == '__main__':, so that importing it only defines it.",
+            )
+
+    def _where_it_went(self) -> str:
+        """Why the target is not there, or what to do if it was renamed."""
+        name = self._case.target.rpartition(":")[2]
+        if "<locals>" in name:
+            return (
+                f"It is made by calling {name.partition('.<locals>')[0]}, which importing the module "
+                "does not do. Define it at the top of its module, or keep one in a variable there."
+            )
+        module = sys.modules.get(self._module())
+        if module is None or hasattr(module, name.partition(".")[0]):
+            return _REBIND
+        try:
+            tree = ast.parse(inspect.getsource(module))
+        except Exception:  # no source, or none that this Python reads
+            return _REBIND
+        guarded = (
+            inner
+            for node in tree.body
+            if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)
+            for inner in ast.walk(node)
+        )
+        if any(getattr(inner, "name", None) == name.partition(".")[0] for inner in guarded):
+            return (
+                "It is defined below if __name__ == '__main__': and so only where the file runs "
+                "as a program. Define it above that line."
+            )
+        return _REBIND
+
+    def _module(self) -> str:
+        return self._case.target.partition(":")[0]
 
     def _runtime(self) -> recorder.Runtime:
         return recorder.Runtime(sink=self._sink, clock=self._clock, player=self._player)
@@ -140,6 +208,8 @@ class Replay:
         """Make ``self``: by its factory, else by its class without arguments."""
         if factory is not None:
             return self._made("self", factory)
+        if self._registered is not None:
+            return self._registered  # as a task queue does for its bound tasks
         owner = self._case.target.rpartition(".")[0]
         try:
             return payload.resolve(owner)()
@@ -238,8 +308,10 @@ class Replay:
             escaped=self._escaped,
             trigger_consumed=self._player.trigger_consumed,
             drifted=self._player.drifted,
+            read_on=self._player.read_on,
             result_shape=self._shape(record),
             postcondition=self._postcondition,
+            missing=tuple(self._missing),
             steps=tuple(self._player.asked[:1000]),
             virtual_s=round(self._clock.monotonic(), 3),
             notes=(*self._walls.notes, *self._player.notes),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from genmon_otel.errors import InvalidTransition
-from genmon_otel.payload import encode
 from genmon_otel.policy import CaseState
-from genmon_otel.records import Recording, StepRecord
+from genmon_otel.records import Recording
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
 from genmon_otel.regression.gate import REPLAYS, GateResult, gate
+from genmon_otel.regression.needs import NOTHING, Needs
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.results import Result
 from genmon_otel.regression.runner import RunResult, run_case
@@ -87,6 +87,7 @@ def verify(
     ref: int | str,
     *,
     cwd: Path | None = None,
+    needs: Needs = NOTHING,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[CaseRow, GateResult]:
     """Put a case through the red gate and keep what it found.
@@ -114,6 +115,7 @@ def verify(
         )
         if row.case:
             case = _carried(case, stored(row), detail.recordings)
+        case = needs.added_to(case)
         store.save_case(row.id, case.to_dict())
         found = gate(
             case,
@@ -122,6 +124,8 @@ def verify(
             replays=REPLAYS,
             progress=progress,
         )
+        if found.case is not None and found.case != case:
+            store.save_case(row.id, found.case.to_dict())
     moved = store.set_case_state(row.id, found.state, expected=row.state, reason=found.reason)
     return moved, found
 
@@ -202,8 +206,7 @@ def approve(
     reviewer: str,
     postcondition: str | None = None,
     fails_as: str | None = None,
-    recovery: Mapping[str, Any] | None = None,
-    live: tuple[str, ...] = (),
+    needs: Needs = NOTHING,
 ) -> CaseRow:
     """Accept a case: from now on it runs, expected to fail until it is fixed.
 
@@ -218,9 +221,7 @@ def approve(
             successful results decide.
         fails_as: the failure that would be right (``rejected``, a category, an exception's
             name); None: only success passes.
-        recovery: by step name, the value that it gives when the fixed code asks once more
-            than was recorded.
-        live: names of steps that are really called in a replay.
+        needs: what the fixed code needs beyond what was recorded.
 
     Raises:
         InvalidTransition: the case did not come through the red gate, is over, or is
@@ -242,11 +243,9 @@ def approve(
         files.check_import_path(postcondition)
     case = stored(row)
     edited = replace(
-        case,
+        needs.added_to(case),
         postcondition=postcondition or case.postcondition,
         fails_as=fails_as or case.fails_as,
-        recovery={**case.recovery, **{k: _value(k, v) for k, v in (recovery or {}).items()}},
-        live=live or case.live,
     )
     if not first and edited == case:
         raise InvalidTransition(
@@ -281,10 +280,6 @@ def rebind(store: SqlStore, old: str, new: str) -> Iterator[CaseRow]:
             renamed = files.rebound(case, old, new)
             if renamed is not case:
                 yield store.save_case(row.id, renamed.to_dict())
-
-
-def _value(step: str, value: Any) -> StepRecord:
-    return StepRecord(name=step, arguments={}, kind="value", outcome=encode(value), ended_s=0.0)
 
 
 # --- running and exporting ------------------------------------------------------

@@ -29,7 +29,7 @@ from genmon_otel.records import Outcome
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.verdict import Failed, Observation, Reason, judge
 
-#: Seconds of wall time for one run. Source: DESIGN §11.
+#: Seconds of wall time for one run on a quiet machine. Source: DESIGN §11.
 DEADLINE_S: Final = 30.0
 #: Bytes of an answer; beyond, the process is ended.
 _MAX_ANSWER: Final = 8 * 1024 * 1024
@@ -90,6 +90,8 @@ class RunResult:
     error_message: str | None = None
     outcome: Outcome | None = None
     trigger_consumed: bool = False
+    #: Environment variables that the application asked for and the replay did not have.
+    missing: tuple[str, ...] = ()
     #: Names of the steps asked for, in order.
     steps: tuple[str, ...] = ()
     #: Seconds of virtual time.
@@ -131,6 +133,7 @@ def run_case(
         error_message=failed.error_message if failed else None,
         outcome=seen.outcome,
         trigger_consumed=seen.trigger_consumed,
+        missing=seen.missing,
         steps=seen.steps,
         virtual_s=seen.virtual_s,
         notes=seen.notes,
@@ -159,6 +162,7 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observati
             return Observation(obstacle=("crash", f"{python} cannot be run: {error}"))
         finally:
             os.close(writer)
+        deadline_s *= _slowness()
         try:
             answer, in_time = _read(reader, time.monotonic() + deadline_s)
         finally:
@@ -167,11 +171,21 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observati
         return _interpret(answer, in_time, deadline_s, process.returncode, _tail(output))
 
 
+def _slowness() -> float:
+    """How many times longer things take on a machine that others use, too; at most five."""
+    try:
+        waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
+    except OSError:
+        return 1.0
+    return min(5.0, max(1.0, waiting))
+
+
 def _environment(case: Case, room: Path, cwd: Path) -> dict[str, str]:
     # The target's own folder first, as when the application runs: elsewhere on the path of
     # this process (a test run's, say) may be modules of the same name.
     here = str(Path(genmon_otel.__file__).parents[1])
-    paths = [str(cwd), here, *(path or str(cwd) for path in sys.path)]
+    home = [str(cwd / case.root)] if case.root else []
+    paths = [*home, str(cwd), here, *(path or str(cwd) for path in sys.path)]
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **dict.fromkeys(_KEYS, _PLACEHOLDER),
@@ -270,7 +284,7 @@ def _interpret(
 def observation(data: Mapping[str, Any]) -> Observation:
     """Read an observation from the JSON that the process sent."""
     rest = dict(data)
-    for name in ("steps", "notes", "other_failures"):
+    for name in ("steps", "notes", "other_failures", "missing"):
         rest[name] = tuple(str(item) for item in rest.get(name) or ())
     if rest.get("obstacle") is not None:
         reason, detail = rest["obstacle"]

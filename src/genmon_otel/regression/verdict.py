@@ -54,6 +54,8 @@ class Observation:
     trigger_consumed: bool = False
     #: A step was asked with other arguments than recorded.
     drifted: bool = False
+    #: A stream was read beyond what is known of it: how many items are right is not known either.
+    read_on: bool = False
     #: Shape of the result; None when none was returned.
     result_shape: Tree = None
     #: What the postcondition said: None when none ran, "" when it held, else what it found.
@@ -63,6 +65,8 @@ class Observation:
     #: Seconds of virtual time that the run took.
     virtual_s: float = 0.0
     notes: tuple[str, ...] = ()
+    #: Environment variables that the application asked for and the replay did not have.
+    missing: tuple[str, ...] = ()
     #: Version of the replayed sources, for where nothing else names one.
     code_version: str | None = None
 
@@ -160,15 +164,21 @@ def _success(case: Case, seen: Observation) -> Judgement:
             f"{case.operation!r} was sampled. Name a function with: genmon cases approve "
             "--postcondition package.module:function",
         )
-    if fault := unlike(seen.result_shape, case.success_shapes):
+    if fault := unlike(seen.result_shape, case.success_shapes, count=not seen.read_on):
         return Judgement(Verdict.FAIL_OTHER, f"The result is not what success looks like: {fault}")
     return Judgement(
         Verdict.PASS, "It succeeded with a result like those of successful generations."
     )
 
 
-def unlike(result: Tree, samples: Sequence[Tree]) -> str:
-    """Say how a result's shape differs from what all successful ones have; empty when it does not."""
+def unlike(result: Tree, samples: Sequence[Tree], *, count: bool = True) -> str:
+    """Say how a result's shape differs from what all successful ones have; empty when it does not.
+
+    Args:
+        result: shape of the result.
+        samples: shapes of successful results.
+        count: whether a stream must have as many items as the shortest of them.
+    """
     if not isinstance(result, Mapping):
         return "no result was seen"
     known = [sample for sample in samples if isinstance(sample, Mapping)]
@@ -180,7 +190,7 @@ def unlike(result: Tree, samples: Sequence[Tree]) -> str:
     if result.get("empty") and not any(sample.get("empty") for sample in known):
         return "it is empty"
     counts = [sample.get("items") for sample in known]
-    if fewest := min((count for count in counts if isinstance(count, int)), default=0):
+    if count and (fewest := min((n for n in counts if isinstance(n, int)), default=0)):
         items = result.get("items")
         if not isinstance(items, int) or items < fewest:
             return (

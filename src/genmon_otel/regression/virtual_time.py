@@ -6,7 +6,8 @@ works, time stands still; once all of them wait, it jumps to the earliest moment
 somebody waits for. Every clock reads the same virtual time.
 
 A thread is known to work while it runs a task of an executor or lives as a
-thread of its own, and does not wait here. So 50 ms of real work in
+thread of its own, and does not wait here; a task that waits for a free thread is
+no work while none is free. So 50 ms of real work in
 ``to_thread`` are never overtaken by a virtual timeout of ten seconds.
 
 These patches are for good: they are only made in the process of a replay.
@@ -14,18 +15,19 @@ These patches are for good: they are only made in the process of a replay.
 
 from __future__ import annotations
 
-import selectors
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from concurrent.futures.thread import _worker, _WorkItem
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.thread import _worker
 from contextlib import contextmanager
 from types import BuiltinFunctionType
 from typing import Any, Final
 
 from genmon_otel.regression.dates_and_chance import patch_chance, patch_dates
+from genmon_otel.regression.waits import patch_selectors, patch_threads
 
 #: Real seconds between two looks at whether somebody else still works.
 _GLANCE_S: Final = 0.001
@@ -44,8 +46,6 @@ _NEVER: Final = float("inf")
 
 _real_sleep = time.sleep
 _thread_join = threading.Thread.join
-_take_item = _WorkItem.__init__
-_run_item = _WorkItem.run
 
 
 def _not_yet() -> bool:
@@ -71,9 +71,14 @@ class VirtualTime:
         self._lock = threading.RLock()
         #: Who waits, by thread: until when (virtual), and whether what it waits for has come.
         self._waiting: dict[int, tuple[float, Callable[[], bool]]] = {}
-        #: Tasks that executors have taken and not finished, and live calls.
-        self._tasks: set[Future[Any]] = set()
-        self._executor_threads: set[int] = set()
+        #: Tasks that wait for a thread of their executor, with it; None where it is not known.
+        self._queued: dict[Future[Any], ThreadPoolExecutor | None] = {}
+        #: Threads of executors that are at a task.
+        self._at_work: set[int | None] = set()
+        #: Programs that were started: while one runs, it is real time that counts.
+        self.programs: set[subprocess.Popen[Any]] = set()
+        #: Calls and threads' beginnings under way that need real time.
+        self._outside = 0
         #: Threads that were there before the replay, and are none of its business.
         self._foreign = {thread.ident for thread in threading.enumerate()}
         #: Threads that somebody waits for the end of.
@@ -175,13 +180,23 @@ class VirtualTime:
         for thread_id, (until, ready) in waiting.items():
             if thread_id != me and (until <= self._now or ready()):
                 return True  # awake, only it has not noticed yet
-        tasks = sum(not task.cancelled() for task in tuple(self._tasks))
-        if tasks > len(waiting.keys() & self._executor_threads):
+        if any(program.poll() is None for program in tuple(self.programs)):
+            return True
+        if self._outside or not waiting.keys() >= set(self._at_work):
+            return True
+        if any(self._is_due(task, pool) for task, pool in tuple(self._queued.items())):
             return True
         return any(
             thread.ident not in waiting and (thread.ident in self._joined or self._is_own(thread))
             for thread in threading.enumerate()
         )
+
+    def _is_due(self, task: Future[Any], pool: ThreadPoolExecutor | None) -> bool:
+        """Whether a queued task begins without time going on: a thread is free to take it."""
+        if task.cancelled():
+            return False
+        threads: Any = () if pool is None else tuple(pool._threads)
+        return pool is None or any(t.is_alive() and t.ident not in self._at_work for t in threads)
 
     def _is_own(self, thread: threading.Thread) -> bool:
         """Whether it is a thread that the replayed code started for itself, not for a pool."""
@@ -223,13 +238,14 @@ class VirtualTime:
 
     @contextmanager
     def real_work(self) -> Iterator[None]:
-        """Let time stand still meanwhile: something outside is really being asked."""
-        task: Future[None] = Future()
-        self.task_taken(task)
+        """Let time stand still meanwhile: what is waited for needs no time of the replay."""
+        with self._lock:
+            self._outside += 1
         try:
             yield
         finally:
-            self.task_ended(task)
+            with self._lock:
+                self._outside -= 1
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass without anybody waiting for it."""
@@ -238,25 +254,26 @@ class VirtualTime:
 
     # --- executors
 
-    def task_began(self) -> None:
-        """An executor's thread begins a task."""
-        self._executor_threads.add(threading.get_ident())
-
-    def task_taken(self, task: Future[Any]) -> None:
+    def task_taken(self, task: Future[Any], pool: ThreadPoolExecutor | None) -> None:
         """An executor was given a task."""
-        self._tasks.add(task)
+        self._queued[task] = pool
 
-    def task_ended(self, task: Future[Any]) -> None:
-        """A task is over, and whoever waited for it has been told."""
-        self._tasks.discard(task)
+    def task_began(self, task: Future[Any]) -> None:
+        """A thread of an executor, this one, begins a task."""
+        self._at_work.add(threading.get_ident())
+        self._queued.pop(task, None)
+
+    def task_ended(self) -> None:
+        """This thread's task is over, and whoever waited for it has been told."""
+        self._at_work.discard(threading.get_ident())
 
 
 def install(clock: VirtualTime, seed: int = 0) -> None:
     """Put every clock, wait and source of chance of this process under control. For good."""
     _patch_clocks(clock)
     patch_dates(clock.now)
-    _patch_threads(clock)
-    _patch_selectors(clock)
+    patch_threads(clock)
+    patch_selectors(clock)
     patch_chance(seed)
 
 
@@ -299,79 +316,3 @@ def _patch_aliases(replaced: dict[int, Any]) -> None:
         for attribute, value in list(space.items()):
             if isinstance(value, BuiltinFunctionType) and id(value) in replaced:
                 space[attribute] = replaced[id(value)]
-
-
-def _patch_threads(clock: VirtualTime) -> None:
-    def wait(self: threading.Condition, timeout: float | None = None) -> bool:
-        # One registration with the real condition for the whole wait: none is missed.
-        waiter = threading.Lock()
-        waiter.acquire()
-        self._waiters.append(waiter)  # type: ignore[attr-defined]
-        state = self._release_save()  # type: ignore[attr-defined]
-        came = False
-
-        def done(seconds: float) -> bool:
-            return waiter.acquire(True, seconds) if seconds else waiter.acquire(False)
-
-        try:
-            came = clock.wait_real(done, timeout, ready=lambda: not waiter.locked())
-            return came
-        finally:
-            self._acquire_restore(state)  # type: ignore[attr-defined]
-            if not came:
-                try:
-                    self._waiters.remove(waiter)  # type: ignore[attr-defined]
-                except ValueError:
-                    pass
-
-    def join(self: threading.Thread, timeout: float | None = None) -> None:
-        if not self.is_alive() or self is threading.current_thread():
-            _thread_join(self, timeout)
-            return
-
-        clock.join(self, timeout)
-
-    def take(self: Any, *args: Any, **kwargs: Any) -> None:
-        _take_item(self, *args, **kwargs)
-        clock.task_taken(self.future)
-
-    def run(self: Any, *args: Any, **kwargs: Any) -> None:
-        clock.task_began()
-        try:
-            _run_item(self, *args, **kwargs)
-        finally:
-            # Not by a callback of the future: those that tell waiters would run after it.
-            clock.task_ended(self.future)
-
-    threading.Condition.wait = wait  # type: ignore[method-assign]
-    threading.Thread.join = join  # type: ignore[method-assign]
-    _WorkItem.__init__ = take  # type: ignore[method-assign]
-    _WorkItem.run = run  # type: ignore[method-assign]
-
-
-def _patch_selectors(clock: VirtualTime) -> None:
-    """Make the event loop wait in virtual time: it waits in its selector."""
-    kinds = {
-        kind
-        for name in ("EpollSelector", "KqueueSelector", "PollSelector", "SelectSelector")
-        if (kind := getattr(selectors, name, None)) is not None
-    }
-    for kind in kinds:
-        _patch_selector(clock, kind, kind.select)
-
-
-def _patch_selector(clock: VirtualTime, kind: Any, real: Any) -> None:
-    def select(self: Any, timeout: float | None = None) -> Any:
-        events: Any = []
-
-        def done(seconds: float) -> bool:
-            nonlocal events
-            events = real(self, seconds)
-            return bool(events)
-
-        if timeout is not None and timeout <= 0:
-            return real(self, 0)
-        clock.wait_real(done, timeout, ready=lambda: bool(real(self, 0)))
-        return events
-
-    kind.select = select

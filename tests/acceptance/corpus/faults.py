@@ -377,4 +377,120 @@ def work(request):
         kind="generator",
         result="['x = ', '1']",
     ),
+    Bug(
+        "stream_stops_midway",
+        "ai_timeout",
+        "fault",
+        """
+@step
+async def stream(prompt):
+    yield "x = "
+    if "bad" in prompt:
+        await asyncio.sleep(3600)
+    yield "1"
+async def work(request):
+    chunks = stream(request)
+    while True:
+        try:
+            chunk = await asyncio.wait_for(anext(chunks), 0.2)
+        except StopAsyncIteration:
+            return
+        yield chunk
+""",
+        (
+            "        except StopAsyncIteration:\n            return\n",
+            "        except StopAsyncIteration:\n            return\n"
+            "        except TimeoutError:\n            yield '# cut off'\n            return\n",
+        ),
+        kind="async_generator",
+        result="['x = ', '1']",
+    ),
+    Bug(
+        "more_tasks_than_threads",
+        "provider_error",
+        "fault",
+        ask('raise ConnectionResetError(104, "Connection reset by peer")')
+        + """
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
+def work(request):
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [
+            pool.submit(contextvars.copy_context().run, ask, prompt)
+            for prompt in ("one", "two", request, "four", "five")
+        ]
+        return {"files": {f"{n}.py": task.result() for n, task in enumerate(tasks)}}
+""",
+        ("task.result() for", "'pass' if task.exception() else task.result() for"),
+    ),
+    Bug(
+        "tasks_fail_together",
+        "unknown",
+        "fault",
+        """
+@step
+async def ask(prompt):
+    if "bad" in prompt:
+        raise KeyError("content") if "one" in prompt else ZeroDivisionError("no tokens")
+    return "x = 1"
+async def safe(prompt):
+    try:
+        return await ask(prompt)
+    except ArithmeticError:
+        return "pass"
+    except LookupError:
+        return "pass"
+async def work(request):
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(ask(f"{request} {n}")) for n in ("one", "two", "three")]
+    return {"files": {"a.py": "".join(task.result() for task in tasks)}}
+""",
+        (
+            'group.create_task(ask(f"{request} {n}"))',
+            'group.create_task(safe(f"{request} {n}"))',
+        ),
+        kind="async",
+    ),
+    Bug(
+        "sibling_cut_short",
+        "provider_error",
+        "fault",
+        """
+@step
+async def ask(prompt):
+    await asyncio.sleep(0.01 if "bad" in prompt else 0.1)
+    if "bad" in prompt:
+        raise ConnectionResetError(104, "Connection reset by peer")
+    return "x = 1"
+async def work(request):
+    one, two = await asyncio.gather(ask(request), ask("other"))
+    return {"files": {"a.py": one, "b.py": two}}
+""",
+        (
+            '    one, two = await asyncio.gather(ask(request), ask("other"))\n',
+            '    one, two = await asyncio.gather(ask(request), ask("other"), return_exceptions=True)\n'
+            "    one = one if isinstance(one, str) else 'pass'\n",
+        ),
+        kind="async",
+        recovery={"ask": "x = 2"},
+    ),
+    Bug(
+        "back_off_until_a_deadline",
+        "provider_error",
+        "fault",
+        "import random\n"
+        + ask('raise ConnectionResetError(104, "Connection reset by peer")')
+        + """
+def work(request):
+    until = time.monotonic() + 0.5
+    while True:
+        try:
+            return {"files": {"a.py": ask(request)}}
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(random.SystemRandom().uniform(0.02, 0.2))
+""",
+        ("                raise\n", f"                return {FALLBACK}\n"),
+    ),
 ]

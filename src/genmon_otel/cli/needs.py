@@ -1,0 +1,60 @@
+"""What a reviewer says the code needs, on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import click
+
+from genmon_otel.regression.needs import Needs
+
+
+def needs_options(command: Any) -> Any:
+    """The options that say what the code needs beyond what was recorded."""
+    for option in reversed((
+        click.option("--recovery", metavar="STEP=JSON", multiple=True,
+                     help="What STEP gives when it is asked once more than was recorded."),
+        click.option("--live", metavar="STEP", multiple=True, help="Really call STEP in a replay."),
+        click.option("--env", metavar="NAME=VALUE", multiple=True,
+                     help="A variable that the code reads; NAME alone takes its value here. It goes "
+                     "into the case and its file: give no secret."),
+        click.option("--program", metavar="NAME", multiple=True,
+                     help="A program that the code may run in a replay."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def needs_of(
+    recovery: tuple[str, ...], live: tuple[str, ...], env: tuple[str, ...], program: tuple[str, ...]
+) -> Needs:
+    """What was given by :func:`needs_options`."""
+    return Needs(
+        recovery=dict(_assignment(text) for text in recovery),
+        live=live,
+        env=dict(_variable(text) for text in env),
+        programs=program,
+    )
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    step, equals, value = text.partition("=")
+    try:
+        if not (step and equals):
+            raise ValueError
+        return step, json.loads(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not STEP=JSON. For example: --recovery 'call_model=\"x = 1\"'."
+        ) from None
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not (equals or name in os.environ):
+        raise click.BadParameter(
+            f"{text!r} is not NAME=VALUE, nor the name of a variable that is set here."
+        )
+    return name, value if equals else os.environ[name]

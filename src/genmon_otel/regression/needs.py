@@ -1,0 +1,48 @@
+"""What a person adds to a case so that it can be replayed: outcomes, variables, programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from genmon_otel.payload import encode
+from genmon_otel.records import StepRecord
+from genmon_otel.redaction import Redactor
+from genmon_otel.regression.case import Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What the code needs beyond its inputs and the recorded outcomes."""
+
+    #: By step name, the value that it gives when it is asked once more than was recorded.
+    recovery: Mapping[str, Any] = field(default_factory=dict)
+    #: Names of steps that are really called.
+    live: tuple[str, ...] = ()
+    #: Environment variables; what looks like a secret is kept as its placeholder.
+    env: Mapping[str, str] = field(default_factory=dict)
+    #: Names of programs that the code may run.
+    programs: tuple[str, ...] = ()
+
+    def added_to(self, case: Case) -> Case:
+        """The case with it; the very same where there is nothing."""
+        if not (self.recovery or self.live or self.env or self.programs):
+            return case
+        env = Redactor().tree(dict(self.env))
+        assert isinstance(env, dict)
+        return replace(
+            case,
+            recovery={**case.recovery, **{k: _value(k, v) for k, v in self.recovery.items()}},
+            live=self.live or case.live,
+            env={**case.env, **{name: str(value) for name, value in env.items()}},
+            programs=tuple(dict.fromkeys([*case.programs, *self.programs])),
+        )
+
+
+#: It needs nothing more.
+NOTHING: Final = Needs()
+
+
+def _value(step: str, value: Any) -> StepRecord:
+    return StepRecord(name=step, arguments={}, kind="value", outcome=encode(value), ended_s=0.0)

@@ -1,0 +1,111 @@
+"""A recorded stream, served chunk by chunk in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from genmon_otel.records import StepRecord
+
+if TYPE_CHECKING:
+    from genmon_otel.regression.player import CasePlayer
+
+
+class Replayed:
+    """A recorded stream: its chunks, then its end or error."""
+
+    def __init__(
+        self,
+        player: CasePlayer,
+        record: StepRecord,
+        chunks: list[Any],
+        error: BaseException | None,
+    ) -> None:
+        self._player, self._record, self._chunks, self._error = player, record, chunks, error
+        self._left = len(chunks)
+        self._pause = player._delay(record) / (len(chunks) + 1)
+
+    def _given(self) -> None:
+        """Count a chunk that is given; with the last one its content is met, if it ends well."""
+        self._left -= 1
+        if self._left == 0 and self._error is None and self._record.ended_s is not None:
+            self._player._met(self._record)
+
+    def _asked_for_more(self) -> None:
+        """Note that all chunks are given, and one more is wanted."""
+        self._player._met(self._record)
+        if self._record.cut:
+            self._player.read_on = True
+
+    def plain(self) -> Generator[Any, None, None]:
+        """Iterate."""
+        for chunk in self._chunks:
+            self._player._clock.sleep(self._pause)
+            self._given()
+            yield chunk
+        self._player._clock.sleep(self._pause)
+        self._asked_for_more()
+        if self._error is not None:
+            raise self._error
+        if self._record.ended_s is None:
+            self._player._hang(self._record)
+
+    async def asynchronous(self) -> AsyncGenerator[Any, None]:
+        """Iterate, awaiting each chunk."""
+        for chunk in self._chunks:
+            await asyncio.sleep(self._pause)
+            self._given()
+            yield chunk
+        await asyncio.sleep(self._pause)
+        self._asked_for_more()
+        if self._error is not None:
+            raise self._error
+        if self._record.ended_s is None:
+            await self._player._hang_async(self._record)
+
+
+class PlainStream:
+    """What a model SDK gives for a stream: an iterator that can be closed."""
+
+    def __init__(self, replayed: Replayed) -> None:
+        self._chunks = replayed.plain()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._chunks)
+
+    def __enter__(self) -> PlainStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop; nothing is held."""
+
+
+class AsyncStream:
+    """As :class:`PlainStream`, where each chunk is awaited."""
+
+    def __init__(self, replayed: Replayed) -> None:
+        self._chunks = replayed.asynchronous()
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        return await anext(self._chunks)
+
+    async def __aenter__(self) -> AsyncStream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop; nothing is held."""
+
+    aclose = close

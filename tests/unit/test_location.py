@@ -1,0 +1,62 @@
+"""Where a decorated callable is found again by another process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from genmon_otel.recorder.location import locate
+from genmon_otel.recorder.spec import ATTRIBUTE
+
+SOURCE = """
+from genmon_otel import generation
+@generation
+def build(request): ...
+def make():
+    @generation
+    def inner(request): ...
+    return inner
+held = make()
+"""
+
+
+def loaded(name: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the source as a module of that name and file."""
+    module = ModuleType(name)
+    module.__file__ = str(file)
+    monkeypatch.setitem(sys.modules, name, module)
+    exec(compile(SOURCE, str(file), "exec"), module.__dict__)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "root"),
+    [
+        ("app", "app.py", ""),
+        ("acme.gen.build", "src/acme/gen/build.py", "src"),
+        ("acme.gen", "src/acme/gen/__init__.py", "src"),
+        ("build-page", "scripts/build-page.py", "scripts"),
+        ("elsewhere", "../elsewhere.py", ""),
+        ("lib", ".venv/lib/python3.11/site-packages/lib.py", ""),
+    ],
+)
+def test_the_folder_to_import_from_is_known(
+    name: str, file: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the one above the module's packages, where that lies below the working directory."""
+    monkeypatch.chdir(tmp_path)
+    module = loaded(name, tmp_path / file, monkeypatch)
+    assert locate(getattr(module.build, ATTRIBUTE)) == (f"{name}:build", root)
+
+
+def test_what_a_function_made_is_known_by_its_module_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A callable made inside a function is named by the variable that holds it."""
+    monkeypatch.chdir(tmp_path)
+    module = loaded("app", tmp_path / "app.py", monkeypatch)
+    assert locate(getattr(module.held, ATTRIBUTE)) == ("app:held", "")
