@@ -6,9 +6,10 @@ import re
 from enum import Enum
 from typing import Final
 
-_DOUBLE: Final = r"""\"[^"\\]*+(?:\\.[^"\\]*+)*+\"(?![A-Za-z0-9_<])"""
+# Bounded in their escapes: without a closing mark each opening one would look through all the rest.
+_DOUBLE: Final = r"""\"[^"\\]*+(?:\\.[^"\\]*+){0,150}+\"(?![A-Za-z0-9_<])"""
 #: With up to two apostrophes inside: 'it's here'.
-_SINGLE: Final = r"""'[^'\\]*+(?:\\.[^'\\]*+)*+(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_<])"""
+_SINGLE: Final = r"""'[^'\\]*+(?:\\.[^'\\]*+){0,150}+(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_<])"""
 PATTERN: Final = (
     rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u201e[^\u201c\u201d]*[\u201c\u201d]|\u2018[^\u2019]*\u2019|«[^»]*»"
     r"|\u300c[^\u300d]*\u300d|\u300e[^\u300f]*\u300f|\u300a[^\u300b]*\u300b"
