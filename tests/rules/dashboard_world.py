@@ -104,7 +104,7 @@ def world(
     rules = folder / "genmon.rules.yml"
     rules.write_text(render_rules(SCRAPE_S))
     (folder / "prometheus.yml").write_text(
-        yaml.safe_dump(configuration(port, exporter_port, rules))
+        yaml.safe_dump(programs.understood(configuration(port, exporter_port, rules)))
     )
     started = time.time()
     web, _ = start_http_server(port, "127.0.0.1", stage.registry)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,3 +18,7 @@ class Programs:
     newer: bool = False
     #: An OpenTelemetry Collector; only among the newest.
     otelcol: str | None = None
+
+    def understood(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        """Prometheus' configuration, as far as this generation knows it: ``otlp`` came with 3.0."""
+        return {k: v for k, v in configuration.items() if self.newer or k != "otlp"}

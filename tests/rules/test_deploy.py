@@ -129,9 +129,7 @@ def test_promtool_accepts_the_configuration(programs: Programs, tmp_path: Path) 
     """The file that Prometheus is started with, beside the committed rules."""
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
     tree = yaml.safe_load(text.replace("/etc/prometheus/rules", str(ROOT / "prometheus_rules")))
-    if not programs.newer:
-        del tree["otlp"]  # since 3.0; the stack runs a newer one
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(tree))
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(programs.understood(tree)))
     done = subprocess.run(
         [programs.promtool, "check", "config", tmp_path / "prometheus.yml"],
         capture_output=True, text=True, check=False,
@@ -215,7 +213,8 @@ def test_application_database_and_prometheus_work_together(
     text = text.replace("app:9464", f"127.0.0.1:{port}").replace(
         "/etc/prometheus/rules/genmon.rules.yml", str(rules)
     )
-    (tmp_path / "prometheus.yml").write_text(text)
+    configuration = stable.understood(yaml.safe_load(text))
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(configuration))
     (tmp_path / "run").mkdir()
     for name in ("app_builder.py", "package_index.json"):
         source = ROOT / "src" / "genmon_otel" / "demo" / name

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from loopback import Receiver, alertmanager, get, prometheus
+from loopback import Receiver, alertmanager, get, prometheus, until
 from programs import Programs
 
 from genmon_otel.rules import message_template, render_alertmanager, render_rules
@@ -142,3 +142,18 @@ def alerts(receiver: Receiver, status: str) -> list[dict[str, Any]]:
         for alert in document["alerts"]
         if alert["status"] == status
     ]
+
+
+def pages_three_of_five(document: dict[str, Any], url: str) -> None:
+    """The page tells of 3 of 5 in one sentence; 4 of 4 and 3 of 6 were counted, and are not in it."""
+    (alert,) = document["alerts"]
+    assert alert["labels"] == {
+        "alertname": "GenmonHighFailureRate", "severity": "critical", "namespace": "prod",
+        "job": "three-of-five", "operation": "build_app", "framework": "react",
+    }  # fmt: skip
+    sentence = alert["annotations"]["description"]
+    assert sentence.startswith(
+        "build_app/react prod: 3 of 5 failed in 2 min, last 20 s 3 of 5; 3 × ai_timeout. Clears by "
+    ), sentence
+    until(lambda: seen(url, "four-of-four") == 4, "4 of 4 counted")
+    until(lambda: seen(url, "three-of-six") == 6, "3 of 6 counted")
