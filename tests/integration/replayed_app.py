@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
+import functools
 import json
 import os
 import random
@@ -14,7 +16,7 @@ import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -377,6 +379,68 @@ class Builder:
 def make_builder() -> Builder:
     """A builder for replays."""
     return Builder("ann", Session())
+
+
+class Maker(abc.ABC):
+    """An orchestrator that says in its subclasses what it makes."""
+
+    noun = "thing"
+
+    @abc.abstractmethod
+    def question(self, request: str) -> str:
+        """What to ask."""
+
+    @generation(name="inherited")
+    def build(self, request: str) -> str:
+        """Ask it."""
+        raise ValueError(f"no {self.noun} comes of {ask(self.question(request))}")
+
+    @classmethod
+    @generation(name="inherited_class")
+    def shared(cls, request: str) -> str:
+        """Use the class."""
+        raise ValueError(f"no {cls.noun} at all: {ask(request)}")
+
+
+class PageMaker(Maker):
+    """One of them."""
+
+    noun = "page"
+
+    def question(self, request: str) -> str:
+        return f"page: {request}"
+
+
+class Assembler(PageMaker):
+    """One that cannot be made without arguments."""
+
+    def __init__(self, noun: str, session: Session) -> None:
+        self.noun, self.session = noun, session
+
+
+#: The one that the application works with.
+assembler = Assembler("report", Session())
+
+
+def twice(function: Callable[[str], str]) -> Callable[[str], str]:
+    """Try again, from outside of what is decorated."""
+
+    @functools.wraps(function)
+    def again(request: str) -> str:
+        try:
+            return function(request)
+        except ValueError:
+            time.sleep(5)
+            return function(request)
+
+    return again
+
+
+@twice
+@generation(name="retried")
+def retried(request: str) -> str:
+    """Fail on each attempt."""
+    raise ValueError(f"cannot {ask(request)}")
 
 
 @generation(name="opaque")

@@ -24,12 +24,12 @@ held = make()
 """
 
 
-def loaded(name: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def loaded(name: str, file: Path, monkeypatch: pytest.MonkeyPatch, source: str = SOURCE) -> Any:
     """Run the source as a module of that name and file."""
     module = ModuleType(name)
     module.__file__ = str(file)
     monkeypatch.setitem(sys.modules, name, module)
-    exec(compile(SOURCE, str(file), "exec"), module.__dict__)
+    exec(compile(source, str(file), "exec"), module.__dict__)
     return module
 
 
@@ -60,3 +60,43 @@ def test_what_a_function_made_is_known_by_its_module_variable(
     monkeypatch.chdir(tmp_path)
     module = loaded("app", tmp_path / "app.py", monkeypatch)
     assert locate(getattr(module.held, ATTRIBUTE)) == ("app:held", "")
+
+
+METHODS = """
+from genmon_otel import generation
+class Base:
+    @generation
+    def build(self): raise ValueError
+    @classmethod
+    @generation
+    def make(cls): raise ValueError
+class Web(Base): ...
+kept = Web()
+def here():
+    class Local(Base): ...
+    return Local()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "target"),
+    [
+        ("Base().build", "app:Base.build"),
+        ("Web().build", "app:Web.build"),
+        ("kept.build", "app:kept.build"),
+        ("here().build", "app:Base.build"),
+        ("Base.make", "app:Base.make"),
+        ("Web.make", "app:Web.make"),
+        ("kept.make", "app:Web.make"),
+    ],
+)
+def test_a_method_is_found_where_it_was_called(
+    call: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the object that a module keeps, else on the class of its object, where that has a name."""
+    monkeypatch.chdir(tmp_path)
+    module = loaded("app", tmp_path / "app.py", monkeypatch, METHODS)
+    bound = eval(call, module.__dict__)
+    with pytest.raises(ValueError) as caught:
+        bound()
+    assert locate(getattr(bound, ATTRIBUTE), caught.value)[0] == target

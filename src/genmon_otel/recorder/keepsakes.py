@@ -28,9 +28,21 @@ Draft: Final[Any] = make_dataclass(
 
 
 def recording_of(
-    generation: Generation, failure: Failure, trigger: StageRun | None, duration_s: float
+    generation: Generation,
+    failure: Failure,
+    trigger: StageRun | None,
+    duration_s: float,
+    error: BaseException | None = None,
 ) -> Recording:
-    """Inputs and step outcomes of a failing generation, not yet redacted."""
+    """Inputs and step outcomes of a failing generation, not yet redacted.
+
+    Args:
+        generation: what failed.
+        failure: how.
+        trigger: the step that the failure came from.
+        duration_s: seconds that it took.
+        error: the exception that left it, where one did.
+    """
     spec = generation.spec
     steps = [stage for stage in generation.stages if stage.kind == "step"]
     unreplayable = ""
@@ -41,7 +53,7 @@ def recording_of(
         )
     elif len(generation.stages) >= MAX_STAGES:
         unreplayable = f"size: {MAX_STAGES} steps or more"
-    target, root = locate(spec)
+    target, root = locate(spec, error)
     return Recording(
         generation_id=generation.id,
         fingerprint=failure.fingerprint,

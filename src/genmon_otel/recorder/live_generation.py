@@ -358,7 +358,8 @@ class Generation(Scope):
         recording = None
         if self.capture != "off":
             try:
-                recording = recording_of(self, failure, trigger, duration)
+                error = getattr(problem, "error", None)
+                recording = recording_of(self, failure, trigger, duration, error)
             except BaseException:
                 contain("recording", self.under)
         return failure, recording

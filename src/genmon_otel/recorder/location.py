@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from types import FunctionType
-from typing import Any
+from traceback import walk_stack, walk_tb
+from types import FunctionType, ModuleType
+from typing import Any, Final
 
 from genmon_otel import recorder
+from genmon_otel.payload.paths import import_path, is_importable
 from genmon_otel.recorder.spec import ATTRIBUTE, Spec
 from genmon_otel.stacks import is_in_app
+
+#: Frames looked at for the object of a method, on either side of the decorator.
+_MAX_FRAMES: Final = 64
 
 #: Of a replay's process: what was decorated, by target.
 _targets: dict[str, Callable[..., Any]] = {}
@@ -31,11 +39,19 @@ def remembered_target(target: str) -> Callable[..., Any] | None:
     return _targets.get(target)
 
 
-def locate(spec: Spec) -> tuple[str, str]:
+def locate(spec: Spec, error: BaseException | None = None) -> tuple[str, str]:
     """Import path of the callable, and the folder its module is imported from.
 
-    The folder is relative to the working directory; empty where that is the folder itself, is
-    not above it, or holds installed code.
+    A method is found where it was called: on the object that a module keeps, else on the
+    class of its object, which may be another than the one that defines it.
+
+    Args:
+        spec: what was decorated.
+        error: the exception that left it; its frames tell the method's object.
+
+    Returns:
+        The path, and the folder relative to the working directory: empty where that is the
+        folder itself, is not above it, or holds installed code.
     """
     module = sys.modules.get(getattr(spec.function, "__module__", None) or "")
     target = spec.target
@@ -43,7 +59,58 @@ def locate(spec: Spec) -> tuple[str, str]:
         return target, ""
     if "<locals>" in target and (name := _name_in(module, spec)):
         target = f"{target.partition(':')[0]}:{name}"
+    with contextlib.suppress(BaseException):  # classes and objects answer as they like
+        module, target = _on_receiver(spec, error) or (module, target)
     return target, _folder(module, target)
+
+
+def _on_receiver(spec: Spec, error: BaseException | None) -> tuple[ModuleType, str] | None:
+    """The module and path by which the method is reached on what it was called on."""
+    receiver = _receiver(spec, error)
+    if receiver is None or spec.factory is not None:
+        return None
+    owner = receiver if isinstance(receiver, type) else type(receiver)
+    name = spec.target.rpartition(".")[2]
+    if not _is(getattr(owner, name, None), spec):
+        return None
+    home = sys.modules[owner.__module__]
+    if owner is not receiver:
+        kept_by = (home,) if home.__name__ != "__main__" else ()
+        for module in dict.fromkeys((*kept_by, *_callers())):
+            for variable, value in tuple(vars(module).items()):
+                if value is receiver:
+                    return module, f"{module.__name__}:{variable}.{name}"
+    return (home, f"{import_path(owner)}.{name}") if is_importable(owner) else None
+
+
+def _receiver(spec: Spec, error: BaseException | None) -> Any:
+    """The object, or the class, that the method was called on, from the error's frames."""
+    parameters, function = spec.parameters, spec.function
+    if error is None or parameters is None or function is None or not parameters.has_receiver:
+        return None
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    for frame, _ in islice(walk_tb(error.__traceback__), _MAX_FRAMES):
+        if frame.f_code is code:
+            return frame.f_locals.get(parameters.positional[0])
+    return None
+
+
+def _callers() -> Iterator[ModuleType]:
+    """Modules of the application's code that runs here, innermost first.
+
+    Not ``__main__``: what that holds may be made only where it runs as a program.
+    """
+    for frame, _ in islice(walk_stack(sys._getframe()), _MAX_FRAMES):
+        module = sys.modules.get(frame.f_globals.get("__name__", ""))
+        if module is None or module.__name__ == "__main__":
+            continue
+        if is_in_app(frame.f_code.co_filename, module.__name__):
+            yield module
+
+
+def _is(found: Any, spec: Spec) -> bool:
+    other = getattr(found, ATTRIBUTE, None)
+    return isinstance(other, Spec) and other.function is spec.function
 
 
 def _name_in(module: Any, spec: Spec) -> str:

@@ -42,6 +42,10 @@ class Unplayable(BaseException):
     """The replay cannot go on: there is nothing true to serve."""
 
 
+class Over(BaseException):
+    """The recorded attempt has ended; something outside of it, a retry, begins another."""
+
+
 class CasePlayer:
     """Plays a case's steps. Implements :class:`genmon_otel.ports.StepPlayer`.
 
@@ -54,6 +58,7 @@ class CasePlayer:
         clock: the replay's time.
         redactor: makes digests comparable with recorded ones.
         open_gate: lets a live step through the sandbox while it is entered.
+        is_over: whether the target's generation has ended in something else than success.
     """
 
     def __init__(
@@ -62,11 +67,15 @@ class CasePlayer:
         clock: VirtualTime,
         redactor: Redactor | None = None,
         open_gate: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._case = case
         self._clock = clock
         self._redactor = redactor or Redactor()
         self._open_gate = open_gate
+        self._is_over = is_over
+        #: A step was asked for after the attempt that is replayed.
+        self.was_over = False
         self._lock = threading.Lock()
         self._left = dict(enumerate(case.steps))
         self._calls: Counter[str] = Counter()
@@ -142,6 +151,9 @@ class CasePlayer:
     # --- which outcome
 
     def _choose(self, name: str, arguments: Mapping[str, Any]) -> StepRecord:
+        if self._is_over():
+            self.was_over = True
+            raise Over("The replayed attempt has ended.")
         key = digest(self._redactor.tree(encode(dict(arguments))))
         with self._lock:
             self.asked.append(name)

@@ -47,8 +47,11 @@ class Obstacle(Exception):
 class Collector(recorder.NullSink):
     """Keeps what the recorder delivers in this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, operation: str) -> None:
+        self._operation = operation
         self.records: list[GenerationRecord] = []
+        #: The first attempt that did not succeed; another that follows it is not the recorded one.
+        self.failed: GenerationRecord | None = None
         self.shapes: dict[str, Any] = {}
 
     def deliver(
@@ -59,6 +62,9 @@ class Collector(recorder.NullSink):
     ) -> None:
         """Keep it."""
         self.records.append(record)
+        own = record.operation == self._operation
+        if self.failed is None and own and record.outcome is not Outcome.SUCCESS:
+            self.failed = record
         if sample is not None:
             self.shapes[record.generation_id] = sample.shape
 
@@ -74,8 +80,13 @@ class Replay:
         self._missing: list[str] = []
         #: What the target's module holds in its place, where that is something else.
         self._registered: Any = None
-        self._player = CasePlayer(case, self._clock, open_gate=self._walls.gate)
-        self._sink = Collector()
+        self._sink = Collector(case.operation)
+        self._player = CasePlayer(
+            case,
+            self._clock,
+            open_gate=self._walls.gate,
+            is_over=lambda: self._sink.failed is not None,
+        )
         self._escaped = ""
         self._result: Any = None
         self._postcondition: str | None = None
@@ -293,6 +304,8 @@ class Replay:
     def _observation(self, obstacle: tuple[Reason, str] | None) -> Observation:
         own = [r for r in self._sink.records if r.operation == self._case.operation]
         record = own[-1] if own else None
+        if self._player.was_over:  # what followed the attempt is none that was recorded
+            record = self._sink.failed
         others = [r for r in self._sink.records if r is not record and r.failure is not None]
         failure = record.failure if record else None
         return Observation(

@@ -149,15 +149,13 @@ def _described(detail: FailureDetail) -> dict[str, Any]:
 def _carried(fresh: Case, old: Case, recordings: Sequence[Recording]) -> Case:
     """A case made anew, with what a person set in the old one.
 
-    A target that no recording has was set by a person (``rebind``); else the newest
-    recording knows best where the code is.
+    A target that no recording has was set by a person (``rebind``).
     """
     recorded = {recording.target for recording in recordings}
-    newest = max(recordings, key=lambda recording: recording.generation_id)
     return replace(
         fresh,
         slug=old.slug,
-        target=newest.target if old.target in recorded else old.target,
+        target=fresh.target if old.target in recorded else old.target,
         postcondition=old.postcondition,
         fails_as=old.fails_as,
         recovery=old.recovery,
