@@ -128,6 +128,7 @@ def test_the_life_of_a_case(home: Path, genmon: Genmon, monkeypatch: pytest.Monk
     for words in (
         "ConnectionResetError", "provider_error, high, in build", "3 times",
         "reproduced 3 of 3", "Step ask raised; app:build failed.", "Connection reset by peer",
+        "build was asked", "A replay calls app:build with these arguments",
         "Approving means: the fixed code meets the same outcome, nothing fails, and the result "
         "is like", f"genmon cases approve {case}",
     ):  # fmt: skip

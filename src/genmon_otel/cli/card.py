@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from genmon_otel.cli.listing import Listing
+from genmon_otel.cli.recorded import call, cut, in_line, text_of
 from genmon_otel.cli.terminal import ago, duration, many
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
@@ -22,8 +24,12 @@ from genmon_otel.regression.review import Card
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 
-#: Characters of one recorded value that a card shows.
-SHOWN = 420
+#: Characters of one recorded value that a card shows, of one argument, of the error's message.
+SHOWN = 600
+ARGUMENT = 240
+MESSAGE = 600
+#: Arguments and steps that a card lists.
+MOST = 12
 
 #: States that a person gave a reason for; of others the red gate did.
 _ENDED = (CaseState.REJECTED, CaseState.RETIRED)
@@ -55,17 +61,16 @@ UNMENDABLE = "the step failed each time, or nothing was recorded: no code could 
 
 
 def render_card(card: Card) -> RenderableType:
-    """Draw a card."""
+    """Draw a card: what failed and for whom, what was asked and answered, what approving means."""
     row, failure = card.row, card.failure.row
-    said = clean(failure.error_message, 300).partition("\n")[0]
+    said = clean(failure.error_message, MESSAGE).strip()
     error = Text(failure.error_type, style="bold red").append(f": {said}" if said else "", "bold")
     parts: list[RenderableType] = [error, Text(), _facts(card)]
     if card.case is None:
         parts.append(Text("\nNothing was recorded of this failure; there is nothing to replay."))
     else:
-        parts += [Text(), Text(_what_happened(card.case), style="bold"), _steps(card.case)]
-        if card.case.trigger.kind == "input":
-            parts.append(_value("inputs", card.case.inputs))
+        parts += [*_asked(card.case), Text(), Text(_what_happened(card.case), style="bold")]
+        parts += [_steps(card.case), Text(), Text(_replay(card.case))]
         parts += [Text(), Text(_meaning(card), style="italic")]
     parts += [Text(), Text(_NEXT.get(row.state, "").format(handle=row.handle), style="bold")]
     return Panel(Group(*parts), title=row.handle, subtitle=str(row.state), padding=(1, 2))
@@ -90,10 +95,8 @@ def _facts(card: Card) -> Table:
     add("hit", f"{many(hit.users, 'user')}, {many(hit.projects, 'project')}{share}")
     place = failure.context.get("file")
     if place:
-        add(
-            "broke at",
-            f"{place}:{failure.context.get('line')} in {failure.context.get('function')}",
-        )
+        where = f"{_nearby(place)}:{failure.context.get('line')}"
+        add("broke at", f"{where} in {failure.context.get('function')}")
     if row.state in _ENDED:
         add("why", row.state_reason or "no reason was given")
     else:
@@ -148,48 +151,83 @@ def _what_happened(case: Case) -> str:
     return f"Step {step.name} {did}; {case.target} failed."
 
 
+def _asked(case: Case) -> list[RenderableType]:
+    """The arguments of the call, one a line; of a failure of theirs, in full."""
+    given = case.inputs if isinstance(case.inputs, dict) else {}
+    if not given:
+        return []
+    whole = SHOWN if case.trigger.kind == "input" else ARGUMENT
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    for name, tree in list(given.items())[:MOST]:
+        table.add_row(clean(name, 40), Text(clean(in_line(tree, whole), 2 * SHOWN)))
+    if len(given) > MOST:
+        table.add_row("", f"… and {len(given) - MOST} more")
+    return [Text(), Text(f"{case.operation} was asked", style="bold"), table]
+
+
 def _steps(case: Case) -> RenderableType:
+    """The steps around the one that the failure came from, and what that one gave."""
     parts: list[RenderableType] = []
-    for index, step in enumerate(case.steps):
-        if index == case.trigger.step:
-            parts.append(Text(f"▶ {_step_line(step)}", style="yellow"))
-            parts.append(_value("", step.stream_error or step.outcome))
+    at = case.trigger.step
+    first = max(0, min((at or 0) - MOST // 2, len(case.steps) - MOST))
+    if first:
+        parts.append(Text(f"  … {many(first, 'step')} before", style="dim"))
+    for index, step in list(enumerate(case.steps))[first : first + MOST]:
+        if index == at:
+            parts.append(Text(f"▶ {_step_line(step, ARGUMENT)}", style="yellow"))
+            parts.append(_value(step.stream_error or step.outcome))
         else:
-            parts.append(Text(f"  {_step_line(step)}", style="dim"))
+            parts.append(Text(f"  {_step_line(step, ARGUMENT // 3)}", style="dim"))
+    if (after := len(case.steps) - first - MOST) > 0:
+        parts.append(Text(f"  … {many(after, 'step')} after", style="dim"))
     return Group(*parts)
 
 
-def _step_line(step: StepRecord) -> str:
+def _step_line(step: StepRecord, limit: int) -> str:
     took = "" if step.ended_s is None else f" after {duration(step.ended_s - step.started_s)}"
     word = {"value": "returned", "stream": "streamed", "exception": "raised", "hang": "hung"}
-    return f"{step.name} {word[step.kind]}{took}"
+    return clean(f"{call(step.name, step.arguments, limit)} {word[step.kind]}{took}", 2 * SHOWN)
 
 
-def _value(label: str, tree: Any) -> RenderableType:
-    tree = _told(tree)
-    text = tree if isinstance(tree, str) else json.dumps(tree, indent=2, ensure_ascii=False)
-    if len(text) > SHOWN:
-        text = (
-            f"{text[: SHOWN * 2 // 3]}\n… {len(text) - SHOWN} characters …\n{text[-SHOWN // 3 :]}"
-        )
+def _value(tree: Any) -> RenderableType:
+    text = text_of(tree)
+    text = cut(text, SHOWN, f"\n… {len(text) - SHOWN} characters …\n")
     shown = Syntax(clean(text, 2 * SHOWN), "json", word_wrap=True, background_color="default")
-    return Panel(shown, title=label or None, border_style="dim")
+    return Panel(shown, border_style="dim")
 
 
-def _told(tree: Any) -> Any:
-    """A recorded exception as a person reads it: type and text, status, and what caused it."""
-    if not isinstance(tree, dict) or tree.get("$") != "error":
-        return tree
-    fields, arguments = tree.get("fields"), tree.get("args")
-    given = arguments.get("v") if isinstance(arguments, dict) else arguments
-    known = fields if isinstance(fields, dict) else {}
-    said = known.get("message") or (given[0] if isinstance(given, list) and given else given)
-    text = str(tree.get("type", "")).replace(":", ".").removeprefix("builtins.")
-    text += f": {said}" if isinstance(said, str) and said else ""
-    if isinstance(status := known.get("status_code"), int) and str(status) not in text:
-        text += f" (status {status})"
-    cause = _told(tree.get("cause"))
-    return f"{text}\ncaused by {cause}" if isinstance(cause, str) else text
+def _nearby(place: str) -> str:
+    """A file by its path below the working directory, where it is there."""
+    path = Path(str(place))
+    here = Path.cwd()
+    return os.path.relpath(path, here) if path.is_relative_to(here) else str(place)
+
+
+def _replay(case: Case) -> str:
+    """What a replay does."""
+    steps = len({step.name for step in case.steps})
+    text = f"A replay calls {case.target} with these arguments"
+    if case.steps:
+        text += f", and its {'step answers' if steps == 1 else 'steps answer'} as recorded"
+    text += ": no network, no model, no waiting."
+    if case.live:
+        text += f" Really called: {', '.join(case.live)}."
+    if case.env or case.programs:
+        text += f" It is given {', '.join((*case.env, *case.programs))}."
+    if case.trigger.kind == "fault" and not case.trigger.persistent:
+        assert case.trigger.step is not None
+        name = case.steps[case.trigger.step].name
+        after = (
+            "what you gave as its recovery"
+            if name in case.recovery
+            else "what it gave in a successful generation"
+            if any(donor.step.name == name for donor in case.donors)
+            else f"nothing yet: give --recovery {name}=JSON if the fix asks more often"
+        )
+        text += f" Asked once more than that, {name} answers {after}."
+    return clean(text, 2 * SHOWN)
 
 
 def _meaning(card: Card) -> str:
@@ -210,7 +248,8 @@ def _meaning(card: Card) -> str:
         "recorded"
     )
     asked = f"meets the same {'input' if case.trigger.kind == 'input' else 'outcome'}"
-    return f"Approving means: the fixed code {asked}, nothing fails, and {proof}."
+    who = "A pass means: the" if card.row.state in review.APPROVED else "Approving means: the fixed"
+    return f"{who} code {asked}, nothing fails, and {proof}."
 
 
 def print_cases(out: Console, rows: list[CaseRow]) -> None:

@@ -1,0 +1,120 @@
+"""Recorded values as the review card tells them."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anthropic.types
+import httpx
+import openai.types.chat
+import pydantic
+import pytest
+
+from genmon_otel.cli.recorded import call, cut, in_line, plain, text_of
+from genmon_otel.payload import encode
+
+
+class Tone(Enum):
+    """An enum."""
+
+    LOUD = 1
+
+
+@dataclass
+class Point:
+    """A dataclass."""
+
+    x: int
+    y: int | None = None
+
+
+class Page(pydantic.BaseModel):
+    """A model."""
+
+    title: str
+    points: list[Point]
+    alt: str | None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("text", "text"),
+        ({"$a": [1, None, True, 2.5]}, {"$a": [1, None, True, 2.5]}),
+        (Page(title="t", points=[Point(1)]), {"title": "t", "points": [{"x": 1}]}),
+        (Tone.LOUD, "test_recorded.Tone.LOUD"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
+        (Path("a/b"), "a/b"),
+        (b"abc", "abc"),
+        ((1, 2), [1, 2]),
+        (deque([1], maxlen=3), [1]),
+        ({(1, "a"): 2}, {'[1, "a"]': 2}),
+        (SimpleNamespace(a=1), {"a": 1}),
+        (Point, "test_recorded:Point"),
+    ],
+)
+def test_values_are_told_without_the_marks_of_types(value: Any, shown: Any) -> None:
+    """What a person reads is the content: fields, names, members."""
+    assert plain(encode(value)) == shown
+
+
+def test_what_was_not_recorded_says_so() -> None:
+    """A value that could not be kept is named, with the reason."""
+    assert "not recorded" in plain(encode(httpx.Client()))
+
+
+CHAT = openai.types.chat.ChatCompletion.model_validate(
+    {
+        "id": "c", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{
+            "index": 0, "finish_reason": "length",
+            "message": {"role": "assistant", "content": "half a"},
+        }],
+    }
+)  # fmt: skip
+MESSAGE = anthropic.types.Message.model_validate(
+    {
+        "id": "m", "type": "message", "role": "assistant", "model": "m",
+        "content": [{"type": "text", "text": "half a"}], "stop_reason": "max_tokens",
+        "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1},
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [(CHAT, "length"), (MESSAGE, "max_tokens")], ids=["openai", "anthropic"]
+)
+def test_a_models_answer_is_told_by_what_it_says(answer: Any, why: str) -> None:
+    """The text that the model wrote, and why it ended there."""
+    assert text_of(encode(answer)) == f"half a\n(ended by: {why})"
+
+
+def test_an_answer_without_a_text_is_told_whole() -> None:
+    """A refusal or an empty list of choices is shown as it came."""
+    empty = CHAT.model_copy(update={"choices": []})
+    assert json.loads(text_of(encode(empty)))["choices"] == []
+
+
+def test_a_call_shows_its_arguments_within_its_space() -> None:
+    """Long arguments lose their middle: of messages, the beginning and the last one stay."""
+    messages = [{"role": "user", "content": f"m{n}"} for n in range(50)]
+    line = call("chat", encode({"messages": messages, "model": "m"}), 200)
+    assert line.startswith('chat(messages=[{"role": "user"')
+    assert '"m49"' in line
+    assert line.endswith('model="m")')
+    assert len(line) < 260
+
+
+@pytest.mark.parametrize("tree", [{"$": "error"}, {"$": "pairs", "v": 3}, {"$": 7}, {"$": "new"}])
+def test_trees_of_others_are_told_somehow(tree: Any) -> None:
+    """A tree that no encoder made is shown, not refused."""
+    assert isinstance(text_of(tree), str)
+    assert len(in_line(tree, 10)) < 20
+    assert cut("x" * 30, 10, "…") == "x" * 6 + "…" + "x" * 3
