@@ -62,12 +62,14 @@ def instructions(call: Callable[[], Any]) -> int:
     def trace(frame: Any, event: str, _argument: Any) -> Any:
         nonlocal counted
         if event == "call":
+            frame.f_trace = trace  # 3.13 wants it before it heeds the next
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
         elif event == "opcode":
             counted += 1
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # from 3.12 on one frame must ask before tracing begins
     sys.settrace(trace)
     try:
         call()
