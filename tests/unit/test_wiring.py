@@ -341,8 +341,9 @@ def test_a_taken_port_is_refused(parts: dict[str, Any]) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(GenmonError, match=rf"metrics_port={port} .*Give another port"):
+        with pytest.raises(GenmonError, match=rf"metrics_port={port} .*Give another") as refused:
             setup(metrics_port=port, **parts)
+    assert names.ENV_MULTIPROC_DIR in str(refused.value)
     assert list(parts["registry"].collect()) == []
 
 
@@ -555,19 +556,18 @@ def test_interpreter_exit_flushes(tmp_path: Path) -> None:
 
 
 def test_exit_does_not_wait_for_an_exporter_that_never_answers(tmp_path: Path) -> None:
-    """A receiver that accepts and is silent costs the exit five seconds at most."""
+    """A receiver that accepts and is silent keeps nobody, however patient its exporter is."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        begun = time.monotonic()
         script(
             tmp_path,
             "setup(); build_app()",
             OTEL_TRACES_EXPORTER="otlp",
             OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_EXPORTER_OTLP_TIMEOUT="3600",
             OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}",
         )
-        assert time.monotonic() - begun < 15
     assert rows(tmp_path / ".genmon" / "genmon.db") == [("build_app", "success")]
 
 

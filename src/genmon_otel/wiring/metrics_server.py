@@ -122,8 +122,7 @@ class MetricsServer:
                 return False
             raise ConfigurationError(
                 f"metrics_port={self._wanted} on {self._host!r} cannot be opened "
-                f"({error.strerror or error}). Give another port, 0 for any free one, or leave "
-                "it out and serve prometheus_client's registry yourself."
+                f"({error.strerror or error}). {_remedy(error)}"
             ) from None
         return True
 
@@ -154,6 +153,19 @@ def serve(port: int, host: str, registry: CollectorRegistry | None) -> MetricsSe
     everything = CollectorRegistry()
     AllProcesses(everything)  # type: ignore[no-untyped-call]
     return MetricsServer(port, host, everything, shared=True)
+
+
+def _remedy(error: OSError) -> str:
+    remedy = (
+        "Give another port, 0 for any free one, or leave it out and serve prometheus_client's "
+        "registry yourself."
+    )
+    if error.errno != errno.EADDRINUSE:
+        return remedy
+    return (
+        f"{remedy} If it is another process of this application: set {names.ENV_METRICS_PORT} for that "
+        f"one alone, or {names.ENV_MULTIPROC_DIR} for both, and one port serves them together."
+    )
 
 
 def _forget(server: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import threading
 import uuid
 from collections.abc import Callable
@@ -25,8 +26,43 @@ _log = logging.getLogger(names.LOGGER)
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
+class Standby:
+    """Threads that wait for work from when there is something to export, one for each signal.
+
+    Since Python 3.12 none can be started once the interpreter has begun to end.
+    """
+
+    def __init__(self) -> None:
+        self._pid, self._signals = 0, set[str]()
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def start(self, signal: str) -> None:
+        """Have a signal's thread in this process."""
+        if self._pid != os.getpid():
+            self._pid, self._signals, self._work = os.getpid(), set(), queue.SimpleQueue()
+        if signal not in self._signals:
+            self._signals.add(signal)
+            name = f"genmon-standby-{signal}"
+            threading.Thread(target=self._serve, args=(self._work,), name=name, daemon=True).start()
+
+    def do(self, work: Callable[[], None]) -> bool:
+        """Give work to a thread; False where this process has none."""
+        if self._pid != os.getpid():
+            return False
+        self._work.put(work)
+        return True
+
+    @staticmethod
+    def _serve(work: queue.SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            work.get()()
+
+
+_standby: Final = Standby()
+
+
 class Flush:
-    """Actions that run one after the other in a thread of their own.
+    """Actions that run one after the other in another thread.
 
     OpenTelemetry's exporters do not keep to the timeouts they are given; a receiver
     that never answers must not hold the application's exit up.
@@ -34,22 +70,19 @@ class Flush:
 
     def __init__(self, *actions: Callable[[], Any]) -> None:
         self._actions = actions
-        self._thread: threading.Thread | None = None
+        self._done = threading.Event()
         if not actions:
+            self._done.set()
             return
         try:
-            self._thread = threading.Thread(target=self._run, name="genmon-flush", daemon=True)
-            self._thread.start()
+            threading.Thread(target=self._run, name="genmon-flush", daemon=True).start()
         except RuntimeError:  # the interpreter is going: no more threads
-            self._thread = None
-            self._run()
+            if not _standby.do(self._run):
+                self._run()
 
     def wait(self, timeout_s: float) -> bool:
         """Wait at most so many seconds; whether all actions have ended by then."""
-        if self._thread is None:
-            return True
-        self._thread.join(max(0.0, timeout_s))
-        return not self._thread.is_alive()
+        return self._done.wait(max(0.0, timeout_s))
 
     def _run(self) -> None:
         for action in self._actions:
@@ -57,6 +90,7 @@ class Flush:
                 action()
             except Exception:
                 _log.warning("genmon could not flush to an exporter", exc_info=True)
+        self._done.set()
 
 
 class Exports(SpanProcessor):
@@ -76,6 +110,8 @@ class Exports(SpanProcessor):
             self._processors = tuple(
                 BatchSpanProcessor(exporter()) for exporter in _exporters("traces")
             )
+        if self._processors:
+            _standby.start("traces")
 
     def stop(self) -> Flush:
         """Begin to flush and stop; returns what to wait for."""
@@ -163,6 +199,7 @@ def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] |
         )
     provider = MeterProvider(readers, _resource(service_name), shutdown_on_exit=False)
     metrics.set_meter_provider(provider)
+    _standby.start("metrics")
     return provider, lambda: Flush(provider.shutdown)
 
 
