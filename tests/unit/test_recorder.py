@@ -490,6 +490,34 @@ def test_one_celery_task_is_one_strike(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [r.strike_key for r in seen.records] == ["task-1", None]
 
 
+def test_celerys_hard_limit_is_no_user_who_left() -> None:
+    """A worker that is stopped cancels its task; one whose task used up its time has failed."""
+    celery = pytest.importorskip("celery")
+    app = celery.Celery("t", broker="memory://", backend="cache+memory://")
+    clock = ManualClock()
+
+    @step("ask")
+    def ask(seconds: float) -> None:
+        clock.advance(seconds)
+        raise SystemExit(-241)  # what billiard's handler of SIGTERM does
+
+    @app.task(time_limit=20)
+    @generation("job")
+    def job(seconds: float) -> None:
+        ask(seconds)
+
+    with capture(clock=clock) as seen:
+        for seconds in (3, 20):
+            with pytest.raises(SystemExit):
+                job.apply((seconds,))
+        with pytest.raises(SystemExit):
+            generation("job")(ask)(20)
+    assert [record.outcome for record in seen.records] == ["cancelled", "failure", "cancelled"]
+    failure = seen.records[1].failure
+    assert failure is not None
+    assert (failure.category, failure.stage) == ("ai_timeout", "ask")
+
+
 def test_stages_from_many_tasks_and_threads() -> None:
     """Stages opened in tasks and threads that were given the context all end up in the record."""
     import contextvars

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,6 +21,7 @@ from genmon_otel import conventions as names
 from genmon_otel.recorder.content import contents_of, hide
 from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, worded, wording
 from genmon_otel.recorder.stage_run import StageRun, hung_classification
+from genmon_otel.recorder.surroundings import out_of_time
 from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
 from genmon_otel.stacks import format_stack, frames, raise_site
 from genmon_otel.text import safe_repr, safe_str, type_name
@@ -75,10 +77,13 @@ Problem = Raised | Refused | TimedOut
 
 def timed_out(generation: Generation, error: BaseException) -> TimedOut | None:
     """Whether a cancellation means that time ran out rather than that the caller went away."""
+    elapsed, limit = generation.elapsed_s(), generation.spec.timeout_s
+    if isinstance(error, SystemExit):
+        late = "celery" in sys.modules and out_of_time(elapsed)
+        return TimedOut(error, _hung_step(generation.stages), elapsed) if late else None
     if not any(kind.__name__ in _CANCELLATIONS for kind in type(error).__mro__):
         return None
     step = _hung_step(generation.stages)
-    elapsed, limit = generation.elapsed_s(), generation.spec.timeout_s
     stalled = step is not None and step.pending_s() >= STALL_S
     if stalled or (limit is not None and elapsed >= limit):
         return TimedOut(error, step, elapsed)

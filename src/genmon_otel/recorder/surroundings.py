@@ -5,6 +5,11 @@ from __future__ import annotations
 import sys
 import time
 import tracemalloc
+from typing import Final
+
+#: Share of a task's hard limit after which its end is the limit's doing: the generation began
+#: later than its task.
+_NEARLY: Final = 0.9
 
 
 def measure() -> tuple[float, int]:
@@ -29,3 +34,17 @@ def task_id() -> str | None:
         return found if isinstance(found, str) else None
     except Exception:
         return None
+
+
+def out_of_time(elapsed_s: float) -> bool:
+    """Whether the Celery task that is running has used up its hard time limit.
+
+    Celery ends such a worker with SIGTERM, which looks the same inside as a worker that is stopped.
+    """
+    try:
+        task = sys.modules["celery"].current_task
+        given = (task.request.timelimit or (None, None))[0]
+        limit = given or task.time_limit or task.app.conf.task_time_limit
+        return bool(limit) and elapsed_s >= _NEARLY * limit
+    except Exception:
+        return False

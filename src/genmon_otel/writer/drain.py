@@ -286,10 +286,9 @@ class Drain:
             _log.info("genmon: %s strike %d of %d", strike.handle, strike.strikes, STRIKES)
             if strike.strikes == STRIKES and strike.case_id is not None:
                 _log.info(
-                    "genmon: %s became case %d; look at it with: genmon cases show %d",
+                    "genmon: %s became a case; look at it with: genmon cases show %s",
                     strike.handle,
-                    strike.case_id,
-                    strike.case_id,
+                    strike.handle,
                 )
 
     def _is_up(self, up: bool, error: Exception | None = None) -> None:
