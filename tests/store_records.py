@@ -75,7 +75,7 @@ def success(at: float = START, **changes: Any) -> GenerationRecord:
         user_id="ada",
         project_id="p1",
     )
-    return replace(record, **changes)
+    return record._replace(**changes)
 
 
 def failing(name: str = "a", at: float = START, **changes: Any) -> GenerationRecord:

@@ -30,6 +30,10 @@ class Clock(Protocol):
 class Sink(Protocol):
     """Where finished generations go. No method raises or waits for the store."""
 
+    @property
+    def awake(self) -> bool:
+        """Whether :meth:`start` has nothing to do. A plain attribute: each generation asks."""
+
     def deliver(
         self,
         record: GenerationRecord,
@@ -39,7 +43,7 @@ class Sink(Protocol):
         """Take a finished generation. A failure is in the journal when this returns."""
 
     def start(self) -> None:
-        """A generation begins: be awake in this process. Cheap, called for each of them."""
+        """A generation begins: be awake in this process."""
 
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
         """Say how to list the generations that are running (polled off the hot path)."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from opentelemetry import trace
 
@@ -77,6 +77,11 @@ class Captured:
     in_flight: Callable[[], Iterable[InFlight]] = tuple
 
     @property
+    def awake(self) -> bool:
+        """Always: there is nothing to wake."""
+        return True
+
+    @property
     def record(self) -> GenerationRecord:
         """The only record there is.
 
@@ -99,7 +104,7 @@ class Captured:
         """Keep it, its request redacted as the writer would."""
         if record.failure is None and record.user_request is not None:
             request = recorder.runtime().redactor.text(record.user_request, MAX_REQUEST)
-            record = replace(record, user_request=request)
+            record = record._replace(user_request=request)
         self.records.append(record)
         if recording is not None:
             self.recordings.append(recording)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -263,7 +262,7 @@ def test_a_second_store_on_the_database_sees_it_all(
     producer.write(failing("a"), success())
     other = SqlStore(store_url)
     other.open()
-    Producer(other).write(failing("a", user_id="ada"), replace(success(), user_id="ada"))
+    Producer(other).write(failing("a", user_id="ada"), success()._replace(user_id="ada"))
     assert other.failure("v1:fingerprint-a").row.occurrence_count == 2
     assert other.failure("v1:fingerprint-a").impact.users == 1
     assert other.failure("v1:fingerprint-a").impact.active_week == 1

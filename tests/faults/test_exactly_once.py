@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,7 +52,7 @@ def test_lost_answers_and_crashes(store_url: str, tmp_path: Path, seed: int) -> 
     for _ in range(60):
         place = rng.randrange(2)
         for _ in range(rng.randrange(12)):
-            record = replace(rng.choice((failure, success))(), started_at=now - 1, ended_at=now)
+            record = rng.choice((failure, success))()._replace(started_at=now - 1, ended_at=now)
             writers[place].deliver(record)
             (failed if record.failure else succeeded).add(record.generation_id)
         writers[place].turns(rng.randrange(4))

@@ -102,8 +102,7 @@ def test_a_record_with_room_comes_back_whole(record: GenerationRecord) -> None:
     if record.failure is None:
         assert back.user_request is None
         record = GenerationRecord(
-            **{name: getattr(record, name) for name in record.__dataclass_fields__}
-            | {"user_request": None}
+            **{name: getattr(record, name) for name in record._fields} | {"user_request": None}
         )
     assert (back, position, newer) == (record, None, False)
 

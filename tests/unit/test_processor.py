@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRat
 
 from genmon_otel import GenerationSpanProcessor, generation, phase, recorder, step
 from genmon_otel import conventions as names
-from genmon_otel.processor import _Spans
+from genmon_otel.recorder.remembered import Remembered
 from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, capture
 from genmon_otel.wiring.zero_code import RecordGenerations
@@ -470,7 +470,7 @@ def test_foreign_failures_are_redacted_and_bounded(tracer: trace.Tracer, seen: C
 
 def test_memory_of_spans_is_bounded() -> None:
     """Spans that never end are forgotten, oldest first."""
-    spans = _Spans()
+    spans: Remembered[tuple[int, int]] = Remembered()
     for number in range(25_000):
         assert spans.add((1, number))
     assert not spans.add((1, 24_999))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -690,7 +689,7 @@ def test_flush_waits_for_all_that_was_delivered(tmp_path: Path) -> None:
 def test_what_a_success_was_asked_for_is_nowhere_before_it_is_redacted(tmp_path: Path) -> None:
     """Its caller leaves the request raw in memory: the store gets it redacted, the journal never."""
     secret = "sk-proj-" + "a1B2" * 12
-    asked = replace(success(), user_request=f"use {secret}")
+    asked = success()._replace(user_request=f"use {secret}")
     store = MemoryStore()
     writer = writer_by_hand(tmp_path, store)
     writer.deliver(asked)
@@ -701,7 +700,7 @@ def test_what_a_success_was_asked_for_is_nowhere_before_it_is_redacted(tmp_path:
     assert secret not in stored.user_request
     store.down = True
     writer.deliver(asked)
-    writer.deliver(replace(asked, generation_id="c" * 32, outcome=Outcome.CANCELLED))
+    writer.deliver(asked._replace(generation_id="c" * 32, outcome=Outcome.CANCELLED))
     writer.close(0)
     (path,) = journals(tmp_path)
     assert b"c" * 32 in path.read_bytes()

@@ -201,9 +201,8 @@ class Instruments:
     # The first three are part of every call, so they note what happened with no detour.
 
     def started(self, operation: str) -> None:
-        events = self._events
-        events.append((Instruments._start, operation))
-        if self._at_once or len(events) > MAX_EVENTS:
+        self._events.append((Instruments._start, operation))
+        if self._at_once:  # what waits is bounded when it has ended
             self._relieve()
 
     def ended(self, record: GenerationRecord, *, sampled: bool) -> None:

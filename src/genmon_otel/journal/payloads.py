@@ -49,7 +49,9 @@ def _defaults(kind: type[Any]) -> dict[str, Any]:
     }
 
 
-_RECORD: Final = _defaults(GenerationRecord)
+_RECORD: Final = {
+    name: GenerationRecord._field_defaults.get(name, object()) for name in GenerationRecord._fields
+}
 _FAILURE: Final = _defaults(Failure)
 _RECORDING: Final = _defaults(Recording)
 _STEP: Final = _defaults(StepRecord)

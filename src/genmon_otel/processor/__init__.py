@@ -6,17 +6,16 @@ nothing here raises or waits.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.trace import StatusCode, get_current_span
+from opentelemetry.trace import get_current_span
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel.processor.foreign import failed_root, is_genai, record_of
 from genmon_otel.recorder.diagnosis import log
+from genmon_otel.recorder.remembered import Remembered, failed_traces
 from genmon_otel.recorder.scope import current
 
 if TYPE_CHECKING:
@@ -28,42 +27,12 @@ __all__ = ["GenerationSpanProcessor"]
 
 #: Seconds that ``force_flush`` may wait for the store; what is not stored is journalled.
 MAX_FLUSH_S: Final = 5.0
-#: Spans remembered at a time; beyond that the oldest are forgotten.
-_MAX_SPANS: Final = 10_000
 
 _SpanKey = tuple[int, int]
 
 
-class _Spans:
-    """A bounded set of spans; safe in threads."""
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[_SpanKey, None] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __contains__(self, key: _SpanKey) -> bool:
-        return key in self._keys
-
-    def add(self, key: _SpanKey) -> bool:
-        """Remember a span; False when it is remembered already."""
-        with self._lock:
-            if key in self._keys:
-                return False
-            self._keys[key] = None
-            if len(self._keys) > _MAX_SPANS:
-                self._keys.popitem(last=False)
-            return True
-
-    def pop(self, key: _SpanKey) -> bool:
-        """Forget a span; whether it was remembered."""
-        return bool(self._keys) and self._keys.pop(key, _MISSING) is None
-
-
-_MISSING: Final = object()
-
-#: Foreign failures that were delivered: with the processor added twice, once. And, with a
-#: span id of 0, traces in which a generation of ours failed below another span.
-_told = _Spans()
+#: Foreign failures that were delivered: with the processor added twice, once.
+_told: Final[Remembered[_SpanKey]] = Remembered()
 
 
 class GenerationSpanProcessor(SpanProcessor):
@@ -80,7 +49,7 @@ class GenerationSpanProcessor(SpanProcessor):
 
     def __init__(self) -> None:
         # Spans with a generation or another GenAI span above them: never foreign roots.
-        self._inside = _Spans()
+        self._inside: Remembered[_SpanKey] = Remembered()
         #: The scope of our own spans, once seen: to recognise the next ones at a glance.
         self._own: InstrumentationScope | None = None
 
@@ -101,8 +70,6 @@ class GenerationSpanProcessor(SpanProcessor):
         try:
             scope = span.instrumentation_scope
             if scope is not None and (scope is self._own or self._is_ours(scope)):
-                if span.parent is not None and span.status.status_code is StatusCode.ERROR:
-                    self._own_failure(span)
                 return
             context = span.get_span_context()
             if context is not None:
@@ -118,11 +85,6 @@ class GenerationSpanProcessor(SpanProcessor):
         self._own = scope
         return True
 
-    def _own_failure(self, span: ReadableSpan) -> None:
-        """Remember that a generation of ours failed: what is above it failed of the same."""
-        if span.parent is not None and names.ATTR_OUTCOME in (span.attributes or ()):
-            _told.add((span.parent.trace_id, 0))
-
     def shutdown(self) -> None:
         """Do nothing: generations outlive the provider they were traced with."""
 
@@ -136,7 +98,7 @@ class GenerationSpanProcessor(SpanProcessor):
 
     def _tell(self, span: ReadableSpan, key: _SpanKey) -> None:
         """Deliver a foreign failure, unless it has been told already."""
-        if (key[0], 0) not in _told and _told.add(key):
+        if key[0] not in failed_traces and _told.add(key):
             runtime = recorder.runtime()
             record, failure = record_of(span, runtime)
             runtime.sink.deliver(record)

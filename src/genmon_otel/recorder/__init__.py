@@ -53,6 +53,8 @@ class SystemClock:
 class NullSink:
     """Keep nothing. Implements :class:`genmon_otel.ports.Sink`."""
 
+    awake = True
+
     def deliver(
         self,
         record: GenerationRecord,

@@ -75,7 +75,7 @@ class Parameters:
             else self.positional[0] in _RECEIVERS and _in_class_body(function)
         )
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments that were passed, by name, receiver left out. Never raises.
 
         Surplus ones are under the names of ``*args`` and ``**kwargs``, or, where the
@@ -147,7 +147,7 @@ class Option:
     Either a ``constant``, ready for use, or a ``getter`` of the raw value, or neither.
     """
 
-    __slots__ = ("constant", "getter", "implicit", "name")
+    __slots__ = ("constant", "getter", "implicit", "name", "place")
 
     def __init__(
         self,
@@ -155,10 +155,13 @@ class Option:
         constant: Any = None,
         getter: Getter | None = None,
         implicit: bool = False,
+        place: int | None = None,
     ) -> None:
         self.name = name
         self.constant = constant
         self.getter = getter
+        #: Of a parameter that can be passed in order, its place.
+        self.place = place
         #: Whether nobody asked: a parameter just bears the option's name.
         self.implicit = implicit
 
@@ -170,6 +173,15 @@ def constant_option(option: str, given: Any) -> Option:
     if option == "request":
         return Option(option, given if isinstance(given, str) else None)
     return Option(option, identifier(given))
+
+
+def _parameter_option(
+    option: str, parameter: str, parameters: Parameters, *, implicit: bool = False
+) -> Option:
+    """An option whose value is that of a parameter."""
+    in_order = parameters.positional
+    place = in_order.index(parameter) if parameter in in_order else None
+    return Option(option, getter=parameters.getter(parameter), implicit=implicit, place=place)
 
 
 def compile_option(option: str, given: Any, parameters: Parameters | None) -> Option:
@@ -188,7 +200,7 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
     """
     if given is None:
         if parameters is not None and option in parameters.names:
-            return Option(option, getter=parameters.getter(option), implicit=True)
+            return _parameter_option(option, option, parameters, implicit=True)
         return Option(option)
     if isinstance(given, str) and not isinstance(given, Enum):
         if not given.strip():
@@ -197,7 +209,7 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
                 "a parameter or a callable, or leave it out."
             )
         if parameters is not None and given in parameters.names:
-            return Option(option, getter=parameters.getter(given))
+            return _parameter_option(option, given, parameters)
         if parameters is not None and given in (parameters.var_positional, parameters.var_keyword):
             bind = parameters.bind
             return Option(option, getter=lambda args, kwargs: bind(args, kwargs).get(given))

@@ -6,13 +6,13 @@ may change is encoded at once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from genmon_otel.payload import encode
 from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.content import texts_in
-from genmon_otel.records import Tree
+from genmon_otel.records import NOTHING, Tree
 
 #: Exact types that are immutable all the way down.
 ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
@@ -44,30 +44,40 @@ class Held:
 
 
 class HeldArguments:
-    """The arguments of one call, as :class:`Held` holds a value."""
+    """The arguments of one call, as :class:`Held` holds a value.
 
-    __slots__ = ("_arguments", "_parameters", "_tree")
+    No slots: most calls pass a few immutable values in order, and set no more than these.
+    """
+
+    _args: tuple[Any, ...] = ()
+    _kwargs: Mapping[str, Any] = NOTHING
+    _tree: Tree = None
 
     def __init__(
         self, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self._parameters = parameters
-        self._tree: Tree = None
-        plain = args[1:] if parameters.has_receiver else args
-        if not _are_atoms((*plain, *kwargs.values()) if kwargs else plain):
-            self._tree = encode(parameters.bind(args, kwargs))
-            self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
-        elif parameters.has_receiver and args:  # which is not kept alive
-            self._arguments = ((None, *plain), kwargs)
+        if not kwargs and not parameters.has_receiver and _are_atoms(args):
+            self._args = args
         else:
-            self._arguments = (args, kwargs)
+            self._hold(args, kwargs)
+
+    def _hold(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        parameters = self._parameters
+        plain = args[1:] if parameters.has_receiver else args
+        if not _are_atoms((*plain, *kwargs.values())):
+            self._tree = encode(parameters.bind(args, kwargs))
+            return
+        # The receiver is not kept alive.
+        self._args = (None, *plain) if parameters.has_receiver and args else args
+        self._kwargs = kwargs
 
     def tree(self) -> Tree:
         """Tree of the mapping from parameter names to values."""
         if self._tree is None:
-            self._tree = encode(self._parameters.bind(*self._arguments))
+            self._tree = encode(self._parameters.bind(self._args, self._kwargs))
         return self._tree
 
     def texts(self) -> Iterator[str]:
         """The strings in them."""
-        return texts_in([self._tree, *self._arguments])
+        return texts_in([self._tree, self._args, dict(self._kwargs)])

@@ -6,7 +6,6 @@ import asyncio
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from opentelemetry import trace
@@ -16,7 +15,7 @@ from genmon_otel.payload import Streamed, encode
 from genmon_otel.recorder import Runtime, contain, diagnosis, root_span
 from genmon_otel.recorder.binding import Option, framework_name, identifier, request_text
 from genmon_otel.recorder.held import HeldArguments
-from genmon_otel.recorder.keepsakes import UNSEEN, Draft, recording_of, sample_of
+from genmon_otel.recorder.keepsakes import UNSEEN, recording_of, sample_of
 from genmon_otel.recorder.no_generation import NONE, NoGeneration
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import Spec
@@ -24,6 +23,7 @@ from genmon_otel.recorder.stage_run import StageRun
 from genmon_otel.recorder.surroundings import measure, task_id, used
 from genmon_otel.records import (
     MAX_REQUEST,
+    NOTHING,
     Capture,
     Failure,
     GenerationRecord,
@@ -47,7 +47,6 @@ _MAX_CONTEXT_BYTES: Final = 4096
 _MAX_COUNT: Final = 2**53
 
 _tokens_lock: Final = threading.Lock()
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _NO_FRAMEWORK: Final = names.NO_FRAMEWORK
 _SUCCESS: Final = Outcome.SUCCESS
 _SAMPLED: Final = trace.TraceFlags.SAMPLED
@@ -68,8 +67,8 @@ class Generation(Scope):
     project_id: str | None = None
     request: str | None = None
     held: HeldArguments | None = None
-    tokens: Mapping[str, int] = _NOTHING
-    context: Mapping[str, Tree] = _NOTHING
+    tokens: Mapping[str, int] = NOTHING
+    context: Mapping[str, Tree] = NOTHING
     file_count: int | None = None
     completed: bool = False
     #: The last errors of stages, oldest first.
@@ -82,12 +81,25 @@ class Generation(Scope):
         self.spec = spec
         self.under = under
         self.id = identity = under.new_id()
-        self.capture = "off" if under.capture == "off" else spec.capture or under.capture
         self.stages: list[StageRun] = []
-        self.framework = spec.framework.constant or _NO_FRAMEWORK
-        if spec.parameters is not None and self.capture != "off":
+        self.framework = spec.first_framework
+        self.capture = capture = "off" if under.capture == "off" else spec.capture or under.capture
+        if capture != "off":
             try:
-                self.held = HeldArguments(spec.parameters, args, kwargs)
+                if spec.parameters is not None:
+                    self.held = HeldArguments(spec.parameters, args, kwargs)
+                place = spec.request.place
+                if (
+                    place is not None
+                    and len(args) > place
+                    and type(asked := args[place]) is str
+                    and len(asked) < _MAX_RAW_REQUEST
+                    and asked.isprintable()
+                    and not under.content_on_spans
+                ):  # as most are
+                    self.request = asked
+                else:
+                    self._ask(spec.request, args, kwargs)
             except BaseException:
                 contain("options", under)
         for option in spec.told:
@@ -109,7 +121,8 @@ class Generation(Scope):
         self.start_span(under, spec.span_name, attributes)
         self._span_context = self.span.get_span_context()
         under.running[identity] = self
-        under.sink.start()
+        if not under.sink.awake:
+            under.sink.start()
         under.metrics.started(spec.operation)
 
     # --- for the decorated code
@@ -208,14 +221,20 @@ class Generation(Scope):
             code_version=self.under.code_version,
         )
 
+    def _ask(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep the request as text; redacted if it is long or goes on the span, else by the writer."""
+        under, getter = self.under, option.getter
+        found = option.constant if getter is None else getter(args, kwargs)
+        text = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
+        if text and (len(text) >= _MAX_RAW_REQUEST or under.content_on_spans):
+            text = under.redactor.text(text, MAX_REQUEST)
+        self.request = text
+
     def _read(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take what an option says of this generation, out of the arguments or as it is."""
         getter, name = option.getter, option.name
         found = option.constant if getter is None else getter(args, kwargs)
-        if name == "request":
-            if self.capture != "off":
-                self.request = self._request(found, option)
-        elif name == "user_id":
+        if name == "user_id":
             self.user_id = identifier(found)
         elif name == "project_id":
             self.project_id = identifier(found)
@@ -226,22 +245,13 @@ class Generation(Scope):
                 framework = framework if known else names.OTHER
             self.framework = framework or _NO_FRAMEWORK
 
-    def _request(self, found: Any, option: Option) -> str | None:
-        """The request as text; redacted if it is long or goes on the span, else by the writer."""
-        under = self.under
-        if type(found) is str and len(found) < _MAX_RAW_REQUEST and found.isprintable():
-            text: str | None = found
-        else:
-            text = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
-        if text and (len(text) >= _MAX_RAW_REQUEST or under.content_on_spans):
-            return under.redactor.text(text, MAX_REQUEST)
-        return text
-
     # --- end
 
     def _succeed(self, result: Any, items: int | None) -> None:
         predicate = self.spec.failure_if
-        if predicate is not None and items is None:
+        if items is not None:
+            result = Streamed(items)
+        elif predicate is not None:
             try:
                 failed = diagnosis.refuses(predicate, result)
             except (KeyboardInterrupt, SystemExit) as error:  # not the predicate's doing
@@ -253,7 +263,7 @@ class Generation(Scope):
                 if failed:
                     self._end(Outcome.FAILURE, diagnosis.Refused(result), result)
                     return
-        self._end(Outcome.SUCCESS, None, result if items is None else Streamed(items))
+        self._end(_SUCCESS, None, result)
 
     def _fail(self, error: BaseException, items: int | None) -> None:
         from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnosis
@@ -297,7 +307,7 @@ class Generation(Scope):
         stages = self.stages
         # A span context is this tuple; its properties cost a call each.
         trace_id, span_id, _, flags, _, valid = self._span_context
-        draft = Draft(
+        record = GenerationRecord(
             identity,
             spec.operation,
             self.framework,
@@ -308,25 +318,23 @@ class Generation(Scope):
             self.user_id,
             self.project_id,
             self.request,
-            trace_id.to_bytes(16).hex() if valid else None,
-            span_id.to_bytes(8).hex() if valid else None,
+            f"{trace_id:032x}" if valid else None,
+            f"{span_id:016x}" if valid else None,
             under.code_version,
             self.file_count,
             self.tokens,
-            under.redactor.tree(dict(self.context)) if self.context else _NOTHING,
+            under.redactor.tree(dict(self.context)) if self.context else NOTHING,
             tuple([stage.summary() for stage in stages]) if stages else (),
             diagnosis.step_faults(stages, hangs=outcome.is_attempt) if self.errors else (),
             failure,
             task_id() if "celery" in sys.modules else None,
         )
-        draft.__class__ = GenerationRecord
-        record: GenerationRecord = draft
         try:  # before the span ends: what others do then may take long, or break
             under.sink.deliver(record, recording, sample)
         except BaseException:
             contain("deliver", under)
         try:
-            under.metrics.ended(record, sampled=bool(flags & _SAMPLED))
+            under.metrics.ended(record, sampled=flags & _SAMPLED != 0)
             if self._measured is not None:
                 under.metrics.resources(record.operation, *used(self._measured))
             if failure is not None:

@@ -25,6 +25,7 @@ _around: Final = otel_context.get_current
 _attach: Final = otel_context.attach
 _detach: Final = otel_context.detach
 _with_span: Final = trace.set_span_in_context
+_NO_SPAN: Final = trace.INVALID_SPAN
 
 _CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
 
@@ -53,7 +54,8 @@ class Scope:
     span: trace.Span
     #: Whether the code turned out to be awaited.
     is_async: bool
-    _inner: Scope | None
+    #: What was current in here when it was suspended.
+    _inner: Scope | None = None
     _inner_context: Any
     _outer_context: Any
     _token: Any
@@ -67,22 +69,21 @@ class Scope:
             span = under.tracer.start_span(name, around, attributes=attributes)
         except BaseException:
             contain("span", under)
-            span = trace.INVALID_SPAN
+            span = _NO_SPAN
         self.span = span
-        self._inner = self
         self._inner_context = _with_span(span, around)
 
     # --- current or not
 
     def enter(self) -> None:
-        """Make current what is current in here: this scope, or what :meth:`suspend` took down.
-
-        Its span is then the one in OpenTelemetry's context.
-        """
+        """Make this scope current, and its span the one in OpenTelemetry's context."""
         self._outer_context = _attach(self._inner_context)
-        self._token = _CURRENT.set(self._inner)
+        self._token = _CURRENT.set(self)
 
-    resume = enter
+    def resume(self) -> None:
+        """Make current what :meth:`suspend` took down; the scope itself at first."""
+        self._outer_context = _attach(self._inner_context)
+        self._token = _CURRENT.set(self._inner or self)
 
     def leave(self) -> None:
         """Make current what was current before :meth:`enter`."""
@@ -108,10 +109,14 @@ class Scope:
                 _attach(outer_context)
 
     def release(self) -> None:
-        """Let go of span and contexts: a record may keep this scope long after its end."""
-        self.span = trace.INVALID_SPAN
-        self._inner = None
-        self._inner_context = self._outer_context = self._token = None
+        """Let go of span and contexts: somebody may keep this scope long after its end.
+
+        And of itself, which would be a cycle that waits for the garbage collector.
+        """
+        self.span = _NO_SPAN
+        self._inner_context = None
+        if self._inner is not None:
+            self._inner = None
 
     # --- how it ended
 
@@ -122,7 +127,12 @@ class Scope:
         except BaseException:  # a metaclass says how its classes are hashed
             is_plain = False
         if is_plain:
-            self.leave()
+            try:  # as leave() does
+                _CURRENT.reset(self._token)
+            except ValueError:
+                self._leave_elsewhere()
+            else:
+                _detach(self._outer_context)
             try:
                 self._succeed(result, None)
             except BaseException:

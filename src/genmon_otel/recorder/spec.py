@@ -56,21 +56,24 @@ class Spec:
     factories: Mapping[str, Factory] = field(default_factory=dict)
     # Worked out here so that no call has to:
     span_name: str = field(init=False)
-    #: The options that say anything of a generation.
+    #: The options but the request's that say anything which may differ between calls.
     told: tuple[Option, ...] = field(init=False)
+    #: The framework, or what it is until ``told`` says more.
+    first_framework: str = field(init=False)
     #: What is on the span from its beginning, where that is the same on each call.
     attributes: Mapping[str, str] | None = field(init=False)
 
     def __post_init__(self) -> None:
         set_once = functools.partial(object.__setattr__, self)
         set_once("span_name", f"{WORKFLOW_OPERATION} {self.operation}")
-        options = (self.user_id, self.project_id, self.request, self.framework)
+        options = (self.user_id, self.project_id, self.framework)
         told = tuple(o for o in options if o.getter is not None or o.constant is not None)
         varies = any(
             o.name == "project_id" or (o.getter is not None and o is self.framework) for o in told
         )
         set_once("told", tuple(o for o in told if o.getter is not None or o is not self.framework))
         framework = self.framework.constant or NO_FRAMEWORK
+        set_once("first_framework", framework)
         set_once("attributes", None if varies else span_attributes(self.operation, framework))
 
 

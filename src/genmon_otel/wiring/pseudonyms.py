@@ -39,6 +39,10 @@ class Pseudonymous:
         self._sink = sink
         self._key = key
 
+    @property
+    def awake(self) -> bool:
+        return self._sink.awake
+
     def start(self) -> None:
         self._sink.start()
 
@@ -51,7 +55,7 @@ class Pseudonymous:
         known = record.user_id
         if known is not None:
             hidden = _Hidden(known, pseudonym(self._key, known))
-            record = replace(record, user_id=hidden.pseudonym)
+            record = record._replace(user_id=hidden.pseudonym)
             if recording is not None:
                 recording = hidden.in_recording(recording)
             if sample is not None:

@@ -32,7 +32,7 @@ from genmon_otel.writer.backoff import Backoff
 from genmon_otel.writer.drain import Drain
 from genmon_otel.writer.running import RunningNotes
 from genmon_otel.writer.sending import BATCH
-from genmon_otel.writer.waiting import Account, Waiting
+from genmon_otel.writer.waiting import MANY, Account, Waiting
 
 __all__ = ["Account", "Writer"]
 
@@ -126,6 +126,7 @@ class Writer:
         self.redactor = redactor
         self._in_flight: Callable[[], Iterable[InFlight]] = tuple
         self._complained_at = float("-inf")
+        self.awake = False
         self._here = _Here(self, ())
         metrics.watch(self._report)
         _writers.add(self)
@@ -144,20 +145,21 @@ class Writer:
             if here.pid != os.getpid():
                 here = self._enter()
             noted = here.running.ended(record.generation_id)
-            if record.failure is None and recording is None and not noted and not here.closed:
-                if sample is not None:
-                    here.waiting.add_sample(sample)
-                if here.waiting.arrive(record):
-                    here.wake()
-            else:
+            if noted or sample is not None or record.failure is not None or here.closed:
                 self._accept(here, record, recording, sample, noted)
+            else:  # in memory only, at no cost
+                arrived = here.waiting.arrived
+                arrived.append(record)
+                if len(arrived) > MANY:
+                    here.waiting.enter_books()
+                    here.wake()
             if here.thread is None and not here.closed:
                 self._start(here)
         except Exception:
             self._contain("deliver")
 
     def start(self) -> None:
-        """Run in this process: adopt what died, watch what is in flight. Idempotent, cheap."""
+        """Run in this process: adopt what died, watch what is in flight. Idempotent."""
         try:
             here = self._here
             if here.pid != os.getpid():
@@ -230,6 +232,7 @@ class Writer:
             inherited = []
         self._here = _Here(self, inherited)
         self._here.closed = parents.closed
+        self.awake = False
         parents.drain.adopter.close()
         parents.journal.abandon()
 
@@ -263,6 +266,7 @@ class Writer:
             thread = threading.Thread(target=self._run, args=(here,), name="genmon", daemon=True)
             thread.start()
             here.thread = thread
+            self.awake = True
 
     def _run(self, here: _Here) -> None:
         for key in _SUPPRESS:

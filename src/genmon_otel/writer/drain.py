@@ -134,7 +134,7 @@ class Drain:
 
     def _tick(self, now: float) -> None:
         try:
-            self._running.tick(self._in_flight(), self._clock.now(), now)
+            self._running.tick(self._in_flight, self._clock.now(), now)
         except Exception:
             self._metrics.internal_error("in_flight")
         self._journal.mend()
@@ -232,7 +232,7 @@ class Drain:
         except Exception:
             self._metrics.internal_error("redaction")
             request = None
-        return replace(record, user_request=request)
+        return record._replace(user_request=request)
 
     # --- what the store answered -------------------------------------------------
 

@@ -44,7 +44,7 @@ class NewFailures:
                 f"counted here. One of them: {record.failure.error_message}"
             ),
         )
-        return replace(record, failure=failure)
+        return record._replace(failure=failure)
 
     def _is_known(self, fingerprint: str, now: float) -> bool:
         if fingerprint in self._known:

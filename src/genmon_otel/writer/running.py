@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Final
 
 from genmon_otel.journal import Journal
@@ -13,8 +13,8 @@ from genmon_otel.records import InFlight
 
 #: Seconds a generation runs before it is noted.
 NOTE_AFTER_S: Final = 1.0
-#: Ends remembered between two ticks.
-_ENDS: Final = 20_000
+#: In place of last step and segment: not in the journal yet.
+_MARKED: Final = ("", -1)
 
 
 class RunningNotes:
@@ -22,8 +22,8 @@ class RunningNotes:
 
     A note without an end in a dead process's journal counts as a failure, so no note
     may follow its generation's end. Both sides do their own step first and then look:
-    :meth:`tick` marks as noted, then asks whether it has ended; :meth:`ended` marks as
-    ended, then asks whether it is noted.
+    :meth:`tick` marks as noted, then asks what is running still; a generation that ends
+    is listed no more before :meth:`ended` asks whether it is noted.
     """
 
     def __init__(self, journal: Journal, inherited: Iterable[str] = ()) -> None:
@@ -34,16 +34,11 @@ class RunningNotes:
         #: By generation: last step and segment of its latest note.
         self._noted: dict[str, tuple[str, int]] = {}
         self._first_seen: dict[str, float] = {}
-        self._ended: set[str] = set()
         self._owed: set[str] = set()
         self._missing: set[str] = set()
 
     def ended(self, generation_id: str) -> bool:
         """Say that a generation ended; whether the journal must tell."""
-        ended = self._ended
-        if len(ended) > _ENDS:
-            ended.clear()
-        ended.add(generation_id)
         if generation_id not in self._noted:
             return False
         with self._lock:
@@ -53,20 +48,29 @@ class RunningNotes:
         """Tell the journal later: it could not be written."""
         self._owed.add(generation_id)
 
-    def tick(self, in_flight: Iterable[InFlight], now: float, monotonic: float) -> None:
+    def tick(
+        self, in_flight: Callable[[], Iterable[InFlight]], now: float, monotonic: float
+    ) -> None:
         """Note what runs for more than a second, again when its last step or the segment changed."""
         self._pay()
-        seen = {note.generation_id: note for note in in_flight}
+        seen = {note.generation_id: note for note in in_flight()}
         self._first_seen = {
             generation: self._first_seen.get(generation, monotonic) for generation in seen
         }
-        for generation, note in seen.items():
+        due = [
+            note
+            for generation, note in seen.items()
             # Either clock will do: the wall clock may have jumped.
-            age = max(now - note.started_at, monotonic - self._first_seen[generation])
-            if age >= NOTE_AFTER_S and generation not in self._inherited:
-                self._note(note)
-        self._forget(seen.keys() | self._ended)
-        self._ended = set()
+            if max(now - note.started_at, monotonic - self._first_seen[generation]) >= NOTE_AFTER_S
+            and generation not in self._inherited
+        ]
+        fresh = [note.generation_id for note in due if note.generation_id not in self._noted]
+        self._noted.update((generation, _MARKED) for generation in fresh)
+        if fresh:
+            self._unmark(fresh, {note.generation_id for note in in_flight()})
+        for note in due:
+            self._note(note)
+        self._forget(seen)
         if self._noted:
             self._journal.touch()
 
@@ -75,21 +79,23 @@ class RunningNotes:
         segments = [segment for _, segment in self._noted.values()]
         return min(segments, default=self._journal.segment)
 
+    def _unmark(self, fresh: Iterable[str], running: Container[str]) -> None:
+        """Take back the mark of what ended before it could see it."""
+        with self._lock:
+            for generation in fresh:
+                if generation not in running:
+                    self._noted.pop(generation, None)
+
     def _note(self, note: InFlight) -> None:
         generation = note.generation_id
         with self._lock:
             written = self._noted.get(generation)
             now = (note.last_step, self._journal.segment)
-            if written == now:
-                return
-            self._noted[generation] = written or ("", 0)
-            if generation in self._ended:
-                if written is None:
-                    del self._noted[generation]
+            if written is None or written == now:  # it has ended, or has been noted so
                 return
             if self._journal.append(Kind.RUNNING, encode_running(note)) is not None:
                 self._noted[generation] = now
-            elif written is None:
+            elif written == _MARKED:
                 del self._noted[generation]
 
     def _forget(self, accounted: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ MAX_WHOLE: Final = 1_000
 #: Bytes of recordings and samples that wait to be redacted.
 MAX_RAW_BYTES: Final = 16 * 2**20
 #: Successes that arrive before a caller enters them in the books.
-_MANY: Final = 500
+MANY: Final = 500
 #: Success samples of one operation that wait.
 _SAMPLES: Final = 3
 #: Nodes of a tree that are weighed; what is larger counts as so many bytes.
@@ -64,7 +64,7 @@ class Waiting:
         self._on_drop = on_drop
         self._max_records = max_records
         #: Successes as callers left them, without the lock; not in the books yet.
-        self._arrived: deque[GenerationRecord] = deque()
+        self.arrived: deque[GenerationRecord] = deque()
         self._failures: deque[GenerationRecord] = deque()
         self._others: deque[GenerationRecord] = deque()
         self._whole: dict[int, GenerationRecord] = {}
@@ -80,28 +80,20 @@ class Waiting:
         self.dropped: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._arrived) + len(self._failures) + len(self._others) + self.taken
+        return len(self.arrived) + len(self._failures) + len(self._others) + self.taken
 
     @property
     def memory_in(self) -> int:
         """Records ever put in memory."""
         with self.lock:
-            self._enter_books()
+            self.enter_books()
             return self._memory_in
 
-    def arrive(self, record: GenerationRecord) -> bool:
-        """Take a finished generation that is in memory only, at no cost; whether many wait."""
-        self._arrived.append(record)
-        if len(self._arrived) < _MANY:
-            return False
-        self._enter_books()
-        return True
-
-    def _enter_books(self) -> None:
+    def enter_books(self) -> None:
         """Put what arrived in the books and where it belongs."""
         with self.lock:
-            while self._arrived:
-                self._keep(self._arrived.popleft())
+            while self.arrived:
+                self._keep(self.arrived.popleft())
 
     def add(self, record: GenerationRecord, seq: int | None) -> None:
         """Take a finished generation.
@@ -142,7 +134,7 @@ class Waiting:
     def take(self, limit: int) -> list[GenerationRecord]:
         """Take records that are in memory only, failures first; :meth:`settle` them later."""
         with self.lock:
-            self._enter_books()
+            self.enter_books()
             taken: list[GenerationRecord] = []
             for queue in (self._failures, self._others):
                 while queue and len(taken) < limit:
@@ -216,7 +208,7 @@ class Waiting:
     def account(self, journalled: int) -> Account:
         """Where all records are, given how many wait in the journal."""
         with self.lock:
-            self._enter_books()
+            self.enter_books()
             return Account(
                 self._delivered,
                 self.adopted,
