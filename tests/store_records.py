@@ -59,7 +59,7 @@ def a_failure(name: str = "a", **changes: Any) -> Failure:
         signature=f"v1:signature-{name}",
         stage="call_model",
     )
-    return replace(failure, **changes)
+    return failure._replace(**changes)
 
 
 def success(at: float = START, **changes: Any) -> GenerationRecord:

@@ -163,8 +163,7 @@ class StepFault:
     consecutive: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """What went wrong in one generation: classified, fingerprinted, redacted, bounded."""
 
     category: Category

@@ -11,7 +11,7 @@ from genmon_otel.fingerprint.normalisation import key, normalise
 from genmon_otel.fingerprint.printed import telling_lines
 from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
 
-__all__ = ["fingerprint", "handle", "normalise", "signature", "telling_lines"]
+__all__ = ["fingerprint", "handle", "identify", "normalise", "signature", "telling_lines"]
 
 VERSION: Final = "v1"
 #: In-app frames that count, from where it was raised outwards.
@@ -21,10 +21,20 @@ _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def signature(*, operation: str, category: str, error_type: str, message: str, stage: str) -> str:
     """Return what a replay is compared with: the fingerprint without frames."""
-    return _digest(_fields(operation, category, error_type, message, stage))
+    return _named(_digest(_fields(operation, category, error_type, message, stage)))
 
 
-def fingerprint(
+def fingerprint(*, frames: Sequence[Frame], **same: str) -> str:
+    """Return the key of a failure: alike failing generations share it.
+
+    Args:
+        frames: from where it was raised outwards; of the environment's failures none count.
+        same: as for :func:`signature`.
+    """
+    return identify(frames=frames, **same)[0]
+
+
+def identify(
     *,
     operation: str,
     category: str,
@@ -32,12 +42,13 @@ def fingerprint(
     message: str,
     stage: str,
     frames: Sequence[Frame],
-) -> str:
-    """Return the key of a failure: alike failing generations share it."""
-    fields = _fields(operation, category, error_type, message, stage)
-    if category not in ENVIRONMENT_CATEGORIES:
-        fields.extend(_places(frames))
-    return _digest(fields)
+) -> tuple[str, str]:
+    """Return fingerprint and signature of a failure."""
+    digest = _digest(_fields(operation, category, error_type, message, stage))
+    without_frames = _named(digest)
+    if category in ENVIRONMENT_CATEGORIES or not (places := _places(frames)):
+        return without_frames, without_frames
+    return _named(_digest(places, digest)), without_frames
 
 
 def handle(fingerprint: str, length: int = 4) -> str:
@@ -68,9 +79,13 @@ def _places(frames: Iterable[Frame]) -> list[str]:
     return places
 
 
-def _digest(fields: Iterable[str]) -> str:
-    digest = hashlib.sha256()
+def _digest(fields: Iterable[str], begun: hashlib._Hash | None = None) -> hashlib._Hash:
+    digest = hashlib.sha256() if begun is None else begun
     for field in fields:
         data = field.encode("utf-8", "replace")
         digest.update(b"%d:%s," % (len(data), data))
+    return digest
+
+
+def _named(digest: hashlib._Hash) -> str:
     return f"{VERSION}:{digest.hexdigest()[:32]}"

@@ -38,7 +38,10 @@ _encode_lossy = json.JSONEncoder(
 
 
 def _defaults(kind: type[Any]) -> dict[str, Any]:
-    """The fields of a record with their defaults; a fresh object where there is none."""
+    """The fields of a record in order, with their defaults; a fresh object where there is none."""
+    if issubclass(kind, tuple):
+        named: Any = kind
+        return {name: named._field_defaults.get(name, object()) for name in named._fields}
     return {
         field.name: field.default_factory()
         if field.default_factory is not MISSING
@@ -49,9 +52,7 @@ def _defaults(kind: type[Any]) -> dict[str, Any]:
     }
 
 
-_RECORD: Final = {
-    name: GenerationRecord._field_defaults.get(name, object()) for name in GenerationRecord._fields
-}
+_RECORD: Final = _defaults(GenerationRecord)
 _FAILURE: Final = _defaults(Failure)
 _RECORDING: Final = _defaults(Recording)
 _STEP: Final = _defaults(StepRecord)
@@ -61,10 +62,11 @@ POSITION: Final = "position"
 
 
 def _tree(record: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    values = record if isinstance(record, tuple) else [getattr(record, name) for name in defaults]
     return {
         name: value
-        for name, default in defaults.items()
-        if (value := getattr(record, name)) is not default and value != default
+        for (name, default), value in zip(defaults.items(), values, strict=True)
+        if value is not default and value != default
     }
 
 

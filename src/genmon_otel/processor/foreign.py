@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.classification import classify_text
-from genmon_otel.fingerprint import fingerprint, signature
+from genmon_otel.fingerprint import identify
 from genmon_otel.recorder import Runtime
 from genmon_otel.records import Failure, GenerationRecord, Outcome
 from genmon_otel.stacks import is_in_app
@@ -67,13 +67,14 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
     stack = text(str(event.get(names.EXCEPTION_STACKTRACE) or ""), MAX_STACK)
     found = classify_text(error_type, message)
     operation = clean(_first(attributes, names.FOREIGN_NAMES) or span.name, MAX_NAME)
-    same = {
-        "operation": operation,
-        "category": found.category,
-        "error_type": found.error_type,
-        "message": message,
-        "stage": "",
-    }
+    alike, without_frames = identify(
+        operation=operation,
+        category=found.category,
+        error_type=found.error_type,
+        message=message,
+        stage="",
+        frames=(),
+    )
     file, line, function = _raise_site(stack)
     ended_at = (span.end_time or 0) / 1e9
     started_at = (span.start_time or 0) / 1e9
@@ -84,8 +85,8 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
         error_type=found.error_type,
         error_message=message,
         stack_trace=stack,
-        fingerprint=fingerprint(**same, frames=()),
-        signature=signature(**same),
+        fingerprint=alike,
+        signature=without_frames,
         function=function,
         file=file,
         line=line,

@@ -143,7 +143,7 @@ def _failure(
     error: BaseException | None,
     trigger: tuple[Trigger, StageRun | None],
 ) -> tuple[Failure, StageRun | None]:
-    from genmon_otel.fingerprint import fingerprint, signature
+    from genmon_otel.fingerprint import identify
 
     kind, step = trigger
     redact = generation.under.redactor.text
@@ -162,14 +162,17 @@ def _failure(
         code = getattr(generation.spec.function, "__code__", None)
         function = getattr(code, "co_qualname", "")
         file, line = getattr(code, "co_filename", ""), getattr(code, "co_firstlineno", 0)
+    alike, without_frames = identify(
+        **identity, frames=frames(decided) if decided is not None else ()
+    )
     failure = Failure(
         category=found.category,
         severity=generation.spec.severity or found.severity,
         error_type=found.error_type,
         error_message=said.message,
         stack_trace=redact(format_stack(error, MAX_STACK), MAX_STACK) if error is not None else "",
-        fingerprint=fingerprint(**identity, frames=frames(decided) if decided is not None else ()),
-        signature=signature(**identity),
+        fingerprint=alike,
+        signature=without_frames,
         trigger_signature=_trigger_signature(step) if kind == "fault" and step else None,
         trigger=kind,
         stage=stage,

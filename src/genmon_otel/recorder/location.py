@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import os
 import sys
@@ -61,7 +62,12 @@ def locate(spec: Spec, error: BaseException | None = None) -> tuple[str, str]:
         target = f"{target.partition(':')[0]}:{name}"
     with contextlib.suppress(BaseException):  # classes and objects answer as they like
         module, target = _on_receiver(spec, error) or (module, target)
-    return target, _folder(module, target)
+    packages = target.partition(":")[0].count(".")
+    try:
+        here = os.getcwd()
+    except OSError:  # it was deleted
+        return target, ""
+    return target, _folder(getattr(module, "__file__", None), module.__name__, packages, here)
 
 
 def _on_receiver(spec: Spec, error: BaseException | None) -> tuple[ModuleType, str] | None:
@@ -123,11 +129,11 @@ def _name_in(module: Any, spec: Spec) -> str:
     return ""
 
 
-def _folder(module: Any, target: str) -> str:
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not is_in_app(file, module.__name__):
+@functools.lru_cache(maxsize=256)
+def _folder(file: Any, module: str, packages: int, here: str) -> str:
+    """What a module in so many packages is imported from, seen from the folder ``here``."""
+    if not isinstance(file, str) or not is_in_app(file, module):
         return ""
     path = Path(os.path.abspath(file))
-    packages = target.partition(":")[0].count(".") + (path.stem == "__init__")
-    relative = os.path.relpath(path.parents[packages], os.getcwd())
+    relative = os.path.relpath(path.parents[packages + (path.stem == "__init__")], here)
     return "" if relative == "." or relative.startswith("..") else relative

@@ -20,7 +20,7 @@ from typing import Final
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import StoreUnavailable
-from genmon_otel.fingerprint import fingerprint, signature
+from genmon_otel.fingerprint import identify
 from genmon_otel.journal import Journal
 from genmon_otel.journal.frames import Frame, Kind
 from genmon_otel.journal.payloads import (
@@ -359,13 +359,14 @@ class _Orphan:
 def died(note: InFlight, died_at: float) -> GenerationRecord:
     """The failure of a generation whose process died under it."""
     kind = "process_died"
-    named = {
-        "operation": note.operation,
-        "category": Category.UNKNOWN,
-        "error_type": kind,
-        "message": "",
-        "stage": note.last_step,
-    }
+    alike, without_frames = identify(
+        operation=note.operation,
+        category=Category.UNKNOWN,
+        error_type=kind,
+        message="",
+        stage=note.last_step,
+        frames=(),
+    )
     last = f"; its last step was {note.last_step!r}" if note.last_step else ""
     ended_at = max(died_at, note.started_at)
     return GenerationRecord(
@@ -387,8 +388,8 @@ def died(note: InFlight, died_at: float) -> GenerationRecord:
             error_type=kind,
             error_message=f"The process died while the generation was running{last}.",
             stack_trace="",
-            fingerprint=fingerprint(**named, frames=()),
-            signature=signature(**named),
+            fingerprint=alike,
+            signature=without_frames,
             stage=note.last_step,
             origin="process_died",
         ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
@@ -34,8 +33,7 @@ class NewFailures:
             return record
         self._on_overflow()
         name = f"{OVERFLOW_FINGERPRINT}{record.operation}"
-        failure = replace(
-            record.failure,
+        failure = record.failure._replace(
             fingerprint=name,
             signature=name,
             trigger_signature=None,
