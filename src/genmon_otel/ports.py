@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 from genmon_otel.records import (
     Batch,
+    Failure,
     GenerationRecord,
     Health,
     InFlight,
+    Outcome,
     Recording,
     Severity,
     StageKind,
@@ -27,6 +29,36 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
+class Ended(Protocol):
+    """A generation that has ended. Its record is made when somebody wants it, off its thread."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def operation(self) -> str: ...
+
+    @property
+    def framework(self) -> str: ...
+
+    @property
+    def outcome(self) -> Outcome: ...
+
+    @property
+    def duration_s(self) -> float: ...
+
+    @property
+    def file_count(self) -> int | None: ...
+
+    @property
+    def failure(self) -> Failure | None: ...
+
+    @property
+    def trace_id(self) -> str | None: ...
+
+    def record(self) -> GenerationRecord: ...
+
+
 class Sink(Protocol):
     """Where finished generations go. No method raises or waits for the store."""
 
@@ -41,6 +73,9 @@ class Sink(Protocol):
         sample: SuccessSample | None = None,
     ) -> None:
         """Take a finished generation. A failure is in the journal when this returns."""
+
+    def take(self, ended: Ended) -> None:
+        """Take a generation that left a record and nothing else, and did not fail."""
 
     def start(self) -> None:
         """A generation begins: be awake in this process."""
@@ -70,7 +105,7 @@ class Metrics(Protocol):
 
     def started(self, operation: str) -> None: ...
 
-    def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
+    def ended(self, ended: Ended | GenerationRecord, sampled: bool) -> None:
         """Count a finished generation; ``sampled`` says whether its trace is kept (exemplars)."""
 
     def stage(

@@ -21,7 +21,7 @@ from opentelemetry import trace
 from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel.instruments import NullMetrics
-from genmon_otel.ports import Metrics, StepPlayer
+from genmon_otel.ports import Ended, Metrics, StepPlayer
 from genmon_otel.records import (
     MAX_REQUEST,
     Capture,
@@ -110,6 +110,10 @@ class Captured:
             self.recordings.append(recording)
         if sample is not None:
             self.samples.append(sample)
+
+    def take(self, ended: Ended) -> None:
+        """As any other."""
+        self.deliver(ended.record())
 
     def start(self) -> None:
         """Nothing to wake."""

@@ -25,6 +25,7 @@ from genmon_otel.conventions import Metric
 from genmon_otel.instruments.labels import LabelValues, failures_with
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
+from genmon_otel.ports import Ended
 from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageKind
 
 __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
@@ -205,9 +206,9 @@ class Instruments:
         if self._at_once:  # what waits is bounded when it has ended
             self._relieve()
 
-    def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
+    def ended(self, ended: Ended | GenerationRecord, sampled: bool) -> None:
         events = self._events
-        events.append((Instruments._end, record, sampled))
+        events.append((Instruments._end, ended, sampled))
         if self._at_once or len(events) > MAX_EVENTS:
             self._relieve()
 
@@ -224,7 +225,7 @@ class Instruments:
         started.inc()
         in_progress.inc()
 
-    def _end(self, record: GenerationRecord, sampled: bool) -> None:
+    def _end(self, record: Ended | GenerationRecord, sampled: bool) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
         # First: whatever breaks below, it runs no more.
         if failure is None or failure.origin == "generation":

@@ -19,7 +19,7 @@ from opentelemetry import trace
 
 from genmon_otel import conventions as names
 from genmon_otel.instruments import NullMetrics
-from genmon_otel.ports import Clock, Metrics, Sink, StepPlayer
+from genmon_otel.ports import Clock, Ended, Metrics, Sink, StepPlayer
 from genmon_otel.recorder.identity import new_id
 from genmon_otel.records import (
     Capture,
@@ -62,6 +62,10 @@ class NullSink:
         sample: SuccessSample | None = None,
     ) -> None:
         """Let it go."""
+
+    def take(self, ended: Ended) -> None:
+        """As any other."""
+        self.deliver(ended.record())
 
     def start(self) -> None:
         """Nothing to wake."""

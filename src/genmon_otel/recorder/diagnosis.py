@@ -28,6 +28,7 @@ from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
+    from genmon_otel.ports import Ended
     from genmon_otel.recorder.live_generation import Generation
 
 _log = logging.getLogger(names.LOGGER)
@@ -335,15 +336,15 @@ def mark(span: Span, failure: Failure, generation: Generation, result: Any) -> N
     span.set_status(Status(StatusCode.ERROR, message[:_MAX_DESCRIPTION]))
 
 
-def log(record: GenerationRecord, failure: Failure) -> None:
+def log(ended: Ended | GenerationRecord, failure: Failure) -> None:
     """Write the one line of a failure."""
     from genmon_otel.fingerprint import handle
 
     _log.error(
         "genmon failure %s %s %s at %s trace=%s",
         handle(failure.fingerprint),
-        record.operation,
+        ended.operation,
         failure.category,
         failure.stage or failure.function or "-",
-        record.trace_id or "-",
+        ended.trace_id or "-",
     )

@@ -18,7 +18,8 @@ from genmon_otel.records import NOTHING, Tree
 ATOMS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
-def _are_atoms(values: Collection[Any]) -> bool:
+def are_atoms(values: Collection[Any]) -> bool:
+    """Whether values are immutable all the way down."""
     try:
         return ATOMS.issuperset(map(type, values))
     except BaseException:  # a metaclass says how its classes are hashed
@@ -31,7 +32,7 @@ class Held:
     __slots__ = ("_encoded", "_value")
 
     def __init__(self, value: Any) -> None:
-        self._encoded = not _are_atoms((value,))
+        self._encoded = not are_atoms((value,))
         self._value = encode(value) if self._encoded else value
 
     def tree(self) -> Tree:
@@ -57,7 +58,7 @@ class HeldArguments:
         self, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self._parameters = parameters
-        if not kwargs and not parameters.has_receiver and _are_atoms(args):
+        if not kwargs and not parameters.has_receiver and are_atoms(args):
             self._args = args
         else:
             self._hold(args, kwargs)
@@ -65,7 +66,7 @@ class HeldArguments:
     def _hold(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         parameters = self._parameters
         plain = args[1:] if parameters.has_receiver else args
-        if not _are_atoms((*plain, *kwargs.values())):
+        if not are_atoms((*plain, *kwargs.values())):
             self._tree = encode(parameters.bind(args, kwargs))
             return
         # The receiver is not kept alive.

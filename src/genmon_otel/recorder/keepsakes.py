@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.payload import Streamed, encode, shape
+from genmon_otel.recorder import Runtime, contain
 from genmon_otel.recorder.location import locate
 from genmon_otel.recorder.stage_run import MAX_STAGES, StageRun
-from genmon_otel.records import Failure, Recording, SuccessSample
+from genmon_otel.records import NOTHING, Failure, GenerationRecord, Recording, SuccessSample, Tree
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
@@ -18,6 +20,44 @@ _SAMPLE_EVERY_S: Final = 60.0
 
 #: The result of a generation that was complete before it was cut off; nothing is known of it.
 UNSEEN: Final = Streamed(-1)
+
+
+def record_of(generation: Generation) -> GenerationRecord:
+    """What is journalled and stored of a generation that has ended."""
+    under = generation.under
+    # A span context is this tuple; its properties cost a call each.
+    trace_id, span_id, _, _, _, valid = generation.span_context
+    return GenerationRecord(
+        generation.id,
+        generation.operation,
+        generation.framework,
+        generation.outcome,
+        generation.started_at,
+        generation.ended_at,
+        generation.duration_s,
+        generation.user_id,
+        generation.project_id,
+        generation.request,
+        f"{trace_id:032x}" if valid else None,
+        f"{span_id:016x}" if valid else None,
+        under.code_version,
+        generation.file_count,
+        generation.tokens,
+        _redacted(generation.context, under) if generation.context else NOTHING,
+        generation.summaries,
+        generation.faults,
+        generation.failure,
+        generation.task_id,
+    )
+
+
+def _redacted(context: Mapping[str, Tree], under: Runtime) -> Mapping[str, Tree]:
+    try:
+        redacted: Mapping[str, Tree] = under.redactor.tree(dict(context))
+    except Exception:
+        contain("redaction", under)
+        return NOTHING
+    return redacted
 
 
 def recording_of(

@@ -13,9 +13,10 @@ from opentelemetry import trace
 from genmon_otel import conventions as names
 from genmon_otel.payload import Streamed, encode
 from genmon_otel.recorder import Runtime, contain, diagnosis, root_span
-from genmon_otel.recorder.binding import Option, framework_name, identifier, request_text
-from genmon_otel.recorder.held import HeldArguments
-from genmon_otel.recorder.keepsakes import UNSEEN, recording_of, sample_of
+from genmon_otel.recorder.binding import framework_name
+from genmon_otel.recorder.called_with import hold, read
+from genmon_otel.recorder.held import HeldArguments, are_atoms
+from genmon_otel.recorder.keepsakes import UNSEEN, record_of, recording_of, sample_of
 from genmon_otel.recorder.no_generation import NONE, NoGeneration
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import Spec
@@ -30,13 +31,13 @@ from genmon_otel.records import (
     InFlight,
     Outcome,
     Recording,
+    Stage,
+    StepFault,
     SuccessSample,
     Tree,
 )
 from genmon_otel.text import clean, safe_repr
 
-#: Characters of a request that may wait to be redacted where that costs nobody's time.
-_MAX_RAW_REQUEST: Final = 4096
 #: Errors of stages that are remembered, to find the one that escaped.
 _MAX_ERRORS: Final = 32
 #: Entries of ``set(**context)``, characters of a key, bytes of a value.
@@ -65,14 +66,24 @@ class Generation(Scope):
     framework: str
     user_id: str | None = None
     project_id: str | None = None
-    request: str | None = None
-    held: HeldArguments | None = None
     tokens: Mapping[str, int] = NOTHING
     context: Mapping[str, Tree] = NOTHING
     file_count: int | None = None
     completed: bool = False
     #: The last errors of stages, oldest first.
     errors: Sequence[tuple[BaseException, StageRun]] = ()
+    failure: Failure | None = None
+    # Known once it has ended:
+    outcome: Outcome
+    ended_at: float
+    duration_s: float
+    #: Arguments that nobody has read so far: they cannot change.
+    _unread: tuple[Any, ...] | None = None
+    _held: HeldArguments | None = None
+    _request: str | None = None
+    summaries: tuple[Stage, ...] = ()
+    faults: tuple[StepFault, ...] = ()
+    task_id: str | None = None
     _measured: Any = None
 
     def __init__(
@@ -83,30 +94,15 @@ class Generation(Scope):
         self.id = identity = under.new_id()
         self.stages: list[StageRun] = []
         self.framework = spec.first_framework
-        self.capture = capture = "off" if under.capture == "off" else spec.capture or under.capture
-        if capture != "off":
-            try:
-                if spec.parameters is not None:
-                    self.held = HeldArguments(spec.parameters, args, kwargs)
-                place = spec.request.place
-                if (
-                    place is not None
-                    and len(args) > place
-                    and type(asked := args[place]) is str
-                    and len(asked) < _MAX_RAW_REQUEST
-                    and asked.isprintable()
-                    and not under.content_on_spans
-                ):  # as most are
-                    self.request = asked
-                else:
-                    self._ask(spec.request, args, kwargs)
-            except BaseException:
-                contain("options", under)
+        capture = spec.capture
+        self.capture = under.capture if capture is None or under.capture == "off" else capture
+        if self.capture != "off":
+            if spec.reads_late and not kwargs and are_atoms(args):
+                self._unread = args
+            else:
+                self._held, self._request = hold(spec, under, args, kwargs)
         for option in spec.told:
-            try:
-                self._read(option, args, kwargs)
-            except BaseException:
-                contain("options", under)
+            read(self, option, args, kwargs)
         clock = under.clock
         self.started_at = clock.now()
         self._began = clock.monotonic()
@@ -119,7 +115,7 @@ class Generation(Scope):
             except BaseException:
                 contain("span", under)
         self.start_span(under, spec.span_name, attributes)
-        self._span_context = self.span.get_span_context()
+        self.span_context = self.span.get_span_context()
         under.running[identity] = self
         if not under.sink.awake:
             under.sink.start()
@@ -130,7 +126,7 @@ class Generation(Scope):
     @property
     def trace_id(self) -> str | None:
         """The trace's id in hex; None where OpenTelemetry gave no valid one."""
-        context = self._span_context
+        context = self.span_context
         return f"{context.trace_id:032x}" if context.is_valid else None
 
     def set(
@@ -161,6 +157,8 @@ class Generation(Scope):
     def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
         """Add to the tokens used so far; safe from any task or thread."""
         try:
+            if not self.is_open:
+                return
             with _tokens_lock:
                 for name, count in {"input": input, "output": output, **other}.items():
                     key = clean(name, _MAX_KEY)
@@ -186,6 +184,31 @@ class Generation(Scope):
         return self.id in self.under.running
 
     @property
+    def operation(self) -> str:
+        return self.spec.operation
+
+    @property
+    def held(self) -> HeldArguments | None:
+        """Its arguments; None for a block, or with capture off."""
+        self._read_arguments()
+        return self._held
+
+    @property
+    def request(self) -> str | None:
+        """What it was asked for."""
+        self._read_arguments()
+        return self._request
+
+    def _read_arguments(self) -> None:
+        args, self._unread = self._unread, None
+        if args is not None:
+            self._held, self._request = hold(self.spec, self.under, args, {})
+
+    def record(self) -> GenerationRecord:
+        """What is journalled and stored of it, once it has ended."""
+        return record_of(self)
+
+    @property
     def follows_iterators(self) -> bool:
         return self.spec.stream
 
@@ -207,7 +230,7 @@ class Generation(Scope):
 
     def in_flight(self) -> InFlight:
         """What the journal notes of it while it runs."""
-        context = self._span_context
+        context = self.span_context
         return InFlight(
             generation_id=self.id,
             operation=self.spec.operation,
@@ -220,30 +243,6 @@ class Generation(Scope):
             last_step=next((s.name for s in reversed(self.stages) if s.kind == "step"), ""),
             code_version=self.under.code_version,
         )
-
-    def _ask(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Keep the request as text; redacted if it is long or goes on the span, else by the writer."""
-        under, getter = self.under, option.getter
-        found = option.constant if getter is None else getter(args, kwargs)
-        text = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
-        if text and (len(text) >= _MAX_RAW_REQUEST or under.content_on_spans):
-            text = under.redactor.text(text, MAX_REQUEST)
-        self.request = text
-
-    def _read(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Take what an option says of this generation, out of the arguments or as it is."""
-        getter, name = option.getter, option.name
-        found = option.constant if getter is None else getter(args, kwargs)
-        if name == "user_id":
-            self.user_id = identifier(found)
-        elif name == "project_id":
-            self.project_id = identifier(found)
-        else:
-            framework = framework_name(found)
-            if framework is not None and option.implicit:
-                known = framework in self.spec.frameworks or framework in self.under.frameworks
-                framework = framework if known else names.OTHER
-            self.framework = framework or _NO_FRAMEWORK
 
     # --- end
 
@@ -288,89 +287,81 @@ class Generation(Scope):
     def _end(
         self, outcome: Outcome, problem: diagnosis.Problem | None = None, result: Any = None
     ) -> None:
-        under, spec, identity = self.under, self.spec, self.id
-        if under.running.pop(identity, None) is None:
+        under, spec = self.under, self.spec
+        if under.running.pop(self.id, None) is None:
             return  # it has ended already, or belongs to the parent process
-        duration = under.clock.monotonic() - self._began
-        failure: Failure | None = None
+        clock = under.clock
+        self.duration_s = clock.monotonic() - self._began
+        self.ended_at = clock.now()
+        self.outcome = outcome
+        if "celery" in sys.modules:
+            self.task_id = task_id()
+        if self.stages:
+            self._summarise(outcome)
         recording: Recording | None = None
         sample: SuccessSample | None = None
         if problem is not None:
-            failure, recording = self._diagnose(problem, duration)
-            if self.request:  # of others, the writer redacts it
-                self.request = under.redactor.text(self.request, MAX_REQUEST)
+            recording = self._diagnose(problem)
         elif outcome is _SUCCESS and self._began >= under.sample_due.get(spec.operation, 0.0):
             try:
                 sample = sample_of(self, result)
             except BaseException:
                 contain("sample", under)
-        stages = self.stages
-        # A span context is this tuple; its properties cost a call each.
-        trace_id, span_id, _, flags, _, valid = self._span_context
-        record = GenerationRecord(
-            identity,
-            spec.operation,
-            self.framework,
-            outcome,
-            self.started_at,
-            under.clock.now(),
-            duration,
-            self.user_id,
-            self.project_id,
-            self.request,
-            f"{trace_id:032x}" if valid else None,
-            f"{span_id:016x}" if valid else None,
-            under.code_version,
-            self.file_count,
-            self.tokens,
-            under.redactor.tree(dict(self.context)) if self.context else NOTHING,
-            tuple([stage.summary() for stage in stages]) if stages else (),
-            diagnosis.step_faults(stages, hangs=outcome.is_attempt) if self.errors else (),
-            failure,
-            task_id() if "celery" in sys.modules else None,
-        )
         try:  # before the span ends: what others do then may take long, or break
-            under.sink.deliver(record, recording, sample)
+            if problem is None and sample is None:
+                under.sink.take(self)
+            else:
+                under.sink.deliver(self.record(), recording, sample)
         except BaseException:
             contain("deliver", under)
         try:
-            under.metrics.ended(record, sampled=flags & _SAMPLED != 0)
+            under.metrics.ended(self, self.span_context[3] & _SAMPLED != 0)
             if self._measured is not None:
-                under.metrics.resources(record.operation, *used(self._measured))
-            if failure is not None:
-                diagnosis.log(record, failure)
+                under.metrics.resources(spec.operation, *used(self._measured))
+            if self.failure is not None:
+                diagnosis.log(self, self.failure)
         except BaseException:
             contain("metrics", under)
         try:
             if outcome is _SUCCESS and self.file_count is None and not under.content_on_spans:
                 self.span.end()
             else:
-                root_span.end(self, outcome, failure, result)
+                root_span.end(self, outcome, self.failure, result)
         except BaseException:
             contain("span", under)
         finally:
             # Nothing may keep alive what is over: neither errors with their frames, nor a
             # cycle that would wait for the garbage collector.
-            if stages:
+            if self.stages:
                 self.stages, self.errors = [], ()
             self.release()
 
-    def _diagnose(
-        self, problem: diagnosis.Problem, duration: float
-    ) -> tuple[Failure, Recording | None]:
+    def _summarise(self, outcome: Outcome) -> None:
+        """Keep of the stages what the record says of them."""
+        self.summaries = tuple([stage.summary() for stage in self.stages])
+        if self.errors:
+            self.faults = diagnosis.step_faults(self.stages, hangs=outcome.is_attempt)
+
+    def _diagnose(self, problem: diagnosis.Problem) -> Recording | None:
+        """Find out what failed, and keep what a replay needs; None where nothing is kept."""
+        under = self.under
         try:
             failure, trigger = diagnosis.diagnose(self, problem)
         except BaseException:
-            contain("diagnosis", self.under)
-            return diagnosis.undiagnosed(self, problem), None
-        recording = None
-        if self.capture != "off":
-            try:
-                error = getattr(problem, "error", None)
-                recording = recording_of(self, failure, trigger, duration, error)
-            except BaseException:
-                contain("recording", self.under)
-        return failure, recording
+            contain("diagnosis", under)
+            self.failure = diagnosis.undiagnosed(self, problem)
+            return None
+        self.failure = failure
+        if self.request:  # of others, the writer redacts it
+            self._request = under.redactor.text(self.request, MAX_REQUEST)
+        if self.capture == "off":
+            return None
+        try:
+            error = getattr(problem, "error", None)
+            return recording_of(self, failure, trigger, self.duration_s, error)
+        except BaseException:
+            contain("recording", under)
+            return None
 
 
 def _count(what: str, value: Any) -> int:

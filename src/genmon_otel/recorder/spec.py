@@ -58,6 +58,8 @@ class Spec:
     span_name: str = field(init=False)
     #: The options but the request's that say anything which may differ between calls.
     told: tuple[Option, ...] = field(init=False)
+    #: Whether reading the request and the arguments can wait: nothing of the user's takes part.
+    reads_late: bool = field(init=False)
     #: The framework, or what it is until ``told`` says more.
     first_framework: str = field(init=False)
     #: What is on the span from its beginning, where that is the same on each call.
@@ -74,6 +76,9 @@ class Spec:
         set_once("told", tuple(o for o in told if o.getter is not None or o is not self.framework))
         framework = self.framework.constant or NO_FRAMEWORK
         set_once("first_framework", framework)
+        parameters, request = self.parameters, self.request
+        late = parameters is not None and not parameters.has_receiver
+        set_once("reads_late", late and (request.getter is None or request.place is not None))
         set_once("attributes", None if varies else span_attributes(self.operation, framework))
 
 

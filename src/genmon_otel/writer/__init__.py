@@ -23,7 +23,7 @@ from genmon_otel import conventions as names
 from genmon_otel.journal import Journal, default_journal_dir, store_identity
 from genmon_otel.journal.frames import Kind
 from genmon_otel.journal.payloads import encode_record
-from genmon_otel.ports import Clock, Metrics, Store
+from genmon_otel.ports import Clock, Ended, Metrics, Store
 from genmon_otel.recorder import BROKE_INSIDE, SystemClock, handled
 from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, SuccessSample
 from genmon_otel.redaction import Redactor
@@ -145,15 +145,27 @@ class Writer:
             if here.pid != os.getpid():
                 here = self._enter()
             noted = here.running.ended(record.generation_id)
-            if noted or sample is not None or record.failure is not None or here.closed:
-                self._accept(here, record, recording, sample, noted)
-            else:  # in memory only, at no cost
-                arrived = here.waiting.arrived
-                arrived.append(record)
-                if len(arrived) > MANY:
-                    here.waiting.enter_books()
-                    here.wake()
+            self._accept(here, record, recording, sample, noted)
             if here.thread is None and not here.closed:
+                self._start(here)
+        except Exception:
+            self._contain("deliver")
+
+    def take(self, ended: Ended) -> None:
+        """Take a generation that did not fail, at no cost: it is in memory only."""
+        try:
+            here = self._here
+            if here.pid != os.getpid():
+                here = self._enter()
+            if here.closed or (here.running.noted and ended.id in here.running.noted):
+                self.deliver(ended.record())
+                return
+            arrived = here.waiting.arrived
+            arrived.append(ended)
+            if len(arrived) > MANY:
+                here.waiting.enter_books()
+                here.wake()
+            if here.thread is None:
                 self._start(here)
         except Exception:
             self._contain("deliver")

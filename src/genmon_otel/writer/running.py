@@ -32,17 +32,17 @@ class RunningNotes:
         self._inherited = frozenset(inherited)
         self._lock = threading.RLock()
         #: By generation: last step and segment of its latest note.
-        self._noted: dict[str, tuple[str, int]] = {}
+        self.noted: dict[str, tuple[str, int]] = {}
         self._first_seen: dict[str, float] = {}
         self._owed: set[str] = set()
         self._missing: set[str] = set()
 
     def ended(self, generation_id: str) -> bool:
         """Say that a generation ended; whether the journal must tell."""
-        if generation_id not in self._noted:
+        if generation_id not in self.noted:
             return False
         with self._lock:
-            return self._noted.pop(generation_id, None) is not None
+            return self.noted.pop(generation_id, None) is not None
 
     def owe(self, generation_id: str) -> None:
         """Tell the journal later: it could not be written."""
@@ -64,19 +64,19 @@ class RunningNotes:
             if max(now - note.started_at, monotonic - self._first_seen[generation]) >= NOTE_AFTER_S
             and generation not in self._inherited
         ]
-        fresh = [note.generation_id for note in due if note.generation_id not in self._noted]
-        self._noted.update((generation, _MARKED) for generation in fresh)
+        fresh = [note.generation_id for note in due if note.generation_id not in self.noted]
+        self.noted.update((generation, _MARKED) for generation in fresh)
         if fresh:
             self._unmark(fresh, {note.generation_id for note in in_flight()})
         for note in due:
             self._note(note)
         self._forget(seen)
-        if self._noted:
+        if self.noted:
             self._journal.touch()
 
     def oldest_segment(self) -> int:
         """The first segment of the journal that holds a note still needed."""
-        segments = [segment for _, segment in self._noted.values()]
+        segments = [segment for _, segment in self.noted.values()]
         return min(segments, default=self._journal.segment)
 
     def _unmark(self, fresh: Iterable[str], running: Container[str]) -> None:
@@ -84,25 +84,25 @@ class RunningNotes:
         with self._lock:
             for generation in fresh:
                 if generation not in running:
-                    self._noted.pop(generation, None)
+                    self.noted.pop(generation, None)
 
     def _note(self, note: InFlight) -> None:
         generation = note.generation_id
         with self._lock:
-            written = self._noted.get(generation)
+            written = self.noted.get(generation)
             now = (note.last_step, self._journal.segment)
             if written is None or written == now:  # it has ended, or has been noted so
                 return
             if self._journal.append(Kind.RUNNING, encode_running(note)) is not None:
-                self._noted[generation] = now
+                self.noted[generation] = now
             elif written == _MARKED:
-                del self._noted[generation]
+                del self.noted[generation]
 
     def _forget(self, accounted: Iterable[str]) -> None:
         """End the notes of generations that nobody lists or delivered for two ticks."""
-        missing = self._noted.keys() - set(accounted)
+        missing = self.noted.keys() - set(accounted)
         for generation in missing & self._missing:
-            self._noted.pop(generation, None)
+            self.noted.pop(generation, None)
             self._owed.add(generation)
         self._missing = missing
 

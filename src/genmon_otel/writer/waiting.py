@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from genmon_otel.ports import Ended
 from genmon_otel.records import GenerationRecord, Recording, SuccessSample, Tree
 
 #: Records in memory; at about 1.5 KB each, 15 MB.
@@ -64,7 +65,7 @@ class Waiting:
         self._on_drop = on_drop
         self._max_records = max_records
         #: Successes as callers left them, without the lock; not in the books yet.
-        self.arrived: deque[GenerationRecord] = deque()
+        self.arrived: deque[Ended] = deque()
         self._failures: deque[GenerationRecord] = deque()
         self._others: deque[GenerationRecord] = deque()
         self._whole: dict[int, GenerationRecord] = {}
@@ -93,7 +94,7 @@ class Waiting:
         """Put what arrived in the books and where it belongs."""
         with self.lock:
             while self.arrived:
-                self._keep(self.arrived.popleft())
+                self._keep(self.arrived.popleft().record())
 
     def add(self, record: GenerationRecord, seq: int | None) -> None:
         """Take a finished generation.
