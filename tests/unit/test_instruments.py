@@ -28,7 +28,7 @@ from genmon_otel.instruments import (
 from genmon_otel.ports import Metrics
 from genmon_otel.recorder.live_generation import Generation
 from genmon_otel.recorder.stage_run import StageRun
-from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Severity
+from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Severity, Stage
 from genmon_otel.writer import waiting
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -173,8 +173,8 @@ def test_a_generation_is_counted_where_it_belongs(
     assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 3}
     metrics.ended(record(file_count=7), sampled=True)
     metrics.ended(record(Outcome.FAILURE, file_count=3), sampled=True)
-    metrics.stage("build_app", "phase", "plan", "success", 0.2)
-    metrics.stage("build_app", "step", "chat", "failure", 0.3)
+    metrics.stage("build_app", Stage("plan", "phase", 0.2, Outcome.SUCCESS))
+    metrics.stage("build_app", Stage("chat", "step", 0.3, Outcome.FAILURE))
 
     total = samples(registry, "genmon_generations_total")
     assert total == {("react", "build_app", "success"): 1, ("react", "build_app", "failure"): 1}
@@ -281,7 +281,7 @@ def test_the_bound_is_of_a_label_not_of_a_metric(
 ) -> None:
     """Steps beyond the bound do not push operations out."""
     for number in range(500):
-        metrics.stage("build_app", "step", f"step-{number}", "success", 0.1)
+        metrics.stage("build_app", Stage(f"step-{number}", "step", 0.1, Outcome.SUCCESS))
     metrics.ended(record(operation="other_app"), sampled=False)
     assert ("react", "other_app", "success") in samples(registry, "genmon_generations_total")
 
@@ -457,7 +457,7 @@ def calls(metrics: Metrics) -> Iterator[Any]:
     yield lambda: metrics.declare_stage("build_app", "step", "chat")
     yield lambda: metrics.started("build_app")
     yield lambda: metrics.ended(record(Outcome.FAILURE), sampled=True)
-    yield lambda: metrics.stage("build_app", "step", "chat", "success", 1.0)
+    yield lambda: metrics.stage("build_app", Stage("chat", "step", 1.0, Outcome.SUCCESS))
     yield lambda: metrics.resources("build_app", 1.0, 1)
     yield lambda: metrics.reopened("build_app", "rate_limit")
     yield lambda: metrics.written(1)

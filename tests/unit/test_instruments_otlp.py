@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import (
 
 from genmon_otel import conventions as names
 from genmon_otel.instruments.otlp import OtlpMetrics, instrument_name
-from genmon_otel.records import Category, Failure, GenerationRecord, Outcome
+from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Stage
 
 SERVED = [metric for metric in names.METRICS if metric.served_by == "applications"]
 #: Words of Prometheus for the units that OTLP abbreviates.
@@ -96,8 +96,8 @@ def touch_everything(metrics: OtlpMetrics) -> None:
         ),
         sampled=True,
     )
-    metrics.stage("build_app", "phase", "plan", "success", 0.5)
-    metrics.stage("build_app", "step", "chat", "failure", 0.5)
+    metrics.stage("build_app", Stage("plan", "phase", 0.5, Outcome.SUCCESS))
+    metrics.stage("build_app", Stage("chat", "step", 0.5, Outcome.FAILURE))
     metrics.resources("build_app", 0.5, 2**25)
     metrics.reopened("build_app", "rate_limit")
     metrics.written(1)

@@ -57,6 +57,7 @@ class StageRun(Scope):
     #: What it returned, a text as it is; the tree of what it raised.
     _value: Held | Tree = None
     _chunks: list[Held] | None = None
+    _summary: Stage | None = None
     _stream_error: Tree = None
     #: When a stream gave its latest chunk, and whether it was asked for another since.
     _given_at: float | None = None
@@ -132,9 +133,7 @@ class StageRun(Scope):
 
     def summary(self) -> Stage:
         """It as the generation's record keeps it."""
-        ended = self.ended
-        duration = self.pending_s() if ended is None else ended - self.began
-        return Stage(self.name, self.kind, duration, self.outcome or Outcome.CANCELLED)
+        return self._summary or Stage(self.name, self.kind, self.pending_s(), Outcome.CANCELLED)
 
     def record(self) -> StepRecord:
         """It as a replay needs it."""
@@ -263,9 +262,10 @@ class StageRun(Scope):
         under = generation.under
         self.ended = ended
         self.outcome = outcome
+        self._summary = stage = Stage(self.name, self.kind, ended - self.began, outcome)
         operation = generation.spec.operation
         try:
-            under.metrics.stage(operation, self.kind, self.name, outcome, ended - self.began)
+            under.metrics.stage(operation, stage)
             if error is not None and outcome is Outcome.FAILURE:
                 from genmon_otel.classification import dotted_name
 
