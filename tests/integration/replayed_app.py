@@ -237,6 +237,21 @@ def parsing_short(request: str) -> dict[str, Any]:
     return {"at": 1}
 
 
+# --- renamed, and named after the function -----------------------------------------
+
+
+@generation
+async def renamed(request: str) -> App:
+    """Fail as recorded, under the function's own new name."""
+    return await retrying.__wrapped__(request)
+
+
+@generation
+async def renamed_and_fixed(request: str) -> App:
+    """Try until it works, under the function's own new name."""
+    return await retrying_fixed.__wrapped__(request)
+
+
 # --- input ------------------------------------------------------------------------
 
 

@@ -195,7 +195,7 @@ MUTANTS = {
     "step skipped": ("retrying_skipped", Verdict.INCONCLUSIVE),
     "renamed": ("retrying_gone", Verdict.INCONCLUSIVE),
     "undecorated": ("retrying_bare", Verdict.INCONCLUSIVE),
-    "other operation": ("counting", Verdict.INCONCLUSIVE),
+    "other operation": ("counting_fixed", Verdict.INCONCLUSIVE),
     "refusing": ("retrying_refusing", Verdict.FAIL_OTHER),
     "exit": ("retrying_exit", Verdict.INCONCLUSIVE),
     "printing": ("retrying_printing", Verdict.INCONCLUSIVE),
@@ -214,6 +214,12 @@ def test_a_renamed_target_names_the_remedy(rate: Case) -> None:
     """The reader is told how to point the case at the new name."""
     for target in ("replayed_app:retrying_gone", "no_such_module:x", "replayed_app:retrying_bare"):
         assert "genmon cases rebind" in rerun(rate, target=target).detail
+
+
+def test_a_case_follows_a_renamed_function_whose_operation_is_its_name(rate: Case) -> None:
+    """Pointed at the new name it fails as it did, and passes once mended, though the operation changed."""
+    assert rerun(rate, target="replayed_app:renamed").verdict is Verdict.FAIL_SAME
+    assert rerun(rate, target="replayed_app:renamed_and_fixed").verdict is Verdict.PASS
 
 
 def test_a_declared_failure_passes(rate: Case) -> None:

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from genmon_otel import payload, recorder
 from genmon_otel.code_version import sources_version
+from genmon_otel.decorators.wrappers import default_name
 from genmon_otel.errors import GenmonError, PayloadError
 from genmon_otel.recorder.location import remembered_target
 from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Spec
@@ -135,6 +136,9 @@ class Replay:
         if not isinstance(spec, Spec):
             raise Obstacle("not_called", f"{path} is not decorated with @generation. {_REBIND}")
         recorder.install(self._runtime())  # whatever the import has done to it
+        if spec.operation == default_name(spec.function or target):
+            # Named after the function, which was renamed since: that is what rebinding followed.
+            object.__setattr__(spec, "operation", self._case.operation)
         return target, spec
 
     def _find(self, path: str) -> Any:

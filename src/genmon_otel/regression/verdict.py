@@ -93,7 +93,8 @@ def judge(case: Case, seen: Observation) -> Judgement:
         return _inconclusive(
             "not_called",
             f"No generation of {case.operation!r} ended in the run: {case.target} is not decorated "
-            "with it any more. Name its successor with: genmon cases rebind OLD NEW",
+            f"with it any more. Give it name={case.operation!r} again, or name its successor with: "
+            "genmon cases rebind OLD NEW",
         )
     if seen.outcome is Outcome.SUCCESS:
         if seen.escaped:
