@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from genmon_otel.cli import demo
 from genmon_otel.demo.model_server import model_server, projects
 from genmon_otel.demo.traffic import OFTEN, requests
 from genmon_otel.policy import CaseState
@@ -64,6 +65,25 @@ def test_the_loop_closes_and_closes_again(tmp_path: Path) -> None:
     assert 'genmon_generations_total{framework="react"' in (folder / "metrics.prom").read_text()
     spans = [json.loads(line) for line in (folder / "traces.jsonl").read_text().splitlines()]
     assert sum(span["name"] == "invoke_workflow build_app" for span in spans) == 45
+
+
+def test_two_demos_at_once_keep_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second demo takes a folder of its own; a folder that was named is refused meanwhile."""
+    monkeypatch.chdir(tmp_path)
+    code = (
+        "from pathlib import Path; from genmon_otel.demo.stage import Stage;"
+        "stage = Stage(Path('.genmon/demo').resolve()); print('on stage', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "on stage\n"
+        assert demo._free() == Path(".genmon/demo-2")
+        done = genmon(tmp_path, "demo", "--folder", ".genmon/demo")
+        assert (done.returncode, "Another demo is running" in done.stderr) == (2, True)
+        first.communicate("\n")
+    assert demo._free() == Path(".genmon/demo")
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from genmon_otel.cli.terminal import DEMO_FOLDER, duration
 from genmon_otel.conventions import LOGGER
 from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
 from genmon_otel.demo.model_server import model_server, projects
-from genmon_otel.demo.stage import Stage
+from genmon_otel.demo.stage import LOCK, Stage, is_free
 from genmon_otel.demo.traffic import requests, send
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, CaseState, Verdict
@@ -46,9 +46,9 @@ INCOMPLETE: Final = 1
 @click.option("--requests", "limit", type=click.IntRange(min=1), metavar="N",
               help=f"How many apps to ask for. Default: 45; with --model {REQUESTS}, or as many as "
               f"it begins in {BEGIN_WITHIN_S:.0f} s.")  # fmt: skip
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), default=DEMO_FOLDER,
-              show_default=True, help="Where the demo keeps its files; replaced at each run.")  # fmt: skip
-def demo(url: str | None, model_name: str | None, limit: int | None, folder: Path) -> int:
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where the demo keeps its files; replaced at each run. Default: "
+              f"{DEMO_FOLDER}, or one beside it while another demo is running there.")  # fmt: skip
+def demo(url: str | None, model_name: str | None, limit: int | None, folder: Path | None) -> int:
     """Watch the loop close on an example app builder, in under a minute.
 
     It asks a model (a loopback server with realistic answers and faults, or any
@@ -64,8 +64,9 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
         raise ConfigurationError('The demo needs the openai SDK. pip install "genmon-otel[demo]"')
     if model_name and not url:
         raise click.UsageError("--model-name names a model of an endpoint: give --model URL too.")
-    _ours(folder)
-    show = Show(Console(highlight=False), lambda: Stage(folder.resolve()))
+    chosen = _free() if folder is None else folder
+    _ours(chosen)
+    show = Show(Console(highlight=False), lambda: Stage(chosen.resolve()))
     if url is None:
         return 0 if show.on_shipped_answers(limit) else INCOMPLETE
     return 0 if show.on_a_model_of_yours(url, model_name, limit) else INCOMPLETE
@@ -318,13 +319,21 @@ def near(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
+def _free() -> Path:
+    """The demo's usual folder, or the next beside it in which no demo is running."""
+    names = (DEMO_FOLDER.name, *(f"{DEMO_FOLDER.name}-{number}" for number in range(2, 10)))
+    folders = [DEMO_FOLDER.with_name(name) for name in names]
+    return next((folder for folder in folders if is_free(folder)), DEMO_FOLDER)
+
+
 def _ours(folder: Path) -> None:
     """Refuse to replace a folder that the demo did not make.
 
     Raises:
         ConfigurationError: it holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "app_builder.py").exists():
+    held = {path.name for path in folder.iterdir()} - {LOCK} if folder.exists() else set()
+    if held and "app_builder.py" not in held:
         raise ConfigurationError(
             f"--folder {str(folder)!r} holds something that is not the demo's, and would be "
             "replaced. Name a folder of its own."

@@ -98,11 +98,24 @@ async def build_app(
 
 
 def read_project(answer: str) -> dict[str, Any]:
-    """Read the model's answer as a project."""
+    """Read the model's answer as a project.
+
+    Raises:
+        ValueError: it is no JSON.
+        ProjectError: it is JSON, but no project.
+    """
     project: dict[str, Any] = json.loads(answer)
+    if not isinstance(project, dict):
+        raise ProjectError(f"The model's answer must be an object, not a {type(project).__name__}")
+    project["dependencies"] = project.get("dependencies") or {}
     if not project.get("files"):
         raise ProjectError("The model's answer has no files")
-    project.setdefault("dependencies", {})
+    for part in ("files", "dependencies"):
+        found = project[part]
+        if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+            raise ProjectError(
+                f"The model's answer is no valid project: {part} must be texts by name"
+            )
     return project
 
 

@@ -7,6 +7,7 @@ it: a regression test is only worth something against code that changes.
 from __future__ import annotations
 
 import difflib
+import fcntl
 import hashlib
 import importlib
 import inspect
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import IO, Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -28,10 +29,13 @@ from prometheus_client import CollectorRegistry, write_to_textfile
 
 from genmon_otel.demo.endpoint import Endpoint
 from genmon_otel.demo.fix import unfenced
+from genmon_otel.errors import ConfigurationError
 from genmon_otel.wiring import setup, shutdown
 
 MODULE: Final = "app_builder"
 _COPIED: Final = (f"{MODULE}.py", "package_index.json")
+#: Locked in the folder for as long as a demo runs there.
+LOCK: Final = "lock"
 
 #: What the fix changes in the app builder, and before what it adds its function.
 _BROKEN: Final = "    project: dict[str, Any] = json.loads(answer)\n"
@@ -56,13 +60,25 @@ class FileExporter(SpanExporter):
 
 
 class Stage:
-    """A fresh folder for one run of the demo; what an earlier run left is replaced."""
+    """A fresh folder for one run of the demo; what an earlier run left is replaced.
+
+    Raises:
+        ConfigurationError: another demo is running there.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, mode=0o700)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self._lock = _locked(folder)
+        if self._lock is None:
+            raise ConfigurationError(
+                f"Another demo is running in {folder}. Wait for it, or name another --folder."
+            )
+        for left in folder.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            elif left.name != LOCK:
+                left.unlink()
         (folder / ".gitignore").write_text("*\n", encoding="ascii")
         for name in _COPIED:
             content = (files("genmon_otel.demo") / name).read_bytes()
@@ -161,6 +177,28 @@ class Stage:
         """How many spans were exported."""
         with self.traces.open(encoding="utf-8") as file:
             return sum(1 for line in file if json.loads(line))
+
+
+def is_free(folder: Path) -> bool:
+    """Whether no demo is running in a folder."""
+    if not folder.exists():
+        return True
+    lock = _locked(folder)
+    if lock is None:
+        return False
+    lock.close()
+    return True
+
+
+def _locked(folder: Path) -> IO[bytes] | None:
+    """The folder's lock, held until it is closed; None if another process holds it."""
+    lock = (folder / LOCK).open("ab")
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
 
 
 def _is_object(text: str) -> bool:
