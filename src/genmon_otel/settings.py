@@ -169,7 +169,8 @@ def _store(
         raise _refused("store", value, "a path, 'sqlite:///path' or 'postgresql://user@host/db'")
     text = os.fspath(value).strip()
     if "://" not in text:
-        if not text or "\n" in text or "\0" in text or _KEY_VALUE.match(text):
+        slip = text.lower().startswith((f"{SQLITE}:", f"{POSTGRESQL}:", "postgres:"))
+        if not text or slip or "\n" in text or "\0" in text or _KEY_VALUE.match(text):
             raise ConfigurationError(
                 f"store={mask_url(text)[:60]!r} is not allowed. Give a path, 'sqlite:///path' or "
                 "'postgresql://user@host/database'."

@@ -97,7 +97,7 @@ def test_health_says_the_verdict_and_exits_by_it(genmon: Genmon) -> None:
     """4 of 8 failed: healthy, exit 0; of the operation that only failed, too few to judge."""
     done = genmon("health")
     assert done.returncode == 0
-    assert "healthy: 4 of 8 attempts failed (50%) in the last 1 h" in done.stdout
+    assert "healthy: 4 of 8 attempts failed (50%) in the last hour" in done.stdout
     found = json.loads(genmon("health", "--json", "--operation", "build_page").stdout)
     assert (found["attempts"], found["failures"], found["healthy"]) == (1, 1, True)
 
@@ -275,3 +275,15 @@ def test_the_version_and_help_are_quick_and_complete(genmon: Genmon) -> None:
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True
     ).stdout
     assert shown.strip() == "False"
+
+
+def test_doctor_asks_what_a_misspelt_variable_was_to_be(
+    tmp_path: Path,
+) -> None:
+    """A variable that nobody reads is named with the one that was meant."""
+    done = subprocess.run(
+        command("doctor"), cwd=tmp_path, env={**environment(), "GENMON_STOER": "x.db"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "GENMON_STOER is no variable of genmon" in done.stdout
+    assert "Did you mean GENMON_STORE?" in done.stdout

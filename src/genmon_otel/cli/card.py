@@ -92,7 +92,8 @@ def _facts(card: Card) -> Table:
         f"{many(failure.occurrence_count, 'time')}, first {ago(failure.first_seen_at)}, "
         f"last {ago(failure.last_seen_at)}",
     )
-    add("hit", f"{many(hit.users, 'user')}, {many(hit.projects, 'project')}{share}")
+    known = ((hit.users, "user"), (hit.projects, "project"))
+    add("hit", ", ".join(many(count, noun) for count, noun in known if count) + share)
     place = failure.context.get("file")
     if place:
         where = f"{_nearby(place)}:{failure.context.get('line')}"

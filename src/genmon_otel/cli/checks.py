@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import shutil
 import socket
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from genmon_otel import conventions as names
-from genmon_otel.errors import GenmonError
+from genmon_otel.cli.terminal import many
+from genmon_otel.errors import GenmonError, StoreUnavailable
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
+from genmon_otel.store.connect import POINTER
 
 Level = Literal["ok", "warning", "problem"]
 
@@ -25,6 +30,9 @@ Level = Literal["ok", "warning", "problem"]
 PATIENCE_S: Final = 3.0
 #: Bytes of free disk below which the journal is warned about.
 ROOM_BYTES: Final = 256 * 2**20
+_OURS: Final = "GENMON_"
+#: Exporters that send nothing anywhere.
+_LOCAL: Final = frozenset({"console", "none"})
 _PAGE: Final = "GenmonHighFailureRate"
 
 
@@ -37,6 +45,24 @@ class Finding:
     says: str
     #: What to do; empty when nothing is to be done.
     remedy: str = ""
+
+
+def check_names(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look for variables that nobody reads: a typing error is not seen otherwise."""
+    known = {
+        value
+        for name, value in vars(names).items()
+        if name.startswith("ENV_") and value.startswith(_OURS)
+    }
+    for name in sorted(environ):
+        if name.startswith(_OURS) and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            yield Finding(
+                "warning",
+                "settings",
+                f"{name} is no variable of genmon: nobody reads it.",
+                f"Did you mean {near[0]}?" if near else "docs/configuration.md lists them all.",
+            )
 
 
 def check_store(settings: Settings) -> Iterator[Finding]:
@@ -61,6 +87,10 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     try:
         store.open()
         health, counts = store.health(), store.counts()
+    except StoreUnavailable as error:
+        says = str(error).removesuffix(POINTER).strip()
+        yield Finding("problem", "store", says, _remedy(settings))
+        return
     except GenmonError as error:
         yield Finding("problem", "store", str(error))
         return
@@ -70,8 +100,22 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "ok",
         "store",
-        f"{settings.masked_store}: {health.attempts} attempts in the last hour, "
-        f"{failures} failures and {cases} cases kept",
+        f"{settings.masked_store}: {many(health.attempts, 'attempt')} in the last hour, "
+        f"{many(failures, 'failure')} and {many(cases, 'case')} kept",
+    )
+
+
+def _remedy(settings: Settings) -> str:
+    """What to do about a store that cannot be used."""
+    path = settings.sqlite_path
+    if path is None:
+        return (
+            f"Is the server up, and do host, user, password and database in {names.ENV_STORE} fit? "
+            "Until it answers failures wait in the journal."
+        )
+    return (
+        f"Let this user read and write {path.parent} and what is in it, or set {names.ENV_STORE} to a "
+        "place that it may."
     )
 
 
@@ -79,7 +123,7 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
     """Say where failures wait for the store, how many, and whether there is room."""
     folder = default_journal_dir(settings)
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not os.access(there, os.W_OK):
+    if not _can_write(there):
         yield Finding(
             "problem",
             "journal",
@@ -88,16 +132,23 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
         )
         return
     free = shutil.disk_usage(there).free
-    waiting = (
-        sum(file.stat().st_size for file in folder.glob("*.journal")) if folder.exists() else 0
-    )
-    says = f"{folder}: {waiting / 1024:.0f} KiB waiting, {free / 2**30:.1f} GiB free"
+    held = sum(file.stat().st_size for file in folder.glob("*.journal")) if folder.exists() else 0
+    says = f"{folder}: {held / 1024:.0f} KiB in it, {free / 2**30:.1f} GiB free"
     if free < ROOM_BYTES:
         yield Finding(
             "warning", "journal", says, "Make room: a full disk loses what it cannot hold."
         )
     else:
         yield Finding("ok", "journal", f"{says}; losing this disk loses what waits in it")
+
+
+def _can_write(folder: Path) -> bool:
+    """Whether a file can be made there; permissions alone do not tell, root has them all."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 def check_traces(settings: Settings) -> Iterator[Finding]:
@@ -117,7 +168,15 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
             "TracerProvider sends them, if it has one",
         )
         return
-    target = endpoint or "http://localhost:4317"
+    if wanted and {word.strip().lower() for word in wanted.split(",")} <= _LOCAL:
+        yield Finding("ok", "traces", f"OTEL_TRACES_EXPORTER={wanted}: spans go nowhere else")
+        return
+    http = "http" in (
+        os.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+        or os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+        or ""
+    )
+    target = endpoint or f"http://localhost:{4318 if http else 4317}"
     if fault := _unreachable(target):
         yield Finding(
             "problem",
@@ -147,8 +206,8 @@ def check_metrics(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "ok",
             "metrics",
-            "in prometheus_client's registry; no port of ours. Your own /metrics serves them, or "
-            f"set {names.ENV_METRICS_PORT}",
+            "in prometheus_client's registry: your own /metrics serves them, or a port that "
+            f"setup(metrics_port=) or {names.ENV_METRICS_PORT} asks for",
         )
         return
     url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"

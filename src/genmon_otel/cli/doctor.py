@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Final
 
 import click
+from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from genmon_otel.cli.checks import (
     Finding,
     check_journal,
     check_metrics,
+    check_names,
     check_prometheus,
     check_store,
     check_traces,
@@ -62,10 +65,7 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
     def tell(finding: Finding) -> None:
         found.append(finding)
         if not as_json:
-            out.print(f"{_MARKS[finding.level]} [bold]{finding.topic:<8}[/] {escape(finding.says)}",
-                      soft_wrap=True)  # fmt: skip
-            if finding.remedy:
-                out.print(f"           [yellow]→ {escape(finding.remedy)}[/]", soft_wrap=True)
+            _print(out, finding)
 
     try:
         settings = settings_for(store)
@@ -73,6 +73,8 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
         tell(Finding("problem", "settings", str(error)))
     else:
         tell(Finding("ok", "settings", _summary(settings)))
+        for finding in check_names(os.environ):
+            tell(finding)
         checks: list[Check] = [check_store, check_journal, check_traces, check_metrics]
         for check in checks:
             for finding in check(settings):
@@ -93,6 +95,25 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
     return int(bool(problems))
 
 
+def _print(out: Console, finding: Finding) -> None:
+    """A finding under its topic: wrapped for a terminal, a line each for a pipe."""
+    says = escape(finding.says)
+    remedy = f"[yellow]→ {escape(finding.remedy)}[/]"
+    if not out.is_terminal:
+        out.print(f"{_MARKS[finding.level]} [bold]{finding.topic:<8}[/] {says}", soft_wrap=True)
+        if finding.remedy:
+            out.print(f"           {remedy}", soft_wrap=True)
+        return
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=1)
+    table.add_column(width=8)
+    table.add_column(overflow="fold")
+    table.add_row(_MARKS[finding.level], f"[bold]{finding.topic}[/]", says)
+    if finding.remedy:
+        table.add_row("", "", remedy)
+    out.print(table)
+
+
 def _verdict(problems: int, warnings: int) -> str:
     if problems:
         return f"[bold red]{problems} to mend.[/]"
@@ -102,9 +123,9 @@ def _verdict(problems: int, warnings: int) -> str:
 
 
 def _summary(settings: Settings) -> str:
-    frameworks = ", ".join(settings.frameworks) or "none declared"
+    variables = many(sum(name.startswith("GENMON_") for name in os.environ), "GENMON_ variable")
+    frameworks = f", frameworks {', '.join(settings.frameworks)}" if settings.frameworks else ""
     return (
-        f"store {settings.masked_store}, capture {settings.capture}, metrics {settings.metrics}, "
-        f"frameworks {frameworks} (working directory {Path.cwd()}, "
-        f"{len([name for name in os.environ if name.startswith('GENMON_')])} GENMON_ variables)"
+        f"capture {settings.capture}, metrics {settings.metrics}{frameworks}: from {variables} in "
+        f"{Path.cwd()}; what setup() is given in code is not seen from here"
     )

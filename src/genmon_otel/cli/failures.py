@@ -132,7 +132,8 @@ def _hit(detail: FailureDetail) -> str:
     hit = detail.impact
     if not hit.users and not hit.projects:
         return "nobody by name: give @generation user_id= to see whom failures hit"
-    text = f"{many(hit.users, 'user')} and {many(hit.projects, 'project')}"
+    known = ((hit.users, "user"), (hit.projects, "project"))
+    text = " and ".join(many(count, noun) for count, noun in known if count)
     if hit.share is not None:
         text += (
             f"; {hit.share:.0%} of those active in its last 7 days "

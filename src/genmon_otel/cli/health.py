@@ -41,7 +41,8 @@ def health(store: str | None, as_json: bool, window: float, operation: str | Non
     verdict = "[green]healthy[/]" if found.healthy else "[bold red]unhealthy[/]"
     out.print(
         f"{verdict}: {found.failures} of {found.attempts} attempts failed "
-        f"({found.failure_rate:.0%}) in the last {duration(window)}"
+        f"({found.failure_rate:.0%}) in the last "
+        + ("hour" if window == HEALTH_WINDOW_S else duration(window))
     )
     for category, count in sorted(found.by_category.items(), key=lambda item: -item[1]):
         out.print(f"  {count:>5} × {category}")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 
@@ -52,13 +53,13 @@ def tail(
     with open_store(store) as opened:
         rows = opened.generations(operation=operation, limit=max(1, lines))
         last = max((row.id for row in rows), default=0)
-        _print(out, rows[-lines:] if lines else [], as_json)
+        width = _print(out, rows[-lines:] if lines else [], as_json)
         if not rows and not as_json and not no_follow:
             out.print("Nothing yet; waiting for the first generation to end.", style="dim")
         while not no_follow:
             time.sleep(POLL_S)
             rows = opened.generations(after=last, operation=operation)
-            _print(out, rows, as_json)
+            width = _print(out, rows, as_json, width)
             last = rows[-1].id if rows else last
 
 
@@ -70,22 +71,35 @@ def _wait_for(path: Path | None) -> None:
             time.sleep(POLL_S)
 
 
-def _print(out: Console, rows: list[GenerationRow], as_json: bool) -> None:
+def _print(out: Console, rows: list[GenerationRow], as_json: bool, width: int = 0) -> int:
+    """Print them aligned; the columns that operations have taken so far."""
+    width = max((width, *(cell_len(_what(row)) for row in rows)))
     for row in rows:
         if as_json:
             click.echo(json.dumps(asdict(row), ensure_ascii=False, default=str))
         else:
-            out.print(line(row), soft_wrap=True)
+            out.print(line(row, width), soft_wrap=True)
+    return width
 
 
-def line(row: GenerationRow) -> str:
-    """One generation: ``✗ build_app 41 s rate_limit at chat  F-3KQ2 strike 2 of 3``."""
+def _what(row: GenerationRow) -> str:
+    return row.operation + (f"/{row.framework}" if row.framework != "none" else "")
+
+
+def line(row: GenerationRow, width: int = 0) -> str:
+    """One generation: ``✗ build_app 41 s rate_limit at chat  F-3KQ2 strike 2 of 3``.
+
+    Args:
+        row: what ended.
+        width: columns that operations take, so that what follows is aligned.
+    """
+    what = _what(row)
     words = [
-        _when(row.ended_at),
+        f"[dim]{_when(row.ended_at)}[/]",
         _MARKS.get(row.outcome, "?"),
-        f"[bold]{escape(row.operation)}[/]"
-        + (f"/{escape(row.framework)}" if row.framework != "none" else ""),
-        duration(row.duration_s),
+        f"[bold]{escape(row.operation)}[/]{escape(what[len(row.operation) :])}"
+        + " " * (width - cell_len(what)),
+        f"{duration(row.duration_s):>7}",
     ]
     if row.outcome in ("cancelled", "rejected"):
         words.append(row.outcome)

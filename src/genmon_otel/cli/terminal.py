@@ -99,6 +99,8 @@ def ago(moment: float, now: float | None = None) -> str:
 
 def duration(seconds: float) -> str:
     """A length of time for people: ``340 ms``, ``4.2 s``, ``2 min 5 s``, ``1 h``."""
+    if seconds < 0.001:
+        return "<1 ms"
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

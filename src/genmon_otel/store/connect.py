@@ -44,6 +44,10 @@ _POSTGRESQL_ARGUMENTS: Final = {
 _inherited: list[sa.Engine] = []
 
 
+#: Where to look when the store does not answer.
+POINTER: Final = "'genmon doctor' says what to look at."
+
+
 class Database:
     """One database as one process sees it: an engine that is made anew after a fork."""
 
@@ -138,8 +142,8 @@ class Database:
         if _is_refusal(cause):
             return StoreRefused(f"The store {self.masked} refuses a row: {said}")
         return StoreUnavailable(
-            f"The store {self.masked} cannot be used now: {said or type(cause).__name__}. "
-            "'genmon doctor' says what to look at."
+            f"The store {self.masked} cannot be used now: "
+            f"{(said or type(cause).__name__).rstrip('.')}. {POINTER}"
         )
 
     def _make(self) -> sa.Engine:

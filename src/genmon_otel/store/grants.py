@@ -44,6 +44,7 @@ def grants(application: str = "genmon_app", reader: str = "genmon_grafana") -> s
             )
     lines = [
         "-- Run as the owner of genmon's tables; again after each 'genmon db upgrade'.",
+        f"-- The roles must be there: CREATE ROLE {application} LOGIN; CREATE ROLE {reader} LOGIN;",
         f'GRANT SELECT ON {names.TABLE_VERSION} TO "{application}", "{reader}";',
     ]
     for table in sorted(schema.metadata.tables.values(), key=lambda table: table.name):
