@@ -65,6 +65,46 @@ NAMED: tuple[tuple[str, bool, str], ...] = (
         "GenerationError BuildStepError OrchestratorError RenderFailed PageNotFound ProjectLocked "
         "AppError StepFailed TemplateError ConfigError StateError PlanConflict UserNotFound",
     ),
+    (
+        "ai_timeout",
+        False,
+        "PlannerTimeout StepDeadlineError AgentTimedOutError GenerationStalled LlmResponseTimeoutException WatchdogTimeout AgentStalledError ModelTimeoutExceeded LLMDeadlineMissed StreamIdleTimeout",
+    ),
+    (
+        "rate_limit",
+        False,
+        "LlmThrottled ModelRateLimited TPMExceeded TooManyRequestsException RateLimitReached QuotaPerMinuteExceeded TooManyLLMCalls ProviderThrottlingError RpmLimitHit",
+    ),
+    (
+        "provider_error",
+        False,
+        "LLMUnavailable ModelServerDown GeminiOverloadedError ContentPolicyError PromptBlockedException UpstreamModelError LLMConnectionError ContextLengthError ProviderHTTPError ModelRefusal LLMServiceError LLMOutage ModelOverload GatewayUnavailable PromptRejectedBySafety ModelHTTPFailure",
+    ),
+    (
+        "provider_error",
+        True,
+        "LLMAuthError OutOfCreditsError ApiKeyMissing BillingLimitReached MissingAnthropicKey LLMQuotaExceeded CredentialsRejected",
+    ),
+    (
+        "validation_error",
+        False,
+        "PlanValidationFailed OutputContractViolation InvalidPlanError SpecMismatchError SchemaViolation MalformedPlanError MissingFieldError TypeCheckFailed QualityGateFailed UnknownComponentError PlanSchemaError BadToolArguments InvalidComponentTree EmptyPlanError OutputTooShort",
+    ),
+    (
+        "dependency_error",
+        False,
+        "NpmInstallFailed PackageNotFound UnresolvedModule DependencyConflict ImportResolutionError MissingPackageError PipInstallError LockfileError UnknownPackageError DependencyInstallFailed UnresolvableImport",
+    ),
+    (
+        "syntax_error",
+        False,
+        "CodeSyntaxError JSXParseError HtmlParseFailure PythonParseError UnparsableCode InvalidSyntax TemplateSyntaxProblem UnparseableOutput CssSyntaxError BrokenJsonError TruncatedCodeError",
+    ),
+    (
+        "unknown",
+        False,
+        "OrchestrationFailed WorkspaceLockedError StorageError ProjectNotFound StateMachineError AbortedByOperator ArtefactUploadFailed UserNotFound PreviewFailed",
+    ),
 )
 
 

@@ -57,6 +57,11 @@ class Family(IntFlag):
     LACKING = auto()
     ABSENT = auto()
     EXIST = auto()
+    STUCK = auto()
+    WORK = auto()
+    BEYOND = auto()
+    LIMIT = auto()
+    MUST = auto()
 
 
 _F = Family
@@ -65,7 +70,7 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.OWN: "user users customer customers tenant tenants workspace owner member team role "
     "database redis postgres mysql cache invoice payment stripe login password theme font migration "
     "git branch commit lock webhook upload email mail storage bucket thumbnail archive cookie "
-    "preview license newsletter",
+    "preview license newsletter recursion",
     _F.MODEL: "model models llm llms ai gpt claude gemini mistral openai anthropic bedrock vertex cohere "
     "ollama vllm groq openrouter deepseek provider providers inference completion completions chatgpt "
     "assistant agent gateway upstream endpoint stream",
@@ -76,21 +81,23 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.FIT: "follow follows followed match matches obey conform conforms fit fits satisfy contain contains include "
     "includes comply valid usable complete acceptable",
     _F.OUTPUT: "output outputs answer answers response responses reply replies plan plans completion manifest "
-    "schema field fields section sections component components generated",
-    _F.PART: "page pages route routes file files link links heading headings entry tool action",
+    "schema field fields section sections component components generated generation "
+    "outline layout palette headline",
+    _F.PART: "page pages route routes file files link links heading headings entry tool action image images slide slides "
+    "paragraph paragraphs step steps caption",
     _F.WRITTEN: "generated requested returned produced wrote written called emitted gave answered used",
     _F.CODE: "code json jsx tsx html css scss python javascript typescript js ts yaml toml xml sql svg graphql "
     "svelte vue mjs sass markdown template source script dockerfile markup tag tags brace braces bracket brackets quote quotes "
     "parenthesis indentation syntax ast expression statement",
     _F.PACKAGE: "package packages dependency dependencies library libraries module modules import imports "
     "imported node_modules requirements lockfile plugin toolchain binary executable",
-    _F.INSTALLER: "npm npx pnpm yarn pip uv poetry bun conda corepack",
+    _F.INSTALLER: "npm npx pnpm yarn pip uv poetry bun conda corepack install installing installation lockfile",
     _F.CHECKER: "validator validators validation linter lint eslint stylelint typecheck tsc mypy checker "
     "lighthouse accessibility a11y contrast rubric",
     _F.NOT: "not no never without cannot can't couldn't didn't doesn't isn't wasn't won't hasn't don't",
     _F.FAILED: "failed fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
-    "invalid choked",
-    _F.LATE: "late hang hangs hanging quiet silent silence stalled stalls stuck slow unresponsive overdue "
+    "invalid choked conflict conflicts conflicting",
+    _F.LATE: "late hang hangs hanging quiet silent silence stalled stalls stuck slow unresponsive overdue hung "
     "deadline timeout frozen froze 408 504 524",
     _F.ANSWER: "respond responded reply replied react answered finish finished",
     _F.REFUSED: "401 402 403",
@@ -99,13 +106,19 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     "aborted interrupted hiccup gone reset removed loading loaded busy restarting 500 502 503 520 529",
     _F.THROTTLED: "429 throttled throttles throttling",
     _F.INVALID: "invalid incomplete missing wrong unexpected unknown empty blank rejected violates mismatch "
-    "malformed incorrect lacks lacking extra duplicate undefined unusable inconsistent",
+    "malformed incorrect lacks lacking extra duplicate duplicates repeats repeated undefined unusable inconsistent",
     _F.UNPARSED: "unparsable unparseable malformed truncated unclosed unterminated unescaped unbalanced stray "
     "garbled corrupt corrupted uncompilable",
     _F.PARSE: "parse parsed parser parsing compile compiles compiled compilation syntax indentation tokenize",
     _F.LACKING: "missing lacks lacking incomplete",
     _F.ABSENT: "missing unknown nonexistent absent unresolved uninstalled unpublished hallucinated invented",
     _F.EXIST: "such exist exists found installed resolve resolved solve solved available published declared",
+    _F.BEYOND: "exceed exceeds exceeded outside below above beyond over under more fewer less",
+    _F.LIMIT: "maximum minimum max min allowed permitted allowable limit",
+    _F.MUST: "must",
+    _F.WORK: "build bundler bundling compile compiler step phase task job request call worker planner renderer "
+    "sandbox pipeline tool run",
+    _F.STUCK: "hang hangs hanging hung stalled stalls stuck unresponsive overdue frozen froze",
 }
 
 
@@ -127,6 +140,7 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (SHUT_OUT, "model refused us", (_F.MODEL, _F.REFUSED)),
     (SHUT_OUT, "key refused", (_F.VENDOR, _F.KEY, _F.FAILED | _F.NOT | _F.LACKING | _F.INVALID)),
     (TIMEOUT, "model late", (_F.MODEL | _F.OUTPUT, _F.LATE)),
+    (TIMEOUT, "work stuck", (_F.WORK, _F.STUCK)),
     (TIMEOUT, "model without answer", (_F.MODEL, _F.NOT, _F.ANSWER)),
     (DEPENDENCY, "package absent", (_F.PACKAGE | _F.INSTALLER, _F.ABSENT)),
     (DEPENDENCY, "package not there", (_F.PACKAGE | _F.INSTALLER, _F.NOT, _F.EXIST)),
@@ -137,6 +151,8 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (VALIDATION, "output invalid", (_F.OUTPUT, _F.INVALID)),
     (VALIDATION, "output does not fit", (_F.OUTPUT | _F.MODEL, _F.NOT, _F.FIT)),
     (VALIDATION, "model wrote the wrong thing", (_F.MODEL, _F.WRITTEN, _F.INVALID)),
+    (VALIDATION, "out of bounds", (_F.OUTPUT | _F.PART | _F.MODEL, _F.BEYOND, _F.LIMIT)),
+    (VALIDATION, "part must be otherwise", (_F.OUTPUT | _F.PART, _F.MUST)),
     (VALIDATION, "part not written", (_F.PART, _F.WRITTEN, _F.NOT | _F.INVALID)),
     (VALIDATION, "part lacking", (_F.PART, _F.LACKING)),
     (PROVIDER, "provider unreadable", (_F.VENDOR, _F.UNPARSED)),
@@ -147,7 +163,10 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
 _WANTED: Final = tuple((label, name, tuple(map(int, families))) for label, name, families in _RULES)
 
 _CLAUSE: Final = re.compile(r"[.;!?\n](?:\s|$)|\n")
-_WORD: Final = re.compile(r"[a-z_]+(?:'t)?|\b\d{3}\b(?! ?(?:px|ms|[a-z]))")
+#: A word that stands alone in quotation marks is a name or a value.
+_WORD: Final = re.compile(
+    r"(?<![\w'\"`])[a-z_]++(?:'t\b)?+(?!['\"`](?!\w))|\b\d{3}\b(?! ?(?:px|ms|[a-z]))"
+)
 #: Characters looked at, and clauses.
 _LIMIT: Final = 600
 _CLAUSES: Final = 6

@@ -72,7 +72,14 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"error\W{1,6}(?:unknown|unrecogni[sz]ed|unexpected|invalid) (?:option|flag|argument|field)s?\b",
         r"invalid (?:compiler |command[- ]line |cli |build )(?:option|flag|setting)",
         r"could not find \"[^\"\n]{1,80}\" in plugin",
-        r"\bconfiguration (?:file )?(?:is|was) (?:invalid|not valid)",
+        r"\bconfiguration (?:file |(?:for|in|of) [^\n]{1,120} )?(?:is|was) (?:invalid|not valid)",
+        # argparse, click, clap, node, go, esbuild, rollup: what was asked of the tool is none of its options
+        r"\binvalid (?:\w+ ){0,2}['\"`][^\n'\"`]{1,80}['\"`] (?:in|for) (?:the )?(?:\w+ )?['\"`]",
+        r"\binvalid choice: ",
+        r"\b(?:no such|bad|unrecogni[sz]ed|unknown|unexpected) (?:\w+ )?(?:option|flag|argument|parameter)s?:? ['\"`]?--?[a-z]",
+        r"flag provided but not defined",
+        r"\binvalid [^\n]{0,60}\boptions? (?:detected|found|specified|given|passed)\b",
+        r"\b(?:valid|possible|allowed|accepted) values (?:are|is|for)\b|\[possible values: ",
         r"no loader is configured",
     ),
     wording(

@@ -53,11 +53,12 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"per-minute (?:rate )?limit",
         r"requests? too (?:quickly|fast|often)",
         r"slow down",
+        r"\b(?:to|please|must|should|and) back ?off\b",
         r"\b(?:hitting|calling|querying|sending|asking|polling)\b[^\n]{0,30}\btoo (?:hard|fast|often|quickly|frequently)\b",
         r"\b(?:exceed\w*|over|above|beyond|past|hit|reached|at)\b[^\n]{0,20}\b[rt]pm\b",
         r"resource_exhausted",
         r"concurrency limit",
-        r"(?:per-minute|request|token|concurrency|concurrent request)s? (?:\w+ )?limit (?:was |has been |is )?(?:exceeded|reached|hit)",
+        r"(?:per-minute|request|token|concurrency|concurrent request)s? (?:\w+ )?(?:limit|cap|ceiling) (?:was |has been |is )?(?:exceeded|reached|hit)",
         r"\b(?:[rt]pm|requests? rate|call rate|token rate|rate of requests|quota per minute)\b[^\n]{0,30}\b(?:ceiling|limit|quota|exceeded|reached|hit|too high|threshold)",
         r"(?:hit|reached|exceeded|over|at) (?:the |our |your )?(?:[rt]pm|requests?-per-|tokens?-per-)[^\n]{0,20}\b(?:ceiling|limit|cap\b|threshold|maximum)",
         r"too many (?:[\w/-]+ ){0,4}(?:requests|calls|connections|generations|prompts|messages)\b",
@@ -286,7 +287,7 @@ STATUS_IN_TEXT: Final = re.compile(
     r"[\s:=#(\[\"'/-]{1,4}([45]\d\d)\b(?! (?:files|pages|items|lines|rows|projects|tokens|ms|s|bytes|kb|users|records)\b)"
     r"|\b([45]\d\d)\b[\s,:(-]{1,3}(?:too many|unauthori|forbidden|bad (?:gateway|request)|service (?:temporarily )?unavail|gateway time|internal server|payment req|client error|server error"
     r"|request entity|payload|not found|request time|deadline|resource_exhausted|unavailable|permission_denied|unauthenticated|internal|invalid_argument|overloaded|unprocessable|conflict)"
-    r"|^\(?([45]\d\d)[) ]? ?(?:error)?\W{0,3}$|too many ([45]\d\d) error responses|(?:got|getting|received|saw|hit|gave|gives|answered|responded|replied|with|upstream|openai|anthropic|gemini|bedrock|mistral|cohere|groq|claude|provider|model|api|server) (?:an? |with |http |error )*(4(?:0[0-9]|13|22|29|51)|5(?:0[0-4]|2[0-9]))s?\b(?! \w+s\b)|\b(4(?:0[0-9]|13|22|29|51)|5(?:0[0-4]|2[0-9]))s? (?:from|by|error|response|status|returned|after|while)\b|^(4(?:0[0-9]|13|22|29)|5(?:0[0-4]|2[0-9])): |(?:retries|attempts|failed|request|upstream|provider|api): ([45]\d\d)\W?$"
+    r"|^\(?([45]\d\d)[) ]? ?(?:error)?\W{0,3}$|too many ([45]\d\d) error responses|(?:got|getting|received|saw|hit|gave|gives|returned|returns|sent|threw|threw us|said|says|answered|responded|replied|with|upstream|openai|anthropic|gemini|bedrock|mistral|cohere|groq|claude|provider|model|api|server) (?:an? |with |http |error )*(4(?:0[0-9]|13|22|29|51)|5(?:0[0-4]|2[0-9]))s?\b(?! \w+s\b)|\b(4(?:0[0-9]|13|22|29|51)|5(?:0[0-4]|2[0-9]))s? (?:from|by|error|response|status|returned|after|while)\b|^(4(?:0[0-9]|13|22|29)|5(?:0[0-4]|2[0-9])): |(?:retries|attempts|failed|request|upstream|provider|api): ([45]\d\d)\W?$"
 )
 #: Codes as they are written into messages: ``overloaded_error``, ``RESOURCE_EXHAUSTED``, ``ThrottlingException``.
 CODE_IN_TEXT: Final = re.compile(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genmon_otel.classification.subjects import MODEL, UNABLE
+from genmon_otel.classification.subjects import MODEL, PROVIDER_NAME, UNABLE
 from genmon_otel.classification.verdict import RATE, SHUT_OUT
 from genmon_otel.classification.wording import Wording, wording
 
@@ -19,7 +19,8 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
         r"quota exceeded.{0,120}(?:per[ _-]?minute|per[ _-]?second)",
         r"(?:daily|monthly) rate limit",
         r"perminute",
-        r"quota\b[^\n]{0,50}\b(?:per|this|the current|each|every|a) (?:minute|second)",
+        r"\b(?:quota|budget|allowance|cap)\b[^\n]{0,50}\b(?:per|this|the current|each|every|a) (?:minute|second)",
+        r"\b[rt]p[ms] (?:budget|quota|allowance|cap)\b",
         r"\b(?:minute|second)(?:'s|ly)? (?:\w+ )?quota\b",
         r"resource (?:has been |is )?exhausted",
         r"per_minute",
@@ -76,6 +77,7 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
             rf"(?: x?-?\w+){{0,2}}[ -](?:x-)?{key}"
             for key in ("api key", "api_key", "api-key", "apikey")
         ),
+        rf"\b(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|malformed|unknown|unset) (?:\w+ )?{PROVIDER_NAME}(?: api)?[ _-](?:key|token|secret)\b",
         r"api[ _-]?key (?:option )?(?:is |was |has been |must be |not )*(?:not |in)?(?:valid|set|found|provided|missing|required|expired|incorrect|invalid|configured|supplied|revoked|disabled|suspended)",
         r"api_key client option",
         r"_api_key\b.{0,30}(?:not|missing|required|unset|empty)",

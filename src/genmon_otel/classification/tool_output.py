@@ -42,7 +42,8 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\benospc\b",
         r"disk quota exceeded",
         r"(?:heap|cuda|gpu|javascript heap|ran|java heap|process) ?(?:is |was |has )?out of memory",
-        r"out of memory",
+        r"out of (?:\w+ )?memory",
+        r"\b(?:run|ran|runs|running) out of (?:\w+ )?(?:heap|ram|swap|disk|inodes|storage)\b",
         r"heap limit",
         r"oomkilled",
         r"(?:signal|killed by|with) (?:9\b|\(?sigkill)",
@@ -91,7 +92,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "tsc syntax",
-        r"error ts(?:1(?:00[1-9]|01\d|0[2-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20\d|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-2])|4(?:3\d|4[0-1]))|1700[2-9]|1701[0-5])\b",
+        r"error ts(?:1(?:00[1-9]|01\d|0[2-4]\d|05[0-46-7]|06[126-9]|0[7-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20\d|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-2])|4(?:3\d|4[0-1]))|1700[2-9]|1701[0-5])\b",
     ),
     wording(
         SYNTAX,
@@ -99,6 +100,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"(?<!\w)(?:css|template|graphql|uncaught |sass)? ?syntaxerror\b(?!\w)",
         r"\bsyntax ?error\b",
         r"\[?parse_error\]?",
+        r"\b(?:esm|es module|commonjs) syntax\b[^\n]{0,60}\b(?:could not|cannot|can't|not supported|in a)\b",
         r"parsing error:",
         r"indentationerror:",
         r"taberror:",
@@ -190,6 +192,9 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"not found in the (?:package )?(?:registry|index)",
         r"failed to (?:fetch|download|build)(?: and build)?(?: `|: |:)[^\n]{0,100}(?:simple|whl|index|==|files)",
         r"failed to download distribution",
+        r"\b(?:valid|supported|bad|corrupt\w*) wheel\b|\bwheel file ?names?\b|\bread metadata from\b",
+        r"\bis not installable\b",
+        r"refers to a non-existing file",
         r"couldn't parse requirement",
     ),
     wording(
@@ -200,6 +205,11 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"module not found",
         r"modulenotfounderror",
         r"module_not_found",
+        r"no such (?:built-?in )?(?:module|package|crate|gem|plugin|preset|command)\b",
+        r"unknown_builtin_module",
+        # what is installed from a repository of source code
+        r"\bfatal: (?:unable to access|could not read|repository|remote|the remote|protocol|couldn't find remote)\b",
+        r"\bgit (?:ls-remote|clone|fetch)\b[^\n]{0,200}\b(?:fail\w*|error|did not run|exit\w*)",
         r"packagenotfounderror",
         r"""(?:cannot|can't|could not|couldn't|failed to|unable to) resolve:? (?:import|entry|module|dependenc|package|loader|plugin|extends|\"|'|`|@|\.{0,2}/)""",
         r"failed to resolve (?:import|dependenc)",

@@ -213,6 +213,7 @@ BUGS: Final = frozenset(
 NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
     (label, re.compile(pattern))
     for label, pattern in (
+        (RATE, r"Per(?:Minute|Second)|(?:^|[a-z])[RT]PM(?![a-z])"),
         (
             SHUT_OUT,
             r"Quota|Insufficient(?:Credit|Balance|Fund)|OutOfCredit|PaymentRequired|(?<!Time)Budget|Billing"
@@ -253,5 +254,5 @@ NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
 #: Names so general that anything better decides.
 GENERAL: Final = re.compile(
     r"^(?:API|LLM|AI|Model|Provider|OpenAI|Anthropic|Claude|Gemini|Inference|Completion){1,3}"
-    r"(?:Status|Service|API|Call|Request|Backend|Provider){0,2}(?:Error|Exception|Failure|Failed)$"
+    r"(?:Status|Service|API|HTTP|Http|Call|Request|Backend|Provider){0,2}(?:Error|Exception|Failure|Failed)$"
 )
