@@ -1618,6 +1618,661 @@ ALIKE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "RetryError[<Future at 0x10e5aa040 state=finished raised RateLimitError>]",
         ),
     ),
+    ("unknown", ("Row 3 has 7 cells, header has 9", "Row 1200 has 12 cells, header has 14")),
+    ("unknown", ("temperature -4.5 out of range", "temperature 2e3 out of range")),
+    ("unknown", ("score 0.87 < threshold 0.9", "score .5 < threshold 0.75")),
+    ("unknown", ("total is 1 234 567 bytes", "total is 98 765 bytes")),
+    ("unknown", ("total is 1'234'567 CHF", "total is 98'765 CHF")),
+    ("unknown", ("Umsatz 1.234,56 € zu hoch", "Umsatz 7,10 € zu hoch")),
+    ("unknown", ("₹12,34,567.00 exceeds limit", "₹99,000.50 exceeds limit")),
+    ("unknown", ("budget of $1.2M overrun", "budget of $350K overrun")),
+    ("unknown", ("context: 128k tokens, prompt: 131k", "context: 32k tokens, prompt: 40k")),
+    ("unknown", ("progress 12/40 when killed", "progress 3/7 when killed")),
+    ("unknown", ("batch #12 rejected", "batch #3401 rejected")),
+    ("unknown", ("slide no. 4 has no title", "slide no. 19 has no title")),
+    ("unknown", ("attempt 3 of 5 failed", "attempt 10 of 12 failed")),
+    ("unknown", ("1st chunk was lost", "22nd chunk was lost", "113th chunk was lost")),
+    ("unknown", ("x=12, y=40 is off canvas", "x=-3, y=8000 is off canvas")),
+    ("unknown", ("bbox [12, 40, 220, 310] overlaps", "bbox [1, 2, 3, 4] overlaps")),
+    ("unknown", ("vector has NaN at 14", "vector has NaN at 9")),
+    ("unknown", ("ratio 16:9 not allowed", "ratio 4:3 not allowed")),
+    ("unknown", ("margin 12px exceeds 8px", "margin 1.5px exceeds 100px")),
+    ("unknown", ("rotation of 45° unsupported", "rotation of 12.5° unsupported")),
+    ("unknown", ("exit code: 17 after 3 tries", "exit code: 17 after 9 tries")),
+    ("unknown", ("cpu at 99.9 %, aborting", "cpu at 87 %, aborting")),
+    ("unknown", ("opacity 0x1F invalid", "opacity 0xabcdef invalid")),
+    ("unknown", ("flags 0b1010 unknown", "flags 0b1 unknown")),
+    ("unknown", ("mode 0o755 refused", "mode 0o600 refused")),
+    ("unknown", ("checksum 1A2B3C4D mismatch", "checksum 99FF00E1 mismatch")),
+    ("unknown", ("payload of 3.4MB refused", "payload of 12KB refused", "payload of 1GB refused")),
+    ("unknown", ("payload of 3.4 MiB refused", "payload of 700 KiB refused")),
+    ("unknown", ("upload stopped at 12 Mbit/s", "upload stopped at 3.5 Mbit/s")),
+    ("unknown", ("render took 1.2s", "render took 340ms", "render took 12µs")),
+    ("unknown", ("render took 2 minutes", "render took 1 minute")),
+    ("unknown", ("render took 3 min 12 s", "render took 14 min 2 s")),
+    ("unknown", ("cache expired 3 days ago", "cache expired 1 day ago")),
+    ("unknown", ("waited 00:01:32.5 for lock", "waited 00:00:02.1 for lock")),
+    ("unknown", ("ttl of 90d too long", "ttl of 400d too long")),
+    ("unknown", ("took 1h 3m 12s in total", "took 2h 14m 1s in total")),
+    ("unknown", ("retry in 12.5 seconds", "retry in 1 second")),
+    (
+        "unknown",
+        (
+            "session 550e8400-e29b-41d4-a716-446655440000 gone",
+            "session 6ba7b810-9dad-11d1-80b4-00c04fd430c8 gone",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "session {550E8400-E29B-41D4-A716-446655440000} gone",
+            "session {6BA7B810-9DAD-11D1-80B4-00C04FD430C8} gone",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "urn:uuid:550e8400-e29b-41d4-a716-446655440000 gone",
+            "urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8 gone",
+        ),
+    ),
+    ("unknown", ("msg_01XFDUDYJgAACzvnptvVoYEL failed", "msg_013Zva2CMHLNnXjNJJKqJ2EF failed")),
+    ("unknown", ("request id req_7f2c1b9a0d failed", "request id req_0a1b2c3d4e failed")),
+    ("unknown", ("run_abc123XYZ789 expired", "run_Kd82Jx91Lmn0 expired")),
+    ("unknown", ("thread_8Qv3kLmPz0aB1cDe not found", "thread_Zz9yXw8vUt7sRq6p not found")),
+    ("unknown", ("call_Xn3mPq8ZtR1vB6 has no output", "call_a8Fj2KdL0qWeRt has no output")),
+    (
+        "unknown",
+        (
+            "toolu_01A09q90qw90lq917835lq9 without result",
+            "toolu_01T1x1fJ34qAmk2tNTrN7Up6 without result",
+        ),
+    ),
+    ("unknown", ("chatcmpl-AbCd1234EfGh5678 was cut", "chatcmpl-9xYz8wVu7tSr6qPo was cut")),
+    ("unknown", ("file-abc123DEF456ghi789 unreadable", "file-Zx9Yw8Vu7Ts6Rq5P unreadable")),
+    ("unknown", ("asst_4kLmN8pQrStUvWxYz0 missing", "asst_Zb3cD4eF5gH6iJ7kL8 missing")),
+    (
+        "unknown",
+        ("ULID 01ARZ3NDEKTSV4RRFFQ69G5FAV unknown", "ULID 01BX5ZZKBKACTAV9WEVGEMMVRZ unknown"),
+    ),
+    (
+        "unknown",
+        ("object 507f1f77bcf86cd799439011 vanished", "object 64b7f3e2a1c9d8e7f6a5b4c3 vanished"),
+    ),
+    (
+        "unknown",
+        (
+            "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc123def456 throttled",
+            "arn:aws:bedrock:us-east-1:987654321098:provisioned-model/zyx987wvu654 throttled",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "trace 4bf92f3577b34da6a3ce929d0e0e4736 dropped",
+            "trace 0af7651916cd43dd8448eb211c80319c dropped",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "traceparent 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 bad",
+            "traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00 bad",
+        ),
+    ),
+    ("unknown", ("pod web-7d9f8b6c5d-x2x4z was evicted", "pod web-5c6f9d7b8f-q9k2m was evicted")),
+    ("unknown", ("ticket APP-1234 has no owner", "ticket APP-77 has no owner")),
+    ("unknown", ("commit 9fceb02 cannot build", "commit a1b2c3d cannot build")),
+    (
+        "unknown",
+        (
+            "commit 9fceb02d0ae598e95dc970b74767f19372d61af8 cannot build",
+            "commit a94a8fe5ccb19ba61c4c0873d391e987982fbbd3 cannot build",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "digest sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 missing",
+            "digest sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 missing",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "integrity sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg== wrong",
+            "integrity sha512-vSsar3708Jvp9Szi2NWZZ02Bqp1qRCFpbcTZPdBhnWgs5WtNZKnvCXdhztmeD2cmW192CF5bDufKRpayrW/isg== wrong",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "md5 d41d8cd98f00b204e9800998ecf8427e differs",
+            "md5 0cc175b9c0f1b6a831c399e269772661 differs",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "<Task pending name='Task-12' coro=<run() running at app.py:12>> was destroyed",
+            "<Task pending name='Task-3401' coro=<run() running at app.py:98>> was destroyed",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "<Future at 0x7f9c1c2d3e40 state=pending> lost",
+            "<Future at 0x10a2b3c4d state=pending> lost",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "<app.models.Page object at 0x7fb2a0> is not serialisable",
+            "<app.models.Page object at 0x7fdeadbeef10> is not serialisable",
+        ),
+    ),
+    ("unknown", ("Thread-12 (worker) died", "Thread-3 (worker) died")),
+    ("unknown", ("pid 3421 exited", "pid 7 exited")),
+    ("unknown", ("[pid=3421, tid=140221] lost lease", "[pid=1, tid=99] lost lease")),
+    ("unknown", ("user_id=4412 over quota", "user_id=9 over quota")),
+    ("unknown", ("tenant=acme-4412 over quota", "tenant=acme-19 over quota")),
+    (
+        "unknown",
+        (
+            "snapshot of 2024-03-05T14:22:01Z is stale",
+            "snapshot of 2025-11-30T02:00:59.123456+02:00 is stale",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "snapshot of 2024-03-05 14:22:01,123 is stale",
+            "snapshot of 2025-11-30 02:00:59,001 is stale",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "snapshot of 05/Mar/2024:14:22:01 +0000 is stale",
+            "snapshot of 30/Nov/2025:02:00:59 +0100 is stale",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "snapshot of Tue, 05 Mar 2024 14:22:01 GMT is stale",
+            "snapshot of Sun, 30 Nov 2025 02:00:59 GMT is stale",
+        ),
+    ),
+    ("unknown", ("snapshot of Mar 5 14:22:01 is stale", "snapshot of Nov 30 02:00:59 is stale")),
+    ("unknown", ("snapshot of March 5, 2024 is stale", "snapshot of November 30, 2025 is stale")),
+    ("unknown", ("snapshot of 5 March 2024 is stale", "snapshot of 30 November 2025 is stale")),
+    ("unknown", ("snapshot of 05.03.2024 is stale", "snapshot of 30.11.2025 is stale")),
+    ("unknown", ("snapshot of 3/5/24 is stale", "snapshot of 11/30/25 is stale")),
+    ("unknown", ("snapshot of 20240305T142201Z is stale", "snapshot of 20251130T020059Z is stale")),
+    ("unknown", ("snapshot of 1709648521 is stale", "snapshot of 1764468059123 is stale")),
+    ("unknown", ("snapshot at 2:05 PM is stale", "snapshot at 11:59 AM is stale")),
+    ("unknown", ("snapshot of 2024-W10 is stale", "snapshot of 2025-W48 is stale")),
+    (
+        "unknown",
+        (
+            "datetime.datetime(2024, 3, 5, 14, 22) is naive",
+            "datetime.datetime(2025, 11, 30, 2, 0, 59, 123) is naive",
+        ),
+    ),
+    ("unknown", ("peer 10.0.3.17:5432 refused", "peer 192.168.0.1:5433 refused")),
+    ("unknown", ("peer [2001:db8::1]:443 refused", "peer [fe80::1ff:fe23:4567:890a]:8443 refused")),
+    ("unknown", ("peer ::1 refused", "peer fe80::dead:beef refused")),
+    (
+        "unknown",
+        (
+            "cannot reach https://api.acme.dev/v1/pages/12?x=1",
+            "cannot reach https://api.other.io/v2/sites/abc?y=2#top",
+        ),
+    ),
+    (
+        "unknown",
+        ("cannot reach http://localhost:3000/", "cannot reach http://localhost:5173/index.html"),
+    ),
+    (
+        "unknown",
+        (
+            "cannot open postgresql://app:s3cret@db-1:5432/gen",
+            "cannot open postgresql://app:pw@db-2:5432/gen2",
+        ),
+    ),
+    ("unknown", ("cannot open s3://bucket-a/x/y.html", "cannot open s3://bucket-b/z.html")),
+    ("unknown", ("mac 00:1A:2B:3C:4D:5E unknown", "mac a0:b1:c2:d3:e4:f5 unknown")),
+    ("unknown", ("user anna.meier@example.org has no seat", "user bob+x@corp.co.uk has no seat")),
+    ("unknown", ("port 5173 is already in use", "port 3000 is already in use")),
+    (
+        "unknown",
+        (
+            "listen EADDRINUSE: address already in use :::3000",
+            "listen EADDRINUSE: address already in use :::8081",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "host gen-worker-12.internal.acme.com is unreachable",
+            "host gen-worker-3.internal.acme.com is unreachable",
+        ),
+    ),
+    ("unknown", ("net 10.0.0.0/8 not allowed", "net 192.168.0.0/16 not allowed")),
+    (
+        "unknown",
+        ("cannot read /srv/app/projects/12/src/App.tsx", "cannot read /home/anna/p/Hero.tsx"),
+    ),
+    ("unknown", ("cannot read ./src/pages/about.html", "cannot read ../site/pages/contact.html")),
+    ("unknown", ("cannot read src/components/Nav.tsx", "cannot read app/routes/deep/Footer.tsx")),
+    (
+        "unknown",
+        ("cannot read C:\\Users\\Anna\\proj\\App.tsx", "cannot read D:\\work\\gen\\Hero.tsx"),
+    ),
+    ("unknown", ("cannot read ~/gen/out.json", "cannot read ~/other/place/plan.json")),
+    ("unknown", ("cannot read file:///tmp/a/b.html", "cannot read file:///var/x/c.html")),
+    (
+        "unknown",
+        ("cannot read /tmp/tmpab12cd34/page.html", "cannot read /tmp/tmpzz99yy88/page.html"),
+    ),
+    (
+        "unknown",
+        ("cannot read '/srv/my app/with space/a.css'", "cannot read '/srv/other app/b.css'"),
+    ),
+    ("unknown", ("src/App.tsx:12:5 is broken", "src/Hero.tsx:140:22 is broken")),
+    ("unknown", ("src/App.tsx(12,5): broken", "src/Hero.tsx(140,22): broken")),
+    (
+        "unknown",
+        (
+            "at render (/srv/a/node_modules/react/cjs/react.js:12:9)",
+            "at render (/opt/b/node_modules/react/cjs/react.js:99:1)",
+        ),
+    ),
+    (
+        "unknown",
+        ("webpack:///./src/App.js?a1b2 is broken", "webpack:///./src/Hero.js?c3d4 is broken"),
+    ),
+    ("unknown", ('unknown colour "rebeccapurpel"', 'unknown colour "blak"')),
+    ("unknown", ("unknown colour 'rebeccapurpel'", "unknown colour 'blak'")),
+    ("unknown", ("unknown colour `rebeccapurpel`", "unknown colour `blak`")),
+    ("unknown", ("unknown colour “rebeccapurpel”", "unknown colour “blak”")),
+    ("unknown", ("unknown colour ‘rebeccapurpel’", "unknown colour ‘blak’")),
+    ("unknown", ("unknown colour «rebeccapurpel»", "unknown colour «blak»")),
+    ("unknown", ("unknown colour „rebeccapurpel“", "unknown colour „blak“")),
+    ("unknown", ("unknown colour 「赤い」", "unknown colour 「青い」")),
+    ("unknown", ("unknown colour ‹rot›", "unknown colour ‹grün›")),
+    ("unknown", ("unknown colour b'rot'", "unknown colour b'gr\\xc3'")),
+    ("unknown", ("title 'Anna\\'s page' too long", "title 'Bob\\'s big page' too long")),
+    ("unknown", ('title "say \\"hi\\"" too long', 'title "a \\"quoted\\" one" too long')),
+    ("unknown", ("title 'Käse & Brot – 🍞' too long", "title 'Über uns' too long")),
+    ("unknown", ("title '' too short", "title 'a' too short")),
+    ("unknown", ('cannot use {"title": "a", "n": 3}', 'cannot use {"title": "bcd", "n": 44}')),
+    (
+        "unknown",
+        (
+            'cannot use {"pages": [{"id": 1}], "ok": true}',
+            'cannot use {"pages": [{"id": 9}], "ok": false}',
+        ),
+    ),
+    ("unknown", ("cannot use {'title': 'a', 'n': 3}", "cannot use {'title': 'xyz', 'n': 4}")),
+    ("unknown", ("cannot use ['a', 'b']", "cannot use ['x', 'y']")),
+    ("unknown", ("cannot use [1, 2, 3]", "cannot use [4, 5, 6]")),
+    (
+        "unknown",
+        ("input_value={'a': 1}, input_type=dict", "input_value={'a': 22}, input_type=dict"),
+    ),
+    ("unknown", ("input_value='anna', input_type=str", "input_value='bob', input_type=str")),
+    (
+        "unknown",
+        (
+            "Expecting value: line 1 column 1 (char 0)",
+            "Expecting value: line 40 column 12 (char 913)",
+        ),
+    ),
+    ("unknown", ('Failed to parse: {"title": "My p', 'Failed to parse: {"title": "Other lon')),
+    ("unknown", ("body was b'{\"a\": 1}'", "body was b'{\"a\": 2}'")),
+    (
+        "unknown",
+        (
+            "image data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ rejected",
+            "image data:image/png;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEA rejected",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc123DEF456 expired",
+            "token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI5OSJ9.xyz987UVW654 expired",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "\x1b[31merror\x1b[0m in build 3",
+            "\x1b[1;31merror\x1b[39;0m in build 7",
+            "error in build 9",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "blob VGhpcyBpcyBhIGxvbmcgdGVzdCBtZXNzYWdlIGZvciBiYXNlNjQ= refused",
+            "blob QW5vdGhlciB0ZXN0IG1lc3NhZ2UgdGhhdCBpcyBsb25nIGVub3VnaA== refused",
+        ),
+    ),
+    ("unknown", ("react 18.2.0 is unsupported", "react 17.0.2 is unsupported")),
+    ("unknown", ("needs python >=3.10,<3.13", "needs python >=3.11,<4")),
+    ("unknown", ("found v1.2.3-beta.4", "found v2.0.0-rc.1")),
+    (
+        "unknown",
+        ("model gpt-x build 20240305 unsupported", "model gpt-x build 20251130 unsupported"),
+    ),
+    ("unknown", ("Zeile 12: Spalte 'Preis' fehlt", "Zeile 9: Spalte 'Menge' fehlt")),
+    ("unknown", ("ligne 12 : colonne « prix » absente", "ligne 3 : colonne « nom » absente")),
+    ("unknown", ("第12行缺少标题", "第340行缺少标题")),
+    ("unknown", ("строка 12: нет заголовка", "строка 7: нет заголовка")),
+    ("unknown", ("١٢ صفحة", "٣٤٥ صفحة")),
+    (
+        "unknown",
+        ("ошибка в файле /srv/сайт/страница.html", "ошибка в файле /srv/проект/индекс.html"),
+    ),
+    (
+        "unknown",
+        (
+            'Worker crashed:\nTraceback (most recent call last):\n  File "/srv/a/app.py", line 12, in build\n    x()\nKeyError: 3',
+            'Worker crashed:\nTraceback (most recent call last):\n  File "/opt/b/app.py", line 99, in build\n    x()\nKeyError: 4',
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "TypeError: Cannot read properties of undefined (reading 'map')\n    at List (/srv/a/List.jsx:12:4)",
+            "TypeError: Cannot read properties of undefined (reading 'map')\n    at List (/opt/z/List.jsx:88:1)",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "panic: index out of range [5] with length 3\ngoroutine 12 [running]:",
+            "panic: index out of range [9] with length 2\ngoroutine 88 [running]:",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "Error code: 400 - {'error': {'message': \"Invalid value: 'abc'\", 'param': 'seed'}}",
+            "Error code: 400 - {'error': {'message': \"Invalid value: 'zzz'\", 'param': 'seed'}}",
+        ),
+    ),
+    (
+        "rate_limit",
+        (
+            "Rate limit reached for gpt-4o in organization org-abc123 on tokens per min (TPM): Limit 30000, Used 29000",
+            "Rate limit reached for gpt-4o in organization org-zzz999 on tokens per min (TPM): Limit 10000, Used 9900",
+        ),
+    ),
+    ("ai_timeout", ("Request timed out after 60 s", "Request timed out after 90.5 s")),
+    (
+        "ai_timeout",
+        (
+            "HTTPSConnectionPool(host='a.b', port=443): Read timed out. (read timeout=10)",
+            "HTTPSConnectionPool(host='c.d', port=8443): Read timed out. (read timeout=30)",
+        ),
+    ),
+    (
+        "syntax_error",
+        (
+            "  12 |   <div>\n     |   ^ error: Unterminated JSX contents. (12:9)",
+            "  7 |   <div>\n     |   ^ error: Unterminated JSX contents. (7:3)",
+        ),
+    ),
+    ("syntax_error", ("invalid syntax (app.py, line 12)", "invalid syntax (main.py, line 3)")),
+    (
+        "validation_error",
+        (
+            "1 validation error for Plan\ntitle\n  Field required [type=missing, input_value={'x': 1}, input_type=dict]",
+            "1 validation error for Plan\ntitle\n  Field required [type=missing, input_value={'y': 22, 'z': 3}, input_type=dict]",
+        ),
+    ),
+    ("unknown", ("tests: 3 failed, 12 passed, 15 total", "tests: 1 failed, 2 passed, 3 total")),
+    ("unknown", ("🚨 slide 3 overflows", "🚨 slide 12 overflows")),
+    ("unknown", ("width:120px;height:40px is too small", "width:10px;height:4px is too small")),
+    ("unknown", ("$variable_12 is unset", "$variable_3 is unset")),
+    ("unknown", ("agent-3 stopped", "agent-14 stopped")),
+    ("unknown", ("page_17.html was empty", "page_3.html was empty")),
+    (
+        "unknown",
+        ("lat 48.137154, lon 11.576124 is outside", "lat -33.8688, lon 151.2093 is outside"),
+    ),
+    (
+        "unknown",
+        ('Project "Shop" (id: 42) is archived', 'Project "Blog & More" (id: 7) is archived'),
+    ),
+    (
+        "unknown",
+        (
+            "file=src/App.tsx line=12 col=4 severity=error",
+            "file=src/Hero.tsx line=140 col=22 severity=error",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "[2024-03-05 14:22:01] ERROR build: 3 modules failed",
+            "[2025-11-30 02:00:59] ERROR build: 12 modules failed",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "2024-03-05T14:22:01.123Z error build crashed",
+            "2025-11-30T02:00:59.001Z error build crashed",
+        ),
+    ),
+    (
+        "unknown",
+        ("1709648521.123 worker[12]: build crashed", "1764468059.001 worker[7]: build crashed"),
+    ),
+    ("unknown", ("elapsed=12.3s tokens=1200 cost=$0.03", "elapsed=1m2s tokens=99 cost=$1.20")),
+    ("unknown", ("Chunk 12 (4.2 kB gzip) is corrupt", "Chunk 3 (912 B gzip) is corrupt")),
+    ("unknown", ("Cannot resize 800 x 600 to 400 x 300", "Cannot resize 1920 x 1080 to 640 x 480")),
+    (
+        "unknown",
+        (
+            "Expected 3 elements but got 1 (indices 0..2)",
+            "Expected 12 elements but got 7 (indices 0..11)",
+        ),
+    ),
+    ("unknown", ("page 3/12 (25%) failed", "page 9/10 (90%) failed")),
+    ("unknown", ("port=5173 pid=991 already used", "port=3000 pid=1 already used")),
+    (
+        "unknown",
+        (
+            "Hash mismatch: expected 9f86d081884c7d65, got e3b0c44298fc1c14",
+            "Hash mismatch: expected 0cc175b9c0f1b6a8, got d41d8cd98f00b204",
+        ),
+    ),
+    ("unknown", ('ETag W/"33a64df5" changed', 'ETag W/"a91bc0de" changed')),
+    ("unknown", ("job generate/2024-03-05/42 lost", "job generate/2025-11-30/7 lost")),
+    ("unknown", ("queue gen-high-12 is full", "queue gen-high-3 is full")),
+    (
+        "unknown",
+        (
+            "Deadline 2024-03-05T14:22:01+00:00 passed 3.2s ago",
+            "Deadline 2025-11-30T02:00:59+01:00 passed 12s ago",
+        ),
+    ),
+    (
+        "unknown",
+        ("cookie sid=abc123def456; Path=/ rejected", "cookie sid=zzz999yyy888; Path=/ rejected"),
+    ),
+    ("unknown", ("Bearer abc123DEF456ghi789JKL rejected", "Bearer zyx987WVU654tsr321QPO rejected")),
+    (
+        "unknown",
+        ("sk-proj-abc123DEF456ghi789 was revoked", "sk-proj-zyx987WVU654tsr321 was revoked"),
+    ),
+    (
+        "unknown",
+        (
+            "signature 3045022100ab12cd34ef56ab12cd34ef56ab12cd34ef56 invalid",
+            "signature 30440220bc23de45fa67bc23de45fa67bc23de45fa67 invalid",
+        ),
+    ),
+    ("unknown", ("token_count: 1200 > max_tokens: 1000", "token_count: 99 > max_tokens: 50")),
+    (
+        "unknown",
+        (
+            "Assistant reply of 12,034 chars was cut at char 8,192",
+            "Assistant reply of 900 chars was cut at char 800",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "tmpfile /tmp/gen-abc123/index.tmp vanished",
+            "tmpfile /var/tmp/gen-zz9/index.tmp vanished",
+        ),
+    ),
+    ("unknown", ("Could not copy a.png -> dist/a.png", "Could not copy logo.png -> out/logo.png")),
+    ("unknown", ("Could not open 'résumé.html'", "Could not open 'über uns.html'")),
+    ("unknown", ("Could not open /srv/données/été.html", "Could not open /srv/日本/ページ.html")),
+    (
+        "unknown",
+        (
+            "ENOENT: no such file or directory, open '/srv/a/b.json'",
+            "ENOENT: no such file or directory, open 'C:\\Users\\x\\c.json'",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "Error in /srv/a/node_modules/@babel/core/lib/index.js:12",
+            "Error in C:/work/node_modules/@babel/core/lib/index.js:88",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "git@github.com:acme/site.git is unreachable",
+            "git@github.com:beta/shop.git is unreachable",
+        ),
+    ),
+    (
+        "unknown",
+        ("docker image acme/gen:1.2.3 not pulled", "docker image acme/gen:2.0.0-rc1 not pulled"),
+    ),
+    ("unknown", ("row (3, 'anna', NULL, 4.5) refused", "row (77, 'bob', NULL, 1.25) refused")),
+    (
+        "unknown",
+        ("got {'a': 1, 'b': [1, 2]} from model", "got {'a': 22, 'b': [7, 8, 9]} from model"),
+    ),
+    (
+        "unknown",
+        (
+            'got {"a": null, "b": "x"} from model',
+            'got {"a": null, "b": "long text, with commas"} from model',
+        ),
+    ),
+    ("unknown", ("Decimal('12.30') is not a price", "Decimal('7') is not a price")),
+    (
+        "unknown",
+        (
+            "UUID('550e8400-e29b-41d4-a716-446655440000') is unknown",
+            "UUID('6ba7b810-9dad-11d1-80b4-00c04fd430c8') is unknown",
+        ),
+    ),
+    ("unknown", ("PosixPath('/srv/a/b') is outside", "PosixPath('/home/x') is outside")),
+    ("unknown", ("User(id=3, name='anna') may not build", "User(id=77, name='bob') may not build")),
+    (
+        "unknown",
+        (
+            "<Response [502 Bad Gateway]> after 3 tries",
+            "<Response [502 Bad Gateway]> after 9 tries",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "<coroutine object build at 0x7f12ab> was never awaited",
+            "<coroutine object build at 0x10fe> was never awaited",
+        ),
+    ),
+    (
+        "unknown",
+        (
+            "functools.partial(<function f at 0x7f>, 3) failed",
+            "functools.partial(<function f at 0x8a>, 12) failed",
+        ),
+    ),
+    ("unknown", ("array([1., 2., 3.]) has NaN", "array([4., 5.]) has NaN")),
+    (
+        "unknown",
+        (
+            "2 errors:\n  - title too long (81 > 60)\n  - 3 links broken",
+            "2 errors:\n  - title too long (99 > 60)\n  - 12 links broken",
+        ),
+    ),
+    (
+        "syntax_error",
+        (
+            "a.py:3:1: E999 IndentationError: unexpected indent",
+            "app/b.py:120:9: E999 IndentationError: unexpected indent",
+        ),
+    ),
+    (
+        "dependency_error",
+        (
+            "ERROR in ./src/App.tsx 12:4\nModule not found: Error: Can't resolve 'zod' in '/srv/a/src'",
+            "ERROR in ./src/pages/Hero.tsx 3:0\nModule not found: Error: Can't resolve 'zod' in '/home/b/src'",
+        ),
+    ),
+    (
+        "validation_error",
+        ("✖ 3 problems (2 errors, 1 warning)", "✖ 12 problems (9 errors, 3 warnings)"),
+    ),
+    (
+        "validation_error",
+        (
+            "FAILED tests/test_a.py::test_total - assert 3 == 4",
+            "FAILED tests/test_a.py::test_total - assert 12 == 7",
+        ),
+    ),
+    ("validation_error", ("assert 'abc' == 'abd'", "assert 'xy' == 'z'")),
+    (
+        "validation_error",
+        (
+            "Input should be less than or equal to 10 [type=less_than_equal, input_value=11, input_type=int]",
+            "Input should be less than or equal to 10 [type=less_than_equal, input_value=99, input_type=int]",
+        ),
+    ),
+    (
+        "validation_error",
+        ("'elm' is not one of ['react', 'vue']", "'svelt' is not one of ['react', 'vue']"),
+    ),
+    ("validation_error", ("pages.0.title: field too long", "pages.12.title: field too long")),
+    ("validation_error", ("$.pages[3].title must be string", "$.pages[12].title must be string")),
+    ("validation_error", ("/pages/3/title must be string", "/pages/12/title must be string")),
+    (
+        "rate_limit",
+        ("Retry-After: 12, x-request-id: abc-123", "Retry-After: 3, x-request-id: zz-9"),
+    ),
+    ("rate_limit", ("Limit: 10 / min. Current: 12 / min", "Limit: 60 / min. Current: 99 / min")),
+    (
+        "provider_error",
+        (
+            "Connect to 10.0.0.1:443 [/10.0.0.1] failed: Connection refused",
+            "Connect to 10.9.9.9:8443 [/10.9.9.9] failed: Connection refused",
+        ),
+    ),
+    (
+        "provider_error",
+        (
+            "Max retries exceeded with url: /v1/x?id=3 (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f1>: Failed to establish a new connection: [Errno 111] Connection refused'))",
+            "Max retries exceeded with url: /v1/y (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x9a2>: Failed to establish a new connection: [Errno 111] Connection refused'))",
+        ),
+    ),
 )
 
 DISTINCT: Final[tuple[tuple[tuple[str, str, str], tuple[str, str, str]], ...]] = (
@@ -2858,5 +3513,622 @@ DISTINCT: Final[tuple[tuple[tuple[str, str, str], tuple[str, str, str]], ...]] =
             "ValueError",
             "Error code: 400 - {'error': {'code': 'context_length_exceeded'}}",
         ),
+    ),
+    (
+        ("unknown", "ValueError", "plan has no pages"),
+        ("unknown", "ValueError", "plan has no sections"),
+    ),
+    (
+        ("unknown", "ValueError", "missing field title"),
+        ("unknown", "ValueError", "missing field price"),
+    ),
+    (
+        ("validation_error", "ValueError", "Field 'title' is required"),
+        ("validation_error", "ValueError", "Field 'price' is required"),
+    ),
+    (
+        ("validation_error", "ValueError", 'missing required property "name"'),
+        ("validation_error", "ValueError", 'missing required property "slug"'),
+    ),
+    (
+        ("validation_error", "ValueError", "'title' is a required property"),
+        ("validation_error", "ValueError", "'slug' is a required property"),
+    ),
+    (
+        ("unknown", "ValueError", "KeyError: 'pages'"),
+        ("unknown", "ValueError", "KeyError: 'sections'"),
+    ),
+    (
+        ("unknown", "ValueError", "Additional property 'foo' is not allowed: color"),
+        ("unknown", "ValueError", "Additional property 'foo' is not allowed: size"),
+    ),
+    (
+        (
+            "validation_error",
+            "ValueError",
+            "1 validation error for Plan\ntitle\n  Field required [type=missing]",
+        ),
+        (
+            "validation_error",
+            "ValueError",
+            "1 validation error for Plan\nprice\n  Field required [type=missing]",
+        ),
+    ),
+    (
+        (
+            "validation_error",
+            "ValueError",
+            "1 validation error for Plan\ntitle\n  Field required [type=missing]",
+        ),
+        (
+            "validation_error",
+            "ValueError",
+            "1 validation error for Plan\ntitle\n  Input should be a valid string [type=string_type]",
+        ),
+    ),
+    (
+        ("validation_error", "ValueError", "1 validation error for Plan\ntitle\n  Field required"),
+        ("validation_error", "ValueError", "1 validation error for Site\ntitle\n  Field required"),
+    ),
+    (
+        ("dependency_error", "ValueError", "No module named 'flask'"),
+        ("dependency_error", "ValueError", "No module named 'django'"),
+    ),
+    (
+        ("dependency_error", "ValueError", "Cannot find module 'react-dom'"),
+        ("dependency_error", "ValueError", "Cannot find module 'vue'"),
+    ),
+    (
+        ("dependency_error", "ValueError", "Cannot find package 'zod' imported from /a/b.js"),
+        ("dependency_error", "ValueError", "Cannot find package 'ajv' imported from /a/b.js"),
+    ),
+    (
+        ("dependency_error", "ValueError", "npm error 404 Not Found - left-pad2"),
+        ("dependency_error", "ValueError", "npm error 404 Not Found - right-pad"),
+    ),
+    (
+        ("dependency_error", "ValueError", "npm error code E404"),
+        ("dependency_error", "ValueError", "npm error code E403"),
+    ),
+    (
+        ("dependency_error", "ValueError", "npm error code ERESOLVE"),
+        ("dependency_error", "ValueError", "npm error code ETARGET"),
+    ),
+    (
+        ("dependency_error", "ValueError", 'Could not resolve "framer-motion"'),
+        ("dependency_error", "ValueError", 'Could not resolve "lodash-es"'),
+    ),
+    (
+        (
+            "dependency_error",
+            "ValueError",
+            "Could not find a version that satisfies the requirement fastapi2",
+        ),
+        (
+            "dependency_error",
+            "ValueError",
+            "Could not find a version that satisfies the requirement djangoo",
+        ),
+    ),
+    (
+        ("dependency_error", "ValueError", "cannot import name 'Foo' from 'app'"),
+        ("dependency_error", "ValueError", "cannot import name 'Bar' from 'app'"),
+    ),
+    (
+        ("unknown", "ValueError", "module 'app' has no attribute 'run'"),
+        ("unknown", "ValueError", "module 'app' has no attribute 'main'"),
+    ),
+    (
+        ("unknown", "ValueError", "'Page' object has no attribute 'title'"),
+        ("unknown", "ValueError", "'Page' object has no attribute 'slug'"),
+    ),
+    (
+        ("unknown", "ValueError", "'Page' object has no attribute 'title'"),
+        ("unknown", "ValueError", "'Site' object has no attribute 'title'"),
+    ),
+    (
+        ("unknown", "ValueError", "name 'foo' is not defined"),
+        ("unknown", "ValueError", "name 'bar' is not defined"),
+    ),
+    (
+        ("unknown", "ValueError", "foo is not defined"),
+        ("unknown", "ValueError", "bar is not defined"),
+    ),
+    (
+        ("unknown", "ValueError", "render() missing 1 required positional argument: 'page'"),
+        ("unknown", "ValueError", "render() missing 1 required positional argument: 'site'"),
+    ),
+    (
+        ("unknown", "ValueError", "render() missing 1 required positional argument: 'page'"),
+        ("unknown", "ValueError", "build() missing 1 required positional argument: 'page'"),
+    ),
+    (
+        ("unknown", "ValueError", "render() got an unexpected keyword argument 'color'"),
+        ("unknown", "ValueError", "render() got an unexpected keyword argument 'size'"),
+    ),
+    (
+        ("unknown", "ValueError", "Cannot read properties of undefined (reading 'map')"),
+        ("unknown", "ValueError", "Cannot read properties of undefined (reading 'length')"),
+    ),
+    (
+        ("unknown", "ValueError", "Cannot read properties of undefined (reading 'map')"),
+        ("unknown", "ValueError", "Cannot read properties of null (reading 'map')"),
+    ),
+    (
+        ("validation_error", "ValueError", "TS2307: x"),
+        ("validation_error", "ValueError", "TS2322: x"),
+    ),
+    (
+        ("syntax_error", "ValueError", "error TS1005: ';' expected."),
+        ("syntax_error", "ValueError", "error TS1005: '}' expected."),
+    ),
+    (
+        ("validation_error", "ValueError", "Property 'title' does not exist on type 'Props'"),
+        ("validation_error", "ValueError", "Property 'price' does not exist on type 'Props'"),
+    ),
+    (
+        ("syntax_error", "ValueError", "Unexpected token '<'"),
+        ("syntax_error", "ValueError", "Unexpected token '}'"),
+    ),
+    (
+        ("syntax_error", "ValueError", "'(' was never closed"),
+        ("syntax_error", "ValueError", "'[' was never closed"),
+    ),
+    (
+        ("syntax_error", "ValueError", "expected ':'"),
+        ("syntax_error", "ValueError", "expected ','"),
+    ),
+    (
+        ("syntax_error", "ValueError", "Expecting ',' delimiter: line 1 column 2 (char 1)"),
+        ("syntax_error", "ValueError", "Expecting ':' delimiter: line 1 column 2 (char 1)"),
+    ),
+    (
+        ("syntax_error", "ValueError", "Unterminated string"),
+        ("syntax_error", "ValueError", "Unterminated template"),
+    ),
+    (
+        ("syntax_error", "ValueError", "unexpected closing tag </div>"),
+        ("syntax_error", "ValueError", "unexpected closing tag </span>"),
+    ),
+    (
+        ("unknown", "ValueError", "HTTP 404 from preview"),
+        ("unknown", "ValueError", "HTTP 500 from preview"),
+    ),
+    (("unknown", "ValueError", "status code 403"), ("unknown", "ValueError", "status code 409")),
+    (
+        ("unknown", "ValueError", "responded with 502"),
+        ("unknown", "ValueError", "responded with 503"),
+    ),
+    (
+        ("unknown", "ValueError", "got 401 Unauthorized"),
+        ("unknown", "ValueError", "got 403 Forbidden"),
+    ),
+    (("unknown", "ValueError", "status=422"), ("unknown", "ValueError", "status=413")),
+    (
+        ("unknown", "ValueError", "Error code: 400 - bad"),
+        ("unknown", "ValueError", "Error code: 422 - bad"),
+    ),
+    (("unknown", "ValueError", "[Errno 2] x"), ("unknown", "ValueError", "[Errno 13] x")),
+    (("unknown", "ValueError", "[WinError 5] x"), ("unknown", "ValueError", "[WinError 32] x")),
+    (("unknown", "ValueError", "errno: 28"), ("unknown", "ValueError", "errno: 13")),
+    (("unknown", "ValueError", "exit status 1"), ("unknown", "ValueError", "exit status 137")),
+    (
+        ("unknown", "ValueError", "exited with code 1"),
+        ("unknown", "ValueError", "exited with code 127"),
+    ),
+    (
+        ("unknown", "ValueError", "died with <Signals.SIGKILL: 9>"),
+        ("unknown", "ValueError", "died with <Signals.SIGSEGV: 11>"),
+    ),
+    (("unknown", "ValueError", "ORA-00942: x"), ("unknown", "ValueError", "ORA-01017: x")),
+    (("unknown", "ValueError", "SQLSTATE[42P01]"), ("unknown", "ValueError", "SQLSTATE[23505]")),
+    (
+        ("unknown", "ValueError", "(psycopg.errors.UniqueViolation) x"),
+        ("unknown", "ValueError", "(psycopg.errors.NotNullViolation) x"),
+    ),
+    (
+        ("unknown", "ValueError", "no such table: pages"),
+        ("unknown", "ValueError", "no such table: sites"),
+    ),
+    (
+        ("unknown", "ValueError", "no such column: slug"),
+        ("unknown", "ValueError", "no such column: title"),
+    ),
+    (
+        ("unknown", "ValueError", "UNIQUE constraint failed: pages.slug"),
+        ("unknown", "ValueError", "UNIQUE constraint failed: pages.title"),
+    ),
+    (
+        ("unknown", "ValueError", 'relation "pages" does not exist'),
+        ("unknown", "ValueError", 'relation "sites" does not exist'),
+    ),
+    (
+        ("unknown", "ValueError", 'null value in column "slug"'),
+        ("unknown", "ValueError", 'null value in column "title"'),
+    ),
+    (
+        ("unknown", "ValueError", "'utf-8' codec can't decode byte 0xff"),
+        ("unknown", "ValueError", "'ascii' codec can't decode byte 0xff"),
+    ),
+    (
+        ("unknown", "ValueError", "unknown encoding: utf8-x"),
+        ("unknown", "ValueError", "unknown encoding: latin-z"),
+    ),
+    (
+        ("unknown", "ValueError", "charset iso-8859-1 refused"),
+        ("unknown", "ValueError", "charset windows-1252 refused"),
+    ),
+    (
+        ("unknown", "ValueError", "cannot write /a/page.html"),
+        ("unknown", "ValueError", "cannot write /a/page.css"),
+    ),
+    (
+        ("unknown", "ValueError", "cannot parse App.tsx"),
+        ("unknown", "ValueError", "cannot parse App.py"),
+    ),
+    (
+        ("unknown", "ValueError", "image a.png is broken"),
+        ("unknown", "ValueError", "image a.svg is broken"),
+    ),
+    (
+        ("unknown", "ValueError", "[SSL: CERTIFICATE_VERIFY_FAILED] x"),
+        ("unknown", "ValueError", "[SSL: WRONG_VERSION_NUMBER] x"),
+    ),
+    (
+        ("unknown", "ValueError", "ERR_MODULE_NOT_FOUND x"),
+        ("unknown", "ValueError", "ERR_PACKAGE_PATH_NOT_EXPORTED x"),
+    ),
+    (("unknown", "ValueError", "E: ENOENT"), ("unknown", "ValueError", "E: EACCES")),
+    (("unknown", "ValueError", "error[E0382]: x"), ("unknown", "ValueError", "error[E0499]: x")),
+    (("unknown", "ValueError", "B008 found"), ("unknown", "ValueError", "E501 found")),
+    (("unknown", "ValueError", "no-unused-vars"), ("unknown", "ValueError", "no-undef")),
+    (
+        ("unknown", "ValueError", "rule react/jsx-key violated"),
+        ("unknown", "ValueError", "rule react/no-danger violated"),
+    ),
+    (("unknown", "ValueError", "CS0103: x"), ("unknown", "ValueError", "CS0246: x")),
+    (
+        ("unknown", "ValueError", "RuntimeError: boom in plan"),
+        ("unknown", "ValueError", "RuntimeError: boom in code"),
+    ),
+    (
+        ("unknown", "ValueError", "phase plan failed"),
+        ("unknown", "ValueError", "phase code failed"),
+    ),
+    (("unknown", "ValueError", "step chat failed"), ("unknown", "ValueError", "step embed failed")),
+    (
+        ("unknown", "ValueError", "could not save the page"),
+        ("unknown", "ValueError", "could not load the page"),
+    ),
+    (("unknown", "ValueError", "user is unknown"), ("unknown", "ValueError", "user is blocked")),
+    (
+        ("unknown", "ValueError", "template not found"),
+        ("unknown", "ValueError", "template is locked"),
+    ),
+    (("unknown", "ValueError", "too many pages"), ("unknown", "ValueError", "too few pages")),
+    (
+        ("unknown", "ValueError", "value is too large: 5"),
+        ("unknown", "ValueError", "value is too small: 5"),
+    ),
+    (
+        ("unknown", "ValueError", "expected int, got str"),
+        ("unknown", "ValueError", "expected int, got list"),
+    ),
+    (
+        ("unknown", "ValueError", "expected str, got NoneType"),
+        ("unknown", "ValueError", "expected dict, got NoneType"),
+    ),
+    (
+        ("validation_error", "ValueError", "Input should be a valid integer"),
+        ("validation_error", "ValueError", "Input should be a valid boolean"),
+    ),
+    (
+        ("unknown", "ValueError", "got None for title"),
+        ("unknown", "ValueError", "got None for body"),
+    ),
+    (("unknown", "ValueError", "title is empty"), ("unknown", "ValueError", "title is null")),
+    (
+        ("unknown", "ValueError", "true is not allowed"),
+        ("unknown", "ValueError", "null is not allowed"),
+    ),
+    (
+        ("unknown", "ValueError", "unsupported operand type(s) for +: 'int' and 'str'"),
+        ("unknown", "ValueError", "unsupported operand type(s) for +: 'int' and 'list'"),
+    ),
+    (
+        ("unknown", "ValueError", "unsupported operand type(s) for +: 'int' and 'str'"),
+        ("unknown", "ValueError", "unsupported operand type(s) for -: 'int' and 'str'"),
+    ),
+    (
+        ("unknown", "ValueError", "'int' object is not callable"),
+        ("unknown", "ValueError", "'int' object is not iterable"),
+    ),
+    (
+        ("unknown", "ValueError", "Object of type Page is not JSON serializable"),
+        ("unknown", "ValueError", "Object of type Site is not JSON serializable"),
+    ),
+    (("unknown", "ValueError", "x"), ("unknown", "TypeError", "x")),
+    (("validation_error", "ValueError", "x"), ("syntax_error", "ValueError", "x")),
+    (
+        ("unknown", "ValueError", "list index out of range"),
+        ("unknown", "ValueError", "string index out of range"),
+    ),
+    (
+        ("dependency_error", "ValueError", "command not found: pnpm"),
+        ("dependency_error", "ValueError", "command not found: yarn"),
+    ),
+    (
+        ("dependency_error", "ValueError", "pnpm: not found"),
+        ("dependency_error", "ValueError", "tsc: not found"),
+    ),
+    (
+        ("unknown", "ValueError", "tool search_web raised"),
+        ("unknown", "ValueError", "tool read_file raised"),
+    ),
+    (
+        ("unknown", "ValueError", "unknown tool: search"),
+        ("unknown", "ValueError", "unknown tool: browse"),
+    ),
+    (
+        ("unknown", "ValueError", "model gpt-4o not found"),
+        ("unknown", "ValueError", "model claude-3 not found"),
+    ),
+    (
+        ("unknown", "ValueError", "env OPENAI_API_KEY unset"),
+        ("unknown", "ValueError", "env STRIPE_KEY unset"),
+    ),
+    (
+        ("unknown", "ValueError", "header Authorization missing"),
+        ("unknown", "ValueError", "header Content-Type missing"),
+    ),
+    (
+        ("unknown", "ValueError", "--outDir is required"),
+        ("unknown", "ValueError", "--srcDir is required"),
+    ),
+    (
+        ("unknown", "ValueError", "config key app.theme missing"),
+        ("unknown", "ValueError", "config key app.font missing"),
+    ),
+    (("unknown", "ValueError", "GET refused"), ("unknown", "ValueError", "POST refused")),
+    (
+        ("unknown", "ValueError", "invalid prop `onClick` supplied"),
+        ("unknown", "ValueError", "invalid prop `href` supplied"),
+    ),
+    (
+        ("unknown", "ValueError", "Unknown word color"),
+        ("unknown", "ValueError", "Unknown word colr"),
+    ),
+    (
+        ("unknown", "ValueError", "Undefined variable: $primary"),
+        ("unknown", "ValueError", "Undefined variable: $accent"),
+    ),
+    (
+        ("unknown", "ValueError", "'title' is undefined"),
+        ("unknown", "ValueError", "'price' is undefined"),
+    ),
+    (
+        ("unknown", "ValueError", "No filter named 'slugify'"),
+        ("unknown", "ValueError", "No filter named 'titlecase'"),
+    ),
+    (
+        ("unknown", "ValueError", "Encountered unknown tag 'endfr'"),
+        ("unknown", "ValueError", "Encountered unknown tag 'blok'"),
+    ),
+    (
+        ("unknown", "ValueError", "error: failed to push some refs"),
+        ("unknown", "ValueError", "error: failed to fetch some refs"),
+    ),
+    (
+        ("unknown", "ValueError", "Zeile 3: Titel fehlt"),
+        ("unknown", "ValueError", "Zeile 3: Preis fehlt"),
+    ),
+    (("unknown", "ValueError", "缺少标题"), ("unknown", "ValueError", "缺少价格")),
+    (("unknown", "ValueError", "Заголовок пуст"), ("unknown", "ValueError", "Цена пуста")),
+    (("unknown", "ValueError", "title manquant"), ("unknown", "ValueError", "prix manquant")),
+    (
+        ("unknown", "ValueError", "Task timed out in plan"),
+        ("unknown", "ValueError", "Task was cancelled in plan"),
+    ),
+    (
+        ("unknown", "ValueError", "the answer has no html block"),
+        ("unknown", "ValueError", "the answer has no json block"),
+    ),
+    (("unknown", "ValueError", "unclosed <div>"), ("unknown", "ValueError", "unclosed <section>")),
+    (
+        ("unknown", "ValueError", "Hero.tsx has no default export"),
+        ("unknown", "ValueError", "Hero.tsx has no named export"),
+    ),
+    (
+        ("unknown", "ValueError", "hook useState called conditionally"),
+        ("unknown", "ValueError", "hook useEffect called conditionally"),
+    ),
+    (
+        ("unknown", "ValueError", "import cycle via app.pages"),
+        ("unknown", "ValueError", "import cycle via app.sites"),
+    ),
+    (
+        ("unknown", "ValueError", "migrations pending"),
+        ("unknown", "ValueError", "migrations missing"),
+    ),
+    (("unknown", "ValueError", "queue full"), ("unknown", "ValueError", "queue closed")),
+    (
+        ("validation_error", "ValueError", "pages.0.title: field required"),
+        ("validation_error", "ValueError", "pages.0.slug: field required"),
+    ),
+    (
+        ("validation_error", "ValueError", "$.title must be string"),
+        ("validation_error", "ValueError", "$.slug must be string"),
+    ),
+    (
+        ("validation_error", "ValueError", "/title must be string"),
+        ("validation_error", "ValueError", "/slug must be string"),
+    ),
+    (
+        ("validation_error", "ValueError", "title: must be string"),
+        ("validation_error", "ValueError", "title: must be number"),
+    ),
+    (
+        ("validation_error", "ValueError", "plan.title is required"),
+        ("validation_error", "ValueError", "plan.price is required"),
+    ),
+    (
+        ("unknown", "ValueError", "(title) is required"),
+        ("unknown", "ValueError", "(price) is required"),
+    ),
+    (
+        ("validation_error", "ValueError", "FAILED tests/test_a.py::test_total - assert"),
+        ("validation_error", "ValueError", "FAILED tests/test_a.py::test_tax - assert"),
+    ),
+    (
+        ("validation_error", "ValueError", "✖ renders header"),
+        ("validation_error", "ValueError", "✖ renders footer"),
+    ),
+    (
+        ("validation_error", "ValueError", "a.py:1:1: F401 `os` imported but unused"),
+        ("validation_error", "ValueError", "a.py:1:1: F821 undefined name `os`"),
+    ),
+    (
+        ("unknown", "ValueError", "error[unresolved-import]"),
+        ("unknown", "ValueError", "error[invalid-type]"),
+    ),
+    (
+        ("unknown", "ValueError", "[vue/no-unused-vars]"),
+        ("unknown", "ValueError", "[vue/no-mutating-props]"),
+    ),
+    (
+        ("unknown", "ValueError", "@typescript-eslint/no-explicit-any"),
+        ("unknown", "ValueError", "@typescript-eslint/no-unused-vars"),
+    ),
+    (
+        ("dependency_error", "ValueError", "Can't resolve 'zod' in '/srv/a'"),
+        ("dependency_error", "ValueError", "Can't resolve 'ajv' in '/srv/a'"),
+    ),
+    (
+        ("dependency_error", "ValueError", "Can't resolve '@acme/ui' in '/srv'"),
+        ("dependency_error", "ValueError", "Can't resolve '@acme/kit' in '/srv'"),
+    ),
+    (
+        ("dependency_error", "ValueError", 'peer react@"^17" from old-carousel@3.1.0'),
+        ("dependency_error", "ValueError", 'peer vue@"^2" from old-slider@1.0.0'),
+    ),
+    (
+        ("dependency_error", "ValueError", "404 Not Found: http://r/left-pad2"),
+        (
+            "dependency_error",
+            "ValueError",
+            "404 Not Found: http://r/left-pad2 package left unresolved",
+        ),
+    ),
+    (
+        ("dependency_error", "ValueError", "No matching distribution found for flask2"),
+        ("dependency_error", "ValueError", "No matching distribution found for djangoo"),
+    ),
+    (
+        ("dependency_error", "ValueError", "package lodash has no version 99"),
+        ("dependency_error", "ValueError", "package zod has no version 99"),
+    ),
+    (
+        ("dependency_error", "ValueError", "missing script: build"),
+        ("dependency_error", "ValueError", "missing script: test"),
+    ),
+    (
+        ("dependency_error", "ValueError", 'Missing script: "build"'),
+        ("dependency_error", "ValueError", 'Missing script: "lint"'),
+    ),
+    (
+        ("dependency_error", "ValueError", "sh: 1: vite: not found"),
+        ("dependency_error", "ValueError", "sh: 1: next: not found"),
+    ),
+    (("unknown", "ValueError", "HTTP/1.1 429"), ("unknown", "ValueError", "HTTP/1.1 503")),
+    (("unknown", "ValueError", "(status 404)"), ("unknown", "ValueError", "(status 410)")),
+    (
+        ("unknown", "ValueError", "-> 404 Not Found"),
+        ("unknown", "ValueError", "-> 405 Method Not Allowed"),
+    ),
+    (("unknown", "ValueError", "http_status=500"), ("unknown", "ValueError", "http_status=502")),
+    (("unknown", "ValueError", "[502] upstream"), ("unknown", "ValueError", "[504] upstream")),
+    (
+        ("unknown", "ValueError", "upstream said 429"),
+        ("unknown", "ValueError", "upstream said 503"),
+    ),
+    (
+        ("unknown", "ValueError", "grpc: DEADLINE_EXCEEDED"),
+        ("unknown", "ValueError", "grpc: UNAVAILABLE"),
+    ),
+    (
+        ("unknown", "ValueError", "code = Unavailable desc = x"),
+        ("unknown", "ValueError", "code = Internal desc = x"),
+    ),
+    (
+        ("unknown", "ValueError", '"code": "context_length_exceeded"'),
+        ("unknown", "ValueError", '"code": "content_filter"'),
+    ),
+    (
+        ("unknown", "ValueError", "{'type': 'overloaded_error'}"),
+        ("unknown", "ValueError", "{'type': 'api_error'}"),
+    ),
+    (
+        ("unknown", "ValueError", "finish_reason: length"),
+        ("unknown", "ValueError", "finish_reason: content_filter"),
+    ),
+    (("unknown", "ValueError", "AADSTS50034: x"), ("unknown", "ValueError", "AADSTS70011: x")),
+    (("unknown", "ValueError", "Error 1062 x"), ("unknown", "ValueError", "Error 1451 x")),
+    (("unknown", "ValueError", "sqlstate 40001"), ("unknown", "ValueError", "sqlstate 40P01")),
+    (
+        ("unknown", "ValueError", "CVE-2024-1234 found in a"),
+        ("unknown", "ValueError", "no CVE found in a"),
+    ),
+    (("unknown", "ValueError", "E0001: x"), ("unknown", "ValueError", "E1101: x")),
+    (
+        ("unknown", "ValueError", "AttributeError in render"),
+        ("unknown", "ValueError", "KeyError in render"),
+    ),
+    (
+        ("unknown", "ValueError", "caused by TimeoutError"),
+        ("unknown", "ValueError", "caused by ConnectionError"),
+    ),
+    (
+        ("unknown", "ValueError", "got NaN for price"),
+        ("unknown", "ValueError", "got Infinity for price"),
+    ),
+    (("unknown", "ValueError", "x is -1"), ("unknown", "ValueError", "x is None")),
+    (
+        ("unknown", "ValueError", "utf-16 not supported"),
+        ("unknown", "ValueError", "utf-32 not supported"),
+    ),
+    (
+        ("unknown", "ValueError", "codec 'cp1252' failed"),
+        ("unknown", "ValueError", "codec 'cp1250' failed"),
+    ),
+    (
+        ("unknown", "ValueError", "language 'tsx' unsupported by highlighter"),
+        ("unknown", "ValueError", "theme 'tsx' unsupported by highlighter"),
+    ),
+    (("unknown", "ValueError", "Node 18 required"), ("unknown", "ValueError", "Python 3 required")),
+    (
+        ("unknown", "ValueError", "on click handler is broken"),
+        ("unknown", "ValueError", "on submit handler is broken"),
+    ),
+    (
+        ("unknown", "ValueError", "Page.tsx exports nothing"),
+        ("unknown", "ValueError", "Page.vue exports nothing"),
+    ),
+    (
+        ("unknown", "ValueError", "css minifier failed"),
+        ("unknown", "ValueError", "js minifier failed"),
+    ),
+    (("unknown", "ValueError", "save() failed"), ("unknown", "ValueError", "load() failed")),
+    (
+        ("unknown", "ValueError", "app.build.save failed"),
+        ("unknown", "ValueError", "app.build.load failed"),
+    ),
+    (
+        ("unknown", "ValueError", "build::render failed"),
+        ("unknown", "ValueError", "build::save failed"),
+    ),
+    (("unknown", "ValueError", "<Hero> crashed"), ("unknown", "ValueError", "<Footer> crashed")),
+    (
+        ("unknown", "ValueError", "Hero component crashed"),
+        ("unknown", "ValueError", "Footer component crashed"),
     ),
 )

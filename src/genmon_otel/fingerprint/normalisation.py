@@ -26,7 +26,7 @@ from typing import Final
 from genmon_otel.fingerprint import quoted
 from genmon_otel.fingerprint.layout import one_line
 from genmon_otel.fingerprint.tokens import ID, NUMBER, token
-from genmon_otel.fingerprint.variables import SIZE, VARIABLE
+from genmon_otel.fingerprint.variables import EXTENSION, SIZE, VARIABLE
 from genmon_otel.fingerprint.window import windows, without_prose
 from genmon_otel.text import GAP
 
@@ -41,13 +41,13 @@ _MAX_ROUNDS: Final = 4
 _CODE_BEFORE: Final = re.compile(
     r"(?:\b(?:http_?)?status(?:[ _-]?code)?|\b(?:[a-z]+_)?code|errno|\bHTTP(?:/[0-9.]*)?|exit(?: status| code)"
     r"|SQLSTATE|WinError|signal|returncode|statusCode|errorCode|exitCode)[\"'\s:=#(\[]*$"
-    r"|(?P<weak>\b(?:\w{1,20}code|error|failed|failure|returned|responded|response|respond|got|received|with|server|client|a|an))[\s:(\[]*$",
+    r"|(?P<weak>\b(?:\w{1,20}code|error|failed|failure|returned|responded|response|respond|got|received|said|says|answered|replied|gave|with|server|client|a|an))[\s:(\[]*$",
     re.IGNORECASE,
 )
 #: One of these stands before every code; looked at first, since most numbers are none.
 _CODE_WORDS: Final = tuple(
     "status code errno http http/ sqlstate winerror signal exit error failed failure returned responded response respond"
-    " got received with server client a an 0 1 2 3".split()
+    " got received said says answered replied gave with server client a an 0 1 2 3".split()
 )
 _REASON_AFTER: Final = re.compile(
     r" (?:OK|Bad|Unauthorized|Payment|Forbidden|Not |Method|Proxy|Request|Conflict|Gone|Length|Precondition"
@@ -72,6 +72,8 @@ _PLURAL: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?)(?:(ies)|(?<![siua]
 _REPEATED: Final = re.compile(
     r"(<[a-z]{1,9}>(?:\.\w{1,7})?|[\[({][^\[\](){}]{1,160}[\])}])(?:,\s?\1)+"
 )
+#: ``1 234 567``
+_GROUPED: Final = re.compile(r"(?:<n> )+(?=<(?:n|size|duration)>)")
 _ONLY_MEMBER: Final = re.compile(r"(?<=\()(<[a-z]{1,9}>),(?=\))")
 #: What jsonschema prints first: the value that it refused.
 _REFUSED: Final = re.compile(
@@ -82,6 +84,11 @@ _REFUSED: Final = re.compile(
 #: A quoted path, which may hold spaces.
 _ROOTED_QUOTED: Final = re.compile(
     r"(?:~?/|\.{1,2}/|[A-Za-z]:[\\/]|\\\\)[^\n'\"`<>|*?]{1,300}[\\/][^\n'\"`<>|*?/\\]{0,120}"
+)
+
+#: A file's name with spaces in it.
+_FILE_QUOTED: Final = re.compile(
+    rf"[^\n'\"`<>|*?/\\]{{1,80}} [^\s'\"`<>|*?/\\]{{1,80}}\.{EXTENSION}"
 )
 
 #: Files whose names name the problem, wherever they lie.
@@ -159,6 +166,8 @@ def _once(text: str) -> str:
 def _counted_once(text: str) -> str:
     """A text that does not say how many: nouns in the singular, members of a list once."""
     if "<n> " in text:
+        if "<n> <" in text:
+            text = _GROUPED.sub("", text)
         text = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] else ""), text)
     if "," in text and "<" in text:
         text = _ONLY_MEMBER.sub(r"\1", _REPEATED.sub(r"\1", text))
@@ -188,7 +197,7 @@ class _Scan:
         )
         content, role = quoted.role(self.text, start, end, joined=joined)
         if role is quoted.Role.VALUE:
-            if _ROOTED_QUOTED.fullmatch(content):
+            if _ROOTED_QUOTED.fullmatch(content) or _FILE_QUOTED.fullmatch(content):
                 return self._as_path(content)
             inner = _Scan(content).result if any(mark in content for mark in "/\\.") else ""
             return inner if quoted.TYPED.fullmatch(inner) else "<str>"
@@ -253,7 +262,7 @@ class _Scan:
         return f"{match[0].partition(':')[0]}: <str>"
 
     def _subject(self, match: re.Match[str]) -> str:
-        return f"{match[0][: match[0].index('user')]}user <str>"
+        return f"{match[0].rpartition(' ')[0].lower()} <str>"
 
     def _tuple(self, match: re.Match[str]) -> str:
         return f"{match[0].partition('=')[0]}=(<str>)"
@@ -274,6 +283,9 @@ class _Scan:
         ):
             return "/".join(_Scan(part).result for part in value.split("/"))
         return self._as_path(value)
+
+    def _pointer(self, match: re.Match[str]) -> str:
+        return "/".join(_Scan(part).result for part in match[0].split("/"))
 
     def _as_path(self, value: str) -> str:
         name = re.split(r"[\\/]", value.rstrip("/\\"))[-1]
@@ -324,6 +336,7 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "input": lambda _scan, _match: "input_value=<str>",
     "literal": _Scan._literal,
     "path": _Scan._path,
+    "pointer": _Scan._pointer,
     "domain": lambda _scan, _match: "<host>",
     "token": _Scan._token,
     "uuid": lambda _scan, _match: ID,

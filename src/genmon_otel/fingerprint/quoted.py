@@ -12,7 +12,7 @@ _DOUBLE: Final = r"""\"[^"\\]*+(?:\\.[^"\\]*+){0,150}+\"(?![A-Za-z0-9_<])"""
 _SINGLE: Final = r"""'[^'\\]*+(?:\\.[^'\\]*+){0,150}+(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_<])"""
 PATTERN: Final = (
     rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u201e[^\u201c\u201d]*[\u201c\u201d]|\u2018[^\u2019]*\u2019|«[^»]*»"
-    r"|\u300c[^\u300d]*\u300d|\u300e[^\u300f]*\u300f|\u300a[^\u300b]*\u300b"
+    r"|\u300c[^\u300d]*\u300d|\u300e[^\u300f]*\u300f|\u300a[^\u300b]*\u300b|\u2039[^\u203a]*\u203a"
 )
 #: The same behind a prefix of Python's: b'...', f"...".
 PREFIXED: Final = rf"[bBrRuUfF](?:{_DOUBLE}|{_SINGLE})"
@@ -76,7 +76,11 @@ _IDENTITY: Final = frozenset(
     " host hostname server client session token request org organization project path file filename".split()
 )
 SUBJECT_LABEL: Final = r"(?:[A-Za-z]{1,20}[_-]){0,3}(?:id|ID|Id|user|User|username|login|tenant|customer|account|owner|author)"
-PROSE: Final = r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?)"
+PROSE: Final = (
+    r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?|not|already|cannot"
+    r"|could|may|did|does|exceeded|name|names|id|ids|story|stories|interface|template|group|groups|role|roles|prompt"
+    r"|message|messages|query|token|tokens|limit|quota|record|service|table|content|text|model|config|preferences?)"
+)
 
 _KEY_BEFORE: Final = re.compile(r"""["']([\w.$-]{1,40})["']\s?:\s?$|\b([A-Za-z_]\w{0,40})=$""")
 #: {'title': ['Not a valid string.']}, as marshmallow and Django say it

@@ -45,6 +45,7 @@ _CONSTANT: Final = re.compile(
     r"ERR(?:OR)?(?:_[A-Z0-9]+)+|[A-Z]+[0-9]{0,2}[A-Z]*(?:_[A-Z]+[0-9]{0,2}[A-Z]*)+"
 )
 _HEX: Final = re.compile(r"[0-9a-f]{4,128}|[0-9A-F]{4,128}")
+_LITERAL: Final = re.compile(r"0[bB][01]+|0[oO][0-7]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _SPLIT: Final = re.compile(r"([-_]+)")
 #: What a random id hardly ever holds, and a name always.
@@ -85,13 +86,15 @@ def _part(part: str) -> str:
         return part
     if part.isdigit():
         return NUMBER
-    if part[:2] in ("0x", "0X"):
+    if part[:2] in ("0x", "0X") or _LITERAL.fullmatch(part):
         return ID
     groups = _DIGITS.findall(part)
     if _HEX.fullmatch(part) and (len(part) >= 7 or part[0].isdigit() or len(groups) > 1):
         return ID
     if len(groups) > 1:
         return ID if len(part) >= 5 else part
+    if part[0].isdigit() and len(part) >= 16 and part[1] not in "dD":
+        return ID
     digits = groups[0]
     stem = part.removesuffix(digits)
     if stem != part:

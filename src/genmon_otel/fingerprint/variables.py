@@ -51,12 +51,10 @@ _DURATION: Final = (
     r"(?:\s?(?:ns|[uµμ]s|ms|msecs?|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?|months?"
     r"|years?|milliseconds?|microseconds?|nanoseconds?)|[smhd])"
 )
-SIZE: Final = (
-    r"(?:\s?(?:[kKMGTPE]i?[bB]|bytes?|[kmgKMG]bits?|[kKMGT]bps)|[bBkKMGT])(?:/s)?(?![A-Za-z0-9_-])"
-)
+SIZE: Final = r"(?:\s?(?:[kKMGTPE]i?[bB]|bytes?|[kmgKMG]bits?|[kKMGT]bps|B)|[bkKMGT]|px|r?em|v[hw]|pt|dpi|fps|[kMG]?Hz|[mck]m|k?g|x|(?:tok|tokens|req)/s|°[CF]?)(?:/s)?(?![A-Za-z0-9_-])"
 _NUMBER: Final = (
     r"[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}[-+](?:alpha|beta|rc|dev|canary|next|pre|post|build|nightly)[\w.+-]{0,40}"
-    r"|(?:[0-9]{1,3}(?:[,_'][0-9]{3}){1,8}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+){0,6}|\.[0-9]+)"
+    r"|(?:[0-9]{1,3}(?:[,_'][0-9]{3}){1,8}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+){0,6}(?:\.(?=[,\]]))?|\.[0-9]+)"
     r"(?:[eE][-+]?[0-9]+)?"
     rf"(?:{_DURATION}(?:\s?[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?{_DURATION}){{0,3}}(?![A-Za-z0-9_-])"
     rf"|{SIZE}|(?:st|nd|rd|th)?(?![A-Za-z0-9_]|(?:-[0-9]{{0,10}}){{1,2}}[A-Za-z]))"
@@ -89,7 +87,7 @@ _TLD: Final = (
     r"|jp|br|xyz|info)"
 )
 _DOMAIN: Final = rf"(?:localhost(?=:[0-9])|(?:[a-z0-9-]{{1,63}}\.){{1,6}}{_TLD})(?::[0-9]{{1,5}})?(?![\w(-]|\.\w)"
-_EXTENSION: Final = (
+EXTENSION: Final = (
     r"(?:pyi?|ipynb|[cm]?[jt]sx?|vue|svelte|astro|html?|s?css|less|json[5l]?|ya?ml|toml|ini|mdx?"
     r"|txt|csv|tsv|xml|svg|png|jpe?g|gif|webp|pdf|docx?|xlsx?|zip|tar|gz|tgz|whl|sql|sqlite3?|sh"
     r"|ps1|bat|go|rs|java|kt|rb|php|cpp|hpp|cs|swift|dart|parquet)"
@@ -109,8 +107,16 @@ _RELATIVE: Final = (
     # app/(shop)/[slug]/page.tsx
     r"(?:(?:[\w.@-]{1,64}|\([\w.-]{1,40}\)|\[{1,2}[\w.-]{1,40}\]{1,2})/){0,15}"
     r"[\w.@+()\[\]-]{0,64}?\.[A-Za-z][A-Za-z0-9]{0,6}(?![A-Za-z0-9_.])",
-    rf"(?:[\w.@-]{{1,64}}\\{{1,2}}){{1,12}}[\w.@+-]{{0,64}}?\.{_EXTENSION}(?![A-Za-z0-9_])",
-    rf"[\w@+-][\w.@+-]{{0,64}}?\.{_EXTENSION}(?![\w(-]|\.[A-Za-z])",
+    rf"(?:[\w.@-]{{1,64}}\\{{1,2}}){{1,12}}[\w.@+-]{{0,64}}?\.{EXTENSION}(?![A-Za-z0-9_])",
+    rf"[\w@+-][\w.@+-]{{0,64}}?\.{EXTENSION}(?![\w(-]|\.[A-Za-z])",
+)
+#: A JSON pointer, as ajv names what a rule is about.
+_POINTER: Final = r"/[\w/$~-]{1,120}(?=:?\s(?:must|is a required|should|expected)\b)"
+#: Whose it was: ``for user anna``, ``User bob has no seat``.
+_SUBJECT: Final = (
+    rf"(?:for|by|of)\suser\s(?!{quoted.PROSE}\b)[A-Za-z][\w.@+-]{{0,80}}"
+    rf"|[Uu]ser\s(?!{quoted.PROSE}\b)[A-Za-z][\w.@+-]{{0,80}}"
+    r"(?=\s(?:not|is|was|has|does|did|exceeded|already|cannot|could|may|over|lacks)\b)"
 )
 _DRIVE: Final = (
     r"[A-Za-z]:[\\/](?:[^\\/:*?\"'`<>|\n]{1,80}[\\/]+){0,16}[^\s\\/:*?\"'`<>|,;()\]]{0,80}"
@@ -178,7 +184,7 @@ VARIABLE: Final = re.compile(
             (
                 ("date", rf"(?=[A-Z][a-z]{{2}})(?:{_any(*_DATE_WORDS)})"),
                 ("label", rf"{quoted.SUBJECT_LABEL}:\s(?=\w)[\w.@+-]{{1,80}}(?!:/)"),
-                ("subject", rf"(?:for|by|of)\suser\s(?!{quoted.PROSE}\b)[A-Za-z][\w.@+-]{{0,80}}"),
+                ("subject", _SUBJECT),
                 ("tuple", r"Key\s\([^()]{1,80}\)=\([^()]{0,200}\)"),
                 ("instance", r"On instance(?:\[[^\]]{1,80}\]){0,12}: .*"),
                 ("id", rf"{_DUMP}|{_COLOUR}"),
@@ -203,12 +209,13 @@ VARIABLE: Final = re.compile(
         ),
         _section(
             "p",
-            r"""(?=["'`\u201c\u201e\u2018«\u300c\u300e\u300a<\[:~./\\+@-])""",
+            r"""(?=["'`\u201c\u201e\u2018«\u300c\u300e\u300a\u2039<\[:~./\\+@-])""",
             (
                 ("parameters", r"\[parameters: .{0,1500}?\](?= \(Background|$)"),
                 ("placeholder", r"<[a-z]{1,9}>"),
                 ("quoted", quoted.PATTERN),
                 ("unclosed", r"(?<=[:=\[({,>] )(?:\"[^\"]*|'[^']*)$"),
+                ("pointer", _POINTER),
                 ("path", rf"(?:{_any(*_ROOTED)}){_LINE}"),
                 ("path1", rf"(?=\.[\w.]|@)(?:{_any(*_RELATIVE)}){_LINE}"),
                 ("number", rf"[-+]?(?:{_NUMBER})"),
