@@ -75,11 +75,12 @@ class CaseItem(pytest.Item):
         from genmon_otel.regression import files
         from genmon_otel.regression.case import CaseError
         from genmon_otel.regression.runner import run_case
+        from genmon_otel.text import clean
 
         try:
             self.case = files.read(self.path)
         except CaseError as error:
-            raise pytest.fail.Exception(str(error), pytrace=False) from None
+            raise pytest.fail.Exception(clean(str(error), 4_000), pytrace=False) from None
         self._shown = run_case(self.case, cwd=_home(self.config))
         self.user_properties.append((_PROPERTY, json.loads(self._result().to_line())))
         if self._shown.verdict == "inconclusive":
@@ -132,10 +133,11 @@ class CaseItem(pytest.Item):
     def _result(self) -> Result:
         from genmon_otel.policy import Verdict
         from genmon_otel.regression.results import Result
+        from genmon_otel.text import clean
 
         return Result(
             run_id=Result.new_id(),
-            fingerprint=self.case.provenance.fingerprint,
+            fingerprint=clean(self.case.provenance.fingerprint, 200),
             slug=self.case.slug,
             verdict=Verdict(self._shown.verdict),
             detail=self._shown.detail,

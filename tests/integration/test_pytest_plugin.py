@@ -140,6 +140,31 @@ def test_accepting_the_fix_flips_the_file(pytester: pytest.Pytester, case: Case)
     pytester.runpytest_subprocess("-k", "fixed").assert_outcomes(passed=1)
 
 
+HALF = "\ud83d \x1b[2J\x9b31m \u202e"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["here", "xdist"])
+def test_hostile_text_in_a_file_breaks_no_run(
+    pytester: pytest.Pytester, case: Case, workers: tuple[str, ...]
+) -> None:
+    """Half characters and control codes reach neither the terminal nor the wire to a worker."""
+    hostile = replace(
+        case,
+        expected=replace(case.expected, error_message=HALF, signature=HALF),
+        provenance=replace(case.provenance, failure=HALF, fingerprint=HALF),
+        postcondition=HALF,
+    )
+    files.export(replace(hostile, slug="target", target=HALF, expect="passes"), pytester.path)
+    files.export(replace(hostile, slug="mended", target="app:mended"), pytester.path)
+    files.export(replace(case, slug="raises", inputs={"request": f"bad {HALF}"}), pytester.path)
+    (pytester.path / "member.genmon.json").write_text(
+        json.dumps({"genmon_case": 1, "env": {HALF: 1}})
+    )
+    ran = pytester.runpytest_subprocess("-rA", *workers)
+    ran.assert_outcomes(errors=2, skipped=1, xfailed=1)
+    assert not {"\x1b", "\x9b", "\u202e", "\ud83d"} & set(ran.stdout.str())
+
+
 def test_runxfail_shows_the_failure(pytester: pytest.Pytester, case: Case) -> None:
     """With ``--runxfail`` an expected failure fails; it never passes."""
     files.export(case, pytester.path)

@@ -28,6 +28,7 @@ from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.verdict import Failed, Observation, Reason, judge
+from genmon_otel.text import clean
 
 #: Seconds of wall time for one run on a quiet machine. Source: DESIGN §11.
 DEADLINE_S: Final = 30.0
@@ -35,6 +36,8 @@ DEADLINE_S: Final = 30.0
 _MAX_ANSWER: Final = 8 * 1024 * 1024
 #: Characters of the process's own output that are shown where it gave no answer.
 _MAX_OUTPUT: Final = 2_000
+#: Characters of why a run was judged as it was.
+_MAX_DETAIL: Final = 2_000
 #: Files and folders of the working directory that are mirrored one by one.
 _MAX_MIRRORED: Final = 2_000
 _LINKED: Final = frozenset(
@@ -123,7 +126,7 @@ def run_case(
     failed = seen.failed
     return RunResult(
         verdict=judgement.verdict,
-        detail=judgement.detail,
+        detail=clean(judgement.detail, _MAX_DETAIL),
         reason=judgement.reason,
         drifted=seen.drifted,
         duration_s=time.monotonic() - began,
