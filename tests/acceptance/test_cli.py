@@ -187,8 +187,7 @@ def test_tail_waits_for_a_store_that_is_not_there_yet(tmp_path: Path) -> None:
             [sys.executable, "application.py", "1", "0"],
             cwd=tmp_path, env={**environment(), "PYTHONUNBUFFERED": "1"}, check=True,
         )  # fmt: skip
-        shown = follow.stdout.readline() + follow.stdout.readline()
-        assert "✓ build_app/react" in shown
+        assert any("✓ build_app/react" in shown for shown in follow.stdout)
     finally:
         follow.kill()
         follow.communicate()
@@ -220,6 +219,7 @@ def test_doctor_names_what_is_wrong_and_what_to_do(genmon: Genmon, tmp_path: Pat
     (tmp_path / "notes.db").write_text("this is no database" * 100)
     for store in (
         "mysql://u:hunter2@h/d",
+        "/dev/null/genmon.db",
         f"{tmp_path}/notes.db",
         "postgresql://u:hunter2@127.0.0.1:1/d",
     ):
@@ -287,3 +287,27 @@ def test_doctor_asks_what_a_misspelt_variable_was_to_be(
     )  # fmt: skip
     assert "GENMON_STOER is no variable of genmon" in done.stdout
     assert "Did you mean GENMON_STORE?" in done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("arguments", [("doctor",), ("health",), ("tail", "--no-follow")])
+def test_a_store_of_another_user_is_a_line_not_a_traceback(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Whoever runs a command as another user than the application is told so."""
+    (tmp_path / "theirs").mkdir(mode=0o700)
+    code = f"""
+import importlib, os, sys
+import genmon_otel.cli
+importlib.import_module("genmon_otel.cli.{arguments[0]}")
+import sqlalchemy.dialects.sqlite
+os.seteuid(65534)
+genmon_otel.cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, "--store", f"{tmp_path}/theirs/genmon.db"],
+        cwd="/tmp", env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "as the user that the application runs as" in said
+    assert "Traceback" not in said

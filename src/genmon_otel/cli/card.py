@@ -195,7 +195,8 @@ def _step_line(step: StepRecord, limit: int) -> str:
 def _value(tree: Any) -> RenderableType:
     text = text_of(tree)
     text = cut(text, SHOWN, f"\n… {len(text) - SHOWN} characters …\n")
-    shown = Syntax(clean(text, 2 * SHOWN), "json", word_wrap=True, background_color="default")
+    language = "json" if text.lstrip()[:1] in ("{", "[") else "text"
+    shown = Syntax(clean(text, 2 * SHOWN), language, word_wrap=True, background_color="default")
     return Panel(shown, border_style="dim")
 
 

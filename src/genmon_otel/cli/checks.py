@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from genmon_otel import conventions as names
-from genmon_otel.cli.terminal import many
+from genmon_otel.cli.terminal import is_there, many
 from genmon_otel.errors import GenmonError, StoreUnavailable
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.settings import Settings
@@ -75,7 +75,16 @@ def check_store(settings: Settings) -> Iterator[Finding]:
             "SQLite on Kubernetes: one database a pod, strikes will not add up.",
             f"Use PostgreSQL: set {names.ENV_STORE} or {names.ENV_STORE_FILE}.",
         )
-    if path is not None and not path.exists():
+    try:
+        absent = path is not None and not is_there(path)
+    except GenmonError as error:
+        yield Finding("problem", "store", str(error))
+        return
+    if path is not None and absent and not _can_write(_nearest(path.parent)):
+        says = f"{path} is not there, and cannot be made: {_nearest(path.parent)} takes no files."
+        yield Finding("problem", "store", says, _remedy(settings))
+        return
+    if path is not None and absent:
         yield Finding(
             "warning",
             "store",
@@ -122,7 +131,7 @@ def _remedy(settings: Settings) -> str:
 def check_journal(settings: Settings) -> Iterator[Finding]:
     """Say where failures wait for the store, how many, and whether there is room."""
     folder = default_journal_dir(settings)
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    there = _nearest(folder)
     if not _can_write(there):
         yield Finding(
             "problem",
@@ -132,7 +141,7 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
         )
         return
     free = shutil.disk_usage(there).free
-    held = sum(file.stat().st_size for file in folder.glob("*.journal")) if folder.exists() else 0
+    held = sum(file.stat().st_size for file in folder.glob("*.journal")) if folder == there else 0
     says = f"{folder}: {held / 1024:.0f} KiB in it, {free / 2**30:.1f} GiB free"
     if free < ROOM_BYTES:
         yield Finding(
@@ -140,6 +149,11 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "journal", f"{says}; losing this disk loses what waits in it")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the nearest above it that is there."""
+    return next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
 
 
 def _can_write(folder: Path) -> bool:

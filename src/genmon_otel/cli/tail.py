@@ -15,6 +15,7 @@ from rich.markup import escape
 from genmon_otel.cli.terminal import (
     console,
     duration,
+    is_there,
     json_option,
     open_store,
     settings_for,
@@ -65,9 +66,9 @@ def tail(
 
 def _wait_for(path: Path | None) -> None:
     """Wait until the application has made its SQLite store."""
-    if path is not None and not path.exists():
+    if path is not None and not is_there(path):
         click.echo(f"No store at {path} yet; waiting for your application's setup().", err=True)
-        while not path.exists():
+        while not is_there(path):
             time.sleep(POLL_S)
 
 

@@ -51,7 +51,7 @@ def open_store(store: str | None) -> Iterator[SqlStore]:
     """
     settings = settings_for(store)
     path = settings.sqlite_path
-    if path is not None and not path.exists():
+    if path is not None and not is_there(path):
         raise ConfigurationError(
             f"There is no store at {path}. Run your application once with genmon's setup(), "
             f"or name another with --store or {ENV_STORE}{_the_demos()}."
@@ -62,6 +62,24 @@ def open_store(store: str | None) -> Iterator[SqlStore]:
         yield opened
     finally:
         opened.close()
+
+
+def is_there(path: Path) -> bool:
+    """Whether a store's file is there.
+
+    Raises:
+        ConfigurationError: this user may not look.
+    """
+    try:
+        path.stat()
+    except PermissionError:
+        raise ConfigurationError(
+            f"This user may not look for a store at {path}. Run this as the user that the "
+            f"application runs as, or name another with --store or {ENV_STORE}."
+        ) from None
+    except OSError:
+        return False
+    return True
 
 
 def _the_demos() -> str:
