@@ -36,7 +36,7 @@ def main() -> None:
         assert show.on_shipped_answers(), "the loop did not close"
     drawn = _console()
     shown = Text.from_ansi(out.export_text(styles=True)).split()
-    drawn.print(Text("\n").join(_excerpt(shown)))
+    drawn.print(Text("\n").join(_excerpt(shown)), no_wrap=True, overflow="ellipsis")
     svg = drawn.export_svg(title="genmon demo", theme=MONOKAI)
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.S)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +57,6 @@ def _excerpt(lines: Iterable[Text]) -> Iterator[Text]:
             act = title[1]
         failures += act == "3" and line.plain.startswith("F-")
         empty = not line.plain.strip()
-        if act == "3" and re.match(r"[^fF…\d ]", line.plain):
-            continue  # the rest of a message, which a terminal cuts off
         if act in LEFT_OUT or not act or (failures > LISTED and act == "3" and not empty):
             if failures == LISTED + 1 and line.plain.startswith("F-"):
                 yield Text("…", style="dim")
