@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import re
 import struct
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple
 
 from genmon_otel.classification.verdict import Label, Verdict, Weight
 
 _PIECE: Final = 4
+#: Literals shorter than this are in every text.
+_TELLING: Final = 3
 
 
 class Wording(NamedTuple):
@@ -68,7 +71,7 @@ class Lexicon:
                     needs = sorted(_needs(_parser.parse(expression)), key=_worth, reverse=True)
                     if not needs:
                         raise ValueError(f"No literal is in every match: {expression}")
-                    telling = [need for need in needs if min(map(len, need)) >= _PIECE]
+                    telling = [need for need in needs if min(map(len, need)) >= _TELLING]
                     self._phrases.append(
                         _Phrase(
                             rule.label,
@@ -78,6 +81,10 @@ class Lexicon:
                         )
                     )
             self._ranges[section] = range(begin, len(self._phrases))
+        #: What else a phrase needs: literals that are looked up, and short ones that are looked for.
+        self._further = [
+            tuple((need, _short(need)) for need in phrase.needs[1:]) for phrase in self._phrases
+        ]
         first = defaultdict(list)
         for number, phrase in enumerate(self._phrases):
             for literal in phrase.needs[0]:
@@ -88,10 +95,12 @@ class Lexicon:
             literal for phrase in self._phrases for need in phrase.needs for literal in need
         }
         #: Too short to have a piece of their own.
-        self._short = tuple(sorted(literal for literal in literals if len(literal) < _PIECE))
+        self._short = _short(first)
+        indexed = sorted(literals.difference(_short(literals)))
+        shared = Counter(piece for literal in indexed for piece in set(_pieces(literal)))
         long = defaultdict(list)
-        for literal in sorted(literals.difference(self._short)):
-            long[_pieces(literal)[0]].append(literal)
+        for literal in indexed:  # by the piece that fewest others hold
+            long[min(_pieces(literal), key=lambda piece: (shared[piece], piece))].append(literal)
         self._long = {piece: tuple(found) for piece, found in long.items()}
         self._known = frozenset(self._long)
 
@@ -103,23 +112,37 @@ class Lexicon:
                 if literal in text:
                     found.add(literal)
         first = self._first
-        candidates = {number for literal in found for number in first.get(literal, ())}
-        phrases = self._phrases
+        further = self._further
         missing = found.isdisjoint
-        return Reading(
-            text,
-            sorted(n for n in candidates if not any(map(missing, phrases[n].needs[1:]))),
-        )
+        candidates: set[int] = set()
+        for literal in found:
+            for number in first.get(literal, ()):
+                for need, short in further[number]:
+                    if missing(need):
+                        for piece in short:
+                            if piece in text:
+                                break
+                        else:
+                            break
+                else:
+                    candidates.add(number)
+        return Reading(text, sorted(candidates))
 
     def first(self, reading: Reading, section: str, kind: str, weight: Weight) -> Verdict | None:
         """The first rule of a section that applies."""
-        numbers = self._ranges[section]
-        for number in reading.candidates:
-            if number in numbers:
-                phrase = self._phrases[number]
-                if phrase.pattern.search(reading.text):
-                    return Verdict(*phrase.label, f"{kind} {phrase.rule}", weight)
+        numbers, candidates = self._ranges[section], reading.candidates
+        for at in range(bisect_left(candidates, numbers.start), len(candidates)):
+            number = candidates[at]
+            if number >= numbers.stop:
+                break
+            phrase = self._phrases[number]
+            if phrase.pattern.search(reading.text):
+                return Verdict(*phrase.label, f"{kind} {phrase.rule}", weight)
         return None
+
+
+def _short(literals: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(literal for literal in literals if len(literal) < _PIECE))
 
 
 def _pieces(text: str) -> list[int]:
