@@ -105,6 +105,21 @@ NAMED: tuple[tuple[str, bool, str], ...] = (
         False,
         "OrchestrationFailed WorkspaceLockedError StorageError ProjectNotFound StateMachineError AbortedByOperator ArtefactUploadFailed UserNotFound PreviewFailed",
     ),
+    ("ai_timeout", False, "CodegenTimeout PlannerDeadlineExceeded ToolCallTimedOut"),
+    ("rate_limit", False, "LLMThrottledError ProviderRateExceeded TokensPerMinuteExceeded"),
+    (
+        "provider_error",
+        False,
+        "LLMGatewayError ModelOffline InferenceFailed ContextTooLarge SafetyFilterTriggered",
+    ),
+    (
+        "validation_error",
+        False,
+        "MissingSectionError BadPlan SpecValidationFailed UnexpectedOutputShape DuplicateRouteError LintFailed",
+    ),
+    ("dependency_error", False, "NodeModulesMissing UnknownImportError PackageConflict"),
+    ("syntax_error", False, "BadJson MalformedHtml UnclosedTagError TypescriptParseFailed"),
+    ("unknown", False, "WorkspaceGone RetryLater UnexpectedState"),
 )
 
 

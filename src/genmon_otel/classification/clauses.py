@@ -79,9 +79,9 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.KEY: "key keys credential credentials permission permissions access authentication billing credit credits",
     _F.REACH: "reach connect contact session establish dial talk",
     _F.FIT: "follow follows followed match matches obey conform conforms fit fits satisfy contain contains include "
-    "includes comply valid usable complete acceptable",
+    "includes comply valid usable complete acceptable defined apply applies",
     _F.OUTPUT: "output outputs answer answers response responses reply replies plan plans completion manifest "
-    "schema field fields section sections component components generated generation "
+    "spec specification blueprint draft diff patch sitemap schema field fields section sections component components generated generation "
     "outline layout palette headline",
     _F.PART: "page pages route routes file files link links heading headings entry tool action image images slide slides "
     "paragraph paragraphs step steps caption",
@@ -93,9 +93,9 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     "imported node_modules requirements lockfile plugin toolchain binary executable",
     _F.INSTALLER: "npm npx pnpm yarn pip uv poetry bun conda corepack install installing installation lockfile",
     _F.CHECKER: "validator validators validation linter lint eslint stylelint typecheck tsc mypy checker "
-    "lighthouse accessibility a11y contrast rubric",
+    "lighthouse accessibility a11y contrast rubric test tests vitest jest pytest playwright cypress reviewer critic",
     _F.NOT: "not no never without cannot can't couldn't didn't doesn't isn't wasn't won't hasn't don't",
-    _F.FAILED: "failed fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
+    _F.FAILED: "failed fail fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
     "invalid choked conflict conflicts conflicting",
     _F.LATE: "late hang hangs hanging quiet silent silence stalled stalls stuck slow unresponsive overdue hung "
     "deadline timeout frozen froze 408 504 524",
@@ -106,7 +106,7 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     "aborted interrupted hiccup gone reset removed loading loaded busy restarting 500 502 503 520 529",
     _F.THROTTLED: "429 throttled throttles throttling",
     _F.INVALID: "invalid incomplete missing wrong unexpected unknown empty blank rejected violates mismatch "
-    "malformed incorrect lacks lacking extra duplicate duplicates repeats repeated undefined unusable inconsistent",
+    "malformed incorrect lacks lacking extra duplicate duplicates repeats repeated placeholder placeholders undefined unusable inconsistent",
     _F.UNPARSED: "unparsable unparseable malformed truncated unclosed unterminated unescaped unbalanced stray "
     "garbled corrupt corrupted uncompilable",
     _F.PARSE: "parse parsed parser parsing compile compiles compiled compilation syntax indentation tokenize",

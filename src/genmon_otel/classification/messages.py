@@ -251,6 +251,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         rf"(?:crash|outage|maintenance|incident|failure|error|problem|trouble)\w* (?:at|in|on|of|with|from|by) (?:the |our )?{PROVIDER_NAME}\b",
         r"\ball (?:\w+ )?(?:providers|models|endpoints|backends|fallbacks|upstreams|deployments)\b[^\n]{0,30}(?:fail|down|unavailable|exhausted|error)",
         rf"{PROVIDER_NAME}\b[^\n]{{0,30}}\b(?:failed|errored|returned an error|threw an error|gave an error|broke|error(?:ed)?:)",
+        rf"{PROVIDER_NAME}\b[^\n]{{0,20}}\b(?:returned|answered|replied|responded|said|gave|sent)\b[^\n]{{0,12}}\b(?:internal|unavailable|aborted|unknown error|server[ _]error)\b",
         r"temporarily (?:unable|down|overloaded|disabled|out of|offline)",
         r"(?:unable|not able) to (?:handle|process|serve|complete|fulfil+) (?:the|your|this|that|our) request",
         r"(?:at|over|exceed\w*|insufficient|out of|no|lacks?|not enough) (?:\w+ )?capacity",
@@ -272,7 +273,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"invalid model (?:name|id)",
         r"models/[\w.-]{1,60} is not found",
         r"(?:no such|unknown|unsupported|nonexistent|invalid) (?:\w+ )?(?:model|deployment|engine)\b",
-        rf"(?:model|deployment|engine|{PROVIDER_NAME})\b[^\n]{{0,60}}\b(?:not found|does not exist|doesn't exist|not (?:available|supported|offered|served|deployed)|no longer|deprecated|retired|sunset|decommissioned|discontinued|removed|shut down|been withdrawn)\b",
+        rf"(?:model|deployment|engine|{PROVIDER_NAME})\b[^\n]{{0,60}}\b(?:not found|does not exist|doesn't exist|not (?:available|supported|offered|served|deployed|recogni[sz]ed|known)|no longer|deprecated|retired|sunset|decommissioned|discontinued|removed|shut down|been withdrawn)\b",
         r"not (?:available|supported|offered) in (?:your|this|the|that) (?:\w+ )?(?:region|country|location)",
     ),
     # --- nothing else was said than when to come back

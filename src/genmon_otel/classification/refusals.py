@@ -60,6 +60,7 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
         r"(?:enable|activate|set up|update|check|add) (?:your )?(?:billing|payment)",
         r"\bpayments?\b[^\n]{0,20}\b(?:required|overdue|declined|method|failed|past due)\b",
         r"(?:account|subscription|billing|payment|invoice for)\b[^\n]{0,20}\b(?:past due|overdue|unpaid)",
+        rf"\bcard\b (?:was |is |has been |got )?(?:declined|rejected|refused) by {PROVIDER_NAME}\b",
         r"(?:charge|charging|declined) (?:your |the |our )?(?:\w+ )?card",
         r"(?:trial|subscription|plan|free tier|free period)\b[^\n]{0,20}\b(?:ended|expired|over|lapsed|inactive|cancell?ed|not active|has run out)\b",
         r"\bout of (?:\w+ )?tokens\b",
@@ -77,7 +78,7 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
             rf"(?: x?-?\w+){{0,2}}[ -](?:x-)?{key}"
             for key in ("api key", "api_key", "api-key", "apikey")
         ),
-        rf"\b(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|malformed|unknown|unset) (?:\w+ )?{PROVIDER_NAME}(?: api)?[ _-](?:key|token|secret)\b",
+        rf"\b(?:incorrect|invalid|missing|wrong|expired|bad|no|revoked|malformed|unknown|unset) (?:\w+ )?(?:{PROVIDER_NAME}|provider|llm|model|service|gateway)(?: api)?[ _-](?:key|token|secret)\b",
         r"api[ _-]?key (?:option )?(?:is |was |has been |must be |not )*(?:not |in)?(?:valid|set|found|provided|missing|required|expired|incorrect|invalid|configured|supplied|revoked|disabled|suspended)",
         r"api_key client option",
         r"_api_key\b.{0,30}(?:not|missing|required|unset|empty)",
@@ -96,6 +97,7 @@ AUTH_RULES: Final[tuple[Wording, ...]] = (
         r"(?:security|access|auth|bearer) token",
         r"(?:locate|find|load|default|application default|no|aws) credentials",
         r"credentials (?:were|not|have|are)",
+        r"\b(?:llm|api|provider|model|service|cloud|gateway|openai|anthropic|google|aws|azure|bedrock|vertex) credentials? (?:\w+ )?(?:missing|absent|unset|invalid|expired|rejected|refused|wrong|incomplete)\b",
         r"(?:not|n\'t|no longer|never) have access to (?:the|this) model(?! `)",
         r"access to model .{0,60}(?:denied|not allowed)",
         r"access (?:is )?denied due",

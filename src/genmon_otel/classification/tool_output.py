@@ -278,6 +278,8 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\bimport(?:ing)?\b (?:of )?['\"`]?[\w./@-]{1,60}['\"`]? (?:failed|fails|not found|cannot be|could not be|does not exist|is missing)",
         r"incompatible (?:\w+ )?(?:versions?|releases?) (?:of|between)|versions? (?:\w+ )?(?:of [^\n]{1,60})?(?:is|are) (?:incompatible|not compatible)",
         r"(?:unsupported|incompatible|wanted|wrong) engine|engine \"?(?:node|npm|pnpm|yarn)\"? is (?:incompatible|unsupported)|not compatible with (?:your version|the current) ",
+        r"\b(?:wants|needs|requires|expects) (?:\w+ )?[\w@/.-]{1,60}\b[^\n]{0,30}\b(?:but|while|and|whereas) [\w@/.-]{1,60} (?:wants|needs|requires|pins|asks for)\b",
+        r"\b(?:no|without|lacks?|missing) (?:npm|pnpm|yarn|pip|uv|poetry|bun|node(?:\.?js)?|npx|tsc|vite|esbuild|webpack|eslint|docker|chromium)\b(?! ?(?:error|output|script|config|code|file|answer|in|lock))",
         r"version conflict|conflict(?:s|ing)? (?:between|with|in) [^\n]{0,60}\b(?:versions?|packages?|dependenc\w+|requirements?)\b",
         r"lockfile\b[^\n]{0,40}\b(?:out of sync|stale|mismatch|does not match|doesn't match|corrupt\w*|missing|not in sync)",
         r"(?:package-lock|pnpm-lock|yarn\.lock|uv\.lock|poetry\.lock|cargo\.lock|go\.sum)[^\n]{0,80}\b(?:out of sync|in sync|outdated|not up|does not match|missing|stale|update)",

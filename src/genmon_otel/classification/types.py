@@ -254,5 +254,5 @@ NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
 #: Names so general that anything better decides.
 GENERAL: Final = re.compile(
     r"^(?:API|LLM|AI|Model|Provider|OpenAI|Anthropic|Claude|Gemini|Inference|Completion){1,3}"
-    r"(?:Status|Service|API|HTTP|Http|Call|Request|Backend|Provider){0,2}(?:Error|Exception|Failure|Failed)$"
+    r"(?:Status|Service|API|HTTP|Http|Call|Request|Backend|Provider|Gateway|Client|Server|Endpoint|Proxy){0,2}(?:Error|Exception|Failure|Failed)$"
 )

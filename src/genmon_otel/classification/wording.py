@@ -119,8 +119,8 @@ class Lexicon:
             for number in first.get(literal, ()):
                 for need, short in further[number]:
                     if missing(need):
-                        for piece in short:
-                            if piece in text:
+                        for part in short:
+                            if part in text:
                                 break
                         else:
                             break
