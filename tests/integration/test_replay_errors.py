@@ -233,6 +233,8 @@ LOCAL: list[Callable[[], object]] = [
         check=True, capture_output=True, text=True),
     lambda: subprocess.run([sys.executable, "-c", "input()"], timeout=0.2, stdin=subprocess.PIPE, check=True),
     lambda: Order.model_validate({"items": ["a"], "total": "x"}), lambda: Order.model_validate_json("{"),
+    lambda: Order.model_validate_json('{"items": "a", "total": "x"}'),
+    lambda: Order.model_validate_json("[]"), lambda: Order.model_validate([]),
     lambda: Order(items=[], total=-1), lambda: Order(items=[], total=13),
     lambda: Order(items=[], total=7), lambda: Order(items=1, total=2),  # type: ignore[arg-type]
     lambda: _raise(KeywordOnly(code=4, detail="d")), lambda: _raise(Silent("p")),

@@ -151,7 +151,17 @@ def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
             text = str(line["msg"]).replace("{", "(").replace("}", ")")
             entry["type"] = core.PydanticCustomError(name, text, context or None)
         lines.append(entry)
-    return core.ValidationError.from_exception_data(fields["title"], lines)  # type: ignore[no-any-return]
+    # Messages for JSON speak of arrays and objects where those for Python do of lists and dicts.
+    said = [line.get("msg") for line in fields["errors"]]
+    made = (
+        core.ValidationError.from_exception_data(fields["title"], lines, input_type=source)
+        for source in ("python", "json")
+    )
+
+    def agrees(error: Any) -> int:
+        return sum(a["msg"] == b for a, b in zip(error.errors(), said, strict=False))
+
+    return max(made, key=agrees)  # of two alike the first
 
 
 def _retry_fields(error: Any) -> dict[str, Any]:

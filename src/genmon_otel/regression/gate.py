@@ -30,10 +30,10 @@ _REMEDIES: Final = {
     "target": "Define it at the top of its module, or keep it in a variable there.",
     "size": "At most 256 KiB of a value are kept: take a reference and load the rest in a step, or "
     "return from the step only what is needed.",
-    "payload": "A value that cannot be recorded is needed; make it in a step, or name a factory "
-    "on the decorator.",
-    "opaque": "A value that cannot be recorded is needed; make it in a step, or name a factory "
-    "on the decorator.",
+    "payload": "A value that cannot be recorded is needed. Make its class a dataclass, make it in a "
+    "step, or name what makes it on the decorator: @generation(factories=…).",
+    "opaque": "A value that cannot be recorded is needed. Make its class a dataclass, make it in a "
+    "step, or name what makes it on the decorator: @generation(factories=…).",
     "redaction": "What was hidden there cannot be rebuilt; keep secrets out of it.",
     "factory": "Name what makes it on the decorator: factory= for self, factories= for arguments.",
     "unrecorded": "Say what the step answers: genmon cases verify {handle} --recovery STEP=JSON",
