@@ -137,7 +137,7 @@ class CaseItem(pytest.Item):
 
         return Result(
             run_id=Result.new_id(),
-            fingerprint=clean(self.case.provenance.fingerprint, 200),
+            fingerprint=clean(self.case.provenance.fingerprint, 200) or "unknown",
             slug=self.case.slug,
             verdict=Verdict(self._shown.verdict),
             detail=self._shown.detail,

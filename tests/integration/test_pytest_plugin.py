@@ -151,7 +151,7 @@ def test_hostile_text_in_a_file_breaks_no_run(
     hostile = replace(
         case,
         expected=replace(case.expected, error_message=HALF, signature=HALF),
-        provenance=replace(case.provenance, failure=HALF, fingerprint=HALF),
+        provenance=replace(case.provenance, failure=HALF, fingerprint="\x1b"),
         postcondition=HALF,
     )
     files.export(replace(hostile, slug="target", target=HALF, expect="passes"), pytester.path)

@@ -8,6 +8,7 @@ import enum
 import io
 import json
 import math
+import subprocess
 import threading
 import uuid
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
@@ -138,6 +139,14 @@ def test_round_trip_keeps_type_and_value(value: Any) -> None:
     else:
         assert again == value
         assert repr(again) == repr(value)
+
+
+def test_what_a_program_gave_is_data() -> None:
+    """The result of a finished program comes back, output and all."""
+    done = subprocess.CompletedProcess(["tsc", "-p", Path(".")], 2, b"error TS2322", "")
+    again = through(done)
+    assert type(again) is subprocess.CompletedProcess
+    assert vars(again) == vars(done)
 
 
 def test_special_floats() -> None:

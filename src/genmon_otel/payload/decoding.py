@@ -25,8 +25,8 @@ from genmon_otel.errors import PayloadError
 from genmon_otel.payload import exceptions, web
 from genmon_otel.payload.escapes import unescape
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
-from genmon_otel.payload.paths import MAX_PATH, resolve
-from genmon_otel.payload.state import set_state
+from genmon_otel.payload.paths import MAX_PATH, import_path, resolve
+from genmon_otel.payload.state import PLAIN, set_state
 from genmon_otel.records import Tree
 
 #: Nested trees; encoded ones stay below (three levels of tree a level of value at most).
@@ -192,6 +192,7 @@ def _is_data(kind: type) -> bool:
         or any(b.__name__ == "BaseModel" and b.__module__.startswith("pydantic") for b in kind.__mro__)
         or issubclass(kind, (Enum, BaseException))
         or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+        or import_path(kind) in PLAIN
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from genmon_otel.payload.built_in import ATOM, BUILT_IN, Encoder, as_type
 from genmon_otel.payload.escapes import escape
 from genmon_otel.payload.opaque import opaque_tree
 from genmon_otel.payload.paths import import_path, is_importable
-from genmon_otel.payload.state import state_of
+from genmon_otel.payload.state import PLAIN, state_of
 from genmon_otel.records import Tree
 
 #: Bytes of one value. Source: DESIGN §11.
@@ -339,7 +339,8 @@ def _choose(kind: type) -> Encoder:
         base.__name__ == "BaseModel" and base.__module__.startswith("pydantic.") for base in mro
     ):
         return partial(_old_model, path)
-    if any("__attrs_attrs__" in space or "__dataclass_fields__" in space for space in spaces):
+    declared = any("__attrs_attrs__" in s or "__dataclass_fields__" in s for s in spaces)
+    if declared or path in PLAIN:
         return partial(_instance, path)
     for base in _BASES:
         if base in mro:

@@ -161,7 +161,8 @@ def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
     def agrees(error: Any) -> int:
         return sum(a["msg"] == b for a, b in zip(error.errors(), said, strict=False))
 
-    return max(made, key=agrees)  # of two alike the first
+    closest: BaseException = max(made, key=agrees)  # of two alike the first
+    return closest
 
 
 def _retry_fields(error: Any) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MemberDescriptorType
-from typing import Any
+from typing import Any, Final
+
+#: Classes of the standard library that are plain data, though not declared as such.
+PLAIN: Final = frozenset({"subprocess:CompletedProcess"})
 
 
 def state_of(value: Any) -> dict[str, Any]:
