@@ -8,6 +8,7 @@ from genmon_otel.cli.terminal import (
     console,
     duration,
     json_option,
+    many,
     open_store,
     print_json,
     store_option,
@@ -39,11 +40,13 @@ def health(store: str | None, as_json: bool, window: float, operation: str | Non
         return 0 if found.healthy else 1
     out = console()
     verdict = "[green]healthy[/]" if found.healthy else "[bold red]unhealthy[/]"
-    out.print(
-        f"{verdict}: {found.failures} of {found.attempts} attempts failed "
-        f"({found.failure_rate:.0%}) in the last "
-        + ("hour" if window == HEALTH_WINDOW_S else duration(window))
+    failed = (
+        f"{found.failures} of {many(found.attempts, 'attempt')} failed ({found.failure_rate:.0%})"
+        if found.attempts
+        else "no attempts"
     )
+    span = "hour" if window == HEALTH_WINDOW_S else duration(window)
+    out.print(f"{verdict}: {failed} in the last {span}")
     for category, count in sorted(found.by_category.items(), key=lambda item: -item[1]):
         out.print(f"  {count:>5} × {category}")
     if found.attempts < HEALTH_MIN_ATTEMPTS:

@@ -34,6 +34,7 @@ from genmon_otel.regression.verdict import Failed, Observation, Reason
 #: Items of a streamed result that are kept for the postcondition.
 _MAX_ITEMS: Final = 10_000
 _MAX_TEXT: Final = 400
+_ELSEWHERE: Final = "Is this where the application's code is? If not, go there (or give --cwd)."
 _REBIND: Final = "If it was renamed or moved: genmon cases rebind OLD NEW"
 
 
@@ -127,7 +128,9 @@ class Replay:
             refused = f" ({self._walls.notes[0]})" if self._walls.notes else ""
             advice = self._where_it_went()
             reason: Reason = "import" if advice is _REBIND else "not_called"
-            raise Obstacle(reason, f"{error}{refused} {advice}") from None
+            if self._module().partition(".")[0] not in sys.modules:
+                advice = f"{_ELSEWHERE} {advice}"
+            raise Obstacle(reason, f"{str(error).rstrip('.')}{refused}. {advice}") from None
         except BaseException as error:
             self._refuse_a_run_at_import()
             raise Obstacle("import", f"{path} cannot be imported: {_line(error)}") from None
