@@ -120,6 +120,14 @@ NAMED: tuple[tuple[str, bool, str], ...] = (
     ("dependency_error", False, "NodeModulesMissing UnknownImportError PackageConflict"),
     ("syntax_error", False, "BadJson MalformedHtml UnclosedTagError TypescriptParseFailed"),
     ("unknown", False, "WorkspaceGone RetryLater UnexpectedState"),
+    ("ai_timeout", False, "LLMCallTimeout StepTimeoutError"),
+    ("rate_limit", False, "GeminiRateLimited TooManyGenerations"),
+    ("provider_error", False, "ProviderDownError LLMConnectionLost ContextWindowError"),
+    ("provider_error", True, "OpenAIKeyInvalid CreditsExhausted"),
+    ("validation_error", False, "OutputSchemaMismatch PlanIncomplete MissingPageError"),
+    ("dependency_error", False, "NpmDependencyError MissingModule"),
+    ("syntax_error", False, "JsxSyntaxError InvalidJsonError"),
+    ("unknown", False, "NotificationFailed ProjectLocked"),
 )
 
 

@@ -106,6 +106,8 @@ CONTENT_RULES: Final[tuple[Wording, ...]] = (
         r"zoderror",
         r"\b(?:schema|type) (?:mismatch|violation|validation)",
         r"is a required property",
+        r"\b(?:defined|declared|listed|registered) (?:twice|more than once|multiple times)\b",
+        r"\b(?:longer|shorter|larger|smaller|more|fewer|bigger) than \d[\d.,]* ?(?:characters?|chars|words|items|lines|entries|sections|pages|px|pixels)\b",
         r"\b[a-z_]\w{0,40}(?:\.[a-z_]\w{0,40}|\[\d{0,4}\]){1,6} (?:is |was |must be )?(?:missing|required|empty|undefined|null)\b",
         r"required (?:property|field|key|section|attribute)",
         r"field required",

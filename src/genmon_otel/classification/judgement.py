@@ -121,7 +121,7 @@ _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 def _by_words(name: str) -> Verdict | None:
     """What a class's name says read as a sentence: ``prompt too long``."""
-    words = " ".join(_WORDS.findall(name[:80])).lower()
+    words = " ".join(_WORDS.findall(name[:80])).lower().replace("open ai", "openai")
     found = judge_message(words)
     if found is None:
         return None

@@ -237,7 +237,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"server had an error",
         r"\bbad gateway\b(?! name)",
         r"no healthy upstream",
-        r"upstream (?:connect )?error",
+        r"upstream (?:\w+ )?(?:error|failure|failed)\b",
         r"(?:at|over|exceeded) capacity",
         r"provider returned error",
         r"server error\b",

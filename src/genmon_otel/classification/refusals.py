@@ -47,7 +47,7 @@ QUOTA_RULES: Final[tuple[Wording, ...]] = (
         r"spend(?:ing)? (?:limit|cap)",
         r"(?<!time )(?<!latency )(?<!retry )(?<!size )budget (?:has been )?(?:exceeded|exhausted)",
         r"exceeded (?:(?!time|latency|retry|size|\d)\w+ ){0,3}budget",
-        r"plan (?:limit|does not)",
+        r"\b(?:your|current|subscription|billing|free|account'?s?|organi[sz]ation'?s?) (?:\w+ )?plan (?:limit|does not)",
         r"(?:requires|need|needs|purchase|add|buy|no) (?:more |remaining |any )?credits",
         r"can only afford",
         r"key limit exceeded",

@@ -243,6 +243,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\b(?:npm|pnpm|yarn|pip3?|uv|poetry|bun)', '(?:pip', ')?(?:ci|install|add|sync)\b[^\n]{0,160}non-zero exit",
         r"(?:sh|bash|zsh)(?:: line)?:? ?\d*:? [\w@./-]{1,60}: (?:command )?not found",
         r": command not found",
+        r"\b(?:not found|missing|not) (?:in|on) (?:the |your )?\$?path\b(?! of)",
         r"\b(?:build|cli|command[- ]line) ?tools?\b[^\n]{0,20}\b(?:missing|not found|not installed|not available)\b",
         r"is not recognized as an internal or external command",
         r"(?:npm|pnpm|yarn|pip|pip3|uv|poetry|bun)(?: pip)? (?:ci|install|i|add|sync|lock|resolve)\b.{0,40}(?:fail|error|exit|non-zero|returned|crash|could not|unable)",

@@ -45,7 +45,8 @@ _CONSTANT: Final = re.compile(
     r"ERR(?:OR)?(?:_[A-Z0-9]+)+|[A-Z]+[0-9]{0,2}[A-Z]*(?:_[A-Z]+[0-9]{0,2}[A-Z]*)+"
 )
 _HEX: Final = re.compile(r"[0-9a-f]{4,128}|[0-9A-F]{4,128}")
-_LITERAL: Final = re.compile(r"0[bB][01]+|0[oO][0-7]+")
+#: 0b101, 0o17, 1920x1080
+_LITERAL: Final = re.compile(r"0[bB][01]+|0[oO][0-7]+|[0-9]+x[0-9]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
 _SPLIT: Final = re.compile(r"([-_]+)")
 #: What a random id hardly ever holds, and a name always.
