@@ -17,6 +17,7 @@ from types import CodeType, TracebackType
 from typing import Final
 
 from genmon_otel.conventions import PACKAGE
+from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Frame
 from genmon_otel.text import cut, safe_str, type_name
 
@@ -218,7 +219,9 @@ def _lines(error: BaseException) -> Iterator[str]:
 def _notes(error: BaseException) -> list[object]:
     try:
         notes = object.__getattribute__(error, "__dict__").get("__notes__")
-    except BaseException:  # a __dict__ of the class's own making
+    except BaseException as broken:  # a __dict__ of the class's own making
+        if is_interruption(broken):
+            raise
         return []
     return notes if type(notes) is list else []
 

@@ -1,4 +1,5 @@
-"""Turn anything into bounded, storable text. Nothing here ever raises.
+"""Turn anything into bounded, storable text. Nothing here ever raises, but for
+what strikes from outside.
 
 Every string that leaves the application passes through :func:`clean` first:
 databases refuse NUL and lone surrogates, terminals obey escape codes, and a
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from itertools import islice
 from typing import Any, Final
+
+from genmon_otel.interruption import is_interruption
 
 #: What stands where the middle of a long text was left out.
 GAP: Final = " … "
@@ -69,6 +72,8 @@ def safe_str(obj: object, limit: int) -> str:
     try:
         return clean(_plain_str(obj, limit), limit)
     except BaseException as failure:
+        if is_interruption(failure):
+            raise
         return clean(f"<{type_name(obj)}: __str__ raised {type_name(failure)}>", limit)
 
 
@@ -77,6 +82,8 @@ def safe_repr(obj: object, limit: int) -> str:
     try:
         return clean(_brief(obj, limit, 0), limit)
     except BaseException as failure:
+        if is_interruption(failure):
+            raise
         return clean(f"<{type_name(obj)}: __repr__ raised {type_name(failure)}>", limit)
 
 

@@ -17,6 +17,7 @@ from genmon_otel.classification import custom, evidence
 from genmon_otel.classification.custom import register_rule
 from genmon_otel.classification.judgement import judge, judge_message, judge_named
 from genmon_otel.classification.verdict import Verdict, Weight
+from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Category, Severity
 from genmon_otel.text import cut, safe_str
 
@@ -52,7 +53,9 @@ def classify(error: BaseException) -> Classification:
         decided_by, verdict = _decide(error)
         if verdict is None and evidence.is_a(error, BaseExceptionGroup):
             decided_by = _first_member(error)
-    except BaseException:  # whatever a foreign property raised, the caller goes on
+    except BaseException as broken:  # whatever a foreign property raised, the caller goes on
+        if is_interruption(broken):
+            raise
         decided_by, verdict = None, None
     return _answer(decided_by, verdict, dotted_name(decided_by or error))
 

@@ -12,6 +12,7 @@ from types import FunctionType, MethodType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from genmon_otel.interruption import is_interruption
 from genmon_otel.text import cut, safe_str
 
 #: Characters of one text that rules look at, head and tail.
@@ -59,7 +60,9 @@ def fields(error: object) -> Mapping[str, Any]:
     """The instance dictionary; empty where there is none."""
     try:
         found = object.__getattribute__(error, "__dict__")
-    except BaseException:  # a hostile __getattribute__ or slots
+    except BaseException as broken:  # a hostile __getattribute__ or slots
+        if is_interruption(broken):
+            raise
         return {}
     return found if type(found) is dict else {}
 
@@ -71,7 +74,9 @@ def read(obj: object, name: str) -> Any:
         return value
     try:
         return getattr(obj, name, None)
-    except BaseException:  # a property may raise anything
+    except BaseException as error:  # a property may raise anything
+        if is_interruption(error):
+            raise
         return None
 
 
@@ -124,7 +129,9 @@ def _status(value: Any) -> Iterator[int]:
         return
     try:
         number = int(value)
-    except BaseException:  # a subclass of int
+    except BaseException as broken:  # a subclass of int
+        if is_interruption(broken):
+            raise
         return
     if 400 <= number < 600:
         yield number
@@ -145,7 +152,9 @@ def _code(value: Any) -> Iterator[str]:
     if is_a(value, (MethodType, FunctionType)):  # grpc.RpcError.code()
         try:
             value = value()
-        except BaseException:
+        except BaseException as broken:
+            if is_interruption(broken):
+                raise
             return
     if type(value) is str and 0 < len(value) <= 60:
         yield value

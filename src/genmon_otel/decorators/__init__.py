@@ -10,13 +10,12 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import Any, Final, TypeVar, get_args, overload
 
 from genmon_otel import recorder
 from genmon_otel.conventions import NO_FRAMEWORK, OTHER
 from genmon_otel.decorators.named_stages import named_by
-from genmon_otel.decorators.stages import phase, pick, step
+from genmon_otel.decorators.stages import Runs, forsake, phase, step
 from genmon_otel.decorators.wrappers import checked_name, decorate, default_name, underlying, wrap
 from genmon_otel.errors import GenmonError
 from genmon_otel.payload import import_path
@@ -43,10 +42,10 @@ F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 _IDENTITY: Final = ("framework", "user_id", "project_id", "request")
 
 
-class GenerationBlock:
+class GenerationBlock(Runs):
     """``generation(...)`` with its options: decorate with it, or open it as a block."""
 
-    __slots__ = ("_is_checked", "_options", "_runs", "_spec")
+    __slots__ = ("_is_checked", "_options", "_spec")
 
     def __init__(self, name: str | None, options: dict[str, Any]) -> None:
         self._options = options
@@ -68,35 +67,19 @@ class GenerationBlock:
         if not self._is_checked:
             self._check()
         scope = _open(self._spec, (), {})
-        self._runs.append(scope)
-        if scope is not None:
-            scope.enter()
-        return current_generation()
+        try:
+            if scope is not None:
+                scope.enter()
+            self._runs.append(scope)
+            return current_generation()
+        except BaseException as error:
+            forsake(self._runs, scope, error)
+            raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        scope = pick(self._runs)
-        if scope is None:
-            return
-        if error is None:
-            scope.returned(None)
-        else:
-            scope.raised(error)
-
-    async def __aenter__(self) -> Generation | NoGeneration:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
+    def __del__(self) -> None:
+        for scope in getattr(self, "_runs", ()):
+            if scope is not None and scope.is_open:  # leaving the block was interrupted at once
+                scope.raised(GeneratorExit())
 
     def _check(self) -> None:
         """Refuse options that a block cannot honour."""

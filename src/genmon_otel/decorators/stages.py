@@ -54,10 +54,53 @@ def open_stage(  # noqa: PLR0917 - the last two are what a partial of it is call
         return None
 
 
-class Block:
+class Runs:
+    """What is common to blocks: whichever runs are open, leaving ends the one that is left."""
+
+    __slots__ = ("_runs",)
+
+    _runs: list[Any]
+
+    def __enter__(self) -> Any:
+        raise NotImplementedError
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        runs = self._runs
+        run: Any = runs  # not known yet
+        try:
+            run = runs[-1] if len(runs) == 1 else pick(runs)
+            if run is not None:
+                if error is None:
+                    run.returned(None)
+                else:
+                    run.raised(error)
+            if run in runs:
+                runs.remove(run)
+        except BaseException as struck:
+            forsake(runs, pick(runs) if run is runs else run, struck)
+            raise
+
+    async def __aenter__(self) -> Any:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+class Block(Runs):
     """A phase or step with its name: ``with`` it, ``async with`` it, or decorate with it."""
 
-    __slots__ = ("_kind", "_name", "_runs")
+    __slots__ = ("_kind", "_name")
 
     def __init__(self, kind: StageKind, name: str | None) -> None:
         self._kind: StageKind = kind
@@ -72,57 +115,38 @@ class Block:
     def __enter__(self) -> None:
         name = self._name or checked_name(self._kind, self._name)
         run = open_stage(self._kind, name)
-        if run is not None:
-            run.enter()
-        if self._kind == "step" and (player := recorder.runtime().player) is not None:
-            try:
+        try:
+            if run is not None:
+                run.enter()
+            if self._kind == "step" and (player := recorder.runtime().player) is not None:
                 player.play(name, None, {})
-            except BaseException as error:
-                if run is not None:
-                    run.raised(error)
-                raise
-        self._runs.append(run)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        runs = self._runs
-        run = runs.pop() if len(runs) == 1 else pick(runs)
-        if run is None:
-            return
-        if error is None:
-            run.returned(None)
-        else:
-            run.raised(error)
-
-    async def __aenter__(self) -> None:
-        self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
+            self._runs.append(run)
+        except BaseException as error:
+            forsake(self._runs, run, error)
+            raise
 
 
 S = TypeVar("S", bound=Scope)
 
 
+def forsake(runs: list[S | None], run: S | None, error: BaseException) -> None:
+    """End a block's run whose entering or leaving was interrupted."""
+    if run in runs:
+        runs.remove(run)
+    if run is not None:
+        run.raised(error)
+
+
 def pick(runs: list[S | None]) -> S | None:
-    """Take out of a block's open runs the one that is current here, else the last.
+    """Of a block's open runs the one that is current here, else the last.
 
     A block may be shared by tasks; each of them leaves its own run.
     """
     here = current()
     for index in range(len(runs) - 1, -1, -1):
         if runs[index] is here:
-            return runs.pop(index)
-    return runs.pop() if runs else None
+            return runs[index]
+    return runs[-1] if runs else None
 
 
 @overload

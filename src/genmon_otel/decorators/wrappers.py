@@ -82,13 +82,16 @@ def _function(function: Any, opens: Open, served: Callable[..., Any] | None) -> 
         target = function if served is None or runtime().player is None else served
         if scope is None:
             return target(*args, **kwargs)
-        scope.enter()
         try:
-            result = target(*args, **kwargs)
+            scope.enter()
+            return scope.returned(target(*args, **kwargs))
         except BaseException as error:
-            scope.raised(error)
+            try:
+                scope.raised(error)
+            except BaseException as struck:  # amidst our own code: end what has not ended
+                scope.raised(struck)
+                raise
             raise
-        return scope.returned(result)
 
     return wrapper
 
@@ -100,13 +103,16 @@ def _coroutine(function: Any, opens: Open, served: Callable[..., Any] | None) ->
         target = function if served is None or runtime().player is None else served
         if scope is None:
             return await target(*args, **kwargs)
-        scope.enter()
         try:
-            result = await target(*args, **kwargs)
+            scope.enter()
+            return scope.returned(await target(*args, **kwargs))
         except BaseException as error:
-            scope.raised(error)
+            try:
+                scope.raised(error)
+            except BaseException as struck:  # amidst our own code: end what has not ended
+                scope.raised(struck)
+                raise
             raise
-        return scope.returned(result)
 
     return wrapper
 

@@ -76,7 +76,10 @@ class Instruments:
         self._warned_at = float("-inf")
         #: What happened and is not counted yet. Only who holds the lock counts.
         self._events: deque[tuple[Any, ...]] = deque()
-        self._lock = threading.Lock()
+        #: Operations of generations that started: a C call notes one, which nothing can interrupt.
+        self._starts: deque[str] = deque()
+        self._lock = threading.RLock()
+        self._last_end: Ended | GenerationRecord | None = None
         self._at_once = backend.before_reading is None
         self._report: Callable[[], None] = lambda: None
         self._values = LabelValues(self._overflow)
@@ -108,6 +111,8 @@ class Instruments:
             self._dropped[(reason,)]
         if backend.before_reading is not None:
             backend.before_reading.append(self.fold)
+        if not self._at_once:
+            self.started = self._starts.append  # type: ignore[method-assign,assignment]
         _all.add(self)
 
     def close(self) -> None:
@@ -127,34 +132,63 @@ class Instruments:
     def fold(self) -> None:
         """Count what happened until now."""
         self._report()
+        if self._is_counting():
+            return
         with self._lock:
-            self._count(len(self._events))
+            waiting = len(self._events)
+            self._count(waiting, len(self._starts))
 
     def _relieve(self) -> None:
         """Count, but wait for nobody: whoever is counting looks again afterwards."""
-        while self._events and self._lock.acquire(blocking=False):
+        while (self._events or self._starts) and not self._is_counting():
             try:
-                self._count(_STRIDE)
+                if not self._lock.acquire(blocking=False):
+                    return
+                self._count(_STRIDE, _STRIDE)
             finally:
-                self._lock.release()
+                try:
+                    self._release()
+                finally:
+                    self._release()  # the first may have been interrupted
             if not self._at_once:
                 return
 
-    def _count(self, limit: int) -> None:
+    def _is_counting(self) -> bool:
+        """Whether it is this very thread that counts: a finaliser struck amidst."""
+        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+
+    def _release(self) -> None:
+        if self._is_counting():
+            self._lock.release()
+
+    def _count(self, limit: int, starts: int) -> None:
+        self._count_starts(starts)  # first: so no generation ends before it started
         events = self._events
         for _ in range(limit):
             if not events:
-                return
+                break
             method, *args = events.popleft()
             try:
                 method(self, *args)
             except Exception:
                 self._broke(method.__name__)
 
+    def _count_starts(self, limit: int) -> None:
+        starts = self._starts
+        for _ in range(limit):
+            if not starts:
+                return
+            operation = starts.popleft()
+            try:
+                self._start(operation)
+            except Exception:
+                self._broke("started")
+
     def _forked(self) -> None:
         """What waits in a forked child is its parent's, and so may be the lock."""
         self._events.clear()
-        self._lock = threading.Lock()
+        self._starts.clear()
+        self._lock = threading.RLock()
 
     # --- what is counted
 
@@ -202,8 +236,8 @@ class Instruments:
     # The first three are part of every call, so they note what happened with no detour.
 
     def started(self, operation: str) -> None:
-        self._events.append((Instruments._start, operation))
-        if self._at_once:  # what waits is bounded when it has ended
+        self._starts.append(operation)
+        if self._at_once:
             self._relieve()
 
     def ended(self, ended: Ended | GenerationRecord, sampled: bool) -> None:
@@ -225,6 +259,9 @@ class Instruments:
 
     def _end(self, record: Ended | GenerationRecord, sampled: bool) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
+        if record is self._last_end:
+            return  # told twice: an interruption struck right after the first time
+        self._last_end = record
         # First: whatever breaks below, it runs no more.
         if failure is None or failure.origin == "generation":
             self._started[(operation,)][1].dec()  # else it ran in a process that is gone

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import Any, Final
 
+from genmon_otel.interruption import is_interruption
 from genmon_otel.payload import exceptions, web
 from genmon_otel.payload.built_in import ATOM, BUILT_IN, Encoder, as_type
 from genmon_otel.payload.escapes import escape
@@ -58,9 +59,11 @@ class Encoding:
         kind = type(value)
         try:
             return (_BY_TYPE.get(kind) or _learn(kind))(self, value)
-        except (_Over, _Spent, RecursionError, KeyboardInterrupt):
+        except (_Over, _Spent, RecursionError):
             raise
-        except BaseException:
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             return self._opaque(kind, "hostile")
 
     def spend(self, size: int) -> None:
@@ -186,9 +189,9 @@ def guarded(kind: type, build: Callable[[], Tree]) -> Tree:
         return opaque_tree(kind, "size")
     except RecursionError:
         return opaque_tree(kind, "depth")
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         return opaque_tree(kind, "hostile")
 
 

@@ -19,6 +19,7 @@ from opentelemetry import trace
 
 from genmon_otel import conventions as names
 from genmon_otel.instruments import NullMetrics
+from genmon_otel.interruption import goes_its_way
 from genmon_otel.ports import Clock, Ended, Metrics, Sink, StepPlayer
 from genmon_otel.recorder.identity import new_id
 from genmon_otel.records import (
@@ -207,14 +208,13 @@ def contain(where: str, under: Runtime | None = None) -> None:
     """Keep the internal error being handled from the application: count it, log it seldom.
 
     It may be any: values and callables of the application's raise what they like. Only what
-    a signal raises to end the program goes on its way.
+    struck from outside goes on its way: it is meant for the application.
 
     Args:
         where: the place, a label value: few and fixed.
         under: the runtime to count in; None: the one in force.
     """
-    kind = sys.exc_info()[0]
-    if kind is not None and issubclass(kind, (KeyboardInterrupt, SystemExit)):
+    if goes_its_way(sys.exc_info()[1]):
         raise  # noqa: PLE0704 - it is called where the error is handled
     try:
         to = under or _active

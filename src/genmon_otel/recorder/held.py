@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
+from genmon_otel.interruption import is_interruption
 from genmon_otel.payload import encode
 from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.content import texts_in
@@ -22,7 +23,9 @@ def are_atoms(values: Collection[Any]) -> bool:
     """Whether values are immutable all the way down."""
     try:
         return ATOMS.issuperset(map(type, values))
-    except BaseException:  # a metaclass says how its classes are hashed
+    except BaseException as error:  # a metaclass says how its classes are hashed
+        if is_interruption(error):
+            raise
         return False
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
+from genmon_otel.interruption import goes_its_way
 from genmon_otel.payload import Streamed, encode
 from genmon_otel.recorder import Runtime, contain, diagnosis, root_span
 from genmon_otel.recorder.binding import framework_name
@@ -61,6 +62,7 @@ class Generation(Scope):
     """
 
     noun: ClassVar[str] = "generation"
+    follows_bodies: ClassVar[bool] = True
 
     capture: Capture
     framework: str
@@ -85,13 +87,14 @@ class Generation(Scope):
     faults: tuple[StepFault, ...] = ()
     task_id: str | None = None
     _measured: Any = None
+    _has_begun: bool = False
 
     def __init__(
         self, spec: Spec, under: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self.spec = spec
         self.under = under
-        self.id = identity = under.new_id()
+        self.id = under.new_id()
         self.stages: list[StageRun] = []
         self.framework = spec.first_framework
         capture = spec.capture
@@ -116,10 +119,6 @@ class Generation(Scope):
                 contain("span", under)
         self.start_span(under, spec.span_name, attributes)
         self.span_context = self.span.get_span_context()
-        under.running[identity] = self
-        if not under.sink.awake:
-            under.sink.start()
-        under.metrics.started(spec.operation)
 
     # --- for the decorated code
 
@@ -212,10 +211,6 @@ class Generation(Scope):
     def follows_iterators(self) -> bool:
         return self.spec.stream
 
-    @property
-    def follows_bodies(self) -> bool:
-        return True
-
     def elapsed_s(self) -> float:
         """Seconds since it began."""
         return max(0.0, self.under.clock.monotonic() - self._began)
@@ -244,6 +239,21 @@ class Generation(Scope):
             code_version=self.under.code_version,
         )
 
+    def begin(self) -> None:
+        if not self._has_begun:
+            self.enter()
+            self.leave()
+
+    def enter(self) -> None:
+        under = self.under
+        if not under.sink.awake:
+            under.sink.start()
+        # No call between these: an interruption finds all of them done, or none.
+        self._has_begun = True
+        under.running[self.id] = self
+        under.metrics.started(self.spec.operation)
+        self.resume()
+
     # --- end
 
     def _succeed(self, result: Any, items: int | None) -> None:
@@ -253,10 +263,10 @@ class Generation(Scope):
         elif predicate is not None:
             try:
                 failed = diagnosis.refuses(predicate, result)
-            except (KeyboardInterrupt, SystemExit) as error:  # not the predicate's doing
-                self._fail(error, None)
-                raise
-            except BaseException:
+            except BaseException as error:
+                if goes_its_way(error):  # not the predicate's doing
+                    self._fail(error, None)
+                    raise
                 contain("failure_if", self.under)
             else:
                 if failed:
@@ -288,53 +298,65 @@ class Generation(Scope):
         self, outcome: Outcome, problem: diagnosis.Problem | None = None, result: Any = None
     ) -> None:
         under, spec = self.under, self.spec
-        if under.running.pop(self.id, None) is None:
-            return  # it has ended already, or belongs to the parent process
-        clock = under.clock
-        self.duration_s = clock.monotonic() - self._began
-        self.ended_at = clock.now()
-        self.outcome = outcome
-        if "celery" in sys.modules:
-            self.task_id = task_id()
-        if self.stages:
-            self._summarise(outcome)
-        recording: Recording | None = None
-        sample: SuccessSample | None = None
-        if problem is not None:
-            recording = self._diagnose(problem)
-        elif outcome is _SUCCESS and self._began >= under.sample_due.get(spec.operation, 0.0):
+        handed_over = False
+        try:
             try:
-                sample = sample_of(self, result)
-            except BaseException:
-                contain("sample", under)
-        try:  # before the span ends: what others do then may take long, or break
-            if problem is None and sample is None:
-                under.sink.take(self)
-            else:
-                under.sink.deliver(self.record(), recording, sample)
-        except BaseException:
-            contain("deliver", under)
-        try:
-            under.metrics.ended(self, self.span_context[3] & _SAMPLED != 0)
-            if self._measured is not None:
-                under.metrics.resources(spec.operation, *used(self._measured))
-            if self.failure is not None:
-                diagnosis.log(self, self.failure)
-        except BaseException:
-            contain("metrics", under)
-        try:
-            if outcome is _SUCCESS and self.file_count is None and not under.content_on_spans:
-                self.span.end()
-            else:
-                root_span.end(self, outcome, self.failure, result)
-        except BaseException:
-            contain("span", under)
-        finally:
-            # Nothing may keep alive what is over: neither errors with their frames, nor a
-            # cycle that would wait for the garbage collector.
+                del under.running[self.id]
+            except KeyError:  # it has ended already, belongs to the parent process, or was torn
+                if self.torn is None:
+                    return
+                (outcome, problem, result, handed_over), self.torn = self.torn, None
+            clock = under.clock
+            self.duration_s = clock.monotonic() - self._began
+            self.ended_at = clock.now()
+            self.outcome = outcome
+            if "celery" in sys.modules:
+                self.task_id = task_id()
             if self.stages:
-                self.stages, self.errors = [], ()
-            self.release()
+                self._summarise(outcome)
+            recording: Recording | None = None
+            sample: SuccessSample | None = None
+            if problem is not None:
+                recording = self._diagnose(problem)
+            elif outcome is _SUCCESS and self._began >= under.sample_due.get(spec.operation, 0.0):
+                try:
+                    sample = sample_of(self, result)
+                except BaseException:
+                    contain("sample", under)
+            try:  # before the span ends: what others do then may take long, or break
+                if handed_over:
+                    pass
+                elif problem is None and sample is None:
+                    under.sink.take(self)
+                else:
+                    under.sink.deliver(self.record(), recording, sample)
+                handed_over = True
+            except BaseException:
+                contain("deliver", under)
+            try:
+                under.metrics.ended(self, self.span_context[3] & _SAMPLED != 0)
+                if self._measured is not None:
+                    under.metrics.resources(spec.operation, *used(self._measured))
+                if self.failure is not None:
+                    diagnosis.log(self, self.failure)
+            except BaseException:
+                contain("metrics", under)
+            try:
+                if outcome is _SUCCESS and self.file_count is None and not under.content_on_spans:
+                    self.span.end()
+                else:
+                    root_span.end(self, outcome, self.failure, result)
+            except BaseException:
+                contain("span", under)
+            finally:
+                # Nothing may keep alive what is over: neither errors with their frames, nor a
+                # cycle that would wait for the garbage collector.
+                if self.stages:
+                    self.stages, self.errors = [], ()
+                self.release()
+        except BaseException:
+            self.torn = outcome, problem, result, handed_over
+            raise
 
     def _summarise(self, outcome: Outcome) -> None:
         """Keep of the stages what the record says of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import os
@@ -15,6 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from genmon_otel import recorder
+from genmon_otel.interruption import is_interruption
 from genmon_otel.payload.paths import import_path, is_importable
 from genmon_otel.recorder.spec import ATTRIBUTE, Spec
 from genmon_otel.stacks import is_in_app
@@ -60,8 +60,11 @@ def locate(spec: Spec, error: BaseException | None = None) -> tuple[str, str]:
         return target, ""
     if "<locals>" in target and (name := _name_in(module, spec)):
         target = f"{target.partition(':')[0]}:{name}"
-    with contextlib.suppress(BaseException):  # classes and objects answer as they like
+    try:
         module, target = _on_receiver(spec, error) or (module, target)
+    except BaseException as broken:  # classes and objects answer as they like
+        if is_interruption(broken):
+            raise
     packages = target.partition(":")[0].count(".")
     try:
         here = os.getcwd()

@@ -42,13 +42,17 @@ class Scope:
 
     The wrappers call :meth:`enter`, then :meth:`returned` or :meth:`raised`; those of
     generators :meth:`resume` and :meth:`suspend` around each item, then :meth:`exhausted`
-    or :meth:`raised`. None of them raises, whatever breaks inside.
+    or :meth:`raised`. None of them raises, whatever breaks inside; only what strikes from
+    outside (see :mod:`genmon_otel.interruption`) comes out of any of them, and :meth:`raised`
+    then ends what has not ended.
 
     No slots: what most scopes never need is a default of the class, which costs a call nothing.
     """
 
     #: What it is called in the count of internal errors.
     noun: ClassVar[str]
+    #: Whether the body of a returned streaming response belongs to it.
+    follows_bodies: ClassVar[bool] = False
 
     generation: Generation
     span: trace.Span
@@ -57,8 +61,11 @@ class Scope:
     #: What was current in here when it was suspended.
     _inner: Scope | None = None
     _inner_context: Any
+    #: OpenTelemetry's context around it; while it is entered, the token to go back to it.
     _outer_context: Any
-    _token: Any
+    _token: Any = None
+    #: How it was to end when an interruption struck amidst its end; None: it did not.
+    torn: Any = None
 
     def start_span(
         self, under: Runtime, name: str, attributes: Mapping[str, Any] | None = None
@@ -71,6 +78,7 @@ class Scope:
             contain("span", under)
             span = _NO_SPAN
         self.span = span
+        self._outer_context = around
         self._inner_context = _with_span(span, around)
 
     # --- current or not
@@ -85,12 +93,17 @@ class Scope:
         self._outer_context = _attach(self._inner_context)
         self._token = _CURRENT.set(self._inner or self)
 
+    def begin(self) -> None:
+        """Count it from now on."""
+
     def leave(self) -> None:
         """Make current what was current before :meth:`enter`."""
         try:
             _CURRENT.reset(self._token)
         except ValueError:  # left in another context than the one that entered
             self._leave_elsewhere()
+        except (TypeError, RuntimeError):  # interrupted while entering or leaving
+            self._put_back()
         else:
             _detach(self._outer_context)
 
@@ -107,6 +120,14 @@ class Scope:
             outer_context = getattr(self._outer_context, "old_value", None)
             if isinstance(outer_context, otel_context.Context):
                 _attach(outer_context)
+
+    def _put_back(self) -> None:
+        generation: Scope = self.generation
+        if _CURRENT.get() is self:
+            _CURRENT.set(None if generation is self else generation)
+        if self._inner_context is not None and _around() is self._inner_context:
+            outer = getattr(self._outer_context, "old_value", self._outer_context)
+            _attach(outer if isinstance(outer, otel_context.Context) else otel_context.Context())
 
     def release(self) -> None:
         """Let go of span and contexts: somebody may keep this scope long after its end.
@@ -136,7 +157,7 @@ class Scope:
             try:
                 self._succeed(result, None)
             except BaseException:
-                contain(self.noun)
+                self._contain()
             return result
         else:
             self.suspend()
@@ -150,10 +171,10 @@ class Scope:
         self.exhausted(result)
         return result
 
-    def raised(self, error: BaseException) -> None:
-        """The code raised: end. The caller re-raises."""
+    def raised(self, error: BaseException, items: int | None = None) -> None:
+        """The code raised, or we were interrupted: end. The caller re-raises."""
         self.leave()
-        self.broke(error)
+        self.broke(error, items)
 
     def exhausted(self, result: Any = None, items: int | None = None) -> None:
         """End well; the scope is not current any more.
@@ -165,7 +186,7 @@ class Scope:
         try:
             self._succeed(result, items)
         except BaseException:
-            contain(self.noun)
+            self._contain()
 
     def broke(self, error: BaseException, items: int | None = None) -> None:
         """End with an error; the scope is not current any more.
@@ -177,11 +198,20 @@ class Scope:
         try:
             self._fail(error, items)
         except BaseException:
-            contain(self.noun)
+            self._contain()
+
+    def _contain(self) -> None:
+        """Keep what broke the end from the application, and end all the same."""
+        contain(self.noun)
+        if self.torn is not None:
+            try:
+                self._fail(GeneratorExit(), None)
+            except BaseException:
+                contain(self.noun)
 
     def abandoned(self, items: int | None = None) -> None:
         """Nobody will ever ask for the rest: end now, if it has not ended."""
-        if self.is_open:
+        if self.is_open or self.torn is not None:
             self.broke(GeneratorExit(), items)
 
     # --- what differs between generations, phases and steps
@@ -194,11 +224,6 @@ class Scope:
     @property
     def follows_iterators(self) -> bool:
         """Whether a returned iterator belongs to it, so that it ends with the iterator."""
-        return False
-
-    @property
-    def follows_bodies(self) -> bool:
-        """Whether the body of a returned streaming response belongs to it."""
         return False
 
     @property

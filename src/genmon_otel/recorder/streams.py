@@ -32,7 +32,9 @@ class _Guard:
         return self._scope
 
     def __del__(self) -> None:
-        self._scope.abandoned()
+        scope = getattr(self, "_scope", None)
+        if scope is not None:  # else making it was interrupted
+            scope.abandoned()
 
 
 Open = Callable[[tuple[Any, ...], dict[str, Any]], "Scope | None"]
@@ -52,6 +54,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
         items = 0
         closed = False
         try:
+            scope.begin()
             source = target(*args, **kwargs)
             advance: Callable[[Any], Any] = source.send
             while True:
@@ -74,14 +77,18 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
                 except BaseException as error:  # GeneratorExit too, which it may answer
                     value, advance = error, source.throw
                     closed = issubclass(type(error), GeneratorExit)
+            if closed:
+                scope.abandoned(items=items)
+            else:
+                scope.exhausted(result, items=items)
+            return result
         except BaseException as error:
-            scope.broke(error, items=items)
+            try:
+                scope.raised(error, items)
+            except BaseException as struck:
+                scope.raised(struck, items)
+                raise
             raise
-        if closed:
-            scope.abandoned(items=items)
-        else:
-            scope.exhausted(result, items=items)
-        return result
 
     return driver
 
@@ -99,6 +106,7 @@ def async_generator(
         items = 0
         closed = False
         try:
+            scope.begin()
             source = target(*args, **kwargs)
             advance: Callable[[Any], Awaitable[Any]] = functools.partial(_begin, source)
             while True:
@@ -120,13 +128,17 @@ def async_generator(
                 except BaseException as error:
                     value, advance = error, source.athrow
                     closed = issubclass(type(error), GeneratorExit)
+            if closed:
+                scope.abandoned(items=items)
+            else:
+                scope.exhausted(items=items)
         except BaseException as error:
-            scope.broke(error, items=items)
+            try:
+                scope.raised(error, items)
+            except BaseException as struck:
+                scope.raised(struck, items)
+                raise
             raise
-        if closed:
-            scope.abandoned(items=items)
-        else:
-            scope.exhausted(items=items)
 
     return driver
 
@@ -166,7 +178,7 @@ class _Nowhere:
     def resume(self, *_: Any, **__: Any) -> None:
         """Do nothing."""
 
-    suspend = exhausted = broke = abandoned = resume
+    begin = suspend = exhausted = raised = abandoned = resume
 
 
 NOWHERE: Final[Any] = _Nowhere()
@@ -176,13 +188,16 @@ async def drive_awaitable(scope: Scope, source: Awaitable[Any], guard: _Guard) -
     """Await under an entered and suspended scope. ``guard`` sees a coroutine never awaited."""
     if not scope.is_open:  # awaited again, after its end
         return await source
-    scope.resume()
     try:
-        result = await source
+        scope.resume()
+        return scope.returned(await source)
     except BaseException as error:
-        scope.raised(error)
+        try:
+            scope.raised(error)
+        except BaseException as struck:
+            scope.raised(struck)
+            raise
         raise
-    return scope.returned(result)
 
 
 def follow(scope: Scope, result: Any) -> Any:

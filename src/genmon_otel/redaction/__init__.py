@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
+from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Tree
 from genmon_otel.redaction.credentials import MARK, constant, is_placeholder, scrub
 from genmon_otel.redaction.sensitive import is_sensitive
@@ -141,7 +142,9 @@ class Redactor:
         try:
             given = self._extra(text)
             return str.__str__(given) if isinstance(given, str) else EXTRA_FAILED
-        except BaseException:
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             return EXTRA_FAILED
 
     def _windows(self, text: str, limit: int) -> str:

@@ -20,6 +20,7 @@ from typing import Final
 from opentelemetry import context
 
 from genmon_otel import conventions as names
+from genmon_otel.interruption import let_through
 from genmon_otel.journal import Journal, default_journal_dir, store_identity
 from genmon_otel.journal.frames import Kind
 from genmon_otel.journal.payloads import encode_record
@@ -173,9 +174,7 @@ class Writer:
     def start(self) -> None:
         """Run in this process: adopt what died, watch what is in flight. Idempotent."""
         try:
-            here = self._here
-            if here.pid != os.getpid():
-                here = self._enter()
+            here = self._enter()
             if here.thread is None and not here.closed:
                 self._start(here)
         except Exception:
@@ -360,9 +359,10 @@ class Writer:
 
     def _contain(self, where: str) -> None:
         """Keep an error of ours from the application: count it, log it at most once a minute."""
+        if threading.current_thread() is not self._here.thread:
+            let_through()
         self.metrics.internal_error(where)
-        now = time.monotonic()
-        if now - self._complained_at >= 60:
+        if (now := time.monotonic()) - self._complained_at >= 60:
             self._complained_at = now
             _log.warning(BROKE_INSIDE, where, handled(self.redactor))
 

@@ -79,6 +79,7 @@ class Waiting:
         #: Records taken out by :meth:`take` that are not settled yet.
         self.taken = 0
         self.dropped: Counter[str] = Counter()
+        self._latest: tuple[str, str] = ("", "")
 
     def __len__(self) -> int:
         return len(self.arrived) + len(self._failures) + len(self._others) + self.taken
@@ -112,6 +113,10 @@ class Waiting:
                 self._whole[seq] = record
 
     def _keep(self, record: GenerationRecord) -> None:
+        end = record.generation_id, record.outcome
+        if end == self._latest:
+            return  # delivered twice: an interruption struck right after the first time
+        self._latest = end
         self._delivered += 1
         self._memory_in += 1
         (self._others if record.failure is None else self._failures).append(record)

@@ -1,0 +1,72 @@
+"""Tell what struck us from outside from what something we called has raised.
+
+A signal handler may raise anywhere (Ctrl-C, a timeout's SIGALRM, Celery's soft time
+limit). That is meant for the application and goes on its way, also where it strikes amidst
+our code; what a value or callable of the application's raises when we look at it is
+contained. So is what another thread throws in (``PyThreadState_SetAsyncExc``) unless it is to
+end the program: it cannot be told from the error of some C code.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import signal
+import sys
+from types import CodeType, TracebackType
+from typing import Any, Final
+
+_RAISED: Final = frozenset({dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]})
+_TO_END: Final = (KeyboardInterrupt, SystemExit)
+_TRACEBACK: Final = BaseException.__dict__["__traceback__"]
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Whether an exception struck from outside. Slow, so for errors only; never raises."""
+    if error is None:
+        return False
+    kind: type[BaseException] = type(error)
+    frame: TracebackType | None = _TRACEBACK.__get__(error)
+    if frame is None:
+        return issubclass(kind, _TO_END)
+    handlers = _handlers()
+    while True:
+        if frame.tb_frame.f_code in handlers:
+            return True
+        if frame.tb_next is None:
+            break
+        frame = frame.tb_next
+    code, at = frame.tb_frame.f_code.co_code, frame.tb_lasti
+    raised = 0 <= at < len(code) and code[at] in _RAISED
+    return issubclass(kind, _TO_END) and not raised
+
+
+def goes_its_way(error: BaseException | None) -> bool:
+    """Whether an exception is for the application, whoever raised it: an interruption, or an end."""
+    return issubclass(type(error), _TO_END) or is_interruption(error)
+
+
+def let_through() -> None:
+    """Raise the exception being handled again if it is an interruption."""
+    error = sys.exc_info()[1]
+    if error is not None and is_interruption(error):
+        raise error
+
+
+def _handlers() -> set[CodeType]:
+    """The code of the signal handlers in force."""
+    found: set[CodeType] = set()
+    for number in signal.valid_signals():
+        handler: Any = signal.getsignal(number)
+        try:
+            while isinstance(handler, functools.partial):
+                handler = handler.func
+            handler = getattr(handler, "__func__", handler)
+            code = getattr(handler, "__code__", None)
+            if code is None and callable(handler):
+                code = getattr(type(handler).__call__, "__code__", None)
+        except Exception:
+            continue
+        if isinstance(code, CodeType):
+            found.add(code)
+    return found
