@@ -16,7 +16,7 @@ test: $(VENV)/.dev           ## every test (slow and server-backed ones included
 	@scripts/servers
 	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
 
-servers-go:      ## build the newest Prometheus and a Collector with Go, for the tests of pushed metrics
+servers-go:      ## build the newest Prometheus, a Collector and Jaeger with Go, for the tests of what is pushed
 	tests/servers/go_programs.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/genmon-otel/go_programs"
 
 lint: $(VENV)/.dev           ## style, formatting and types

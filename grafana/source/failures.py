@@ -442,7 +442,7 @@ def _one() -> list[object]:
                         "Open the trace",
                         "/explore?schemaVersion=1&panes=%7B%22t%22:%7B%22datasource%22:"
                         "%22genmon-traces%22,%22queries%22:%5B%7B%22refId%22:%22A%22,"
-                        "%22queryType%22:%22traceql%22,%22query%22:%22${__value.text}%22%7D%5D"
+                        "%22query%22:%22${__value.text}%22%7D%5D"
                         "%7D%7D&orgId=1",
                     ),
                 ),

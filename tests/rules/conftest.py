@@ -63,7 +63,8 @@ def _newest() -> Programs | str:
         others = _stable()
     if isinstance(others, str):
         return others
-    built = {name: str(folder / "bin" / name) for name in ("prometheus", "promtool", "otelcol")}
+    names = ("prometheus", "promtool", "otelcol", "jaeger")
+    built = {name: str(path) for name in names if (path := folder / "bin" / name).exists()}
     return dataclasses.replace(others, **built, newer=True)
 
 

@@ -18,6 +18,8 @@ class Programs:
     newer: bool = False
     #: An OpenTelemetry Collector; only among the newest.
     otelcol: str | None = None
+    #: A store of traces; only among the newest.
+    jaeger: str | None = None
 
     def understood(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
         """Prometheus' configuration, as far as this generation knows it: ``otlp`` came with 3.0."""

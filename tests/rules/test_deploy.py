@@ -26,7 +26,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 #: Images without a shell; ``traces-health`` asks them. The upgrade ends by itself.
-ASKED_ELSEWHERE = {"collector", "tempo", "upgrade"}
+ASKED_ELSEWHERE = {"collector", "jaeger", "upgrade"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -112,9 +112,9 @@ def test_addresses_agree() -> None:
     hosts = {
         host
         for text in texts
-        for host in re.findall(r"\b([a-z]+):(?:9\d{3}|4317|3200|5432)\b", text)
+        for host in re.findall(r"\b([a-z]+):(?:9\d{3}|4317|16686|5432)\b", text)
     }
-    assert hosts == {"app", "exporter", "alertmanager", "prometheus", "tempo", "postgres"}
+    assert hosts == {"app", "exporter", "alertmanager", "prometheus", "jaeger", "postgres"}
     assert hosts <= set(SERVICES)
     sources = yaml.safe_load(texts[2])["datasources"]
     assert len({source["uid"] for source in sources}) == len(sources)
