@@ -214,16 +214,21 @@ def decode_record(payload: bytes) -> tuple[GenerationRecord, int | None, bool]:
     stack = tree.pop("stack", "")
     known, newer = _known(tree, _RECORD)
     known["outcome"] = Outcome(known["outcome"])
+    stages, faults = known.get("stages", ()), known.get("step_faults", ())
+    newer = newer or any(len(row) > 4 for row in stages) or any(len(row) > 3 for row in faults)
     known["stages"] = tuple(
         Stage(name, kind, duration_s, Outcome(outcome))
-        for name, kind, duration_s, outcome in known.get("stages", ())
+        for name, kind, duration_s, outcome, *_ in stages
     )
-    known["step_faults"] = tuple(StepFault(*fault) for fault in known.get("step_faults", ()))
+    known["step_faults"] = tuple(StepFault(*fault[:3]) for fault in faults)
     if known.get("failure") is not None:
         failure, newer_failure = _known(dict(known["failure"]), _FAILURE)
-        newer = newer or newer_failure
-        failure["category"] = Category(failure["category"])
-        failure["severity"] = Severity(failure["severity"])
+        category = failure["category"] = Category(failure["category"])
+        known_severity = failure["severity"] in list(Severity)
+        newer = newer or newer_failure or not known_severity
+        failure["severity"] = (
+            Severity(failure["severity"]) if known_severity else category.default_severity
+        )
         known["failure"] = Failure(**{**failure, "stack_trace": stack})
     return GenerationRecord(**known), position, newer
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from genmon_otel.errors import ConfigurationError
+from genmon_otel.errors import ConfigurationError, StoreRefused
 from genmon_otel.policy import CHANNELS, HEALTH_WINDOW_S, CaseState, Channel, Verdict
 from genmon_otel.ports import Clock, Propose
 from genmon_otel.records import Batch, Health, Recording, SuccessSample, Tree, WriteResult
@@ -98,7 +98,11 @@ class SqlStore:
 
     def write(self, batch: Batch) -> WriteResult:
         """Store a batch in one transaction, exactly once."""
-        return self._writing.write(batch, self._clock.now())
+        try:
+            return self._writing.write(batch, self._clock.now())
+        except StoreRefused:
+            upgrade.check_still_ours(self._database)
+            raise
 
     def producer_position(self, producer: str) -> tuple[int, int]:
         """``(position, journal_seq)`` of a producer; ``(0, 0)`` when it never wrote."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
-from genmon_otel.errors import SchemaMismatch
+from genmon_otel.errors import SchemaMismatch, StoreUnavailable
 from genmon_otel.store import schema
 from genmon_otel.store.connect import Database, suppressed
 
@@ -46,6 +46,23 @@ def ensure(database: Database) -> None:
                 f"{schema.REVISION}. Run 'genmon db upgrade' once."
             )
     upgrade(database)
+
+
+def check_still_ours(database: Database) -> None:
+    """Say so where somebody changed the schema meanwhile: a row it refuses may be a good one.
+
+    Raises:
+        StoreUnavailable: the schema is another version's by now; the message says which.
+    """
+    with database.read() as connection:
+        found = revision(connection)
+    if found == schema.REVISION:
+        return
+    try:
+        _refuse_unknown(database, found or "none")
+    except SchemaMismatch as mismatch:
+        raise StoreUnavailable(str(mismatch)) from None
+    raise StoreUnavailable(f"The store {database.masked} has schema {found} by now.")
 
 
 def upgrade(database: Database) -> str | None:

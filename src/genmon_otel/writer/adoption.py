@@ -60,7 +60,7 @@ class Adopter:
     Args:
         admit: says as what a record is stored (see :mod:`genmon_otel.writer.overflow`).
         on_receipt: called with what became of adopted items.
-        on_lost: called with how many records a damaged journal took along.
+        on_lost: called with how many records damage took along, and how many were put aside.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Adopter:
         clock: Clock,
         admit: Callable[[GenerationRecord], GenerationRecord],
         on_receipt: Callable[[Receipt], None],
-        on_lost: Callable[[int], None],
+        on_lost: Callable[[int, int], None],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -114,7 +114,7 @@ class Adopter:
             self.close()
             return True
         if receipt is None:
-            self._report(self._current.damage)
+            self._report(self._current)
             self._current = None
         else:
             self._on_receipt(receipt)
@@ -126,11 +126,13 @@ class Adopter:
             self._current.release(delete=False)
             self._current = None
 
-    def _report(self, damage: Damage) -> None:
+    def _report(self, orphan: _Orphan) -> None:
         """Count what could not be read, now that nobody else will come upon it."""
+        damage = orphan.damage
+        if damage.found or orphan.not_understood:
+            self._on_lost(damage.lost, orphan.not_understood)
         if damage.found:
             self._metrics.internal_error("journal_damage")
-            self._on_lost(damage.lost)
             _log.warning(
                 "genmon: a journal in %s was damaged; records lost: %d",
                 self._journal.directory,
@@ -212,6 +214,7 @@ class _Orphan:
         self._conditional: list[Item] = []
         self._last_seq = 0
         self.damage = Damage(sender.seq)
+        self.not_understood = 0  # records put aside
         self._survey()
         self._items = self._replay()
         if self._conditional:
@@ -282,6 +285,7 @@ class _Orphan:
             record, position, newer = decode_record(frame.payload)
         except (ValueError, TypeError, KeyError):
             self._put_aside(frame, "not understood")
+            self.not_understood += 1
             return
         # Beyond the store's: it was put back to an earlier state since.
         if position is not None and position >= self._sender.position:

@@ -88,6 +88,8 @@ class Drain:
         )
         self._opened = False
         self._up: bool | None = None
+        #: What kind of error keeps the store away: a server may come back with a newer schema.
+        self._why: type[Exception] | None = None
         self._next_tick = self._next_prune = float("-inf")
         #: Set once somebody else has taken over what was under way (see ``Writer.close``).
         self.retired = False
@@ -270,11 +272,13 @@ class Drain:
             self._metrics.written(stored)
         self._announce(receipt.result)
 
-    def _lost(self, count: int) -> None:
-        """Enter in the books what a dead process's journal cannot tell any more."""
+    def _lost(self, damaged: int, refused: int) -> None:
+        """Enter in the books what a dead process's journal cannot tell, or not to this version."""
         with self._waiting.lock:
-            self._waiting.adopted += count
-            self._waiting.drop(DROPPED_DAMAGED, count)
+            self._waiting.adopted += damaged + refused
+            for reason, count in ((DROPPED_DAMAGED, damaged), (DROPPED_REFUSED, refused)):
+                if count:
+                    self._waiting.drop(reason, count)
 
     def _announce(self, result: WriteResult | None) -> None:
         for strike in result.strikes if result else ():
@@ -294,8 +298,10 @@ class Drain:
     def _is_up(self, up: bool, error: Exception | None = None) -> None:
         if up:
             self.backoff.worked()
-        if up is self._up:
+        why = None if error is None else type(error)
+        if up is self._up and why is self._why:
             return
+        self._why = why
         if not up:
             _log.warning(
                 "genmon: the store does not answer; failures wait in the journal: %s", error
