@@ -26,6 +26,7 @@ NAMES = (
     "store_processes",
     "store_growth",
     "store_prune",
+    "rules_cost",
 )
 DEFAULT_JSON = Path("build")
 
