@@ -46,6 +46,7 @@ def run(names: Sequence[str] = (), *, quick: bool = False) -> list[Table]:
         "ratio: to a bare span with two attributes in the same process; a failing call to a "
         "bare span's failing call",
     )  # fmt: skip
+    ROOT.mkdir(parents=True, exist_ok=True)
     for name in (OURS, *(names or PEERS)):
         try:
             python = Path(sys.executable) if name == OURS else environment(name)

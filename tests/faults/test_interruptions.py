@@ -6,12 +6,15 @@ each of these places in turn, one a call, from the first to the last.
 
 from __future__ import annotations
 
+import _weakrefset
+import gc
 import logging
 import random
 import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing import process
@@ -42,14 +45,17 @@ def on_signal(number: int, frame: Any) -> None:
 def handled() -> Iterator[None]:
     """The handler is in force, as that of a timeout's tool is."""
     before = signal.signal(signal.SIGALRM, on_signal)
+    gc.disable()  # Python drops what strikes in finalisers and in callbacks of weak references
     yield
+    gc.enable()
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
 #: The application's own; the start of the writer's thread; what contains whatever strikes it.
 ELSEWHERE = (
-    __file__, threading.__file__, contextvars_context.__file__, logging.__file__, process.__file__
+    __file__, threading.__file__, contextvars_context.__file__, logging.__file__, process.__file__,
+    weakref.__file__, _weakrefset.__file__,
 )  # fmt: skip
 
 

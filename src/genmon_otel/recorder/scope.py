@@ -135,7 +135,7 @@ class Scope:
         And of itself, which would be a cycle that waits for the garbage collector.
         """
         self.span = _NO_SPAN
-        self._inner_context = None
+        self._inner_context = self._outer_context = self._token = None
         if self._inner is not None:
             self._inner = None
 
