@@ -34,6 +34,11 @@ _SUPPRESS: Final = "suppress_instrumentation"
 
 _POSTGRESQL_ARGUMENTS: Final = {
     "connect_timeout": CONNECT_TIMEOUT_S,
+    # A host that vanished: told after 15 s, whether or not something is on its way.
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
     "application_name": "genmon",
     "options": f"-c lock_timeout={LOCK_TIMEOUT_S}s -c statement_timeout={STATEMENT_TIMEOUT_S}s "
     f"-c idle_in_transaction_session_timeout={2 * STATEMENT_TIMEOUT_S}s -c timezone=UTC",
@@ -173,13 +178,13 @@ class Database:
 
     def _make_postgresql(self) -> sa.Engine:
         try:
-            import psycopg  # noqa: F401
+            from genmon_otel.store import impatient
         except ImportError:
             raise ConfigurationError(
                 f"The store {self.masked} needs a driver that is not installed. Install it: "
                 'pip install "genmon-otel[postgres]".'
             ) from None
-        return sa.create_engine(
+        engine = sa.create_engine(
             self.url,
             poolclass=QueuePool,
             pool_size=POOL_SIZE,
@@ -193,6 +198,12 @@ class Database:
                 if key not in self.url.query  # what the connection string says wins
             },
         )
+
+        @sa.event.listens_for(engine, "do_connect")
+        def _connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
+            return impatient.connect(arguments, named)
+
+        return engine
 
 
 @contextmanager

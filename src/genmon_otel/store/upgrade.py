@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,8 +75,9 @@ def upgrade(database: Database) -> str | None:
     Raises:
         SchemaMismatch: it is newer than this genmon.
     """
-    with database.begin() as connection:
+    with database.begin() as connection, ExitStack() as stack:
         if database.is_postgresql:
+            stack.enter_context(_patient(connection))
             connection.execute(sa.text(f"SET LOCAL lock_timeout = '{UPGRADE_TIMEOUT_S}s'"))
             connection.execute(sa.text(f"SET LOCAL statement_timeout = '{UPGRADE_TIMEOUT_S}s'"))
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})"))
@@ -86,6 +89,17 @@ def upgrade(database: Database) -> str | None:
             _refuse_unknown(database, before)
             _migrate(connection)
     return before
+
+
+@contextmanager
+def _patient(connection: sa.Connection) -> Iterator[None]:
+    """Let each statement's answer take its time (see :mod:`genmon_otel.store.impatient`)."""
+    raw: Any = connection.connection.driver_connection
+    raw.answer_timeout_s = UPGRADE_TIMEOUT_S
+    try:
+        yield
+    finally:
+        del raw.answer_timeout_s
 
 
 def _refuse_unknown(database: Database, found: str) -> None:
