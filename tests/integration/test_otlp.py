@@ -263,3 +263,65 @@ def test_without_an_exporter_nothing_is_sent(tmp_path: Path) -> None:
         )
     assert received.traces == []
     assert received.metrics == []
+
+
+FORKING = """
+    import os
+    import sys
+    from opentelemetry.sdk import resources
+    from genmon_otel import generation, setup, shutdown
+
+    if sys.argv[1:] == ["old"]:  # an SDK that makes up no instance
+        resources.ServiceInstanceIdResourceDetector.detect = lambda self: resources.Resource({})
+    setup(service_name="shop", metrics="otlp")
+
+    @generation(name="build_app")
+    def build_app(request):
+        return request
+
+    children = []
+    for count in (2, 3):
+        pid = os.fork()
+        if not pid:
+            for _ in range(count):
+                build_app("fine")
+            os._exit(not shutdown(20))
+        children.append(pid)
+    assert all(os.waitpid(pid, 0)[1] == 0 for pid in children)
+    build_app("fine")
+    assert shutdown(20)
+"""
+
+
+@pytest.mark.parametrize("sdk", ["old", "new"])
+def test_forked_workers_push_under_names_of_their_own(tmp_path: Path, sdk: str) -> None:
+    """As after gunicorn's --preload: a service.instance.id for each, and each one's own count."""
+    received = Received()
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    with http_receiver(received) as endpoint:
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(FORKING), sdk],
+            cwd=tmp_path,
+            env={
+                **clean,
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            },
+            timeout=90,
+            check=True,
+        )
+    started: dict[str, int] = {}
+    for request in received.metrics:
+        for each in request.resource_metrics:
+            (instance,) = (
+                item.value.string_value
+                for item in each.resource.attributes
+                if item.key == "service.instance.id"
+            )
+            for scope in each.scope_metrics:
+                for metric in scope.metrics:
+                    if metric.name == "genmon.records_started":
+                        (point,) = metric.sum.data_points
+                        value = int(point.as_int or point.as_double)
+                        started[instance] = max(started.get(instance, 0), value)
+    assert sorted(started.values()) == [1, 2, 3]

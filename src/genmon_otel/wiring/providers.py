@@ -60,6 +60,9 @@ class Standby:
 
 _standby: Final = Standby()
 
+#: Name of this process where the SDK makes up none.
+_INSTANCE: Final = str(uuid.uuid4())
+
 
 class Flush:
     """Actions that run one after the other in another thread.
@@ -198,6 +201,7 @@ def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] |
             made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made)
         )
     provider = MeterProvider(readers, _resource(service_name), shutdown_on_exit=False)
+    os.register_at_fork(after_in_child=lambda: _rename_instance(provider))
     metrics.set_meter_provider(provider)
     _standby.start("metrics")
     return provider, lambda: Flush(provider.shutdown)
@@ -212,7 +216,18 @@ def _resource(service_name: str | None) -> Resource:
     resource = Resource.create({"service.name": service_name} if service_name else {})
     if "service.instance.id" in resource.attributes:
         return resource
-    return resource.merge(Resource({"service.instance.id": str(uuid.uuid4())}))
+    return resource.merge(Resource({"service.instance.id": _INSTANCE}))
+
+
+def _rename_instance(provider: Any) -> None:
+    """Give a forked child a name of its own, as newer SDKs do themselves."""
+    configuration = getattr(provider, "_sdk_config", None)
+    if configuration is None or (
+        configuration.resource.attributes.get("service.instance.id") != _INSTANCE
+    ):
+        return
+    own = Resource({"service.instance.id": str(uuid.uuid4())})
+    configuration.resource = configuration.resource.merge(own)
 
 
 def _exporters(signal: str, default: str = "none") -> list[Any]:
