@@ -222,6 +222,11 @@ def _refuse(where: str, value: Any, allowed: str) -> CaseError:
     return CaseError(f"{where} is {given}. Allowed: {allowed}.")
 
 
+def _printable(key: str) -> str:
+    """The beginning of a key; JSON can say half a surrogate pair, no terminal can."""
+    return key[:40].encode("utf-8", "backslashreplace").decode()
+
+
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise _refuse(where, value, f"text of at most {MAX_TEXT} characters")
@@ -283,7 +288,7 @@ def _by_name(reader: _Reader) -> _Reader:
     def read(value: Any, where: str) -> dict[str, Any]:
         if not isinstance(value, dict) or len(value) > MAX_ITEMS:
             raise _refuse(where, value, f"an object of at most {MAX_ITEMS} members")
-        return {_text(k, where): reader(v, f"{where}.{k:.40}") for k, v in value.items()}
+        return {_text(k, where): reader(v, f"{where}.{_printable(k)}") for k, v in value.items()}
 
     return read
 
