@@ -89,33 +89,22 @@ def hand_written() -> Call:
 
 
 def genmon() -> Call:
-    """Ours, everything on; records go to memory as to the writer's queue."""
+    """Ours, everything on, as ``setup()`` makes it: a writer, a SQLite store, the journal."""
     import logging
-    from collections import deque
+    import tempfile
 
     from prometheus_client import CollectorRegistry
 
-    from genmon_otel import conventions, recorder
-    from genmon_otel.decorators import generation
-    from genmon_otel.instruments import PrometheusMetrics
-    from genmon_otel.processor import GenerationSpanProcessor
+    from genmon_otel import conventions, generation, setup
 
     logging.getLogger(conventions.LOGGER).setLevel(logging.CRITICAL)
-
-    class Keep(recorder.NullSink):
-        kept: deque[Any] = deque(maxlen=1000)
-
-        def deliver(self, record: Any, recording: Any = None, sample: Any = None) -> None:
-            self.kept.append((record, recording, sample))
-
-    ours = provider()
-    ours.add_span_processor(GenerationSpanProcessor())
-    recorder.install(
-        recorder.Runtime(
-            tracer=ours.get_tracer(conventions.TRACER),
-            metrics=PrometheusMetrics(CollectorRegistry()),
-            sink=Keep(),
-        )
+    folder = tempfile.mkdtemp(prefix="genmon-bench-")
+    setup(
+        store=f"sqlite:///{folder}/genmon.db",
+        journal_dir=folder,
+        registry=CollectorRegistry(),
+        tracer_provider=provider(),
+        code_version="1",
     )
     made: Call = generation("build", framework="react")(build)
     return made

@@ -164,7 +164,7 @@ class Writer:
             arrived = here.waiting.arrived
             arrived.append(ended)
             if len(arrived) > MANY:
-                here.waiting.enter_books()
+                here.waiting.relieve()
                 here.wake()
             if here.thread is None:
                 self._start(here)

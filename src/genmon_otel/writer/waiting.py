@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -17,8 +18,9 @@ MAX_RECORDS: Final = 10_000
 MAX_WHOLE: Final = 1_000
 #: Bytes of recordings and samples that wait to be redacted.
 MAX_RAW_BYTES: Final = 16 * 2**20
-#: Successes that arrive before a caller enters them in the books.
+#: Successes that arrive before the thread is called, and before callers enter them in the books.
 MANY: Final = 500
+_TOO_MANY: Final = 4 * MANY
 #: Success samples of one operation that wait.
 _SAMPLES: Final = 3
 #: Nodes of a tree that are weighed; what is larger counts as so many bytes.
@@ -91,11 +93,18 @@ class Waiting:
             self.enter_books()
             return self._memory_in
 
-    def enter_books(self) -> None:
-        """Put what arrived in the books and where it belongs."""
+    def enter_books(self, limit: int = sys.maxsize) -> None:
+        """Put what arrived in the books and where it belongs; the oldest ``limit`` of it."""
         with self.lock:
-            while self.arrived:
+            for _ in range(limit):
+                if not self.arrived:
+                    return
                 self._keep(self.arrived.popleft().record())
+
+    def relieve(self) -> None:
+        """Where the thread does not keep up, enter more than one caller leaves at a time."""
+        if len(self.arrived) > _TOO_MANY:
+            self.enter_books(2)
 
     def add(self, record: GenerationRecord, seq: int | None) -> None:
         """Take a finished generation.
