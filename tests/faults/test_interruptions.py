@@ -20,6 +20,7 @@ from contextlib import suppress
 from multiprocessing import process
 from typing import Any
 
+import celery  # noqa: F401 - its task is asked for only where it is there
 import pytest
 from opentelemetry import context as otel_context
 from opentelemetry.context import contextvars_context

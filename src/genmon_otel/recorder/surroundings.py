@@ -7,6 +7,8 @@ import time
 import tracemalloc
 from typing import Final
 
+from genmon_otel.interruption import let_through
+
 #: Share of a task's hard limit after which its end is the limit's doing: the generation began
 #: later than its task.
 _NEARLY: Final = 0.9
@@ -33,6 +35,7 @@ def task_id() -> str | None:
         found = task.request.id if task else None
         return found if isinstance(found, str) else None
     except Exception:
+        let_through()  # such as the task's own soft time limit
         return None
 
 
@@ -47,4 +50,5 @@ def out_of_time(elapsed_s: float) -> bool:
         limit = given or task.time_limit or task.app.conf.task_time_limit
         return bool(limit) and elapsed_s >= _NEARLY * limit
     except Exception:
+        let_through()
         return False
