@@ -57,6 +57,9 @@ class Ended(Protocol):
     @property
     def trace_id(self) -> str | None: ...
 
+    #: Whether the metrics have it, so that it is not counted twice.
+    is_counted: bool
+
     def record(self) -> GenerationRecord: ...
 
 

@@ -79,7 +79,6 @@ class Instruments:
         #: Operations of generations that started: a C call notes one, which nothing can interrupt.
         self._starts: deque[str] = deque()
         self._lock = threading.RLock()
-        self._last_end: Ended | GenerationRecord | None = None
         self._at_once = backend.before_reading is None
         self._report: Callable[[], None] = lambda: None
         self._values = LabelValues(self._overflow)
@@ -259,9 +258,10 @@ class Instruments:
 
     def _end(self, record: Ended | GenerationRecord, sampled: bool) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
-        if record is self._last_end:
-            return  # told twice: an interruption struck right after the first time
-        self._last_end = record
+        if not isinstance(record, GenerationRecord):
+            if record.is_counted:
+                return  # told twice: an interruption struck right after the first time
+            record.is_counted = True
         # First: whatever breaks below, it runs no more.
         if failure is None or failure.origin == "generation":
             self._started[(operation,)][1].dec()  # else it ran in a process that is gone

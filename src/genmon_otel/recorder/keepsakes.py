@@ -1,4 +1,4 @@
-"""What is kept of a generation: its record, the recording of a failure, the sample of a success."""
+"""What is kept of a generation: the note while it runs, its record, the recording of a failure, the sample of a success."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from genmon_otel.payload import Streamed, encode, shape
 from genmon_otel.recorder import Runtime, contain
 from genmon_otel.recorder.location import locate
 from genmon_otel.recorder.stage_run import MAX_STAGES, StageRun
-from genmon_otel.records import NOTHING, Failure, GenerationRecord, Recording, SuccessSample, Tree
+from genmon_otel.records import (
+    NOTHING,
+    Failure,
+    GenerationRecord,
+    InFlight,
+    Recording,
+    SuccessSample,
+    Tree,
+)
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
@@ -48,6 +56,24 @@ def record_of(generation: Generation) -> GenerationRecord:
         generation.faults,
         generation.failure,
         generation.task_id,
+    )
+
+
+def note_of(generation: Generation) -> InFlight:
+    """What the journal notes of a generation while it runs."""
+    trace_id, span_id, _, _, _, valid = generation.span_context
+    steps = (stage.name for stage in reversed(generation.stages) if stage.kind == "step")
+    return InFlight(
+        generation_id=generation.id,
+        operation=generation.operation,
+        framework=generation.framework,
+        started_at=generation.started_at,
+        user_id=generation.user_id,
+        project_id=generation.project_id,
+        trace_id=f"{trace_id:032x}" if valid else None,
+        span_id=f"{span_id:016x}" if valid else None,
+        last_step=next(steps, ""),
+        code_version=generation.under.code_version,
     )
 
 

@@ -17,7 +17,7 @@ from genmon_otel.recorder import Runtime, contain, diagnosis, root_span
 from genmon_otel.recorder.binding import framework_name
 from genmon_otel.recorder.called_with import hold, read
 from genmon_otel.recorder.held import HeldArguments, are_atoms
-from genmon_otel.recorder.keepsakes import UNSEEN, record_of, recording_of, sample_of
+from genmon_otel.recorder.keepsakes import UNSEEN, note_of, record_of, recording_of, sample_of
 from genmon_otel.recorder.no_generation import NONE, NoGeneration
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import Spec
@@ -49,7 +49,7 @@ _MAX_CONTEXT_BYTES: Final = 4096
 _MAX_COUNT: Final = 2**53
 
 _tokens_lock: Final = threading.Lock()
-_NO_FRAMEWORK: Final = names.NO_FRAMEWORK
+_modules: Final = sys.modules
 _SUCCESS: Final = Outcome.SUCCESS
 _SAMPLED: Final = trace.TraceFlags.SAMPLED
 
@@ -86,8 +86,8 @@ class Generation(Scope):
     summaries: tuple[Stage, ...] = ()
     faults: tuple[StepFault, ...] = ()
     task_id: str | None = None
+    is_counted: bool = False
     _measured: Any = None
-    _has_begun: bool = False
 
     def __init__(
         self, spec: Spec, under: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -199,13 +199,17 @@ class Generation(Scope):
         return self._request
 
     def _read_arguments(self) -> None:
-        args, self._unread = self._unread, None
-        if args is not None:
+        args = self._unread
+        if args is not None:  # by several threads at once perhaps: each finds them read
             self._held, self._request = hold(self.spec, self.under, args, {})
+            self._unread = None
 
     def record(self) -> GenerationRecord:
         """What is journalled and stored of it, once it has ended."""
-        return record_of(self)
+        record = record_of(self)
+        if self.failure is None:
+            self._held = None  # metrics may keep it a while yet, and arguments may be large
+        return record
 
     @property
     def follows_iterators(self) -> bool:
@@ -225,22 +229,10 @@ class Generation(Scope):
 
     def in_flight(self) -> InFlight:
         """What the journal notes of it while it runs."""
-        context = self.span_context
-        return InFlight(
-            generation_id=self.id,
-            operation=self.spec.operation,
-            framework=self.framework,
-            started_at=self.started_at,
-            user_id=self.user_id,
-            project_id=self.project_id,
-            trace_id=f"{context.trace_id:032x}" if context.is_valid else None,
-            span_id=f"{context.span_id:016x}" if context.is_valid else None,
-            last_step=next((s.name for s in reversed(self.stages) if s.kind == "step"), ""),
-            code_version=self.under.code_version,
-        )
+        return note_of(self)
 
     def begin(self) -> None:
-        if not self._has_begun:
+        if self._token is None:
             self.enter()
             self.leave()
 
@@ -249,7 +241,6 @@ class Generation(Scope):
         if not under.sink.awake:
             under.sink.start()
         # No call between these: an interruption finds all of them done, or none.
-        self._has_begun = True
         under.running[self.id] = self
         under.metrics.started(self.spec.operation)
         self.resume()
@@ -310,7 +301,7 @@ class Generation(Scope):
             self.duration_s = clock.monotonic() - self._began
             self.ended_at = clock.now()
             self.outcome = outcome
-            if "celery" in sys.modules:
+            if "celery" in _modules:
                 self.task_id = task_id()
             if self.stages:
                 self._summarise(outcome)
@@ -360,30 +351,35 @@ class Generation(Scope):
 
     def _summarise(self, outcome: Outcome) -> None:
         """Keep of the stages what the record says of them."""
-        self.summaries = tuple([stage.summary() for stage in self.stages])
-        if self.errors:
-            self.faults = diagnosis.step_faults(self.stages, hangs=outcome.is_attempt)
+        try:
+            self.summaries = tuple([stage.summary() for stage in self.stages])
+            if self.errors:
+                self.faults = diagnosis.step_faults(self.stages, hangs=outcome.is_attempt)
+        except BaseException:
+            contain("stage", self.under)
 
     def _diagnose(self, problem: diagnosis.Problem) -> Recording | None:
         """Find out what failed, and keep what a replay needs; None where nothing is kept."""
         under = self.under
+        recording: Recording | None = None
         try:
-            failure, trigger = diagnosis.diagnose(self, problem)
+            self.failure, trigger = diagnosis.diagnose(self, problem)
+            if self.capture != "off":
+                error = getattr(problem, "error", None)
+                recording = recording_of(self, self.failure, trigger, self.duration_s, error)
         except BaseException:
-            contain("diagnosis", under)
-            self.failure = diagnosis.undiagnosed(self, problem)
-            return None
-        self.failure = failure
-        if self.request:  # of others, the writer redacts it
-            self._request = under.redactor.text(self.request, MAX_REQUEST)
-        if self.capture == "off":
-            return None
+            if self.failure is not None:
+                contain("recording", under)
+            else:
+                contain("diagnosis", under)
+                self.failure = diagnosis.undiagnosed(self, problem)
         try:
-            error = getattr(problem, "error", None)
-            return recording_of(self, failure, trigger, self.duration_s, error)
+            if self.request:  # of others, the writer redacts it
+                self._request = under.redactor.text(self.request, MAX_REQUEST)
         except BaseException:
-            contain("recording", under)
-            return None
+            contain("redaction", under)
+            self._request = None
+        return recording
 
 
 def _count(what: str, value: Any) -> int:

@@ -16,6 +16,7 @@ from genmon_otel.conventions import (
     WORKFLOW_OPERATION,
 )
 from genmon_otel.recorder.binding import Option, Parameters
+from genmon_otel.recorder.held import are_atoms
 from genmon_otel.records import Capture, Outcome, Severity
 
 #: Attribute of a decorated callable that holds its :class:`Spec` or :class:`StageSpec`.
@@ -78,8 +79,17 @@ class Spec:
         set_once("first_framework", framework)
         parameters, request = self.parameters, self.request
         late = parameters is not None and not parameters.has_receiver
-        set_once("reads_late", late and (request.getter is None or request.place is not None))
+        if late and request.getter is not None:
+            late = request.place is not None and _cannot_change(parameters, request.place)
+        set_once("reads_late", late)
         set_once("attributes", None if varies else span_attributes(self.operation, framework))
+
+
+def _cannot_change(parameters: Parameters | None, place: int) -> bool:
+    """Whether the default of a parameter is immutable, or there is none."""
+    return parameters is not None and are_atoms(
+        (parameters.defaults.get(parameters.positional[place]),)
+    )
 
 
 def span_attributes(operation: str, framework: str) -> dict[str, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import threading
 import time
 import weakref
@@ -21,7 +20,7 @@ from opentelemetry import context
 
 from genmon_otel import conventions as names
 from genmon_otel.interruption import let_through
-from genmon_otel.journal import Journal, default_journal_dir, store_identity
+from genmon_otel.journal import default_journal_dir, store_identity
 from genmon_otel.journal.frames import Kind
 from genmon_otel.journal.payloads import encode_record
 from genmon_otel.ports import Clock, Ended, Metrics, Store
@@ -29,16 +28,12 @@ from genmon_otel.recorder import BROKE_INSIDE, SystemClock, handled
 from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
-from genmon_otel.writer.backoff import Backoff
-from genmon_otel.writer.drain import Drain
-from genmon_otel.writer.running import RunningNotes
+from genmon_otel.writer.here import Here
 from genmon_otel.writer.sending import BATCH
-from genmon_otel.writer.waiting import MANY, Account, Waiting
+from genmon_otel.writer.waiting import Account
 
 __all__ = ["Account", "Writer"]
 
-#: Seconds between two turns when nothing presses.
-_PAUSE_S: Final = 1.0
 #: Seconds between two looks of somebody who waits for the writer.
 _POLL_S: Final = 0.005
 #: Seconds that a fork waits for the thread to be out of the database's library.
@@ -50,53 +45,6 @@ _SUPPRESS: Final = ("suppress_instrumentation", context._SUPPRESS_INSTRUMENTATIO
 
 _log = logging.getLogger(names.LOGGER)
 _writers: Final[weakref.WeakSet[Writer]] = weakref.WeakSet()
-
-
-class _Here:
-    """What the writer holds in one process."""
-
-    def __init__(self, writer: Writer, inherited: Iterable[str]) -> None:
-        self.pid = os.getpid()
-        metrics = writer.metrics
-        self.journal = Journal(
-            writer.directory, store=writer.store_identity, on_error=metrics.internal_error
-        )
-        self.waiting = Waiting(metrics.dropped)
-        self.running = RunningNotes(self.journal, inherited)
-        self.drain = Drain(
-            store=writer.store,
-            journal=self.journal,
-            waiting=self.waiting,
-            running=self.running,
-            in_flight=writer.list_in_flight,
-            metrics=metrics,
-            clock=writer.clock,
-            redactor=writer.redactor,
-            backoff=Backoff(random.Random()),
-        )
-        #: Locked while nobody presses; released to wake the thread. A lock and not an
-        #: Event, because a finaliser may press it while its thread is pressing it.
-        self.bell = threading.Lock()
-        self.bell.acquire()
-        #: Held during a turn and over a fork: a child that was forked off amidst a call into
-        #: SQLite finds its locks taken for ever.
-        self.turning = threading.Lock()
-        self.thread: threading.Thread | None = None
-        self.stopping = False
-        self.closed = False
-        #: Records left in journals that were closed with them.
-        self.left = 0
-
-    def wake(self) -> None:
-        """Have the next turn at once."""
-        try:
-            self.bell.release()
-        except RuntimeError:
-            pass  # it rings already
-
-    def pause(self) -> None:
-        """Wait for the bell, or for the next turn."""
-        self.bell.acquire(timeout=_PAUSE_S)
 
 
 class Writer:
@@ -128,7 +76,7 @@ class Writer:
         self._in_flight: Callable[[], Iterable[InFlight]] = tuple
         self._complained_at = float("-inf")
         self.awake = False
-        self._here = _Here(self, ())
+        self._here = Here(self, ())
         metrics.watch(self._report)
         _writers.add(self)
 
@@ -158,15 +106,14 @@ class Writer:
             here = self._here
             if here.pid != os.getpid():
                 here = self._enter()
-            if here.closed or (here.running.noted and ended.id in here.running.noted):
+            if here.running.noted and ended.id in here.running.noted:
                 self.deliver(ended.record())
                 return
             arrived = here.waiting.arrived
             arrived.append(ended)
-            if len(arrived) > MANY:
-                here.waiting.relieve()
-                here.wake()
-            if here.thread is None:
+            if len(arrived) > here.many:
+                self._relieve(here)
+            if here.thread is None and not here.closed:
                 self._start(here)
         except Exception:
             self._contain("deliver")
@@ -212,6 +159,7 @@ class Writer:
         self._cancel_running(here)
         stored = self._flush(here, timeout_s, patient=False)
         here.stopping = here.closed = True
+        here.many = 0
         here.wake()
         if here.thread is not None:
             here.thread.join(max(0.0, min(1.0, deadline - time.monotonic())))
@@ -227,7 +175,7 @@ class Writer:
         """Tell the metrics what waits in this very process, forked or not."""
         self._here.drain.report()
 
-    def _enter(self) -> _Here:
+    def _enter(self) -> Here:
         here = self._here
         if here.pid != os.getpid():  # forked without our hook, as uWSGI does
             self._forked()
@@ -241,15 +189,15 @@ class Writer:
             inherited = [note.generation_id for note in self._in_flight()]
         except Exception:
             inherited = []
-        self._here = _Here(self, inherited)
-        self._here.closed = parents.closed
+        self._here = Here(self, inherited)
+        self._here.closed, self._here.many = parents.closed, parents.many
         self.awake = False
         parents.drain.adopter.close()
         parents.journal.abandon()
 
     def _accept(
         self,
-        here: _Here,
+        here: Here,
         record: GenerationRecord,
         recording: Recording | None,
         sample: SuccessSample | None,
@@ -270,7 +218,16 @@ class Writer:
         if len(here.waiting) == BATCH or (recording is not None and here.waiting.pressing):
             here.wake()
 
-    def _start(self, here: _Here) -> None:
+    def _relieve(self, here: Here) -> None:
+        """See to what arrived: nobody else does soon enough, or will at all."""
+        if here.closed:
+            with here.waiting.lock:
+                self._journal(here, here.waiting.take(len(here.waiting)))
+            return
+        here.waiting.relieve()
+        here.wake()
+
+    def _start(self, here: Here) -> None:
         with here.waiting.lock:
             if here.thread is not None:
                 return
@@ -279,23 +236,23 @@ class Writer:
             here.thread = thread
             self.awake = True
 
-    def _run(self, here: _Here) -> None:
+    def _run(self, here: Here) -> None:
         for key in _SUPPRESS:
             context.attach(context.set_value(key, True))
         while not here.stopping:
             if not self._turn(here):
                 here.pause()
 
-    def _turn(self, here: _Here) -> bool:
+    def _turn(self, here: Here) -> bool:
         """One turn of the thread; nothing ends it."""
         try:
             with here.turning:
                 return here.drain.turn()
-        except Exception:
+        except BaseException:  # a driver's, or gevent's: there is no caller for whom it is
             self._contain("writer")
             return False
 
-    def _flush(self, here: _Here, timeout_s: float, *, patient: bool) -> bool:
+    def _flush(self, here: Here, timeout_s: float, *, patient: bool) -> bool:
         deadline = time.monotonic() + timeout_s
         failures = here.drain.backoff.failures
         # Twice: recordings of the first round are journalled, so come in the second.
@@ -315,7 +272,7 @@ class Writer:
                 time.sleep(_POLL_S)
         return True
 
-    def _cancel_running(self, here: _Here) -> None:
+    def _cancel_running(self, here: Here) -> None:
         """End what is still running as cancelled: its process goes in good order."""
         try:
             now = self.clock.now()
@@ -339,23 +296,24 @@ class Writer:
         except Exception:
             self._contain("close")
 
-    def _spill(self, here: _Here) -> None:
+    def _spill(self, here: Here) -> None:
         """Journal what is in memory only; from here on it is for whoever adopts the journal."""
         with here.waiting.lock:
             here.drain.retired = True
             position = here.drain.sender.position  # before what is on its way from there
-            unsettled = [i.record for i in here.drain.sender.unsettled() if i.seq is None]
-            waiting = here.waiting.take(len(here.waiting))
-            for record, at in (
-                *((record, position) for record in unsettled),
-                *((record, None) for record in waiting),
-            ):
-                if record is None:
-                    continue
-                payload = encode_record(record, position=at)
-                if here.journal.append(Kind.RECORD, payload) is not None:
-                    here.waiting.settle(1)
+            on_their_way = [i.record for i in here.drain.sender.unsettled() if i.seq is None]
+            self._journal(here, [record for record in on_their_way if record], position)
+            self._journal(here, here.waiting.take(len(here.waiting)))
             here.left += here.journal.close()
+
+    def _journal(
+        self, here: Here, records: Iterable[GenerationRecord], position: int | None = None
+    ) -> None:
+        """Journal records that were in memory only."""
+        for record in records:
+            payload = encode_record(record, position=position)
+            if here.journal.append(Kind.RECORD, payload) is not None:
+                here.waiting.settle(1)
 
     def _contain(self, where: str) -> None:
         """Keep an error of ours from the application: count it, log it at most once a minute."""

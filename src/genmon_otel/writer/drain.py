@@ -111,6 +111,7 @@ class Drain:
     def turn(self) -> bool:
         """Do what is to be done now; True when there is more to do at once."""
         now = self._clock.monotonic()
+        self._waiting.enter_books()  # whether or not the store takes them: they hold arguments
         self._recorded.turn(now)
         if now >= self._next_tick:
             self._next_tick = now + TICK_S

@@ -68,6 +68,7 @@ class Waiting:
         self._max_records = max_records
         #: Successes as callers left them, without the lock; not in the books yet.
         self.arrived: deque[Ended] = deque()
+        self._is_entering = False
         self._failures: deque[GenerationRecord] = deque()
         self._others: deque[GenerationRecord] = deque()
         self._whole: dict[int, GenerationRecord] = {}
@@ -96,10 +97,17 @@ class Waiting:
     def enter_books(self, limit: int = sys.maxsize) -> None:
         """Put what arrived in the books and where it belongs; the oldest ``limit`` of it."""
         with self.lock:
-            for _ in range(limit):
-                if not self.arrived:
-                    return
-                self._keep(self.arrived.popleft().record())
+            if self._is_entering:
+                return  # a finaliser of this very thread struck amidst
+            self._is_entering = True
+            try:
+                for _ in range(limit):
+                    if not self.arrived:
+                        return
+                    self._keep(self.arrived[0].record())
+                    self.arrived.popleft()  # last: an interruption loses none
+            finally:
+                self._is_entering = False
 
     def relieve(self) -> None:
         """Where the thread does not keep up, enter more than one caller leaves at a time."""

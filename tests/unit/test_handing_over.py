@@ -1,0 +1,266 @@
+"""Between a generation's end and the books: nothing is lost, told twice or kept alive, and no secret passes."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from tests.writer_kit import FakeClock, MemoryStore, settings_for, success, writer_by_hand
+
+from genmon_otel import current_generation, generation, step
+from genmon_otel.instruments import NullMetrics, PrometheusMetrics
+from genmon_otel.recorder import called_with, diagnosis, live_generation
+from genmon_otel.records import GenerationRecord
+from genmon_otel.redaction import Redactor
+from genmon_otel.testing import capture
+from genmon_otel.writer import Writer
+
+
+@generation("handed over")
+def handed_over(request: str, image: bytes = b"") -> str:
+    return "done"
+
+
+class Struck(Exception):
+    """What a signal's handler raises."""
+
+
+@dataclass(eq=False)
+class Ending:
+    """A generation that has ended, as a sink sees it."""
+
+    made: GenerationRecord
+    before: Callable[[], None] = lambda: None
+
+    @property
+    def id(self) -> str:
+        return self.made.generation_id
+
+    def record(self) -> GenerationRecord:
+        self.before()
+        return self.made
+
+
+def test_a_request_is_redacted_though_the_diagnosis_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failure's request leaves its caller without secrets, whatever could not be found out."""
+
+    @generation("undiagnosed")
+    def undiagnosed(request: str) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(diagnosis, "diagnose", lambda *_: 1 / 0)
+    with capture() as seen, pytest.raises(ValueError):
+        undiagnosed("my password is hunter2")
+    assert seen.record.failure is not None
+    assert seen.record.user_request == "my password is redacted"
+
+
+@pytest.mark.parametrize("broken", ["redactor", "stages"])
+def test_what_breaks_at_the_end_costs_only_itself(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the request cannot be redacted, or the steps not told, the failure is kept all the same."""
+
+    @generation("cut short")
+    def cut_short(request: str) -> None:
+        with pytest.raises(KeyError), step("ask"):
+            raise KeyError
+        raise ValueError
+
+    def fails(*_: object, **__: object) -> Any:
+        raise RuntimeError
+
+    with capture() as seen, pytest.raises(ValueError):
+        if broken == "stages":
+            monkeypatch.setattr(diagnosis, "step_faults", fails)
+        else:
+            monkeypatch.setattr(Redactor, "text", fails)
+        cut_short("x")
+    monkeypatch.undo()
+    assert seen.record.failure is not None
+    assert (seen.record.user_request is None) is (broken == "redactor")
+
+
+def test_what_has_ended_keeps_neither_arguments_nor_context_alive() -> None:
+    """Metrics may not be read for long: large arguments and the caller's context go meanwhile."""
+
+    class Large:
+        pass
+
+    variable: contextvars.ContextVar[Large] = contextvars.ContextVar("variable")
+    image = bytes(1000)
+    kept: list[weakref.ref[Large]] = []
+
+    def call() -> None:
+        large = Large()
+        kept.append(weakref.ref(large))
+        variable.set(large)
+        handed_over("a page", image)
+
+    metrics = PrometheusMetrics(CollectorRegistry())
+    with capture(metrics=metrics):
+        before = sys.getrefcount(image)
+        contextvars.copy_context().run(call)
+        gc.collect()
+        assert kept[0]() is None
+        assert sys.getrefcount(image) == before
+        metrics.fold()
+
+
+def test_an_end_told_twice_counts_once() -> None:
+    """Also where another thread's end comes in between."""
+    registry = CollectorRegistry()
+    metrics = PrometheusMetrics(registry)
+    ends: list[Any] = []
+
+    class Twice(NullMetrics):
+        def ended(self, *told: Any) -> None:  # type: ignore[override]
+            ends.append(told)
+
+    with capture(metrics=Twice()):
+        handed_over("a")
+        handed_over("b")
+    for told in (*ends, *ends):
+        metrics.ended(*told)
+    labels = {"operation": "handed over", "framework": "none", "outcome": "success"}
+    assert registry.get_sample_value("genmon_generations_total", labels) == 2
+
+
+def test_several_threads_ask_for_the_request_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that fail at once each find what was asked for, though one of them is reading it."""
+    found: list[str | None] = []
+    holding = called_with.hold
+
+    def slowly(*given: Any) -> Any:
+        monkeypatch.setattr(live_generation, "hold", holding)
+        other = threading.Thread(target=lambda: found.append(live.request))
+        other.start()
+        other.join(10)
+        return holding(*given)
+
+    @generation("read")
+    def read_by_many(request: str) -> None:
+        nonlocal live
+        live = current_generation()
+        monkeypatch.setattr(live_generation, "hold", slowly)
+        found.append(live.request)
+
+    live: Any = None
+    with capture():
+        read_by_many("a page")
+    assert found == ["a page", "a page"]
+
+
+def test_a_default_that_may_change_is_read_at_once() -> None:
+    """What is read on the writer's thread cannot have changed since, nor runs the user's code there."""
+    default = ["a page"]
+
+    @generation("defaulted", request="wanted")
+    def defaulted(wanted: list[str] = default) -> None:
+        default.append("changed")
+
+    with capture() as seen:
+        defaulted()
+    assert seen.record.user_request == "['a page']"
+
+
+# --- the writer's side -------------------------------------------------------------
+
+
+def test_an_end_amidst_close_is_journalled(tmp_path: Path) -> None:
+    """A success that arrives right after close() emptied the memory is there for the next process."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+    writer.drain()
+
+    class Closing(deque[Any]):
+        def append(self, ended: Any) -> None:
+            assert writer._here.closed or writer.close(1)
+            super().append(ended)
+
+    writer._here.waiting.arrived = Closing()
+    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
+    writer.take(Ending(success("b" * 32)))  # type: ignore[arg-type]
+    assert writer.account().in_memory == 0
+    assert writer.account().balanced
+    writer.close(1)
+    writer_by_hand(tmp_path, store, clock).drain()
+    assert sorted(store.ids()) == ["a" * 32, "b" * 32]
+
+
+def test_an_interruption_on_the_way_into_the_books_loses_nothing(tmp_path: Path) -> None:
+    """Whoever makes the record may be struck: the next one makes it, once."""
+    writer = writer_by_hand(tmp_path, MemoryStore())
+    ending = Ending(success("a" * 32))
+
+    def strike() -> None:
+        ending.before = lambda: None
+        raise Struck
+
+    ending.before = strike
+    writer.take(ending)  # type: ignore[arg-type]
+    with pytest.raises(Struck):
+        writer.account()
+    assert (writer.account().delivered, writer.account().in_memory) == (1, 1)
+
+
+def test_a_finaliser_that_ends_a_generation_amidst_the_books(tmp_path: Path) -> None:
+    """It neither enters them twice nor is forgotten."""
+    store = MemoryStore()
+    writer = writer_by_hand(tmp_path, store)
+    ending = Ending(success("a" * 32))
+
+    def finalise() -> None:
+        ending.before = lambda: None
+        writer.take(Ending(success("b" * 32)))  # type: ignore[arg-type]
+        writer.account()
+
+    ending.before = finalise
+    writer.take(ending)  # type: ignore[arg-type]
+    assert writer.account().delivered == 2
+    writer.drain()
+    assert store.ids() == ["a" * 32, "b" * 32]
+
+
+def test_a_store_that_is_down_keeps_no_generation_alive(tmp_path: Path) -> None:
+    """Records are small and bounded, what they are made of is not."""
+    store = MemoryStore()
+    store.down = True
+    writer = writer_by_hand(tmp_path, store)
+    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
+    writer.turns()
+    assert not writer._here.waiting.arrived
+    assert writer.account().in_memory == 1
+
+
+def test_nothing_ends_the_writers_thread(tmp_path: Path) -> None:
+    """Not even what a driver raises to end a program or a task."""
+
+    class Ends(MemoryStore):
+        strikes = 1
+
+        def open(self) -> None:
+            if self.strikes:
+                self.strikes -= 1
+                raise SystemExit
+
+    store = Ends()
+    writer = Writer(
+        store, settings=settings_for(tmp_path), metrics=NullMetrics(), redactor=Redactor()
+    )
+    try:
+        writer.deliver(success("a" * 32))
+        assert writer.flush(20)
+        assert store.ids() == ["a" * 32]
+    finally:
+        writer.close(5)
