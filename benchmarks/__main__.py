@@ -27,6 +27,7 @@ NAMES = (
     "store_growth",
     "store_prune",
     "rules_cost",
+    "under_faults",
 )
 DEFAULT_JSON = Path("build")
 
