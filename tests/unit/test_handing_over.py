@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
-from tests.writer_kit import FakeClock, MemoryStore, settings_for, success, writer_by_hand
+from tests.writer_kit import FakeClock, MemoryStore, running, settings_for, success, writer_by_hand
 
-from genmon_otel import current_generation, generation, step
+from genmon_otel import conventions as names
+from genmon_otel import current_generation, generation, recorder, step
 from genmon_otel.instruments import NullMetrics, PrometheusMetrics
 from genmon_otel.recorder import called_with, diagnosis, live_generation
 from genmon_otel.records import GenerationRecord
@@ -264,3 +268,38 @@ def test_nothing_ends_the_writers_thread(tmp_path: Path) -> None:
         assert store.ids() == ["a" * 32]
     finally:
         writer.close(5)
+
+
+def test_a_success_that_was_noted_ends_in_the_journal(tmp_path: Path) -> None:
+    """Else its note would tell of a death, should the process die before the store has it."""
+    clock = FakeClock()
+    writer = writer_by_hand(tmp_path, MemoryStore(), clock)
+    writer.watch(lambda: [running("a" * 32, clock.now() - 5)])
+    writer.turns()
+    writer.watch(tuple)
+    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
+    assert writer.account().journalled == 1
+
+
+def test_what_ends_while_it_is_being_noted_is_not_noted(tmp_path: Path) -> None:
+    """It ended before it could see the mark: no note may follow."""
+    clock = FakeClock()
+    writer = writer_by_hand(tmp_path, MemoryStore(), clock)
+    lists = iter([[running("a" * 32, clock.now() - 5)], []])
+    writer.watch(lambda: next(lists))
+    writer.turns()
+    assert not writer._here.running.noted
+
+
+def test_a_request_on_a_span_is_redacted() -> None:
+    """Content may be asked for, secrets never."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with capture(tracer_provider=provider):
+        recorder.runtime().content_on_spans = True
+        handed_over("my password is hunter2")
+    (span,) = exporter.get_finished_spans()
+    said = str((span.attributes or {})[names.GEN_AI_INPUT_MESSAGES])
+    assert "password" in said
+    assert "hunter2" not in said
