@@ -90,7 +90,6 @@ def test_states_follow_the_model(store: SqlStore) -> None:
         settings=settings(
             max_examples=12,
             stateful_step_count=20,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

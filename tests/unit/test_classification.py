@@ -438,7 +438,7 @@ def test_twenty_megabytes_cost_no_more_than_their_ends(unit: str) -> None:
 
 
 @given(st.text(), st.text())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_gets_a_known_category_every_time(error_type: str, message: str) -> None:
     """Total and deterministic."""
     first = classify_text(error_type, message)
@@ -459,7 +459,7 @@ def test_any_text_gets_a_known_category_every_time(error_type: str, message: str
         ),
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_attributes_get_a_known_category(attributes: dict[str, object]) -> None:
     """What an exception carries may be anything."""
     error = GenerationError("x")

@@ -31,7 +31,7 @@ def test_the_index_names_every_phrase_that_matches() -> None:
 
 
 @given(st.lists(st.sampled_from(" ".join([*TEXTS, *ORDINARY]).split()), max_size=14))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nor_of_any_other_words(words: list[str]) -> None:
     """The words of all messages in any order."""
     assert missed(" ".join(words)) == []

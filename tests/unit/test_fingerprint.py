@@ -239,7 +239,7 @@ def test_failures_of_the_environment_stay_apart() -> None:
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_essence_of_any_text_is_short(text: str) -> None:
     """No text breaks it, and none makes it long."""
     assert len(essence(text).split()) <= 48

@@ -287,7 +287,7 @@ def test_the_bound_is_of_a_label_not_of_a_metric(
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_text_is_a_label_value_that_can_be_scraped(value: str) -> None:
     """Whatever an operation is called, the exposition parses and counts it."""
     registry = CollectorRegistry()

@@ -24,7 +24,7 @@ import httpx
 import pydantic
 import pytest
 from anthropic.types import Message
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
 from tests.work_kit import growth, instructions
@@ -211,7 +211,6 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_plain_value_survives(value: Any) -> None:
     """Whatever is made of supported kinds comes back equal, and encodes to the same tree again."""
     tree = encode(value)
@@ -248,7 +247,7 @@ TREES = st.recursive(
 
 
 @given(TREES)
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 def test_a_hostile_tree_is_refused_or_rebuilt_never_worse(tree: Any) -> None:
     """The decoder raises nothing but PayloadError, whatever the tree."""
     try:

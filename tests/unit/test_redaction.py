@@ -270,7 +270,7 @@ def test_the_applications_own_function_is_applied() -> None:
 
 
 @given(st.text(max_size=200), st.sampled_from(sorted(KINDS)), st.integers(40, 400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_is_idempotent_and_bounded(around: str, kind: str, limit: int) -> None:
     """Whatever stands around a secret: never longer than allowed, and stable."""
     out = REDACTOR.text(f"{around} {KINDS[kind]} {around[::-1]}", limit)

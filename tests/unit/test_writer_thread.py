@@ -211,9 +211,7 @@ def _child_sees(store: StuckStore) -> bytes:
     return said
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.floats(0, 1), st.booleans(), st.integers(1, 255))
 def test_a_damaged_journal_is_adopted_but_for_its_damage(
     tmp_path_factory: pytest.TempPathFactory, where: float, cut: bool, flip: int
