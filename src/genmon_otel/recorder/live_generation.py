@@ -48,6 +48,8 @@ _MAX_CONTEXT_BYTES: Final = 4096
 #: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
 _MAX_COUNT: Final = 2**53
 
+#: Bytes of arguments that may wait to be read: thousands of generations may do so at a time.
+_MAX_UNREAD: Final = 16_384
 _tokens_lock: Final = threading.Lock()
 _modules: Final = sys.modules
 _SUCCESS: Final = Outcome.SUCCESS
@@ -100,7 +102,8 @@ class Generation(Scope):
         capture = spec.capture
         self.capture = under.capture if capture is None or under.capture == "off" else capture
         if self.capture != "off":
-            if spec.reads_late and not kwargs and are_atoms(args):
+            small = spec.reads_late and not kwargs and are_atoms(args)
+            if small and sum(map(sys.getsizeof, args)) < _MAX_UNREAD:
                 self._unread = args
             else:
                 self._held, self._request = hold(spec, under, args, kwargs)
@@ -340,8 +343,9 @@ class Generation(Scope):
             except BaseException:
                 contain("span", under)
             finally:
-                # Nothing may keep alive what is over: neither errors with their frames, nor a
-                # cycle that would wait for the garbage collector.
+                # Nothing may keep alive what is over: neither errors with their frames and large
+                # arguments, nor a cycle that would wait for the garbage collector.
+                self._held = None
                 if self.stages:
                     self.stages, self.errors = [], ()
                 self.release()
