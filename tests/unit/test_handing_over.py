@@ -121,6 +121,28 @@ def test_what_has_ended_keeps_neither_arguments_nor_context_alive() -> None:
         metrics.fold()
 
 
+def test_what_waits_for_the_writer_keeps_no_large_argument_alive() -> None:
+    """However long the writer is inside its store: only small ones are read later."""
+
+    class Waiting(recorder.NullSink):
+        def __init__(self) -> None:
+            self.ended: list[Any] = []
+
+        def take(self, ended: Any) -> None:
+            self.ended.append(ended)
+
+    image, sink = bytes(100_000), Waiting()
+    with capture():
+        runtime = recorder.runtime()
+        runtime.sink = sink
+        runtime.sample_due["handed over"] = float("inf")
+        before = sys.getrefcount(image)
+        handed_over("a page", image)
+        assert len(sink.ended) == 1
+        assert sys.getrefcount(image) == before
+        assert sink.ended[0].record().user_request == "a page"
+
+
 def test_an_end_told_twice_counts_once() -> None:
     """Also where another thread's end comes in between."""
     registry = CollectorRegistry()
