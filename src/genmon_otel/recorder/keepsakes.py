@@ -33,8 +33,7 @@ UNSEEN: Final = Streamed(-1)
 def record_of(generation: Generation) -> GenerationRecord:
     """What is journalled and stored of a generation that has ended."""
     under = generation.under
-    # A span context is this tuple; its properties cost a call each.
-    trace_id, span_id, _, _, _, valid = generation.span_context
+    trace_id, span_id = _ids(generation)
     return GenerationRecord(
         generation.id,
         generation.operation,
@@ -46,8 +45,8 @@ def record_of(generation: Generation) -> GenerationRecord:
         generation.user_id,
         generation.project_id,
         generation.request,
-        f"{trace_id:032x}" if valid else None,
-        f"{span_id:016x}" if valid else None,
+        trace_id,
+        span_id,
         under.code_version,
         generation.file_count,
         generation.tokens,
@@ -61,7 +60,7 @@ def record_of(generation: Generation) -> GenerationRecord:
 
 def note_of(generation: Generation) -> InFlight:
     """What the journal notes of a generation while it runs."""
-    trace_id, span_id, _, _, _, valid = generation.span_context
+    trace_id, span_id = _ids(generation)
     steps = (stage.name for stage in reversed(generation.stages) if stage.kind == "step")
     return InFlight(
         generation_id=generation.id,
@@ -70,11 +69,18 @@ def note_of(generation: Generation) -> InFlight:
         started_at=generation.started_at,
         user_id=generation.user_id,
         project_id=generation.project_id,
-        trace_id=f"{trace_id:032x}" if valid else None,
-        span_id=f"{span_id:016x}" if valid else None,
+        trace_id=trace_id,
+        span_id=span_id,
         last_step=next(steps, ""),
         code_version=generation.under.code_version,
     )
+
+
+def _ids(generation: Generation) -> tuple[str | None, str | None]:
+    """Ids of trace and span in hex; None where OpenTelemetry gave no valid ones."""
+    # A span context is this tuple; its properties cost a call each.
+    trace_id, span_id, _, _, _, valid = generation.span_context
+    return (f"{trace_id:032x}", f"{span_id:016x}") if valid else (None, None)
 
 
 def _redacted(context: Mapping[str, Tree], under: Runtime) -> Mapping[str, Tree]:
