@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.work_kit import growth
 
 from genmon_otel.fingerprint import normalisation
 from genmon_otel.fingerprint.normalisation import key, normalise
@@ -305,25 +305,20 @@ def test_is_bounded(seed: str) -> None:
     """A hundred times more of whatever an expression likes least costs no more."""
     long, longer = (seed * (size // len(seed)) for size in (200_000, 20_000_000))
     assert len(normalise(longer)) < 1_100
-    assert cost(longer) < 10 * cost(long) + 0.005
+    assert growth(lambda: anew(long), lambda: anew(longer)) < 10
 
 
 @pytest.mark.parametrize("seed", HOSTILE)
 def test_is_linear(seed: str) -> None:
     """Four times more within the window costs about four times more, not sixteen."""
     quarter, whole = (seed * (size // len(seed)) for size in (350, 1_400))
-    assert cost(whole) < 11 * cost(quarter) + 0.002
+    assert growth(lambda: anew(quarter), lambda: anew(whole)) < 14
 
 
-def cost(message: str) -> float:
-    """Processor seconds of normalising it; the machine's other work does not count."""
-    taken = []
-    for _ in range(5):
-        normalisation._normalise.cache_clear()
-        start = time.process_time()
-        normalise(message)
-        taken.append(time.process_time() - start)
-    return min(taken)
+def anew(message: str) -> str:
+    """The message normalised, whether or not it was before."""
+    normalisation._normalise.cache_clear()
+    return normalise(message)
 
 
 def test_a_longer_id_in_front_of_a_long_message_changes_nothing() -> None:

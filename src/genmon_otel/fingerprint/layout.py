@@ -24,7 +24,7 @@ _ERROR: Final = re.compile(r"\s*[\w.]*(?:Error|Exception|Warning)\b")
 
 #: What subprocess says of a program: quotation marks within quotation marks.
 _COMMAND: Final = re.compile(
-    r"\bCommand '(.{1,1200}?)' (?=returned non-zero|died with|timed out after)"
+    r"\bCommand '((?:(?!Command ').){1,1200}?)' (?=returned non-zero|died with|timed out after)"
 )
 _ARGUMENT: Final = re.compile(r"[^\s'\"\[\],]+")
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z]+(?:[:_-][A-Za-z]+)*")

@@ -27,7 +27,7 @@ from genmon_otel.fingerprint import quoted
 from genmon_otel.fingerprint.layout import one_line
 from genmon_otel.fingerprint.tokens import ID, NUMBER, token
 from genmon_otel.fingerprint.variables import EXTENSION, SIZE, VARIABLE
-from genmon_otel.fingerprint.window import windows, without_prose
+from genmon_otel.fingerprint.window import windows, without_parameters, without_prose
 from genmon_otel.text import GAP
 
 #: Characters kept of a longer normalised message. Less than the window, so that a
@@ -138,7 +138,12 @@ def _shortened(text: str) -> str:
 @lru_cache(maxsize=128)  # a fingerprint and its signature ask for the same message
 def _normalise(text: str) -> str:
     for _ in range(_MAX_ROUNDS):
-        before, text = text, _once(_REFUSED.sub("<str>", without_prose(one_line(text)), count=1))
+        before, text = (
+            text,
+            _once(
+                _REFUSED.sub("<str>", without_prose(without_parameters(one_line(text))), count=1)
+            ),
+        )
         if text == before or _PLAIN.fullmatch(text):
             return text
     return _words(text)
@@ -342,7 +347,6 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "uuid": lambda _scan, _match: ID,
     "version": lambda _scan, _match: NUMBER,
     "name": lambda _scan, match: match[0],
-    "parameters": lambda _scan, _match: "[parameters: <str>]",
     "instance": _Scan._instance,
     "unclosed": lambda _scan, _match: "<str>",
 }

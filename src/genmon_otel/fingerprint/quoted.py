@@ -11,8 +11,8 @@ _DOUBLE: Final = r"""\"[^"\\]*+(?:\\.[^"\\]*+){0,150}+\"(?![A-Za-z0-9_<])"""
 #: With up to two apostrophes inside: 'it's here'.
 _SINGLE: Final = r"""'[^'\\]*+(?:\\.[^'\\]*+){0,150}+(?:'[a-z][^'\\]*){0,2}'(?![A-Za-z0-9_<])"""
 PATTERN: Final = (
-    rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201d]*\u201d|\u201e[^\u201c\u201d]*[\u201c\u201d]|\u2018[^\u2019]*\u2019|«[^»]*»"
-    r"|\u300c[^\u300d]*\u300d|\u300e[^\u300f]*\u300f|\u300a[^\u300b]*\u300b|\u2039[^\u203a]*\u203a"
+    rf"{_DOUBLE}|{_SINGLE}|`[^`]*`|\u201c[^\u201c\u201d]*\u201d|\u201e[^\u201c-\u201e]*[\u201c\u201d]|\u2018[^\u2018\u2019]*\u2019|«[^«»]*»"
+    r"|\u300c[^\u300c\u300d]*\u300d|\u300e[^\u300e\u300f]*\u300f|\u300a[^\u300a\u300b]*\u300b|\u2039[^\u2039\u203a]*\u203a"
 )
 #: The same behind a prefix of Python's: b'...', f"...".
 PREFIXED: Final = rf"[bBrRuUfF](?:{_DOUBLE}|{_SINGLE})"

@@ -211,7 +211,6 @@ VARIABLE: Final = re.compile(
             "p",
             r"""(?=["'`\u201c\u201e\u2018«\u300c\u300e\u300a\u2039<\[:~./\\+@-])""",
             (
-                ("parameters", r"\[parameters: .{0,1500}?\](?= \(Background|$)"),
                 ("placeholder", r"<[a-z]{1,9}>"),
                 ("quoted", quoted.PATTERN),
                 ("unclosed", r"(?<=[:=\[({,>] )(?:\"[^\"]*|'[^']*)$"),

@@ -46,6 +46,17 @@ def windows(message: str) -> tuple[str, ...]:
     return head, tail
 
 
+def without_parameters(text: str) -> str:
+    """Return a text without the values that SQLAlchemy says a statement was run with."""
+    before, opening, rest = text.partition("[parameters: ")
+    if not opening:
+        return text
+    values, closing, after = rest.partition("] (Background")
+    if closing or values.endswith("]"):
+        return f"{before}{opening}<str>]{closing[1:]}{after}"
+    return text
+
+
 def without_prose(text: str) -> str:
     """Return a text without what a model said at length where nothing quotes it."""
     return _PROSE.sub(lambda match: f"{match[0].partition(':')[0]}: <str>", text)
