@@ -50,9 +50,11 @@ class Filled:
         while self.size < size:
             self.write(min(FILL, size - self.size))
 
-    def calls(self) -> dict[str, Callable[[], Any]]:
-        """What is measured."""
-        now = START + self.size * APART_S
+    def calls(self, phase_s: float) -> dict[str, Callable[[], Any]]:
+        """What is measured, at the last time so many seconds into a minute: it decides how
+        much of a window is whole minutes."""
+        end = START + self.size * APART_S
+        now = end - (end - phase_s) % 60
         handle = self.store.failures(limit=1)[0].handle
         return {
             "health": lambda: self.store.health(WINDOW_S, now),
@@ -76,7 +78,8 @@ def run(quick: bool, large: bool = False) -> list[Table]:
             filled = [Filled(new()) for _ in sizes]
             for each, size in zip(filled, sizes, strict=True):
                 each.fill(size)
-            taken = in_turns([each.calls() for each in filled])
+            phase_s = (START + sizes[0] * APART_S) % 60
+            taken = in_turns([each.calls(phase_s) for each in filled])
             for size, times in zip(sizes, taken, strict=True):
                 medians = {name: round(statistics.median(ms), 2) for name, ms in times.items()}
                 table.add(database=kind, generations=size, **medians)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from genmon_otel.classification import evidence
+from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Outcome
 
 _CANCELLED: Final = (
@@ -86,7 +88,24 @@ def _outcome(
     return Outcome.FAILURE, error
 
 
-def _kind(kind: type) -> str | None:
+#: How generations end that errors of these classes leave.
+_known: Final[WeakKeyDictionary[type, str]] = WeakKeyDictionary()
+
+
+def _kind(kind: type) -> str:
+    """``cancelled``, ``answer``, ``refusal``, ``retry``; empty for what is none of them."""
+    try:
+        known = _known.get(kind)
+    except BaseException as broken:  # a metaclass says how its classes are hashed
+        if is_interruption(broken):
+            raise
+        return _named(kind)
+    if known is None:
+        known = _known[kind] = _named(kind)
+    return known
+
+
+def _named(kind: type) -> str:
     for module, name in evidence.lineage(kind):
         root, _, rest = module.partition(".")
         # aiohttp's client has an error of the same shape: only its server's exceptions answer
@@ -94,7 +113,7 @@ def _kind(kind: type) -> str | None:
             return "answer"
         if found := _KINDS.get(f"{root}.{name}"):
             return found
-    return None
+    return ""
 
 
 def _status(error: BaseException) -> int:

@@ -70,7 +70,7 @@ _GENERATED: Final = (
 _traceback_of: Final = BaseException.__dict__["__traceback__"].__get__
 _cause_of: Final = BaseException.__dict__["__cause__"].__get__
 _context_of: Final = BaseException.__dict__["__context__"].__get__
-_hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
+hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
 _members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
 _module_of: Final = type.__dict__["__module__"].__get__
 
@@ -143,6 +143,29 @@ def raise_site(error: BaseException) -> tuple[str, str, int]:
     return (code.co_qualname, code.co_filename, nearest.tb_lineno or 0)
 
 
+def code_path(
+    error: BaseException, limit: int
+) -> tuple[tuple[int | str, ...] | None, tuple[CodeType, ...]]:
+    """Return what decides everything that is said here of where an exception was raised.
+
+    For each frame the identity of its code, which holds while the code objects that are
+    returned as well are kept, the place in it, and the name of its module. ``None`` for more
+    than ``limit`` frames.
+    """
+    path: list[int | str] = []
+    codes: list[CodeType] = []
+    link = _traceback_of(error)
+    while link is not None:
+        if len(codes) == limit:
+            return None, ()
+        frame = link.tb_frame
+        code = frame.f_code
+        codes.append(code)
+        path += id(code), link.tb_lasti, frame.f_globals.get("__name__", "")
+        link = link.tb_next
+    return tuple(path), tuple(codes)
+
+
 def format_stack(error: BaseException, limit: int = 4096) -> str:
     """Format an exception with its causes as Python does, at most ``limit`` characters.
 
@@ -176,7 +199,7 @@ def _blocks(error: BaseException) -> Iterator[str]:
             _cause_of(last),
             "The above exception was the direct cause of the following exception:",
         )
-        if cause is None and not _hides_context(last):
+        if cause is None and not hides_context(last):
             cause, how = (
                 _context_of(last),
                 "During handling of the above exception, another exception occurred:",

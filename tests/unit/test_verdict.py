@@ -101,6 +101,7 @@ def test_without_sample_or_function_nothing_passes() -> None:
         ),
         ("TypeError", {"outcome": Outcome.FAILURE, "failed": OTHER}, Verdict.PASS),
         ("unknown", {"outcome": Outcome.FAILURE, "failed": OTHER}, Verdict.PASS),
+        ("TypeError", {"outcome": Outcome.CANCELLED, "failed": OTHER}, Verdict.FAIL_OTHER),
         ("rate_limit", {"outcome": Outcome.FAILURE, "failed": SAME}, Verdict.FAIL_SAME),
     ],
 )

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from genmon_otel.classification import custom, evidence
-from genmon_otel.classification.custom import register_rule
+from genmon_otel.classification.custom import register_rule, rules_in_force
 from genmon_otel.classification.judgement import judge, judge_message, judge_named
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Category, Severity
 from genmon_otel.text import cut, safe_str
 
-__all__ = ["Classification", "classify", "classify_text", "register_rule"]
+__all__ = ["Classification", "classify", "classify_text", "register_rule", "rules_in_force"]
 
 #: Exceptions looked at, however long the chain or large the group.
 _WALK_LIMIT: Final = 40

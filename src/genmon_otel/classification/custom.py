@@ -130,6 +130,11 @@ def register_rule(
     return remove
 
 
+def rules_in_force() -> tuple[Rule, ...]:
+    """The registered rules: another object as soon as there are others."""
+    return _rules
+
+
 def verdict_on(error: BaseException) -> Verdict | None:
     """The first registered rule that applies to this one exception."""
     for rule in _rules:

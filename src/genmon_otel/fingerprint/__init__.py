@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from genmon_otel.fingerprint.environment import essence
@@ -11,7 +12,7 @@ from genmon_otel.fingerprint.normalisation import key, normalise
 from genmon_otel.fingerprint.printed import telling_lines
 from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
 
-__all__ = ["fingerprint", "handle", "identify", "normalise", "signature", "telling_lines"]
+__all__ = ["fingerprint", "handle", "identify", "normalise", "places", "signature", "telling_lines"]
 
 VERSION: Final = "v1"
 #: In-app frames that count, from where it was raised outwards.
@@ -31,9 +32,10 @@ def fingerprint(*, frames: Sequence[Frame], **same: str) -> str:
         frames: from where it was raised outwards; of the environment's failures none count.
         same: as for :func:`signature`.
     """
-    return identify(frames=frames, **same)[0]
+    return identify(places=places(frames), **same)[0]
 
 
+@lru_cache(maxsize=256)
 def identify(
     *,
     operation: str,
@@ -41,16 +43,22 @@ def identify(
     error_type: str,
     message: str,
     stage: str,
-    frames: Sequence[Frame],
+    places: tuple[str, ...],
 ) -> tuple[str, str]:
-    """Return fingerprint and signature of a failure."""
+    """Return fingerprint and signature of a failure.
+
+    Args:
+        operation, category, error_type, message, stage: as for :func:`signature`.
+        places: where it was raised, as :func:`places` says it.
+    """
     digest = _digest(_fields(operation, category, error_type, message, stage))
     without_frames = _named(digest)
-    if category in ENVIRONMENT_CATEGORIES or not (places := _places(frames)):
+    if category in ENVIRONMENT_CATEGORIES or not places:
         return without_frames, without_frames
     return _named(_digest(places, digest)), without_frames
 
 
+@lru_cache(maxsize=256)
 def handle(fingerprint: str, length: int = 4) -> str:
     """Return the short name people use for a failure: ``F-3KQ2``.
 
@@ -68,15 +76,16 @@ def _fields(operation: str, category: str, error_type: str, message: str, stage:
     return [operation, str(category), error_type, key(counts), stage]
 
 
-def _places(frames: Iterable[Frame]) -> list[str]:
-    places: list[str] = []
+def places(frames: Iterable[Frame]) -> tuple[str, ...]:
+    """Return the functions of the application that a fingerprint counts, innermost first."""
+    found: list[str] = []
     for frame in frames:
         place = f"{frame.module}:{frame.function}"
-        if frame.in_app and place not in places:
-            places.append(place)
-            if len(places) == TOP_FRAMES:
+        if frame.in_app and place not in found:
+            found.append(place)
+            if len(found) == TOP_FRAMES:
                 break
-    return places
+    return tuple(found)
 
 
 def _digest(fields: Iterable[str], begun: hashlib._Hash | None = None) -> hashlib._Hash:

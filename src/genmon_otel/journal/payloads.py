@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
+from itertools import compress
+from operator import ne
 from typing import Any, Final
 
 from genmon_otel._version import __version__
@@ -63,11 +65,7 @@ POSITION: Final = "position"
 
 def _tree(record: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
     values = record if isinstance(record, tuple) else [getattr(record, name) for name in defaults]
-    return {
-        name: value
-        for (name, default), value in zip(defaults.items(), values, strict=True)
-        if value is not default and value != default
-    }
+    return dict(compress(zip(defaults, values, strict=True), map(ne, values, defaults.values())))
 
 
 def _dump(tree: Mapping[str, Any]) -> bytes:

@@ -73,7 +73,7 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
         error_type=found.error_type,
         message=message,
         stage="",
-        frames=(),
+        places=(),
     )
     file, line, function = _raise_site(stack)
     ended_at = (span.end_time or 0) / 1e9

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from opentelemetry import trace
 
@@ -33,6 +33,9 @@ from genmon_otel.records import (
 )
 from genmon_otel.redaction import Redactor
 from genmon_otel.stacks import format_stack
+
+if TYPE_CHECKING:
+    from genmon_otel.recorder.examination import Kept as Examinations
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -120,6 +123,8 @@ class Runtime:
     #: next one (monotonic); none at first.
     samples_taken: dict[str, int] = field(default_factory=dict, repr=False)
     sample_due: dict[str, float] = field(default_factory=dict, repr=False)
+    #: What was found out of errors (see :mod:`genmon_otel.recorder.examination`).
+    examined: Examinations = field(default_factory=dict, repr=False)
 
     def in_flight(self) -> Iterator[InFlight]:
         """The generations that are running under this runtime."""

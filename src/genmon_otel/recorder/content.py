@@ -7,7 +7,7 @@ content, and what is compared with the error's text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,17 +70,21 @@ def contents_of(generation: Generation) -> list[str]:
 
 
 def _contents(generation: Generation) -> Iterator[str]:
-    yield from texts_in(generation.request)
+    if generation.request and len(generation.request) >= _SHORTEST:
+        yield generation.request
     if generation.held is not None:
         yield from generation.held.texts()
     for stage in generation.stages:
         yield from stage.texts()
 
 
-def hide(text: str, contents: Iterable[str]) -> str:
+def hide(text: str, contents: Collection[str]) -> str:
     """A text without the contents, without pieces of 16 characters of them, without pydantic's."""
-    text = _INPUT_VALUE.sub(f"input_value={CONTENT}", text)
-    text = _CUT_INPUT.sub(f"{GAP}{CONTENT}", text)
+    if "input" in text:
+        text = _INPUT_VALUE.sub(f"input_value={CONTENT}", text)
+        text = _CUT_INPUT.sub(f"{GAP}{CONTENT}", text)
+    if not contents:
+        return text
     hidden = _where(text, contents)
     if hidden is None:
         return CONTENT
@@ -96,10 +100,9 @@ def hide(text: str, contents: Iterable[str]) -> str:
     return "".join(kept)
 
 
-def _where(text: str, contents: Iterable[str]) -> bytearray | None:
+def _where(text: str, contents: Collection[str]) -> bytearray | None:
     """For each character whether it is content; None if that took too long to find out."""
     hidden = bytearray(len(text))
-    contents = list(contents)
     if GAP not in text and sum(map(len, contents)) <= 4 * len(text):
         # The rule: nothing was quoted. Looking for its pieces takes less than an index of the text.
         contents = [content for content in contents if _shares_a_gram(text, content)]

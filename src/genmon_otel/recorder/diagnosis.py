@@ -19,11 +19,11 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.recorder.content import contents_of, hide
-from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, worded, wording
+from genmon_otel.recorder.examination import Examined, examine, look_into
+from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, reworded, worded
 from genmon_otel.recorder.stage_run import StageRun, hung_classification
 from genmon_otel.recorder.surroundings import out_of_time
 from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
-from genmon_otel.stacks import format_stack, frames, raise_site
 from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(names.LOGGER)
 
+#: Handle, operation, category, where, trace.
+_LINE: Final = "genmon failure %s %s %s at %s trace=%s"
+
 #: Seconds after which a cancellation that finds a step pending is the step's fault, not the user's.
 STALL_S: Final = 30.0
-#: Characters kept of a stack.
-MAX_STACK: Final = 4096
 #: Characters of a span's status description.
 _MAX_DESCRIPTION: Final = 200
 #: Links of an error's chain that are followed.
@@ -93,32 +94,39 @@ def timed_out(generation: Generation, error: BaseException) -> TimedOut | None:
 
 def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRun | None]:
     """Classify and fingerprint what went wrong, and find the step that it came from."""
-    from genmon_otel.classification import classify, classify_text
-
+    under = generation.under
     match problem:
         case TimedOut(error, step, elapsed):
             where = f" while {step.name} was pending" if step is not None else ""
             message = f"cancelled after {elapsed:.1f} s{where}"
             return _failure(
                 generation,
-                hung_classification(),
+                look_into(under, error, hung_classification()),
                 worded(generation, message),
                 error,
                 ("fault", step) if step is not None else ("input", None),
             )
         case Refused(result):
+            from genmon_otel.classification import classify_text
+
             text = _reason(result)
-            found = classify_text(REFUSED_TYPE, text)
             answered = _last_answer(generation.stages)
             trigger: tuple[Trigger, StageRun | None] = (
                 ("content", answered) if answered is not None else ("input", None)
             )
-            return _failure(generation, found, worded(generation, text), None, trigger)
+            code = getattr(generation.spec.function, "__code__", None)
+            seen = Examined(
+                classify_text(REFUSED_TYPE, text), "", (),
+                getattr(code, "co_qualname", ""), getattr(code, "co_filename", ""),
+                getattr(code, "co_firstlineno", 0), "",
+            )  # fmt: skip
+            return _failure(generation, seen, worded(generation, text), None, trigger)
         case Raised(error):
             known = next((s for e, s in generation.errors if e is error and s.signature), None)
-            found = (known.classification if known is not None else None) or classify(error)
-            said = wording(generation, found.decided_by or error)
-            return _failure(generation, found, said, error, _trigger(generation, found, error))
+            seen = examine(under, error, known.classification if known is not None else None)
+            said = reworded(generation, seen.said)
+            trigger = _trigger(generation, seen.classification, error)
+            return _failure(generation, seen, said, error, trigger)
 
 
 def undiagnosed(generation: Generation, problem: Problem) -> Failure:
@@ -139,7 +147,7 @@ def undiagnosed(generation: Generation, problem: Problem) -> Failure:
 
 def _failure(
     generation: Generation,
-    found: Classification,
+    seen: Examined,
     said: Wording,
     error: BaseException | None,
     trigger: tuple[Trigger, StageRun | None],
@@ -147,39 +155,30 @@ def _failure(
     from genmon_otel.fingerprint import identify
 
     kind, step = trigger
-    redact = generation.under.redactor.text
+    found = seen.classification
     stage = step.name if kind == "fault" and step is not None else _stage(generation, error)
-    decided = found.decided_by or error
-    identity: dict[str, Any] = {
-        "operation": generation.spec.operation,
-        "category": found.category,
-        "error_type": found.error_type,
-        "message": said.named,
-        "stage": stage,
-    }
-    if decided is not None:
-        function, file, line = raise_site(decided)
-    else:
-        code = getattr(generation.spec.function, "__code__", None)
-        function = getattr(code, "co_qualname", "")
-        file, line = getattr(code, "co_filename", ""), getattr(code, "co_firstlineno", 0)
     alike, without_frames = identify(
-        **identity, frames=frames(decided) if decided is not None else ()
+        operation=generation.spec.operation,
+        category=found.category,
+        error_type=found.error_type,
+        message=said.named,
+        stage=stage,
+        places=seen.places,
     )
     failure = Failure(
         category=found.category,
         severity=generation.spec.severity or found.severity,
         error_type=found.error_type,
         error_message=said.message,
-        stack_trace=redact(format_stack(error, MAX_STACK), MAX_STACK) if error is not None else "",
+        stack_trace=seen.stack,
         fingerprint=alike,
         signature=without_frames,
         trigger_signature=_trigger_signature(step) if kind == "fault" and step else None,
         trigger=kind,
         stage=stage,
-        function=function,
-        file=file,
-        line=line,
+        function=seen.function,
+        file=seen.file,
+        line=seen.line,
     )
     return failure, step
 
@@ -203,13 +202,15 @@ def refuses(predicate: Callable[[Any], object], result: Any) -> bool:
 def _trigger(
     generation: Generation, found: Classification, error: BaseException
 ) -> tuple[Trigger, StageRun | None]:
-    for link in _chain(error):
+    for link in _chain(error) if generation.errors else ():
         # The last to see an error is the outermost: what a replay serves in its place.
         step = next(
             (s for e, s in reversed(generation.errors) if e is link and s.kind == "step"), None
         )
         if step is not None:
             return "fault", step
+    if not generation.stages:
+        return "input", None
     if found.category == Category.AI_TIMEOUT and (step := _hung_step(generation.stages)):
         return "fault", step
     step = _last_answer(generation.stages)
@@ -218,7 +219,7 @@ def _trigger(
 
 def _stage(generation: Generation, error: BaseException | None) -> str:
     """The innermost phase or step that the error escaped from; empty for none."""
-    if error is None:
+    if error is None or not generation.errors:
         return ""
     links = {id(link) for link in _chain(error)}
     return next((s.name for e, s in generation.errors if id(e) in links), "")
@@ -337,14 +338,21 @@ def mark(span: Span, failure: Failure, generation: Generation, result: Any) -> N
 
 
 def log(ended: Ended | GenerationRecord, failure: Failure) -> None:
-    """Write the one line of a failure."""
+    """Write the one line of a failure; its place in the code is where that was raised."""
     from genmon_otel.fingerprint import handle
 
-    _log.error(
-        "genmon failure %s %s %s at %s trace=%s",
+    if not _log.isEnabledFor(logging.ERROR):
+        return
+    line = (
         handle(failure.fingerprint),
         ended.operation,
         failure.category,
         failure.stage or failure.function or "-",
         ended.trace_id or "-",
     )
+    _log.handle(
+        _log.makeRecord(
+            names.LOGGER, logging.ERROR, failure.file, failure.line, _LINE, line, None,
+            failure.function or None,
+        )
+    )  # fmt: skip

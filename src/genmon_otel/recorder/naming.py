@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
 
 #: Characters read of a message, half of its head: as many as normalising looks at.
-_READ: Final = 2 * 1_024 + len(GAP)
+READ: Final = 2 * 1_024 + len(GAP)
 #: Characters kept of a message.
 MAX_MESSAGE: Final = 500
 #: Ids that are also words: taken out of messages, they would tear one failure apart.
@@ -37,6 +37,11 @@ class Wording:
 
 
 def wording(generation: Generation, error: BaseException) -> Wording:
+    """What an error says, for people and for names."""
+    return worded(generation, said_by(error))
+
+
+def said_by(error: BaseException) -> str:
     """What an error says, with what the program that it tells of had printed."""
     from genmon_otel.classification.evidence import carried, output
     from genmon_otel.fingerprint import telling_lines
@@ -45,7 +50,7 @@ def wording(generation: Generation, error: BaseException) -> Wording:
     printed = telling_lines(output(carried(error)))
     if printed and (printed not in said or said.startswith("Command ")):
         said = f"{said}\n{printed}"
-    return worded(generation, said)
+    return said
 
 
 def _said(error: BaseException) -> str:
@@ -53,14 +58,17 @@ def _said(error: BaseException) -> str:
     held = getattr(error, "__dict__", None)
     if type(held) is dict and "validator_value" in held and type(held.get("message")) is str:
         path = "".join(f"[{key!r}]" for key in islice(held.get("relative_path") or (), 12))
-        return safe_str(f"{held['message']}\n\nOn instance{path}", _READ)
-    return safe_str(error, _READ)
+        return safe_str(f"{held['message']}\n\nOn instance{path}", READ)
+    return safe_str(error, READ)
 
 
 def worded(generation: Generation, said: str) -> Wording:
     """The same of what was said without an exception."""
-    redact = generation.under.redactor.text
-    said = redact(said, _READ)
+    return reworded(generation, generation.under.redactor.text(said, READ))
+
+
+def reworded(generation: Generation, said: str) -> Wording:
+    """The same of what is redacted already."""
     message = said if len(said) <= MAX_MESSAGE else clean(cut(said, MAX_MESSAGE), MAX_MESSAGE)
     return Wording(message, _impersonal(generation, said))
 
@@ -77,7 +85,7 @@ def _impersonal(generation: Generation, said: str) -> str:
             said = _whole(whose).sub(stands, said)
     if not generation.request:
         return said
-    request = generation.request[:_READ]
+    request = generation.request[:READ]
     return hide(said, {request, repr(request)[1:-1]})
 
 

@@ -129,7 +129,7 @@ def _declared(fails_as: str | None, seen: Observation) -> bool:
         return False
     if fails_as == seen.outcome:
         return True
-    if seen.failed is None:
+    if seen.failed is None or seen.outcome is not Outcome.FAILURE:
         return False
     error_type = seen.failed.error_type
     return fails_as in (

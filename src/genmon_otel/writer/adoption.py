@@ -369,7 +369,7 @@ def died(note: InFlight, died_at: float) -> GenerationRecord:
         error_type=kind,
         message="",
         stage=note.last_step,
-        frames=(),
+        places=(),
     )
     last = f"; its last step was {note.last_step!r}" if note.last_step else ""
     ended_at = max(died_at, note.started_at)
