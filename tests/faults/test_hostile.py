@@ -20,7 +20,7 @@ from faults.conftest import Application
 from genmon_otel import current_generation, generation, phase, step
 
 #: Seconds that one call may take on the caller's thread, on a busy machine, and megabytes more.
-BOUND_S = 2.0
+BOUND_S = 5.0
 BOUND_MB = 350
 
 
