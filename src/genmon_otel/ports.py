@@ -14,7 +14,7 @@ from genmon_otel.records import (
     Outcome,
     Recording,
     Severity,
-    Stage,
+    StageEnd,
     StageKind,
     SuccessSample,
     Tree,
@@ -112,7 +112,7 @@ class Metrics(Protocol):
     def ended(self, ended: Ended | GenerationRecord, sampled: bool) -> None:
         """Count a finished generation; ``sampled`` says whether its trace is kept (exemplars)."""
 
-    def stage(self, operation: str, stage: Stage) -> None: ...
+    def stage(self, operation: str, stage: StageEnd) -> None: ...
 
     def resources(self, operation: str, cpu_s: float | None, peak_bytes: int | None) -> None: ...
 

@@ -149,6 +149,10 @@ class Stage(NamedTuple):
     outcome: Outcome
 
 
+StageEnd = tuple[str, StageKind, float, Outcome]
+"""The fields of a :class:`Stage`, as the caller of a generation notes them: a bare tuple costs less."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepFault:
     """A step that raised or hung during a generation, whatever became of the generation.

@@ -14,7 +14,7 @@ from genmon_otel.decorators.wrappers import checked_name, decorate, default_name
 from genmon_otel.ports import StepPlayer
 from genmon_otel.recorder import contain
 from genmon_otel.recorder.binding import Parameters
-from genmon_otel.recorder.held import HeldArguments
+from genmon_otel.recorder.held import HeldArguments, are_atoms
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import ATTRIBUTE, StageSpec
 from genmon_otel.recorder.stage_run import StageRun
@@ -45,10 +45,12 @@ def open_stage(  # noqa: PLR0917 - the last two are what a partial of it is call
     if scope is None or not (generation := scope.generation).is_open:
         return None
     try:
-        held = None
+        kept: HeldArguments | tuple[Any, ...] | None = None
         if parameters is not None and generation.capture != "off":
-            held = HeldArguments(parameters, args, kwargs or {})
-        return StageRun(generation, kind, name, held, is_async)
+            # An object less, that most steps never need: a garbage collection walks them all.
+            plain = not kwargs and not parameters.has_receiver and are_atoms(args)
+            kept = args if plain else HeldArguments(parameters, args, kwargs or {})
+        return StageRun(generation, kind, name, is_async, parameters, kept)
     except BaseException:
         contain("stage", generation.under)
         return None

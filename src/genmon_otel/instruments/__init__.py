@@ -26,7 +26,7 @@ from genmon_otel.instruments.labels import LabelValues, failures_with
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
 from genmon_otel.ports import Ended
-from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, Stage, StageKind
+from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageEnd, StageKind
 
 __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
 
@@ -245,7 +245,7 @@ class Instruments:
         if self._at_once or len(events) > MAX_EVENTS:
             self._relieve()
 
-    def stage(self, operation: str, stage: Stage) -> None:
+    def stage(self, operation: str, stage: StageEnd) -> None:
         events = self._events
         events.append((Instruments._end_stage, operation, stage))
         if self._at_once or len(events) > MAX_EVENTS:
@@ -277,7 +277,7 @@ class Instruments:
         if record.file_count is not None and record.outcome is Outcome.SUCCESS:
             files.observe(record.file_count)
 
-    def _end_stage(self, operation: str, stage: Stage) -> None:
+    def _end_stage(self, operation: str, stage: StageEnd) -> None:
         name, kind, duration_s, outcome = stage
         self._stages[kind][(operation, name, outcome)][0].observe(duration_s)
 

@@ -15,6 +15,7 @@ from genmon_otel.records import (
     GenerationRecord,
     InFlight,
     Recording,
+    Stage,
     SuccessSample,
     Tree,
 )
@@ -51,7 +52,7 @@ def record_of(generation: Generation) -> GenerationRecord:
         generation.file_count,
         generation.tokens,
         _redacted(generation.context, under) if generation.context else NOTHING,
-        generation.summaries,
+        tuple(map(Stage._make, generation.summaries)),
         generation.faults,
         generation.failure,
         generation.task_id,

@@ -32,7 +32,7 @@ from genmon_otel.records import (
     InFlight,
     Outcome,
     Recording,
-    Stage,
+    StageEnd,
     StepFault,
     SuccessSample,
     Tree,
@@ -85,7 +85,7 @@ class Generation(Scope):
     _unread: tuple[Any, ...] | None = None
     _held: HeldArguments | None = None
     _request: str | None = None
-    summaries: tuple[Stage, ...] = ()
+    summaries: tuple[StageEnd, ...] = ()
     faults: tuple[StepFault, ...] = ()
     task_id: str | None = None
     is_counted: bool = False

@@ -11,6 +11,7 @@ from opentelemetry.trace import StatusCode
 from genmon_otel import conventions as names
 from genmon_otel.payload import encode, encode_exception
 from genmon_otel.recorder import contain
+from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.held import Held, HeldArguments
 from genmon_otel.recorder.naming import wording
 from genmon_otel.recorder.scope import Scope
@@ -18,7 +19,7 @@ from genmon_otel.records import (
     Category,
     Outcome,
     Severity,
-    Stage,
+    StageEnd,
     StageKind,
     StepKind,
     StepRecord,
@@ -57,25 +58,30 @@ class StageRun(Scope):
     #: What it returned, a text as it is; the tree of what it raised.
     _value: Held | Tree = None
     _chunks: list[Held] | None = None
-    _summary: Stage | None = None
+    #: What it was called with: those that are immutable and in order as they are.
+    _arguments: HeldArguments | tuple[Any, ...] | None = None
+    _parameters: Parameters | None = None
+    _told: StageEnd | None = None
     _stream_error: Tree = None
     #: When a stream gave its latest chunk, and whether it was asked for another since.
     _given_at: float | None = None
     _asked: bool = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - by name they would cost each call of a step
         self,
         generation: Generation,
         kind: StageKind,
         name: str,
-        arguments: HeldArguments | None = None,
         is_async: bool = False,
+        parameters: Parameters | None = None,
+        arguments: HeldArguments | tuple[Any, ...] | None = None,
     ) -> None:
         self.generation = generation
         self.kind = kind
         self.name = name
         self.is_async = is_async
-        self._arguments = arguments
+        if arguments is not None:
+            self._parameters, self._arguments = parameters, arguments
         under = generation.under
         self.began = under.clock.monotonic()
         self.start_span(under, name)
@@ -131,9 +137,18 @@ class StageRun(Scope):
         end = self.ended if self.ended is not None else self.generation.under.clock.monotonic()
         return max(0.0, end - self.began)
 
-    def summary(self) -> Stage:
+    def summary(self) -> StageEnd:
         """It as the generation's record keeps it."""
-        return self._summary or Stage(self.name, self.kind, self.pending_s(), Outcome.CANCELLED)
+        return self._told or (self.name, self.kind, self.pending_s(), Outcome.CANCELLED)
+
+    @property
+    def arguments(self) -> HeldArguments | None:
+        """What it was called with; None for a block, and where nothing is captured."""
+        kept = self._arguments
+        if isinstance(kept, tuple):
+            assert self._parameters is not None
+            return HeldArguments(self._parameters, kept, {})
+        return kept
 
     def record(self) -> StepRecord:
         """It as a replay needs it."""
@@ -149,7 +164,7 @@ class StageRun(Scope):
             ended = None
         return StepRecord(
             name=self.name,
-            arguments=self._arguments.tree() if self._arguments is not None else {},
+            arguments=arguments.tree() if (arguments := self.arguments) is not None else {},
             kind=self.shape,
             outcome=outcome,
             stream_error=self._stream_error,
@@ -161,8 +176,8 @@ class StageRun(Scope):
 
     def texts(self) -> Iterator[str]:
         """The strings it was given, and those it answered with."""
-        if self._arguments is not None:
-            yield from self._arguments.texts()
+        if (arguments := self.arguments) is not None:
+            yield from arguments.texts()
         for answer in (self._value, *(self._chunks or ())):
             if isinstance(answer, Held):
                 yield from answer.texts()
@@ -262,10 +277,10 @@ class StageRun(Scope):
         under = generation.under
         self.ended = ended
         self.outcome = outcome
-        self._summary = stage = Stage(self.name, self.kind, ended - self.began, outcome)
+        self._told = told = (self.name, self.kind, ended - self.began, outcome)
         operation = generation.spec.operation
         try:
-            under.metrics.stage(operation, stage)
+            under.metrics.stage(operation, told)
             if error is not None and outcome is Outcome.FAILURE:
                 from genmon_otel.classification import dotted_name
 
