@@ -11,6 +11,7 @@ import pytest
 
 from genmon_otel.recorder.location import locate
 from genmon_otel.recorder.spec import ATTRIBUTE
+from genmon_otel.testing import capture
 
 SOURCE = """
 from genmon_otel import generation
@@ -47,19 +48,37 @@ def loaded(name: str, file: Path, monkeypatch: pytest.MonkeyPatch, source: str =
 def test_the_folder_to_import_from_is_known(
     name: str, file: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the one above the module's packages, where that lies below the working directory."""
-    monkeypatch.chdir(tmp_path)
+    """It is the one above the module's packages, where that lies below the folder of the replay."""
     module = loaded(name, tmp_path / file, monkeypatch)
-    assert locate(getattr(module.build, ATTRIBUTE)) == (f"{name}:build", root)
+    assert locate(getattr(module.build, ATTRIBUTE), str(tmp_path)) == (f"{name}:build", root)
 
 
 def test_what_a_function_made_is_known_by_its_module_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A callable made inside a function is named by the variable that holds it."""
-    monkeypatch.chdir(tmp_path)
     module = loaded("app", tmp_path / "app.py", monkeypatch)
-    assert locate(getattr(module.held, ATTRIBUTE)) == ("app:held", "")
+    assert locate(getattr(module.held, ATTRIBUTE), str(tmp_path)) == ("app:held", "")
+
+
+def test_a_generation_that_changes_the_working_directory_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orchestrators work in folders of their own; a replay runs where the application was started."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "workspace").mkdir()
+    source = """
+import os
+from genmon_otel import generation
+@generation
+def build(request):
+    os.chdir("workspace")
+    raise ValueError(request)
+"""
+    module = loaded("app", tmp_path / "src" / "app.py", monkeypatch, source)
+    with capture() as seen, pytest.raises(ValueError):
+        module.build("a page")
+    assert [(kept.target, kept.root) for kept in seen.recordings] == [("app:build", "src")]
 
 
 METHODS = """
@@ -94,9 +113,8 @@ def test_a_method_is_found_where_it_was_called(
     call: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the object that a module keeps, else on the class of its object, where that has a name."""
-    monkeypatch.chdir(tmp_path)
     module = loaded("app", tmp_path / "app.py", monkeypatch, METHODS)
     bound = eval(call, module.__dict__)
     with pytest.raises(ValueError) as caught:
         bound()
-    assert locate(getattr(bound, ATTRIBUTE), caught.value)[0] == target
+    assert locate(getattr(bound, ATTRIBUTE), str(tmp_path), caught.value)[0] == target

@@ -84,6 +84,14 @@ class NullSink:
         return True
 
 
+def working_folder() -> str:
+    """The working directory; empty where it was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
 class Live(Protocol):
     """What the runtime asks of a generation that is running."""
 
@@ -110,6 +118,8 @@ class Runtime:
     #: Frameworks that may become label values when they come from a parameter.
     frameworks: frozenset[str] = frozenset()
     code_version: str | None = None
+    #: Where the application runs: the working directory, before a generation changes it.
+    folder: str = field(default_factory=working_folder)
     #: Key of ``enduser.pseudo.id``; None: the attribute is not written.
     pseudonym_key: str | None = None
     #: Whether CPU time and peak memory of each generation are measured.

@@ -27,7 +27,6 @@ from genmon_otel.records import Category, Failure, GenerationRecord, Severity, S
 from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
-    from genmon_otel.classification import Classification
     from genmon_otel.ports import Ended
     from genmon_otel.recorder.live_generation import Generation
 
@@ -115,8 +114,9 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
                 ("content", answered) if answered is not None else ("input", None)
             )
             code = getattr(generation.spec.function, "__code__", None)
+            found = classify_text(REFUSED_TYPE, text)
             seen = Examined(
-                classify_text(REFUSED_TYPE, text), "", (),
+                found.category, found.severity, found.error_type, "", (),
                 getattr(code, "co_qualname", ""), getattr(code, "co_filename", ""),
                 getattr(code, "co_firstlineno", 0), "",
             )  # fmt: skip
@@ -125,7 +125,7 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
             known = next((s for e, s in generation.errors if e is error and s.signature), None)
             seen = examine(under, error, known.classification if known is not None else None)
             said = reworded(generation, seen.said)
-            trigger = _trigger(generation, seen.classification, error)
+            trigger = _trigger(generation, seen.category, error)
             return _failure(generation, seen, said, error, trigger)
 
 
@@ -155,20 +155,19 @@ def _failure(
     from genmon_otel.fingerprint import identify
 
     kind, step = trigger
-    found = seen.classification
     stage = step.name if kind == "fault" and step is not None else _stage(generation, error)
     alike, without_frames = identify(
         operation=generation.spec.operation,
-        category=found.category,
-        error_type=found.error_type,
+        category=seen.category,
+        error_type=seen.error_type,
         message=said.named,
         stage=stage,
         places=seen.places,
     )
     failure = Failure(
-        category=found.category,
-        severity=generation.spec.severity or found.severity,
-        error_type=found.error_type,
+        category=seen.category,
+        severity=generation.spec.severity or seen.severity,
+        error_type=seen.error_type,
         error_message=said.message,
         stack_trace=seen.stack,
         fingerprint=alike,
@@ -200,7 +199,7 @@ def refuses(predicate: Callable[[Any], object], result: Any) -> bool:
 
 
 def _trigger(
-    generation: Generation, found: Classification, error: BaseException
+    generation: Generation, category: Category, error: BaseException
 ) -> tuple[Trigger, StageRun | None]:
     for link in _chain(error) if generation.errors else ():
         # The last to see an error is the outermost: what a replay serves in its place.
@@ -211,7 +210,7 @@ def _trigger(
             return "fault", step
     if not generation.stages:
         return "input", None
-    if found.category == Category.AI_TIMEOUT and (step := _hung_step(generation.stages)):
+    if category == Category.AI_TIMEOUT and (step := _hung_step(generation.stages)):
         return "fault", step
     step = _last_answer(generation.stages)
     return ("content", step) if step is not None else ("input", None)

@@ -8,13 +8,14 @@ nothing to them. All others are looked into each time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.recorder.naming import READ, said_by
+from genmon_otel.records import Category, Severity
 from genmon_otel.stacks import code_path, format_stack, frames, hides_context, raise_site
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ _SAYS_NOTHING: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What an exception tells."""
+    """What an exception tells; not the exception, which would keep its frames alive."""
 
-    classification: Classification
+    category: Category
+    severity: Severity
+    error_type: str
     #: What it says, redacted: as much of it as names read.
     said: str
     #: Where it was raised, innermost first, as a fingerprint counts it.
@@ -81,8 +84,7 @@ def examine(
     if key is not None:
         if len(under.examined) >= _MAX_KEPT:
             under.examined.clear()
-        found = replace(examined.classification, decided_by=None)  # else it would stay alive
-        under.examined[key] = replace(examined, classification=found), rules_in_force(), codes
+        under.examined[key] = examined, rules_in_force(), codes
     return examined
 
 
@@ -93,7 +95,9 @@ def look_into(under: Runtime, error: BaseException, found: Classification) -> Ex
     decided = found.decided_by or error
     redact = under.redactor.text
     return Examined(
-        found,
+        found.category,
+        found.severity,
+        found.error_type,
         redact(said_by(decided), READ),
         places(frames(decided)),
         *raise_site(decided),

@@ -84,6 +84,6 @@ class HeldArguments:
 
     def texts(self) -> Iterator[str]:
         """The strings in them."""
-        if self._tree is None and not self._kwargs:
-            return texts_in(self._args)
-        return texts_in([self._tree, self._args, dict(self._kwargs)])
+        if self._args or self._kwargs:
+            return texts_in((*self._args, *self._kwargs.values()))
+        return texts_in(self._tree)

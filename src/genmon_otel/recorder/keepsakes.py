@@ -119,7 +119,7 @@ def recording_of(
         )
     elif len(generation.stages) >= MAX_STAGES:
         unreplayable = f"size: {MAX_STAGES} steps or more"
-    target, root = locate(spec, error)
+    target, root = locate(spec, generation.under.folder, error)
     return Recording(
         generation_id=generation.id,
         fingerprint=failure.fingerprint,

@@ -40,7 +40,7 @@ def remembered_target(target: str) -> Callable[..., Any] | None:
     return _targets.get(target)
 
 
-def locate(spec: Spec, error: BaseException | None = None) -> tuple[str, str]:
+def locate(spec: Spec, here: str, error: BaseException | None = None) -> tuple[str, str]:
     """Import path of the callable, and the folder its module is imported from.
 
     A method is found where it was called: on the object that a module keeps, else on the
@@ -48,11 +48,12 @@ def locate(spec: Spec, error: BaseException | None = None) -> tuple[str, str]:
 
     Args:
         spec: what was decorated.
+        here: the folder that a replay will run in.
         error: the exception that left it; its frames tell the method's object.
 
     Returns:
-        The path, and the folder relative to the working directory: empty where that is the
-        folder itself, is not above it, or holds installed code.
+        The path, and the folder relative to ``here``: empty where that is the folder itself,
+        is not above it, or holds installed code.
     """
     module = sys.modules.get(getattr(spec.function, "__module__", None) or "")
     target = spec.target
@@ -66,10 +67,6 @@ def locate(spec: Spec, error: BaseException | None = None) -> tuple[str, str]:
         if is_interruption(broken):
             raise
     packages = target.partition(":")[0].count(".")
-    try:
-        here = os.getcwd()
-    except OSError:  # it was deleted
-        return target, ""
     return target, _folder(getattr(module, "__file__", None), module.__name__, packages, here)
 
 
@@ -135,8 +132,8 @@ def _name_in(module: Any, spec: Spec) -> str:
 @functools.lru_cache(maxsize=256)
 def _folder(file: Any, module: str, packages: int, here: str) -> str:
     """What a module in so many packages is imported from, seen from the folder ``here``."""
-    if not isinstance(file, str) or not is_in_app(file, module):
+    if not here or not isinstance(file, str) or not is_in_app(file, module):
         return ""
-    path = Path(os.path.abspath(file))
+    path = Path(os.path.normpath(os.path.join(here, file)))
     relative = os.path.relpath(path.parents[packages + (path.stem == "__init__")], here)
     return "" if relative == "." or relative.startswith("..") else relative
