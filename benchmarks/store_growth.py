@@ -52,7 +52,8 @@ class Filled:
 
     def calls(self, phase_s: float) -> dict[str, Callable[[], Any]]:
         """What is measured, at the last time so many seconds into a minute: it decides how
-        much of a window is whole minutes."""
+        much of a window is whole minutes.
+        """
         end = START + self.size * APART_S
         now = end - (end - phase_s) % 60
         handle = self.store.failures(limit=1)[0].handle

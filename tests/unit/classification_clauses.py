@@ -42,6 +42,32 @@ Lost patience with the model after two minutes
 watchdog: no progress from agent for 10 min, killing
 net/http: request canceled (Client.Timeout exceeded while awaiting headers)
 upstream request timeout
+The planner agent sat on the request for four minutes and never came back
+No tokens received from the model in the last 40s, giving up on this page
+deadline reached while the LLM was still streaming component 3/7
+Generation abandoned: the writer model was too slow (limit: 180s)
+codegen watchdog fired after 300000ms
+Gave up waiting for Claude to finish the layout
+Model took longer than allowed to produce the report outline
+Time budget used up before the reviewer agent answered
+the completion call hung and had to be killed
+LLM_TIMEOUT (provider=azure, elapsed=121.3s)
+Upstream inference exceeded its 60 second SLA; request cancelled
+first token did not arrive within ten seconds
+build sandbox ran past its 10 min limit and was stopped
+Preview server did not become ready in 45s
+Still no answer from the model, stopping here
+The LLM needed more time than we grant
+copywriter agent did not return before cutoff
+patience exhausted waiting on inference
+model latency went through the roof, cancelled at 3m
+Claude is taking ages, aborted
+The section writer ran out its clock
+answer overdue: 95s
+Render step exceeded max duration
+the generation was cut after 10 minutes
+could not finish the page inside the time window
+streaming response idle too long
 """,
     ),
     (
@@ -70,6 +96,24 @@ exceeded 60 RPM
 API request failed: {"error":{"type":"rate_limit_error","message":"..."}}
 model quota for this minute is used up, retry in 21 s
 retry-after: 30 received from provider
+We are sending prompts faster than the provider lets us; backing off failed
+Groq says slow down - 30 RPM reached
+tokens-per-minute ceiling hit on deployment gpt-4o-eastus
+Concurrency cap of the inference gateway reached, 12 requests in flight
+Still throttled after 6 attempts
+Burst allowance spent: next slot in 14s
+HTTP 429 from the image API while drawing the hero banner
+TPM budget for claude-sonnet exhausted, retry in 32 s
+Provider asked us to retry after 20 seconds (too many calls)
+RateLimited: figma import
+The provider is limiting us, please wait
+we were told to back off by the model API
+request refused: calls come too fast
+Too much traffic to gpt-4o from this key
+no free slot at the inference endpoint
+per-user token quota for this minute is gone
+API responded with "try again later" (429)
+exceeded allowed request frequency
 """,
     ),
     (
@@ -124,6 +168,30 @@ Our LLM gateway is down
 inference server crashed while streaming
 HTTPError: 500 Server Error: Internal Server Error for url: http://llm/v1/chat
 read ECONNRESET
+The model provider is down
+Got a 503 from the inference endpoint
+Connection to api.anthropic.com was reset mid-answer
+OpenAI refused the prompt because of its usage policies
+Prompt too long for the model: 210k tokens, window is 200k
+LLM gateway answered 502 Bad Gateway
+the model we ask for has been retired by the vendor
+content filter tripped on the generated copy
+Bedrock is overloaded at the moment
+Model declined to answer: safety
+could not reach ollama at localhost:11434
+provider closed the stream before the final chunk
+could not talk to the model
+Model server answered with status 500
+Anthropic hung up on us
+context overflow: the brief and the files are too big for the model
+The vendor blocked this prompt (policy)
+the chat completion failed with a server-side problem
+model "claude-9" is unknown to the provider
+inference cluster is in maintenance
+llm stream broke off
+AI service currently not reachable
+input exceeds what the model can take
+network trouble between us and Azure OpenAI
 """,
     ),
     (
@@ -152,6 +220,20 @@ wrong api key or key revoked
 please top up your balance to continue
 AWS credentials expired while calling Bedrock
 Free tier exhausted. Upgrade to a paid plan.
+Our OpenAI key was revoked
+No ANTHROPIC_API_KEY configured for this tenant
+account out of credits, please top up
+LLM login failed: token expired
+monthly spend limit of the workspace reached
+Gemini answered 403, key not allowed for this project
+billing is disabled on the model account
+key for Anthropic is not accepted any more
+we have no money left at OpenAI
+LLM account locked
+OpenAI: 401
+missing secret OPENAI_API_KEY
+wrong token for the inference gateway
+Credits used up, model calls are refused
 """,
     ),
     (
@@ -203,6 +285,56 @@ no code block found in completion
 empty file list returned
 accessibility audit failed: 4 violations
 TS2322: Type 'string' is not assignable to type 'number'.
+The plan lists five pages but only three were generated
+Model returned prose where a JSON object was expected
+Section 'pricing' is missing from the generated landing page
+The reply does not follow the agreed format: no <files> block found
+component tree rejected: every node needs an id
+colour palette must contain at least four hex values, got 2
+Answer was empty
+the agent returned zero files
+unexpected field "stack" in project manifest
+spec check failed: route /about declared twice
+Quality gate not met: 3 of 11 acceptance checks failed
+generated schema has no primary key for table orders
+Type check failed with 14 errors
+the design tokens file is not in the shape we asked for
+lint found 6 problems in the generated code
+Could not find a code block in the assistant's message
+Tool call arguments do not match the tool's schema
+expected a list of slides, received a dict
+LLM picked a template that does not exist: 'portfolio-dark-9'
+page weight 4.1 MB is over the 2 MB budget
+unit tests of the generated module failed (2 failed, 7 passed)
+alt text missing on 5 images
+Report has no executive summary
+the model's confidence value 1.7 lies outside 0..1
+Inconsistent plan: step 4 depends on step 9
+Invalid value for 'framework': 'reactt'
+screenshot comparison failed: 18% of pixels differ
+The page came back without any styling
+wrong output type: wanted dict
+answer is not what the prompt asked for
+generated form has no submit button
+Model made up a component called <FancyBox>
+the outline contradicts the brief
+Expected 5 quiz questions but the LLM gave 4
+duplicate slug in generated pages
+links in the generated site point nowhere
+checksum of sections wrong: sum of shares is 97 %
+JSON is fine but 'theme' holds an unknown value
+two components share the id 'hero'
+heading levels skip from h1 to h4
+Text exceeds the 280 character limit
+language of the output is English, German was ordered
+LLM forgot the privacy page
+output contains placeholder text (lorem ipsum)
+TypeScript complained about 7 places
+critic scored the draft 3/10, needs 7
+e2e run red
+html validator: 4 errors
+unusable answer from the model
+reply has the wrong shape
 """,
     ),
     (
@@ -239,6 +371,31 @@ JSON cut off after 4096 tokens
 Babel could not transform Header.jsx: Expected corresponding JSX closing tag for <li>
 CSS parser choked on line 44: missing '}'
 generated SQL has a syntax problem near 'FORM'
+The generated Python does not parse (line 14)
+Broken JSX in Header.tsx: tag <div> never closed
+model wrote invalid JSON: trailing comma at 1:233
+Unbalanced braces in styles.css
+could not parse generated SQL
+the HTML is malformed, aborting
+Stray backticks left in main.py
+code fence was never terminated, script.js unusable
+YAML front matter cannot be read: mapping values are not allowed here
+Failed to compile the component: unexpected end of file
+app.py: missing parenthesis
+AST parse of generated module failed
+mermaid diagram has a parse error on line 2
+main.js is not parseable
+The code ends in the middle of a function
+JSX not closed properly in Footer
+LLM output isn't JSON
+HTML broken: <ul> inside open <p> never closed
+SyntaxError in generated worker
+python -m py_compile refused app.py
+a quote is missing in config.toml
+garbage after the closing brace in the answer JSON
+esbuild choked on index.tsx
+the css has an unclosed block
+indentation wrong in generated code
 """,
     ),
     (
@@ -279,6 +436,34 @@ import 'lodash-extra' could not be resolved
 node_modules missing after install step
 pip: ResolutionImpossible for numpy<1 and pandas>2
 Unknown package manager error while installing dependencies
+Package 'framer-motions' is not on the registry
+Installing the project's dependencies failed
+npm could not fetch react-router
+The generated app imports chart.js but does not list it in package.json
+lockfile and manifest disagree
+peer dependency clash between react 19 and @mui/material 5
+cannot find ffmpeg on this worker
+sandbox image has no python 3.12
+required binary `wkhtmltopdf` is not installed
+pip install exited with 1
+Unresolved import ./components/Navbar in App.jsx
+the template repository could not be checked out: unknown revision v2.3
+node 16 is too old for this template; need >= 20
+No wheel for torch on this platform
+yarn add zod failed
+left-pad@9 does not exist
+Imported library 'shadcn' is not part of the project
+The build wants tailwind but nobody installed it
+requirements.txt asks for a version nobody published
+Generated code needs d3 which is not available offline
+Couldn't pull dependencies: exit 1
+npm install blew up
+dependency tree can't be solved
+missing peer: react-dom
+Import of non-existing file './Hero' in App.tsx
+headless chrome is missing on the host
+the npm registry has never heard of 'react-fancy'
+module federation remote not resolvable
 """,
     ),
     (
@@ -418,6 +603,34 @@ connection between page 2 and page 3 is not drawn
 Stripe: card declined
 export took the wrong branch
 this account cannot be deleted
+Project 8812 was deleted while it was being generated
+could not save the generated site to the bucket
+another build of this project is already running
+state machine entered 'publishing' twice
+database connection pool is closed
+deploy hook returned nothing
+worker shutting down, job handed back
+template cache is corrupt
+git push rejected (non-fast-forward)
+preview iframe crashed
+the site could not be published: domain is taken
+Lost the lock on project 12
+cannot read template from disk
+webhook receiver answered 500
+duplicate project name
+unexpected state 'archived'
+user cancelled the order
+image upload to storage failed
+cannot delete a running build
+queue consumer restarted
+git push failed
+the invoice could not be created
+feature flag service unreachable
+could not acquire worker
+job was superseded
+email to the customer bounced
+something went wrong
+migration 0042 is not applied
 """,
     ),
     (
@@ -439,6 +652,14 @@ exit status 139
 the preview container was OOM killed
 worker died with SIGKILL while bundling
 volume is out of disk space
+build worker died (signal 9)
+no space left on the build volume
+container was killed: out of memory
+node process crashed with a heap out of memory
+builder ran out of memory
+disk quota of the sandbox used up
+child was killed by SIGKILL
+the render process segfaulted
 """,
     ),
 )

@@ -61,7 +61,16 @@ class Family(IntFlag):
     WORK = auto()
     BEYOND = auto()
     LIMIT = auto()
+    TARGET = auto()
     MUST = auto()
+    FETCH = auto()
+    CLASH = auto()
+    CHOSE = auto()
+    FLAWED = auto()
+    MARK = auto()
+    READER = auto()
+    CHOKED = auto()
+    SLOT = auto()
 
 
 _F = Family
@@ -78,7 +87,7 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     "deepseek azure provider providers llm",
     _F.KEY: "key keys credential credentials permission permissions access authentication billing credit credits",
     _F.REACH: "reach connect contact session establish dial talk",
-    _F.FIT: "follow follows followed match matches obey conform conforms fit fits satisfy contain contains include "
+    _F.FIT: "asked ordered wanted agreed promised follow follows followed match matches obey conform conforms fit fits satisfy contain contains include "
     "includes comply valid usable complete acceptable defined apply applies",
     _F.OUTPUT: "output outputs answer answers response responses reply replies plan plans completion manifest "
     "spec specification blueprint draft diff patch sitemap schema field fields section sections component components generated generation "
@@ -88,34 +97,51 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.WRITTEN: "generated requested returned produced wrote written called emitted gave answered used",
     _F.CODE: "code json jsx tsx html css scss python javascript typescript js ts yaml toml xml sql svg graphql "
     "svelte vue mjs sass markdown template source script dockerfile markup tag tags brace braces bracket brackets quote quotes "
-    "parenthesis indentation syntax ast expression statement",
+    "parenthesis parentheses indentation syntax ast expression statement backtick backticks fence fences comma "
+    "commas colon semicolon semicolons",
     _F.PACKAGE: "package packages dependency dependencies library libraries module modules import imports "
     "imported node_modules requirements lockfile plugin toolchain binary executable",
     _F.INSTALLER: "npm npx pnpm yarn pip uv poetry bun conda corepack install installing installation lockfile",
     _F.CHECKER: "validator validators validation linter lint eslint stylelint typecheck tsc mypy checker "
-    "lighthouse accessibility a11y contrast rubric test tests vitest jest pytest playwright cypress reviewer critic",
-    _F.NOT: "not no never without cannot can't couldn't didn't doesn't isn't wasn't won't hasn't don't",
+    "lighthouse accessibility a11y contrast rubric test tests vitest jest pytest playwright cypress reviewer critic typescript "
+    "comparison spellcheck gate",
+    _F.NOT: "nobody none nothing neither not no never without cannot can't couldn't didn't doesn't isn't wasn't won't hasn't don't",
     _F.FAILED: "failed fail fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
-    "invalid choked conflict conflicts conflicting",
+    "invalid choked conflict conflicts conflicting differ differs refused rejected "
+    "complained complains complaint complaints blew exploded bombed red",
     _F.LATE: "late hang hangs hanging quiet silent silence stalled stalls stuck slow unresponsive overdue hung "
-    "deadline timeout frozen froze 408 504 524",
+    "deadline timeout frozen froze waiting waited watchdog 408 504 524",
     _F.ANSWER: "respond responded reply replied react answered finish finished",
     _F.REFUSED: "401 402 403",
     _F.BROKE: "died dead crashed crash down offline outage unreachable unavailable unhealthy broke broken "
     "disconnected closed dropped refused declined blocked withheld flagged retired deprecated garbage lost "
-    "aborted interrupted hiccup gone reset removed loading loaded busy restarting 500 502 503 520 529",
+    "aborted interrupted hiccup gone reset removed loading loaded busy restarting maintenance saturated 500 502 503 520 529",
     _F.THROTTLED: "429 throttled throttles throttling",
     _F.INVALID: "invalid incomplete missing wrong unexpected unknown empty blank rejected violates mismatch "
     "malformed incorrect lacks lacking extra duplicate duplicates repeats repeated placeholder placeholders undefined unusable inconsistent",
     _F.UNPARSED: "unparsable unparseable malformed truncated unclosed unterminated unescaped unbalanced stray "
-    "garbled corrupt corrupted uncompilable",
+    "garbled corrupt corrupted uncompilable garbage rubbish junk gibberish leftover",
     _F.PARSE: "parse parsed parser parsing compile compiles compiled compilation syntax indentation tokenize",
     _F.LACKING: "missing lacks lacking incomplete",
     _F.ABSENT: "missing unknown nonexistent absent unresolved uninstalled unpublished hallucinated invented",
-    _F.EXIST: "such exist exists found installed resolve resolved solve solved available published declared",
+    _F.EXIST: "such exist exists found installed resolve resolved solve solved available published declared "
+    "list lists listed registry npmjs pypi resolvable installable obtainable",
     _F.BEYOND: "exceed exceeds exceeded outside below above beyond over under more fewer less",
     _F.LIMIT: "maximum minimum max min allowed permitted allowable limit",
+    _F.TARGET: "budget threshold target",
     _F.MUST: "must",
+    _F.FETCH: "fetch fetched download downloaded install installed pull pulled obtain retrieve unpack unpacked",
+    _F.CLASH: "clash clashes disagree disagrees mismatch mismatched incompatible conflict conflicts conflicting "
+    "outdated stale diverge diverged drift drifted",
+    _F.FLAWED: "contradicts contradict contradictory nowhere dangling orphaned twice duplicate duplicates duplicated "
+    "identical skip skips overlap overlaps overlapping inconsistent untitled unlabelled unlabeled unstyled "
+    "misaligned unreadable illegible off-topic irrelevant forgot forgets omits omitted",
+    _F.MARK: "quote quotes comma commas brace braces bracket brackets backtick backticks semicolon semicolons colon "
+    "parenthesis parentheses fence fences delimiter",
+    _F.READER: "babel esbuild swc py_compile acorn parser compiler interpreter rollup webpack vite postcss prettier bundler",
+    _F.CHOKED: "choked chokes refused refuses rejects rejected gags gagged barfs barfed stumbled stumbles tripped",
+    _F.SLOT: "slot slots capacity",
+    _F.CHOSE: "picked chose chosen selected referenced references mentions named uses used wants",
     _F.WORK: "build bundler bundling compile compiler step phase task job request call worker planner renderer "
     "sandbox pipeline tool run",
     _F.STUCK: "hang hangs hanging hung stalled stalls stuck unresponsive overdue frozen froze",
@@ -137,6 +163,7 @@ _OWN: Final = int(_F.OWN)
 #: Tried in order: each family set must be met, by any of its families.
 _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (RATE, "model throttled", (_F.MODEL, _F.THROTTLED)),
+    (RATE, "no slot at the model", (_F.MODEL, _F.NOT, _F.SLOT)),
     (SHUT_OUT, "model refused us", (_F.MODEL, _F.REFUSED)),
     (SHUT_OUT, "key refused", (_F.VENDOR, _F.KEY, _F.FAILED | _F.NOT | _F.LACKING | _F.INVALID)),
     (TIMEOUT, "model late", (_F.MODEL | _F.OUTPUT, _F.LATE)),
@@ -145,13 +172,20 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (DEPENDENCY, "package absent", (_F.PACKAGE | _F.INSTALLER, _F.ABSENT)),
     (DEPENDENCY, "package not there", (_F.PACKAGE | _F.INSTALLER, _F.NOT, _F.EXIST)),
     (DEPENDENCY, "installer failed", (_F.INSTALLER, _F.FAILED)),
+    (DEPENDENCY, "package not fetched", (_F.PACKAGE | _F.INSTALLER, _F.NOT | _F.FAILED, _F.FETCH)),
+    (DEPENDENCY, "packages clash", (_F.PACKAGE | _F.INSTALLER, _F.CLASH)),
     (SYNTAX, "code unparsed", (_F.CODE, _F.UNPARSED)),
     (SYNTAX, "code does not parse", (_F.CODE, _F.PARSE, _F.FAILED | _F.NOT)),
+    (SYNTAX, "mark missing", (_F.MARK, _F.LACKING | _F.INVALID | _F.UNPARSED)),
+    (SYNTAX, "reader choked", (_F.READER, _F.CHOKED)),
     (VALIDATION, "check failed", (_F.CHECKER, _F.FAILED | _F.INVALID)),
     (VALIDATION, "output invalid", (_F.OUTPUT, _F.INVALID)),
+    (VALIDATION, "flawed", (_F.OUTPUT | _F.PART, _F.FLAWED)),
     (VALIDATION, "output does not fit", (_F.OUTPUT | _F.MODEL, _F.NOT, _F.FIT)),
     (VALIDATION, "model wrote the wrong thing", (_F.MODEL, _F.WRITTEN, _F.INVALID)),
     (VALIDATION, "out of bounds", (_F.OUTPUT | _F.PART | _F.MODEL, _F.BEYOND, _F.LIMIT)),
+    (VALIDATION, "off target", (_F.OUTPUT | _F.PART, _F.BEYOND, _F.TARGET)),
+    (VALIDATION, "chose what is not there", (_F.MODEL, _F.CHOSE, _F.NOT, _F.EXIST)),
     (VALIDATION, "part must be otherwise", (_F.OUTPUT | _F.PART, _F.MUST)),
     (VALIDATION, "part not written", (_F.PART, _F.WRITTEN, _F.NOT | _F.INVALID)),
     (VALIDATION, "part lacking", (_F.PART, _F.LACKING)),

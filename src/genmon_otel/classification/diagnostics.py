@@ -166,7 +166,7 @@ LOCATED_RULES: Final[tuple[Wording, ...]] = (
         # sass: a box drawn under the message
         r"error: [^\n]{1,300}\n +╷",
         # maven, xml: ... @ line 1, column 10
-        r"@ line \d+, column \d+",
+        r"(?:@|\bon) line \d+, column \d+",
         r"(?:^|\n)found \d+ (?:\w+ )?(?:problems?|issues?|warnings?)",
     ),
 )

@@ -17,6 +17,7 @@ from genmon_otel.classification.messages import (
     A_STATUS,
     CLASS_IN_TEXT,
     CODE_IN_TEXT,
+    OWN_RULES,
     PROSE_RULES,
     REGISTRY,
     SETTING,
@@ -52,6 +53,7 @@ _LEXICON: Final = Lexicon(
         "tools": TOOL_RULES,
         "located": LOCATED_RULES,
         "parsing": CONTENT_RULES[:1],
+        "own": OWN_RULES,
         "prose": PROSE_RULES,
         "quota": QUOTA_RULES,
         "auth": AUTH_RULES,
@@ -269,6 +271,8 @@ def _judge_prose(reading: Reading, text: str) -> Verdict | None:
     lowered = reading.text
     if ("time" in lowered or "limit" in lowered) and SETTING.search(lowered):
         return None
+    if own := _LEXICON.first(reading, "own", "message", Weight.MESSAGE):
+        return own
     verdict = None
     if "_" in text or "Exception" in text or "Error" in text:
         for match in CODE_IN_TEXT.finditer(text):

@@ -29,6 +29,15 @@ SETTING: Final = re.compile(
     r"|(?:(?:to|cannot|could not) (?:load|parse|read|set|configure)|missing|option|argument|parameter)\w* ['\"`]?(?:the )?\w{0,12}(?:time_?out|rate.?limit)"
 )
 
+#: Whose services those are is said: no provider's, whatever status they answered.
+OWN_RULES: Final[tuple[Wording, ...]] = (
+    wording(
+        UNKNOWN,
+        "the application's own services",
+        r"\b(?:web ?hook|feature[ -]flags?|billing|payments?|stripe|e-?mail|smtp|storage|bucket|upload|cms|search|queue|cache|notifications?|preview|deploy\w*|git|github|gitlab|vercel|netlify|slack|analytics|licen[cs]e|session|identity|user|customer'?s?) (?:[a-z]+ ){0,2}(?:service|server|receiver|endpoint|backend|hook|host|api|store)\b[^\n]{0,40}\b(?:unreachable|down|offline|unavailable|5\d\d|failed|timed out|refused|closed|broken|not answering)\b",
+        r"\bweb ?hooks?\b[^\n]{0,40}\b(?:failed|5\d\d|4\d\d|unreachable|refused|rejected|timed out|bounced)\b",
+    ),
+)
 PROSE_RULES: Final[tuple[Wording, ...]] = (
     # --- the application's own stores, before their sockets look like a provider's
     wording(
@@ -43,6 +52,11 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
     wording(
         RATE,
         "rate limit",
+        r"\(429\)",
+        r"\blimit(?:ing|ed|s) (?:us|our|this client)\b",
+        r"too much traffic\b",
+        r"(?:request|call|query) (?:frequency|pace|volume)\b",
+        r"calls? (?:\w+ )?(?:come|came|coming|arrive\w*|sent) too (?:fast|often|quickly)",
         r"rate[ _-]?limit(?:ed|ing|s)?(?:error|_error|_exceeded)?\b",
         r"ratelimit",
         r"rate (?:was |is )?exceeded",
@@ -67,6 +81,8 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"(?:request|call|api)s?(?: \w+)? (?:limit|rate)[^\n]{0,15}(?:exceeded|reached|hit\b|exhausted|too high)",
         r"(?:requests?|calls?|traffic) (?:\w+ ){0,3}(?:throttled|too fast|too frequent\w*|too often|too quick\w*)",
         r"service[ _]tier[ _]capacity",
+        r"(?:faster|more often|more quickly|more frequently) than\b[^\n]{0,40}\b(?:allow|let|permit|accept|provider|api|limit)",
+        r"\b(?:concurren\w*|parallel\w*|simultaneous|in-flight)\b[^\n]{0,20}\b(?:cap|ceiling|slots?|limit|quota|budget)\b[^\n]{0,40}\b(?:reached|hit|full|exceeded|exhausted|used up|taken)\b",
         r"(?:quota|limit)[^\n]{0,30}\bper[ _-](?:minute|second)",
         r"(?:exceeded|hit|reached|over) (?:the |your |our )?(?:per-minute|per-second|request|concurrency|concurrent)[ -](?:\w+ ){0,2}limit",
     ),
@@ -107,19 +123,27 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"exceeded (?:its|the) \d+ ?\w+ (?:limit|deadline)",
         r"too slow\b|timely (?:response|manner|fashion)|last (?:\w+ )?(?:token|chunk|byte|event|output|heartbeat|progress) (?:\w+ ){0,3}\d",
         # how long it waited, ran or was silent
-        rf"\b(?:gave up|giving up|given up|waited|pending|blocked|stalled|silent|quiet|hung|hanging|stuck|unresponsive|idle|no sign of life|killed|aborted|abandoned|cancell?ed|interrupted|stopped)\b[^\n]{{0,60}}{TIME_SPAN}(?! ago)",
+        rf"\b(?:gave up|giving up|given up|waited|pending|blocked|stalled|silent|quiet|hung|hanging|stuck|unresponsive|idle|no sign of life|killed|aborted|abandoned|cancell?ed|interrupted|stopped|cut(?: off| short)?|halted|terminated)\b[^\n]{{0,60}}{TIME_SPAN}(?! ago)",
         rf"{TIME_SPAN}[^\n]{{0,20}}(?:without|with no|of silence|elapsed|passed|went by)",
         rf"\b(?:exceeded|exceeds|exceeding|ran (?:past|over)|beyond|longer than|more than|outlasted|overran|went over|past)\b[^\n]{{0,30}}{TIME_SPAN}",
         rf"(?:never|no|nothing|zero|not|n't)\b[^\n]{{0,40}}\b(?:within|after|for|in) (?:the |a |an )?(?:\w+ )?{TIME_SPAN}",
-        r"(?:never|not|n't)\b[^\n]{0,40}\b(?:in time|on time|before the (?:\w+ )?(?:deadline|cut-?off|limit)|within (?:the |its )?(?:deadline|time|budget|limit|window))",
+        r"(?:never|not|n't)\b[^\n]{0,40}\b(?:in time|on time|before (?:the |its |our )?(?:\w+ )?(?:deadline|cut-?off|limit)|(?:within|inside) (?:the |its |our )?(?:deadline|time|budget|limit|window))",
         r"(?:deadline|time (?:budget|allowance|box|window|slot)|wall[- ]?clock|timebox|timer)[^\n]{0,30}\b(?:passed|expired|exceeded|elapsed|missed|hit|reached|ran out|over|up|used up|limit)\b",
         r"(?:passed|expired|exceeded|missed|hit|reached|past|after|before) (?:its |the |our |a )?(?:\w+ )?(?:deadline|wall[- ]?clock|time budget)",
-        r"(?:took|taking|takes|running|ran|lasted) (?:\w+ )?(?:too long|forever|longer than)",
+        r"(?:took|taking|takes|running|ran|lasted) (?:\w+ )?(?:too long|forever|ages|an eternity|longer than)",
+        r"\b(?:more|too much|longer) time than\b|\btoo much time\b",
+        r"\b(?:idle|silent|quiet|pending|waiting|inactive) (?:for )?(?:much |far )?too long\b",
+        r"\bclock (?:ran|run|runs) (?:out|down)\b|\bran (?:out|down) (?:its|the|of) (?:\w+ )?clock\b",
+        r"\bstill (?:no (?:answer|reply|response|tokens?|output|result)|waiting|nothing)\b",
+        rf"\bno (?:answer|reply|response|reaction|sign of life) from (?:the |our )?(?:\w+ )?{MODEL}\b",
         r"\bout of time\b",
         rf"{MODEL}\b[^\n]{{0,40}}\b(?:took|taking|takes|needed|ran for|running for|lasted)\b[^\n]{{0,20}}{TIME_SPAN}",
         rf"\b(?:took|taking|takes|needed|ran for|running for|lasted)\b[^\n]{{0,20}}{TIME_SPAN}[^\n]{{0,30}}\b(?:limit|max\w*|allowed|budget|allowance|deadline|instead|cap|without|and (?:was|then))\b",
         r"(?:overran|overrun|exhausted|used up|spent|blew|exceeded) (?:its |the |all )?(?:\w+ )?time\b",
         r"time(?:'s| is)? (?:ran out|run out|is up)",
+        r"\bwatchdog\b[^\n]{0,30}\b(?:fired|tripped|triggered|barked|killed|stopped|aborted|expired|ended)\b",
+        rf"\b(?:gave up|giving up|given up|tired of|stopped|done) waiting (?:for|on) (?:\w+ )?{MODEL}\b",
+        rf"{TIME_SPAN}[^\n]{{0,12}}\b(?:and|but|yet)\b[^\n]{{0,20}}\b(?:never|nothing|still)\b",
         rf"{MODEL}\b[^\n]{{0,30}}\b(?:hangs|hung(?! up)|froze|frozen|stalled|stuck|never (?:came back|answered|responded|replied|returned|finished))\b",
         r"(?:latency|response time|duration|elapsed time)[^\n]{0,30}(?:exceed|above|over the|too high)",
     ),
@@ -187,7 +211,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"no address associated",
         r"socket hang up",
         r"fetch failed",
-        r"network (?:error|is unreachable|unreachable|failure)",
+        r"network (?:error|is unreachable|unreachable|failure|trouble|problem|glitch|hiccup|issue|fault|outage)",
         r"no route to host",
         r"host (?:is )?unreachable",
         r"certificate[ _]verify[ _]failed",
@@ -235,6 +259,8 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"model (?:is )?(?:\w+ )?(?:unavailable|loading|not ready|busy)",
         r"internal (?:server )?error",
         r"server had an error",
+        r"server[- ]side (?:problem|error|failure|issue|fault|exception)",
+        rf"\b(?:unknown|not known|unfamiliar) (?:to|at|by) (?:the |our )?{MODEL}\b",
         r"\bbad gateway\b(?! name)",
         r"no healthy upstream",
         r"upstream (?:\w+ )?(?:error|failure|failed)\b",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from genmon_otel.classification.diagnostics import COMPILER_RULES, FORMAT_RULES
+from genmon_otel.classification.toolchains import TOOLCHAIN_RULES
 from genmon_otel.classification.verdict import (
     DEPENDENCY,
     MACHINE,
@@ -40,7 +41,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"(?:disk|storage|memory) (?:space )?(?:is |was )?(?:exhausted|used up|depleted)\b",
         r"(?:no|not enough|insufficient|out of|low on|ran out of|lacks?) (?:\w+ )?(?:disk|storage)(?: space)?\b(?! (?:account|provider|bucket|backend))",
         r"\benospc\b",
-        r"disk quota exceeded",
+        r"(?:disk|inode|storage) quota\b[^\n]{0,30}\b(?:exceeded|used up|reached|full|exhausted|hit)\b",
         r"(?:heap|cuda|gpu|javascript heap|ran|java heap|process) ?(?:is |was |has )?out of memory",
         r"out of (?:\w+ )?memory",
         r"\b(?:run|ran|runs|running) out of (?:\w+ )?(?:heap|ram|swap|disk|inodes|storage)\b",
@@ -58,6 +59,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\boom\b|\boom[- ]?kill",
         r"^killed\b",
         r"killed \(exit",
+        r"\nkilled *(?:\n|$)",
         r"unable to allocate",
         r"\bmemoryerror\b",
         r"\d killed\b",
@@ -77,7 +79,9 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"error (?:error: )?\"?https?://[^\s\"]{1,200}: too many requests",
     ),
     # --- a report's form, before words that parsers say too
-    *FORMAT_RULES,
+    FORMAT_RULES[0],
+    *TOOLCHAIN_RULES,
+    *FORMAT_RULES[1:],
     # --- what does not parse
     wording(
         SYNTAX,
@@ -280,7 +284,19 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"incompatible (?:\w+ )?(?:versions?|releases?) (?:of|between)|versions? (?:\w+ )?(?:of [^\n]{1,60})?(?:is|are) (?:incompatible|not compatible)",
         r"(?:unsupported|incompatible|wanted|wrong) engine|engine \"?(?:node|npm|pnpm|yarn)\"? is (?:incompatible|unsupported)|not compatible with (?:your version|the current) ",
         r"\b(?:wants|needs|requires|expects) (?:\w+ )?[\w@/.-]{1,60}\b[^\n]{0,30}\b(?:but|while|and|whereas) [\w@/.-]{1,60} (?:wants|needs|requires|pins|asks for)\b",
-        r"\b(?:no|without|lacks?|missing) (?:npm|pnpm|yarn|pip|uv|poetry|bun|node(?:\.?js)?|npx|tsc|vite|esbuild|webpack|eslint|docker|chromium)\b(?! ?(?:error|output|script|config|code|file|answer|in|lock))",
+        r"\b(?:no|without|lacks?|missing) (?:npm|pnpm|yarn|pip|uv|poetry|bun|node(?:\.?js)?|npx|tsc|vite|esbuild|webpack|eslint|docker|chromium|python|java|jdk|ruby|php|rust|cargo|gcc|ffmpeg|pandoc|headless browser|playwright|wkhtmltopdf)\b(?! ?(?:error|output|script|config|code|file|answer|in|lock|block|source|module|class|function|syntax|snippet))",
+        r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:find|locate|start|launch|run|execute|spawn|invoke) (?:the |an? |any )?['\"`]?(?:npm|npx|pnpm|yarn|pip3?|uv|poetry|bun|deno|node(?:\.?js)?|tsc|docker|podman|chromium|chrome|git|python3?|java|ffmpeg|pandoc|pdflatex|wkhtmltopdf|inkscape|graphviz|imagemagick|playwright|puppeteer|gcc|make|cargo)\b['\"`]?(?! ?(?:error|output|script|config|code|file|answer|block|source|module|class|function|syntax|snippet|in (?:the )?(?:output|answer|response)|build|install|test|run))",
+        r"\b(?:chrome|chromium|headless browser|ffmpeg|pandoc|docker|node(?:\.?js)?|npm|pnpm|yarn|git|java|wkhtmltopdf|playwright|puppeteer|imagemagick|graphviz) (?:binary |executable |cli )?(?:is |was )?(?:missing|absent|not present|not available|unavailable|not there)\b",
+        r"\b(?:imported|import|library|package|module|dependency)\b[^\n]{0,60}\b(?:is|are|was|were) not (?:part of|in|among|included in) (?:the |our |its )?(?:project|app|bundle|sandbox|image|environment|stack|allow)",
+        r"\b(?:nobody|no one|never) (?:ever )?(?:installed|published|released)\b",
+        r"\b(?:needs?|requires?|wants?|imports?|asks for|depends on|uses) (?:the )?[\w@/.-]{1,60},? (?:which|that|but it|but that|and it) (?:is|was|does|has|cannot|can't|isn't|doesn't)\b[^\n]{0,20}\b(?:available|installed|missing|unavailable|exist|found|resolved|there|present|allowed)\b",
+        r"\bmissing peers?\b",
+        r"\bimport(?:s|ed|ing)? (?:of )?(?:an? )?(?:non-?exist\w+|missing|absent|unknown|uncreated)\b",
+        r"\bimports? [^\n]{0,60}\b(?:never|not) (?:been )?(?:created|written|generated|emitted)\b",
+        # a wheel, an archive, a repository to start from
+        r"\bno (?:\w+ )?(?:wheels?|tarballs?|prebuil[dt]s?|prebuilt binar(?:y|ies)|distributions?) (?:of|for)\b",
+        r"\b(?:repo|repository|submodule|boilerplate|starter(?: kit)?|scaffold)\b[^\n]{0,40}\b(?:could not|cannot|can't|couldn't|failed to|not) (?:be )?(?:check(?:ed)? out|clone[d]?|fetch(?:ed)?|pull(?:ed)?|download(?:ed)?|unpack(?:ed)?)\b",
+        r"(?:could not|cannot|can't|couldn't|failed to|unable to) (?:check out|clone|fetch|pull|download|unpack) (?:the |our |a )?(?:\w+ ){0,2}(?:repo|repository|submodule|boilerplate|starter|scaffold)\b",
         r"version conflict|conflict(?:s|ing)? (?:between|with|in) [^\n]{0,60}\b(?:versions?|packages?|dependenc\w+|requirements?)\b",
         r"lockfile\b[^\n]{0,40}\b(?:out of sync|stale|mismatch|does not match|doesn't match|corrupt\w*|missing|not in sync)",
         r"(?:package-lock|pnpm-lock|yarn\.lock|uv\.lock|poetry\.lock|cargo\.lock|go\.sum)[^\n]{0,80}\b(?:out of sync|in sync|outdated|not up|does not match|missing|stale|update)",
