@@ -13,6 +13,25 @@ from genmon_otel.fingerprint import normalisation
 from genmon_otel.fingerprint.normalisation import key, normalise
 
 SAME = [
+    ("3 of 14 checks failed for project proj-a81f", "1 of 9 checks failed for project proj-77c0"),
+    ("quota of workspace ws_9K2 used up", "quota of workspace ws_71Q used up"),
+    ("user Anna Müller (anna@example.com) has no plan", "user Bob Stone (b@corp.io) has no plan"),
+    ("Route /users/:id/edit is declared twice", "Route /shop/{cart} is declared twice"),
+    ("Route /blog/[...slug] clashes", "Route /shop/** clashes"),
+    ("at most 60 characters (got 73)", "at most 60 characters (got 141)"),
+    ("expected sha512-Zk3x+Qw8aB1cD2eF3g==", "expected sha512-ppqqRRssTT112233=="),
+    ("invalid key for organisation acme", "invalid key for organisation beta"),
+    ("Row 3: 'N/A' is not a number", "Row 711: 'unknown' is not a number"),
+    ("phone number +43 660 1234567 is not valid", "phone number +1 (415) 555-0100 is not valid"),
+    ("thread-7 stuck for 31.2 s", "thread-12 stuck for 3 min"),
+    (
+        "session eyJhbGciOiJI.eyJzdWIi.sflKxwRJ is stale",
+        "session eyJhbGciOiJI.eyJzdWIiOiI.aBcD is stale",
+    ),
+    (
+        "build of branch feature/new-hero was superseded",
+        "build of branch fix/footer was superseded",
+    ),
     ("User 'alice' not found", "User 'bob' not found"),
     ("Project 4821 has 3 files", "Project 17 has 12 files"),
     ("Request req_abc123 failed", "Request req_xyz789 failed"),
@@ -117,6 +136,9 @@ SAME = [
     ("cannot convert '12a' to int", "cannot convert 'xx' to int"),
 ]
 DIFF = [
+    ("branch main is protected", "branch develop is protected"),
+    ("server got 404", "server got 503"),
+    ("file-mp3 unsupported", "file-mp4 unsupported"),
     ("error TS2307: x", "error TS2345: x"),
     ("npm ERR! code ERESOLVE", "npm ERR! code E404"),
     ("npm ERR! code E404", "npm ERR! code E403"),
@@ -265,6 +287,7 @@ EXPECTED = [
     ("application/json and/or text/html", "application/json and/or text/html"),
 ]
 HOSTILE = [
+    "eyJaaaaaa.", "+1 (1) ", "/:a", "/{a}", "/[a", "/*", "branch a-", "Aa Aa ", "sha512-",
     "1.", "a-", "1,000,", "' ", '"', "\\", "a/", "::", "1:", "Jan ", "x@", "a.b@", "a=", "[", "../",
     "C:\\a", "``", "\x1b[", "input_value=", "datetime.datetime(", "Key (a)=", "<n>,", "9", "A1",
     "\\'", "1\u00a0", "\u0661 ", "\u300c", "[parameters: ", "On instance[", "Command '", "1 | \n", "a\n ^\n", "1: a\n",

@@ -67,6 +67,10 @@ _UNIT_AFTER: Final = re.compile(
 _UNIT: Final = re.compile(r"(?!(?:st|nd|rd|th)$)[A-Za-zµμ/]+$")
 _SIZE_ONLY: Final = re.compile(SIZE)
 _STATUS: Final = re.compile(r"[1-5][0-9]{2}")
+#: What servers send: ``got 141`` is a count.
+_HTTP_STATUS: Final = re.compile(
+    r"10[0-3]|20[0-8]|226|30[0-8]|4(?:[0-3][0-9]|4[0-4]|51|60|9[4-9])|5(?:[0-3][0-9]|61|9[89])"
+)
 _PLURAL: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?)(?:(ies)|(?<![siua])s)\b")
 #: Members alike of a list, or of a list of lists.
 _REPEATED: Final = re.compile(
@@ -242,7 +246,7 @@ class _Scan:
                 and 3 <= len(value) <= 5
             ):
                 return value
-            if not _STATUS.fullmatch(value) or _UNIT_AFTER.match(self.text, end):
+            if not _HTTP_STATUS.fullmatch(value) or _UNIT_AFTER.match(self.text, end):
                 return NUMBER
         return value
 
@@ -337,6 +341,8 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "pair": _Scan._pair,
     "label": _Scan._label,
     "subject": _Scan._subject,
+    "person": lambda _scan, _match: "<str>",
+    "branch": lambda _scan, match: f"{match[0].partition(' ')[0]} <str>",
     "tuple": _Scan._tuple,
     "input": lambda _scan, _match: "input_value=<str>",
     "literal": _Scan._literal,

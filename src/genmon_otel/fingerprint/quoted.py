@@ -57,6 +57,10 @@ _AFTER: Final = re.compile(
     r"|only refers to|was never|has already been declared|before initialization|keyword\b|operator\b|statement\b|keys?\b|header\b|option\b|flag\b|variable\b|function\b|method\b|was never closed"
     r"|outside (?:async )?function|is an invalid keyword|takes \d|missing \d|got an unexpected|delimiter\b)",
 )
+#: What is none of those was a value, even if it reads like a type's name: ``'unknown' is not a number``.
+_VALUE_AFTER: Final = re.compile(
+    r"\s?is not an? (?:valid )?(?:number|integer|float|decimal|date|datetime|time|e-?mail|url|uuid|colou?r|boolean)\b"
+)
 _TYPES: Final = frozenset(
     "NoneType int str float list dict tuple set frozenset bytes bytearray bool object function method type"
     " generator coroutine async_generator module string number boolean array null undefined integer symbol"
@@ -146,6 +150,8 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         name = key[1] or key[2]
         if names_problem(name) and not is_subject(name):
             return content, Role.MESSAGE
+        return content, Role.VALUE
+    if _VALUE_AFTER.match(after):
         return content, Role.VALUE
     if (
         content in _TYPES

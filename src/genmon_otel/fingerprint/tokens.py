@@ -36,6 +36,10 @@ _COUNTED: Final = frozenset(
 _NUMBERED: Final = frozenset(
     "ORD ORDER INV INVOICE SKU USR USER TXN TX REQ JOB PO ID CUST ACC ACCT ITEM REF".split()
 )
+#: Their short forms, which stand before an id: ``proj-a81f``, ``ws_9K2``.
+_SHORT: Final = frozenset(
+    "proj ws usr gen ord inv txn sess acc acct cust prj wf evt msg tsk tmpl rev dep sub".split()
+)
 _CODE: Final = re.compile(r"[A-Z]{1,8}[0-9]{1,5}")
 _SQLSTATE: Final = re.compile(r"[0-9]{2}[A-Z][0-9]{2}")
 _DASHED_CODE: Final = re.compile(
@@ -66,6 +70,8 @@ def token(text: str) -> str:
     ):
         return text
     parts = _SPLIT.split(text)
+    if len(parts) == 3 and _is_numbered(parts[0], parts[2]):
+        return f"{parts[0]}{parts[1]}{NUMBER if parts[2].isdigit() else ID}"
     kinds = [_part(part) if part else part for part in parts]
     if ID not in kinds:
         return "".join(kinds)
@@ -79,6 +85,17 @@ def token(text: str) -> str:
     while first >= 2 and kinds[first - 2] != parts[first - 2]:
         first -= 2
     return "".join(kinds[:first]) + ID + rest
+
+
+def _is_numbered(stem: str, rest: str) -> bool:
+    """Whether ``rest`` tells one ``stem`` from the next: an order, a workspace."""
+    return (
+        len(rest) >= 3
+        and stem.islower()
+        and (stem in _COUNTED or stem in _SHORT)
+        and any(map(str.isdigit, rest))
+        and not (_NAMES.fullmatch(rest.lower()) or _CODE.fullmatch(rest))
+    )
 
 
 def _part(part: str) -> str:

@@ -48,7 +48,7 @@ _DATE_DIGITS: Final = (
 #: P1DT2H, PT30S
 _ISO_DURATION: Final = r"P(?=T?[0-9])(?:[0-9]{1,6}[YMWD]){0,4}(?:T(?:[0-9]{1,6}(?:\.[0-9]{1,9})?[HMS]){1,3})?(?![A-Za-z0-9_-])"
 _DURATION: Final = (
-    r"(?:\s?(?:ns|[uµμ]s|ms|msecs?|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?|months?"
+    r"(?:\s?(?:s|h|ns|[uµμ]s|ms|msecs?|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?|months?"
     r"|years?|milliseconds?|microseconds?|nanoseconds?)|[smhd])"
 )
 SIZE: Final = r"(?:\s?(?:[kKMGTPE]i?[bB]|bytes?|[kmgKMG]bits?|[kKMGT]bps|B)|[bkKMGT]|px|r?em|v[hw]|pt|dpi|fps|[kMG]?Hz|[mck]m|k?g|x|(?:tok|tokens|req)/s|°[CF]?)(?:/s)?(?![A-Za-z0-9_-])"
@@ -97,9 +97,13 @@ _LINE: Final = (
     r"(?::[0-9]{1,7}(?![0-9.]|:[0-9]{1,7}:[0-9])){0,2}(?:\([0-9]{1,7}(?:,\s?[0-9]{1,7})?\))?"
 )
 _PART: Final = r"[\w.@%+~$&!=-]"
+#: Of a route: ``:id``, ``{id}``, ``[...slug]``, ``*``.
+_SEGMENT: Final = (
+    rf"(?:{_PART}{{1,64}}|:\w{{1,40}}\??|\{{\w{{1,40}}\}}|\[(?:\.\.\.)?\w{{1,40}}\]|\*{{1,2}})"
+)
 _ROOTED: Final = (
     r"\\\\[\w.$-]{1,64}(?:\\+[\w.$-]{1,64}){1,16}",
-    rf"(?:~|\.{{1,2}})?(?<![<)\]])/(?:{_PART}{{1,64}}/){{0,20}}{_PART}{{0,64}}(?<=[\w~$])/?"
+    rf"(?:~|\.{{1,2}})?(?<![<)\]])/(?:{_SEGMENT}/){{0,20}}(?:{_SEGMENT}|{_PART}{{0,64}})(?<=[\w~$}}\]*])/?"
     r"(?:\?[\w.~%&=+;,-]{1,200})?",
 )
 _RELATIVE: Final = (
@@ -114,10 +118,19 @@ _RELATIVE: Final = (
 _POINTER: Final = r"/[\w/$~-]{1,120}(?=:?\s(?:must|is a required|should|expected)\b)"
 #: Whose it was: ``for user anna``, ``User bob has no seat``.
 _SUBJECT: Final = (
-    rf"(?:for|by|of)\suser\s(?!{quoted.PROSE}\b)[A-Za-z][\w.@+-]{{0,80}}"
+    rf"(?:for|by|of)\s(?:user|tenant|organi[sz]ation|customer)\s(?!{quoted.PROSE}\b)[A-Za-z][\w.@+-]{{0,80}}"
     rf"|[Uu]ser\s(?!{quoted.PROSE}\b)[A-Za-z][\w.@+-]{{0,80}}"
     r"(?=\s(?:not|is|was|has|does|did|exceeded|already|cannot|could|may|over|lacks)\b)"
 )
+#: ``Anna Müller (anna@example.com)``
+_PERSON: Final = r"[A-Z][\w'-]{1,30}(?:\s[A-Z][\w'-]{1,30}){0,2}(?=\s[(<][\w.+*-]{1,64}@)"
+#: ``branch feature/new-hero``: not ``branch main``
+_BRANCH: Final = r"[Bb]ranch\s(?=[\w.]{1,60}[/-])[\w.]{1,60}(?:[/-]+[\w.]{1,60}){1,12}"
+#: Subresource integrity; a JSON web token
+_DIGEST: Final = r"sha(?:1|256|384|512)-[A-Za-z0-9+/]{8,128}={0,2}(?![A-Za-z0-9+/])"
+_JWT: Final = r"eyJ[\w-]{6,4096}(?:\.[\w-]{1,4096}){1,4}"
+#: +1 (415) 555-0100
+_PHONE: Final = r"\+[0-9]{1,3}(?:[ ./-]?\(?[0-9]{1,5}\)?){2,6}(?![\w.,])"
 _DRIVE: Final = (
     r"[A-Za-z]:[\\/](?:[^\\/:*?\"'`<>|\n]{1,80}[\\/]+){0,16}[^\s\\/:*?\"'`<>|,;()\]]{0,80}"
 )
@@ -158,7 +171,10 @@ VARIABLE: Final = re.compile(
                 ("url", _any(*_URLS)),
                 ("email", _EMAIL),
                 ("uuid", rf"(?:urn:uuid:)?{_UUID}"),
-                ("id", rf"[A-Za-z0-9_-]{{1,24}}\*{{3,}}[\w*-]{{0,48}}|{_COLOUR}"),
+                (
+                    "id",
+                    rf"[A-Za-z0-9_-]{{1,24}}\*{{3,}}[\w*-]{{0,48}}|{_COLOUR}|{_DIGEST}|{_JWT}",
+                ),
                 ("duration", _ISO_DURATION),
                 ("name", r"(?:TLS|SSL|OAuth)\s?v?[0-9](?:\.[0-9])?(?![\w.-])"),
                 (
@@ -185,6 +201,8 @@ VARIABLE: Final = re.compile(
                 ("date", rf"(?=[A-Z][a-z]{{2}})(?:{_any(*_DATE_WORDS)})"),
                 ("label", rf"{quoted.SUBJECT_LABEL}:\s(?=\w)[\w.@+-]{{1,80}}(?!:/)"),
                 ("subject", _SUBJECT),
+                ("person", _PERSON),
+                ("branch", _BRANCH),
                 ("tuple", r"Key\s\([^()]{1,80}\)=\([^()]{0,200}\)"),
                 ("instance", r"On instance(?:\[[^\]]{1,80}\]){0,12}: .*"),
                 ("id", rf"{_DUMP}|{_COLOUR}"),
@@ -217,6 +235,7 @@ VARIABLE: Final = re.compile(
                 ("pointer", _POINTER),
                 ("path", rf"(?:{_any(*_ROOTED)}){_LINE}"),
                 ("path1", rf"(?=\.[\w.]|@)(?:{_any(*_RELATIVE)}){_LINE}"),
+                ("number1", _PHONE),
                 ("number", rf"[-+]?(?:{_NUMBER})"),
                 (
                     "host",
