@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -140,6 +141,11 @@ def main(mode: str, count: int) -> None:
             worker.start()
         for worker in workers:
             worker.join()
+    if mode == "masked":  # as a pool worker of Celery's does while it holds its pool's lock
+        some(count)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        os.kill(os.getpid(), signal.SIGTERM)
+        say(f"waiting {signal.Signals(*signal.sigpending()).name}")
     if mode == "heir":
         inherit()
     if mode == "timed":

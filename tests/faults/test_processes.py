@@ -94,3 +94,12 @@ def test_what_was_in_flight_at_an_orderly_end_is_cancelled(world: World) -> None
     (flying,) = ids(done.stdout, "running")
     world.inherit()
     assert world.stored()[flying] == "cancelled"
+
+
+def test_no_signal_reaches_a_thread_of_ours(store_url: str, tmp_path: Path) -> None:
+    """What the application holds back in its own thread waits: it ends no process through ours."""
+    world = World(store_url, tmp_path / "journal", (("GENMON_METRICS_PORT", "0"),))
+    done = world.run("masked", 4)
+    assert ids(done.stdout, "waiting") == ["SIGTERM"], done.stderr
+    assert done.returncode == 0
+    assert set(ids(done.stdout, "failed")) <= set(world.stored())

@@ -18,7 +18,7 @@ LINES: tuple[frozenset[str], ...] = (
     ),
     frozenset({"ports"}),
     frozenset("instruments recorder decorators".split()),
-    frozenset("journal writer processor store code_version".split()),
+    frozenset("journal writer processor store code_version threads".split()),
     frozenset({"regression"}),
     frozenset("testing pytest_plugin wiring assets cli demo".split()),
 )

@@ -15,6 +15,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
@@ -25,6 +26,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.instruments.prometheus import is_multiprocess
+from genmon_otel.threads import undisturbed
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -94,9 +96,8 @@ class MetricsServer:
         self._shared = shared
         if not self._bind():
             _log.info("port %s is taken; its owner serves the metrics of all processes.", port)
-            threading.Thread(
-                target=self._take_over, name="genmon-metrics-port", daemon=True
-            ).start()
+            heir = threading.Thread(target=self._take_over, name="genmon-metrics-port", daemon=True)
+            undisturbed(heir.start)
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forget(this()))
 
@@ -116,7 +117,9 @@ class MetricsServer:
     def _bind(self) -> bool:
         """Start to serve; False when a sibling has the port."""
         try:
-            self._server, _ = start_http_server(self._wanted, self._host, self._registry)
+            self._server, _ = undisturbed(
+                partial(start_http_server, self._wanted, self._host, self._registry)
+            )
         except OSError as error:
             if error.errno == errno.EADDRINUSE and self._shared:
                 return False

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
+from genmon_otel.threads import undisturbed
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -43,7 +44,10 @@ class Standby:
         if signal not in self._signals:
             self._signals.add(signal)
             name = f"genmon-standby-{signal}"
-            threading.Thread(target=self._serve, args=(self._work,), name=name, daemon=True).start()
+            thread = threading.Thread(
+                target=self._serve, args=(self._work,), name=name, daemon=True
+            )
+            undisturbed(thread.start)
 
     def do(self, work: Callable[[], None]) -> bool:
         """Give work to a thread; False where this process has none."""
@@ -78,7 +82,7 @@ class Flush:
             self._done.set()
             return
         try:
-            threading.Thread(target=self._run, name="genmon-flush", daemon=True).start()
+            undisturbed(threading.Thread(target=self._run, name="genmon-flush", daemon=True).start)
         except RuntimeError:  # the interpreter is going: no more threads
             if not _standby.do(self._run):
                 self._run()

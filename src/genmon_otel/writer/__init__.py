@@ -28,6 +28,7 @@ from genmon_otel.recorder import BROKE_INSIDE, SystemClock, handled
 from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
+from genmon_otel.threads import undisturbed
 from genmon_otel.writer.here import Here
 from genmon_otel.writer.sending import BATCH
 from genmon_otel.writer.waiting import Account
@@ -232,7 +233,7 @@ class Writer:
             if here.thread is not None:
                 return
             thread = threading.Thread(target=self._run, args=(here,), name="genmon", daemon=True)
-            thread.start()
+            undisturbed(thread.start)
             here.thread = thread
             self.awake = True
 
