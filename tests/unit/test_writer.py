@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.writer_kit import (
@@ -23,11 +25,13 @@ from tests.writer_kit import (
     writer_by_hand,
 )
 
+from genmon_otel.journal import Journal
 from genmon_otel.journal.frames import Kind, pack
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
-from genmon_otel.records import Batch, Outcome, SuccessSample
+from genmon_otel.records import Batch, GenerationRecord, InFlight, Outcome, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.writer import Writer
+from genmon_otel.writer.running import RunningNotes
 from genmon_otel.writer.waiting import MAX_RECORDS
 
 
@@ -452,6 +456,69 @@ def test_an_orderly_end_is_no_death(tmp_path: Path) -> None:
     store.down = False
     writer_by_hand(tmp_path, store, clock).drain()
     assert [(r.generation_id, r.outcome) for r in store.records] == [("d" * 32, Outcome.CANCELLED)]
+
+
+@pytest.mark.parametrize("end", [success, failure])
+@pytest.mark.parametrize("up", [True, False])
+@pytest.mark.parametrize("noted", [True, False])
+def test_what_close_cancelled_is_told_once(
+    tmp_path: Path, end: Callable[[str], GenerationRecord], up: bool, noted: bool
+) -> None:
+    """A generation that was running at close and ends after it does not count a second time."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+    writer.watch(lambda: [running("d" * 32, clock.now() - (5 if noted else 0))])
+    writer.turns()
+    store.down = not up
+    writer.close(0)
+    writer.watch(list)
+    writer.deliver(end("d" * 32))
+    writer.deliver(end("e" * 32))
+    account = writer.account()
+    assert account.delivered == 2
+    assert account.balanced
+    writer.close(0)
+    store.down = False
+    writer_by_hand(tmp_path, store, clock).drain()
+    assert sorted(store.ids()) == ["d" * 32, "e" * 32]
+    outcomes = {record.generation_id: record.outcome for record in store.records}
+    assert outcomes["d" * 32] is Outcome.CANCELLED
+
+
+def test_what_ends_while_close_looks_is_told_once(tmp_path: Path) -> None:
+    """By itself if it ended before it could see that close cancels it, else by close."""
+    for ends_itself in (True, False):
+        notes = RunningNotes(Journal(tmp_path, store="0" * 12))
+        looks = iter([[running("d" * 32, 0.0)], []])
+
+        def look(
+            notes: RunningNotes = notes, looks: Any = looks, sees: bool = not ends_itself
+        ) -> list[InFlight]:
+            found: list[InFlight] = next(looks)
+            if not found and sees:
+                assert notes.was_cancelled("d" * 32)
+            return found
+
+        told = [note.generation_id for note, _ in notes.cancel(look)]
+        assert told == ([] if ends_itself else ["d" * 32])
+        assert not notes.was_cancelled("d" * 32)
+
+
+def test_no_note_follows_what_close_told(tmp_path: Path) -> None:
+    """What close has cancelled runs on while it flushes: its journal would tell of a death."""
+    journal = Journal(tmp_path, store="0" * 12)
+    notes = RunningNotes(journal)
+
+    def flying() -> list[InFlight]:
+        return [running("d" * 32, 0.0)]
+
+    notes.tick(flying, 5.0, 5.0)
+    before = journal.last_seq
+    assert before
+    assert [needs_end for _, needs_end in notes.cancel(flying)] == [True]
+    for second in range(6, 10):
+        notes.tick(flying, second, second)
+    assert journal.last_seq == before
 
 
 # --- adoption -------------------------------------------------------------------

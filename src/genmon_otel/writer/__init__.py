@@ -95,6 +95,8 @@ class Writer:
             if here.pid != os.getpid():
                 here = self._enter()
             noted = here.running.ended(record.generation_id)
+            if here.running.was_cancelled(record.generation_id):
+                return
             self._accept(here, record, recording, sample, noted)
             if here.thread is None and not here.closed:
                 self._start(here)
@@ -149,7 +151,7 @@ class Writer:
     def close(self, timeout_s: float) -> bool:
         """Flush and stop; what the store did not take is in the journal afterwards.
 
-        Generations still running become ``cancelled``. Gives up at the first failed
+        Generations still running become ``cancelled``, however they end later. Gives up at the first failed
         attempt: what is in the journal is safe. Later deliveries are journalled.
         """
         deadline = time.monotonic() + timeout_s
@@ -277,7 +279,7 @@ class Writer:
         """End what is still running as cancelled: its process goes in good order."""
         try:
             now = self.clock.now()
-            for note in list(self._in_flight()):
+            for note, noted in here.running.cancel(self._in_flight):
                 record = GenerationRecord(
                     generation_id=note.generation_id,
                     operation=note.operation,
@@ -292,7 +294,6 @@ class Writer:
                     span_id=note.span_id,
                     code_version=note.code_version,
                 )
-                noted = here.running.ended(record.generation_id)
                 self._accept(here, record, None, None, noted)
         except Exception:
             self._contain("close")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final
 
 from genmon_otel.journal import Journal
@@ -15,6 +15,8 @@ from genmon_otel.records import InFlight
 NOTE_AFTER_S: Final = 1.0
 #: In place of last step and segment: not in the journal yet.
 _MARKED: Final = ("", -1)
+#: The writer's end made it ``cancelled``: no note may follow.
+_CANCELLED: Final = ("", -2)
 
 
 class RunningNotes:
@@ -36,6 +38,7 @@ class RunningNotes:
         self._first_seen: dict[str, float] = {}
         self._owed: set[str] = set()
         self._missing: set[str] = set()
+        self._cancelled: set[str] = set()
 
     def ended(self, generation_id: str) -> bool:
         """Say that a generation ended; whether the journal must tell."""
@@ -43,6 +46,33 @@ class RunningNotes:
             return False
         with self._lock:
             return self.noted.pop(generation_id, None) is not None
+
+    def cancel(
+        self, in_flight: Callable[[], Iterable[InFlight]]
+    ) -> Iterator[tuple[InFlight, bool]]:
+        """What runs and is to be told as cancelled, each with whether the journal must tell.
+
+        What ends meanwhile is told once: by itself, or here if it came upon its mark.
+        """
+        notes = list(in_flight())
+        with self._lock:
+            before = {note.generation_id: self.noted.get(note.generation_id) for note in notes}
+            self._cancelled.update(before)
+            self.noted.update(dict.fromkeys(before, _CANCELLED))
+        running = {note.generation_id for note in in_flight()}
+        for note in notes:
+            generation = note.generation_id
+            if generation in running or not self.was_cancelled(generation):
+                yield note, before[generation] is not None
+
+    def was_cancelled(self, generation_id: str) -> bool:
+        """Whether a generation that ends has been told as cancelled; true once."""
+        if generation_id not in self._cancelled:
+            return False
+        with self._lock:
+            was = generation_id in self._cancelled
+            self._cancelled.discard(generation_id)
+            return was
 
     def owe(self, generation_id: str) -> None:
         """Tell the journal later: it could not be written."""
@@ -91,7 +121,7 @@ class RunningNotes:
         with self._lock:
             written = self.noted.get(generation)
             now = (note.last_step, self._journal.segment)
-            if written is None or written == now:  # it has ended, or has been noted so
+            if written in (None, now, _CANCELLED):  # it has ended, or has been noted so
                 return
             if self._journal.append(Kind.RUNNING, encode_running(note)) is not None:
                 self.noted[generation] = now
