@@ -257,7 +257,7 @@ def test_the_exporter_serves_the_store(home: Path) -> None:
 
 def test_a_person_is_forgotten_and_the_database_kept(genmon: Genmon) -> None:
     """``db upgrade`` and ``db prune`` are harmless; ``db forget`` clears a person."""
-    assert "up to date" in genmon("db", "upgrade").stdout
+    assert "nothing to do" in genmon("db", "upgrade").stdout
     assert "0 rows pruned" in genmon("db", "prune").stdout
     found = json.loads(genmon("db", "forget", "--user", "u2", "--yes", "--json").stdout)
     assert found["generations"] >= 1

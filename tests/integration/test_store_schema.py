@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from click.testing import CliRunner
 
 from genmon_otel import conventions as names
+from genmon_otel.cli.db import db
 from genmon_otel.errors import SchemaMismatch
+from genmon_otel.settings import mask_url
 from genmon_otel.store import SqlStore, schema, upgrade
 from store_records import Producer, success
 
@@ -67,6 +71,28 @@ def test_every_earlier_schema_becomes_todays(store_url: str, revision: str) -> N
     assert differences(store) == []
     assert Producer(store).write(success()).written == 1
     store.close()
+
+
+def test_db_upgrade_says_what_it_did(store_url: str) -> None:
+    """From an earlier schema, from today's and from nothing: it names the schema there is now."""
+    first, today = schema.REVISIONS[0], schema.REVISION
+    said = (
+        f"upgraded from schema {first} to {today}.",
+        f"has schema {today} already, nothing to do.",
+        f"made, with schema {today}.",
+    )
+    at_revision(store_url, first).close()
+    for line in said:
+        if line is said[-1]:
+            store = SqlStore(store_url)
+            with store._database.begin() as connection:
+                schema.metadata.drop_all(connection)
+            store.close()
+        done = CliRunner().invoke(db, ["upgrade", "--store", store_url])
+        assert done.output == f"{mask_url(store_url)}: {line}\n"
+    done = CliRunner().invoke(db, ["upgrade", "--store", store_url, "--json"])
+    told = json.loads(done.output)
+    assert (told["before"], told["after"]) == (today, today)
 
 
 def test_a_newer_schema_is_refused(store_url: str) -> None:

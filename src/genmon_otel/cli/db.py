@@ -22,8 +22,8 @@ from genmon_otel.conventions import ENV_PSEUDONYM_KEY, ENV_PSEUDONYMIZE
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.journal import forget as forget_in_journals
 from genmon_otel.recorder.identity import pseudonym
-from genmon_otel.settings import mask_url
 from genmon_otel.store import SqlStore
+from genmon_otel.store.schema import REVISION
 
 
 @click.group()
@@ -43,9 +43,15 @@ def upgrade(store: str | None, as_json: bool) -> None:
     finally:
         opened.close()
     if as_json:
-        print_json({"store": settings.masked_store, "before": before})
+        print_json({"store": settings.masked_store, "before": before, "after": REVISION})
+        return
+    if before is None:
+        says = f"made, with schema {REVISION}"
+    elif before == REVISION:
+        says = f"has schema {REVISION} already, nothing to do"
     else:
-        console().print(f"{mask_url(settings.store)}: up to date (was {before or 'empty'}).")
+        says = f"upgraded from schema {before} to {REVISION}"
+    console().print(escape(f"{settings.masked_store}: {says}."), soft_wrap=True)
 
 
 @db.command()
