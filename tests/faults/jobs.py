@@ -1,17 +1,21 @@
-"""A Celery application whose broker is a folder; decorated tasks, one of them retried."""
+"""A Celery application whose broker is a folder; decorated tasks, some retried, some ended."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
 
-from genmon_otel import generation, setup
+from genmon_otel import current_generation, generation, setup
 
 QUEUE = Path(os.environ["JOBS"])
+
+#: Tasks that somebody ends: their ids, too.
+ENDED = ("terminated", "killed", "limited")
 
 app = Celery("jobs", broker="filesystem://")
 app.conf.update(
@@ -33,12 +37,22 @@ def job(self: Any, request: str) -> None:
 
 @generation(name="job", framework="react")
 def attempt(task: Any, request: str) -> str:
+    (QUEUE / f"began-{request}-{current_generation().id}").touch()
+    if request in ENDED:
+        time.sleep(600)
     if request == "bad":
         raise task.retry(exc=TimeoutError("the model did not answer in 30 s"), countdown=0.1)
     return "fine"
 
 
 def send() -> None:
-    """Queue a task for each line of the input."""
+    """Queue a task for each line of the input, or end one: ``SIGKILL killed``."""
     for line in sys.stdin:
-        job.delay(line.strip())
+        match line.split():
+            case [how, task]:
+                app.control.revoke(task, terminate=True, signal=how)
+            case [request] if request in ENDED:
+                limit = 2 if request == "limited" else None
+                job.apply_async((request,), task_id=request, time_limit=limit)
+            case [request]:
+                job.delay(request)

@@ -140,6 +140,62 @@ def test_celery_prefork_pool(store_url: str, tmp_path: Path) -> None:
     assert count(world, cases) == 1
 
 
+def test_celery_workers_that_come_and_go(tmp_path: Path) -> None:
+    """Recycled, scaled up and down, revoked, killed, out of time: what began is stored once."""
+    pytest.importorskip("celery")
+    queue = tmp_path / "queue"
+    queue.mkdir()
+    world = World(f"sqlite:///{tmp_path}/genmon.db", tmp_path / "journal", (("JOBS", str(queue)),))
+    client = subprocess.Popen(
+        [sys.executable, "-c", "import jobs; jobs.send()"],
+        cwd=Path(__file__).parent, env={**world.environ, "GENMON_REPLAY": "1"},
+        stdin=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "jobs", "worker", "--pool=prefork",
+         "--autoscale=4,1", "--max-tasks-per-child=3", "--loglevel=ERROR", "--without-gossip",
+         "--without-mingle"],
+        cwd=Path(__file__).parent, env=world.environ,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def began() -> dict[str, str]:
+        names = (path.name.split("-") for path in queue.glob("began-*"))
+        return {generation: request for _, request, generation in names}
+
+    def send(lines: str) -> None:
+        assert client.stdin is not None
+        client.stdin.write(lines)
+        client.stdin.flush()
+
+    try:
+        send("terminated\nkilled\nlimited\n" + "good\nbad\n" * 5)
+        until(lambda: Counter(began().values())["bad"] == 15)
+        until(lambda: len(set(began().values())) == 5)
+        time.sleep(3)  # what runs for less than a second is not noted
+        send("SIGTERM terminated\nSIGKILL killed\n" + "good\n" * 5)
+        until(lambda: len(list(queue.glob("done-*"))) == 10)
+        time.sleep(1)  # celery answers a killed worker before the next turn of its pool
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(60)
+        client.communicate()
+    finally:
+        worker.kill()
+        client.kill()
+    (own,) = world.inherit()
+    stored, errors = world.stored(), world.errors_of()
+    assert stored.pop(own) == "success"
+    assert stored.keys() == began().keys()
+    assert Counter((began()[i], stored[i]) for i in stored) == {
+        ("good", "success"): 10,
+        ("bad", "failure"): 15,
+        ("terminated", "cancelled"): 1,
+        ("killed", "failure"): 1,
+        ("limited", "failure"): 1,  # of TimeoutError, unless SIGKILL struck 0.1 s later already
+    }
+    assert {began()[i] for i, error in errors.items() if error == "process_died"} >= {"killed"}
+
+
 def ready(world: World) -> bool:
     """Whether the worker has made its store."""
     engine = sa.create_engine(world.store.replace("postgresql://", "postgresql+psycopg://"))

@@ -15,6 +15,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -646,6 +647,30 @@ def test_a_forked_childs_writer_starts_with_its_first_generation(tmp_path: Path)
         """,
     )
     assert "'genmon'" in said
+
+
+@pytest.mark.parametrize(
+    ("worker", "master", "processes", "waits"),
+    [(0, 7, 2, True), (0, 0, 2, True), (0, 0, 1, False), (1, 7, 2, False)],
+)
+def test_nothing_runs_yet_where_uwsgi_will_fork(
+    parts: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    worker: int,
+    master: int,
+    processes: int,
+    waits: bool,
+) -> None:
+    """Its fork tells Python nothing, so no thread may be at work before; a worker starts its own."""
+    uwsgi = SimpleNamespace(worker_id=lambda: worker, masterpid=lambda: master, numproc=processes)
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    setup(**parts)
+    sink = recorder.runtime().sink
+    assert sink.awake is not waits
+    assert ("lazy-apps" in caplog.text) is waits
+    with generation("build"):
+        assert sink.awake
 
 
 def test_every_process_has_an_instance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

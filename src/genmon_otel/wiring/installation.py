@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -37,6 +38,10 @@ from genmon_otel.writer import Writer
 
 _log = logging.getLogger(names.LOGGER)
 
+_UNHEARD: Final = (
+    "uWSGI forks its workers off this process without telling Python; threads that run here by then "
+    "can leave a worker hanging. genmon starts none before; set lazy-apps = true for all others."
+)
 #: Seconds that ``check_health()`` waits for what is not written yet.
 _FRESH_S: Final = 1.0
 
@@ -131,7 +136,10 @@ class Installation:
         )
         recorder.install(runtime)
         undo.callback(recorder.uninstall)
-        self._writer.start()
+        if _forks_unheard():
+            _log.warning(_UNHEARD)
+        else:
+            self._writer.start()
         if settings.metrics_port is not None and settings.metrics == "prometheus":
             server = metrics_server.serve(
                 settings.metrics_port, settings.metrics_host, self._given["registry"]
@@ -197,6 +205,18 @@ def _check_journal(settings: Settings) -> None:
             folder,
             names.ENV_JOURNAL_DIR,
         )
+
+
+def _forks_unheard() -> bool:
+    """Whether uWSGI will fork its workers off this process, of which Python is not told.
+
+    A thread that is at work in that moment leaves each worker with locks taken for ever.
+    """
+    uwsgi: Any = sys.modules.get("uwsgi")
+    try:
+        return bool(uwsgi.worker_id() == 0 and (uwsgi.masterpid() or uwsgi.numproc > 1))
+    except (AttributeError, TypeError):
+        return False
 
 
 #: Providers that have our processor: it cannot be taken out again, and needs not be.
