@@ -68,6 +68,21 @@ Render step exceeded max duration
 the generation was cut after 10 minutes
 could not finish the page inside the time window
 streaming response idle too long
+GPT call lasted 130 s, allowed 120
+brainstorm step is still running after its limit
+no output for half a minute
+LLM worker went quiet
+waited long enough for the image model
+generation of the hero section did not end
+Zeitlimit (timeout) reached for outline
+the model's answer never arrived
+completion request expired
+time's up: 3 of 8 chapters written
+agent stuck in a loop, killed after 20 turns and 6 minutes
+prompt took forever
+the writer never finished chapter 4
+LLM answer took more than a minute
+hit the 5 min wall
 """,
     ),
     (
@@ -114,6 +129,14 @@ no free slot at the inference endpoint
 per-user token quota for this minute is gone
 API responded with "try again later" (429)
 exceeded allowed request frequency
+we hit Anthropic's limits, slow down
+LLM quota per minute reached
+tokens/min exceeded
+Cooldown: 17s until the next model call
+reached max parallel completions
+image API: limit of 5 per minute
+LLM calls are being throttled right now
+hourly request limit
 """,
     ),
     (
@@ -192,6 +215,25 @@ llm stream broke off
 AI service currently not reachable
 input exceeds what the model can take
 network trouble between us and Azure OpenAI
+LLM endpoint gives 500s
+gateway to the models is broken
+no connection to the inference server
+model overloaded, try later
+the answer was filtered by Azure
+We sent more tokens than the model takes
+Mistral API unavailable
+model not loaded
+bad response from OpenAI
+TLS to the LLM proxy failed
+moderation stopped the request
+the conversation is longer than the context allows
+unknown model: gpt-7
+Replicate prediction failed
+Gemini not available in this region
+OpenAI error
+LLM API is broken again
+the provider cancelled our stream
+Azure says content not allowed
 """,
     ),
     (
@@ -234,6 +276,14 @@ OpenAI: 401
 missing secret OPENAI_API_KEY
 wrong token for the inference gateway
 Credits used up, model calls are refused
+openai key invalid
+we are not allowed to use this model
+Claude subscription expired
+authentication with Vertex failed
+credit card of the OpenAI account rejected
+the LLM gateway says 401
+monthly token budget consumed
+no api token for replicate
 """,
     ),
     (
@@ -335,6 +385,44 @@ e2e run red
 html validator: 4 errors
 unusable answer from the model
 reply has the wrong shape
+expected exactly one App component, found none
+model answered with markdown instead of HTML
+The table has rows of different length
+invalid plan: no steps
+required slot 'footer' not filled
+component Hero is never used
+contrast 2.1 is below 4.5
+review failed twice
+output does not mention the product
+the model repeated itself 40 times
+not a valid hex colour: '#12'
+the number of images (9) differs from the plan (6)
+acceptance criteria 2 and 5 unmet
+spelling errors in headline
+sitemap incomplete
+model gave up without code
+bad request body generated: 'items' must be an array
+generated SQL uses unknown table 'clients'
+Answer off-topic
+mypy: 12 errors in generated package
+the JSON schema rejects the answer
+The card grid does not have three columns
+The story has no ending
+The summary isn't shorter than the text
+Widget 3 does not respond to clicks
+hero image not referenced anywhere
+None of the sections uses the brand colour
+The quiz never gives the right answer
+prices do not add up
+headline cannot be empty
+route '/' not defined
+The component is not exported
+report fails the fact check
+images without licence used
+the form sends nothing
+model did not fill in the template
+not one of the allowed block types: 'carousel9'
+generated colour is no hex value
 """,
     ),
     (
@@ -396,6 +484,23 @@ garbage after the closing brace in the answer JSON
 esbuild choked on index.tsx
 the css has an unclosed block
 indentation wrong in generated code
+file app.tsx has a syntax problem
+unexpected symbol in generated code
+Model output cut in the middle of a JSON object
+could not compile template
+tag soup: </div> without <div>
+JSX parse failure
+code block not terminated
+SVG markup broken
+missing closing bracket
+ast.parse failed on generated file
+Parsing of the LLM's JSON went wrong
+the script has an odd number of quotes
+stylesheet malformed
+The model's code has a typo: unexpected comma
+HTML cannot be parsed
+template literal never ends
+python code does not even compile
 """,
     ),
     (
@@ -464,6 +569,24 @@ Import of non-existing file './Hero' in App.tsx
 headless chrome is missing on the host
 the npm registry has never heard of 'react-fancy'
 module federation remote not resolvable
+cannot install numpy
+package manager failed (code 1)
+Tailwind plugin not found
+conflicting versions of react
+no such package: fastapi-users2
+unresolvable import "@/lib/utils"
+lockfile is broken
+pip could not find a matching version
+app depends on sqlite3 which isn't there
+npm audit signature mismatch for tarball
+go toolchain not installed
+bundler cannot locate entry ./src/main.tsx
+build needs Java 21, found 17
+Cannot load font package @fontsource/inter
+dependency graph broken
+Package json asks for node 22
+no internet for npm in the sandbox
+vite plugin react not resolvable
 """,
     ),
     (
@@ -631,6 +754,111 @@ job was superseded
 email to the customer bounced
 something went wrong
 migration 0042 is not applied
+could not create the project folder
+preview link is dead
+worker restarted during build
+project is locked by another session
+failed to persist the artefact
+S3 refused the upload
+index out of range
+cannot roll back revision 12
+stale cache entry
+event bus closed
+customer record missing
+unable to schedule the job
+hook 'after_build' crashed
+division by zero in price calculation
+session lost
+form submission failed
+button click handler crashed
+table locked by another transaction
+icon set license expired
+menu could not be saved
+website is already taken
+site is in maintenance
+app store rejected the build
+project has too many collaborators
+too many open files
+too many redirects while loading the favicon
+slot for this build was given away
+header already sent
+card payment refused
+colour picker crashed
+footer could not be saved
+question was already answered
+label printer offline
+site not found
+app not registered with the store
+chapter is locked for editing
+file already exists
+cannot rename file
+folder is not empty
+invitation expired
+session expired
+certificate of the customer domain is not issued yet
+domain not verified
+no such workspace
+workspace is full
+project archived
+state transition not allowed
+optimistic lock failed
+snapshot is missing
+cannot restore backup
+worker pool exhausted
+worker is still running
+another generation is running
+job not found in queue
+queue is empty
+message dropped
+event handler raised
+cannot pickle generator
+cannot serialize result
+object has been disposed
+double free of handle
+cannot open display
+thumbnail too small
+avatar too large
+upload too large
+video still processing
+nobody is on call
+token bucket object not initialised
+tokens of the design system could not be saved
+key collision in store
+counter overflow
+clock skew detected
+time zone unknown
+schedule conflicts with a holiday
+merge conflict in notes.md
+branch diverged
+revision outdated
+comment thread closed
+review is closed
+reviewer is on holiday
+beta programme is over
+price list outdated
+order number already used
+duplicate order
+duplicate key value
+bad luck
+aborted by user
+stopped by operator
+paused
+no changes
+not implemented
+unsupported file system
+cannot fork
+broken symlink
+stale file handle
+resource busy
+device not ready
+internal assertion in layout engine
+layout engine crashed
+renderer crashed
+preview crashed twice
+canvas lost its context
+browser tab closed
+pdf printer failed
+font could not be embedded
 """,
     ),
     (
@@ -660,6 +888,9 @@ builder ran out of memory
 disk quota of the sandbox used up
 child was killed by SIGKILL
 the render process segfaulted
+server has no disk left
+process exited with code 137
+the sandbox was OOM-killed
 """,
     ),
 )

@@ -13,7 +13,9 @@ CONTENT_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "does not parse",
-        r"unexpected (?:token|end of (?:json|input|file)|eof|indent|identifier|character|non-whitespace)",
+        r"unexpected (?:token|end of (?:json|input|file)|eof|indent|identifier|character|symbol|operator|keyword(?! argument)|non-whitespace)",
+        r"</\w{1,20}> (?:without|before|lacks|has no)\b|\btag soup\b",
+        r"\b(?:odd|uneven) number of (?:quotes|braces|brackets|backticks|parenthes)",
         r"(?:invalid|malformed|broken|unparsable|unparseable|incomplete|truncated) (?:\w+ ){0,2}?(?:json|yaml|toml|xml|html|python|javascript|typescript|jsx|tsx|css|sql|syntax|markup|code)\b",
         r"(?:not|isn't|n't) (?:\w+ )?(?:valid|parse|decode) ?(?:as )?(?:json|yaml|toml|xml|html|python)\b",
         r"json ?(?:parse|parsing|decode|decoding|syntax|parser)(?:r|d)? ?(?:error|failed|failure)",
@@ -113,6 +115,10 @@ CONTENT_RULES: Final[tuple[Wording, ...]] = (
         r", [^\n,]{1,40} (?:was|were) (?:ordered|requested|expected|wanted|asked for|required)\b",
         r"\bscor(?:e|ed|es|ing)\b[^\n]{0,20}\d[\d.]* ?(?:/|of|out of|%)",
         r"\b(?:e2e|smoke|regression|acceptance|visual)\b[^\n]{0,30}\b(?:red|fail\w*|broke\w*)\b",
+        r"\b(?:different|unequal|varying|differ in|differing) (?:length|size|number|count)s?\b",
+        r"\b(?:number|count|total|sum|amount) of [^\n]{1,40}\b(?:differs?|(?:does not|doesn't|do not|don't) (?:match|add up)|is (?:wrong|off)|mismatch)",
+        r"\b(?:do|does|did)(?: not|n't) add up\b",
+        r"\bnot (?:one of|among|any of) (?:the |our |its )?(?:\w+ )?(?:allowed|permitted|known|supported|expected|valid|available|declared)\b",
         # The plan lists five pages but only three were generated
         r"\b(?:lists?|listed|promised|promises|planned|asked for|wanted|requested|declares?|declared|mentions?|mentioned|names?)\b[^\n]{1,60}\b(?:but|while|yet|whereas|and)\b[^\n]{0,30}\b(?:generated|produced|returned|written|emitted|delivered|created|rendered|exists?)\b",
         r"\bgenerated \w{2,20}(?: \w{2,20})? (?:has|had|have|contains?|contained|holds?|came with) (?:no|zero|neither|only|too)\b",

@@ -25,6 +25,6 @@ OUTPUT: Final = (
     r"|json|html|payload|app|page|report|document|component|bundle|generation|structure|draft|outline)s?"
 )
 #: A length of time in figures: ``90s``, ``5 minutes``; not ``per 60 s``.
-TIME_SPAN: Final = r"(?<!per )(?:\d[\d.,_]{0,12}|\b(?:one|two|three|four|five|six|ten|fifteen|twenty|thirty|sixty|ninety|several|many|a few))[ -]?(?:s|ms|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|milliseconds?)\b"
+TIME_SPAN: Final = r"(?<!per )(?:\d[\d.,_]{0,12}|\b(?:one|two|three|four|five|six|ten|fifteen|twenty|thirty|sixty|ninety|several|many|a few|half an?|an?))[ -]?(?:s|ms|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|milliseconds?)\b"
 #: A refusal or an absence in front of a verb: ``did not``, ``can't``, ``unable to``.
 UNABLE: Final = r"(?:could not|couldn't|cannot|can not|can't|failed to|unable to|did not|didn't|was not able to)"

@@ -291,6 +291,9 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\b(?:nobody|no one|never) (?:ever )?(?:installed|published|released)\b",
         r"\b(?:needs?|requires?|wants?|imports?|asks for|depends on|uses) (?:the )?[\w@/.-]{1,60},? (?:which|that|but it|but that|and it) (?:is|was|does|has|cannot|can't|isn't|doesn't)\b[^\n]{0,20}\b(?:available|installed|missing|unavailable|exist|found|resolved|there|present|allowed)\b",
         r"\bmissing peers?\b",
+        r"\bpackage manager\b[^\n]{0,40}\b(?:failed|fails|error\w*|crash\w*|exit\w*)\b",
+        r"(?:cannot|can't|could not|couldn't|unable to|failed to) (?:find|locate|load) (?:the |its |an )?entry(?:[ -]?(?:point|file|module))?\b",
+        r"\b(?:needs?|requires?|wants|expects|asks for|demands) (?:at least )?(?:node(?:\.?js)?|python|java|jdk|ruby|php|go|rust|deno|npm|pnpm|yarn|dart|flutter) (?:version )?v?\d",
         r"\bimport(?:s|ed|ing)? (?:of )?(?:an? )?(?:non-?exist\w+|missing|absent|unknown|uncreated)\b",
         r"\bimports? [^\n]{0,60}\b(?:never|not) (?:been )?(?:created|written|generated|emitted)\b",
         # a wheel, an archive, a repository to start from
@@ -301,7 +304,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"lockfile\b[^\n]{0,40}\b(?:out of sync|stale|mismatch|does not match|doesn't match|corrupt\w*|missing|not in sync)",
         r"(?:package-lock|pnpm-lock|yarn\.lock|uv\.lock|poetry\.lock|cargo\.lock|go\.sum)[^\n]{0,80}\b(?:out of sync|in sync|outdated|not up|does not match|missing|stale|update)",
         r"(?:fetch|download|retriev|get|install|pull|resolv)\w* (?:the )?(?:package|tarball|wheel|dependenc|node_modules|crate)\w*\b[^\n]{0,80}\b(?:failed|error|404|not found|timed out)",
-        r"(?:failed to|could not|cannot|couldn't|can't|unable to|error while) (?:fetch|download|retrieve|pull|install|resolve)(?:ing)? (?:the )?(?:\w+ )?(?:package|tarball|wheel|dependenc|module|librar|requirement)",
+        r"(?:failed to|could not|cannot|couldn't|can't|unable to|error while) (?:load|fetch|download|retrieve|pull|install|resolve)(?:ing)? (?:the )?(?:\w+ )?(?:package|tarball|wheel|dependenc|module|librar|requirement)",
         r"(?:npm|pypi|yarn|pnpm|pip)\b[^\n]{0,40}\b(?:does not know|doesn't know|has no|no such|unknown|cannot find|can't find|not find) ?(?:package|module|version)?",
     ),
     *COMPILER_RULES[1:],
