@@ -26,7 +26,8 @@ class Application:
 
     def end(self) -> Books:
         """Shut down in good order and check that every generation is accounted for."""
-        assert recorder.runtime().sink.flush(60)
+        sink = recorder.runtime().sink
+        assert sink.flush(180), sink.account()
         found = books(self.registry)  # they leave the registry with shutdown()
         assert shutdown(30)
         check(found, self.store, self.journal)
