@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ from genmon_otel import GenmonError, check_health, generation, recorder, setup, 
 from genmon_otel import conventions as names
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.processor import GenerationSpanProcessor
+from genmon_otel.wiring import metrics_server
 
 
 @generation(name="build_app", framework="react")
@@ -336,16 +338,48 @@ def test_a_clash_in_the_registry_is_refused(parts: dict[str, Any]) -> None:
     assert [family.name for family in parts["registry"].collect()] == ["genmon_generations"]
 
 
-def test_a_taken_port_is_refused(parts: dict[str, Any]) -> None:
-    """A port that somebody else serves is named, with what to do."""
+def test_a_taken_port_keeps_nobody_from_starting(
+    parts: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an error in the log that names what to set; the port is taken over once it is free."""
+    monkeypatch.setattr(metrics_server, "TAKEOVER_S", 0.05)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(GenmonError, match=rf"metrics_port={port} .*Give another") as refused:
-            setup(metrics_port=port, **parts)
-    assert names.ENV_MULTIPROC_DIR in str(refused.value)
-    assert list(parts["registry"].collect()) == []
+        setup(metrics_port=port, **parts)
+        (said,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert f"metrics_port={port}" in said.message
+    assert names.ENV_MULTIPROC_DIR in said.message
+    assert build_app() == "fine"
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                assert b"genmon_generations_total" in answer.read()
+            break
+        except urllib.error.URLError:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_a_folder_that_takes_no_files_is_told_by_trying(
+    tmp_path: Path, parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write anywhere by its permissions; a full disk keeps no application from starting."""
+
+    def fails(number: int) -> Callable[..., Any]:
+        def make(**_: Any) -> Any:
+            raise OSError(number, os.strerror(number))
+
+        return make
+
+    monkeypatch.setattr("tempfile.TemporaryFile", fails(errno.EROFS))
+    with pytest.raises(GenmonError, match=r"Read-only file system.*GENMON_JOURNAL_DIR"):
+        setup(journal_dir=tmp_path / "journal", **parts)
+    monkeypatch.setattr("tempfile.TemporaryFile", fails(errno.ENOSPC))
+    setup(journal_dir=tmp_path / "journal", **parts)
+    assert build_app() == "fine"
 
 
 def test_a_server_that_does_not_answer_is_no_error(

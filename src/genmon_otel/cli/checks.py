@@ -205,7 +205,7 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
 def check_metrics(settings: Settings) -> Iterator[Finding]:
     """See how metrics are served, and whether they are."""
     multiprocess = os.environ.get(names.ENV_MULTIPROC_DIR)
-    if multiprocess and not os.access(multiprocess, os.W_OK):
+    if multiprocess and not _can_write(Path(multiprocess)):
         yield Finding(
             "problem",
             "metrics",

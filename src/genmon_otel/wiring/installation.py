@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
+import tempfile
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -38,6 +40,8 @@ from genmon_otel.writer import Writer
 
 _log = logging.getLogger(names.LOGGER)
 
+#: What passes once somebody has made room: no reason to keep an application from starting.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNHEARD: Final = (
     "uWSGI forks its workers off this process without telling Python; threads that run here by then "
     "can leave a worker hanging. genmon starts none before; set lazy-apps = true for all others."
@@ -190,19 +194,19 @@ def _check_journal(settings: Settings) -> None:
     folder = default_journal_dir(settings)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK | os.X_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        if settings.journal_dir is not None:
+        tempfile.TemporaryFile(dir=folder).close()  # permissions do not tell: root has them all
+    except OSError as error:
+        if settings.journal_dir is not None and error.errno not in _FULL:
             raise ConfigurationError(
-                f"journal_dir={str(folder)!r} is not a folder that can be written. Give another "
-                f"({names.ENV_JOURNAL_DIR}), or make it writable for this user."
-            )
+                f"journal_dir={str(folder)!r} is not a folder that can be written "
+                f"({error.strerror}). Give another ({names.ENV_JOURNAL_DIR}), or make it writable "
+                "for this user."
+            ) from None
         _log.warning(
-            "genmon cannot write its journal to %s: failures wait in memory and are lost with the "
-            "process. Set %s to a folder that can be written.",
+            "genmon cannot write its journal to %s (%s): failures wait in memory and are lost with "
+            "the process. Set %s to a folder that can be written.",
             folder,
+            error.strerror,
             names.ENV_JOURNAL_DIR,
         )
 

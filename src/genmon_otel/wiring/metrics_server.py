@@ -1,6 +1,7 @@
 """The metrics endpoint, where ``metrics_port`` asks for one.
 
-One process serves its own registry. Under PROMETHEUS_MULTIPROC_DIR whoever binds
+One process serves its own registry; where another has the port, it says so and takes
+the port over once it is free. Under PROMETHEUS_MULTIPROC_DIR whoever binds
 the port first serves all processes of that folder, and a sibling takes over when
 it dies; a server that forks after ``setup()`` (``gunicorn --preload``) serves from
 the parent.
@@ -78,24 +79,22 @@ class MetricsServer:
         port: 0 takes any free one; see :attr:`port`.
         host: address to bind.
         registry: what to serve.
-        shared: whether siblings would serve the same: then a port that is taken is
-            theirs, and is taken over when they die.
+        waits: whether a port that is taken is taken over once its owner is gone.
 
     Raises:
-        ConfigurationError: the address cannot be bound.
+        ConfigurationError: the address cannot be bound, or is taken and not waited for.
     """
 
     def __init__(
-        self, port: int, host: str, registry: CollectorRegistry, *, shared: bool = False
+        self, port: int, host: str, registry: CollectorRegistry, *, waits: bool = False
     ) -> None:
         self._host = host
         self._wanted = port
         self._closed = threading.Event()
         self._server: WSGIServer | None = None
         self._registry = registry
-        self._shared = shared
+        self._waits = waits
         if not self._bind():
-            _log.info("port %s is taken; its owner serves the metrics of all processes.", port)
             heir = threading.Thread(target=self._take_over, name="genmon-metrics-port", daemon=True)
             undisturbed(heir.start)
         this = weakref.ref(self)
@@ -103,7 +102,7 @@ class MetricsServer:
 
     @property
     def port(self) -> int | None:
-        """The port served here; None while a sibling serves it."""
+        """The port served here; None while another process has it."""
         return None if self._server is None else self._server.server_port
 
     def close(self) -> None:
@@ -115,17 +114,18 @@ class MetricsServer:
             server.server_close()
 
     def _bind(self) -> bool:
-        """Start to serve; False when a sibling has the port."""
+        """Start to serve; False when the port is taken, and waited for."""
         try:
             self._server, _ = undisturbed(
                 partial(start_http_server, self._wanted, self._host, self._registry)
             )
         except OSError as error:
-            if error.errno == errno.EADDRINUSE and self._shared:
+            if error.errno == errno.EADDRINUSE and self._waits:
                 return False
             raise ConfigurationError(
                 f"metrics_port={self._wanted} on {self._host!r} cannot be opened "
-                f"({error.strerror or error}). {_remedy(error)}"
+                f"({error.strerror or error}). Give another port, 0 for any free one, or leave it "
+                "out and serve prometheus_client's registry yourself."
             ) from None
         return True
 
@@ -133,6 +133,7 @@ class MetricsServer:
         while not self._closed.wait(TAKEOVER_S):
             try:
                 if self._bind():
+                    _log.info("genmon serves metrics on port %s now.", self._wanted)
                     return
             except ConfigurationError as error:
                 _log.warning("%s", error)
@@ -140,7 +141,9 @@ class MetricsServer:
 
 
 def serve(port: int, host: str, registry: CollectorRegistry | None) -> MetricsServer:
-    """Serve this application's metrics.
+    """Serve this application's metrics; a port that is taken keeps no application from starting.
+
+    Who has it may be the process that this one replaces. It is taken over once that has gone.
 
     Args:
         port: 0 takes any free one.
@@ -151,24 +154,24 @@ def serve(port: int, host: str, registry: CollectorRegistry | None) -> MetricsSe
     Raises:
         ConfigurationError: the address cannot be bound.
     """
-    if not is_multiprocess():
-        return MetricsServer(port, host, REGISTRY if registry is None else registry)
-    everything = CollectorRegistry()
-    AllProcesses(everything)  # type: ignore[no-untyped-call]
-    return MetricsServer(port, host, everything, shared=True)
-
-
-def _remedy(error: OSError) -> str:
-    remedy = (
-        "Give another port, 0 for any free one, or leave it out and serve prometheus_client's "
-        "registry yourself."
-    )
-    if error.errno != errno.EADDRINUSE:
-        return remedy
-    return (
-        f"{remedy} If it is another process of this application: set {names.ENV_METRICS_PORT} for that "
-        f"one alone, or {names.ENV_MULTIPROC_DIR} for both, and one port serves them together."
-    )
+    if is_multiprocess():
+        everything = CollectorRegistry()
+        AllProcesses(everything)  # type: ignore[no-untyped-call]
+        server = MetricsServer(port, host, everything, waits=True)
+        if server.port is None:
+            _log.info("port %s is taken; its owner serves the metrics of all processes.", port)
+        return server
+    server = MetricsServer(port, host, REGISTRY if registry is None else registry, waits=True)
+    if server.port is None:
+        _log.error(
+            "metrics_port=%s is taken: until it is free nobody serves the metrics of this process, and "
+            "what fails here pages nobody. For workers of one application set %s to an empty folder: "
+            "one port serves them together. Else set %s for one process alone, or another port.",
+            port,
+            names.ENV_MULTIPROC_DIR,
+            names.ENV_METRICS_PORT,
+        )
+    return server
 
 
 def _forget(server: Any) -> None:
