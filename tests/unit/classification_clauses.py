@@ -83,6 +83,13 @@ prompt took forever
 the writer never finished chapter 4
 LLM answer took more than a minute
 hit the 5 min wall
+Model call was still pending when the 2-minute limit struck
+agent loop exceeded max wall time (15m)
+no reply from gpt within the allotted time
+The streaming answer stalled halfway through index.html
+aborting: code writer unresponsive for 75 s
+job expired while waiting on the model
+rendering of the deck did not complete in time
 """,
     ),
     (
@@ -137,6 +144,11 @@ reached max parallel completions
 image API: limit of 5 per minute
 LLM calls are being throttled right now
 hourly request limit
+over the per-minute limit at the provider
+Too many generations started at once; the API pushed back
+Anthropic returned 429 for the summary step
+request was throttled by the LLM proxy (bucket empty)
+rate cap: 60 calls/min, used 61
 """,
     ),
     (
@@ -234,6 +246,13 @@ OpenAI error
 LLM API is broken again
 the provider cancelled our stream
 Azure says content not allowed
+LLM backend returned an internal error
+vendor outage: all regions failing
+the prompt does not fit into the context window
+socket to the model server dropped
+response was blocked for policy reasons
+model deployment not found at the provider
+Vertex AI currently unavailable
 """,
     ),
     (
@@ -284,6 +303,10 @@ credit card of the OpenAI account rejected
 the LLM gateway says 401
 monthly token budget consumed
 no api token for replicate
+invalid credentials for the LLM endpoint
+Mistral subscription has lapsed
+API key for groq missing
+we ran out of OpenAI budget
 """,
     ),
     (
@@ -423,6 +446,21 @@ the form sends nothing
 model did not fill in the template
 not one of the allowed block types: 'carousel9'
 generated colour is no hex value
+The generated page lacks a heading
+answer contains no usable code
+Manifest lists 4 assets, 6 were emitted
+agent's JSON lacks the key 'files'
+The model ignored the schema and sent a plain sentence
+title may not be longer than 60 characters
+eslint reports 3 errors in src/cart.ts
+5 TypeScript errors remain after two repair rounds
+review agent rejected the draft: contrast too low
+chart spec must have x and y
+generated tests do not pass
+broken link to /kontakt in the footer
+wrong number of columns in generated CSV (7 instead of 9)
+Model output fails the contract: price is negative
+Nothing was generated
 """,
     ),
     (
@@ -501,6 +539,13 @@ The model's code has a typo: unexpected comma
 HTML cannot be parsed
 template literal never ends
 python code does not even compile
+generated TypeScript cannot be parsed
+App.vue: template has an unclosed element
+JSON from the model is cut off in the middle of a string
+bad indentation in generated module utils.py
+Unterminated string in page.js
+the produced XML isn't well formed
+Markdown left inside the TSX file, compile failed
 """,
     ),
     (
@@ -587,6 +632,14 @@ dependency graph broken
 Package json asks for node 22
 no internet for npm in the sandbox
 vite plugin react not resolvable
+Missing module: recharts
+npm ci broke on the generated lockfile
+generated requirements ask for a pandas that does not exist (9.9)
+the icon library is not installed in the sandbox
+Imports a file that was never created: lib/db.ts
+could not install playwright browsers
+version conflict: vite 7 vs plugin-react 2
+docker not found on host
 """,
     ),
     (
@@ -859,6 +912,10 @@ canvas lost its context
 browser tab closed
 pdf printer failed
 font could not be embedded
+cannot write generated files: permission denied
+user closed their account
+zip upload to storage failed
+orchestrator in bad state
 """,
     ),
     (
@@ -891,6 +948,8 @@ the render process segfaulted
 server has no disk left
 process exited with code 137
 the sandbox was OOM-killed
+worker terminated by the OOM killer
+disk is full on builder-3
 """,
     ),
 )

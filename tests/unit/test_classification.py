@@ -228,6 +228,7 @@ REAL: tuple[tuple[tuple[str, str], Callable[[], object]], ...] = (
     (MACHINE, lambda: bytearray(sys.maxsize)),
     (MACHINE, broken_pool),
     (MACHINE, lambda: subprocess.run(["sh", "-c", "kill -9 $$"], check=True)),
+    (DEPENDENCY, lambda: sqlalchemy.create_engine("nosuchdialect://x")),
     (DEPENDENCY, lambda: subprocess.run("no-such-tool-here", shell=True, check=True)),
 )  # fmt: skip
 

@@ -13,6 +13,7 @@ from genmon_otel.fingerprint import normalisation
 from genmon_otel.fingerprint.normalisation import key, normalise
 
 SAME = [
+    ("lease l-0a1b2c lost", "lease l-ff88aa lost"),
     ("3 of 14 checks failed for project proj-a81f", "1 of 9 checks failed for project proj-77c0"),
     ("quota of workspace ws_9K2 used up", "quota of workspace ws_71Q used up"),
     ("user Anna Müller (anna@example.com) has no plan", "user Bob Stone (b@corp.io) has no plan"),

@@ -89,7 +89,7 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     "preview license newsletter recursion",
     _F.MODEL: "model models llm llms ai gpt claude gemini mistral openai anthropic bedrock vertex cohere "
     "ollama vllm groq openrouter deepseek provider providers inference completion completions chatgpt "
-    "assistant agent gateway upstream endpoint stream",
+    "assistant agent gateway upstream endpoint stream vendor",
     _F.VENDOR: "gpt claude gemini mistral openai anthropic bedrock vertex cohere ollama vllm groq openrouter "
     "deepseek azure provider providers llm",
     _F.KEY: "key keys credential credentials permission permissions access authentication billing credit credits",
@@ -217,7 +217,6 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (VALIDATION, "off target", (_F.OUTPUT | _F.PART, _F.BEYOND, _F.TARGET)),
     (VALIDATION, "chose what is not there", (_F.MODEL, _F.CHOSE, _F.NOT, _F.EXIST)),
     (VALIDATION, "part must be otherwise", (_F.OUTPUT | _F.PART, _F.MUST)),
-    (VALIDATION, "part not written", (_F.PART, _F.WRITTEN, _F.NOT | _F.INVALID)),
     (PROVIDER, "provider unreadable", (_F.VENDOR, _F.UNPARSED)),
     (PROVIDER, "model broke", (_F.MODEL, _F.BROKE)),
     (PROVIDER, "model out of reach", (_F.MODEL, _F.NOT | _F.FAILED, _F.REACH)),
@@ -226,6 +225,7 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
 #: Asked next, of clauses in which the application does nothing with what was written.
 _CAREFUL: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (DEPENDENCY, "installer without", (_F.INSTALLER, _F.NOT)),
+    (VALIDATION, "part not written", (_F.PART, _F.WRITTEN, _F.NOT | _F.INVALID)),
     (VALIDATION, "part lacking", (_F.PART, _F.LACKING)),
     (VALIDATION, "flawed", (_F.OUTPUT | _F.PART | _F.AUTHOR, _F.FLAWED)),
     (VALIDATION, "too much or too little", (_F.OUTPUT, _F.TOO)),

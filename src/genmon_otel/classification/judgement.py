@@ -208,7 +208,10 @@ def _infrastructure(error: BaseException, profile: Profile) -> Verdict:
     )
     if printed and (printed.category, printed.severity) == MACHINE:
         return replace(printed, final=True)
-    if profile.exact and profile.exact[0].category is Category.VALIDATION_ERROR:
+    if profile.exact and profile.exact[0].category in (
+        Category.VALIDATION_ERROR,
+        Category.DEPENDENCY_ERROR,
+    ):
         return replace(profile.exact[0], final=True)
     return Verdict(*UNKNOWN, "the application's own store", Weight.EXACT, final=True)
 

@@ -32,6 +32,7 @@ TOOLCHAIN_RULES: Final[tuple[Wording, ...]] = (
         r"failed to (?:query available|install) provider|could not retrieve the list of available versions|\bmodule not installed\b",
         r"could not find compatible versions for|unable to find a specification for",
         r"\bno available (?:formula|cask|package|version|release)\w*\b|\bno formulae\b",
+        r"\bplugin \[?(?:id: )?['\"`][\w.@/-]{1,80}['\"`][^\n]{0,60}? (?:was |is )?not found\b",
         r"resolvepackagenotfound|packagesnotfounderror|could not solve for environment",
         r"\bsdk (?:location |root |path )?(?:was |is )?not found\b|\bno version of ndk\b|\bndk (?:is |was )?not (?:found|configured)",
         # a lockfile that lags behind, whatever its name
@@ -91,11 +92,18 @@ TOOLCHAIN_RULES: Final[tuple[Wording, ...]] = (
         r"\.(?:[cm]?[jt]sx?|vue|svelte|rb|php|css|md):\d+:\d+: [^\n]{1,200} \([\w@/-]{3,60}\)(?: \(\w{4,7}\))?(?:\n|$)",
         r"\n {1,4}[✖✘⚠×] {1,3}\d+:\d+ +[^\n]{1,200} {2,}[\w@/-]{3,60}(?:\n|$)",
         r"\n {0,6}line \d+:\d+: {1,4}[^\n]{1,200} {2,}[\w@/-]{3,60}(?:\n|$)",
+        r"(?:^|\n) {0,8}\d+:\d+ +(?:error|warning): [^\n]{1,200} {2,}[\w@/-]{3,60}(?:\n|$)",
+        r"\[error\] {1,4}found \d+ errors?\b",
         r"\.(?:rb|rake|gemspec):\d+:\d+: [cwre]: ",
         r"\b\d+ (?:offenses?|violations?) (?:detected|found)\b",
         # auditors of pages
         r"\bfailure for \w{3,40} assertion\b|\bassertion failed\. exiting\b",
         r"\bwcag2a{1,3}\b",
+        # snapshots, coverage, sizes
+        r"\bsnapshots?\b[^\n]{0,80}\b(?:mismatch\w*|obsolete|failed)\b",
+        r"\bcoverage (?:threshold|for \w+)[^\n]{0,60}\b(?:not met|does not meet|below)\b",
+        r"\b(?:exceeded|exceeds|over) the size limit\b|\bsize limit of \d",
+        r"\bclass does not exist\b",
         r"\bno rules (?:found|configured|defined)\b",
         r"\bunknown (?:utility|css|tailwind) class\b|\bcannot apply unknown\b",
         r"\bunknown (?:lifecycle phase|task|goal|target|rule) ['\"`]",

@@ -131,12 +131,12 @@ EXACT: Final = _table(
         "agents.ModelBehaviorError dspy.AdapterParseError smolagents.AgentParsingError "
         "xmlschema.XMLSchemaValidationError dacite.DaciteError "
         "litellm.GuardrailRaisedException sqlalchemy.IntegrityError sqlalchemy.DataError "
-        "sqlite3.IntegrityError sqlite3.DataError psycopg.IntegrityError psycopg.DataError "
+        "urllib3.LocationValueError sqlite3.IntegrityError sqlite3.DataError psycopg.IntegrityError psycopg.DataError "
         "psycopg2.IntegrityError psycopg2.DataError",
     ),
     (
         DEPENDENCY,
-        "ImportError ModuleNotFoundError PackageNotFoundError "
+        "ImportError ModuleNotFoundError PackageNotFoundError sqlalchemy.NoSuchModuleError "
         "pkg_resources.ResolutionError packaging.InvalidRequirement "
         "packaging.InvalidSpecifier packaging.InvalidVersion "
         "botocore.MissingDependencyException resolvelib.ResolutionError",

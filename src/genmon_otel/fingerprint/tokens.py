@@ -107,7 +107,7 @@ def _part(part: str) -> str:
     if part[:2] in ("0x", "0X") or _LITERAL.fullmatch(part):
         return ID
     groups = _DIGITS.findall(part)
-    if _HEX.fullmatch(part) and (len(part) >= 7 or part[0].isdigit() or len(groups) > 1):
+    if _HEX.fullmatch(part) and (len(part) >= 6 or part[0].isdigit() or len(groups) > 1):
         return ID
     if len(groups) > 1:
         return ID if len(part) >= 5 else part
