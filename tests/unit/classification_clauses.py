@@ -90,6 +90,10 @@ The streaming answer stalled halfway through index.html
 aborting: code writer unresponsive for 75 s
 job expired while waiting on the model
 rendering of the deck did not complete in time
+Waited for the translation model until the timer ran out
+Illustration step: no picture after 120 s
+the agent's turn lasted beyond its ten minutes
+request to the LLM never returned
 """,
     ),
     (
@@ -149,6 +153,9 @@ Too many generations started at once; the API pushed back
 Anthropic returned 429 for the summary step
 request was throttled by the LLM proxy (bucket empty)
 rate cap: 60 calls/min, used 61
+Provider quota per second hit, retrying did not help
+gpt-4.1 said we ask too often
+Throttle: 3 requests waiting for a permit
 """,
     ),
     (
@@ -253,6 +260,11 @@ socket to the model server dropped
 response was blocked for policy reasons
 model deployment not found at the provider
 Vertex AI currently unavailable
+The LLM service replied with an internal failure
+Cohere is down for maintenance
+Could not open a stream to the model
+image prompt rejected as unsafe
+too long a prompt (190k tokens) for haiku
 """,
     ),
     (
@@ -307,6 +319,8 @@ invalid credentials for the LLM endpoint
 Mistral subscription has lapsed
 API key for groq missing
 we ran out of OpenAI budget
+OpenAI says the project is out of credit
+the Gemini key has been disabled
 """,
     ),
     (
@@ -461,6 +475,15 @@ broken link to /kontakt in the footer
 wrong number of columns in generated CSV (7 instead of 9)
 Model output fails the contract: price is negative
 Nothing was generated
+Chapter 2 repeats chapter 1
+The mock-up has no mobile layout
+Schema check of the answer: 2 problems
+The LLM used a colour outside the palette
+Model gave 11 bullet points where 5 are allowed
+test 'adds item to cart' is red
+menu entry 'Blog' leads to a missing page
+we asked for TypeScript and got JavaScript
+Storyboard rejected by quality check
 """,
     ),
     (
@@ -546,6 +569,11 @@ bad indentation in generated module utils.py
 Unterminated string in page.js
 the produced XML isn't well formed
 Markdown left inside the TSX file, compile failed
+Vue template is broken: element div without end tag
+the model closed one brace too many
+line 14 of generated main.go does not parse
+generated tsconfig is no JSON
+compile error in Hero.tsx
 """,
     ),
     (
@@ -640,6 +668,10 @@ Imports a file that was never created: lib/db.ts
 could not install playwright browsers
 version conflict: vite 7 vs plugin-react 2
 docker not found on host
+the model imported a library that is not allowed in the sandbox: axios
+three.js could not be downloaded
+sharp failed to install its binary
+React 17 and Next 15 do not go together
 """,
     ),
     (
@@ -916,6 +948,12 @@ cannot write generated files: permission denied
 user closed their account
 zip upload to storage failed
 orchestrator in bad state
+could not reserve subdomain
+a newer build replaced this one
+lost connection to Postgres
+the user deleted the draft
+archive is damaged
+feature not enabled for this workspace
 """,
     ),
     (
@@ -950,6 +988,7 @@ process exited with code 137
 the sandbox was OOM-killed
 worker terminated by the OOM killer
 disk is full on builder-3
+kernel killed vite (OOM)
 """,
     ),
 )

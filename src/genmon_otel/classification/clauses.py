@@ -132,10 +132,10 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.UNPARSED: "unparsable unparseable malformed truncated unclosed unterminated unescaped unbalanced stray "
     "garbled corrupt corrupted uncompilable garbage rubbish junk gibberish leftover",
     _F.PARSE: "parse parsed parser parsing compile compiles compiled compilation syntax indentation tokenize",
-    _F.LACKING: "missing lacks lacking incomplete",
+    _F.LACKING: "missing misses lacks lacking incomplete",
     _F.ABSENT: "missing unknown nonexistent absent unresolved uninstalled unpublished hallucinated invented",
     _F.EXIST: "such exist exists found installed resolve resolved solve solved available published declared "
-    "list lists listed registry npmjs pypi resolvable installable obtainable",
+    "list lists listed registry npmjs pypi resolvable installable obtainable allowed permitted",
     _F.BEYOND: "exceed exceeds exceeded outside below above beyond over under more fewer less",
     _F.LIMIT: "maximum minimum max min allowed permitted allowable limit",
     _F.TARGET: "budget threshold target",
@@ -207,6 +207,7 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (DEPENDENCY, "packages broken", (_F.PACK, _F.FAILED | _F.BROKE)),
     (SYNTAX, "code does not end", (_F.CODE, _F.NOT, _F.ENDS)),
     (SYNTAX, "mark missing", (_F.MARK, _F.LACKING | _F.INVALID | _F.UNPARSED)),
+    (SYNTAX, "mark too many", (_F.MARK, _F.TOO)),
     (SYNTAX, "reader choked", (_F.READER, _F.CHOKED)),
     (VALIDATION, "check failed", (_F.CHECKER, _F.FAILED | _F.INVALID)),
     (VALIDATION, "output invalid", (_F.OUTPUT, _F.INVALID)),
@@ -228,6 +229,7 @@ _CAREFUL: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (VALIDATION, "part not written", (_F.PART, _F.WRITTEN, _F.NOT | _F.INVALID)),
     (VALIDATION, "part lacking", (_F.PART, _F.LACKING)),
     (VALIDATION, "flawed", (_F.OUTPUT | _F.PART | _F.AUTHOR, _F.FLAWED)),
+    (VALIDATION, "chose what lies beyond", (_F.CHOSE, _F.BEYOND, _F.OUTPUT | _F.PART)),
     (VALIDATION, "too much or too little", (_F.OUTPUT, _F.TOO)),
 )
 #: Asked last, of those that are about nothing else and name no path.

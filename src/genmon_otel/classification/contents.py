@@ -123,6 +123,8 @@ CONTENT_RULES: Final[tuple[Wording, ...]] = (
         r"\bnot (?:one of|among|any of) (?:the |our |its )?(?:\w+ )?(?:allowed|permitted|known|supported|expected|valid|available|declared)\b",
         # The plan lists five pages but only three were generated
         r"\b(?:lists?|listed|promised|promises|planned|asked for|wanted|requested|declares?|declared|mentions?|mentioned|names?)\b[^\n]{1,60}(?:,|\b(?:but|while|yet|whereas|and)\b)[^\n]{0,30}\b(?:generated|produced|returned|written|emitted|delivered|created|rendered|exists?)\b",
+        r"\b(?:asked for|wanted|ordered|requested) [^\n]{1,60}(?:,|\b(?:but|and)\b) ?(?:we |it |was |only )?(?:got|received|given|came)\b",
+        r"\b(?:schema|format|type|style|quality|content|fact|spec|layout|link|brand|consistency|grammar)[- ]?checks?\b[^\n]{0,40}\b(?:problems?|failed|fails|errors?|issues?|negative|red|violations?)\b",
         r"\bgenerated \w{2,20}(?: \w{2,20})? (?:has|had|have|contains?|contained|holds?|came with) (?:no|zero|neither|only|too)\b",
         r"\b\d[\d.,]{0,12} ?(?:[kmg]i?b|bytes|px|pixels|%|percent|lines|words|characters|chars|pages|slides|sections|images|items)\b,? (?:is |are |was |were |lies |which is )?(?:over|above|below|under|beyond|outside)\b",
         r"\b(?:outside|out of|beyond|not (?:with)?in) (?:of )?(?:the )?(?:\w+ )?(?:range |interval |bounds )?(?:of )?[\[(]?-?\d[\d.]{0,12}?(?: ?\.\. ?|-| to |, ?|\u2013)-?\d",
