@@ -172,7 +172,10 @@ def valued(size: int) -> Callable[[], None]:
     """A generation of steps that return a chat completion of about ``size`` bytes."""
     answer = {
         "id": "chatcmpl-1",
-        "choices": [{"message": {"role": "assistant", "content": "x" * 40}}] * (size // 100),
+        "choices": [
+            {"message": {"role": "assistant", "content": f"{number:040}"}}
+            for number in range(size // 100)
+        ],
     }
     call = step(lambda prompt: answer, name="valued")
 

@@ -7,6 +7,7 @@ from genmon_otel.payload.encoding import LIMIT_BYTES, encode, encode_exception
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
 from genmon_otel.payload.paths import import_path, load, resolve
 from genmon_otel.payload.shape import Streamed, digest, is_empty, shape
+from genmon_otel.payload.snapshot import restore, snapshot
 
 __all__ = [
     "LIMIT_BYTES",
@@ -23,6 +24,8 @@ __all__ = [
     "is_empty",
     "load",
     "resolve",
+    "restore",
     "shape",
+    "snapshot",
     "touches",
 ]

@@ -1,7 +1,7 @@
 """What a generation was called with: its arguments, and what its options say by them.
 
 Arguments that cannot change are kept as they are and read when somebody asks, mostly the
-writer's thread; of others what a replay needs is encoded at once.
+writer's thread; of others what a replay needs is copied or encoded at once.
 """
 
 from __future__ import annotations

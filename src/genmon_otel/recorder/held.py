@@ -1,7 +1,7 @@
 """Values held for a recording until it is known whether the generation fails.
 
-What cannot change is kept by reference and encoded only if it is needed; what
-may change is encoded at once.
+What cannot change is kept by reference, what may change as a copy; both are encoded only if
+that is needed. What cannot be copied without its own doing is encoded at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from genmon_otel.interruption import is_interruption
-from genmon_otel.payload import encode
+from genmon_otel.payload import encode, restore, snapshot
 from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.content import texts_in
 from genmon_otel.records import NOTHING, Tree
@@ -30,21 +30,29 @@ def are_atoms(values: Collection[Any]) -> bool:
 
 
 class Held:
-    """One value: by reference if immutable, else as the tree of what it was just now."""
+    """One value: by reference if immutable, else as it was just now."""
 
-    __slots__ = ("_encoded", "_value")
+    __slots__ = ("_copied", "_tree", "_value")
 
     def __init__(self, value: Any) -> None:
-        self._encoded = not are_atoms((value,))
-        self._value = encode(value) if self._encoded else value
+        self._copied: bytes | None = None
+        self._value = self._tree = None
+        if are_atoms((value,)):
+            self._value = value
+        elif (copied := snapshot(value)) is not None:
+            self._copied = copied
+        else:
+            self._tree = encode(value)
 
     def tree(self) -> Tree:
         """The value's tree."""
-        return self._value if self._encoded else encode(self._value)
+        if self._tree is None:
+            self._tree = encode(self._value if self._copied is None else restore(self._copied))
+        return self._tree
 
     def texts(self) -> Iterator[str]:
         """The strings in it."""
-        return texts_in(self._value)
+        return texts_in(self.tree())
 
 
 class HeldArguments:
@@ -55,6 +63,8 @@ class HeldArguments:
 
     _args: tuple[Any, ...] = ()
     _kwargs: Mapping[str, Any] = NOTHING
+    #: Both, where they may change.
+    _copied: bytes | None = None
     _tree: Tree = None
 
     def __init__(
@@ -68,22 +78,26 @@ class HeldArguments:
 
     def _hold(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         parameters = self._parameters
-        plain = args[1:] if parameters.has_receiver else args
-        if not are_atoms((*plain, *kwargs.values())):
-            self._tree = encode(parameters.bind(args, kwargs))
-            return
         # The receiver is not kept alive.
-        self._args = (None, *plain) if parameters.has_receiver and args else args
-        self._kwargs = kwargs
+        plain = (None, *args[1:]) if parameters.has_receiver and args else args
+        if are_atoms((*plain, *kwargs.values())):
+            self._args, self._kwargs = plain, kwargs
+        elif (copied := snapshot((plain, kwargs))) is not None:
+            self._copied = copied
+        else:
+            self._tree = encode(parameters.bind(args, kwargs))
 
     def tree(self) -> Tree:
         """Tree of the mapping from parameter names to values."""
         if self._tree is None:
-            self._tree = encode(self._parameters.bind(self._args, self._kwargs))
+            args, kwargs = self._args, self._kwargs
+            if self._copied is not None:
+                args, kwargs = restore(self._copied)
+            self._tree = encode(self._parameters.bind(args, kwargs))
         return self._tree
 
     def texts(self) -> Iterator[str]:
         """The strings in them."""
         if self._args or self._kwargs:
             return texts_in((*self._args, *self._kwargs.values()))
-        return texts_in(self._tree)
+        return texts_in(self.tree())

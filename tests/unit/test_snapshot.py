@@ -1,0 +1,113 @@
+"""Copies of what may change: whole, of built-in data only, and no more than is kept."""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genmon_otel.payload import LIMIT_BYTES, encode, restore, snapshot
+from genmon_otel.recorder.binding import Parameters
+from genmon_otel.recorder.held import Held, HeldArguments
+
+ATOMS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.binary(max_size=20)
+    | st.text(st.characters(codec=None), max_size=20)
+)  # fmt: skip
+KEYS = st.text(st.characters(codec=None), max_size=5) | st.integers() | st.tuples(st.integers())
+DATA = st.recursive(
+    ATOMS,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(KEYS, inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.builds(bytearray, st.binary(max_size=8))
+        | st.sets(st.integers() | st.text(max_size=3), max_size=4)
+        | st.frozensets(st.booleans() | st.binary(max_size=3), max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(DATA)
+def test_a_copy_makes_the_same_tree(value: Any) -> None:
+    """Made later or at once, of a copy or of the value itself."""
+    copied = snapshot(value)
+    assert copied is not None
+    assert repr(encode(restore(copied))) == repr(encode(value))
+    assert repr(Held(value).tree()) == repr(encode(value))
+
+
+def test_what_contains_itself_does_so_in_its_copy() -> None:
+    """A cycle is one in the tree, too."""
+    value: dict[str, Any] = {"name": "a"}
+    value["self"] = value
+    assert Held(value).tree() == encode(value)
+
+
+class Text(str):
+    """A class of the application's."""
+
+    def __reduce__(self) -> Any:
+        raise AssertionError("its own code ran")
+
+
+@dataclass
+class Plan:
+    steps: list[str]
+
+    def __reduce__(self) -> Any:
+        raise AssertionError("its own code ran")
+
+
+class Colour(enum.Enum):
+    RED = 1
+
+
+@pytest.mark.parametrize("member", [
+    Text("x"), Plan(["x"]), Colour.RED, OrderedDict(a=1), object(), len, int, lambda: 1, 1j,
+    threading.Lock(), memoryview(b"x"), range(3), iter([1]), ..., ValueError("x"),
+])  # fmt: skip
+@pytest.mark.parametrize("wrap", [lambda m: m, lambda m: {"a": [m]}, lambda m: {0: (1, m)}])
+def test_what_is_no_built_in_data_is_refused(member: Any, wrap: Any) -> None:
+    """None of its code runs; its tree is made at once, as ever."""
+    assert snapshot(wrap(member)) is None
+    assert Held(wrap(member)).tree() == encode(wrap(member))
+
+
+def test_what_is_too_large_or_too_deep_is_refused() -> None:
+    """The tree says why it was left out."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (["x" * (LIMIT_BYTES + 1)], [b"xy"] * LIMIT_BYTES, deep):
+        assert snapshot(value) is None
+    assert Held(["x" * (LIMIT_BYTES + 1)]).tree() == [
+        {"$": "opaque", "type": "builtins:str", "why": "size"}
+    ]
+
+
+def test_later_changes_do_not_show() -> None:
+    """A value is kept as it was when the step returned it, arguments as they were passed."""
+    value = {"files": ["a.py"]}
+
+    def call(self: Any, messages: list[Any], **more: Any) -> None: ...
+
+    held = Held(value)
+    arguments = HeldArguments(Parameters(call, True), (object(), [value]), {"more": value})
+    value["files"].append("b.py")
+    assert held.tree() == {"files": ["a.py"]}
+    assert arguments.tree() == {
+        "messages": [{"files": ["a.py"]}],
+        "more": {"more": {"files": ["a.py"]}},
+    }
+    assert list(held.texts()) == []
+    assert list(HeldArguments(Parameters(call, True), (None, ["a long text"]), {}).texts()) == [
+        "a long text"
+    ]
