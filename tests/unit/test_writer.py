@@ -521,6 +521,47 @@ def test_no_note_follows_what_close_told(tmp_path: Path) -> None:
     assert journal.last_seq == before
 
 
+def test_what_is_being_loaded_while_close_looks_is_journalled(tmp_path: Path) -> None:
+    """The thread has taken it out of memory, and put it on its way only after the end."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+
+    def amidst(text: str) -> str:
+        writer.redactor = Redactor()
+        writer._here.drain._redactor = writer.redactor
+        writer.close(0)
+        return text
+
+    writer._here.drain._redactor = Redactor(amidst)
+    for name in "ab":
+        writer.deliver(success(name * 32)._replace(user_request="a page"))
+    writer.turns()
+    account = writer.account()
+    assert (account.journalled, account.in_memory) == (2, 0)
+    assert account.balanced
+    writer.close(0)
+    writer_by_hand(tmp_path, store, clock).drain()
+    assert sorted(store.ids()) == ["a" * 32, "b" * 32]
+
+
+def test_what_is_delivered_while_close_runs_is_journalled(tmp_path: Path) -> None:
+    """A success that found the writer open, and its memory emptied for good right after."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+    add = writer._here.waiting.add
+
+    def late(record: GenerationRecord, seq: int | None) -> None:
+        writer.close(0)
+        add(record, seq)
+
+    writer._here.waiting.add = late  # type: ignore[method-assign]
+    writer.deliver(success("a" * 32))
+    assert writer.account().in_memory == 0
+    writer.close(0)
+    writer_by_hand(tmp_path, store, clock).drain()
+    assert store.ids() == ["a" * 32]
+
+
 # --- adoption -------------------------------------------------------------------
 
 

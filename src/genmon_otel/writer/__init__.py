@@ -218,14 +218,16 @@ class Writer:
             self.metrics.internal_error("recording_dropped")
         if sample is not None:
             here.waiting.add_sample(sample)
-        if len(here.waiting) == BATCH or (recording is not None and here.waiting.pressing):
+        if here.closed:
+            self._relieve(here)  # it may have been closed amidst
+        elif len(here.waiting) == BATCH or (recording is not None and here.waiting.pressing):
             here.wake()
 
     def _relieve(self, here: Here) -> None:
         """See to what arrived: nobody else does soon enough, or will at all."""
         if here.closed:
             with here.waiting.lock:
-                self._journal(here, here.waiting.take(len(here.waiting)))
+                self.journal(here, here.waiting.take(len(here.waiting)))
             return
         here.waiting.relieve()
         here.wake()
@@ -304,11 +306,11 @@ class Writer:
             here.drain.retired = True
             position = here.drain.sender.position  # before what is on its way from there
             on_their_way = [i.record for i in here.drain.sender.unsettled() if i.seq is None]
-            self._journal(here, [record for record in on_their_way if record], position)
-            self._journal(here, here.waiting.take(len(here.waiting)))
+            self.journal(here, [record for record in on_their_way if record], position)
+            self.journal(here, here.waiting.take(len(here.waiting)))
             here.left += here.journal.close()
 
-    def _journal(
+    def journal(
         self, here: Here, records: Iterable[GenerationRecord], position: int | None = None
     ) -> None:
         """Journal records that were in memory only."""

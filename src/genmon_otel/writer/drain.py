@@ -48,6 +48,7 @@ class Drain:
 
     Args:
         in_flight: lists the running generations.
+        on_late: called with records that were in memory only and came too late for the end.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Drain:
         clock: Clock,
         redactor: Redactor,
         backoff: Backoff,
+        on_late: Callable[[Iterable[GenerationRecord]], None],
     ) -> None:
         self._store = store
         self._journal = journal
@@ -72,6 +74,7 @@ class Drain:
         self._clock = clock
         self._redactor = redactor
         self.backoff = backoff
+        self._on_late = on_late
         quarantine = Quarantine(journal.directory)
         self.sender = Sender(store, metrics, quarantine, journal.producer)
         self._recorded = Recorded(journal, waiting, redactor, metrics)
@@ -176,7 +179,11 @@ class Drain:
         items.extend(self._recorded.take_loose())
         if items:
             items = [self._admitted(item, now) for item in items]
-            self.sender.load(items, seq)
+            with self._waiting.lock:
+                if not self.retired:
+                    self.sender.load(items, seq)
+                    return
+            self._on_late([i.record for i in items if i.record is not None and i.seq is None])
         elif seq > self.sender.seq:
             self._journal.cover(seq)  # notes and damage only: nothing for the store to know
 
