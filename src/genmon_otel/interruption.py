@@ -19,6 +19,9 @@ from typing import Any, Final
 _RAISED: Final = frozenset({dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]})
 _TO_END: Final = (KeyboardInterrupt, SystemExit)
 _TRACEBACK: Final = BaseException.__dict__["__traceback__"]
+_SIGNALS: Final = tuple(map(int, signal.valid_signals()))
+#: Without the enumeration that the module puts around it, which takes twenty times as long.
+_handler_of: Final = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 
 def is_interruption(error: BaseException | None) -> bool:
@@ -56,8 +59,10 @@ def let_through() -> None:
 def _handlers() -> set[CodeType]:
     """The code of the signal handlers in force."""
     found: set[CodeType] = set()
-    for number in signal.valid_signals():
-        handler: Any = signal.getsignal(number)
+    for number in _SIGNALS:
+        handler: Any = _handler_of(number)
+        if handler is None or type(handler) is int:
+            continue
         try:
             while isinstance(handler, functools.partial):
                 handler = handler.func

@@ -41,6 +41,8 @@ def snapshot(value: Any) -> bytes | None:
     copy = _Bounded()
     try:
         _Pickler(copy, _PROTOCOL).dump(value)
+    except _NotKept:
+        return None
     except BaseException as error:  # what another thread changes meanwhile, too deep, ...
         if is_interruption(error):
             raise
