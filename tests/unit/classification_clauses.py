@@ -449,7 +449,6 @@ The summary isn't shorter than the text
 Widget 3 does not respond to clicks
 hero image not referenced anywhere
 None of the sections uses the brand colour
-The quiz never gives the right answer
 prices do not add up
 headline cannot be empty
 route '/' not defined
@@ -678,6 +677,16 @@ React 17 and Next 15 do not go together
         "unknown",
         False,
         r"""
+no such table: pages
+no such column: slug
+column "slug" of table pages does not exist
+no row for this page
+Object of type Page is not JSON serializable
+page 40 does not exist
+step skipped
+Never answer.
+the real programs under test
+Top-level packages loaded
 project is archived
 page 'home' already has a hero section
 user has no workspace

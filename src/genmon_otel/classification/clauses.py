@@ -96,14 +96,16 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.REACH: "reach connect contact session establish dial talk",
     _F.FIT: "render renders mention mentions cover covers meet meets show shows filled asked ordered wanted agreed promised follow follows followed match matches obey conform conforms fit fits satisfy contain contains include "
     "includes comply valid usable complete acceptable defined apply applies",
-    _F.OUTPUT: "output outputs answer answers response responses reply replies plan plans completion manifest "
-    "spec specification blueprint draft diff patch sitemap schema field fields section sections component components generated generation "
-    "outline layout palette headline story summary essay poem article recipe itinerary lesson presentation deck brochure "
-    "biography tagline report document table",
-    _F.PART: "page pages route routes file files link links heading headings entry tool action image images slide slides "
-    "paragraph paragraphs step steps caption row rows column columns chart charts button buttons form "
-    "forms menu chapter chapters card cards widget widgets citation citations footnote footnotes question questions label "
-    "labels icon icons colour colours color colors slot slots hero footer header navbar banner sitemap",
+    _F.OUTPUT: "output outputs answer answers response responses reply replies plan plans completion "
+    "manifest spec specification blueprint draft diff patch sitemap schema field fields section "
+    "sections component components generated generation outline layout palette headline story "
+    "summary essay poem article recipe itinerary lesson presentation deck brochure biography "
+    "tagline report",
+    _F.PART: "page pages route routes file files link links heading headings entry tool action image "
+    "images slide slides paragraph paragraphs step steps caption chart charts button buttons "
+    "form forms menu chapter chapters card cards widget widgets citation citations footnote "
+    "footnotes question questions colour colours color colors slot slots hero footer navbar "
+    "banner sitemap",
     _F.WRITTEN: "generated requested returned produced wrote written called emitted gave answered used",
     _F.CODE: "code json jsx tsx html css scss python javascript typescript js ts yaml toml xml sql svg graphql "
     "svelte vue mjs sass markdown template source script dockerfile markup tag tags brace braces bracket brackets quote quotes "
@@ -113,10 +115,11 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     "imported node_modules requirements lockfile plugin toolchain binary executable",
     _F.INSTALLER: "npm npx pnpm yarn pip uv poetry bun conda corepack install installing installation lockfile",
     _F.CHECKER: "validator validators validation linter lint eslint stylelint typecheck tsc mypy checker "
-    "lighthouse accessibility a11y contrast rubric test tests vitest jest pytest playwright cypress reviewer critic typescript "
-    "comparison spellcheck gate criteria criterion acceptance spelling grammar",
+    "lighthouse accessibility a11y contrast rubric test tests vitest jest pytest playwright "
+    "cypress reviewer critic typescript comparison spellcheck criteria criterion acceptance "
+    "spelling grammar",
     _F.NOT: "nobody none nothing neither not no never without cannot can't couldn't didn't doesn't isn't wasn't won't hasn't don't",
-    _F.FAILED: "failed fail fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
+    _F.FAILED: "broke failed fail fails failing failure error errors unable bad broken problem problems issue issues wrong violation violations "
     "invalid choked conflict conflicts conflicting differ differs refused rejected "
     "complained complains complaint complaints blew exploded bombed red unmet",
     _F.LATE: "late hang hangs hanging quiet silent silence stalled stalls stuck slow unresponsive overdue hung "
@@ -143,17 +146,20 @@ _FAMILIES: Final[Mapping[Family, str]] = {
     _F.FETCH: "fetch fetched download downloaded install installed pull pulled obtain retrieve unpack unpacked",
     _F.CLASH: "clash clashes disagree disagrees mismatch mismatched incompatible conflict conflicts conflicting "
     "outdated stale diverge diverged drift drifted",
-    _F.FLAWED: "contradicts contradict contradictory nowhere dangling orphaned twice duplicate duplicates duplicated "
-    "identical skip skips overlap overlaps overlapping inconsistent untitled unlabelled unlabeled unstyled "
-    "misaligned unreadable illegible off-topic irrelevant forgot forgets omits omitted repeated repeats repeating skipped ignored ignores contradicted looped unmet "
-    "unfilled misspelled misspelt differs differ topic",
+    _F.FLAWED: "contradicts contradict contradictory nowhere dangling orphaned twice identical skip skips "
+    "overlap overlaps overlapping inconsistent untitled unlabelled unlabeled unstyled "
+    "misaligned off-topic irrelevant forgot forgets omits omitted repeated repeats repeating "
+    "ignored ignores contradicted looped unmet unfilled misspelled misspelt differs "
+    "differ topic",
     _F.AUTHOR: "model llm ai gpt claude gemini mistral agent assistant writer planner designer coder copywriter",
-    _F.ARRIVE: "arrived arrive arrives end ended",
+    _F.ARRIVE: "arrived arrive arrives end",
     # What may be of anything, or only failed to be done.
-    _F.VAGUE: "generation generated step steps file files tool action entry url protocol directory supported could couldn't "
-    "cannot can't unable found connection",
+    _F.VAGUE: "generation generated step steps file files tool action entry url protocol directory "
+    "supported could couldn't cannot can't unable found connection chosen selected configured "
+    "configuration enabled plan request requests answer answers response responses reply output "
+    "exist exists such serializable serialisable empty for",
     _F.TOO: "too",
-    _F.PACK: "package packages dependency dependencies lockfile node_modules",
+    _F.PACK: "package packages dependency dependencies lockfile",
     _F.ENDS: "end ends ended close closes closed terminate terminated",
     # What an application does with what was written, and what it does it in: its own affair.
     _F.ACTION: "save saved saving store stored persist persisted publish published publishing upload uploaded rename renamed "
@@ -204,14 +210,13 @@ _RULES: Final[tuple[tuple[Label, str, tuple[Family, ...]], ...]] = (
     (DEPENDENCY, "packages clash", (_F.PACKAGE | _F.INSTALLER, _F.CLASH)),
     (SYNTAX, "code unparsed", (_F.CODE, _F.UNPARSED)),
     (SYNTAX, "code does not parse", (_F.CODE, _F.PARSE, _F.FAILED | _F.NOT)),
-    (DEPENDENCY, "packages broken", (_F.PACK, _F.FAILED | _F.BROKE)),
+    (DEPENDENCY, "packages broken", (_F.PACK, _F.FAILED)),
     (SYNTAX, "code does not end", (_F.CODE, _F.NOT, _F.ENDS)),
     (SYNTAX, "mark missing", (_F.MARK, _F.LACKING | _F.INVALID | _F.UNPARSED)),
     (SYNTAX, "mark too many", (_F.MARK, _F.TOO)),
     (SYNTAX, "reader choked", (_F.READER, _F.CHOKED)),
     (VALIDATION, "check failed", (_F.CHECKER, _F.FAILED | _F.INVALID)),
     (VALIDATION, "output invalid", (_F.OUTPUT, _F.INVALID)),
-    (VALIDATION, "check below par", (_F.CHECKER, _F.BEYOND)),
     (VALIDATION, "output does not fit", (_F.OUTPUT | _F.PART | _F.MODEL, _F.NOT, _F.FIT)),
     (VALIDATION, "model wrote the wrong thing", (_F.MODEL, _F.WRITTEN, _F.INVALID)),
     (VALIDATION, "out of bounds", (_F.OUTPUT | _F.PART | _F.MODEL, _F.BEYOND, _F.LIMIT)),

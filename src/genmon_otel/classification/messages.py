@@ -146,6 +146,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"(?:overran|overrun|exhausted|used up|spent|blew|exceeded) (?:its |the |all )?(?:\w+ )?time\b",
         r"time(?:'s| is)? (?:ran out|run out|is up|up)\b",
         r"\bstill running after\b",
+        rf"{MODEL}\b[^\n]{{0,30}}\b(?:does not|doesn't|did not|didn't|won't|will not) (?:answer|reply|respond|react)(?:$|[.;,!\n])",
         r"\bwatchdog\b[^\n]{0,30}\b(?:fired|tripped|triggered|barked|killed|stopped|aborted|expired|ended)\b",
         rf"\b(?:gave up|giving up|given up|tired of|stopped|done) waiting (?:for|on) (?:\w+ )?{MODEL}\b",
         rf"{TIME_SPAN}[^\n]{{0,12}}\b(?:and|but|yet)\b[^\n]{{0,20}}\b(?:never|nothing|still)\b",
