@@ -584,7 +584,7 @@ def test_the_line_of_a_failure(caplog: pytest.LogCaptureFixture) -> None:
     (line,) = [r.getMessage() for r in caplog.records]
     assert seen.record.failure is not None
     assert line.startswith("genmon failure F-")
-    assert " recorded validation_error at plan trace=-" in line
+    assert f" recorded {seen.record.failure.category} at plan trace=-" in line
 
 
 def test_nothing_waits_for_the_garbage_collector() -> None:
