@@ -51,6 +51,18 @@ def handled() -> Iterator[None]:
     gc.enable()
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
+    _free_logging()
+
+
+def _free_logging() -> None:
+    """Give back locks that a real signal left taken, between ``acquire`` and ``try`` of a handler.
+
+    They are this thread's, which would not notice; every other thread that logs would wait for ever.
+    """
+    for reference in list(logging._handlerList):  # type: ignore[attr-defined]
+        lock: Any = getattr(reference(), "lock", None)
+        while lock is not None and lock._is_owned():
+            lock.release()
 
 
 #: The application's own; the start of the writer's thread; what contains whatever strikes it.
