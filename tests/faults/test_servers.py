@@ -103,11 +103,8 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.2)
 
 
-def test_celery_prefork_pool(store_url: str, tmp_path: Path) -> None:
-    """Each try of each task is stored once; one task, however often retried, is one strike."""
-    pytest.importorskip("celery")
-    world = World(store_url, tmp_path / "journal", (("JOBS", str(tmp_path / "queue")),))
-    (tmp_path / "queue").mkdir()
+def celery(world: World, *options: str) -> tuple[subprocess.Popen[str], subprocess.Popen[bytes]]:
+    """Who queues a task for each line of its input, and a prefork pool that runs them."""
     client = subprocess.Popen(
         [sys.executable, "-c", "import jobs; jobs.send()"],
         cwd=Path(__file__).parent, env={**world.environ, "GENMON_REPLAY": "1"},
@@ -115,10 +112,19 @@ def test_celery_prefork_pool(store_url: str, tmp_path: Path) -> None:
     )  # fmt: skip
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "jobs", "worker", "--pool=prefork",
-         "--concurrency=2", "--loglevel=ERROR", "--without-gossip", "--without-mingle"],
+         *options, "--loglevel=ERROR", "--without-gossip", "--without-mingle"],
         cwd=Path(__file__).parent, env=world.environ,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    return client, worker
+
+
+def test_celery_prefork_pool(store_url: str, tmp_path: Path) -> None:
+    """Each try of each task is stored once; one task, however often retried, is one strike."""
+    pytest.importorskip("celery")
+    world = World(store_url, tmp_path / "journal", (("JOBS", str(tmp_path / "queue")),))
+    (tmp_path / "queue").mkdir()
+    client, worker = celery(world, "--concurrency=2")
     failures = "SELECT count(*) FROM generation_analytics WHERE outcome = 'failure'"
     cases = "SELECT count(*) FROM auto_generated_tests"
     try:
@@ -146,18 +152,7 @@ def test_celery_workers_that_come_and_go(tmp_path: Path) -> None:
     queue = tmp_path / "queue"
     queue.mkdir()
     world = World(f"sqlite:///{tmp_path}/genmon.db", tmp_path / "journal", (("JOBS", str(queue)),))
-    client = subprocess.Popen(
-        [sys.executable, "-c", "import jobs; jobs.send()"],
-        cwd=Path(__file__).parent, env={**world.environ, "GENMON_REPLAY": "1"},
-        stdin=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "jobs", "worker", "--pool=prefork",
-         "--concurrency=4", "--max-tasks-per-child=3", "--loglevel=ERROR", "--without-gossip",
-         "--without-mingle"],
-        cwd=Path(__file__).parent, env=world.environ,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    client, worker = celery(world, "--concurrency=4", "--max-tasks-per-child=3")
 
     def began() -> dict[str, str]:
         names = (path.name.split("-") for path in queue.glob("began-*"))
