@@ -70,7 +70,7 @@ _GENERATED: Final = (
 _traceback_of: Final = BaseException.__dict__["__traceback__"].__get__
 _cause_of: Final = BaseException.__dict__["__cause__"].__get__
 _context_of: Final = BaseException.__dict__["__context__"].__get__
-hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
+_hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
 _members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
 _module_of: Final = type.__dict__["__module__"].__get__
 
@@ -199,7 +199,7 @@ def _blocks(error: BaseException) -> Iterator[str]:
             _cause_of(last),
             "The above exception was the direct cause of the following exception:",
         )
-        if cause is None and not hides_context(last):
+        if cause is None and not _hides_context(last):
             cause, how = (
                 _context_of(last),
                 "During handling of the above exception, another exception occurred:",

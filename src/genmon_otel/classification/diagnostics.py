@@ -16,16 +16,18 @@ from genmon_otel.classification.wording import Wording, wording
 #: ``src/a.ts:3:7`` and its relatives; javac and vnu name a line or a range.
 _PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0,200}\.[a-z]{1,8}\"?[:(]\d{1,6}(?:[.:,]\d{1,6})?(?:-\d[\d.]{0,12})?\)?"""
 
+#: Read before toolchains' own forms, which hold its words too.
+PARSER_RULE: Final = wording(
+    SYNTAX,
+    "linter's parser",
+    r"parsing error:",
+    r"\bcsssyntaxerror\b",
+    r"\(syntax(?:-error)?\)",
+    r":\d+:\d+ parse ━",
+)
+
 #: Formats that decide, read before any words.
 FORMAT_RULES: Final[tuple[Wording, ...]] = (
-    wording(
-        SYNTAX,
-        "linter's parser",
-        r"parsing error:",
-        r"\bcsssyntaxerror\b",
-        r"\(syntax(?:-error)?\)",
-        r":\d+:\d+ parse ━",
-    ),
     wording(
         DEPENDENCY,
         "compiler's or linter's code",

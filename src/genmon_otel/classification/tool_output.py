@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genmon_otel.classification.diagnostics import COMPILER_RULES, FORMAT_RULES
+from genmon_otel.classification.diagnostics import COMPILER_RULES, FORMAT_RULES, PARSER_RULE
 from genmon_otel.classification.toolchains import TOOLCHAIN_RULES
 from genmon_otel.classification.verdict import (
     DEPENDENCY,
@@ -79,9 +79,9 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"error (?:error: )?\"?https?://[^\s\"]{1,200}: too many requests",
     ),
     # --- a report's form, before words that parsers say too
-    FORMAT_RULES[0],
+    PARSER_RULE,
     *TOOLCHAIN_RULES,
-    *FORMAT_RULES[1:],
+    *FORMAT_RULES,
     # --- what does not parse
     wording(
         SYNTAX,

@@ -142,12 +142,9 @@ def _shortened(text: str) -> str:
 @lru_cache(maxsize=128)  # a fingerprint and its signature ask for the same message
 def _normalise(text: str) -> str:
     for _ in range(_MAX_ROUNDS):
-        before, text = (
-            text,
-            _once(
-                _REFUSED.sub("<str>", without_prose(without_parameters(one_line(text))), count=1)
-            ),
-        )
+        before = text
+        text = without_prose(without_parameters(one_line(text)))
+        text = _once(_REFUSED.sub("<str>", text, count=1))
         if text == before or _PLAIN.fullmatch(text):
             return text
     return _words(text)

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from genmon_otel.interruption import is_interruption
 from genmon_otel.recorder.naming import READ, said_by
 from genmon_otel.records import Category, Severity
-from genmon_otel.stacks import code_path, format_stack, frames, hides_context, raise_site
+from genmon_otel.stacks import code_path, format_stack, frames, raise_site
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
@@ -113,7 +113,7 @@ def _key(error: BaseException) -> tuple[Key | None, tuple[CodeType, ...]]:
         plain = _plain[kind] = _is_plain(kind)
     if not plain or error.__dict__ or error.__cause__ is not None:
         return None, ()
-    if error.__context__ is not None and not hides_context(error):
+    if error.__context__ is not None and not error.__suppress_context__:
         return None, ()
     arguments = error.args
     size = 0

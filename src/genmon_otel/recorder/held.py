@@ -56,10 +56,7 @@ class Held:
 
 
 class HeldArguments:
-    """The arguments of one call, as :class:`Held` holds a value.
-
-    No slots: most calls pass a few immutable values in order, and set no more than these.
-    """
+    """The arguments of one call, as :class:`Held` holds a value."""
 
     _args: tuple[Any, ...] = ()
     _kwargs: Mapping[str, Any] = NOTHING
@@ -71,13 +68,6 @@ class HeldArguments:
         self, parameters: Parameters, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self._parameters = parameters
-        if not kwargs and not parameters.has_receiver and are_atoms(args):
-            self._args = args
-        else:
-            self._hold(args, kwargs)
-
-    def _hold(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        parameters = self._parameters
         # The receiver is not kept alive.
         plain = (None, *args[1:]) if parameters.has_receiver and args else args
         if are_atoms((*plain, *kwargs.values())):
