@@ -3,8 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Real processes on a crowded machine: a test has a second chance, and the summary names who took it (RERUN).
+RERUNS := --reruns 1
 
-.PHONY: help demo test servers-go lint types bench bench-peers wheel generate lock clean
+.PHONY: help demo test fuzz servers-go lint types bench bench-peers wheel generate lock clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -14,7 +16,10 @@ demo: $(VENV)/.demo          ## watch the loop close, in under a minute
 
 test: $(VENV)/.dev           ## every test (slow and server-backed ones included)
 	@scripts/servers
-	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n auto --dist loadgroup $(RERUNS) $(ARGS)
+
+fuzz: $(VENV)/.dev           ## the property tests on examples that were never tried before
+	$(BIN)/pytest -n auto -m hypothesis --hypothesis-profile fresh $(ARGS)
 
 servers-go:      ## build the newest Prometheus, a Collector and Jaeger with Go, for the tests of what is pushed
 	tests/servers/go_programs.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/genmon-otel/go_programs"

@@ -10,9 +10,13 @@ from hypothesis import HealthCheck, settings
 
 from servers import postgresql
 
-# A busy machine is slow; how long an example takes says nothing about the code.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# A busy machine is slow; how long an example takes says nothing about the code. The same examples are tried each
+# time, so that a failure is the change's; `make fuzz` looks for others.
+settings.register_profile(
+    "same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.register_profile("fresh", settings.get_profile("same"), derandomize=False, print_blob=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
