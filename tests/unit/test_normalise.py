@@ -342,6 +342,7 @@ def test_is_linear(seed: str) -> None:
 def anew(message: str) -> str:
     """The message normalised, whether or not it was before."""
     normalisation._normalise.cache_clear()
+    normalisation._settled.cache_clear()
     return normalise(message)
 
 

@@ -9,6 +9,7 @@ do the names that such messages put in bare (``in organization org-abc``, ``for 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from genmon_otel.fingerprint.normalisation import normalise
@@ -54,5 +55,10 @@ def essence(message: str) -> str:
 
     Equal for alike failures, whoever met them; bounded, however long the message.
     """
-    words = _WORD.findall(_VARIABLE.sub(" ", normalise(message)))
+    return _constant_words(normalise(message))
+
+
+@lru_cache(maxsize=512)  # messages never seen before normalise to what others did
+def _constant_words(normalised: str) -> str:
+    words = _WORD.findall(_VARIABLE.sub(" ", normalised))
     return " ".join([word for word in words if word not in _EMPTY][:_MAX_WORDS])

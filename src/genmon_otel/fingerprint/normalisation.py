@@ -141,13 +141,23 @@ def _shortened(text: str) -> str:
 
 @lru_cache(maxsize=128)  # a fingerprint and its signature ask for the same message
 def _normalise(text: str) -> str:
-    for _ in range(_MAX_ROUNDS):
-        before = text
-        text = without_prose(without_parameters(one_line(text)))
-        text = _once(_REFUSED.sub("<str>", text, count=1))
-        if text == before or _PLAIN.fullmatch(text):
+    return _settled(_scanned(text))
+
+
+@lru_cache(maxsize=512)  # messages never seen before settle as the last that differed in a number
+def _settled(text: str) -> str:
+    for _ in range(_MAX_ROUNDS - 1):
+        if _PLAIN.fullmatch(text):
+            return text
+        before, text = text, _scanned(text)
+        if text == before:
             return text
     return _words(text)
+
+
+def _scanned(text: str) -> str:
+    text = without_prose(without_parameters(one_line(text)))
+    return _once(_REFUSED.sub("<str>", text, count=1))
 
 
 #: Another scan would find nothing new: words, placeholders, and a comma or full stop after them.
