@@ -35,6 +35,7 @@ from hypothesis import strategies as st
 from tests.work_kit import growth, instructions
 
 from genmon_otel.classification import classify, classify_text
+from genmon_otel.classification.logged import plain
 from genmon_otel.records import Category, Severity
 
 TOOL_OUTPUT = sorted((Path(__file__).parents[1] / "data" / "tool_output").glob("*/*.txt"))
@@ -88,11 +89,16 @@ def test_output_of_a_tool_is_told_however_it_is_carried(path: Path) -> None:
     """Genuine output decides, captured as bytes or text or pasted into a message."""
     text = path.read_text()
     category = path.parent.name.removesuffix("_critical")
+    stamped = "".join(
+        f"2026-01-02T03:04:05.678Z web-build | {line}\n" for line in text.splitlines()
+    )
     carriers = [
         subprocess.CalledProcessError(1, ["tool"], output=text.encode()),
         subprocess.CalledProcessError(1, ["tool"], stderr=text),
         subprocess.CalledProcessError(1, ["tool"], output="", stderr=text.replace("\n", "\r\n")),
         RuntimeError(f"build failed:\n{text}"),
+        RuntimeError(f"build failed: {text.encode()!r}"),
+        RuntimeError(stamped),
     ]
     for carrier in carriers:
         found = classify(carrier)
@@ -475,3 +481,23 @@ def test_it_takes_about_a_thousand_instructions() -> None:
         classify(error)
     for error in errors:
         assert instructions(partial(classify, error)) < 1_800
+
+
+@pytest.mark.parametrize(
+    ("logged", "printed"),
+    [
+        (r"b'a.ts: error\n  1:2  error  x  no-undef\n'", "b'a.ts: error\n  1:2  error  x  no-undef\n'"),
+        (r'{"log": "\u001b[31mfailed\u001b[39m\n\t\"x\""}', '{"log": "failed\n\t"x""}'),
+        (r"b'\xe2\x9c\x96 2 problems\n'", "b'✖ 2 problems\n'"),
+        ("web-1  | one\nweb-1  |   two", "one\n  two"),
+        ("2026-01-02t03:04:05z one\n2026-01-02t03:04:05z   two", "one\n  two"),
+        ("#12 0.512 one\n#12 0.513   two", "one\n  two"),
+        ("packages/web build: one\npackages/web build:   two", "one\n  two"),
+        (r"cannot find c:\new\node_modules\react", r"cannot find c:\new\node_modules\react"),
+        ("two\n | lines", "two\n | lines"),
+        (r"split at \n in vain", "split at \n in vain"),
+    ],
+)  # fmt: skip
+def test_what_a_log_did_to_output_is_undone(logged: str, printed: str) -> None:
+    """Quoting and stamps go, Windows' paths stay."""
+    assert plain(logged) == printed

@@ -64,7 +64,11 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         # flake8, pylint: a.py:1:0: w0611: ...; bandit; ruff's JSON
         r"\.py:\d+:\d+: (?!e999|e0001|e902|f7\d\d)[a-z]{1,4}\d{3,5}:? ",
         r">> issue: \[[a-z]\d{3}:",
-        r"\"(?:rule_?id|code)\": ?\"[a-z]{1,4}\d{3,4}\"",
+        r"\"(?:rule_?id|code)\": ?\"[a-z]{1,4}\d{3,4}\"(?!,\s{0,8}\"summary\")",
+        # eslint's other formats: [Error/no-undef], ruleId: no-undef, error no-undef :
+        r"\[(?:error|warning)/[\w@/-]{2,60}\]",
+        r"\n {1,12}ruleid: ['\"]?[a-z@][\w@/-]{1,60}",
+        r"\(\d{1,6},\d{1,4}\): (?:error|warning) [\w@/-]{3,60} : ",
     ),
     wording(
         VALIDATION,
@@ -80,6 +84,10 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"\binvalid choice: ",
         r"\b(?:no such|bad|unrecogni[sz]ed|unknown|unexpected) (?:\w+ )?(?:option|flag|argument|parameter)s?:? ['\"`]?--?[a-z]",
         r"flag provided but not defined",
+        # eslint, yarn
+        r"\bconfig(?:uration)? object (?:is using|has|contains|specifies)\b[^\n]{0,120}\b(?:not supported|unknown|invalid|unexpected)\b",
+        r"\bunrecogni[sz]ed (?:or \w{1,20} )?(?:configuration|config) (?:settings?|options?|keys?|propert(?:y|ies))\b",
+        r"\nerror workspaces can only be\b",
         r"\binvalid [^\n]{0,60}\boptions? (?:detected|found|specified|given|passed)\b",
         r"\b(?:valid|possible|allowed|accepted) values (?:are|is|for)\b|\[possible values: ",
         r"no loader is configured",

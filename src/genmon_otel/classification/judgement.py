@@ -13,6 +13,7 @@ from genmon_otel.classification import codes, evidence
 from genmon_otel.classification.clauses import judge_clauses
 from genmon_otel.classification.contents import CONTENT_RULES
 from genmon_otel.classification.diagnostics import LOCATED_RULES
+from genmon_otel.classification.logged import plain
 from genmon_otel.classification.messages import (
     A_STATUS,
     CLASS_IN_TEXT,
@@ -261,7 +262,7 @@ def judge_message(text: str) -> Verdict | None:
 
 
 def _judge(text: str, tools: Weight) -> Verdict | None:
-    reading = _LEXICON.read(text.lower())
+    reading = _LEXICON.read(plain(text.lower()))
     if verdict := _LEXICON.first(reading, "tools", "output", tools):
         return verdict
     if located := _LEXICON.first(reading, "located", "output", tools):

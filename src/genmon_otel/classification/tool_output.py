@@ -89,6 +89,8 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"ejsonparse",
         r"<<<<<<< ",
         r"must use double quotes",
+        r"invalid package config\b|invalid_package_config",
+        r"unexpected (?:token|end|string|number|non-whitespace)[^\n]{0,60}\bin json\b",
         r"toml parse error",
         r"tomldecodeerror",
         r"err_pnpm_json_parse",
@@ -96,7 +98,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "tsc syntax",
-        r"error ts(?:1(?:00[1-9]|01\d|0[2-4]\d|05[0-46-7]|06[126-9]|0[7-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20\d|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-2])|4(?:3\d|4[0-1]))|1700[2-9]|1701[0-5])\b",
+        r"error ts(?:1(?:00[1-9]|01\d|0[2-4]\d|05[0-46-7]|06[126-9]|0[7-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20[01679]|260|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-25-8])|4(?:3\d|4[0-1])|5(?:0[2-9]|[12]\d|3[0-8]))|1700[235-9]|1701[0-5])\b",
     ),
     wording(
         SYNTAX,
@@ -113,9 +115,11 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"invalid-syntax",
         r"cannot parse",
         r"rolluperror: .{0,120}(?:expected|unexpected|unterminated|parse)",
-        r"(?:parse|parser) error",
+        r"(?:parse|parser) error|(?<!\w)parseerror\b",
+        # the frames that are left where the head was cut off
+        r"@babel/parser/lib/index\.js:\d+:\d+\)",
         r":\d+:\d+: error: (?:expected|unexpected|unterminated|stray|missing terminating|invalid suffix)\b",
-        r"failed to parse (?!image|url|version|requirement|\w+ from completion)",
+        r"failed to parse (?!image|url|version|requirement|entry|\w+ from completion)",
     ),
     wording(
         SYNTAX,
@@ -171,6 +175,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"conflicting peer dep",
         r"no package\.json (?:found|was|in)",
         r"failed to resolve dependency tree",
+        r"\"error\": \{\s{0,8}\"code\": \"e[a-z0-9]{3,30}\",\s{0,8}\"summary\"",
     ),
     wording(
         DEPENDENCY,
@@ -200,6 +205,10 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"\bis not installable\b",
         r"refers to a non-existing file",
         r"couldn't parse requirement",
+        r"\bhashes are required\b|--require-hashes",
+        r"\binvalid wheel\b",
+        r"\bis not a workspace member\b",
+        r"\b(?:extra|group|index) [`'\"][\w.-]{1,60}[`'\"] (?:is|was) not (?:defined|found)\b",
     ),
     wording(
         DEPENDENCY,
@@ -217,6 +226,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"packagenotfounderror",
         r"""(?:cannot|can't|could not|couldn't|failed to|unable to) resolve:? (?:import|entry|module|dependenc|package|loader|plugin|extends|\"|'|`|@|\.{0,2}/)""",
         r"failed to resolve (?:import|dependenc)",
+        r"\bexternali[sz]e this module\b",
         r"unresolved import",
         r"cannot import name",
         r"\bimporterror:",
@@ -226,6 +236,9 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"could not find a declaration file",
         r"failed to load (?:plugin|config|parser|preset|postcss config)[^\n]{0,160}(?:declared|cannot find|extend|not found)",
         r"cannot open shared object file",
+        # an addon of another Node, another machine, or none
+        r"\berr_dlopen_failed\b|\bnode_module_version \d|compiled against a different node",
+        r"\b(?:babel|swc|tsc|sass|postcss|lessc): {0,2}\n? {0,4}[\w./*-]{1,120} does not exist\b",
         r":\d+:\d+: fatal error: [^\n]{1,120}: no such file or directory",
         r"could not load (?:dynamic library|the .{1,40} module)",
         r"no such file or directory: '(?:[^'\n]{1,120}/)?\.?bin/[\w.@-]{1,40}'",
