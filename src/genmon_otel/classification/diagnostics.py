@@ -67,7 +67,7 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"\"(?:rule_?id|code)\": ?\"[a-z]{1,4}\d{3,4}\"(?!,\s{0,8}\"summary\")",
         # eslint's other formats: [Error/no-undef], ruleId: no-undef, error no-undef :
         r"\[(?:error|warning)/[\w@/-]{2,60}\]",
-        r"\n {1,12}ruleid: ['\"]?[a-z@][\w@/-]{1,60}",
+        r"\n {4,12}ruleid: [a-z@][\w@/-]{1,60}(?:\n|$)",
         r"\(\d{1,6},\d{1,4}\): (?:error|warning) [\w@/-]{3,60} : ",
     ),
     wording(
