@@ -20,7 +20,8 @@ _PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0
 PARSER_RULE: Final = wording(
     SYNTAX,
     "linter's parser",
-    r"parsing error:",
+    # typescript-eslint says the same of a file that its project leaves out
+    r"parsing error: (?![^\n]{0,300}(?:project service|parseroptions|tsconfig))",
     r"\bcsssyntaxerror\b",
     r"\(syntax(?:-error)?\)",
     r":\d+:\d+ parse ━",
@@ -69,6 +70,8 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"\[(?:error|warning)/[\w@/-]{2,60}\]",
         r"\n {4,12}ruleid: [a-z@][\w@/-]{1,60}(?:\n|$)",
         r"\(\d{1,6},\d{1,4}\): (?:error|warning) [\w@/-]{3,60} : ",
+        r": line \d{1,6}, col \d{1,4}, (?:error|warning) - ",
+        r"<(?:issue|error|violation) (?:line|char)=\"\d[^>\n]{0,400}\([\w@/-]{3,60}\)\"",
     ),
     wording(
         VALIDATION,
@@ -88,6 +91,9 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"\bconfig(?:uration)? object (?:is using|has|contains|specifies)\b[^\n]{0,120}\b(?:not supported|unknown|invalid|unexpected)\b",
         r"\bunrecogni[sz]ed (?:or \w{1,20} )?(?:configuration|config) (?:settings?|options?|keys?|propert(?:y|ies))\b",
         r"\nerror workspaces can only be\b",
+        r"\b(?:environment|config(?:uration)?|option|setting) key [\"'`][^\"'`\n]{1,60}[\"'`] is (?:unknown|invalid|not)",
+        r"\bconfig \([\w ./\\\"'-]{1,80}\): ",
+        r"parsing error: [^\n]{0,300}(?:project service|parseroptions|tsconfig)",
         r"\binvalid [^\n]{0,60}\boptions? (?:detected|found|specified|given|passed)\b",
         r"\b(?:valid|possible|allowed|accepted) values (?:are|is|for)\b|\[possible values: ",
         r"no loader is configured",
@@ -133,7 +139,7 @@ COMPILER_RULES: Final[tuple[Wording, ...]] = (
         r"\bcould not find (?:gem\b|[\w.-]{2,80}:[\w.-]{2,80}:)",
         r"could not resolve all (?:\w+ )?(?:files|dependencies|artifacts)",
         r"\bconflicts? with [^\n]{0,40}\bpeer\b",
-        r"internal error: [^\n]{0,120}\b(?:lockfile|workspace|manifest)\b",
+        r"internal error: (?:[^\n]{0,120}\b(?:lockfile|workspace|manifest)\b|e(?:noent|acces|perm|notdir)\b)",
         r"does not appear to be a python project",
         r"failed to parse: [`'\"]",
         r"\bno (?:\w+ )?(?:interpreter|compiler|toolchain|sdk|jdk|runtime) (?:was |could be )?found",
@@ -178,5 +184,8 @@ LOCATED_RULES: Final[tuple[Wording, ...]] = (
         # maven, xml: ... @ line 1, column 10
         r"(?:@|\bon) line \d+, column \d+",
         r"(?:^|\n)found \d+ (?:\w+ )?(?:problems?|issues?|warnings?)",
+        # esbuild and vue, of what is neither missing nor broken: options that do not go together
+        r"✘ \[error\] (?!\[plugin)",
+        r"\[@?vue/compiler-\w{2,10}\] ",
     ),
 )

@@ -189,7 +189,7 @@ def judge(error: BaseException) -> Verdict | None:
             says_no_more = profile.invents_status and verdict.severity is None
             if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
                 return verdict
-        said = None if profile.fallback else judge_clauses(text.lower())
+        said = None if profile.fallback else judge_clauses(plain(text.lower()))
     fallback = weak or said or profile.named or (profile.fallback[0] if profile.fallback else None)
     return replace(fallback, weight=Weight.FALLBACK) if fallback else None
 
@@ -258,7 +258,7 @@ def _remembered(text: str) -> Verdict | None:
 
 def judge_message(text: str) -> Verdict | None:
     """What a message says where there is nothing else to go by: its phrases, then its clauses."""
-    return judge_text(text) or judge_clauses(text.lower())
+    return judge_text(text) or judge_clauses(plain(text.lower()))
 
 
 def _judge(text: str, tools: Weight) -> Verdict | None:

@@ -51,7 +51,7 @@ TOOLCHAIN_RULES: Final[tuple[Wording, ...]] = (
         r"could not find a package configuration file",
         r"\bimport cycle not allowed\b|use of internal package\b",
         # Node.js v20.20.2 is not supported by Astro; go.mod requires go >= 1.99; current Dart SDK version
-        r"\b(?:node(?:\.?js)?|python|go|java|jdk|ruby|php|deno|bun|dart|flutter|rust|xcode|gradle|npm|pnpm|yarn) v?\d[\w.]{0,20} (?:is|was) (?:not supported|unsupported|too (?:old|new|low)|end[ -]of[ -]life|incompatible|outdated)\b",
+        r"\b(?:node(?:\.?js)?|python|go|java|jdk|ruby|php|deno|bun|dart|flutter|rust|xcode|gradle|npm|pnpm|yarn) (?:[<>=^~]{1,2} ?)?v?\d[\w.]{0,20} (?:is|was) (?:not supported|unsupported|too (?:old|new|low)|end[ -]of[ -]life|incompatible|outdated)\b",
         r"\brequires? (?:a newer |at least )?(?:go|rust|rustc|deno|bun|dart|flutter|gradle|sdk|xcode|kotlin|swift) (?:version )?(?:sdk )?(?:version )?[<>=^~]{1,2} ?v?\d",
         r"(?:^|\n|: )[\w.+-]{2,30} not found\. (?:please|install|you need|is it)|\bnot found\. please select a different\b",
     ),
