@@ -234,8 +234,9 @@ def test_results_come_back_from_ci(home: Path, genmon: Genmon) -> None:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert "1 xfailed" in done.stdout, done.stdout
-    (row,) = json.loads(genmon("list", "--json")[1])
+    (row,) = json.loads(genmon("list", "--state", "reproduced", "--json")[1])
     assert (row["state"], row["run_count"]) == ("reproduced", 0)
+    assert json.loads(genmon("list", "--state", "guarding", "--json")[1]) == []
     assert genmon("ingest", "results.jsonl")[:2] == (0, "1 results taken in, 0 known already.\n")
     assert json.loads(genmon("ingest", "results.jsonl", "--json")[1]) == {
         "taken": 0, "known": 1, "strangers": 0,

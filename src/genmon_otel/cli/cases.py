@@ -54,7 +54,7 @@ def cases() -> None:
 @cases.command("list")
 @store_option
 @json_option
-@click.option("--state", type=click.Choice(list(CaseState)), help="Only these.")
+@click.option("--state", type=click.Choice([each.value for each in CaseState]), help="Only these.")
 @click.option("--operation", metavar="NAME", help="Only this operation.")
 def list_cases(store: str | None, as_json: bool, state: str | None, operation: str | None) -> None:
     """List cases, those that wait for a review first."""
