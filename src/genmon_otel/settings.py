@@ -99,34 +99,34 @@ class Settings:
             ConfigurationError: what was given, what is allowed, the remedy.
         """
 
-        def pick(argument: str, variable: str) -> Any:
+        def pick(argument: str, variable: str, default: Any = None) -> tuple[str, Any]:
+            """The value, behind the name that it was given by."""
             value = given.get(argument)
-            return value if value is not None else (environ.get(variable) or None)
+            if value is None and environ.get(variable):
+                return variable, environ[variable]
+            return argument, default if value is None else value
 
-        capture = pick("capture", names.ENV_CAPTURE) or "failures"
+        capture = _choice(*pick("capture", names.ENV_CAPTURE, "failures"), get_args(Capture))
         if environ.get(names.ENV_CAPTURE, "").strip().lower() == "off":
             capture = "off"
         return cls(
-            store=_store(pick("store", names.ENV_STORE), environ, cwd, read_file),
-            service_name=_text("service_name", pick("service_name", names.ENV_SERVICE_NAME)),
-            capture=cast(Capture, _choice("capture", capture, get_args(Capture))),
-            frameworks=_words("frameworks", pick("frameworks", names.ENV_FRAMEWORKS) or ()),
+            store=_store(*pick("store", names.ENV_STORE), environ, cwd, read_file),
+            service_name=_text(*pick("service_name", names.ENV_SERVICE_NAME)),
+            capture=cast(Capture, capture),
+            frameworks=_words(*pick("frameworks", names.ENV_FRAMEWORKS, ())),
             metrics=cast(
                 MetricsBackend,
                 _choice(
-                    "metrics",
-                    pick("metrics", names.ENV_METRICS) or "prometheus",
-                    get_args(MetricsBackend),
+                    *pick("metrics", names.ENV_METRICS, "prometheus"), get_args(MetricsBackend)
                 ),
             ),
-            metrics_port=_port(pick("metrics_port", names.ENV_METRICS_PORT)),
-            metrics_host=_text("metrics_host", pick("metrics_host", names.ENV_METRICS_HOST))
-            or "127.0.0.1",
-            journal_dir=_path("journal_dir", pick("journal_dir", names.ENV_JOURNAL_DIR)),
-            code_version=_text("code_version", pick("code_version", names.ENV_CODE_VERSION)),
-            pseudonym_key=_text("pseudonym_key", pick("pseudonym_key", names.ENV_PSEUDONYM_KEY)),
+            metrics_port=_port(*pick("metrics_port", names.ENV_METRICS_PORT)),
+            metrics_host=_text(*pick("metrics_host", names.ENV_METRICS_HOST)) or "127.0.0.1",
+            journal_dir=_path(*pick("journal_dir", names.ENV_JOURNAL_DIR)),
+            code_version=_text(*pick("code_version", names.ENV_CODE_VERSION)),
+            pseudonym_key=_text(*pick("pseudonym_key", names.ENV_PSEUDONYM_KEY)),
             pseudonymize_store=_pseudonymize(environ),
-            resources=flag(names.ENV_RESOURCES, pick("resources", names.ENV_RESOURCES)),
+            resources=flag(*pick("resources", names.ENV_RESOURCES)),
             content_on_spans=environ.get(names.ENV_CAPTURE_CONTENT, "").strip().upper()
             in ("SPAN_ONLY", "SPAN_AND_EVENT", "TRUE"),
         )
@@ -149,9 +149,14 @@ def flag(name: str, value: Any) -> bool:
 
 
 def _store(
-    value: Any, environ: Mapping[str, str], cwd: Path, read_file: Callable[[str], str]
+    given_by: str,
+    value: Any,
+    environ: Mapping[str, str],
+    cwd: Path,
+    read_file: Callable[[str], str],
 ) -> str:
     if value is None and (path := environ.get(names.ENV_STORE_FILE)):
+        given_by = names.ENV_STORE_FILE
         try:
             value = read_file(path).strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -166,13 +171,13 @@ def _store(
     if value is None:
         return f"{SQLITE}:///{cwd / DEFAULT_FOLDER / DEFAULT_FILE}"
     if not isinstance(value, (str, os.PathLike)):
-        raise _refused("store", value, "a path, 'sqlite:///path' or 'postgresql://user@host/db'")
+        raise _refused(given_by, value, "a path, 'sqlite:///path' or 'postgresql://user@host/db'")
     text = os.fspath(value).strip()
     if "://" not in text:
         slip = text.lower().startswith((f"{SQLITE}:", f"{POSTGRESQL}:", "postgres:"))
         if not text or slip or "\n" in text or "\0" in text or _KEY_VALUE.match(text):
             raise ConfigurationError(
-                f"store={mask_url(text)[:60]!r} is not allowed. Give a path, 'sqlite:///path' or "
+                f"{given_by}={mask_url(text)[:60]!r} is not allowed. Give a path, 'sqlite:///path' or "
                 "'postgresql://user@host/database'."
             )
         return f"{SQLITE}:///{_database(text, cwd)}"
@@ -230,7 +235,7 @@ def _words(argument: str, value: Any) -> tuple[str, ...]:
     return tuple(word.strip() for word in words if word.strip())
 
 
-def _port(value: Any) -> int | None:
+def _port(argument: str, value: Any) -> int | None:
     if value is None:
         return None
     try:
@@ -239,7 +244,7 @@ def _port(value: Any) -> int | None:
         port = -1
     if not 0 <= port <= 65535:
         raise ConfigurationError(
-            f"metrics_port={value!r} is not allowed. Give a port from 1 to 65535, "
+            f"{argument}={value!r} is not allowed. Give a port from 1 to 65535, "
             "0 for any free one, or leave it out to open none."
         )
     return port

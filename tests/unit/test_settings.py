@@ -116,6 +116,22 @@ def test_what_is_not_allowed_is_refused_at_once(arguments: dict[str, Any], word:
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GENMON_STORE", "postgres:/host"),
+        ("GENMON_CAPTURE", "some"),
+        ("GENMON_METRICS", "statsd"),
+        ("GENMON_METRICS_PORT", "abc"),
+        ("GENMON_RESOURCES", "maybe"),
+    ],
+)
+def test_a_refused_variable_is_named(variable: str, value: str) -> None:
+    """Whoever set a variable reads its name, not an argument's that nobody gave."""
+    with pytest.raises(ConfigurationError, match=f"^{variable}="):
+        resolve({variable: value})
+
+
 def test_pseudonyms_in_the_store_need_a_key() -> None:
     """GENMON_PSEUDONYMIZE=store without a key is refused; with one it holds."""
     with pytest.raises(ConfigurationError, match="GENMON_PSEUDONYM_KEY"):
