@@ -318,6 +318,16 @@ def test_hostile_label_values_are_scrubbed(value: str) -> None:
     assert operation.encode()
 
 
+@pytest.mark.parametrize("secret", ["ghp_" + "a1B2c3D4e5F6" * 3, "ada@example.org"])
+def test_no_label_value_holds_a_secret(secret: str) -> None:
+    """A secret in the name of an operation, a framework or a stage is in no series."""
+    registry = CollectorRegistry()
+    metrics = PrometheusMetrics(registry)
+    metrics.started(f"build for {secret}")
+    metrics.ended(record(Outcome.SUCCESS)._replace(framework=secret), sampled=True)
+    assert secret not in generate_openmetrics(registry).decode()
+
+
 def test_exemplars_name_only_traces_that_are_kept(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:

@@ -99,6 +99,29 @@ def test_the_span_of_a_failure() -> None:
     assert secret not in span.to_json() + str(seen.record)
 
 
+def test_a_framework_that_a_user_named_holds_no_secret() -> None:
+    """A parameter, a callable and ``set`` may carry what a user typed: attribute and record are redacted."""
+    secret = "ghp_" + "a1B2c3D4e5F6" * 3
+
+    @generation(framework="target")
+    def by_name(target: str) -> None: ...
+
+    @generation(framework=lambda given: given["target"])
+    def by_callable(target: str) -> None: ...
+
+    @generation
+    def by_set(target: str) -> None:
+        current_generation().set(framework=target)
+
+    for build in (by_name, by_callable, by_set):
+        for given in (secret, "x" * 40 + secret):
+            with traced() as (seen, exporter, _):
+                build(given)
+            (span,) = exporter.get_finished_spans()
+            assert secret[:24] not in span.to_json() + str(seen.record)
+            assert span.attributes[names.ATTR_FRAMEWORK] == seen.record.framework
+
+
 def test_content_and_pseudonym_only_when_asked() -> None:
     """Request and result go on spans only if the runtime says so, a pseudonym only with a key."""
 

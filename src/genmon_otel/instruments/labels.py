@@ -8,7 +8,7 @@ from typing import Final
 
 from genmon_otel import conventions as names
 from genmon_otel.records import Category, Severity
-from genmon_otel.text import clean
+from genmon_otel.redaction import Redactor
 
 #: Values turned away that are remembered.
 _MAX_TURNED_AWAY: Final = 10_000
@@ -42,10 +42,11 @@ class LabelValues:
         #: Values that were turned away, by hash: each is counted once, as far as they are kept.
         self._turned_away: set[int] = set()
         self._lock = threading.Lock()
+        self._redactor = Redactor()
 
     def admit(self, label: str, value: str) -> tuple[str, bool]:
-        """The value as it goes on the series, scrubbed and cut; ``other, False`` beyond the bound."""
-        value = " ".join(clean(value, names.MAX_LABEL_LENGTH).split()) or names.OTHER
+        """The value as it goes on the series, without secrets, cut; ``other, False`` beyond the bound."""
+        value = " ".join(self._redactor.text(value, names.MAX_LABEL_LENGTH).split()) or names.OTHER
         with self._lock:
             admitted = self._admitted.setdefault(label, {names.OTHER})
             if value in admitted:

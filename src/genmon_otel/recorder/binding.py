@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, Final, Literal, get_args, get_origin
 
 from genmon_otel.errors import GenmonError
+from genmon_otel.redaction import Redactor
 from genmon_otel.text import clean, safe_str
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -248,11 +249,20 @@ def identifier(value: Any) -> str | None:
     return None
 
 
-def framework_name(value: Any) -> str | None:
-    """A framework as text: from a ``str`` or an Enum member; None from anything else."""
+def framework_name(value: Any, redactor: Redactor | None = None) -> str | None:
+    """A framework as text: from a ``str`` or an Enum member; None from anything else.
+
+    Args:
+        value: what was given.
+        redactor: given where a user may have had a hand in it; it becomes a label, an
+            attribute and a column.
+    """
     if isinstance(value, Enum):
         value = value.value if isinstance(value.value, str) else value.name
-    return clean(value, MAX_FRAMEWORK).strip() or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    cut = clean if redactor is None else redactor.text
+    return cut(value, MAX_FRAMEWORK).strip() or None
 
 
 def request_text(value: Any, limit: int, *, implicit: bool) -> str | None:

@@ -65,7 +65,9 @@ def _found(option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
 
 
 def _framework(generation: Generation, option: Option, found: Any) -> str:
-    framework = framework_name(found)
+    # one that was found by its name alone is a declared one, or shown to nobody
+    redactor = None if option.implicit else generation.under.redactor
+    framework = framework_name(found, redactor)
     if framework is None:
         return names.NO_FRAMEWORK
     known = (generation.spec.frameworks, generation.under.frameworks)

@@ -144,7 +144,7 @@ class Generation(Scope):
         try:
             if not self.is_open:
                 return
-            if (name := framework_name(framework)) is not None:
+            if (name := framework_name(framework, self.under.redactor)) is not None:
                 self.framework = name
                 self.span.set_attribute(names.ATTR_FRAMEWORK, name)
             for key, value in context.items():
