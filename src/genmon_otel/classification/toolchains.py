@@ -35,6 +35,7 @@ TOOLCHAIN_RULES: Final[tuple[Wording, ...]] = (
         r"\bplugin \[?(?:id: )?['\"`][\w.@/-]{1,80}['\"`][^\n]{0,60}? (?:was |is )?not found\b",
         r"resolvepackagenotfound|packagesnotfounderror|could not solve for environment",
         r"\bsdk (?:location |root |path )?(?:was |is )?not found\b|\bno version of ndk\b|\bndk (?:is |was )?not (?:found|configured)",
+        r"\binstall @?[\w@/-]{1,60} to handle \.\w{2,8} files\b",
         # a lockfile that lags behind, whatever its name
         r"\b(?:lock ?file|[\w-]{2,20}\.lockb?)\b[^\n]{0,40}\b(?:out[ -]of[ -]date|not up[ -]to[ -]date|outdated|out of sync)\b",
         r"\b(?:not present in|missing from|absent from) the lock ?file\b",
