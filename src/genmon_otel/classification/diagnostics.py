@@ -94,6 +94,7 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"\b(?:environment|config(?:uration)?|option|setting) key [\"'`][^\"'`\n]{1,60}[\"'`] is (?:unknown|invalid|not)",
         r"\bkey \"[\w@/.:-]{1,60}\": (?:key|value|expected|unexpected|invalid|unknown)\b",
         r"\binvalid option: the ['\"`]",
+        r"\bduplicate (?:plugin|preset)s?\b[^\n]{0,20}\bdetected\b",
         r"\bconfig \([\w ./\\\"'-]{1,80}\): ",
         r"parsing error: [^\n]{0,300}(?:project service|parseroptions|tsconfig)",
         r"\binvalid [^\n]{0,60}\boptions? (?:detected|found|specified|given|passed)\b",

@@ -98,7 +98,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
     wording(
         SYNTAX,
         "tsc syntax",
-        r"error ts(?:1(?:00[1-9]|01\d|0[2-4]\d|05[0-46-7]|06[126-9]|0[7-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20[01679]|260|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-25-8])|4(?:3\d|4[0-1])|5(?:0[2-9]|[12]\d|3[0-8]))|1700[235-9]|1701[0-5])\b",
+        r"error ts(?:1(?:00[1-9]|01\d|0[2-4]\d|05[0-46-7]|06[126-9]|0[7-9]\d|1(?:0[0-9]|1[0-9]|2[0-8]|3[0-9]|4[0-1]|[5-8]\d|9[3-9])|20[01679]|260|3(?:0\d|1\d|3[0-9]|5[0-9]|8[0-25-8])|4(?:3\d|4[0-1])|5(?:0[2-9]|[12]\d|3[0-8]))|2657|1700[235-9]|1701[0-5])\b",
     ),
     wording(
         SYNTAX,
@@ -131,6 +131,7 @@ TOOL_RULES: Final[tuple[Wording, ...]] = (
         r"unexpected closing .{0,40} tag",
         r"adjacent jsx elements",
         r"has already been declared",
+        r"\bprivate (?:name|field|method) ['\"]?#\w{1,60}['\"]? (?:must be declared|is not declared)",
         r"missing end tag",
         r"invalid end tag",
         r"unterminated (?:string|regexp|regular|template|jsx|comment|regex)",
