@@ -127,6 +127,37 @@ def test_a_swallowed_error_is_not_the_trigger() -> None:
     assert fault.consecutive == 3
 
 
+def test_an_error_in_words_of_its_own_comes_from_the_fault_it_tells_of() -> None:
+    """After retries that gave up nothing links the error to the step; its kind does, and nothing else."""
+
+    class Limited(Exception):
+        status_code = 429
+
+    @step(name="limited")
+    def limited() -> str:
+        raise Limited("Rate limit reached")
+
+    def gave_up(error: BaseException, then: str = "") -> None:
+        ask("plan")
+        for _ in range(3):
+            try:
+                limited()
+            except Limited:
+                pass
+        if then:
+            ask(then)
+        raise error
+
+    failure = failing(gave_up, Limited("gave up: rate limit")).record.failure
+    assert failure is not None
+    assert (failure.trigger, failure.stage) == ("fault", "limited")
+    assert failure.trigger_signature
+    for error, then in ((Boom("no plan"), ""), (Limited("rate limit"), "again")):
+        failure = failing(gave_up, error, then).record.failure
+        assert failure is not None
+        assert (failure.trigger, failure.trigger_signature) == ("content", None)
+
+
 def test_retried_faults_are_kept_on_success() -> None:
     """The live channel needs to know what a successful generation met, and how often in a row."""
 

@@ -23,7 +23,15 @@ from genmon_otel.recorder.examination import Examined, examine, look_into
 from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, reworded, worded
 from genmon_otel.recorder.stage_run import StageRun, hung_classification
 from genmon_otel.recorder.surroundings import out_of_time
-from genmon_otel.records import Category, Failure, GenerationRecord, Severity, StepFault, Trigger
+from genmon_otel.records import (
+    ENVIRONMENT_CATEGORIES,
+    Category,
+    Failure,
+    GenerationRecord,
+    Severity,
+    StepFault,
+    Trigger,
+)
 from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
@@ -213,6 +221,9 @@ def _trigger(
     if category == Category.AI_TIMEOUT and (step := _hung_step(generation.stages)):
         return "fault", step
     step = _last_answer(generation.stages)
+    given_up = _given_up_on(generation.stages, category)
+    if given_up is not None and (step is None or (given_up.ended or 0) > (step.answered_at or 0)):
+        return "fault", given_up
     return ("content", step) if step is not None else ("input", None)
 
 
@@ -251,6 +262,23 @@ def _hung_step(stages: Iterable[StageRun]) -> StageRun | None:
         key=lambda s: (s.ended if s.ended is not None else float("inf"), -s.began),
         default=None,
     )
+
+
+def _given_up_on(stages: Iterable[StageRun], category: Category) -> StageRun | None:
+    """The step that met last the fault of the world around that an error tells of in its own words.
+
+    ``raise RateLimited("gave up")`` behind a loop of retries is linked to nothing.
+    """
+    if category not in ENVIRONMENT_CATEGORIES:
+        return None
+    met = [
+        step
+        for step in stages
+        if step.kind == "step"
+        and step.classification is not None
+        and step.classification.category == category
+    ]
+    return max(met, key=lambda step: step.ended or 0, default=None)
 
 
 def _last_answer(stages: Iterable[StageRun]) -> StageRun | None:
