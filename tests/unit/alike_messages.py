@@ -296,6 +296,21 @@ ALIKE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
         "unknown",
         (
+            "cannot decode aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ=",
+            "cannot decode Zm9vYmFyYmF6cXV4Zm9vYmE5cXV4OQ==",
+            "cannot decode VGhlIHF1aWNrIDE2Yg==",
+        ),
+    ),
+    (
+        "provider_error",
+        (
+            "no such completion: chatcmpl-AbC123",
+            "no such completion: chatcmpl-zzz999aa",
+        ),
+    ),
+    (
+        "unknown",
+        (
             "image data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ rejected",
             "image data:image/png;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIB rejected",
         ),

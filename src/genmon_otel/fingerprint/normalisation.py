@@ -322,7 +322,7 @@ class _Scan:
 
     def _token(self, match: re.Match[str]) -> str:
         value = match[0]
-        if len(value) >= 32 and (
+        if (len(value) >= 32 or value[-1] == "=") and (
             value[-1] == "="
             or "+" in value
             or "/" in value

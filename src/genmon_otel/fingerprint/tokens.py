@@ -36,9 +36,10 @@ _COUNTED: Final = frozenset(
 _NUMBERED: Final = frozenset(
     "ORD ORDER INV INVOICE SKU USR USER TXN TX REQ JOB PO ID CUST ACC ACCT ITEM REF".split()
 )
-#: Their short forms, which stand before an id: ``proj-a81f``, ``ws_9K2``.
+#: Their short forms, which stand before an id: ``proj-a81f``, ``ws_9K2``; what model providers write there.
 _SHORT: Final = frozenset(
-    "proj ws usr gen ord inv txn sess acc acct cust prj wf evt msg tsk tmpl rev dep sub".split()
+    "chatcmpl cmpl asst toolu resp call"
+    " proj ws usr gen ord inv txn sess acc acct cust prj wf evt msg tsk tmpl rev dep sub".split()
 )
 _CODE: Final = re.compile(r"[A-Z]{1,8}[0-9]{1,5}")
 _SQLSTATE: Final = re.compile(r"[0-9]{2}[A-Z][0-9]{2}")
