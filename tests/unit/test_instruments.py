@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.parser import text_string_to_metric_families
 
 from genmon_otel import conventions as names
+from genmon_otel.classification import register_rule
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.instruments import (
     BROKEN,
@@ -493,6 +494,23 @@ def test_null_metrics_take_every_call() -> None:
     """Without setup the same calls do nothing."""
     for call in calls(NullMetrics()):
         assert call() is None
+
+
+def test_a_severity_that_a_rule_of_the_users_gives_is_there_at_0(
+    registry: CollectorRegistry, metrics: PrometheusMetrics
+) -> None:
+    """What a registered rule can say is known before anything fails."""
+    remove = register_rule(Category.VALIDATION_ERROR, exception="Refused", severity="critical")
+    try:
+        metrics.declare("ruled")
+    finally:
+        remove()
+    labels = {"operation": "ruled", "framework": "none", "severity": "critical"}
+    for category, value in (("validation_error", 0), ("rate_limit", None)):
+        found = registry.get_sample_value(
+            "genmon_generation_failures_total", {**labels, "category": category}
+        )
+        assert found == value
 
 
 def test_severities_beyond_the_default_have_series_of_their_own(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from genmon_otel import conventions as names
@@ -18,10 +18,15 @@ _DIED: Final = ((Category.UNKNOWN, Severity.CRITICAL),)
 _CRITICAL: Final = (*_DIED, (Category.PROVIDER_ERROR, Severity.CRITICAL))
 
 
-def failures_with(severity: Severity | None) -> list[tuple[Category, Severity]]:
+def failures_with(severity: Severity | None) -> Iterable[tuple[Category, Severity]]:
     """Categories and severities that failures can have; None: as classified."""
+    from genmon_otel.classification import rules_in_force  # heavy, and there only after set-up
+
     kinds = [(each, severity or each.default_severity) for each in Category.known()]
-    return [*kinds, *(_CRITICAL if severity is None else _DIED)]
+    if severity is not None:
+        return dict.fromkeys((*kinds, *_DIED))
+    own = [(each.category, each.severity) for each in rules_in_force() if each.severity is not None]
+    return dict.fromkeys((*kinds, *_CRITICAL, *own))
 
 
 class LabelValues:
