@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -355,6 +356,16 @@ def test_forgetting_reaches_a_case_made_anew(
 
 
 HOSTILE = "[red]x[/nothing] [/] \x1b[2J\x9b31m {0} \u202e"
+
+
+def test_the_card_says_that_nobody_is_known(store: SqlStore) -> None:
+    """A failure without users and projects says so, and how to know them."""
+    records = [failing(user_id=None, project_id=None) for _ in range(3)]
+    Producer(store).write(*records, recordings=[recording_of(each) for each in records])
+    (case,) = store.cases()
+    out = Console(record=True, width=120, file=io.StringIO())
+    out.print(render_card(review.card(store, case.handle)))
+    assert "nobody by name" in out.export_text()
 
 
 def test_the_card_shows_recorded_text_as_text(

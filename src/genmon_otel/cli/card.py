@@ -15,7 +15,7 @@ from rich.text import Text
 
 from genmon_otel.cli.listing import Listing
 from genmon_otel.cli.recorded import call, cut, in_line, text_of
-from genmon_otel.cli.terminal import ago, duration, many
+from genmon_otel.cli.terminal import NOBODY, ago, duration, many
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import review
@@ -93,7 +93,8 @@ def _facts(card: Card) -> Table:
         f"last {ago(failure.last_seen_at)}",
     )
     known = ((hit.users, "user"), (hit.projects, "project"))
-    add("hit", ", ".join(many(count, noun) for count, noun in known if count) + share)
+    whom = ", ".join(many(count, noun) for count, noun in known if count)
+    add("hit", whom + share if whom else NOBODY)
     place = failure.context.get("file")
     if place:
         where = f"{_nearby(place)}:{failure.context.get('line')}"

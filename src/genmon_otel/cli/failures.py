@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from genmon_otel.cli.listing import Listing
 from genmon_otel.cli.terminal import (
+    NOBODY,
     ago,
     console,
     json_option,
@@ -131,7 +132,7 @@ def describe(detail: FailureDetail) -> list[str]:
 def _hit(detail: FailureDetail) -> str:
     hit = detail.impact
     if not hit.users and not hit.projects:
-        return "nobody by name: give @generation user_id= to see whom failures hit"
+        return NOBODY
     known = ((hit.users, "user"), (hit.projects, "project"))
     text = " and ".join(many(count, noun) for count, noun in known if count)
     if hit.share is not None:

@@ -35,6 +35,9 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people."
 )
 
+#: Where a failure hit no user and no project that has a name.
+NOBODY: Final = "nobody by name: give @generation user_id= to see whom failures hit"
+
 
 def settings_for(store: str | None) -> Settings:
     """The settings a command works under."""
