@@ -236,6 +236,8 @@ REAL: tuple[tuple[tuple[str, str], Callable[[], object]], ...] = (
     (MACHINE, lambda: subprocess.run(["sh", "-c", "kill -9 $$"], check=True)),
     (DEPENDENCY, lambda: sqlalchemy.create_engine("nosuchdialect://x")),
     (DEPENDENCY, lambda: subprocess.run("no-such-tool-here", shell=True, check=True)),
+    (TIMEOUT, lambda: subprocess.run(["timeout", "0.01", "sleep", "5"], check=True)),
+    (UNKNOWN, lambda: subprocess.run("timeout 5 false", shell=True, check=True)),
 )  # fmt: skip
 
 

@@ -164,7 +164,7 @@ COMPILER_RULES: Final[tuple[Wording, ...]] = (
         r"\bwheel '[^'\n]{1,200}' [^\n]{0,300}\bis invalid",
         r"\bfailed for \"?[\w@./-]{1,80}\"? \(computed integrity",
         r"(?:integrity|checksum|signature|sha-?\d{1,3}|digest)(?: checksum| check| sum)?s?\b[^\n]{0,20}\b(?:fail\w*|mismatch\w*|(?:did|does|do)(?: not|n't) match)\b[^\n]{0,60}\b(?:for|of|tarball|package|archive)\b",
-        r"error (?:error: )?\"?https?://[^\s\"]{1,200}: (?:not found|unauthorized|forbidden|service unavailable|bad gateway|request failed)",
+        r"error(?: |\",\"data\":\")(?:error: )?\"?https?://[^\s\"]{1,200}: (?:not found|unauthorized|forbidden|service unavailable|bad gateway|request failed)",
         r"error: get https?://[^\s]{1,200} - (?:4(?!08|29)|5)\d\d",
         r"--(?:locked|frozen(?:-lockfile)?|immutable)[`'\"]? (?:was|is) (?:passed|provided|set|used|given)",
         r"(?:unable|failed) to find lockfile|since [\w./-]{0,20}lock(?:file)? was last",
@@ -188,7 +188,7 @@ LOCATED_RULES: Final[tuple[Wording, ...]] = (
         r"(?:@|\bon) line \d+, column \d+",
         r"(?:^|\n)found \d+ (?:\w+ )?(?:problems?|issues?|warnings?)",
         # esbuild and vue, of what is neither missing nor broken: options that do not go together
-        r"✘ \[error\] (?!\[plugin)",
+        r"✘ \[error\] (?!\[plugin|listen |[^\n]{0,200}\b(?:permission denied|access is denied)\b)",
         r"\[@?vue/compiler-\w{2,10}\] ",
     ),
 )

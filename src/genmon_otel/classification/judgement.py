@@ -40,6 +40,7 @@ from genmon_otel.classification.verdict import (
     DEPENDENCY,
     MACHINE,
     PROVIDER,
+    TIMEOUT,
     UNKNOWN,
     Label,
     Verdict,
@@ -200,6 +201,8 @@ def _by_exit(code: object) -> Verdict | None:
         return Verdict(*MACHINE, f"exit {code}", Weight.EXACT)
     if code == 127:
         return Verdict(*DEPENDENCY, "exit 127", Weight.EXACT)
+    if code == 124:  # timeout(1)
+        return Verdict(*TIMEOUT, "exit 124", Weight.EXACT)
     return None
 
 

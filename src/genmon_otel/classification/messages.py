@@ -97,7 +97,7 @@ PROSE_RULES: Final[tuple[Wording, ...]] = (
         r"timed? ?out(?:error)? (?:after|while|waiting|exceeded|expired|reached|error|in|during|occurred|on|at|:|of|for)",
         r"timed[ _-]out\b",
         r"time(?:d)?out(?:error|exception)\b",
-        r"(?<![-\w])timeout(?: of)? \d",
+        r"(?<![-\w'])timeout(?: of)? \d",
         r"timeout(?:: |\.|!|$|\n| \()",
         r"due to (?:a )?time ?out",
         r"exceeded [\w. ]{0,30}time(?:out|limit)?\b",
