@@ -119,6 +119,9 @@ def test_a_rejected_signature_is_not_proposed_again(producer: Producer, store: S
     producer.write(*(failing(failure=alike) for _ in range(4)))
     producer.write(*(failing("a") for _ in range(4)))
     assert [case.state for case in store.cases()] == [CaseState.REJECTED]
+    rejected = store.failure("v1:fingerprint-a")
+    assert rejected.rejected_with is None
+    assert store.failure("v1:other-frames").rejected_with == rejected.row.handle
 
 
 def test_the_case_holds_the_recordings(producer: Producer, store: SqlStore) -> None:

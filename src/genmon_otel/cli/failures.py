@@ -22,6 +22,7 @@ from genmon_otel.cli.terminal import (
     print_json,
     store_option,
 )
+from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
 from genmon_otel.records import Category
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
@@ -151,6 +152,14 @@ def _case(detail: FailureDetail) -> str:
         )
     if detail.row.context.get("origin") == "foreign_span":
         return "none: it was seen as a span of another instrumentation, which records no inputs"
+    if detail.row.status == "ignored":
+        return "none: an ignored failure gets none"
+    if detail.rejected_with is not None:
+        return f"none: {detail.rejected_with}, the same failure on another path, was rejected"
+    if detail.row.fingerprint.startswith(OVERFLOW_FINGERPRINT):
+        return (
+            f"none: these are many failures, those beyond {NEW_FAILURES_A_MINUTE} new ones a minute"
+        )
     return "none yet: the third distinct generation within 7 days makes one"
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, get_args
 import sqlalchemy as sa
 
 from genmon_otel.errors import ConfigurationError, NotFound
+from genmon_otel.policy import CaseState
 from genmon_otel.records import Recording
 from genmon_otel.store import cases, schema
 from genmon_otel.store.codec import load_recording, loads
@@ -106,7 +107,23 @@ def show(connection: sa.Connection, ref: str) -> FailureDetail:
         impact=impact(connection, row.id),
         recordings=tuple(recordings(connection, row.id)),
         case=cases.of_failure(connection, row.id),
+        rejected_with=_rejected_with(connection, row),
     )
+
+
+def _rejected_with(connection: sa.Connection, row: FailureRow) -> str | None:
+    tests, table = schema.tests, schema.failures
+    return connection.execute(
+        sa.select(table.c.handle)
+        .join(tests, tests.c.created_from_failure_id == table.c.id)
+        .where(
+            tests.c.signature == row.signature,
+            tests.c.state == CaseState.REJECTED,
+            table.c.id != row.id,
+        )
+        .order_by(table.c.id)
+        .limit(1)
+    ).scalar()
 
 
 def recordings(connection: sa.Connection, failure_id: int) -> list[Recording]:

@@ -92,6 +92,8 @@ class FailureDetail:
     impact: Impact
     recordings: tuple[Recording, ...]
     case: CaseRow | None
+    #: Handle of a failure of the same signature whose case was rejected: this one gets none.
+    rejected_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,36 @@
+"""What ``genmon failures show`` says of a failure that has no case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genmon_otel.cli.failures import describe
+from genmon_otel.policy import OVERFLOW_FINGERPRINT, CaseState
+from genmon_otel.store import SqlStore
+from store_records import Producer, a_failure, failing
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "status", "words"),
+    [
+        ("v1:b", "open", "none: F-"),
+        ("v1:b", "ignored", "none: an ignored failure gets none"),
+        (f"{OVERFLOW_FINGERPRINT}build_app", "open", "none: these are many failures"),
+        ("v1:c", "open", "none yet: the third"),
+    ],
+)
+def test_why_there_is_no_case(tmp_path: Path, fingerprint: str, status: str, words: str) -> None:
+    """A case that will never come is not promised."""
+    store = SqlStore(f"sqlite:///{tmp_path}/genmon.db")
+    store.open()
+    producer = Producer(store)
+    producer.write(*(failing("a") for _ in range(3)))
+    store.set_case_state(store.cases()[0].id, CaseState.REJECTED, reviewer="eve")
+    signature = "v1:signature-a" if fingerprint == "v1:b" else "v1:another"
+    producer.write(failing(failure=a_failure(fingerprint=fingerprint, signature=signature)))
+    store.set_failure_status(fingerprint, status)  # type: ignore[arg-type]
+    (line,) = (each for each in describe(store.failure(fingerprint)) if each.startswith("case "))
+    assert words in line
+    store.close()
