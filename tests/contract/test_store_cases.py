@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genmon_otel.errors import ConfigurationError, InvalidTransition, NotFound
-from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.policy import CaseState, Verdict, wilson
 from genmon_otel.records import StepFault
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
@@ -109,6 +109,18 @@ def test_confidence_grows_with_versions_not_with_repetition(
         after = store.record_run(case.id, "ci", "v100", Verdict.PASS, "", f"b{n}", START)
     two = 2 / (2 + 1.96**2)
     assert after.confidence_score == pytest.approx(two)
+
+
+def test_a_pass_of_the_code_that_failed_is_its_second_verdict(
+    producer: Producer, store: SqlStore
+) -> None:
+    """What failed and then passes unchanged earned a quarter, not what a mended version earns."""
+    case = a_case(producer, CaseState.OPEN)
+    store.record_run(case.id, "ci", "v2", Verdict.FAIL_SAME, "", "fail", START)
+    after = store.record_run(case.id, "ci", "v2", Verdict.PASS, "", "luck", START)
+    assert after.confidence_score == pytest.approx(wilson(0.25, 0.25))
+    after = store.record_run(case.id, "ci", "v3", Verdict.PASS, "", "mended", START)
+    assert after.confidence_score == pytest.approx(wilson(1.25, 1.25))
 
 
 def test_the_live_channel_passes(producer: Producer, store: SqlStore) -> None:

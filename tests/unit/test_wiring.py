@@ -25,7 +25,16 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry, Counter
 
-from genmon_otel import GenmonError, check_health, generation, recorder, setup, shutdown, step
+from genmon_otel import (
+    GenmonError,
+    check_health,
+    current_generation,
+    generation,
+    recorder,
+    setup,
+    shutdown,
+    step,
+)
 from genmon_otel import conventions as names
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.processor import GenerationSpanProcessor
@@ -202,6 +211,36 @@ def test_recordings_hold_pseudonyms_too(
     assert '"number":3' in kept.replace(" ", "")
     for known in ("cust_18374", "9918100273645", str(uuid.UUID(int=7**40))):
         assert known not in kept
+
+
+def test_request_context_and_message_hold_pseudonyms_too(
+    tmp_path: Path, parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is kept of a generation, failed or not, has the pseudonym where its user's id stood."""
+    monkeypatch.setenv("GENMON_PSEUDONYMIZE", "store")
+    monkeypatch.setenv("GENMON_PSEUDONYM_KEY", "a long random secret")
+
+    @generation(name="spoken_of")
+    def spoken_of(request: str, user_id: str, fails: bool) -> None:
+        current_generation().set(asked_by={"who": user_id})
+        if fails:
+            raise LookupError(f"no project of {user_id} is left")
+
+    setup("store.db", **parts)
+    spoken_of("a page for cust_18374, in blue", "cust_18374", False)
+    with pytest.raises(LookupError, match="cust_18374"):
+        spoken_of("a page for cust_18374, in red", "cust_18374", True)
+    shutdown()
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        rows = connection.execute(f"SELECT user_request, user_id FROM {names.TABLE_ANALYTICS}")
+        asked = {request.partition(", ")[2]: request for request, _ in rows if request}
+        (user_id,) = {
+            user for (user,) in connection.execute(f"SELECT user_id FROM {names.TABLE_ANALYTICS}")
+        }
+    assert asked == {tint: f"a page for {user_id}, {tint}" for tint in ("in blue", "in red")}
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"no project of " + user_id.encode() in kept
+    assert b"cust_18374" not in kept
 
 
 def test_metrics_are_in_the_registry_with_what_was_decorated_before(

@@ -28,9 +28,10 @@ def confidence(runs: Iterable[Exposure]) -> float:
     """Return the Wilson lower bound of weighted passes since the failure was last seen.
 
     Args:
-        runs: oldest first. Everything up to the last ``fail_same`` is history;
-            ``inconclusive`` is no trial; the first verdict of a code version weighs 1, the
-            next four a quarter each, later ones nothing; a live one weighs 1, five a day.
+        runs: oldest first. Everything up to the last ``fail_same`` is history, but that the
+            code which failed so had its first verdict; ``inconclusive`` is no trial; the first
+            verdict of a code version weighs 1, the next four a quarter each, later ones
+            nothing; a live one weighs 1, five a day.
     """
     passes = trials = 0.0
     on_version: Counter[str | None] = Counter()
@@ -42,6 +43,8 @@ def confidence(runs: Iterable[Exposure]) -> float:
             passes = trials = 0.0
             on_version.clear()
             on_day.clear()
+            if run.channel != "live" and run.code_version is not None:
+                on_version[run.code_version] = 1  # a pass of the same code is its second verdict
             continue
         if run.channel == "live":
             day = int(run.at // DAY_S)

@@ -1,8 +1,9 @@
 """Keep pseudonyms in place of user ids, where ``GENMON_PSEUDONYMIZE=store`` asks for it.
 
 It happens before the journal: neither it nor the store ever holds the id itself.
-Distinct users stay distinct, and ``genmon db forget`` takes the pseudonym. A recording
-has the pseudonym wherever the id stood, so that a replay finds what it found before.
+Distinct users stay distinct, and ``genmon db forget`` takes the pseudonym. Request, context,
+message and recording have the pseudonym wherever the id stood, so that a replay finds what it
+found before.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Pseudonymous:
         known = record.user_id
         if known is not None:
             hidden = _Hidden(known, pseudonym(self._key, known))
-            record = record._replace(user_id=hidden.pseudonym)
+            record = hidden.in_record(record)
             if recording is not None:
                 recording = hidden.in_recording(recording)
             if sample is not None:
@@ -91,6 +92,22 @@ class _Hidden:
             re.compile(rf"(?<!\w){re.escape(user_id)}(?!\w)") if len(user_id) >= _TELLING else None
         )
 
+    def in_record(self, record: GenerationRecord) -> GenerationRecord:
+        """The record of one of this user's generations."""
+        failure = record.failure
+        if failure is not None:
+            failure = failure._replace(
+                error_message=self._in_text(failure.error_message),
+                stack_trace=self._in_text(failure.stack_trace),
+            )
+        return record._replace(
+            user_id=self.pseudonym,
+            user_request=record.user_request and self._in_text(record.user_request),
+            context=record.context
+            and {key: self._in_tree(value) for key, value in record.context.items()},
+            failure=failure,
+        )
+
     def in_recording(self, recording: Recording) -> Recording:
         """A recording of this user's."""
         inputs = recording.inputs
@@ -118,13 +135,16 @@ class _Hidden:
     def _is_number(self, tree: Tree) -> bool:
         return type(tree) is int and str(tree) == self._user_id
 
+    def _in_text(self, text: str) -> str:
+        if text == self._user_id:
+            return self.pseudonym
+        if self._inside is None or self._user_id not in text:
+            return text
+        return self._inside.sub(self.pseudonym, text)
+
     def _in_tree(self, tree: Tree) -> Tree:
         if isinstance(tree, str):
-            if tree == self._user_id:
-                return self.pseudonym
-            if self._inside is None or self._user_id not in tree:
-                return tree
-            return self._inside.sub(self.pseudonym, tree)
+            return self._in_text(tree)
         if self._inside is not None and self._is_number(tree):
             return self._number
         if isinstance(tree, list):
