@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -10,6 +12,12 @@ import click
 
 from genmon_otel._version import __version__
 from genmon_otel.errors import GenmonError
+
+#: What a shell says of a program whose reader went away, and of one that was interrupted.
+READER_GONE: Final = 141
+INTERRUPTED: Final = 130
+#: A file could not be read or written.
+FILE_TROUBLE: Final = 7
 
 #: Command -> module that holds a click command of the same name, and its one-line help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -41,6 +49,14 @@ class LazyCommands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; ``| head -1`` is no bad news, which click would make of it."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nothing is left to flush into the pipe
+            raise click.exceptions.Exit(READER_GONE) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing any."""
         with formatter.section("Commands"):
@@ -56,24 +72,33 @@ def genmon() -> None:
     Exit codes: 0 fine; 1 the answer is bad news (unhealthy, a case failed, a check failed);
     2 wrong usage or configuration; 3 the store cannot be used; 4 its schema does not fit;
     5 no such failure or case; 6 the case cannot go to that state; 7 a file cannot be read or
-    written, or is no case and no result.
+    written, or is no case and no result; 130 interrupted; 141 nobody reads on.
     """  # noqa: D301 (\b is click's mark for lines to keep)
 
 
 def main() -> None:
     """Run the command line; a known error is one line on standard error and its exit code."""
+    _print_anywhere()
     try:
         result: Any = genmon.main(standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except GenmonError as error:
         click.echo(f"genmon: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        named = f"{error.filename}: " if error.filename else ""
+        click.echo(f"genmon: {named}{error.strerror or error}", err=True)
+        sys.exit(FILE_TROUBLE)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _print_anywhere() -> None:
+    """A terminal or a pipe of another encoding gets ``?`` for what it does not know."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import get_args
 
 import click
+from rich.markup import escape
 
 from genmon_otel.assets import Choices, as_files, as_kubernetes
 from genmon_otel.cli.terminal import console, json_option, print_json
@@ -20,7 +22,7 @@ def assets() -> None:
 
 @assets.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["files", "kubernetes"]), default="files",
+@click.option("--format", "form", type=click.Choice(["files", "kubernetes"], case_sensitive=False), default="files",
               show_default=True, help="Configuration files and a compose stack, or resources "
               "for the Prometheus operator.")  # fmt: skip
 @click.option("--scrape-interval", type=click.Choice(["15", "30", "60"]), default="30",
@@ -30,9 +32,9 @@ def assets() -> None:
               "{alert} in it, for links in alerts.")  # fmt: skip
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Put on every alert "
               "and, for kubernetes, on every resource. May be given more than once.")  # fmt: skip
-@click.option("--pager", type=click.Choice(get_args(Pager)), default="pagerduty",
+@click.option("--pager", type=click.Choice(get_args(Pager), case_sensitive=False), default="pagerduty",
               show_default=True, help="Who is woken.")  # fmt: skip
-@click.option("--tickets", type=click.Choice(get_args(Tickets)), default="slack",
+@click.option("--tickets", type=click.Choice(get_args(Tickets), case_sensitive=False), default="slack",
               show_default=True, help="Who gets the rest.")  # fmt: skip
 @click.option("--namespace", default="default", show_default=True, metavar="NAME",
               help="Of the applications, for kubernetes; alerts stay within it.")  # fmt: skip
@@ -78,11 +80,16 @@ def export(  # noqa: PLR0917 (one parameter an option)
         print_json({"folder": str(folder), "files": sorted(rendered)})
         return
     out = console()
-    out.print(f"{len(rendered)} files written to {folder}")
+    out.print(f"{len(rendered)} files written to {escape(str(folder))}")
     if form == "files":
-        out.print(f"The whole stack: see {folder / 'deploy' / 'README.md'}", style="dim")
+        out.print(
+            f"The whole stack: see {escape(str(folder / 'deploy' / 'README.md'))}", style="dim"
+        )
     else:
-        out.print(f"kubectl apply -f {folder}, after a look at *.example.yaml", style="dim")
+        out.print(
+            f"kubectl apply -f {escape(quote(str(folder)))}, after a look at *.example.yaml",
+            style="dim",
+        )
 
 
 def _pair(text: str) -> tuple[str, str]:

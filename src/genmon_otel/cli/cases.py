@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -54,7 +55,8 @@ def cases() -> None:
 @cases.command("list")
 @store_option
 @json_option
-@click.option("--state", type=click.Choice([each.value for each in CaseState]), help="Only these.")
+@click.option("--state", type=click.Choice([each.value for each in CaseState], case_sensitive=False),
+              help="Only these.")  # fmt: skip
 @click.option("--operation", metavar="NAME", help="Only this operation.")
 def list_cases(store: str | None, as_json: bool, state: str | None, operation: str | None) -> None:
     """List cases, those that wait for a review first."""
@@ -65,7 +67,11 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
         return
     out = console()
     if not rows:
-        out.print("No cases yet: a failure makes one the third time it happens within 7 days.")
+        if state or operation:
+            what = " ".join(filter(None, ("No", state, "case", operation and f"of {operation}")))
+            out.print(escape(f"{what}."))
+        else:
+            out.print("No cases yet: a failure makes one the third time it happens within 7 days.")
         return
     print_cases(out, rows)
     waiting = sum(row.state is CaseState.REPRODUCED for row in rows)
@@ -88,7 +94,7 @@ def show(case: str, store: str | None, as_json: bool) -> None:
         print_json(found)
         return
     out = console()
-    out.print(render_card(found))
+    out.print(render_card(found), soft_wrap=False)
 
 
 @cases.command()
@@ -215,8 +221,8 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
     regressed case, or a file that expects a pass, does not pass.
     """
     shown: list[dict[str, Any]] = []
-    paths = [Path(name) for name in case if Path(name).exists()]
-    handles = [name for name in case if not Path(name).exists()]
+    paths = [Path(name) for name in case if os.path.exists(name)]
+    handles = [name for name in case if not os.path.exists(name)]
     found = list(files.find(paths))
     with _bar("files", len(found), quiet=as_json) as advance:
         for path in found:
@@ -243,8 +249,12 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
                     advance()
     if as_json:
         print_json(shown)
-    else:
+    elif shown:
         _print_runs(shown)
+    elif paths:
+        click.echo(f"No case files (*{files.SUFFIX}) in {', '.join(map(str, paths))}.")
+    else:
+        click.echo("No approved case to run. Try: genmon cases list")
     return int(any(each["bad"] for each in shown))
 
 
@@ -268,7 +278,10 @@ def export(folder: Path, store: str | None, as_json: bool) -> None:
     if not written:
         out.print("No case is ready for a file. Try: genmon cases verify")
     elif any(new for _, new in written):
-        out.print(f"\nRun them: [bold]pytest {folder}[/]. Committing a file is approving its case.")
+        out.print(
+            f"\nRun them: [bold]pytest {escape(quote(str(folder)))}[/]. Committing a file is approving its "
+            "case."
+        )
 
 
 @cases.command()
@@ -345,8 +358,6 @@ def _print_runs(shown: list[dict[str, Any]]) -> None:
             f"{escape(clean(each['detail'], 2_000))}",
             soft_wrap=True,
         )
-    if not shown:
-        out.print("No approved case to run. Try: genmon cases list")
 
 
 def _say(row: CaseRow, as_json: bool, more: str) -> None:

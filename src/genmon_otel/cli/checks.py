@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import http.client
 import json
 import os
 import shutil
@@ -28,6 +29,8 @@ Level = Literal["ok", "warning", "problem"]
 
 #: Seconds to wait for anything on the network.
 PATIENCE_S: Final = 3.0
+#: What asking an address may raise, be it no address or something else listening there.
+TROUBLE: Final = (OSError, ValueError, http.client.HTTPException)
 #: Bytes of free disk below which the journal is warned about.
 ROOM_BYTES: Final = 256 * 2**20
 _OURS: Final = "GENMON_"
@@ -227,7 +230,7 @@ def check_metrics(settings: Settings) -> Iterator[Finding]:
     url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
     try:
         text = _get(url).decode("utf-8", "replace")
-    except OSError as error:
+    except TROUBLE as error:
         yield Finding(
             "warning",
             "metrics",
@@ -248,10 +251,11 @@ def check_prometheus(url: str) -> Iterator[Finding]:
     try:
         found = _ask(url, "/api/v1/query", query=f"count by (job) ({names.GENERATIONS.name})")
         rules = _ask(url, "/api/v1/rules", type="alert")
-    except (OSError, ValueError) as error:
-        yield Finding("problem", "scrape", f"{url} does not answer as a Prometheus does: {error}")
+        jobs = [sample["metric"].get("job", "?") for sample in found["result"]]
+        alerts = {rule["name"] for group in rules["groups"] for rule in group["rules"]}
+    except (*TROUBLE, LookupError, TypeError, AttributeError) as error:
+        yield Finding("problem", "scrape", f"{url} does not answer as a Prometheus does: {error!s}")
         return
-    jobs = [sample["metric"].get("job", "?") for sample in found["result"]]
     if jobs:
         yield Finding("ok", "scrape", f"{url} has {names.GENERATIONS.name} of {', '.join(jobs)}")
     else:
@@ -261,7 +265,6 @@ def check_prometheus(url: str) -> Iterator[Finding]:
             f"{url} has no {names.GENERATIONS.name}.",
             "Add the application as a target, or look at Status > Targets for its error.",
         )
-    alerts = {rule["name"] for group in rules["groups"] for rule in group["rules"]}
     if _PAGE in alerts:
         yield Finding(
             "ok", "rules", f"{_PAGE} and {sum(a.startswith('Genmon') for a in alerts) - 1} more"
@@ -287,10 +290,10 @@ def _get(url: str) -> bytes:
 
 def _unreachable(endpoint: str) -> str:
     """Why an endpoint cannot be connected to; empty when it can."""
-    parts = urllib.parse.urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
-    port = parts.port or (443 if parts.scheme == "https" else 4317)
     try:
+        parts = urllib.parse.urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
+        port = parts.port or (443 if parts.scheme == "https" else 4317)
         socket.create_connection((parts.hostname or "localhost", port), PATIENCE_S).close()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return str(error)
     return ""

@@ -63,7 +63,8 @@ def prune(store: str | None, as_json: bool) -> None:
         SpinnerColumn(),
         TextColumn("{task.description}"),
         transient=True,
-        console=Console(stderr=True),
+        console=(err := Console(stderr=True)),
+        disable=not err.is_terminal,
     )
     with open_store(store) as opened, progress:
         task = progress.add_task("pruning")

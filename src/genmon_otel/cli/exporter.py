@@ -6,7 +6,7 @@ import threading
 
 import click
 
-from genmon_otel.cli.terminal import console, open_store, store_option
+from genmon_otel.cli.terminal import open_store, store_option
 from genmon_otel.wiring.exporter import serve
 
 
@@ -22,7 +22,8 @@ def exporter(store: str | None, port: int, host: str) -> None:
     """
     with open_store(store) as opened:
         server = serve(opened, port, host)
-        console().print(f"serving http://{host}:{server.port}/metrics until interrupted")
+        shown = f"[{host}]" if ":" in host else host
+        click.echo(f"serving http://{shown}:{server.port}/metrics until interrupted")
         try:
             threading.Event().wait()
         except KeyboardInterrupt:

@@ -14,6 +14,8 @@ from rich.markup import escape
 from genmon_otel.cli.listing import Listing
 from genmon_otel.cli.terminal import (
     NOBODY,
+    Count,
+    Span,
     ago,
     console,
     json_option,
@@ -39,21 +41,22 @@ def failures() -> None:
 @failures.command("list")
 @store_option
 @json_option
-@click.option("--status", type=click.Choice([*STATUSES, "all"]), default="open", show_default=True,
-              help="Only these.")  # fmt: skip
+@click.option("--status", type=click.Choice([*STATUSES, "all"], case_sensitive=False),
+              default="open", show_default=True, help="Only these.")  # fmt: skip
 @click.option("--category", metavar="NAME", help=f"Only this one: {', '.join(Category.known())}.")
 @click.option("--operation", metavar="NAME", help="Only this operation.")
 @click.option(
-    "--days", type=click.FloatRange(min=0, min_open=True), help="Only those seen in the last DAYS."
+    "--days", type=Span(86_400, min=0, min_open=True), help="Only those seen in the last DAYS."
 )
-@click.option("--sort", type=click.Choice(["last_seen", "first_seen", "count", "users"]),
+@click.option("--sort", type=click.Choice(["last_seen", "first_seen", "count", "users"], case_sensitive=False),
               default="last_seen", show_default=True, help="What comes first.")  # fmt: skip
-@click.option("--limit", type=click.IntRange(min=1), default=30, show_default=True,
+@click.option("--limit", type=Count(min=1), default=30, show_default=True,
               help="At most so many.")  # fmt: skip
 def list_failures(
     store: str | None, as_json: bool, status: str, days: float | None, **wanted: Any
 ) -> None:
     """List failures: each row is a group of alike failing generations."""
+    wanted["category"] = wanted["category"] and wanted["category"].strip().lower()
     since = None if days is None else time.time() - timedelta(days=days).total_seconds()
     with open_store(store) as opened:
         rows = opened.failures(status=None if status == "all" else status, since=since, **wanted)
@@ -62,7 +65,11 @@ def list_failures(
         return
     out = console()
     if not rows:
-        out.print(f"No {'' if status == 'all' else status + ' '}failures. Good.")
+        asked = [wanted["category"], wanted["operation"] and f"in {wanted['operation']}"]
+        asked.append(f"within {days:g} days" if days is not None else None)
+        narrower = "".join(f" {each}" for each in asked if each)
+        kind = "" if status == "all" else f" {status}"
+        out.print(escape(f"No{kind} failures{narrower}.") + ("" if narrower else " Good."))
         return
     print_failures(out, rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from genmon_otel.cli.terminal import (
+    Span,
     console,
     duration,
     json_option,
@@ -21,7 +22,7 @@ from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, HEALTH_WINDOW_S
 @json_option
 @click.option(
     "--window",
-    type=click.FloatRange(min=1),
+    type=Span(min=1),
     default=HEALTH_WINDOW_S,
     show_default=True,
     metavar="SECONDS",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from genmon_otel.cli.terminal import (
+    Count,
+    as_json_text,
     console,
     duration,
     is_there,
@@ -37,7 +37,7 @@ _MARKS = {
 @click.command()
 @store_option
 @json_option
-@click.option("-n", "--lines", type=click.IntRange(min=0), default=10, show_default=True,
+@click.option("-n", "--lines", type=Count(min=0), default=10, show_default=True,
               help="How many that ended before to begin with.")  # fmt: skip
 @click.option("--operation", metavar="NAME", help="Only this operation.")
 @click.option("--no-follow", is_flag=True, help="Print those and stop.")
@@ -77,7 +77,7 @@ def _print(out: Console, rows: list[GenerationRow], as_json: bool, width: int = 
     width = max((width, *(cell_len(_what(row)) for row in rows)))
     for row in rows:
         if as_json:
-            click.echo(json.dumps(asdict(row), ensure_ascii=False, default=str))
+            click.echo(as_json_text(row))
         else:
             out.print(line(row, width), soft_wrap=True)
     return width

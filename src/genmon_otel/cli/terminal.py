@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 from rich.console import Console
@@ -34,6 +36,34 @@ store_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people."
 )
+
+#: No row is older, and no list longer: what is asked beyond is the same as this.
+AGES_S: Final = 100 * 365 * 86_400.0
+COUNTLESS: Final = 2**31 - 1
+
+
+class Span(click.FloatRange):
+    """A length of time in a unit of ``unit_s`` seconds; more than a century is a century."""
+
+    def __init__(self, unit_s: float = 1.0, **limits: Any) -> None:
+        super().__init__(**limits)
+        self._most = AGES_S / unit_s
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """Read a number, which ``nan`` is not."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a valid float.", param, ctx)
+        return min(number, self._most)
+
+
+class Count(click.IntRange):
+    """How many; as many as there are, where a store could not count so far."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Read a whole number."""
+        return min(int(super().convert(value, param, ctx)), COUNTLESS)
+
 
 #: Where a failure hit no user and no project that has a name.
 NOBODY: Final = "nobody by name: give @generation user_id= to see whom failures hit"
@@ -91,14 +121,26 @@ def _the_demos() -> str:
     return f"; genmon demo left one: --store {left}" if left.exists() else ""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave it to the command line, which knows what to exit with."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
-    """Standard output; plain when it is not a terminal."""
-    return Console(highlight=False)
+    """Standard output; plain, and no line wrapped, when it is not a terminal."""
+    return _Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON; dataclasses become objects, times stay Unix seconds."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    click.echo(as_json_text(value, indent=2))
+
+
+def as_json_text(value: Any, indent: int | None = None) -> str:
+    """A value as JSON that standard output's encoding can hold."""
+    escaped = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf").lower()
+    return json.dumps(value, indent=indent, ensure_ascii=escaped, default=_plain)
 
 
 def _plain(value: Any) -> Any:
