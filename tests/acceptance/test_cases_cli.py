@@ -253,7 +253,7 @@ def test_results_come_back_from_ci(home: Path, genmon: Genmon) -> None:
         (("run", "broken.genmon.json"), 7, "broken.genmon.json: "),
         (("ingest", "broken.genmon.json"), 7, "line 1"),
         (("ingest", "gone.jsonl"), 7, "cannot be read"),
-        (("rebind", "app:build", "nonsense", "."), 7, "package.module:name"),
+        (("rebind", "app:build", "nonsense", "."), 2, "package.module:name"),
         (("rebind", "a:b", "c:d", "nowhere"), 5, "nowhere"),
         (("list", "--state", "lost"), 2, "lost"),
         (("list", "--store", "nowhere.db"), 2, "There is no store"),

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from genmon_otel.errors import NotFound
+from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.regression.case import MAX_BYTES, Case, CaseError
 
 SUFFIX: Final = ".genmon.json"
@@ -84,7 +84,8 @@ def rebind(paths: Iterable[Path], old: str, new: str) -> Iterator[Path]:
         Each file that was changed.
 
     Raises:
-        CaseError: a file is no case or cannot be written, or ``new`` is no import path.
+        CaseError: a file is no case or cannot be written.
+        ConfigurationError: ``new`` is no import path.
     """
     check_import_path(new)
     for path in find(paths):
@@ -112,10 +113,10 @@ def check_import_path(text: str) -> None:
     """Refuse what cannot name anything in a module.
 
     Raises:
-        CaseError: it is not of the form ``package.module:name``.
+        ConfigurationError: it is not of the form ``package.module:name``.
     """
     if not _IMPORT_PATH.fullmatch(text):
-        raise CaseError(f"{text[:100]!r} is no import path. Give package.module:name.")
+        raise ConfigurationError(f"{text[:100]!r} is no import path. Give package.module:name.")
 
 
 def find(paths: Iterable[Path]) -> Iterator[Path]:

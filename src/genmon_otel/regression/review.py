@@ -224,7 +224,7 @@ def approve(
     Raises:
         InvalidTransition: the case did not come through the red gate, is over, or is
             accepted already and nothing is changed.
-        CaseError: ``postcondition`` is no import path.
+        ConfigurationError: ``postcondition`` is no import path.
     """
     row = store.case(ref)
     first = row.state is CaseState.REPRODUCED
@@ -269,7 +269,7 @@ def rebind(store: SqlStore, old: str, new: str) -> Iterator[CaseRow]:
         Each case that was changed.
 
     Raises:
-        CaseError: ``new`` is no import path.
+        ConfigurationError: ``new`` is no import path.
     """
     files.check_import_path(new)
     for row in store.cases(limit=_ALL):

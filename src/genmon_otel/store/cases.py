@@ -95,7 +95,7 @@ def set_state(
     case = _locked(connection, ref)
     if expected is not None and case.state is not expected:
         raise InvalidTransition(
-            f"Case {case.id} is {case.state} by now, not {expected}. Look at it again: "
+            f"Case {case.handle} is {case.state} by now, not {expected}. Look at it again: "
             f"genmon cases show {case.handle}."
         )
     values: dict[str, Any] = {
