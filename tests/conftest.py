@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from genmon_otel import recorder
 from servers import postgresql
 
 # A busy machine is slow; how long an example takes says nothing about the code. The same examples are tried each
@@ -17,6 +18,15 @@ settings.register_profile(
 )
 settings.register_profile("fresh", settings.get_profile("same"), derandomize=False, print_blob=True)
 settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True)
+def decorated() -> Iterator[None]:
+    """Forget what a test decorated: a hundred operations have series, and a worker runs thousands of tests."""
+    before = dict(recorder._operations)
+    yield
+    recorder._operations.clear()
+    recorder._operations.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genmon_otel.errors import NotFound
+from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError, CaseTrigger, Expected
@@ -112,7 +112,7 @@ def test_rebind_renames_where_it_is_named(tmp_path: Path) -> None:
 def test_rebind_wants_an_import_path(tmp_path: Path, new: str) -> None:
     """What cannot name a function is refused before a file is touched."""
     path, _ = files.export(CASE, tmp_path)
-    with pytest.raises(CaseError, match=r"package\.module:name"):
+    with pytest.raises(ConfigurationError, match=r"package\.module:name"):
         list(files.rebind([path], "app:build", new))
     assert files.read(path) == CASE
 

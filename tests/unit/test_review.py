@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from genmon_otel.cli.card import print_cases, render_card
-from genmon_otel.errors import InvalidTransition
+from genmon_otel.errors import ConfigurationError, InvalidTransition
 from genmon_otel.payload import decode
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import Category, GenerationRecord, StepRecord
@@ -229,7 +229,7 @@ def test_a_postcondition_is_an_import_path(
     handle = strike(store)
     replays(Verdict.FAIL_SAME)
     review.verify(store, handle)
-    with pytest.raises(CaseError, match=r"package\.module:name"):
+    with pytest.raises(ConfigurationError, match=r"package\.module:name"):
         review.approve(store, handle, reviewer="eve", postcondition="app.check")
     assert store.case(handle).state is CaseState.REPRODUCED
 
