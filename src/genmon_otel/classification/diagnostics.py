@@ -16,12 +16,14 @@ from genmon_otel.classification.wording import Wording, wording
 #: ``src/a.ts:3:7`` and its relatives; javac and vnu name a line or a range.
 _PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0,200}\.[a-z]{1,8}\"?[:(]\d{1,6}(?:[.:,]\d{1,6})?(?:-\d[\d.]{0,12})?\)?"""
 
+#: What typescript-eslint calls a parsing error, too: a file that its project leaves out.
+_LEFT_OUT: Final = r"[^\n]{0,300}(?:project service|parseroptions|tsconfig)"
+
 #: Read before toolchains' own forms, which hold its words too.
 PARSER_RULE: Final = wording(
     SYNTAX,
     "linter's parser",
-    # typescript-eslint says the same of a file that its project leaves out
-    r"parsing error: (?![^\n]{0,300}(?:project service|parseroptions|tsconfig))",
+    rf"parsing error: (?!{_LEFT_OUT})",
     r"\bcsssyntaxerror\b",
     r"\(syntax(?:-error)?\)",
     r":\d+:\d+ parse ━",
@@ -96,7 +98,7 @@ FORMAT_RULES: Final[tuple[Wording, ...]] = (
         r"\binvalid option: the ['\"`]",
         r"\bduplicate (?:plugin|preset)s?\b[^\n]{0,20}\bdetected\b",
         r"\bconfig \([\w ./\\\"'-]{1,80}\): ",
-        r"parsing error: [^\n]{0,300}(?:project service|parseroptions|tsconfig)",
+        rf"parsing error: {_LEFT_OUT}",
         r"\binvalid [^\n]{0,60}\boptions? (?:detected|found|specified|given|passed)\b",
         r"\b(?:valid|possible|allowed|accepted) values (?:are|is|for)\b|\[possible values: ",
         r"no loader is configured",

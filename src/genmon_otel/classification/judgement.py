@@ -190,7 +190,7 @@ def judge(error: BaseException) -> Verdict | None:
             says_no_more = profile.invents_status and verdict.severity is None
             if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
                 return verdict
-        said = None if profile.fallback else judge_clauses(plain(text.lower()))
+        said = None if profile.fallback else judge_clauses(plain(text))
     fallback = weak or said or profile.named or (profile.fallback[0] if profile.fallback else None)
     return replace(fallback, weight=Weight.FALLBACK) if fallback else None
 
@@ -261,11 +261,11 @@ def _remembered(text: str) -> Verdict | None:
 
 def judge_message(text: str) -> Verdict | None:
     """What a message says where there is nothing else to go by: its phrases, then its clauses."""
-    return judge_text(text) or judge_clauses(plain(text.lower()))
+    return judge_text(text) or judge_clauses(plain(text))
 
 
 def _judge(text: str, tools: Weight) -> Verdict | None:
-    reading = _LEXICON.read(plain(text.lower()))
+    reading = _LEXICON.read(plain(text))
     if verdict := _LEXICON.first(reading, "tools", "output", tools):
         return verdict
     if located := _LEXICON.first(reading, "located", "output", tools):

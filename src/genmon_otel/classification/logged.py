@@ -8,6 +8,7 @@ off before any rule looks.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 #: An escaped end of line; not ``C:\new`` or ``..\node_modules``, which go on in lower case.
@@ -26,8 +27,10 @@ _STAMP: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=16)  # phrases and clauses are looked for in the same text, one after the other
 def plain(text: str) -> str:
     """Output in lower case as its program printed it, whoever logged or quoted it since."""
+    text = text.lower()
     if "\\n" in text and _ESCAPED_LINE.search(text):
         text = _ESCAPE.sub(_meant, text)
     if "\n" in text:

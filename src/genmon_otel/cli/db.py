@@ -59,12 +59,13 @@ def upgrade(store: str | None, as_json: bool) -> None:
 @json_option
 def prune(store: str | None, as_json: bool) -> None:
     """Delete what outlived its retention, in small steps while writers go on."""
+    shown = Console(stderr=True)
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         transient=True,
-        console=(err := Console(stderr=True)),
-        disable=not err.is_terminal,
+        console=shown,
+        disable=not shown.is_terminal,
     )
     with open_store(store) as opened, progress:
         task = progress.add_task("pruning")
