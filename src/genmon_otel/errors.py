@@ -25,6 +25,10 @@ class ConfigurationError(GenmonError):
     exit_code = 2
 
 
+class StoreMissing(ConfigurationError):
+    """There is no store where one should be: no file, or a database without genmon's tables."""
+
+
 class StoreUnavailable(GenmonError):
     """The store cannot be reached or written now; the same call may succeed later."""
 

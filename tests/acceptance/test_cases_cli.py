@@ -134,6 +134,7 @@ def test_the_life_of_a_case(home: Path, genmon: Genmon, monkeypatch: pytest.Monk
     ):  # fmt: skip
         assert words in card, words
 
+    assert genmon("approve", case, "--reviewer", " ")[0] == 2
     exit_code, out, _ = genmon("approve", case, "--reviewer", "eve")
     assert (exit_code, "is open. It is expected to fail" in out) == (0, True)
     card = genmon("show", case)[1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from click.testing import CliRunner
 
 from genmon_otel import conventions as names
 from genmon_otel.cli.db import db
-from genmon_otel.errors import SchemaMismatch
+from genmon_otel.errors import SchemaMismatch, StoreMissing
 from genmon_otel.settings import mask_url
 from genmon_otel.store import SqlStore, schema, upgrade
 from store_records import Producer, success
@@ -56,6 +58,23 @@ def test_a_new_database_is_made_at_once(store_url: str) -> None:
     store.open()
     assert differences(store) == []
     assert store.upgrade() == schema.REVISION
+    store.close()
+
+
+def test_who_only_reads_makes_no_tables(store_url: str) -> None:
+    """Reading a database without genmon's tables is refused (exit 2), and leaves it as it is."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from genmon_otel.cli import main; main()",
+         "failures", "list", "--store", store_url],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "genmon db upgrade" in done.stderr or "There is no store at" in done.stderr
+    store = SqlStore(store_url)
+    with store._database.read() as connection:
+        assert sa.inspect(connection).get_table_names() == []
+    with pytest.raises(StoreMissing, match="genmon db upgrade"):
+        store.open(make=False)
     store.close()
 
 

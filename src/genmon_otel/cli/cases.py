@@ -41,9 +41,17 @@ cwd_option = click.option(
     help="Where the code under test is at home. Default: the working directory.",
 )
 
+
+def _named(_context: click.Context, _option: click.Parameter, reviewer: str) -> str:
+    if not reviewer.strip():
+        raise click.BadParameter("is empty. Say who decides; left out, it is your login.")
+    return reviewer
+
+
 reviewer_option = click.option(
-    "--reviewer", default=getpass.getuser, show_default="your login", help="Who decides."
-)
+    "--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.",
+    callback=_named,
+)  # fmt: skip
 reason_option = click.option("--reason", default="", help="Why, for whoever wonders later.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from rich.markup import escape
 
 from genmon_otel.cli.terminal import (
     Span,
@@ -36,6 +37,9 @@ def health(store: str | None, as_json: bool, window: float, operation: str | Non
     """
     with open_store(store) as opened:
         found = opened.health(window, operation=operation)
+        unknown = operation is not None and not (
+            found.attempts or opened.generations(operation=operation, limit=1)
+        )
     if as_json:
         print_json(found)
         return 0 if found.healthy else 1
@@ -50,6 +54,8 @@ def health(store: str | None, as_json: bool, window: float, operation: str | Non
     out.print(f"{verdict}: {failed} in the last {span}")
     for category, count in sorted(found.by_category.items(), key=lambda item: -item[1]):
         out.print(f"  {count:>5} × {category}")
+    if unknown:
+        out.print(f"The store holds no generation of {escape(str(operation))} at all.", style="dim")
     if found.attempts < HEALTH_MIN_ATTEMPTS:
         out.print(f"Fewer than {HEALTH_MIN_ATTEMPTS} attempts decide nothing.", style="dim")
     return 0 if found.healthy else 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from contextlib import ExitStack
 
 import click
 from rich.cells import cell_len
@@ -15,13 +15,15 @@ from genmon_otel.cli.terminal import (
     as_json_text,
     console,
     duration,
-    is_there,
     json_option,
     open_store,
     settings_for,
     store_option,
 )
+from genmon_otel.errors import StoreMissing
 from genmon_otel.policy import STRIKES
+from genmon_otel.settings import mask_url
+from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import GenerationRow
 
 #: Seconds between two looks at the store.
@@ -49,9 +51,8 @@ def tail(
     Where there is no store yet it waits for the application to make one.
     """
     out = console()
-    if not no_follow:
-        _wait_for(settings_for(store).sqlite_path)
-    with open_store(store) as opened:
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_store(store)) if no_follow else _await(stack, store)
         rows = opened.generations(operation=operation, limit=max(1, lines))
         last = max((row.id for row in rows), default=0)
         width = _print(out, rows[-lines:] if lines else [], as_json)
@@ -64,11 +65,20 @@ def tail(
             last = rows[-1].id if rows else last
 
 
-def _wait_for(path: Path | None) -> None:
-    """Wait until the application has made its SQLite store."""
-    if path is not None and not is_there(path):
-        click.echo(f"No store at {path} yet; waiting for your application's setup().", err=True)
-        while not is_there(path):
+def _await(stack: ExitStack, store: str | None) -> SqlStore:
+    """Open the store as soon as the application has made it."""
+    told = False
+    while True:
+        try:
+            return stack.enter_context(open_store(store))
+        except StoreMissing:
+            if not told:
+                settings = settings_for(store)
+                where = settings.sqlite_path or mask_url(settings.store)
+                click.echo(
+                    f"No store at {where} yet; waiting for your application's setup().", err=True
+                )
+                told = True
             time.sleep(POLL_S)
 
 

@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 
 from genmon_otel.conventions import ENV_STORE
-from genmon_otel.errors import ConfigurationError
+from genmon_otel.errors import ConfigurationError, StoreMissing
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
 
@@ -79,18 +79,17 @@ def open_store(store: str | None) -> Iterator[SqlStore]:
     """Open the store for the length of a command.
 
     Raises:
-        ConfigurationError: there is no SQLite file where the store should be; reading
-            commands do not make one.
+        StoreMissing: there is none; commands that read do not make one.
     """
     settings = settings_for(store)
     path = settings.sqlite_path
     if path is not None and not is_there(path):
-        raise ConfigurationError(
+        raise StoreMissing(
             f"There is no store at {path}. Run your application once with genmon's setup(), "
             f"or name another with --store or {ENV_STORE}{_the_demos()}."
         )
     opened = SqlStore(settings.store)
-    opened.open()
+    opened.open(make=False)
     try:
         yield opened
     finally:

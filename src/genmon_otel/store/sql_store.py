@@ -74,16 +74,21 @@ class SqlStore:
 
     # --- schema ------------------------------------------------------------
 
-    def open(self) -> None:
+    def open(self, *, make: bool = True) -> None:
         """Connect; make the schema in an empty database, upgrade an older SQLite file.
+
+        Args:
+            make: False to refuse a database without genmon's tables instead of making them,
+                as whoever only reads does: it may be another application's.
 
         Raises:
             SchemaMismatch: the schema is newer than this genmon, or older on a server.
+            StoreMissing: there is none, and none is to be made.
         """
         if not self._database.is_postgresql:
             with self._database.read() as connection:
                 sqlite.check(connection.connection.driver_connection, self._database.path)  # type: ignore[arg-type]
-        upgrade.ensure(self._database)
+        upgrade.ensure(self._database, make=make)
         self._writing.remembered.clear()
 
     def upgrade(self) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
-from genmon_otel.errors import SchemaMismatch, StoreUnavailable
+from genmon_otel.errors import SchemaMismatch, StoreMissing, StoreUnavailable
 from genmon_otel.store import schema
 from genmon_otel.store.connect import Database, suppressed
 
@@ -29,17 +29,24 @@ def revision(connection: sa.Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def ensure(database: Database) -> None:
+def ensure(database: Database, *, make: bool = True) -> None:
     """Make the schema where there is none; upgrade an older one on SQLite.
 
     Raises:
         SchemaMismatch: it is newer than this genmon, or older on a server, where others
             may be at work and upgrading is a decision.
+        StoreMissing: there is none, and ``make`` is false.
     """
     with database.read() as connection:
         found = revision(connection)
     if found == schema.REVISION:
         return
+    if found is None and not make:
+        raise StoreMissing(
+            f"The store {database.masked} holds nothing of genmon's yet. Run your application once "
+            "with genmon's setup(), make the tables with 'genmon db upgrade', or name another "
+            f"store with --store or {names.ENV_STORE}."
+        )
     if found is not None:
         _refuse_unknown(database, found)
         if database.is_postgresql:
