@@ -30,6 +30,8 @@ header span { margin-left: 12px; font-size: 12px; color: #8e8e9a; border: 1px so
 .stats { display: flex; gap: 6px; height: calc(100% - 22px) }
 .stat { flex: 1; display: flex; flex-direction: column; align-items: center; justify-content: center; font-weight: 600; border-radius: 3px; text-align: center }
 .stat small { font-size: 12px; font-weight: 400; color: #ccccdc }
+.listed { flex-direction: column; gap: 0 }
+.listed .stat { flex-direction: row; justify-content: space-between; padding: 0 8px }
 .bars, .rows { width: 100%; border-collapse: collapse; table-layout: auto }
 .rows { table-layout: fixed }
 .bars td { padding: 4px; white-space: nowrap }

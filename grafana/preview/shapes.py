@@ -25,26 +25,25 @@ def stat(panel: Panel, frames: Sequence[Frame], servers: Servers, _size: tuple[i
     """Large values, coloured by what they mean."""
     defaults = panel["fieldConfig"]["defaults"]
     boxes = []
+    listed = panel["options"]["orientation"] == "horizontal"
     shown = [(frame.name, frame.rows[-1][-1]) for frame in frames if frame.rows]
     for name, value in shown or [("", None)]:
         hit = mapped(value, defaults)
-        if missing(value):
-            text, colour = defaults.get("noValue", "no data"), COLOURS["text"]
-        elif hit:
+        if hit:
             text, colour = hit
         else:
             text = written(value, defaults["unit"], servers.end, defaults.get("decimals"))
             colour = threshold_colour(value, defaults)
-        filled = panel["options"]["colorMode"] == "background" and not missing(value)
+        filled = panel["options"]["colorMode"] == "background"
         style = f"background:{colour}55;color:#fff" if filled else f"color:{colour}"
         label = panel["options"]["textMode"] == "value_and_name"
         small = f"<small>{escape(name)}</small>" if label else ""
         size = 34 if len(text) < 7 else 24 if len(text) < 14 else 16
-        size = 26 if len(shown) > 2 else size
+        size = 22 if listed else size
         boxes.append(
             f'<div class="stat" style="{style};font-size:{size}px">{small}{escape(text)}</div>'
         )
-    return f'<div class="stats">{"".join(boxes)}</div>'
+    return f'<div class="stats{" listed" * listed}">{"".join(boxes)}</div>'
 
 
 def bargauge(
@@ -106,13 +105,14 @@ def _merged(panel: Panel, frames: Sequence[Frame]) -> tuple[list[str], list[dict
 
 def _cell(value: Any, look: dict[str, Any], panel: Panel, servers: Servers) -> str:
     unit = look.get("unit", panel["fieldConfig"]["defaults"]["unit"])
-    text = escape(written(value, unit, servers.end))
+    text = escape(written(value, unit, servers.end) or look.get("noValue", ""))
     kind = look.get("custom.cellOptions", {}).get("type")
     if kind == "gauge" and not missing(value):
         colour = threshold_colour(value, look)
         return f'<td class="bar"><i style="width:{value * 60:.0f}%;background:{colour}"></i> {text}</td>'
-    if (hit := mapped(value, look)) and kind == "color-text":
-        return f'<td style="color:{hit[1]}">{escape(hit[0])}</td>'
+    if hit := mapped(value, look):
+        colour = f' style="color:{hit[1]}"' if kind == "color-text" else ""
+        return f"<td{colour}>{escape(hit[0])}</td>"
     if look.get("links"):
         return f"<td><a>{text}</a></td>"
     if look.get("custom.cellOptions", {}).get("wrapText"):
@@ -128,6 +128,8 @@ def timeseries(
     stacked = custom.get("stacking", {}).get("mode") == "normal"
     unit = panel["fieldConfig"]["defaults"]["unit"]
     drawn = [f for f in frames if f.values][:12]
+    if not drawn:
+        return f'<p class="none">{escape(panel["fieldConfig"]["defaults"]["noValue"])}</p>'
     legend = _legend(panel, drawn, unit, servers)
     height = size[1] - 22 * min(len(drawn), 4) - 26
     sums: dict[float, float] = {}
@@ -169,7 +171,13 @@ def timeseries(
 
 def _legend(panel: Panel, frames: Sequence[Frame], unit: str, servers: Servers) -> str:
     rows = []
-    for position, frame in enumerate(frames[:4]):
+    by_last = panel["options"]["legend"]["sortBy"] == "Last *"
+    ranked = sorted(
+        enumerate(frames),
+        key=lambda each: each[1].values[-1] if by_last else max(each[1].values),
+        reverse=True,
+    )
+    for position, frame in ranked[:4]:
         colour = colour_of(panel, frame.name, position)
         last, high = frame.values[-1], max(frame.values)
         rows.append(
@@ -258,13 +266,14 @@ def state_timeline(
 
 
 def heatmap(panel: Panel, frames: Sequence[Frame], servers: Servers, size: tuple[int, int]) -> str:
-    """Buckets over time; cumulative counts become counts of their own."""
+    """Buckets over time; asked as a heatmap, cumulative counts become counts of their own."""
+    own = panel["targets"][0].get("format") == "heatmap"
     ordered = sorted(frames, key=lambda frame: float(frame.labels["le"].replace("+Inf", "inf")))
     grid: list[list[tuple[float, float]]] = []
     before: dict[float, float] = {}
     for frame in ordered:
         now = {t: 0 if missing(v) else v for t, v in frame.rows}
-        grid.append([(t, max(0.0, v - before.get(t, 0))) for t, v in now.items()])
+        grid.append([(t, max(0.0, v - before.get(t, 0) * own)) for t, v in now.items()])
         before = now
     top = max((v for row in grid for _, v in row), default=0) or 1
     left, width, height = 60, size[0] - 68, (size[1] - 24) / max(1, len(ordered))

@@ -67,8 +67,18 @@ def mapped(value: Any, config: Mapping[str, Any]) -> tuple[str, str] | None:
     """Text and colour that a value mapping gives."""
     key = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
     for mapping in config.get("mappings", []):
-        if found := mapping["options"].get(key):
-            return found["text"], COLOURS.get(found["color"], found["color"])
+        found, text = None, ""
+        options = mapping["options"]
+        match mapping["type"]:
+            case "value" if key in options:
+                found, text = options[key], options[key]["text"]
+            case "special" if missing(value):
+                found, text = options["result"], options["result"]["text"]
+            case "regex" if hit := re.search(options["pattern"].strip("/"), str(value)):
+                found, text = options["result"], hit[1]
+        if found:
+            colour = found.get("color", "text")
+            return text, COLOURS.get(colour, colour)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Queries that several panels share: exact counts, as the page makes them."""
+"""Queries that several panels share: exact counts, as the page makes them, and what failed."""
 
 from __future__ import annotations
 
@@ -74,3 +74,6 @@ def one_of(values: Sequence[str]) -> str:
 
 #: Attempts from which a share means something, and the page may fire.
 ENOUGH: Final = HEALTH_MIN_ATTEMPTS
+
+#: A failure in one line: its class without the module, which takes the room of the message.
+WHAT: Final = "regexp_replace(f.error_type, '^.*[.]', '') || ': ' || f.error_message"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from grafana.source.counting import WHAT
 from grafana.source.panels import (
     BLUE,
     CATEGORY_COLOURS,
@@ -12,15 +13,14 @@ from grafana.source.panels import (
     RED,
     SEVERITY_COLOURS,
     YELLOW,
-    Column,
     Sql,
     board,
     deploys,
     lines,
     one_value,
     row,
-    rows,
 )
+from grafana.source.tables import Column, rows
 from grafana.source.variables import (
     chosen,
     database_source,
@@ -157,6 +157,7 @@ def _glance() -> list[object]:
             ],
             steps=((None, GREEN), (0.25, YELLOW), (0.5, RED)),
             decimals=0,
+            empty="no attempts",
         ),
         _count(
             "Cases to review",
@@ -185,13 +186,13 @@ def _glance() -> list[object]:
 _TOP: Final = f"""
     SELECT f.handle AS failure, f.operation || '/' || f.framework AS operation,
            f.failure_category AS category, f.severity,
-           left(f.error_type || ': ' || f.error_message, 200) AS what,
+           left({WHAT}, 200) AS what,
            f.occurrence_count AS times, coalesce(lately.now, 0) AS lately,
            CASE WHEN f.first_seen_at > $__timeTo() ::timestamptz - interval '1 day' THEN 'new'
                 WHEN coalesce(lately.now, 0) > 2 * coalesce(lately.before, 0) THEN 'rising'
                 WHEN 2 * coalesce(lately.now, 0) < coalesce(lately.before, 0) THEN 'falling'
                 ELSE 'steady' END AS trend,
-           f.user_count AS users, f.project_count AS projects,
+           f.user_count AS users,
            f.first_seen_at AS first, f.last_seen_at AS last, f.status,
            coalesce(t.state, CASE WHEN f.test_generated THEN 'proposed' ELSE 'none yet' END)
              AS "case", t.confidence_score AS confidence
@@ -232,19 +233,18 @@ def _failures() -> list[object]:
                     ),
                 ),
                 Column("operation", width=130),
-                Column("category", width=125),
-                Column("severity", width=80, texts=_words(SEVERITY_COLOURS)),
+                Column("category", width=137),
+                Column("severity", width=75, texts=_words(SEVERITY_COLOURS)),
                 Column("times", width=60),
                 Column("lately", header="last day", width=75),
                 Column(
                     "trend",
-                    width=70,
+                    width=65,
                     texts=_words({"new": YELLOW, "rising": RED, "falling": GREEN, "steady": GREY}),
                 ),
                 Column("users", width=60),
-                Column("projects", width=75),
-                Column("first", header="first seen", unit="dateTimeFromNow", width=105),
-                Column("last", header="last seen", unit="dateTimeFromNow", width=105),
+                Column("first", header="first seen", unit="dateTimeFromNow", width=112),
+                Column("last", header="last seen", unit="dateTimeFromNow", width=112),
                 Column("status", width=75, texts=_words(STATUSES)),
                 Column("case", width=110, texts=_words(STATES)),
                 Column("confidence", unit="percentunit", width=90),
@@ -326,15 +326,17 @@ def _cases() -> list[object]:
             columns=(
                 Column("failure", width=85),
                 Column("state", width=115, texts=_words(STATES)),
-                Column("because", width=230),
                 Column("trigger", width=75),
-                Column("confidence", unit="percentunit", width=95),
-                Column("passed", width=70),
-                Column("failed", width=65),
-                Column("inconclusive", width=105),
-                Column("flakiness", unit="percentunit", width=85),
-                Column("made", unit="dateTimeFromNow", width=105),
-                Column("last run", unit="dateTimeFromNow", width=105),
+                Column("operation", width=100),
+                Column("category", width=137),
+                Column("confidence", unit="percentunit", width=90),
+                Column("passed", width=65),
+                Column("failed", width=60),
+                Column("inconclusive", width=98),
+                Column("flakiness", unit="percentunit", width=80),
+                Column("reviewer", width=110),
+                Column("made", unit="dateTimeFromNow", width=112),
+                Column("last run", unit="dateTimeFromNow", width=112),
             ),
             empty="no case yet: a failure that happens three times within seven days makes one",
         ),
@@ -407,7 +409,10 @@ def _runs() -> list[object]:
                     + f" {runs} GROUP BY 1 ORDER BY 1"
                 )
             ],
-            columns=(Column("channel", width=90),),
+            columns=(
+                Column("channel", width=90),
+                *(Column(str(verdict), width=115) for verdict in Verdict),
+            ),
             w=12,
             h=8,
             empty="no run in this time range",
@@ -432,12 +437,14 @@ def _one() -> list[object]:
                 )
             ],
             columns=(
-                Column("at", unit="dateTimeAsLocal", width=160),
-                Column("failure", width=85),
-                Column("took", unit="s", width=80),
+                Column("at", unit="dateTimeAsLocal", width=180),
+                Column("failure", width=80),
+                Column("operation", width=105),
+                Column("framework", width=85),
+                Column("took", unit="s", width=75),
+                Column("version", width=150),
                 Column(
                     "trace",
-                    width=270,
                     link=(
                         "Open the trace",
                         "/explore?schemaVersion=1&panes=%7B%22t%22:%7B%22datasource%22:"

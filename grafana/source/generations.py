@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.source import counting
-from grafana.source.counting import HOUR, LATELY_COUNT, attempts, failed
+from grafana.source.counting import HOUR, LATELY_COUNT, WHAT, attempts, failed
 from grafana.source.panels import (
     CATEGORY_COLOURS,
     GREEN,
@@ -14,7 +14,6 @@ from grafana.source.panels import (
     RED,
     SEVERITY_COLOURS,
     YELLOW,
-    Column,
     Prom,
     Sql,
     alerts,
@@ -24,10 +23,10 @@ from grafana.source.panels import (
     lines,
     one_value,
     row,
-    rows,
     states,
     warm,
 )
+from grafana.source.tables import Column, rows
 from grafana.source.variables import (
     OF_OPERATION,
     OF_PAIR,
@@ -122,7 +121,7 @@ def _answer() -> list[object]:
             empty="no traffic",
         ),
         one_value(
-            "Worst failure rate, last hour",
+            "Worst rate, last hour",
             "Of the operations and frameworks with five attempts or more, the one that fails most; "
             "red above 50 %. With fewer everywhere, all together.",
             "percentunit",
@@ -158,9 +157,9 @@ def _answer() -> list[object]:
             decimals=0,
         ),
         one_value(
-            "Clears by, if nothing more fails",
-            "When fewer than three failures are left in the window, so that no page can be. With "
-            "several operations chosen it is the latest moment; choose one for its own.",
+            "Clears by, if quiet",
+            "If nothing more fails, when fewer than three failures are left in the window, so that no page can "
+            "be. With several operations chosen it is the latest moment; choose one for its own.",
             "dateTimeAsLocalNoDateIfToday",
             [
                 Prom(
@@ -185,6 +184,7 @@ def _answer() -> list[object]:
                 for who, more in by_fault.items()
             ],
             names=True,
+            listed=True,
             decimals=0,
         ),
     ]
@@ -222,6 +222,8 @@ def _why() -> list[object]:
             top=1,
             w=8,
             h=7,
+            sort="Last *",
+            empty="no attempts in an hour",
         ),
         bars(
             "Failures of the last hour by category",
@@ -240,14 +242,16 @@ def _why() -> list[object]:
         rows(
             "Steps of the last hour",
             "External calls by outcome: a step that fails is where it breaks. If the model's step "
-            "fails, it is the provider; if none does, it is what we make of the answers.",
+            "fails, it is the provider; if none does, it is what we make of the answers. Steps know "
+            "no framework: these are the operation's, whichever is chosen.",
             "short",
             [
                 Prom(called, instant=True),
                 Prom(failing, instant=True),
                 Prom(f"{failing} / ({called} > 0)", instant=True),
                 Prom(
-                    f"histogram_quantile(0.95, sum by (step, le) (increase({buckets}[1h])))",
+                    # Without calls it is no number, which the comparison leaves out.
+                    f"histogram_quantile(0.95, sum by (step, le) (increase({buckets}[1h]))) >= 0",
                     instant=True,
                 ),
             ],
@@ -255,8 +259,8 @@ def _why() -> list[object]:
                 Column("step", "step"),
                 Column("Value #A", "calls", width=60),
                 Column("Value #B", "failed", width=60),
-                Column("Value #C", "share", unit="percentunit", share_red_from=0.1),
-                Column("Value #D", "p95", unit="s", width=70),
+                Column("Value #C", "share", unit="percentunit", width=115, share_red_from=0.1),
+                Column("Value #D", "p95", unit="s", width=75),
             ),
             order=("step", "Value #A", "Value #B", "Value #C", "Value #D"),
             sort="failed",
@@ -265,30 +269,27 @@ def _why() -> list[object]:
         ),
         rows(
             "Top failures in this time range",
-            "Alike failures are one row, from the database. The handle leads to its stack, its "
-            "case and its users.",
+            "Alike failures are one row, from the database, those of the last hour first. The handle "
+            "leads to its stack, its case and its users.",
             "none",
             [Sql(_TOP_FAILURES)],
             columns=(
                 Column(
                     "failure",
-                    width=90,
+                    width=80,
                     link=(
                         "Show this failure",
                         f"/d/{names.DASHBOARD_FAILURES}?var-failure=${{__value.text}}"
                         "&${__url_time_range}&${database:queryparam}&${datasource:queryparam}",
                     ),
                 ),
-                Column("operation", width=140),
-                Column("category", width=125),
-                Column(
-                    "severity",
-                    width=80,
-                    texts={word: (word, colour) for word, colour in SEVERITY_COLOURS.items()},
-                ),
+                Column("operation", width=130),
+                Column("category", width=137),
+                Column("last hour", width=80),
                 Column("times", width=60),
                 Column("users", width=60),
-                Column("last", header="last seen", unit="dateTimeFromNow", width=110),
+                Column("what", wrap=True),
+                Column("last", header="last seen", unit="dateTimeFromNow", width=112),
             ),
             w=16,
             h=8,
@@ -296,28 +297,32 @@ def _why() -> list[object]:
         ),
         rows(
             "Firing alerts",
-            "Every genmon alert that fires in what is chosen, and since when.",
+            "Every genmon alert that fires in what is chosen, its name without Genmon, and since when.",
             "none",
             [
                 Prom(
-                    "max by (alertname, severity, operation, framework) "
-                    f"({since} and ignoring (alertstate) {firing}) * 1000",
+                    _where(
+                        "max by (alertname, severity, operation, framework) "
+                        f"({since} and ignoring (alertstate) {firing}) * 1000"
+                    ),
                     instant=True,
                 )
             ],
             columns=(
-                Column("alertname", "alert"),
+                Column("alertname", "alert", without="Genmon"),
                 Column(
                     "severity",
-                    "severity",
-                    width=70,
-                    texts={"critical": ("critical", RED), "warning": ("warning", YELLOW)},
+                    "leads to",
+                    width=65,
+                    texts={"critical": ("page", RED), "warning": ("ticket", YELLOW)},
                 ),
-                Column("operation", "operation", width=85),
-                Column("framework", "framework", width=80),
-                Column("Value", "since", unit="dateTimeFromNow", width=90),
+                Column("where", "where", width=120, absent="all"),
+                Column("Value", "since", unit="dateTimeFromNow", width=112),
             ),
-            order=("alertname", "severity", "operation", "framework", "Value"),
+            order=("alertname", "severity", "where", "Value"),
+            without=("operation", "framework"),
+            sort="leads to",
+            descending=False,
             w=8,
             h=8,
             empty="none",
@@ -325,14 +330,23 @@ def _why() -> list[object]:
     ]
 
 
+def _where(expr: str) -> str:
+    """Add operation and framework as one label, which is empty for all of a scope."""
+    joined = f'label_join({expr}, "where", "/", "operation", "framework")'
+    return f'label_replace({joined}, "where", "$1", "where", "(.*)/")'
+
+
 _TOP_FAILURES: Final = f"""
     SELECT f.handle AS failure, f.operation || '/' || f.framework AS operation,
-           f.failure_category AS category, f.severity, count(*) AS times, f.user_count AS users,
-           left(f.error_type || ': ' || f.error_message, 160) AS what, f.last_seen_at AS last
+           f.failure_category AS category,
+           count(*) FILTER (WHERE a.created_at > $__timeTo() ::timestamptz - interval '1 hour')
+             AS "last hour",
+           count(*) AS times, f.user_count AS users,
+           left({WHAT}, 90) AS what, f.last_seen_at AS last
     FROM {names.TABLE_ANALYTICS} a JOIN {names.TABLE_FAILURES} f ON f.id = a.failure_id
     WHERE $__timeFilter(a.created_at)
       AND {chosen("f.operation", "operation")} AND {chosen("a.framework", "framework")}
-    GROUP BY f.id ORDER BY times DESC, last DESC LIMIT 20
+    GROUP BY f.id ORDER BY "last hour" DESC, times DESC, last DESC LIMIT 20
 """
 
 
@@ -432,6 +446,7 @@ def _red() -> list[object]:
                 + selector(f"{names.GENERATION_DURATION.name}_bucket", OF_PAIR)
                 + "[$__rate_interval]))",
                 "{{le}}",
+                buckets=True,
             ),
         ),
     ]
@@ -470,8 +485,12 @@ def _what_fails() -> list[object]:
 def _stages() -> list[object]:
     panels: list[object] = []
     for metric, stage, what in (
-        (names.PHASE_DURATION, "phase", "Phases are the orchestrator's own stages."),
-        (names.STEP_DURATION, "step", "Steps are its external calls."),
+        (
+            names.PHASE_DURATION,
+            "phase",
+            "Phases are the orchestrator's own stages, of any framework.",
+        ),
+        (names.STEP_DURATION, "step", "Steps are its external calls, of any framework."),
     ):
         count = selector(f"{metric.name}_count", OF_OPERATION)
         buckets = selector(f"{metric.name}_bucket", OF_OPERATION)

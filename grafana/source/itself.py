@@ -99,6 +99,7 @@ def _glance() -> list[object]:
             ],
             steps=((None, RED), (1, GREEN)),
             empty="none",
+            empty_colour=RED,
         ),
         one_value(
             "Dropped",
@@ -230,7 +231,7 @@ def _store() -> list[object]:
             "Batches by latency",
             "The same as a distribution: two bands are two kinds of batches.",
             "s",
-            Prom(f"sum by (le) (increase({buckets}[$__rate_interval]))", "{{le}}"),
+            Prom(f"sum by (le) (increase({buckets}[$__rate_interval]))", "{{le}}", buckets=True),
             w=8,
         ),
     ]

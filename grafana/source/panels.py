@@ -8,7 +8,7 @@ that the same source always makes the same JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from grafana_foundation_sdk.builders import (
     heatmap,
     stat,
     statetimeline,
-    table,
     timeseries,
 )
 from grafana_foundation_sdk.builders import dashboard as builders
@@ -57,14 +56,22 @@ SEVERITY_COLOURS: Final = {
 }
 
 
+#: Columns of the grid from which a plot has room for its legend beside it.
+BESIDE: Final = 12
+
+
 @dataclass(frozen=True)
 class Prom:
-    """A PromQL query: ``instant`` for one value a series, else a range."""
+    """A PromQL query: ``instant`` for one value a series, else a range.
+
+    ``buckets`` asks for each bucket's own count, as a heatmap shows it: Prometheus' are cumulative.
+    """
 
     expr: str
     legend: str = ""
     instant: bool = False
     exemplars: bool = False
+    buckets: bool = False
 
     def build(self, ref: str) -> Dataquery:
         """Make the target."""
@@ -84,6 +91,8 @@ class Prom:
             )
         else:
             query = query.range()
+        if self.buckets:
+            query = query.format(PromQueryFormat.HEATMAP)
         return query.build()
 
 
@@ -130,7 +139,7 @@ class _Built:
 Query = Prom | Sql
 
 
-def _dress(  # noqa: PLR0917 (internal: what all panels have, in one order)
+def dress(  # noqa: PLR0917 (what all panels have, in one order)
     panel: Any, title: str, says: str, unit: str, queries: Sequence[Query], w: int, h: int
 ) -> Any:
     """Give a panel what all panels have."""
@@ -158,6 +167,8 @@ def thresholds(*steps: tuple[float | None, str]) -> builders.ThresholdsConfig:
 
 def value_texts(texts: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
     """Words and colours instead of values: ``{"1": ("unhealthy", "red")}``."""
+    if not texts:
+        return []
     return [
         models.ValueMap(
             options={
@@ -168,27 +179,42 @@ def value_texts(texts: dict[str, tuple[str, str]]) -> list[models.ValueMapping]:
     ]
 
 
+def nothing(text: str, colour: str) -> models.SpecialValueMap:
+    """What stands for a value that is not there: the base threshold would call it well or ill."""
+    return models.SpecialValueMap(
+        options=models.DashboardSpecialValueMapOptions(
+            match=models.SpecialValueMatch.NULL_AND_NAN,
+            result=models.ValueMappingResult(text=text, color=colour, index=99),
+        )
+    )
+
+
 def one_value(
     title: str,
     says: str,
     unit: str,
     queries: Sequence[Query],
     *,
-    steps: Iterable[tuple[float | None, str]] = ((None, GREY),),
+    steps: Sequence[tuple[float | None, str]] = ((None, GREY),),
     texts: dict[str, tuple[str, str]] | None = None,
     empty: str = "no data",
+    empty_colour: str = GREY,
     w: int = 4,
     h: int = 4,
     names: bool = False,
+    listed: bool = False,
     decimals: int | None = None,
 ) -> stat.Panel:
-    """One number that answers a question, coloured by what it means."""
-    panel = _dress(stat.Panel(), title, says, unit, queries, w, h)
+    """One number that answers a question, coloured by what it means.
+
+    Several numbers stand side by side, or, ``listed``, one below the other beside their names.
+    """
+    panel = dress(stat.Panel(), title, says, unit, queries, w, h)
     panel = (
         panel.thresholds(thresholds(*steps))
         .color_mode(
             common_models.BigValueColorMode.BACKGROUND
-            if texts or len(tuple(steps)) > 1
+            if texts or len(steps) > 1
             else common_models.BigValueColorMode.VALUE
         )
         .graph_mode(common_models.BigValueGraphMode.NONE)
@@ -197,11 +223,16 @@ def one_value(
             if names
             else common_models.BigValueTextMode.VALUE
         )
+        .orientation(
+            common_models.VizOrientation.HORIZONTAL if listed else common_models.VizOrientation.AUTO
+        )
         .no_value(empty)
+        .mappings([*value_texts(texts or {}), nothing(empty, empty_colour)])
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
-    if texts:
-        panel = panel.mappings(value_texts(texts))
+    if listed:
+        # Left to itself the text shrinks with the width that a third of it would have.
+        panel = panel.text(common.VizTextDisplayOptions().title_size(14).value_size(22))
     if decimals is not None:
         panel = panel.decimals(decimals)
     return panel
@@ -220,7 +251,7 @@ def bars(
 ) -> bargauge.Panel:
     """How several things compare now, one bar each."""
     panel = (
-        _dress(bargauge.Panel(), title, says, unit, queries, w, h)
+        dress(bargauge.Panel(), title, says, unit, queries, w, h)
         .orientation(common_models.VizOrientation.HORIZONTAL)
         .display_mode(common_models.BarGaugeDisplayMode.BASIC)
         .value_mode(common_models.BarGaugeValueMode.TEXT)
@@ -259,9 +290,15 @@ def lines(
     w: int = 12,
     h: int = 8,
     top: float | None = None,
+    sort: str = "Max",
+    empty: str = "nothing in this time range",
 ) -> timeseries.Panel:
-    """Values over time; ``stacked`` for parts of a whole, ``line_at`` for a limit."""
-    panel = _dress(timeseries.Panel(), title, says, unit, queries, w, h)
+    """Values over time; ``stacked`` for parts of a whole, ``line_at`` for a limit.
+
+    The legend's greatest come first, by ``sort``: it has room for a few. It stands beside
+    a wide plot and below a narrow one.
+    """
+    panel = dress(timeseries.Panel(), title, says, unit, queries, w, h)
     panel = (
         panel.min(0)
         .fill_opacity(70 if stacked else 8)
@@ -270,10 +307,17 @@ def lines(
         .legend(
             common.VizLegendOptions()
             .display_mode(common_models.LegendDisplayMode.TABLE)
-            .placement(common_models.LegendPlacement.BOTTOM)
+            .placement(
+                common_models.LegendPlacement.RIGHT
+                if w >= BESIDE
+                else common_models.LegendPlacement.BOTTOM
+            )
             .show_legend(True)
             .calcs(["lastNotNull", "max"])
+            .sort_by(sort)
+            .sort_desc(True)
         )
+        .no_value(empty)
         .tooltip(
             common.VizTooltipOptions()
             .mode(common_models.TooltipDisplayMode.MULTI)
@@ -297,7 +341,7 @@ def warm(
     title: str, says: str, unit: str, query: Prom, *, w: int = 12, h: int = 8
 ) -> heatmap.Panel:
     """A distribution over time, from a histogram's buckets."""
-    panel = _dress(heatmap.Panel(), title, says, unit, [query], w, h)
+    panel = dress(heatmap.Panel(), title, says, unit, [query], w, h)
     return (
         panel.calculate(False)
         .y_axis(heatmap.YAxisConfig().unit(unit))
@@ -320,7 +364,7 @@ def states(
     h: int = 6,
 ) -> statetimeline.Panel:
     """What state each thing was in, over time."""
-    panel = _dress(statetimeline.Panel(), title, says, "none", queries, w, h)
+    panel = dress(statetimeline.Panel(), title, says, "none", queries, w, h)
     return (
         panel.mappings(value_texts(texts))
         .merge_values(True)
@@ -336,86 +380,6 @@ def states(
     )
 
 
-@dataclass(frozen=True)
-class Column:
-    """How one column of a table looks: its header, unit, width, link and colours."""
-
-    name: str
-    header: str | None = None
-    unit: str | None = None
-    width: int | None = None
-    link: tuple[str, str] | None = None
-    texts: dict[str, tuple[str, str]] | None = None
-    #: Draw a share as a bar in the cell, red from here on.
-    share_red_from: float | None = None
-    #: Show all lines of a long text.
-    wrap: bool = False
-
-
-def rows(
-    title: str,
-    says: str,
-    unit: str,
-    queries: Sequence[Query],
-    *,
-    columns: Sequence[Column] = (),
-    order: Sequence[str] = (),
-    without: Sequence[str] = (),
-    sort: str | None = None,
-    w: int = 24,
-    h: int = 9,
-    empty: str = "nothing here",
-) -> table.Panel:
-    """A table; several instant queries are joined by their labels."""
-    panel = _dress(table.Panel(), title, says, unit, queries, w, h).no_value(empty)
-    if isinstance(queries[0], Prom):
-        if len(queries) > 1:
-            panel = panel.with_transformation(
-                models.DataTransformerConfig(id_val="merge", options={})
-            )
-        panel = panel.with_transformation(
-            models.DataTransformerConfig(
-                id_val="organize",
-                options={
-                    "excludeByName": {"Time": True, **dict.fromkeys(without, True)},
-                    "indexByName": {name: index for index, name in enumerate(order)},
-                    "renameByName": {c.name: c.header for c in columns if c.header},
-                },
-            )
-        )
-    for column in columns:
-        properties: list[tuple[str, Any]] = []
-        if column.header and not isinstance(queries[0], Prom):
-            properties.append(("displayName", column.header))
-        if column.unit:
-            properties.append(("unit", column.unit))
-        if column.width:
-            properties.append(("custom.width", column.width))
-        if column.link:
-            properties.append(("links", [{"title": column.link[0], "url": column.link[1]}]))
-        if column.texts:
-            properties.append(("mappings", value_texts(column.texts)))
-            properties.append(("custom.cellOptions", {"type": "color-text"}))
-        if column.share_red_from is not None:
-            limits = thresholds((None, GREEN), (column.share_red_from, RED)).build()
-            properties += [
-                ("min", 0),
-                ("max", 1),
-                ("thresholds", limits.to_json()),
-                ("custom.cellOptions", {"type": "gauge", "mode": "basic"}),
-            ]
-        if column.wrap:
-            properties.append(("custom.cellOptions", {"type": "auto", "wrapText": True}))
-        name = column.header if column.header and isinstance(queries[0], Prom) else column.name
-        panel = panel.override_by_name(
-            name,
-            [models.DynamicConfigValue(id_val=key, value=value) for key, value in properties],
-        )
-    if sort:
-        panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
-    return panel
-
-
 def row(title: str) -> builders.Row:
     """A heading between panels."""
     return builders.Row(title)
@@ -429,6 +393,9 @@ def finished(build: Builder) -> dict[str, Any]:
     tree: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(build().build()))
     for position, panel in enumerate(tree["panels"], start=1):
         panel["id"] = position
+    for link in tree["links"]:
+        # The SDK's only value would hide the links in a menu.
+        del link["placement"]
     return tree
 
 

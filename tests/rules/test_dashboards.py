@@ -164,6 +164,67 @@ def test_counters_are_aggregated(name: str, panel: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_an_empty_answer_is_told_in_words(name: str, panel: dict[str, Any]) -> None:
+    """A panel without data says what that means, and no base threshold colours it well or ill."""
+    if panel["type"] in ("heatmap", "state-timeline"):
+        return  # no row, no band
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults["noValue"]
+    if panel["type"] == "stat":
+        (nothing,) = (m for m in defaults["mappings"] if m["type"] == "special")
+        assert nothing["options"]["match"] == "null+nan"
+        assert nothing["options"]["result"]["text"] == defaults["noValue"]
+        assert nothing["options"]["result"]["color"] == (
+            "red" if panel["title"] == "Scraped" else "text"
+        )
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_a_tables_empty_cell_is_not_told_as_an_empty_table(
+    name: str, panel: dict[str, Any]
+) -> None:
+    """Grafana writes a panel's `noValue` into each empty cell, unless the column has its own."""
+    if panel["type"] == "table":
+        first = panel["fieldConfig"]["overrides"][0]
+        assert first["matcher"] == {"id": "byRegexp", "options": "/.*/"}
+        assert first["properties"] == [{"id": "noValue", "value": "–"}]
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_a_heatmaps_buckets_are_not_cumulative(name: str, panel: dict[str, Any]) -> None:
+    """Only with the format `heatmap` does the data source take the smaller buckets off."""
+    for target in panel["targets"]:
+        assert (panel["type"] == "heatmap") == (target.get("format") == "heatmap")
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_long_text_is_wrapped_by_every_grafana(name: str, panel: dict[str, Any]) -> None:
+    """The switch is the cell's until Grafana 12.1, the field's afterwards."""
+    for override in panel["fieldConfig"]["overrides"]:
+        properties = {each["id"]: each["value"] for each in override["properties"]}
+        cell = properties.get("custom.cellOptions", {})
+        assert cell.get("wrapText") == properties.get("custom.wrapText")
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_a_legend_begins_with_the_greatest(name: str, panel: dict[str, Any]) -> None:
+    """A legend has room for a few of its series: those that matter."""
+    if panel["type"] == "timeseries":
+        assert panel["options"]["legend"]["sortBy"] in ("Last *", "Max")
+        assert panel["options"]["legend"]["sortDesc"]
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_links_to_the_siblings_are_in_sight(name: str) -> None:
+    """Each of the other dashboards is one click away, not in a menu."""
+    links = DASHBOARDS[name]["links"]
+    assert {link["url"].removeprefix("/d/") for link in links} == {
+        dashboard["uid"] for other, dashboard in DASHBOARDS.items() if other != name
+    }
+    assert not any(link.get("placement") for link in links)
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS)
 def test_only_known_names_are_used(name: str, panel: dict[str, Any]) -> None:
     """Metrics are conventions.py's with labels they have; recorded series are the rules'."""
     for target in promql(panel):
