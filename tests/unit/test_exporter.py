@@ -27,11 +27,15 @@ class Fixed:
         )
 
 
-class Down:
-    """A store that does not answer."""
+class Down(Fixed):
+    """A store that does not answer at first."""
+
+    answers = False
 
     def counts(self) -> Counts:
-        raise StoreUnavailable
+        if not self.answers:
+            raise StoreUnavailable
+        return super().counts()
 
 
 def test_every_store_wide_metric_is_served_with_every_label_set() -> None:
@@ -69,11 +73,24 @@ def test_an_empty_store_is_served_as_zeros(tmp_path: Path) -> None:
     assert 'genmon_regression_runs_total{channel="ci",verdict="pass"} 0.0' in text
 
 
-def test_a_store_that_does_not_answer_fails_the_scrape() -> None:
-    """No figure is better than an old one: the scrape fails and the target is down."""
-    server = serve(Down(), 0)
+def test_a_store_that_does_not_answer_fails_the_scrape(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """No figure is better than an old one: scrapes fail, and one line says why, not a traceback each."""
+    store = Down()
+    server = serve(store, 0)
+    url = f"http://127.0.0.1:{server.port}/metrics"
     try:
-        with pytest.raises(urllib.error.HTTPError, match="500"):
-            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10)
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                urllib.request.urlopen(url, timeout=10)
+        store.answers = True
+        with urllib.request.urlopen(url, timeout=10) as page:
+            assert b"genmon_failures" in page.read()
     finally:
         server.close()
+    assert [record.message.split(":")[1] for record in caplog.records] == [
+        " scrapes fail until the store answers",
+        " the store answers again",
+    ]
+    assert "Traceback" not in capfd.readouterr().err

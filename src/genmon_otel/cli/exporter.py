@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 
 import click
@@ -20,6 +21,8 @@ def exporter(store: str | None, port: int, host: str) -> None:
 
     Run one for each store, next to nothing else; applications never serve these.
     """
+    # A container's first process ignores SIGTERM unless it says otherwise.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with open_store(store) as opened:
         server = serve(opened, port, host)
         shown = f"[{host}]" if ":" in host else host

@@ -6,8 +6,9 @@ however many applications write there.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
-from typing import Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from prometheus_client import CollectorRegistry
 from prometheus_client import Metric as Family
@@ -15,10 +16,16 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from genmon_otel import conventions as names
+from genmon_otel.errors import StoreUnavailable
 from genmon_otel.policy import CHANNELS, CaseState, Verdict
 from genmon_otel.store.failures import Status
 from genmon_otel.store.rows import Counts
 from genmon_otel.wiring.metrics_server import MetricsServer
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication
+
+_log = logging.getLogger(names.LOGGER)
 
 
 class Counted(Protocol):
@@ -71,6 +78,28 @@ def _gauge(metric: names.Metric) -> GaugeMetricFamily:
     return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
 
 
+class _WhileItAnswers:
+    """503 while the store does not answer, said once each time; the scrape fails either way."""
+
+    def __init__(self, metrics: WSGIApplication) -> None:
+        self._metrics = metrics
+        self._down = False
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            answer = self._metrics(environ, start_response)
+        except StoreUnavailable as error:
+            if not self._down:
+                _log.warning("genmon: scrapes fail until the store answers: %s", error)
+            self._down = True
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"The store does not answer.\n"]
+        if self._down:
+            _log.warning("genmon: the store answers again")
+        self._down = False
+        return answer
+
+
 def serve(store: Counted, port: int, host: str = "127.0.0.1") -> MetricsServer:
     """Serve a store's metrics until the server returned is closed.
 
@@ -84,4 +113,4 @@ def serve(store: Counted, port: int, host: str = "127.0.0.1") -> MetricsServer:
     """
     registry = CollectorRegistry()
     registry.register(StoreMetrics(store))
-    return MetricsServer(port, host, registry)
+    return MetricsServer(port, host, registry, around=_WhileItAnswers)

@@ -15,10 +15,10 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import REGISTRY, CollectorRegistry, Metric, start_http_server
@@ -28,6 +28,9 @@ from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.instruments.prometheus import is_multiprocess
 from genmon_otel.threads import undisturbed
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -80,13 +83,20 @@ class MetricsServer:
         host: address to bind.
         registry: what to serve.
         waits: whether a port that is taken is taken over once its owner is gone.
+        around: put around what answers a scrape; None: nothing.
 
     Raises:
         ConfigurationError: the address cannot be bound, or is taken and not waited for.
     """
 
     def __init__(
-        self, port: int, host: str, registry: CollectorRegistry, *, waits: bool = False
+        self,
+        port: int,
+        host: str,
+        registry: CollectorRegistry,
+        *,
+        waits: bool = False,
+        around: Callable[[WSGIApplication], WSGIApplication] | None = None,
     ) -> None:
         self._host = host
         self._wanted = port
@@ -94,6 +104,7 @@ class MetricsServer:
         self._server: WSGIServer | None = None
         self._registry = registry
         self._waits = waits
+        self._around = around
         if not self._bind():
             heir = threading.Thread(target=self._take_over, name="genmon-metrics-port", daemon=True)
             undisturbed(heir.start)
@@ -127,6 +138,8 @@ class MetricsServer:
                 f"({error.strerror or error}). Give another port, 0 for any free one, or leave it "
                 "out and serve prometheus_client's registry yourself."
             ) from None
+        if self._around is not None:
+            self._server.set_app(self._around(self._server.get_app()))  # type: ignore[arg-type]
         return True
 
     def _take_over(self) -> None:
