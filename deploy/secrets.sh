@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make the secrets that the stack can make for itself; name those that only you have.
 # What is already there is kept. Files are readable within the folder, the folder only to you:
-# the containers run as users of their own, and are handed single files.
+# the containers run as users of their own, and are handed single files. So must be what else
+# they are handed, whatever your umask: run this again after you put keys in.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p secrets/alertmanager
@@ -16,6 +17,7 @@ done
 [ -s secrets/app_store_url ] || printf 'postgresql://genmon_app:%s@postgres/genmon' \
   "$(cat secrets/app_database_password)" > secrets/app_store_url
 chmod 644 secrets/*_*
+chmod -R go+rX secrets/alertmanager app collector jaeger postgres prometheus ../grafana ../prometheus_rules
 
 missing=0
 for name in $(sed -n 's|.*/etc/alertmanager/secrets/||p' ../prometheus_rules/alertmanager/alertmanager.yml | sort -u); do

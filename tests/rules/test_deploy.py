@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -71,12 +72,29 @@ def test_no_password_is_written_down() -> None:
 
 
 def test_services_run_with_the_least_they_need() -> None:
-    """Ours and the monitoring's: read-only root, no capabilities, no new privileges."""
+    """Every one: read-only root, no capabilities, no new privileges, a bounded log."""
     for name, service in SERVICES.items():
-        assert "no-new-privileges:true" in service["security_opt"]
-        if name != "postgres":  # its entry point takes over the volume and drops root itself
-            assert service["read_only"]
-            assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["logging"]["options"]["max-size"], name
+
+
+def test_every_service_ends_when_told_to() -> None:
+    """A shell's ``sleep`` as the first process of a container ignores it, and is waited for."""
+    for service in SERVICES.values():
+        assert service.get("init") or "sleep" not in service.get("command", [])
+
+
+def test_every_variable_that_env_may_hold_reaches_a_service() -> None:
+    """What ``.env`` says is put in by name, or handed on as it is."""
+    offered = re.findall(r"^#?([A-Z_]+)=", (DEPLOY / ".env.example").read_text(), re.M)
+    assert "PAUSE_S" in offered
+    text = (DEPLOY / "compose.yml").read_text()
+    for name in offered:
+        handed_on = [s for s in SERVICES.values() if s.get("environment", {}).get(name, "") is None]
+        assert handed_on or f"${{{name}:-" in text, name
+    assert "${GRAFANA_PORT:-" in SERVICES["grafana"]["environment"]["GF_SERVER_ROOT_URL"]
 
 
 def test_every_mounted_file_is_there() -> None:
@@ -148,32 +166,59 @@ def test_the_collector_accepts_its_configuration(newest: Programs) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_secrets_are_made_once_and_missing_ones_named(tmp_path: Path) -> None:
+@pytest.fixture
+def strict_tree(tmp_path: Path) -> Path:
+    """The stack as someone has it who lets nobody else read new files."""
+    for folder in ("deploy", "grafana", "prometheus_rules"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=_mine)
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o700 if path.is_dir() or path.suffix == ".sh" else 0o600)
+    return tmp_path / "deploy"
+
+
+def _mine(folder: str, names: list[str]) -> set[str]:
+    """What a working copy may have that is not the stack's."""
+    return set(names) - {"README.md"} if Path(folder).name == "secrets" else set()
+
+
+def make_secrets(deploy: Path) -> subprocess.CompletedProcess[str]:
+    """Run the script as its owner would under a strict umask."""
+    return subprocess.run(
+        ["sh", "-c", "umask 077; exec ./secrets.sh"],
+        cwd=deploy, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_secrets_are_made_once_and_missing_ones_named(strict_tree: Path) -> None:
     """Random passwords, kept at a second run; the keys that only a user has are asked for."""
-    folder = tmp_path / "deploy"
-    rules = tmp_path / "prometheus_rules" / "alertmanager"
-    folder.mkdir()
-    rules.mkdir(parents=True)
-    source = ROOT / "prometheus_rules/alertmanager/alertmanager.yml"
-    (rules / "alertmanager.yml").write_text(source.read_text())
-    script = folder / "secrets.sh"
-    script.write_text((DEPLOY / "secrets.sh").read_text())
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["sh", script], capture_output=True, text=True, check=False)
-
-    first = run()
+    secrets = strict_tree / "secrets"
+    first = make_secrets(strict_tree)
     assert first.returncode == 1
     assert "secrets/alertmanager/pagerduty_routing_key" in first.stdout
-    made = {path.name: path.read_text() for path in (folder / "secrets").glob("*_*")}
+    made = {path.name: path.read_text() for path in secrets.glob("*_*")}
     assert set(made) == set(COMPOSE["secrets"])
     assert len(made["postgres_password"]) == 32
     assert made["app_database_password"] in made["app_store_url"]
-    assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
     for name in ("pagerduty_routing_key", "slack_webhook_url"):
-        (folder / "secrets" / "alertmanager" / name).write_text("mine")
-    assert run().returncode == 0
-    assert {p.name: p.read_text() for p in (folder / "secrets").glob("*_*")} == made
+        (secrets / "alertmanager" / name).write_text("mine")
+    assert make_secrets(strict_tree).returncode == 0
+    assert {p.name: p.read_text() for p in secrets.glob("*_*")} == made
+
+
+def test_containers_can_read_what_they_are_handed(strict_tree: Path) -> None:
+    """Each runs as a user of its own: files are readable whatever the umask, secrets by none but them."""
+    make_secrets(strict_tree)
+    (strict_tree / "secrets" / "alertmanager" / "key").write_text("mine")
+    (strict_tree / "secrets" / "alertmanager" / "key").chmod(0o600)
+    make_secrets(strict_tree)
+    volumes = [v.split(":")[0] for s in SERVICES.values() for v in s.get("volumes", [])]
+    handed = [strict_tree / source for source in volumes if source.startswith(".")]
+    handed += [strict_tree / secret["file"] for secret in COMPOSE["secrets"].values()]
+    handed += [strict_tree / "app" / name for name in ("main.py", "upgrade.py")]
+    for path in [*handed, *(inner for place in handed for inner in place.rglob("*"))]:
+        wanted = 0o005 if path.is_dir() else 0o004
+        assert path.stat().st_mode & wanted == wanted, path
+    assert (strict_tree / "secrets").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.postgres
