@@ -14,7 +14,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,10 +54,16 @@ class Servers:
     scrape_s: int = 30
     chosen: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    points: int = POINTS
+
     @property
     def step_s(self) -> int:
         """``$__interval``."""
-        return max(self.scrape_s, math.ceil((self.end - self.start) / POINTS))
+        return max(self.scrape_s, math.ceil((self.end - self.start) / self.points))
+
+    def of(self, panel: dict[str, Any]) -> Servers:
+        """The same, asked for as many points as a panel wants."""
+        return replace(self, points=panel.get("maxDataPoints", POINTS))
 
     def ask(self, dashboard: dict[str, Any], target: dict[str, Any]) -> list[Frame]:
         """The frames of one query of a panel."""

@@ -79,8 +79,9 @@ def page(dashboard: dict[str, Any], servers: Servers) -> tuple[str, int]:
         if panel["type"] == "row":
             parts.append(f'<div class="row" style="{box}">⌄ {escape(panel["title"])}</div>')
             continue
-        frames = [f for target in panel["targets"] for f in servers.ask(dashboard, target)]
-        shape = SHAPES[panel["type"]](panel, frames, servers, (int(width) - 18, int(height) - 36))
+        asked = servers.of(panel)
+        frames = [f for target in panel["targets"] for f in asked.ask(dashboard, target)]
+        shape = SHAPES[panel["type"]](panel, frames, asked, (int(width) - 18, int(height) - 36))
         parts.append(
             f'<div class="panel" style="{box}"><h2>{escape(panel["title"])}</h2>{shape}</div>'
         )

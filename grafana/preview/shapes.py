@@ -150,7 +150,7 @@ def timeseries(
         colour = colour_of(panel, frame.name, position)
         points = [(t, v) for t, v in frame.rows if not missing(v)]
         if stacked:
-            width = max(2.0, plot.width / 250)
+            width = max(2.0, 0.6 * servers.step_s / (servers.end - servers.start) * plot.width)
             for moment, value in points:
                 low = base.get(moment, 0)
                 base[moment] = low + value

@@ -184,18 +184,16 @@ def _glance() -> list[object]:
 
 
 _TOP: Final = f"""
-    SELECT f.handle AS failure, f.operation || '/' || f.framework AS operation,
-           f.failure_category AS category, f.severity,
-           left({WHAT}, 200) AS what,
-           f.occurrence_count AS times, coalesce(lately.now, 0) AS lately,
+    SELECT f.handle AS failure, left({WHAT}, 200) AS what, f.failure_category AS category,
+           f.occurrence_count AS times, f.user_count AS users,
            CASE WHEN f.first_seen_at > $__timeTo() ::timestamptz - interval '1 day' THEN 'new'
                 WHEN coalesce(lately.now, 0) > 2 * coalesce(lately.before, 0) THEN 'rising'
                 WHEN 2 * coalesce(lately.now, 0) < coalesce(lately.before, 0) THEN 'falling'
                 ELSE 'steady' END AS trend,
-           f.user_count AS users,
            f.first_seen_at AS first, f.last_seen_at AS last, f.status,
            coalesce(t.state, CASE WHEN f.test_generated THEN 'proposed' ELSE 'none yet' END)
-             AS "case", t.confidence_score AS confidence
+             AS "case", t.confidence_score AS confidence, f.severity,
+           coalesce(lately.now, 0) AS lately, f.operation || '/' || f.framework AS operation
     FROM {_F} f
     LEFT JOIN {_T} t ON t.created_from_failure_id = f.id
     LEFT JOIN (
@@ -232,22 +230,23 @@ def _failures() -> list[object]:
                         "&${__url_time_range}&${database:queryparam}",
                     ),
                 ),
-                Column("operation", width=130),
+                Column("what", least=200),
                 Column("category", width=137),
-                Column("severity", width=75, texts=_words(SEVERITY_COLOURS)),
                 Column("times", width=60),
-                Column("lately", header="last day", width=75),
+                Column("users", width=60),
                 Column(
                     "trend",
                     width=65,
                     texts=_words({"new": YELLOW, "rising": RED, "falling": GREEN, "steady": GREY}),
                 ),
-                Column("users", width=60),
                 Column("first", header="first seen", unit="dateTimeFromNow", width=112),
                 Column("last", header="last seen", unit="dateTimeFromNow", width=112),
                 Column("status", width=75, texts=_words(STATUSES)),
                 Column("case", width=110, texts=_words(STATES)),
                 Column("confidence", unit="percentunit", width=90),
+                Column("severity", width=75, texts=_words(SEVERITY_COLOURS)),
+                Column("lately", header="last day", width=75),
+                Column("operation", width=130),
             ),
             h=10,
             empty="nothing failed",

@@ -256,7 +256,7 @@ def _why() -> list[object]:
                 ),
             ],
             columns=(
-                Column("step", "step"),
+                Column("step", "step", least=130),
                 Column("Value #A", "calls", width=60),
                 Column("Value #B", "failed", width=60),
                 Column("Value #C", "share", unit="percentunit", width=115, share_red_from=0.1),
@@ -266,6 +266,7 @@ def _why() -> list[object]:
             sort="failed",
             w=8,
             h=7,
+            empty="no step in the last hour",
         ),
         rows(
             "Top failures in this time range",
@@ -283,13 +284,13 @@ def _why() -> list[object]:
                         "&${__url_time_range}&${database:queryparam}&${datasource:queryparam}",
                     ),
                 ),
-                Column("operation", width=130),
+                Column("what", least=220, wrap=True),
                 Column("category", width=137),
                 Column("last hour", width=80),
                 Column("times", width=60),
                 Column("users", width=60),
-                Column("what", wrap=True),
                 Column("last", header="last seen", unit="dateTimeFromNow", width=112),
+                Column("operation", width=130),
             ),
             w=16,
             h=8,
@@ -309,17 +310,17 @@ def _why() -> list[object]:
                 )
             ],
             columns=(
-                Column("alertname", "alert", without="Genmon"),
                 Column(
                     "severity",
                     "leads to",
                     width=65,
                     texts={"critical": ("page", RED), "warning": ("ticket", YELLOW)},
                 ),
-                Column("where", "where", width=120, absent="all"),
+                Column("alertname", "alert", least=135, without="Genmon"),
                 Column("Value", "since", unit="dateTimeFromNow", width=112),
+                Column("where", "where", width=120, absent="all"),
             ),
-            order=("alertname", "severity", "where", "Value"),
+            order=("severity", "alertname", "Value", "where"),
             without=("operation", "framework"),
             sort="leads to",
             descending=False,
@@ -337,12 +338,11 @@ def _where(expr: str) -> str:
 
 
 _TOP_FAILURES: Final = f"""
-    SELECT f.handle AS failure, f.operation || '/' || f.framework AS operation,
-           f.failure_category AS category,
+    SELECT f.handle AS failure, left({WHAT}, 90) AS what, f.failure_category AS category,
            count(*) FILTER (WHERE a.created_at > $__timeTo() ::timestamptz - interval '1 hour')
              AS "last hour",
-           count(*) AS times, f.user_count AS users,
-           left({WHAT}, 90) AS what, f.last_seen_at AS last
+           count(*) AS times, f.user_count AS users, f.last_seen_at AS last,
+           f.operation || '/' || f.framework AS operation
     FROM {names.TABLE_ANALYTICS} a JOIN {names.TABLE_FAILURES} f ON f.id = a.failure_id
     WHERE $__timeFilter(a.created_at)
       AND {chosen("f.operation", "operation")} AND {chosen("a.framework", "framework")}

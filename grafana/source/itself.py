@@ -76,6 +76,7 @@ def dashboard() -> builders.Dashboard:
 
 def _glance() -> list[object]:
     range_ = "[$__range]"
+    zero = _zero()
     return [
         one_value(
             "Store",
@@ -107,13 +108,14 @@ def _glance() -> list[object]:
             "short",
             [
                 Prom(
-                    f"sum(increase({_of(names.RECORDS_DROPPED)}{range_})) or vector(0)",
+                    f"sum(increase({_of(names.RECORDS_DROPPED)}{range_})) or {zero}",
                     "dropped",
                     instant=True,
                 )
             ],
             steps=((None, GREEN), (0.5, RED)),
             decimals=0,
+            empty="no writer",
         ),
         one_value(
             "Internal errors",
@@ -121,13 +123,14 @@ def _glance() -> list[object]:
             "short",
             [
                 Prom(
-                    f"sum(increase({_of(names.INTERNAL_ERRORS)}{range_})) or vector(0)",
+                    f"sum(increase({_of(names.INTERNAL_ERRORS)}{range_})) or {zero}",
                     "errors",
                     instant=True,
                 )
             ],
             steps=((None, GREEN), (0.5, RED)),
             decimals=0,
+            empty="no writer",
         ),
         one_value(
             "Waiting for the store",
@@ -136,6 +139,7 @@ def _glance() -> list[object]:
             [Prom(f"sum({_of(names.QUEUE_DEPTH)})", "waiting", instant=True)],
             steps=((None, GREEN), (1000, YELLOW), (10000, RED)),
             decimals=0,
+            empty="no writer",
         ),
         one_value(
             "Journals",
@@ -143,6 +147,7 @@ def _glance() -> list[object]:
             "bytes",
             [Prom(f"sum({_of(names.JOURNAL_BYTES)})", "journals", instant=True)],
             steps=((None, GREEN), (1 << 24, YELLOW), (1 << 28, RED)),
+            empty="no writer",
         ),
     ]
 
@@ -193,11 +198,16 @@ def _queue() -> list[object]:
     ]
 
 
+def _zero() -> str:
+    """0 while there is a writer: where nothing is scraped, nobody knows of no loss."""
+    return f"0 * count({_of(names.STORE_UP)})"
+
+
 def _zero_if_none(metric: Metric, label: str) -> Prom:
     """Increase by a label whose values are born with their first event; 0 while there is none."""
     return Prom(
         f"sum by ({label}) (increase({_of(metric)}[$__rate_interval])) "
-        f'or on () label_replace(vector(0), "{label}", "none", "", "")',
+        f'or on () label_replace({_zero()}, "{label}", "none", "", "")',
         f"{{{{{label}}}}}",
     )
 
@@ -255,6 +265,7 @@ def _exporter() -> list[object]:
             "short",
             [by(names.REGRESSION_CASES, "state")],
             colours={str(state): colour for state, colour in STATES.items() if colour != GREY},
+            empty="no exporter",
         ),
         bars(
             "Failures by status",
@@ -262,6 +273,7 @@ def _exporter() -> list[object]:
             "short",
             [by(names.STORED_FAILURES, "status")],
             colours=STATUSES,
+            empty="no exporter",
         ),
         bars(
             "Test runs by channel and verdict",

@@ -56,6 +56,10 @@ SEVERITY_COLOURS: Final = {
 }
 
 
+#: Bars that a plot has at most: enough to see when, and each wide enough to be seen.
+BARS: Final = 120
+#: What a plot says that has nothing to show.
+NOTHING: Final = "nothing in this time range"
 #: Columns of the grid from which a plot has room for its legend beside it.
 BESIDE: Final = 12
 
@@ -291,7 +295,7 @@ def lines(
     h: int = 8,
     top: float | None = None,
     sort: str = "Max",
-    empty: str = "nothing in this time range",
+    empty: str = NOTHING,
 ) -> timeseries.Panel:
     """Values over time; ``stacked`` for parts of a whole, ``line_at`` for a limit.
 
@@ -328,6 +332,7 @@ def lines(
         panel = panel.stacking(
             common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A")
         ).draw_style(common_models.GraphDrawStyle.BARS)
+        panel = panel.max_data_points(BARS)
     if top is not None:
         panel = panel.max(top)
     if line_at is not None:
@@ -344,6 +349,7 @@ def warm(
     panel = dress(heatmap.Panel(), title, says, unit, [query], w, h)
     return (
         panel.calculate(False)
+        .no_value(NOTHING)
         .y_axis(heatmap.YAxisConfig().unit(unit))
         .color(
             heatmap.HeatmapColorOptions()
@@ -367,6 +373,7 @@ def states(
     panel = dress(statetimeline.Panel(), title, says, "none", queries, w, h)
     return (
         panel.mappings(value_texts(texts))
+        .no_value(NOTHING)
         .merge_values(True)
         .show_value(common_models.VisibilityMode.NEVER)
         .row_height(0.85)

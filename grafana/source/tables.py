@@ -24,6 +24,8 @@ class Column:
     header: str | None = None
     unit: str | None = None
     width: int | None = None
+    #: Pixels that it keeps where the screen is narrow, when those to its right must be scrolled to.
+    least: int | None = None
     link: tuple[str, str] | None = None
     texts: dict[str, tuple[str, str]] | None = None
     #: Draw a share as a bar in the cell, red from here on.
@@ -94,6 +96,8 @@ def _properties(column: Column, *, header: bool) -> Iterator[tuple[str, Any]]:
         yield "unit", column.unit
     if column.width:
         yield "custom.width", column.width
+    if column.least:
+        yield "custom.minWidth", column.least
     if column.absent:
         yield "noValue", column.absent
     if column.link:

@@ -143,7 +143,7 @@ def test_no_column_is_pushed_out_of_sight(filled: World, name: str, title: str) 
         override["matcher"]["options"]: each["value"]
         for override in panel["fieldConfig"]["overrides"]
         for each in override["properties"]
-        if each["id"] == "custom.width"
+        if each["id"] in ("custom.width", "custom.minWidth")
     }
     needed = sum(widths.get(column, least) for column in found)
     wide = panel["gridPos"]["w"]
@@ -211,6 +211,14 @@ def test_the_guarded_case_is_told(filled: World) -> None:
     runs = {row["channel"]: row for row in table(filled, "failures.json", "Verdicts by channel")}
     assert runs["replay"]["pass"] == 1
     assert runs["replay"]["fail_same"] >= 1
+
+
+def test_no_loss_is_not_claimed_of_what_nobody_sees(filled: World) -> None:
+    """Where nothing is scraped, *genmon itself* answers nothing, rather than 0 in green."""
+    start = filled.servers.start - 86_400
+    there = replace(filled, servers=replace(filled.servers, start=start, end=start + 3600))
+    for panel in panels(DASHBOARDS["itself.json"]):
+        assert not frames(there, "itself.json", panel["title"]), panel["title"]
 
 
 def test_exemplars_lead_to_traces(filled: World) -> None:
