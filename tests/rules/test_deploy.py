@@ -80,9 +80,22 @@ def test_services_run_with_the_least_they_need() -> None:
         assert service["logging"]["options"]["max-size"], name
 
 
+def test_grafana_leaves_its_plugins_alone() -> None:
+    """On a read-only root an update at the start takes the data sources away.
+
+    Source: https://github.com/grafana/grafana/issues/132528.
+    """
+    environment = SERVICES["grafana"]["environment"]
+    assert environment["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"] == "false"
+    assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
+
+
 def test_every_service_ends_when_told_to() -> None:
-    """A shell's ``sleep`` as the first process of a container ignores it, and is waited for."""
+    """In time: the application hands over what waits for 5 s, then the SDK its spans. ``sleep`` as
+    the first process of a container would not hear of it.
+    """
     for service in SERVICES.values():
+        assert service["stop_grace_period"] == "30s"
         assert service.get("init") or "sleep" not in service.get("command", [])
 
 
