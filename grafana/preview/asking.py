@@ -147,7 +147,7 @@ class Servers:
         )
         query = self.filled(dashboard, text, r"\\")
         query = re.sub(
-            r"\$__timeGroup\(([\w.]+), *(\d+)s\)",
+            r"\$__timeGroup\(([\w.]+), *(\d+)s(?:, *0)?\)",
             r"floor(extract(epoch from \1) / \2) * \2",
             query,
         )
@@ -162,9 +162,13 @@ class Servers:
             yield Frame("", columns, tuple(fetched))
             return
         assert columns == ("time", "metric", "value"), columns
+        step = self.step_s
+        every = range(int(self.start) // step * step, math.ceil(self.end), step)
+        # The macro's third argument is what stands where a group has no row.
+        empty = dict.fromkeys(map(float, every), 0.0) if ", 0)" in target["rawSql"] else {}
         for name in dict.fromkeys(row[1] for row in fetched):
-            points = tuple((row[0], row[2]) for row in fetched if row[1] == name)
-            yield Frame(name, ("time", "value"), points)
+            points = empty | {float(row[0]): row[2] for row in fetched if row[1] == name}
+            yield Frame(name, ("time", "value"), tuple(sorted(points.items())))
 
 
 def _plain(value: Any) -> Any:

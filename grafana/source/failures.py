@@ -110,9 +110,14 @@ def dashboard() -> builders.Dashboard:
     )
     for link in links(names.DASHBOARD_GENERATIONS, names.DASHBOARD_SELF):
         page = page.link(link)
-    for panel in (*_glance(), *_failures()):
+    for panel in (*_glance(), _top()):
         page = page.with_panel(panel)
-    for title, panels in (("Cases", _cases()), ("Test runs", _runs()), ("The failure", _one())):
+    for title, panels in (
+        ("The failure", _one()),
+        ("Over time", _over_time()),
+        ("Cases", _cases()),
+        ("Test runs", _runs()),
+    ):
         page = page.with_row(row(title))
         for panel in panels:
             page = page.with_panel(panel)
@@ -212,52 +217,56 @@ _TOP: Final = f"""
 """
 
 
-def _failures() -> list[object]:
-    return [
-        rows(
-            "Top failures",
-            "Those that hit most users first. Trend: the last day of the range against the day "
-            "before. The handle narrows this page to one failure.",
-            "none",
-            [Sql(_TOP)],
-            columns=(
-                Column(
-                    "failure",
-                    width=85,
-                    link=(
-                        "Only this failure",
-                        f"/d/{names.DASHBOARD_FAILURES}?var-failure=${{__value.text}}"
-                        "&${__url_time_range}&${database:queryparam}",
-                    ),
+def _top() -> object:
+    return rows(
+        "Top failures",
+        "Those that hit most users first. Trend: the last day of the range against the day "
+        "before. The handle narrows this page to one failure.",
+        "none",
+        [Sql(_TOP)],
+        columns=(
+            Column(
+                "failure",
+                width=85,
+                link=(
+                    "Only this failure",
+                    f"/d/{names.DASHBOARD_FAILURES}?var-failure=${{__value.text}}"
+                    "&${__url_time_range}&${database:queryparam}",
                 ),
-                Column("what", least=200),
-                Column("category", width=137),
-                Column("times", width=60),
-                Column("users", width=60),
-                Column(
-                    "trend",
-                    width=65,
-                    texts=_words({"new": YELLOW, "rising": RED, "falling": GREEN, "steady": GREY}),
-                ),
-                Column("first", header="first seen", unit="dateTimeFromNow", width=112),
-                Column("last", header="last seen", unit="dateTimeFromNow", width=112),
-                Column("status", width=75, texts=_words(STATUSES)),
-                Column("case", width=110, texts=_words(STATES)),
-                Column("confidence", unit="percentunit", width=90),
-                Column("severity", width=75, texts=_words(SEVERITY_COLOURS)),
-                Column("lately", header="last day", width=75),
-                Column("operation", width=130),
             ),
-            h=10,
-            empty="nothing failed",
+            Column("what", least=200),
+            Column("category", width=137),
+            Column("times", width=60),
+            Column("users", width=60),
+            Column(
+                "trend",
+                width=65,
+                texts=_words({"new": YELLOW, "rising": RED, "falling": GREEN, "steady": GREY}),
+            ),
+            Column("first", header="first seen", unit="dateTimeFromNow", width=112),
+            Column("last", header="last seen", unit="dateTimeFromNow", width=112),
+            Column("status", width=75, texts=_words(STATUSES)),
+            Column("case", width=110, texts=_words(STATES)),
+            Column("confidence", unit="percentunit", width=90),
+            Column("severity", width=75, texts=_words(SEVERITY_COLOURS)),
+            Column("lately", header="last day", width=75),
+            Column("operation", width=130),
         ),
+        h=8,
+        empty="nothing failed",
+    )
+
+
+def _over_time() -> list[object]:
+    return [
         lines(
             "Failures by category",
-            "How many generations failed, from the minute roll-ups: quick at any size.",
+            "How many generations failed, from the minute roll-ups: quick at any size. They know no "
+            "single failure, nor a status.",
             "short",
             [
                 Sql(
-                    "SELECT $__timeGroup(minute, $__interval) AS time, category AS metric, "
+                    "SELECT $__timeGroup(minute, $__interval, 0) AS time, category AS metric, "
                     f"sum(count)::float AS value FROM {_ROLLUPS} WHERE {_OF_ROLLUPS} "
                     "AND outcome = 'failure' GROUP BY 1, 2 ORDER BY 1, 2",
                     "time_series",
@@ -268,11 +277,11 @@ def _failures() -> list[object]:
         ),
         lines(
             "Generations by outcome",
-            "The traffic the failures came from.",
+            "The traffic the failures came from, of what is chosen as operation and framework.",
             "short",
             [
                 Sql(
-                    "SELECT $__timeGroup(minute, $__interval) AS time, outcome AS metric, "
+                    "SELECT $__timeGroup(minute, $__interval, 0) AS time, outcome AS metric, "
                     f"sum(count)::float AS value FROM {_ROLLUPS} WHERE {_MINUTES} "
                     f"AND {chosen('operation', 'operation')} "
                     f"AND {chosen('framework', 'framework')} GROUP BY 1, 2 ORDER BY 1, 2",
@@ -325,6 +334,7 @@ def _cases() -> list[object]:
             columns=(
                 Column("failure", width=85),
                 Column("state", width=115, texts=_words(STATES)),
+                Column("because", wrap=True),
                 Column("trigger", width=75),
                 Column("operation", width=100),
                 Column("category", width=137),
@@ -386,7 +396,7 @@ def _runs() -> list[object]:
             "short",
             [
                 Sql(
-                    "SELECT $__timeGroup(r.created_at, $__interval) AS time, "
+                    "SELECT $__timeGroup(r.created_at, $__interval, 0) AS time, "
                     "r.channel || ' ' || r.verdict AS metric, count(*)::float AS value "
                     f"{runs} GROUP BY 1, 2 ORDER BY 1, 2",
                     "time_series",
