@@ -55,15 +55,22 @@ class Servers:
     chosen: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     points: int = POINTS
+    least_s: int = 0
 
     @property
     def step_s(self) -> int:
         """``$__interval``."""
-        return max(self.scrape_s, math.ceil((self.end - self.start) / self.points))
+        step = math.ceil((self.end - self.start) / self.points)
+        return max(self.scrape_s, self.least_s, step)
 
     def of(self, panel: dict[str, Any]) -> Servers:
-        """The same, asked for as many points as a panel wants."""
-        return replace(self, points=panel.get("maxDataPoints", POINTS))
+        """The same, asked for as many points, as far apart, as a panel wants."""
+        least = panel.get("interval", "0s")
+        return replace(
+            self,
+            points=panel.get("maxDataPoints", POINTS),
+            least_s=int(least[:-1]) * {"s": 1, "m": 60}[least[-1]],
+        )
 
     def ask(self, dashboard: dict[str, Any], target: dict[str, Any]) -> list[Frame]:
         """The frames of one query of a panel."""

@@ -274,6 +274,7 @@ def _over_time() -> list[object]:
             ],
             colours=CATEGORY_COLOURS,
             stacked=True,
+            apart="1m",
         ),
         lines(
             "Generations by outcome",
@@ -290,13 +291,14 @@ def _over_time() -> list[object]:
             ],
             colours={"success": GREEN, "failure": RED, "cancelled": GREY, "rejected": BLUE},
             stacked=True,
+            apart="1m",
         ),
     ]
 
 
 _CASES: Final = f"""
-    SELECT f.handle AS failure, t.state, t.state_reason AS because, t.trigger,
-           f.operation, f.failure_category AS category, t.confidence_score AS confidence,
+    SELECT f.handle AS failure, t.state, left(t.state_reason, 160) AS because, t.trigger,
+           t.confidence_score AS confidence,
            t.pass_count AS passed, t.fail_count AS failed, t.inconclusive_count AS inconclusive,
            t.flakiness, t.reviewer, t.created_at AS made, t.last_run_at AS "last run"
     FROM {_T} t JOIN {_F} f ON f.id = t.created_from_failure_id
@@ -327,17 +329,15 @@ def _cases() -> list[object]:
     return [
         rows(
             "Cases",
-            "Regressed ones first, then those that wait for review. Confidence is a lower bound: "
-            "3 clean passes .44, 10 .72, 35 .90.",
+            "Regressed ones first, then those that wait for review; genmon cases show says all. "
+            "Confidence is a lower bound: 3 clean passes .44, 10 .72, 35 .90.",
             "none",
             [Sql(_CASES)],
             columns=(
                 Column("failure", width=85),
                 Column("state", width=115, texts=_words(STATES)),
-                Column("because", wrap=True),
+                Column("because", least=220, wrap=True),
                 Column("trigger", width=75),
-                Column("operation", width=100),
-                Column("category", width=137),
                 Column("confidence", unit="percentunit", width=90),
                 Column("passed", width=65),
                 Column("failed", width=60),
@@ -446,7 +446,7 @@ def _one() -> list[object]:
                 )
             ],
             columns=(
-                Column("at", unit="dateTimeAsLocal", width=180),
+                Column("at", unit="dateTimeAsLocal", width=184),
                 Column("failure", width=80),
                 Column("operation", width=105),
                 Column("framework", width=85),

@@ -296,11 +296,12 @@ def lines(
     top: float | None = None,
     sort: str = "Max",
     empty: str = NOTHING,
+    apart: str | None = None,
 ) -> timeseries.Panel:
     """Values over time; ``stacked`` for parts of a whole, ``line_at`` for a limit.
 
     The legend's greatest come first, by ``sort``: it has room for a few. It stands beside
-    a wide plot and below a narrow one.
+    a wide plot and below a narrow one. No two points are closer than ``apart``.
     """
     panel = dress(timeseries.Panel(), title, says, unit, queries, w, h)
     panel = (
@@ -333,6 +334,8 @@ def lines(
             common.StackingConfig().mode(common_models.StackingMode.NORMAL).group("A")
         ).draw_style(common_models.GraphDrawStyle.BARS)
         panel = panel.max_data_points(BARS)
+    if apart is not None:
+        panel = panel.interval(apart)
     if top is not None:
         panel = panel.max(top)
     if line_at is not None:

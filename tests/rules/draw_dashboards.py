@@ -49,7 +49,7 @@ def story(minutes: float) -> Callable[[ModuleType], int]:
             text = choice.choice(refused if failing else fine + spoilt[:1])
             user = choice.choice(USERS)
             request = Request(text, known[text]["framework"], user, f"project-{sent}")
-            asyncio.run(send(app_builder, [request], lambda: None))
+            asyncio.run(send(app_builder, [request], lambda _: None))
             app_builder.model.cache_clear()
             sent += 1
             time.sleep(PACE_S)
