@@ -77,3 +77,8 @@ ENOUGH: Final = HEALTH_MIN_ATTEMPTS
 
 #: A failure in one line: its class without the module, which takes the room of the message.
 WHAT: Final = "regexp_replace(f.error_type, '^.*[.]', '') || ': ' || f.error_message"
+
+
+def cut(text: str, length: int) -> str:
+    """An SQL text's beginning, and a sign where that is not all."""
+    return f"left({text}, {length}) || CASE WHEN length({text}) > {length} THEN '…' ELSE '' END"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.source.counting import WHAT
+from grafana.source.counting import WHAT, cut
 from grafana.source.panels import (
     BLUE,
     CATEGORY_COLOURS,
@@ -189,7 +189,7 @@ def _glance() -> list[object]:
 
 
 _TOP: Final = f"""
-    SELECT f.handle AS failure, left({WHAT}, 200) AS what, f.failure_category AS category,
+    SELECT f.handle AS failure, {cut(WHAT, 200)} AS what, f.failure_category AS category,
            f.occurrence_count AS times, f.user_count AS users,
            CASE WHEN f.first_seen_at > $__timeTo() ::timestamptz - interval '1 day' THEN 'new'
                 WHEN coalesce(lately.now, 0) > 2 * coalesce(lately.before, 0) THEN 'rising'
@@ -297,7 +297,7 @@ def _over_time() -> list[object]:
 
 
 _CASES: Final = f"""
-    SELECT f.handle AS failure, t.state, left(t.state_reason, 160) AS because, t.trigger,
+    SELECT f.handle AS failure, t.state, {cut("t.state_reason", 160)} AS because, t.trigger,
            t.confidence_score AS confidence,
            t.pass_count AS passed, t.fail_count AS failed, t.inconclusive_count AS inconclusive,
            t.flakiness, t.reviewer, t.created_at AS made, t.last_run_at AS "last run"

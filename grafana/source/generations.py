@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.source import counting
-from grafana.source.counting import HOUR, LATELY_COUNT, WHAT, attempts, failed
+from grafana.source.counting import HOUR, LATELY_COUNT, WHAT, attempts, cut, failed
 from grafana.source.panels import (
     CATEGORY_COLOURS,
     GREEN,
@@ -338,7 +338,7 @@ def _where(expr: str) -> str:
 
 
 _TOP_FAILURES: Final = f"""
-    SELECT f.handle AS failure, left({WHAT}, 90) AS what, f.failure_category AS category,
+    SELECT f.handle AS failure, {cut(WHAT, 90)} AS what, f.failure_category AS category,
            count(*) FILTER (WHERE a.created_at > $__timeTo() ::timestamptz - interval '1 hour')
              AS "last hour",
            count(*) AS times, f.user_count AS users, f.last_seen_at AS last,
@@ -348,6 +348,10 @@ _TOP_FAILURES: Final = f"""
       AND {chosen("f.operation", "operation")} AND {chosen("a.framework", "framework")}
     GROUP BY f.id ORDER BY "last hour" DESC, times DESC, last DESC LIMIT 20
 """
+
+
+def _outcomes(*shown: str) -> dict[str, str]:
+    return {outcome: OUTCOME_COLOURS[outcome] for outcome in shown}
 
 
 def _red() -> list[object]:
@@ -361,7 +365,7 @@ def _red() -> list[object]:
             "Counted exactly at each moment, so that a handful shows as a handful.",
             "short",
             [Prom(f"sum by (outcome) ({selector(LATELY_COUNT, OF_PAIR)})", "{{outcome}}")],
-            colours=OUTCOME_COLOURS,
+            colours=_outcomes("success", "failure"),
             stacked=True,
         ),
         states(
@@ -422,7 +426,7 @@ def _red() -> list[object]:
                     "{{outcome}}",
                 )
             ],
-            colours=OUTCOME_COLOURS,
+            colours=_outcomes("cancelled", "rejected"),
             w=8,
         ),
         lines(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grafana.source.panels import GREEN, RED, Prom, Query, dress, thresholds, value_texts
+from grafana.source.panels import GREEN, RED, YELLOW, Prom, Query, dress, thresholds, value_texts
 from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import dashboard as models
 
@@ -14,6 +14,8 @@ from grafana_foundation_sdk.models import dashboard as models
 ABSENT: Final = "–"
 #: Pixels that a column without a width has at least; Grafana's own 150 push the last ones out.
 LEAST_WIDTH: Final = 90
+#: Colours of words that can be read on white as well as on black: Grafana's yellow cannot.
+READABLE: Final = {YELLOW: "#b8860b"}
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,11 @@ def _properties(column: Column, *, header: bool) -> Iterator[tuple[str, Any]]:
     if column.link:
         yield "links", [{"title": column.link[0], "url": column.link[1]}]
     if column.texts:
-        yield "mappings", value_texts(column.texts)
+        words = {
+            value: (text, READABLE.get(colour, colour))
+            for value, (text, colour) in column.texts.items()
+        }
+        yield "mappings", value_texts(words)
         yield "custom.cellOptions", {"type": "color-text"}
     if column.without:
         rest = models.ValueMappingResult(text="$1")

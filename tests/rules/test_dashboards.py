@@ -259,6 +259,21 @@ def test_every_query_is_promql(programs: Programs, tmp_path: Path) -> None:
     assert len(groups) > 40
 
 
+def test_every_severity_of_an_alert_has_its_word() -> None:
+    """*Firing alerts* says of each alert whether it wakes somebody."""
+    (panel,) = (p for p in panels(DASHBOARDS["generations.json"]) if p["title"] == "Firing alerts")
+    told = {
+        value
+        for override in panel["fieldConfig"]["overrides"]
+        for each in override["properties"]
+        if each["id"] == "mappings"
+        for mapping in each["value"]
+        if mapping["type"] == "value"
+        for value in mapping["options"]
+    }
+    assert told == set(re.findall(r"severity: (\w+)", render_rules()))
+
+
 def test_alert_links_set_variables_that_exist() -> None:
     """A page's link leads to a dashboard whose variables it sets."""
     by_uid = {dashboard["uid"]: dashboard for dashboard in DASHBOARDS.values()}
