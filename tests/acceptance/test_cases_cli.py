@@ -190,11 +190,15 @@ def test_a_persons_word_changes_the_verdict(
         return str(json.loads(genmon("run", case, "--json")[1])[0]["verdict"])
 
     assert verdict(ASKS_AGAIN) == "inconclusive"
-    assert genmon("approve", case, "--recovery", 'ask="x = 2"')[0] == 0
+    exit_code, _, said = genmon("approve", case, "--recovery", 'ask="x = 2"')
+    assert (exit_code, said) == (0, "")
     assert verdict(ASKS_AGAIN) == "pass"
 
     assert verdict(LOOKS_UP) == "inconclusive"
-    assert genmon("approve", case, "--live", "look_up")[0] == 0
+    exit_code, _, said = genmon("approve", case, "--live", "look_up")
+    assert exit_code == 0
+    assert f"{case}: no step 'look_up' was recorded" in said
+    assert said.endswith("Recorded: ask.\n")
     assert verdict(LOOKS_UP) == "pass"
 
     assert verdict(FIXED) == "pass"

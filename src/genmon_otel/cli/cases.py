@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
-from genmon_otel.cli.needs import needs_of, needs_options
+from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
 from genmon_otel.cli.terminal import (
     console,
     json_option,
@@ -128,6 +128,7 @@ def verify(
             for name in names:
                 row, gated = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)
                 found.append({"case": row.handle, "state": row.state, "reason": gated.reason})
+                mention_unknown_steps(needed, row)
     if as_json:
         print_json(found)
     for each in () if as_json else found:
@@ -163,15 +164,14 @@ def approve(
     On a case that is accepted already the options change how it is judged. A file that
     was exported before does not change: delete it and export again.
     """
+    postcondition, fails_as = given.pop("postcondition"), given.pop("fails_as")
+    needed = needs_of(**given)
     with open_store(store) as opened:
         row = review.approve(
-            opened,
-            case,
-            reviewer=reviewer,
-            postcondition=given.pop("postcondition"),
-            fails_as=given.pop("fails_as"),
-            needs=needs_of(**given),
-        )
+            opened, case, reviewer=reviewer, postcondition=postcondition, fails_as=fails_as,
+            needs=needed,
+        )  # fmt: skip
+    mention_unknown_steps(needed, row)
     _say(row, as_json, _APPROVED.get(row.state, "What you gave counts from the next run on."))
 
 

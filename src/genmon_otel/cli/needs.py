@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from genmon_otel.regression.needs import Needs
+from genmon_otel.regression.review import stored
+from genmon_otel.store.rows import CaseRow
 
 
 def needs_options(command: Any) -> Any:
@@ -37,6 +39,20 @@ def needs_of(
         env=dict(_variable(text) for text in env),
         programs=program,
     )
+
+
+def mention_unknown_steps(needs: Needs, row: CaseRow) -> None:
+    """Say which steps named are none that was recorded: a slip, or one only the fixed code calls."""
+    asked = {*needs.live, *needs.recovery}
+    if not asked or not row.case:
+        return
+    recorded = list(dict.fromkeys(step.name for step in stored(row).steps))
+    for name in sorted(asked.difference(recorded)):
+        click.echo(
+            f"{row.handle}: no step {name!r} was recorded, so it counts only where the fixed code "
+            f"calls one of that name. Recorded: {', '.join(recorded) or 'none'}.",
+            err=True,
+        )
 
 
 def _assignment(text: str) -> tuple[str, Any]:
