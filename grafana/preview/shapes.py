@@ -127,7 +127,7 @@ def timeseries(
     custom = panel["fieldConfig"]["defaults"]["custom"]
     stacked = custom.get("stacking", {}).get("mode") == "normal"
     unit = panel["fieldConfig"]["defaults"]["unit"]
-    drawn = [f for f in frames if f.values][:12]
+    drawn = [f for f in frames if f.values]
     if not drawn:
         return f'<p class="none">{escape(panel["fieldConfig"]["defaults"]["noValue"])}</p>'
     legend = _legend(panel, drawn, unit, servers)
