@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Tree
-from genmon_otel.redaction.credentials import MARK, constant, is_placeholder, scrub
+from genmon_otel.redaction.credentials import MARK, constant, is_placeholder, leading, scrub
 from genmon_otel.redaction.sensitive import is_sensitive
 from genmon_otel.text import GAP, clean, cut
 
@@ -158,8 +158,8 @@ class Redactor:
         edge = _SECRET_END.search(tail)
         tail = tail[edge.start() if edge else _MARGIN :]
         tail = self._once(clean(tail, half + _MARGIN))[-half:]
-        head = head[: len(head) - len(_match(_SECRET_RUN, head[::-1]))]
-        return f"{head}{GAP}{tail[len(_match(_SECRET_RUN, tail)) :]}"
+        head = head[: len(head) - len(leading(_SECRET_RUN, head[::-1]))]
+        return f"{head}{GAP}{tail[len(leading(_SECRET_RUN, tail)) :]}"
 
     def _hide(self, tree: Tree) -> Tree:
         """Replace every leaf of what stands under a sensitive name."""
@@ -202,11 +202,6 @@ def _names_secret(tree: Tree) -> bool:
 def _plain_word(tree: Tree) -> bool:
     """Whether the second half of a pair is itself a word, as in ``["password", "email"]``."""
     return isinstance(tree, str) and tree.isidentifier() and tree.islower() and len(tree) < 16
-
-
-def _match(pattern: re.Pattern[str], text: str) -> str:
-    match = pattern.match(text)
-    return match[0] if match else ""
 
 
 def _encoded(match: re.Match[str]) -> str:
@@ -303,7 +298,7 @@ def _value(
     if not bare or _NO_SECRET.fullmatch(bare):
         return None
     follows = text[found.end() : found.end() + 1]
-    if follows in _CODE_AFTER and follows and bare.replace(".", "").isidentifier():
+    if follows in _CODE_AFTER and bare.replace(".", "").isidentifier():
         return None
     if _ATTRIBUTE.fullmatch(bare) and "=" in separator["sep"]:
         return None
@@ -314,7 +309,7 @@ def _value(
         return None
     if bare.isdigit() and "token" in word:
         return None
-    if separator["sep"].strip() in ("is", "was", "of") and bare.isalpha() and bare.islower():
+    if separator["sep"].strip() in ("is", "was") and bare.isalpha() and bare.islower():
         return None
     return _hidden(start, bare)
 

@@ -235,7 +235,7 @@ def _pem(text: str) -> str:
                 continue
             start = label_end + 5
             stop = text.find(_PEM_END, start)
-            body = text[start:stop] if stop >= 0 else _match(_PEM_BODY, text, start)
+            body = text[start:stop] if stop >= 0 else leading(_PEM_BODY, text, start)
             parts.append(text[at:start] + _pem_body(body))
             at = start + len(body)
             if stop >= 0:
@@ -245,7 +245,7 @@ def _pem(text: str) -> str:
         label = text[end + len(_PEM_END) : end + 64].partition("-----")[0]
         if "PRIVATE" in label:
             before = text[at:end]
-            kept = len(before) - len(_match(_PEM_BODY, before[::-1], 0))
+            kept = len(before) - len(leading(_PEM_BODY, before[::-1]))
             parts.append(before[:kept] + _pem_body(before[kept:]) + _PEM_END)
         else:
             parts.append(text[at : end + len(_PEM_END)])
@@ -260,6 +260,7 @@ def _pem_body(body: str) -> str:
     return f"{edge}{constant(64)}{edge}"
 
 
-def _match(pattern: re.Pattern[str], text: str, start: int) -> str:
+def leading(pattern: re.Pattern[str], text: str, start: int = 0) -> str:
+    """Return what a pattern matches right at ``start``; empty for nothing."""
     match = pattern.match(text, start)
     return match[0] if match else ""

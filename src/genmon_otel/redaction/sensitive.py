@@ -17,8 +17,7 @@ _SECRET_PARTS: Final = (
 )  # fmt: skip
 #: As the last word of a name.
 _SECRET_ENDS: Final = frozenset(
-    {"token", "dsn", "jwt", "otp", "cvv", "cvc", "ssn", "pat", "sas", "pin", "mnemonic", "nonce"}
-    - {"nonce"}
+    {"token", "dsn", "jwt", "otp", "cvv", "cvc", "ssn", "pat", "sas", "pin", "mnemonic"}
 )
 #: A last word that makes it something about a secret, not the secret.
 _ABOUT: Final = frozenset(
