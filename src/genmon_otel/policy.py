@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from genmon_otel.errors import InvalidTransition
+from genmon_otel.records import FINGERPRINT_VERSION
 
 # --- strikes and health ----------------------------------------------------
 
@@ -175,4 +176,4 @@ def wilson(passes: float, total: float, z: float = WILSON_Z) -> float:
 #: New fingerprints a minute that one process may bring; the rest share the overflow failure.
 NEW_FAILURES_A_MINUTE: Final = 100
 #: Fingerprint of the overflow failure, before the operation's name. It never strikes.
-OVERFLOW_FINGERPRINT: Final = "v1:overflow:"
+OVERFLOW_FINGERPRINT: Final = f"{FINGERPRINT_VERSION}:overflow:"

@@ -121,6 +121,10 @@ ENVIRONMENT_CATEGORIES: Final = frozenset(
     {Category.AI_TIMEOUT, Category.RATE_LIMIT, Category.PROVIDER_ERROR}
 )
 
+#: Version of fingerprints and signatures, which begin with it: what is made in another way is
+#: another failure.
+FINGERPRINT_VERSION: Final = "v1"
+
 #: Characters kept of a request.
 MAX_REQUEST: Final = 1000
 

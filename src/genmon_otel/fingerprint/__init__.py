@@ -10,11 +10,10 @@ from typing import Final
 from genmon_otel.fingerprint.environment import essence
 from genmon_otel.fingerprint.normalisation import key, normalise
 from genmon_otel.fingerprint.printed import telling_lines
-from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
+from genmon_otel.records import ENVIRONMENT_CATEGORIES, FINGERPRINT_VERSION, Frame
 
 __all__ = ["fingerprint", "handle", "identify", "normalise", "places", "signature", "telling_lines"]
 
-VERSION: Final = "v1"
 #: In-app frames that count, from where it was raised outwards.
 TOP_FRAMES: Final = 5
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -97,4 +96,4 @@ def _digest(fields: Iterable[str], begun: hashlib._Hash | None = None) -> hashli
 
 
 def _named(digest: hashlib._Hash) -> str:
-    return f"{VERSION}:{digest.hexdigest()[:32]}"
+    return f"{FINGERPRINT_VERSION}:{digest.hexdigest()[:32]}"

@@ -25,6 +25,7 @@ from genmon_otel.recorder.stage_run import StageRun, hung_classification
 from genmon_otel.recorder.surroundings import out_of_time
 from genmon_otel.records import (
     ENVIRONMENT_CATEGORIES,
+    FINGERPRINT_VERSION,
     Category,
     Failure,
     GenerationRecord,
@@ -141,7 +142,7 @@ def undiagnosed(generation: Generation, problem: Problem) -> Failure:
     """The failure to record when the diagnosis itself broke: it counts all the same."""
     kind = type_name(problem.error) if not isinstance(problem, Refused) else REFUSED_TYPE
     key = f"{generation.spec.operation}\0{kind}".encode("utf-8", "replace")
-    same = f"v1:{hashlib.sha256(key).hexdigest()[:32]}"
+    same = f"{FINGERPRINT_VERSION}:{hashlib.sha256(key).hexdigest()[:32]}"
     return Failure(
         category=Category.UNKNOWN,
         severity=generation.spec.severity or Severity.MEDIUM,
