@@ -21,6 +21,8 @@ from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Frame
 from genmon_otel.text import cut, safe_str, type_name
 
+#: Characters kept of a stack as text.
+MAX_STACK: Final = 4096
 #: Distinct frames returned for a fingerprint, at most.
 MAX_FRAMES: Final = 64
 #: Links of one traceback that are followed.
@@ -166,7 +168,7 @@ def code_path(
     return tuple(path), tuple(codes)
 
 
-def format_stack(error: BaseException, limit: int = 4096) -> str:
+def format_stack(error: BaseException, limit: int = MAX_STACK) -> str:
     """Format an exception with its causes as Python does, at most ``limit`` characters.
 
     Bounded in time as well: of a long chain the last exceptions and the first are shown,

@@ -32,7 +32,7 @@ from genmon_otel.records import (
     SuccessSample,
 )
 from genmon_otel.redaction import Redactor
-from genmon_otel.stacks import format_stack
+from genmon_otel.stacks import MAX_STACK, format_stack
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.examination import Kept as Examinations
@@ -43,8 +43,6 @@ _log = logging.getLogger(names.LOGGER)
 INTERNAL_ERROR_EVERY_S: Final = 60.0
 #: What such a line says: the place, then the stack.
 BROKE_INSIDE: Final = "genmon broke inside (%s); the application goes on:\n%s"
-#: Characters of the stack.
-_MAX_STACK: Final = 4096
 
 
 class SystemClock:
@@ -171,11 +169,6 @@ def uninstall() -> None:
     _active = _default
 
 
-def in_flight() -> Iterable[InFlight]:
-    """The generations that are running under the runtime in force."""
-    return _active.in_flight()
-
-
 # --- what is decorated --------------------------------------------------------
 
 
@@ -250,7 +243,7 @@ def handled(redactor: Redactor) -> str:
     error = sys.exc_info()[1]
     if error is None:
         return ""
-    return redactor.text(format_stack(error, _MAX_STACK), _MAX_STACK)
+    return redactor.text(format_stack(error), MAX_STACK)
 
 
 def _after_fork() -> None:

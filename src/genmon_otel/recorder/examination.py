@@ -16,14 +16,12 @@ from weakref import WeakKeyDictionary
 from genmon_otel.interruption import is_interruption
 from genmon_otel.recorder.naming import READ, said_by
 from genmon_otel.records import Category, Severity
-from genmon_otel.stacks import code_path, format_stack, frames, raise_site
+from genmon_otel.stacks import MAX_STACK, code_path, format_stack, frames, raise_site
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
     from genmon_otel.recorder import Runtime
 
-#: Characters kept of a stack.
-MAX_STACK: Final = 4096
 #: Errors remembered at a time, and the longest of them: frames, characters of its arguments.
 _MAX_KEPT: Final = 128
 _MAX_FRAMES: Final = 48
@@ -101,7 +99,7 @@ def look_into(under: Runtime, error: BaseException, found: Classification) -> Ex
         redact(said_by(decided), READ),
         places(frames(decided)),
         *raise_site(decided),
-        redact(format_stack(error, MAX_STACK), MAX_STACK),
+        redact(format_stack(error), MAX_STACK),
     )
 
 
