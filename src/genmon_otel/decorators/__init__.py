@@ -225,7 +225,7 @@ def generation(
         "severity": None if severity is None else Severity(_choice("severity", severity, Severity)),
         "capture": None if capture is None else _choice("capture", capture, get_args(Capture)),
         "nested": _choice("nested", nested, get_args(Nested)),
-        "stream": _choice_of_two("stream", stream),
+        "stream": _checked_flag("stream", stream),
         "factory": _checked_factory("factory", factory),
         "factories": _checked_factories(factories),
     }
@@ -295,7 +295,7 @@ def _choice(option: str, value: Any, allowed: Iterable[str]) -> Any:
     )
 
 
-def _choice_of_two(option: str, value: Any) -> bool:
+def _checked_flag(option: str, value: Any) -> bool:
     if isinstance(value, bool):
         return value
     raise GenmonError(f"{option}={safe_repr(value, 60)} is not allowed. Use True or False.")

@@ -20,7 +20,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from genmon_otel import conventions as names
 from genmon_otel.recorder.content import contents_of, hide
 from genmon_otel.recorder.examination import Examined, examine, look_into
-from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, reworded, worded
+from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, wording_of, wording_of_redacted
 from genmon_otel.recorder.stage_run import StageRun, hung_classification
 from genmon_otel.recorder.surroundings import out_of_time
 from genmon_otel.records import (
@@ -110,7 +110,7 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
             return _failure(
                 generation,
                 look_into(under, error, hung_classification()),
-                worded(generation, message),
+                wording_of(generation, message),
                 error,
                 ("fault", step) if step is not None else ("input", None),
             )
@@ -129,11 +129,11 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
                 getattr(code, "co_qualname", ""), getattr(code, "co_filename", ""),
                 getattr(code, "co_firstlineno", 0), "",
             )  # fmt: skip
-            return _failure(generation, seen, worded(generation, text), None, trigger)
+            return _failure(generation, seen, wording_of(generation, text), None, trigger)
         case Raised(error):
             known = next((s for e, s in generation.errors if e is error and s.signature), None)
             seen = examine(under, error, known.classification if known is not None else None)
-            said = reworded(generation, seen.said)
+            said = wording_of_redacted(generation, seen.said)
             trigger = _trigger(generation, seen.category, error)
             return _failure(generation, seen, said, error, trigger)
 

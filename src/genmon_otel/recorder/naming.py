@@ -38,7 +38,7 @@ class Wording:
 
 def wording(generation: Generation, error: BaseException) -> Wording:
     """What an error says, for people and for names."""
-    return worded(generation, said_by(error))
+    return wording_of(generation, said_by(error))
 
 
 def said_by(error: BaseException) -> str:
@@ -62,13 +62,13 @@ def _said(error: BaseException) -> str:
     return safe_str(error, READ)
 
 
-def worded(generation: Generation, said: str) -> Wording:
-    """The same of what was said without an exception."""
-    return reworded(generation, generation.under.redactor.text(said, READ))
+def wording_of(generation: Generation, said: str) -> Wording:
+    """What was said, by an exception or without one, for people and for names."""
+    return wording_of_redacted(generation, generation.under.redactor.text(said, READ))
 
 
-def reworded(generation: Generation, said: str) -> Wording:
-    """The same of what is redacted already."""
+def wording_of_redacted(generation: Generation, said: str) -> Wording:
+    """As :func:`wording_of`, of what is redacted already."""
     message = said if len(said) <= MAX_MESSAGE else clean(cut(said, MAX_MESSAGE), MAX_MESSAGE)
     return Wording(message, _impersonal(generation, said))
 
