@@ -18,6 +18,7 @@ from typing import Any, Final
 from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
 from genmon_otel.instruments import Instruments
+from genmon_otel.instruments.series import LabelSet
 
 #: Prometheus' word for a unit, and the unit that is translated to it.
 _UNITS: Final = {"_seconds": "s", "_bytes": "By"}
@@ -76,9 +77,9 @@ class OtlpSeries:
             for metric in names.METRICS
             if metric.served_by == "applications"
         }
-        self._born: set[tuple[str, ...]] = set()
+        self._born: set[LabelSet] = set()
 
-    def series(self, metric: Metric, label_values: tuple[str, ...]) -> _Series:
+    def series(self, metric: Metric, label_values: LabelSet) -> _Series:
         """The series with these label values; a counter is there at 0 from now on."""
         attributes = dict(zip(metric.labels, label_values, strict=True))
         series = _Series(self._instruments[metric.name], attributes)
@@ -86,7 +87,7 @@ class OtlpSeries:
             series.inc(0)
         return series
 
-    def born(self, label_sets: Iterable[tuple[str, ...]], at: float) -> None:
+    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Set the birth of each series of GENERATIONS that has none yet."""
         for label_set in label_sets:
             if label_set not in self._born:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, values
 from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
 from genmon_otel.errors import ConfigurationError
+from genmon_otel.instruments.series import LabelSet
 from genmon_otel.instruments.starts import SharedStarts, Starts
 
 #: How the gauges of several processes become one, under PROMETHEUS_MULTIPROC_DIR. ``live``
@@ -70,12 +71,12 @@ class PrometheusSeries:
         for told in self.before_reading or ():
             told()
 
-    def series(self, metric: Metric, label_values: tuple[str, ...]) -> Any:
+    def series(self, metric: Metric, label_values: LabelSet) -> Any:
         """The series with these label values; created at 0."""
         collector = self._collectors[metric.name]
         return collector.labels(*label_values) if metric.labels else collector
 
-    def born(self, label_sets: Iterable[tuple[str, ...]], at: float) -> None:
+    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Set the birth of each series of GENERATIONS that has none yet."""
         self._starts.born(label_sets, at)
 

@@ -17,8 +17,7 @@ from typing import Any
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from genmon_otel import conventions as names
-
-LabelSet = tuple[str, ...]
+from genmon_otel.instruments.series import LabelSet
 
 
 class Starts:

@@ -269,10 +269,6 @@ def _old_model(path: str, encoding: Encoding, value: Any) -> Tree:
     return encoding.within(value, build)
 
 
-#: Subclasses of these keep their class, their base's content and their attributes.
-_BASES: Final = (str, bytes, int, float, dict, list, tuple, set, frozenset)
-
-
 def _subclass(path: str, base: Any, encoding: Encoding, value: Any) -> Tree:
     def build() -> Tree:
         encoding.spend(len(path) + 40)
@@ -288,6 +284,7 @@ def _subclass(path: str, base: Any, encoding: Encoding, value: Any) -> Tree:
     return encoding.within(value, build)
 
 
+#: Subclasses of these keep their class, their base's content, copied so, and their attributes.
 _PLAIN_COPY: Final[dict[type, Callable[[Any], Any]]] = {
     str: str.__str__,
     bytes: lambda v: bytes.__getitem__(v, slice(None)),
@@ -345,7 +342,7 @@ def _choose(kind: type) -> Encoder:
     declared = any("__attrs_attrs__" in s or "__dataclass_fields__" in s for s in spaces)
     if declared or path in PLAIN:
         return partial(_instance, path)
-    for base in _BASES:
+    for base in _PLAIN_COPY:
         if base in mro:
             return partial(_subclass, path, base)
     return partial(_unsupported, path, "unsupported")

@@ -12,6 +12,7 @@ import builtins
 import importlib
 import io
 from collections.abc import Callable, Iterator, Mapping
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.errors import PayloadError
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 MAX_CHAIN: Final = 8
 #: Members of one exception group.
 MAX_MEMBERS: Final = 100
-#: Attributes of ours, and such as only make sense in the process that raised.
-_SKIPPED: Final = frozenset({"__traceback__", "__context__", "__cause__", "tb", "_genmon"})
+#: Attributes that only make sense in the process that raised.
+_SKIPPED: Final = frozenset({"__traceback__", "__context__", "__cause__", "tb"})
 
 #: What built-in exceptions keep outside ``__dict__``.
 _BUILT_IN_STATE: Final[Mapping[type[BaseException], tuple[str, ...]]] = {
@@ -113,7 +114,7 @@ def _fields(error: BaseException) -> dict[str, Any]:
     return {
         name: value
         for name, value in state_of(error).items()
-        if isinstance(name, str) and name not in _SKIPPED and not name.startswith("_genmon")
+        if isinstance(name, str) and name not in _SKIPPED
     }
 
 
@@ -307,8 +308,6 @@ def _set(error: BaseException, fields: Mapping[str, Any]) -> None:
 
 
 def _slots(kind: type) -> Iterator[tuple[str, Any]]:
-    from types import MemberDescriptorType
-
     for base in kind.__mro__:
         if base.__module__ != builtins.__name__:
             for name, member in vars(base).items():
