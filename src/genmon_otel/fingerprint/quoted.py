@@ -74,14 +74,16 @@ _PROBLEM_KEYS: Final = frozenset(
     " exception_type class codec encoding syscall cause_type input_type loc msg message detail"
     " error_description description title_code".split()
 )
-#: Of those, keys whose value is prose and is normalised like a message.
+#: Key or label words whose value tells who or which one.
 _IDENTITY: Final = frozenset(
     "user username user_name login email name tenant customer account owner author id uid uuid guid key"
     " host hostname server client session token request org organization project path file filename".split()
 )
+#: A label in front of a value that tells who or which one: ``user_id: …``.
 SUBJECT_LABEL: Final = r"(?:[A-Za-z]{1,20}[_-]){0,3}(?:id|ID|Id|user|User|username|login|tenant|customer|account|owner|author)"
+#: Words behind ``user`` or ``for tenant`` that are no name.
 PROSE: Final = (
-    r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?|not|already|cannot"
+    r"(?:with|not|is|was|and|or|to|in|on|at|has|input|data|request|profile|session|account|agent|settings?|already|cannot"
     r"|could|may|did|does|exceeded|name|names|id|ids|story|stories|interface|template|group|groups|role|roles|prompt"
     r"|message|messages|query|token|tokens|limit|quota|record|service|table|content|text|model|config|preferences?)"
 )
