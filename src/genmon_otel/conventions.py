@@ -214,7 +214,10 @@ INTERNAL_ERRORS: Final = Metric(
     "Errors inside genmon that were kept from the application, by place.",
 )
 #: Why records are given up: memory full, refused by the store, not readable in the journal.
-DROP_REASONS: Final = ("memory_full", "refused", "journal_damaged")
+DROPPED_FULL: Final = "memory_full"
+DROPPED_REFUSED: Final = "refused"
+DROPPED_DAMAGED: Final = "journal_damaged"
+DROP_REASONS: Final = (DROPPED_FULL, DROPPED_REFUSED, DROPPED_DAMAGED)
 #: Places that INTERNAL_ERRORS counts: of decorated calls, of the writer, of the metrics.
 INTERNAL_PLACES: Final = tuple(
     (

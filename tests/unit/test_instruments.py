@@ -30,7 +30,6 @@ from genmon_otel.ports import Metrics
 from genmon_otel.recorder.live_generation import Generation
 from genmon_otel.recorder.stage_run import StageRun
 from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Severity, Stage
-from genmon_otel.writer import waiting
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -573,7 +572,7 @@ def test_every_place_and_reason_is_there_at_0(
     named = calls_of("contain", "_contain", "internal_error", "_on_error")
     named |= {Generation.noun, StageRun.noun, LABEL_OVERFLOW, BROKEN}
     assert named == set(names.INTERNAL_PLACES)
-    reasons = {value for name, value in vars(waiting).items() if name.startswith("DROPPED_")}
+    reasons = {value for name, value in vars(names).items() if name.startswith("DROPPED_")}
     assert reasons == set(names.DROP_REASONS)
     errors = samples(registry, "genmon_internal_errors_total")
     assert errors == {(place,): 0 for place in names.INTERNAL_PLACES}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.payload import Streamed, encode, shape
+from genmon_otel.policy import SUCCESS_SAMPLES
 from genmon_otel.recorder import Runtime, contain
 from genmon_otel.recorder.location import locate
 from genmon_otel.recorder.stage_run import MAX_STAGES, StageRun
@@ -23,8 +24,7 @@ from genmon_otel.records import (
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
 
-#: Success samples of one operation taken at once, and seconds between later ones.
-_FIRST_SAMPLES: Final = 3
+#: Seconds between success samples of one operation, once there are as many as are kept.
 _SAMPLE_EVERY_S: Final = 60.0
 
 #: The result of a generation that was complete before it was cut off; nothing is known of it.
@@ -145,7 +145,7 @@ def sample_of(generation: Generation, result: Any) -> SuccessSample | None:
         return None
     taken = under.samples_taken.get(operation, 0) + 1
     under.samples_taken[operation] = taken
-    if taken >= _FIRST_SAMPLES:
+    if taken >= SUCCESS_SAMPLES:
         under.sample_due[operation] = under.clock.monotonic() + _SAMPLE_EVERY_S
     donors = generation.stages if generation.capture == "all" else ()
     return SuccessSample(

@@ -23,7 +23,7 @@ from genmon_otel.writer.quarantine import Quarantine
 from genmon_otel.writer.recorded import Recorded
 from genmon_otel.writer.running import RunningNotes
 from genmon_otel.writer.sending import BATCH, Item, Receipt, Sender
-from genmon_otel.writer.waiting import DROPPED_DAMAGED, DROPPED_REFUSED, Waiting
+from genmon_otel.writer.waiting import Waiting
 
 #: Seconds between two looks at what is in flight.
 TICK_S: Final = 1.0
@@ -257,12 +257,12 @@ class Drain:
             for item in refused:
                 if item.seq is not None:
                     self._journal.settle(item.seq)
-                self._waiting.drop(DROPPED_REFUSED)
+                self._waiting.drop(names.DROPPED_REFUSED)
             if receipt.seq:
                 covered = self._journal.cover(receipt.seq)
                 lost = covered - sum(item.seq is not None for item in stored)
                 if lost > 0:
-                    self._waiting.drop(DROPPED_DAMAGED, lost)
+                    self._waiting.drop(names.DROPPED_DAMAGED, lost)
                 self._waiting.forget_whole(receipt.seq)
         if stored:
             self._metrics.written(len(stored))
@@ -275,7 +275,7 @@ class Drain:
             self._waiting.adopted += stored + refused
             self._waiting.stored += stored
             if refused:
-                self._waiting.drop(DROPPED_REFUSED, refused)
+                self._waiting.drop(names.DROPPED_REFUSED, refused)
         if stored:
             self._metrics.written(stored)
         self._announce(receipt.result)
@@ -284,7 +284,10 @@ class Drain:
         """Enter in the books what a dead process's journal cannot tell, or not to this version."""
         with self._waiting.lock:
             self._waiting.adopted += damaged + refused
-            for reason, count in ((DROPPED_DAMAGED, damaged), (DROPPED_REFUSED, refused)):
+            for reason, count in (
+                (names.DROPPED_DAMAGED, damaged),
+                (names.DROPPED_REFUSED, refused),
+            ):
                 if count:
                     self._waiting.drop(reason, count)
 

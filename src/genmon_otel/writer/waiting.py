@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from genmon_otel import conventions as names
+from genmon_otel.policy import SUCCESS_SAMPLES
 from genmon_otel.ports import Ended
 from genmon_otel.records import GenerationRecord, Recording, SuccessSample, Tree
 
@@ -21,15 +23,9 @@ MAX_RAW_BYTES: Final = 16 * 2**20
 #: Successes that arrive before the thread is called, and before callers enter them in the books.
 MANY: Final = 500
 _TOO_MANY: Final = 4 * MANY
-#: Success samples of one operation that wait.
-_SAMPLES: Final = 3
 #: Nodes of a tree that are weighed; what is larger counts as so many bytes.
 _WEIGHED_NODES: Final = 128
 _LARGE_BYTES: Final = 256 * 1024
-
-DROPPED_FULL: Final = "memory_full"
-DROPPED_REFUSED: Final = "refused"
-DROPPED_DAMAGED: Final = "journal_damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +142,7 @@ class Waiting:
         if queue:
             queue.popleft()
             self.memory_out += 1
-            self.drop(DROPPED_FULL)
+            self.drop(names.DROPPED_FULL)
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Give records up, and say so."""
@@ -208,11 +204,11 @@ class Waiting:
             return recording
 
     def add_sample(self, sample: SuccessSample) -> None:
-        """Keep a raw success sample; the newest few of an operation."""
+        """Keep a raw success sample; of an operation the newest, as many as the store keeps."""
         with self.lock:
             samples = self._samples.setdefault(sample.operation, deque())
             samples.append(sample)
-            if len(samples) > _SAMPLES:
+            if len(samples) > SUCCESS_SAMPLES:
                 samples.popleft()
             else:
                 self.raw_in += 1
