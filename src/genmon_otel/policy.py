@@ -12,10 +12,12 @@ from genmon_otel.records import FINGERPRINT_VERSION
 
 # --- strikes and health ----------------------------------------------------
 
+#: Seconds.
+DAY_S: Final = 86_400
 #: Distinct failing generations of one fingerprint that make a case.
 STRIKES: Final = 3
 #: Seconds of event time within which they must fall: seven days.
-STRIKE_WINDOW_S: Final = 7 * 86_400
+STRIKE_WINDOW_S: Final = 7 * DAY_S
 #: Seconds over which health and the page look back: one hour.
 HEALTH_WINDOW_S: Final = 3_600
 #: Fewer attempts than this say nothing.

@@ -131,6 +131,8 @@ MAX_REQUEST: Final = 1000
 StageKind = Literal["phase", "step"]
 Trigger = Literal["fault", "content", "input"]
 Origin = Literal["generation", "foreign_span", "process_died"]
+#: Origin and error type of the failure of a generation whose process died under it.
+PROCESS_DIED: Final = "process_died"
 StepKind = Literal["value", "exception", "hang", "stream"]
 Capture = Literal["off", "failures", "all"]
 

@@ -47,7 +47,7 @@ from genmon_otel.classification.verdict import (
     Weight,
 )
 from genmon_otel.classification.wording import Lexicon, Reading
-from genmon_otel.records import Category
+from genmon_otel.records import PROCESS_DIED, Category
 from genmon_otel.text import safe_str
 
 _LEXICON: Final = Lexicon(
@@ -306,7 +306,7 @@ def _class_in(text: str) -> Verdict | None:
 
 def judge_named(error_type: str) -> Verdict | None:
     """What an ``error.type`` alone says: a dotted class name, a status or a code."""
-    if error_type == "process_died":
+    if error_type == PROCESS_DIED:
         return Verdict(*MACHINE, "process died", Weight.EXACT)
     if error_type.isdigit() and len(error_type) == 3:
         return codes.by_status(int(error_type), of_client=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from genmon_otel.errors import InvalidTransition
 from genmon_otel.policy import CaseState
-from genmon_otel.records import Recording
+from genmon_otel.records import PROCESS_DIED, Recording
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
 from genmon_otel.regression.gate import REPLAYS, GateResult, gate
@@ -131,7 +131,7 @@ def verify(
 
 
 def _no_recording(detail: FailureDetail) -> str:
-    if detail.row.error_type == "process_died":
+    if detail.row.error_type == PROCESS_DIED:
         return "The process died; what it did was not recorded."
     return (
         "No generation of this failure was recorded. Is capture off, for the service or this "

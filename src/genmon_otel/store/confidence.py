@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from genmon_otel.policy import LIVE_A_DAY, Verdict, repeat_weight, wilson
+from genmon_otel.policy import DAY_S, LIVE_A_DAY, Verdict, repeat_weight, wilson
 
 #: Newest runs of one case that are looked at.
 RUNS: Final = 500
-DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)

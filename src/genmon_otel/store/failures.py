@@ -8,12 +8,12 @@ from typing import Any, Final, Literal, get_args
 import sqlalchemy as sa
 
 from genmon_otel.errors import ConfigurationError, NotFound
-from genmon_otel.policy import CaseState
+from genmon_otel.policy import DAY_S, CaseState
 from genmon_otel.records import Recording
 from genmon_otel.store import cases, schema
 from genmon_otel.store.codec import load_recording, loads
 from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED, STATUSES
-from genmon_otel.store.impact import DAY_S, WEEK, active_users
+from genmon_otel.store.impact import WEEK, active_users
 from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
 
 Sort = Literal["last_seen", "first_seen", "count", "users"]

@@ -16,7 +16,6 @@ from genmon_otel.store import schema
 from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.statements import Prepared
 
-DAY_S: Final = 86_400
 #: Days over which a failure's share of users is taken.
 WEEK: Final = 7
 #: Facts a process remembers having stored, so as not to ask again.

@@ -13,12 +13,11 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from genmon_otel.policy import LIVE_A_DAY, CaseState, Verdict
+from genmon_otel.policy import DAY_S, LIVE_A_DAY, CaseState, Verdict
 from genmon_otel.records import GenerationRecord, Outcome
 from genmon_otel.store import schema
 from genmon_otel.store.codec import name, optional_name
 from genmon_otel.store.cursor import Cursor
-from genmon_otel.store.impact import DAY_S
 from genmon_otel.store.runs import Run, record
 
 _DETAIL: Final = {

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from genmon_otel.policy import ANALYTICS_DAYS, RECORDINGS_DAYS
+from genmon_otel.policy import ANALYTICS_DAYS, DAY_S, RECORDINGS_DAYS
 from genmon_otel.store import schema
 from genmon_otel.store.connect import Database
-from genmon_otel.store.impact import DAY_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel.errors import StoreRefused
-from genmon_otel.policy import STRIKES
+from genmon_otel.policy import DAY_S, STRIKES
 from genmon_otel.ports import Propose
 from genmon_otel.records import Batch, GenerationRecord, Outcome, Strike, WriteResult
 from genmon_otel.store import analytics, grouping, schema
@@ -19,7 +19,7 @@ from genmon_otel.store.codec import name, stamp
 from genmon_otel.store.connect import Database
 from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.grouping import Group
-from genmon_otel.store.impact import DAY_S, ActiveUsers, Fact, ProjectsHit, Remembered, UsersHit
+from genmon_otel.store.impact import ActiveUsers, Fact, ProjectsHit, Remembered, UsersHit
 from genmon_otel.store.kept import keep_recordings, keep_samples
 from genmon_otel.store.live import LiveRuns
 

@@ -34,6 +34,7 @@ from genmon_otel.journal.segments import Segment, claim, list_producers, read_al
 from genmon_otel.ports import Clock, Metrics, Store
 from genmon_otel.recorder import diagnosis
 from genmon_otel.records import (
+    PROCESS_DIED,
     Category,
     Failure,
     GenerationRecord,
@@ -354,7 +355,7 @@ class _Orphan:
 
     def _report_death(self, record: GenerationRecord, failure: Failure) -> None:
         """Count and log what its own process could not."""
-        if failure.origin != "process_died":
+        if failure.origin != PROCESS_DIED:
             return
         self._metrics.ended(record, sampled=False)
         diagnosis.log(record, failure)
@@ -362,11 +363,10 @@ class _Orphan:
 
 def died(note: InFlight, died_at: float) -> GenerationRecord:
     """The failure of a generation whose process died under it."""
-    kind = "process_died"
     alike, without_frames = identify(
         operation=note.operation,
         category=Category.UNKNOWN,
-        error_type=kind,
+        error_type=PROCESS_DIED,
         message="",
         stage=note.last_step,
         places=(),
@@ -389,12 +389,12 @@ def died(note: InFlight, died_at: float) -> GenerationRecord:
         failure=Failure(
             category=Category.UNKNOWN,
             severity=Severity.CRITICAL,
-            error_type=kind,
+            error_type=PROCESS_DIED,
             error_message=f"The process died while the generation was running{last}.",
             stack_trace="",
             fingerprint=alike,
             signature=without_frames,
             stage=note.last_step,
-            origin="process_died",
+            origin=PROCESS_DIED,
         ),
     )
