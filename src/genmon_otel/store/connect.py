@@ -61,8 +61,9 @@ class Database:
         self.url = _sqlalchemy_url(url)
         self.is_postgresql = self.url.get_backend_name() == POSTGRESQL
         name = self.url.database
-        in_memory = self.is_postgresql or name in (None, "", ":memory:")
-        self.path = None if in_memory else Path(str(name)).absolute()
+        no_file = self.is_postgresql or name in (None, "", ":memory:")
+        #: The SQLite file; None for a server, and for a database in memory.
+        self.path = None if no_file else Path(str(name)).absolute()
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
         self._pid = os.getpid()
@@ -119,7 +120,7 @@ class Database:
                 yield connection
                 connection.exec_driver_sql("COMMIT")
             except BaseException:
-                if _raw(connection).in_transaction:
+                if driver_connection(connection).in_transaction:
                     connection.exec_driver_sql("ROLLBACK")
                 raise
 
@@ -225,9 +226,9 @@ def _file(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _raw(connection: sa.Connection) -> sqlite3.Connection:
-    raw: Any = connection.connection.driver_connection
-    return raw  # type: ignore[no-any-return]
+def driver_connection(connection: sa.Connection) -> Any:
+    """Return the driver's own connection below one of SQLAlchemy's."""
+    return connection.connection.driver_connection
 
 
 def _sqlalchemy_url(url: str) -> sa.URL:
@@ -238,14 +239,14 @@ def _sqlalchemy_url(url: str) -> sa.URL:
             f"The store {mask_url(url)!r} cannot be read as a connection string. Use "
             "'sqlite:///path' or 'postgresql://user@host/database'."
         ) from None
-    backend = "postgresql" if parsed.drivername.startswith("postgres") else parsed.drivername
+    backend = POSTGRESQL if parsed.drivername.startswith("postgres") else parsed.drivername
     backend = backend.partition("+")[0]
     if backend not in (SQLITE, POSTGRESQL):
         raise ConfigurationError(
             f"The store {mask_url(url)!r} is of a kind that genmon does not know. Use "
             "'sqlite:///path' or 'postgresql://user@host/database'."
         )
-    return parsed.set(drivername="sqlite" if backend == SQLITE else "postgresql+psycopg")
+    return parsed.set(drivername=SQLITE if backend == SQLITE else f"{POSTGRESQL}+psycopg")
 
 
 def _is_refusal(cause: BaseException) -> bool:

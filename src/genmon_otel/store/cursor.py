@@ -10,6 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel.store.codec import dumps
+from genmon_otel.store.connect import driver_connection
 from genmon_otel.store.statements import Prepared, statements
 
 #: From this many rows on, PostgreSQL takes them faster by COPY.
@@ -34,7 +35,7 @@ class Cursor:
         self.is_postgresql = is_postgresql
         self.statements = statements(is_postgresql)
         self._connection = connection
-        self._raw: Any = connection.connection.driver_connection
+        self._raw = driver_connection(connection)
         self._pipeline: Any = None
 
     @property

@@ -14,7 +14,7 @@ from genmon_otel.records import Batch, Health, Recording, SuccessSample, Tree, W
 from genmon_otel.store import cases, failures, retention, runs, schema, sqlite, tail, upgrade
 from genmon_otel.store import health as minutes
 from genmon_otel.store.codec import name
-from genmon_otel.store.connect import Database
+from genmon_otel.store.connect import Database, driver_connection
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.forgetting import forget
 from genmon_otel.store.grants import grants
@@ -87,7 +87,7 @@ class SqlStore:
         """
         if not self._database.is_postgresql:
             with self._database.read() as connection:
-                sqlite.check(connection.connection.driver_connection, self._database.path)  # type: ignore[arg-type]
+                sqlite.check(driver_connection(connection), self._database.path)
         upgrade.ensure(self._database, make=make)
         self._writing.remembered.clear()
 

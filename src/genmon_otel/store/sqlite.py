@@ -96,11 +96,9 @@ def configure(connection: sqlite3.Connection, path: Path | None) -> None:
         wal = wal_is_safe() and file_system(path.parent) not in NETWORK_FILE_SYSTEMS
         mode = "WAL" if wal else "TRUNCATE"
         present = cursor.execute("PRAGMA journal_mode").fetchone()[0].upper()
-        if present == "WAL" or wal:
-            # Persistent, and needs the file to itself for a moment: changed only when it differs.
-            if present != mode:
-                present = cursor.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0].upper()
-        else:
+        # WAL stays with the file, and to be set needs it to itself for a moment: only where it
+        # is not. TRUNCATE is each connection's own.
+        if present != mode or not wal:
             present = cursor.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0].upper()
         cursor.execute(f"PRAGMA synchronous = {'NORMAL' if present == 'WAL' else 'FULL'}")
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from genmon_otel import conventions as names
 from genmon_otel.errors import SchemaMismatch, StoreMissing, StoreUnavailable
 from genmon_otel.store import schema
-from genmon_otel.store.connect import Database, suppressed
+from genmon_otel.store.connect import Database, driver_connection, suppressed
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 #: Advisory lock that whoever makes or upgrades a schema holds.
@@ -101,7 +101,7 @@ def upgrade(database: Database) -> str | None:
 @contextmanager
 def _patient(connection: sa.Connection) -> Iterator[None]:
     """Let each statement's answer take its time (see :mod:`genmon_otel.store.impatient`)."""
-    raw: Any = connection.connection.driver_connection
+    raw = driver_connection(connection)
     raw.answer_timeout_s = UPGRADE_TIMEOUT_S
     try:
         yield
