@@ -11,7 +11,7 @@ from genmon_otel.errors import InvalidTransition, NotFound
 from genmon_otel.policy import CaseState, Verdict, transition
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
-from genmon_otel.store.codec import MESSAGE_LIMIT, loads, optional_name
+from genmon_otel.store.codec import MESSAGE_LIMIT, as_handle, loads, optional_name
 from genmon_otel.store.rows import CaseRow, RunRow
 from genmon_otel.text import clean
 
@@ -51,7 +51,7 @@ def find(connection: sa.Connection, ref: int | str) -> CaseRow:
         found = connection.execute(_CASES.where(_TESTS.c.id == int(text))).mappings().all()
         if found:
             return _row(found[0])
-    short = text.upper() if text.upper().startswith("F-") else f"F-{text.upper()}"
+    short = as_handle(text)
     handle = _FAILURES.c.handle
     for where in (handle == short, handle.startswith(short, autoescape=True)):
         found = connection.execute(_CASES.where(where).limit(2)).mappings().all()

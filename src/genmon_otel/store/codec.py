@@ -44,6 +44,12 @@ def identity(value: str | None) -> str | None:
     return clean(value, NAME_LIMIT)
 
 
+def as_handle(ref: str) -> str:
+    """Return a handle as it is stored from what a person typed: any case, with ``F-`` or without."""
+    short = ref.strip().upper()
+    return short if short.startswith("F-") else f"F-{short}"
+
+
 def optional_name(value: Any) -> str | None:
     """Return an id or a name; None for none."""
     return None if value is None else name(value)
@@ -84,32 +90,27 @@ def loads(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def dump_recording(recording: Recording) -> str:
-    """Return a recording as JSON."""
-    data = _shallow(recording)
-    data["steps"] = [_shallow(step) for step in recording.steps]
+def dump_kept(kept: Recording | SuccessSample) -> str:
+    """Return a recording or a success sample as JSON."""
+    data = _shallow(kept)
+    data["steps"] = [_shallow(step) for step in kept.steps]
     return dumps_exactly(data)
 
 
 def load_recording(value: Any) -> Recording:
     """Rebuild a recording; keys of a newer genmon are left out."""
-    data = dict(loads(value))
-    data["steps"] = tuple(_build(StepRecord, step) for step in data.get("steps", ()))
-    return _build(Recording, data)
-
-
-def dump_sample(sample: SuccessSample) -> str:
-    """Return a success sample as JSON."""
-    data = _shallow(sample)
-    data["steps"] = [_shallow(step) for step in sample.steps]
-    return dumps_exactly(data)
+    return _load_kept(Recording, value)
 
 
 def load_sample(value: Any) -> SuccessSample:
     """Rebuild a success sample; keys of a newer genmon are left out."""
+    return _load_kept(SuccessSample, value)
+
+
+def _load_kept(kind: type[Row], value: Any) -> Row:
     data = dict(loads(value))
     data["steps"] = tuple(_build(StepRecord, step) for step in data.get("steps", ()))
-    return _build(SuccessSample, data)
+    return _build(kind, data)
 
 
 def _shallow(record: Any) -> dict[str, Any]:

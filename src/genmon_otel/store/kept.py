@@ -12,7 +12,7 @@ from genmon_otel.errors import StoreRefused
 from genmon_otel.policy import RECORDING_VARIANTS, SUCCESS_SAMPLES
 from genmon_otel.records import GenerationRecord, Recording, SuccessSample
 from genmon_otel.store import schema
-from genmon_otel.store.codec import dump_recording, dump_sample, loads, name, optional_name
+from genmon_otel.store.codec import dump_kept, load_sample, loads, name, optional_name
 
 
 def keep_recordings(
@@ -23,8 +23,9 @@ def keep_recordings(
 ) -> list[int]:
     """Keep recordings, at most three of a failure; return the failures that got one.
 
-    The failures' rows are locked by the caller (:func:`grouping.upsert`). When there are three, a recording that can be replayed takes the place of one that
-    cannot, and otherwise the first ones stay: a case is made from them.
+    The failures' rows are locked by the caller (:func:`grouping.upsert`). When there are
+    three, a recording that can be replayed takes the place of one that cannot, and otherwise
+    the first ones stay: a case is made from them.
 
     Raises:
         StoreRefused: a recording is not redacted.
@@ -64,7 +65,7 @@ def keep_recordings(
                 created_at=now,
                 user_id=_user_of(connection, recording.generation_id, records),
                 unreplayable=recording.unreplayable,
-                recording=loads(dump_recording(recording)),
+                recording=loads(dump_kept(recording)),
             )
             .inline()
         )
@@ -95,7 +96,7 @@ def keep_samples(
                         ended_at=sample.ended_at,
                         code_version=optional_name(sample.code_version),
                         user_id=_user_of(connection, sample.generation_id, records),
-                        sample=loads(dump_sample(sample)),
+                        sample=loads(dump_kept(sample)),
                     )
                     .inline()
                 )
@@ -111,6 +112,17 @@ def keep_samples(
                 table.c.id.not_in(sa.select(oldest_kept.subquery().c.id)),
             )
         )
+
+
+def samples(connection: sa.Connection, operation: str) -> list[SuccessSample]:
+    """Return what successful results of an operation looked like, newest first."""
+    table = schema.samples
+    found = connection.execute(
+        sa.select(table.c.sample)
+        .where(table.c.operation == operation)
+        .order_by(table.c.ended_at.desc(), table.c.id.desc())
+    )
+    return [load_sample(sample) for (sample,) in found]
 
 
 def _user_of(

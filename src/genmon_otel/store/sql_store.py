@@ -11,7 +11,7 @@ from genmon_otel.errors import ConfigurationError, StoreRefused
 from genmon_otel.policy import CHANNELS, HEALTH_WINDOW_S, CaseState, Channel, Verdict
 from genmon_otel.ports import Clock, Propose
 from genmon_otel.records import Batch, Health, Recording, SuccessSample, Tree, WriteResult
-from genmon_otel.store import cases, failures, retention, runs, schema, sqlite, tail, upgrade
+from genmon_otel.store import cases, failures, kept, retention, runs, schema, sqlite, tail, upgrade
 from genmon_otel.store import health as minutes
 from genmon_otel.store.codec import name
 from genmon_otel.store.connect import Database, driver_connection
@@ -189,7 +189,7 @@ class SqlStore:
     def success_samples(self, operation: str) -> list[SuccessSample]:
         """Return what successful results of an operation looked like, newest first."""
         with self._database.read() as connection:
-            return tail.samples(connection, operation)
+            return kept.samples(connection, operation)
 
     # --- cases -------------------------------------------------------------
 

@@ -7,9 +7,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel.policy import STRIKE_WINDOW_S
-from genmon_otel.records import SuccessSample
 from genmon_otel.store import schema
-from genmon_otel.store.codec import load_sample, loads
+from genmon_otel.store.codec import loads
 from genmon_otel.store.rows import Counts, GenerationRow
 
 #: What a row's time may lose of a strike's: the database keeps microseconds.
@@ -57,17 +56,6 @@ def generations(
         return sorted(map(_generation, newest), key=lambda each: (each.ended_at, each.id))
     found = connection.execute(query.where(table.c.id > after).order_by(table.c.id))
     return [_generation(row) for row in found]
-
-
-def samples(connection: sa.Connection, operation: str) -> list[SuccessSample]:
-    """Return what successful results of an operation looked like, newest first."""
-    table = schema.samples
-    found = connection.execute(
-        sa.select(table.c.sample)
-        .where(table.c.operation == operation)
-        .order_by(table.c.ended_at.desc(), table.c.id.desc())
-    )
-    return [load_sample(sample) for (sample,) in found]
 
 
 def counts(connection: sa.Connection) -> Counts:
