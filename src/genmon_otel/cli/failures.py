@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import click
 from rich.console import Console
@@ -26,11 +26,11 @@ from genmon_otel.cli.terminal import (
 )
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
 from genmon_otel.records import Category
+from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
 
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
-STATUSES = ("open", "resolved", "ignored")
 
 
 @click.group()
@@ -41,14 +41,14 @@ def failures() -> None:
 @failures.command("list")
 @store_option
 @json_option
-@click.option("--status", type=click.Choice([*STATUSES, "all"], case_sensitive=False),
+@click.option("--status", type=click.Choice([*get_args(Status), "all"], case_sensitive=False),
               default="open", show_default=True, help="Only these.")  # fmt: skip
 @click.option("--category", metavar="NAME", help=f"Only this one: {', '.join(Category.known())}.")
 @click.option("--operation", metavar="NAME", help="Only this operation.")
 @click.option(
     "--days", type=Span(86_400, min=0, min_open=True), help="Only those seen in the last DAYS."
 )
-@click.option("--sort", type=click.Choice(["last_seen", "first_seen", "count", "users"], case_sensitive=False),
+@click.option("--sort", type=click.Choice(get_args(Sort), case_sensitive=False),
               default="last_seen", show_default=True, help="What comes first.")  # fmt: skip
 @click.option("--limit", type=Count(min=1), default=30, show_default=True,
               help="At most so many.")  # fmt: skip
@@ -170,13 +170,13 @@ def _case(detail: FailureDetail) -> str:
     return "none yet: the third distinct generation within 7 days makes one"
 
 
-def _setter(status: str, says: str) -> Callable[..., None]:
+def _setter(status: Status, says: str) -> Callable[..., None]:
     @click.argument("failure")
     @store_option
     @json_option
     def command(failure: str, store: str | None, as_json: bool) -> None:
         with open_store(store) as opened:
-            row = opened.set_failure_status(failure, status)  # type: ignore[arg-type]
+            row = opened.set_failure_status(failure, status)
         if as_json:
             print_json(row)
         else:

@@ -11,8 +11,8 @@ from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.policy import DAY_S, CaseState
 from genmon_otel.records import Recording
 from genmon_otel.store import cases, schema
-from genmon_otel.store.codec import load_recording, loads
-from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED, STATUSES
+from genmon_otel.store.codec import as_handle, load_recording, loads
+from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED
 from genmon_otel.store.impact import WEEK, active_users
 from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
 
@@ -74,8 +74,7 @@ def find(connection: sa.Connection, ref: str) -> FailureRow:
         NotFound: there is none, or there are several that start so.
     """
     table = schema.failures
-    short = ref.strip().upper()
-    short = short if short.startswith("F-") else f"F-{short}"
+    short = as_handle(ref)
     for exact in (table.c.handle == short, table.c.fingerprint == ref.strip()):
         found = connection.execute(sa.select(table).where(exact)).mappings().first()
         if found is not None:
@@ -178,7 +177,7 @@ def set_status(connection: sa.Connection, ref: str, status: Status) -> FailureRo
 
 
 def _checked(status: str) -> str:
-    if status not in STATUSES:
+    if status not in get_args(Status):
         raise ConfigurationError(
             f"status={status!r} is not allowed. Use {OPEN!r}, {RESOLVED!r} or {IGNORED!r}."
         )

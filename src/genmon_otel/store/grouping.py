@@ -36,7 +36,6 @@ HANDLE_LENGTHS: Final = range(4, 33)
 OPEN: Final = "open"
 RESOLVED: Final = "resolved"
 IGNORED: Final = "ignored"
-STATUSES: Final = (OPEN, RESOLVED, IGNORED)
 
 
 @dataclass(slots=True)
