@@ -145,6 +145,11 @@ class Case:
         if self.trigger.kind != "input" and step is None:
             raise CaseError(f"A {self.trigger.kind} trigger needs the index of its step.")
 
+    @property
+    def ref(self) -> str:
+        """What commands call it by: its failure's handle; a stand-in where the file names none."""
+        return self.provenance.failure or "CASE"
+
     def to_dict(self) -> dict[str, Any]:
         """Lay the case out as JSON-able data."""
         return {"genmon_case": VERSION, **json.loads(json.dumps(asdict(self)))}

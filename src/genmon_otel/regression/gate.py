@@ -16,7 +16,7 @@ from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.runner import RunResult, run_case
 
-#: Replays that must all show the failure. Source: DESIGN §11.
+#: Replays that must all show the failure.
 REPLAYS: Final = 3
 #: Times that a fault is served beyond its recording, to see how often the code asks.
 _MOST_REPEATS: Final = 200
@@ -138,7 +138,7 @@ def _why(case: Case, run: RunResult) -> str:
         first = run.missing[0]
         return (
             f"{_sentence(what)} The code asks for variables that a replay does not have: {names}. "
-            f"Give it what it needs: genmon cases verify {_handle(case)} --env {first}=VALUE"
+            f"Give it what it needs: genmon cases verify {case.ref} --env {first}=VALUE"
         )
     return with_remedy(case, what, run.reason or run.verdict)
 
@@ -148,12 +148,8 @@ def with_remedy(case: Case, what: str, reason: str) -> str:
     remedy = _REMEDIES.get(reason, "")
     if not remedy or "genmon cases" in what or "@generation(" in what:
         return what
-    return f"{_sentence(what)} {remedy.format(handle=_handle(case), else_=_ELSE)}"
+    return f"{_sentence(what)} {remedy.format(handle=case.ref, else_=_ELSE)}"
 
 
 def _sentence(text: str) -> str:
     return text if text.rstrip().endswith((".", "!", "?")) else f"{text.rstrip()}."
-
-
-def _handle(case: Case) -> str:
-    return case.provenance.failure or "CASE"

@@ -70,7 +70,8 @@ class CasePlayer:
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._case = case
-        self._clock = clock
+        #: The replay's time.
+        self.clock = clock
         self._redactor = redactor or Redactor()
         self._open_gate = open_gate
         self._is_over = is_over
@@ -100,18 +101,18 @@ class CasePlayer:
     def play(self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]) -> Any:
         """Serve a call of a plain or generator function."""
         if name in self._case.live and call is not None:
-            with self._open_gate(), self._clock.real_work():
+            with self._open_gate(), self.clock.real_work():
                 return _call(call, arguments)
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
         if record.kind == "hang" and self._was_cut_short(record):
-            self._clock.sleep(self._until_over())
+            self.clock.sleep(self._until_over())
             record = self._instead_of(record)
         elif record.kind == "hang":
-            self._met(record)
-            self._hang(record)
-        self._clock.sleep(self._delay(record))
+            self.met(record)
+            self.hang(record)
+        self.clock.sleep(self.delay(record))
         return self._outcome(record)
 
     async def play_async(
@@ -119,7 +120,7 @@ class CasePlayer:
     ) -> Any:
         """Serve a call of a coroutine function."""
         if name in self._case.live and call is not None:
-            with self._open_gate(), self._clock.real_work():
+            with self._open_gate(), self.clock.real_work():
                 return await _call(call, arguments)
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
@@ -128,10 +129,10 @@ class CasePlayer:
             await asyncio.sleep(self._until_over())
             record = self._instead_of(record)
         elif record.kind == "hang":
-            self._met(record)
-            await self._hang_async(record)
+            self.met(record)
+            await self.hang_async(record)
         if not self._is_at_once(record):
-            await asyncio.sleep(self._delay(record))
+            await asyncio.sleep(self.delay(record))
         return self._outcome(record)
 
     def give_up(self) -> bool:
@@ -140,7 +141,7 @@ class CasePlayer:
             return False
         self._given_up = True
         record, task = self._hanging[-1]
-        case, clock = self._case, self._clock
+        case, clock = self._case, self.clock
         pending = max(0.0, case.duration_s - record.started_s)
         clock.pass_time(max(pending, case.duration_s - clock.monotonic()))
         task = self.main_task if self.main_task is not None else task
@@ -196,12 +197,12 @@ class CasePlayer:
                 f"Of step {name!r} no call was recorded. A thread that was given no context (a bare "
                 "pool, run_in_executor) is not seen: run it there with "
                 "contextvars.copy_context().run. If the call is new, say what it answers: genmon "
-                f"cases approve {case.provenance.failure or 'CASE'} --recovery '{name}=JSON'",
+                f"cases approve {case.ref} --recovery '{name}=JSON'",
             )
         self._refuse(
             "unrecorded",
             f"Step {name!r} {said}, and nothing says what it answers. "
-            f"Say what it answers: genmon cases approve {case.provenance.failure or 'CASE'} "
+            f"Say what it answers: genmon cases approve {case.ref} "
             f"--recovery '{name}=JSON' (before the review: verify instead of approve).",
         )
 
@@ -216,7 +217,7 @@ class CasePlayer:
 
     def _until_over(self) -> float:
         """Seconds until the recorded generation has surely ended: code that still waits is mended."""
-        return max(0.0, self._case.duration_s + _MARGIN_S - self._clock.monotonic())
+        return max(0.0, self._case.duration_s + _MARGIN_S - self.clock.monotonic())
 
     def _instead_of(self, record: StepRecord) -> StepRecord:
         with self._lock:
@@ -228,7 +229,7 @@ class CasePlayer:
             self.obstacle = (reason, detail)
         raise Unplayable(detail)
 
-    def _met(self, record: StepRecord) -> None:
+    def met(self, record: StepRecord) -> None:
         """Note that an outcome was really given; the trigger, or a fault just like it, counts."""
         index = self._case.trigger.step
         if index is None:
@@ -244,11 +245,11 @@ class CasePlayer:
 
     # --- when
 
-    def _delay(self, record: StepRecord) -> float:
+    def delay(self, record: StepRecord) -> float:
         """Seconds until it answers, so that steps begun together end in the recorded order."""
         if record.ended_s is None:
             return 0.0
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         instant, started = self._anchor
         if now != instant or not 0 <= record.started_s - started <= _TOGETHER_S:
             self._anchor = (now, record.started_s)
@@ -282,22 +283,24 @@ class CasePlayer:
                 error = decode_exception(record.outcome)
             else:
                 value = decode(record.outcome)
-                self._met(record)
+                self.met(record)
                 return value
         except PayloadError as problem:
             self._refuse("payload", f"Step {record.name!r}: {problem}")
-        self._met(record)
+        self.met(record)
         raise error
 
-    def _hang(self, record: StepRecord) -> None:
+    def hang(self, record: StepRecord) -> None:
+        """Never answer in plain code; ``CancelledError`` once nothing else is left to happen."""
         self._hanging.append((record, None))
         try:
-            self._clock.wait_real(lambda _: self._given_up, None)
+            self.clock.wait_real(lambda _: self._given_up, None)
         finally:
             self._hanging.pop()
         raise asyncio.CancelledError
 
-    async def _hang_async(self, record: StepRecord) -> None:
+    async def hang_async(self, record: StepRecord) -> None:
+        """Never answer in a task, which is cancelled once nothing else is left to happen."""
         entry = (record, asyncio.current_task())
         self._hanging.append(entry)
         try:

@@ -24,32 +24,32 @@ class Replayed:
     ) -> None:
         self._player, self._record, self._chunks, self._error = player, record, chunks, error
         self._left = len(chunks)
-        self._pause = player._delay(record) / (len(chunks) + 1)
+        self._pause = player.delay(record) / (len(chunks) + 1)
 
     def _given(self) -> None:
         """Count a chunk that is given; with the last one its content is met, if it ends well."""
         self._left -= 1
         if self._left == 0 and self._error is None and self._record.ended_s is not None:
-            self._player._met(self._record)
+            self._player.met(self._record)
 
     def _asked_for_more(self) -> None:
         """Note that all chunks are given, and one more is wanted."""
-        self._player._met(self._record)
+        self._player.met(self._record)
         if self._record.cut:
             self._player.read_on = True
 
     def plain(self) -> Generator[Any, None, None]:
         """Iterate."""
         for chunk in self._chunks:
-            self._player._clock.sleep(self._pause)
+            self._player.clock.sleep(self._pause)
             self._given()
             yield chunk
-        self._player._clock.sleep(self._pause)
+        self._player.clock.sleep(self._pause)
         self._asked_for_more()
         if self._error is not None:
             raise self._error
         if self._record.ended_s is None:
-            self._player._hang(self._record)
+            self._player.hang(self._record)
 
     async def asynchronous(self) -> AsyncGenerator[Any, None]:
         """Iterate, awaiting each chunk."""
@@ -62,7 +62,7 @@ class Replayed:
         if self._error is not None:
             raise self._error
         if self._record.ended_s is None:
-            await self._player._hang_async(self._record)
+            await self._player.hang_async(self._record)
 
 
 class PlainStream:
