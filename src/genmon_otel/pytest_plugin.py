@@ -131,7 +131,6 @@ class CaseItem(pytest.Item):
         return self.path, 0, self.name
 
     def _result(self) -> Result:
-        from genmon_otel.policy import Verdict
         from genmon_otel.regression.results import Result
         from genmon_otel.text import clean
 
@@ -139,7 +138,7 @@ class CaseItem(pytest.Item):
             run_id=Result.new_id(),
             fingerprint=clean(self.case.provenance.fingerprint, 200) or "unknown",
             slug=self.case.slug,
-            verdict=Verdict(self._shown.verdict),
+            verdict=self._shown.verdict,
             detail=self._shown.detail,
             channel="ci",
             code_version=_code_version(self.config) or self._shown.code_version,

@@ -27,6 +27,7 @@ from genmon_otel.code_version import named_version
 from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, review
+from genmon_otel.regression.gate import REPLAYS
 from genmon_otel.regression.ingest import ingest as take_in
 from genmon_otel.regression.results import read
 from genmon_otel.regression.runner import run_case
@@ -124,7 +125,7 @@ def verify(
     needed = needs_of(**needs)
     with open_store(store) as opened:
         names = list(case) or [row.handle for row in opened.cases(state="proposed", limit=1000)]
-        with _bar("red gate", 3 * len(names), quiet=as_json) as advance:
+        with _bar("red gate", REPLAYS * len(names), quiet=as_json) as advance:
             for name in names:
                 row, gated = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)
                 found.append({"case": row.handle, "state": row.state, "reason": gated.reason})

@@ -26,7 +26,7 @@ from genmon_otel.payload.paths import import_path, is_importable
 from genmon_otel.payload.state import PLAIN, state_of
 from genmon_otel.records import Tree
 
-#: Bytes of one value. Source: DESIGN §11.
+#: Bytes of one value.
 LIMIT_BYTES: Final = 256 * 1024
 #: Containers within containers; deeper data is ``Opaque('depth')``.
 MAX_DEPTH: Final = 100

@@ -13,7 +13,7 @@ from genmon_otel.policy import CaseState
 from genmon_otel.records import PROCESS_DIED, Recording
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
-from genmon_otel.regression.gate import REPLAYS, GateResult, gate
+from genmon_otel.regression.gate import GateResult, gate
 from genmon_otel.regression.needs import NOTHING, Needs
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.results import Result
@@ -121,7 +121,6 @@ def verify(
             case,
             unreplayable=detail.recordings[0].unreplayable,
             cwd=cwd,
-            replays=REPLAYS,
             progress=progress,
         )
         if found.case is not None and found.case != case:

@@ -44,7 +44,8 @@ class Observation:
     obstacle: tuple[Reason, str] | None = None
     #: Generations of the case's operation that ended in the run.
     generations: int = 0
-    #: Outcome of the first one; None without one.
+    #: Outcome of the last of them, or of the first that did not succeed where steps were asked
+    #: for after it; None without one.
     outcome: Outcome | None = None
     failed: Failed | None = None
     #: Other failures in the run: generations within, as "type: message".

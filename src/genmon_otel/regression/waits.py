@@ -78,12 +78,11 @@ def patch_threads(clock: VirtualTime) -> None:
             # Not by a callback of the future: those that tell waiters would run after it.
             clock.task_ended()
 
-    threading.Condition.wait = wait  # type: ignore[method-assign]
-
     def popen(self: Any, *args: Any, **kwargs: Any) -> None:
         _start_program(self, *args, **kwargs)
         clock.programs.add(self)
 
+    threading.Condition.wait = wait  # type: ignore[method-assign]
     subprocess.Popen.__init__ = popen  # type: ignore[method-assign]
     threading.Thread.start = start  # type: ignore[method-assign]
     threading.Thread.join = join  # type: ignore[method-assign]
