@@ -13,7 +13,8 @@ from genmon_otel import conventions as names
 from genmon_otel.records import Outcome
 from genmon_otel.rules.document import Group, Rule
 from genmon_otel.rules.options import SCOPE, Options
-from genmon_otel.rules.promql import selector
+from genmon_otel.rules.promql import seconds, selector
+from genmon_otel.rules.recorded import ATTEMPTED
 from genmon_otel.rules.tickets import Ticket, alert
 
 BUDGET: Final = "GenmonErrorBudgetBurn"
@@ -40,13 +41,12 @@ def budget_group(options: Options) -> Group:
     Averages of a few recorded series, not ranges of days over every replica's counters,
     keep this cheap.
     """
-    attempts = 'outcome=~"{}"'.format("|".join(o.value for o in Outcome if o.is_attempt))
-    counter = selector(names.GENERATIONS.name, attempts)
+    counter = selector(names.GENERATIONS.name, ATTEMPTED)
     failure = f'outcome="{Outcome.FAILURE}"'
     rules = [
         Rule(_RATE, f"sum by ({', '.join(_LABELS)}, outcome) (rate({counter}[5m]))"),
     ]
-    windows = sorted({w for long, short, _ in BURN_RATES for w in (long, short)}, key=_seconds)
+    windows = sorted({w for long, short, _ in BURN_RATES for w in (long, short)}, key=seconds)
     for window in windows:
         failed = f"avg_over_time({selector(_RATE, failure)}[{window}])"
         rules.append(
@@ -60,7 +60,7 @@ def budget_group(options: Options) -> Group:
         limit = round(factor * (1 - OBJECTIVE), 4)
         failures = (
             f"sum without (outcome) (avg_over_time({selector(_RATE, failure)}[{long}])) "
-            f"* {_seconds(long)}"
+            f"* {seconds(long)}"
         )
         ticket = Ticket(
             BUDGET,
@@ -73,9 +73,5 @@ def budget_group(options: Options) -> Group:
             names.DASHBOARD_GENERATIONS,
             _LABELS,
         )
-        rules.append(alert(options, ticket, "warning", long=long, short=short))
+        rules.append(alert(options, ticket, long=long, short=short))
     return Group("genmon-error-budget", "1m", rules)
-
-
-def _seconds(window: str) -> int:
-    return int(window[:-1]) * {"m": 60, "h": 3_600, "d": 86_400}[window[-1]]

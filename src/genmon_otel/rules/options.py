@@ -85,6 +85,14 @@ class Options:
         """Seconds that count as lately."""
         return self.window_s // LATELY
 
+    def links(self, alert: str, dashboard: str, *variables: str) -> dict[str, str]:
+        """Annotations of an alert that say where to read on, as far as addresses were given."""
+        found = {
+            "runbook_url": self.runbook(alert),
+            "dashboard_url": self.dashboard(dashboard, *variables),
+        }
+        return {name: address for name, address in found.items() if address}
+
     def runbook(self, alert: str) -> str | None:
         """Address of an alert's runbook page; None when no address was given."""
         if self.runbook_url is None:

@@ -154,12 +154,7 @@ def page_group(options: Options) -> Group:
         "summary": "More than half of the generations of the last "
         f"{_spoken(options.window_s)} failed.",
         "description": description(options),
+        **options.links(PAGE, names.DASHBOARD_GENERATIONS, *SCOPE, "operation", "framework"),
     }
-    if runbook := options.runbook(PAGE):
-        annotations["runbook_url"] = runbook
-    if dashboard := options.dashboard(
-        names.DASHBOARD_GENERATIONS, *SCOPE, "operation", "framework"
-    ):
-        annotations["dashboard_url"] = dashboard
     page = Rule(PAGE, condition(options), {**options.labels, "severity": "critical"}, annotations)
     return Group("genmon-page", options.step, [*exact_counts(options), page])

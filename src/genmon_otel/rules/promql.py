@@ -23,6 +23,11 @@ def duration(seconds: int) -> str:
     raise ConfigurationError(f"A duration of {seconds!r} s is not allowed. Use 1 or more.")
 
 
+def seconds(duration: str) -> int:
+    """A length of time as Prometheus writes it in seconds: ``1h`` is 3600."""
+    return int(duration[:-1]) * dict(_UNITS)[duration[-1]]
+
+
 def selector(name: str, matchers: str = "") -> str:
     """``name{matchers}``, or just ``name``."""
     return f"{name}{{{matchers}}}" if matchers else name

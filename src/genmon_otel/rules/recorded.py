@@ -10,6 +10,8 @@ from genmon_otel.rules.document import Rule
 from genmon_otel.rules.options import SCOPE, Options
 from genmon_otel.rules.promql import duration, gained, over, selector
 
+#: Selects the outcomes that count as attempts.
+ATTEMPTED: Final = 'outcome=~"{}"'.format("|".join(o.value for o in Outcome if o.is_attempt))
 #: Labels of the finest count there is.
 PAIR: Final = (*SCOPE, "operation", "framework")
 
@@ -20,13 +22,12 @@ def increase_name(window_s: int) -> str:
 
 
 def _exact(options: Options, window_s: int) -> Rule:
-    attempts = 'outcome=~"{}"'.format("|".join(o.value for o in Outcome if o.is_attempt))
-    counter = selector(names.GENERATIONS.name, attempts)
+    counter = selector(names.GENERATIONS.name, ATTEMPTED)
     labels = (*PAIR, "outcome")
     # Reaching back is not a matter of the shorter window: both bridge the same gaps.
     gain = gained(
         counter,
-        selector(names.SERIES_START.name, attempts),
+        selector(names.SERIES_START.name, ATTEMPTED),
         by=labels,
         step_s=options.scrape_interval_s,
         window_s=options.window_s,

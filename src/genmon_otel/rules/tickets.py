@@ -33,7 +33,7 @@ _BUSY: Final = 20  # ended generations an hour from which a share or a quantile 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One alert of this module, before links and labels are put on."""
+    """One alert that wakes nobody, before links and labels are put on."""
 
     name: str
     expr: str
@@ -217,21 +217,21 @@ def ticket_group(options: Options) -> Group:
     """The tickets, evaluated once a minute."""
     rules = recorded(options)
     for ticket in tickets(options):
-        rules.append(alert(options, ticket, "warning"))
+        rules.append(alert(options, ticket))
     return Group("genmon-tickets", duration(max(60, options.scrape_interval_s)), rules)
 
 
-def alert(options: Options, ticket: Ticket, severity: str, **labels: str) -> Rule:
+def alert(options: Options, ticket: Ticket, **labels: str) -> Rule:
     """A ticket as a rule, with the user's labels and links."""
-    annotations = {"summary": ticket.summary, "description": ticket.description}
-    if runbook := options.runbook(ticket.name):
-        annotations["runbook_url"] = runbook
-    if dashboard := options.dashboard(ticket.dashboard, *ticket.variables):
-        annotations["dashboard_url"] = dashboard
+    annotations = {
+        "summary": ticket.summary,
+        "description": ticket.description,
+        **options.links(ticket.name, ticket.dashboard, *ticket.variables),
+    }
     return Rule(
         ticket.name,
         ticket.expr,
-        {**options.labels, **labels, "severity": severity},
+        {**options.labels, **labels, "severity": "warning"},
         annotations,
         ticket.for_,
     )
