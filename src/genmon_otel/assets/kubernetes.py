@@ -1,4 +1,4 @@
-"""The same for a cluster with the Prometheus operator, as resources to apply."""
+"""Rules, dashboards and deployment for a cluster with the Prometheus operator, as resources."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def _confidence(card: Card) -> str:
             break
         if run.verdict is Verdict.PASS:
             versions.add(run.code_version)
-    plain = f"passed on {len(versions)} version{'' if len(versions) == 1 else 's'}"
+    plain = f"passed on {many(len(versions), 'version')}"
     return f"{card.row.confidence_score:.2f} ({plain} since it was last seen)"
 
 

@@ -21,6 +21,7 @@ from genmon_otel import conventions as names
 from genmon_otel.cli.terminal import is_there, many
 from genmon_otel.errors import GenmonError, StoreUnavailable
 from genmon_otel.journal import default_journal_dir
+from genmon_otel.rules.page import PAGE
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.connect import POINTER
@@ -36,7 +37,6 @@ ROOM_BYTES: Final = 256 * 2**20
 _OURS: Final = "GENMON_"
 #: Exporters that send nothing anywhere.
 _LOCAL: Final = frozenset({"console", "none"})
-_PAGE: Final = "GenmonHighFailureRate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +265,12 @@ def check_prometheus(url: str) -> Iterator[Finding]:
             f"{url} has no {names.GENERATIONS.name}.",
             "Add the application as a target, or look at Status > Targets for its error.",
         )
-    if _PAGE in alerts:
+    if PAGE in alerts:
         yield Finding(
-            "ok", "rules", f"{_PAGE} and {sum(a.startswith('Genmon') for a in alerts) - 1} more"
+            "ok", "rules", f"{PAGE} and {sum(a.startswith('Genmon') for a in alerts) - 1} more"
         )
     else:
-        yield Finding("problem", "rules", f"{url} does not know {_PAGE}: nobody is paged.",
+        yield Finding("problem", "rules", f"{url} does not know {PAGE}: nobody is paged.",
                       "genmon assets export DIR, and load DIR's rules with rule_files.")  # fmt: skip
 
 

@@ -72,8 +72,8 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
     return 0 if show.on_a_model_of_yours(url, model_name, limit) else INCOMPLETE
 
 
-class Outcome(NamedTuple):
-    """What a run of the demo came to."""
+class Course(NamedTuple):
+    """How a run of the demo went."""
 
     #: The model answered at least once.
     answered: bool
@@ -112,7 +112,7 @@ class Show:
             endpoint = sounded_out(url, name, bounded=limit is None)
         return self._whole(endpoint, limit or REQUESTS).answered
 
-    def _whole(self, endpoint: Endpoint, limit: int | None) -> Outcome:
+    def _whole(self, endpoint: Endpoint, limit: int | None) -> Course:
         """Every act."""
         self.stage = self._make_stage()
         with _quiet_log():
@@ -125,7 +125,7 @@ class Show:
         finally:
             store.close()
         self.places()
-        return Outcome(answered, closed)
+        return Course(answered, closed)
 
     def title(self, text: str) -> None:
         """Open an act."""

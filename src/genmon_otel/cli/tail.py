@@ -20,9 +20,9 @@ from genmon_otel.cli.terminal import (
     settings_for,
     store_option,
 )
+from genmon_otel.conventions import NO_FRAMEWORK
 from genmon_otel.errors import StoreMissing
 from genmon_otel.policy import STRIKES
-from genmon_otel.settings import mask_url
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import GenerationRow
 
@@ -74,7 +74,7 @@ def _await(stack: ExitStack, store: str | None) -> SqlStore:
         except StoreMissing:
             if not told:
                 settings = settings_for(store)
-                where = settings.sqlite_path or mask_url(settings.store)
+                where = settings.sqlite_path or settings.masked_store
                 click.echo(
                     f"No store at {where} yet; waiting for your application's setup().", err=True
                 )
@@ -94,7 +94,7 @@ def _print(out: Console, rows: list[GenerationRow], as_json: bool, width: int = 
 
 
 def _what(row: GenerationRow) -> str:
-    return row.operation + (f"/{row.framework}" if row.framework != "none" else "")
+    return row.operation + (f"/{row.framework}" if row.framework != NO_FRAMEWORK else "")
 
 
 def line(row: GenerationRow, width: int = 0) -> str:

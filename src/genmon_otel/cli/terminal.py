@@ -18,12 +18,11 @@ from rich.console import Console
 
 from genmon_otel.conventions import ENV_STORE
 from genmon_otel.errors import ConfigurationError, StoreMissing
-from genmon_otel.settings import Settings
+from genmon_otel.settings import DEFAULT_FILE, DEFAULT_FOLDER, Settings
 from genmon_otel.store import SqlStore
 
-#: Where the demo keeps its files unless told otherwise, and its store in there.
-DEMO_FOLDER: Final = Path(".genmon") / "demo"
-DATABASE: Final = "genmon.db"
+#: Where the demo keeps its files unless told otherwise.
+DEMO_FOLDER: Final = Path(DEFAULT_FOLDER) / "demo"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -116,7 +115,7 @@ def is_there(path: Path) -> bool:
 
 def _the_demos() -> str:
     """Where the demo left a store, for who looks for it."""
-    left = DEMO_FOLDER / DATABASE
+    left = DEMO_FOLDER / DEFAULT_FILE
     return f"; genmon demo left one: --store {left}" if left.exists() else ""
 
 

@@ -30,6 +30,7 @@ from prometheus_client import CollectorRegistry, write_to_textfile
 from genmon_otel.demo.endpoint import Endpoint
 from genmon_otel.demo.fix import unfenced
 from genmon_otel.errors import ConfigurationError
+from genmon_otel.settings import DEFAULT_FILE
 from genmon_otel.wiring import setup, shutdown
 
 MODULE: Final = "app_builder"
@@ -93,7 +94,7 @@ class Stage:
     @property
     def database(self) -> Path:
         """The demo's store."""
-        return self.folder / "genmon.db"
+        return self.folder / DEFAULT_FILE
 
     @property
     def store(self) -> str:
