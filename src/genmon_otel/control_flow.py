@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from genmon_otel.classification import evidence
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Outcome
+from genmon_otel.slots import cause_of, context_of, hides_context
 
 _CANCELLED: Final = (
     "asyncio.CancelledError concurrent.CancelledError trio.Cancelled builtins.GeneratorExit "
@@ -132,7 +133,7 @@ def _retried(error: BaseException) -> BaseException | None:
     cause: BaseException | None = evidence.fields(error).get("exc")
     if evidence.is_a(cause, BaseException):
         return cause
-    cause = evidence.cause_of(error)
-    if cause is None and not evidence.hides_context(error):
-        cause = evidence.context_of(error)
+    cause = cause_of(error)
+    if cause is None and not hides_context(error):
+        cause = context_of(error)
     return cause

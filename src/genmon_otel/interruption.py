@@ -16,9 +16,10 @@ import sys
 from types import CodeType, TracebackType
 from typing import Any, Final
 
+from genmon_otel.slots import traceback_of
+
 _RAISED: Final = frozenset({dis.opmap["RAISE_VARARGS"], dis.opmap["RERAISE"]})
 _TO_END: Final = (KeyboardInterrupt, SystemExit)
-_TRACEBACK: Final = BaseException.__dict__["__traceback__"]
 _SIGNALS: Final = tuple(map(int, signal.valid_signals()))
 #: Without the enumeration that the module puts around it, which takes twenty times as long.
 _handler_of: Final = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
@@ -29,7 +30,7 @@ def is_interruption(error: BaseException | None) -> bool:
     if error is None:
         return False
     kind: type[BaseException] = type(error)
-    frame: TracebackType | None = _TRACEBACK.__get__(error)
+    frame: TracebackType | None = traceback_of(error)
     if frame is None:
         return issubclass(kind, _TO_END)
     handlers = _handlers()

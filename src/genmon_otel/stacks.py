@@ -19,6 +19,14 @@ from typing import Final
 from genmon_otel.conventions import PACKAGE
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Frame
+from genmon_otel.slots import (
+    cause_of,
+    context_of,
+    hides_context,
+    members_of,
+    module_of,
+    traceback_of,
+)
 from genmon_otel.text import cut, safe_str, type_name
 
 #: Characters kept of a stack as text.
@@ -68,15 +76,6 @@ _GENERATED: Final = (
 )
 
 
-# Read past any __getattribute__ or property that an exception's class defines.
-_traceback_of: Final = BaseException.__dict__["__traceback__"].__get__
-_cause_of: Final = BaseException.__dict__["__cause__"].__get__
-_context_of: Final = BaseException.__dict__["__context__"].__get__
-_hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
-_members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
-_module_of: Final = type.__dict__["__module__"].__get__
-
-
 def is_in_app(filename: str, module: str) -> bool:
     """Whether code is the application's own: not the standard library, not installed, not ours.
 
@@ -116,7 +115,7 @@ def frames(error: BaseException) -> tuple[Frame, ...]:
     """
     found: dict[tuple[str, str, str], None] = {}
     last: CodeType | None = None
-    for link in _links(_traceback_of(error)):
+    for link in _links(traceback_of(error)):
         frame = link.tb_frame
         code = frame.f_code
         if code is not last:
@@ -132,7 +131,7 @@ def raise_site(error: BaseException) -> tuple[str, str, int]:
     that is not ours. ``("", "", 0)`` when there is none.
     """
     nearest: TracebackType | None = None
-    for link in reversed(list(_links(_traceback_of(error)))):
+    for link in reversed(list(_links(traceback_of(error)))):
         code = link.tb_frame.f_code
         if _frame(code.co_filename, _module(link.tb_frame.f_globals), code.co_qualname).in_app:
             nearest = link
@@ -156,7 +155,7 @@ def code_path(
     """
     path: list[int | str] = []
     codes: list[CodeType] = []
-    link = _traceback_of(error)
+    link = traceback_of(error)
     while link is not None:
         if len(codes) == limit:
             return None, ()
@@ -198,12 +197,12 @@ def _blocks(error: BaseException) -> Iterator[str]:
     while len(chain) < _CHAIN_WALKED:
         last = chain[-1][0]
         cause, how = (
-            _cause_of(last),
+            cause_of(last),
             "The above exception was the direct cause of the following exception:",
         )
-        if cause is None and not _hides_context(last):
+        if cause is None and not hides_context(last):
             cause, how = (
-                _context_of(last),
+                context_of(last),
                 "During handling of the above exception, another exception occurred:",
             )
         if cause is None or id(cause) in seen:
@@ -223,7 +222,7 @@ def _blocks(error: BaseException) -> Iterator[str]:
 
 
 def _lines(error: BaseException) -> Iterator[str]:
-    links = list(_links(_traceback_of(error)))
+    links = list(_links(traceback_of(error)))
     if links:
         yield "Traceback (most recent call last):"
         yield from _stack(links)
@@ -231,7 +230,7 @@ def _lines(error: BaseException) -> Iterator[str]:
     for note in _notes(error)[:_MAX_NOTES]:
         yield safe_str(note, _MAX_MESSAGE)
     if issubclass(type(error), BaseExceptionGroup):
-        members = _members_of(error)
+        members = members_of(error)
         for number, member in enumerate(members[:_MEMBERS_SHOWN], 1):
             yield f"  {number} of {len(members)}: {_headline(member)}"
             function, file, line = raise_site(member)
@@ -253,7 +252,7 @@ def _notes(error: BaseException) -> list[object]:
 
 def _headline(error: BaseException) -> str:
     kind = type_name(error)
-    module = _module_of(type(error))
+    module = module_of(type(error))
     if type(module) is str and module not in ("builtins", "__main__"):
         kind = f"{module}.{kind}"
     message = safe_str(error, _MAX_MESSAGE)

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from genmon_otel.interruption import is_interruption
+from genmon_otel.slots import name_of
 
 #: What stands where the middle of a long text was left out.
 GAP: Final = " … "
@@ -90,7 +91,7 @@ def safe_repr(obj: object, limit: int) -> str:
 def type_name(obj: object) -> str:
     """Return the bare name of an object's class, whatever its metaclass says of it."""
     try:
-        return str(type.__dict__["__name__"].__get__(type(obj)))
+        return str(name_of(type(obj)))
     except BaseException:
         return "object"
 

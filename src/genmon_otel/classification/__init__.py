@@ -19,6 +19,7 @@ from genmon_otel.classification.judgement import judge, judge_message, judge_nam
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Category, Severity
+from genmon_otel.slots import cause_of, context_of, hides_context
 from genmon_otel.text import cut, safe_str
 
 __all__ = ["Classification", "classify", "classify_text", "register_rule", "rules_in_force"]
@@ -163,7 +164,7 @@ def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseExcept
             yield current, verdict
             if verdict.final:
                 continue
-        cause = evidence.cause_of(current)
+        cause = cause_of(current)
         if cause is not None:
             waiting.append(cause)
         waiting.extend(evidence.links(current))
@@ -173,9 +174,9 @@ def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseExcept
 def _implicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:
     """Verdicts on what was being handled when it was raised, and so on outwards."""
     for _ in range(_WALK_LIMIT):
-        inner = None if evidence.hides_context(error) else evidence.context_of(error)
+        inner = None if hides_context(error) else context_of(error)
         if inner is None:
-            inner = evidence.cause_of(error)
+            inner = cause_of(error)
         if inner is None:
             return
         # a fresh budget: the explicit chain may have used it up

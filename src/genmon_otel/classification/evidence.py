@@ -13,6 +13,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.interruption import is_interruption
+from genmon_otel.slots import args_of, members_of, module_of, name_of
 from genmon_otel.text import cut, safe_str
 
 #: Characters of one text that rules look at, head and tail.
@@ -28,32 +29,23 @@ _OUTPUTS: Final = ("stderr", "stdout", "output")
 _BODIES: Final = ("body", "details", "error", "json_body")
 _MISSING: Final = object()
 
-# Read past any __getattribute__; isinstance() would ask the object for its __class__.
-cause_of: Final = BaseException.__dict__["__cause__"].__get__
-context_of: Final = BaseException.__dict__["__context__"].__get__
-hides_context: Final = BaseException.__dict__["__suppress_context__"].__get__
-_args_of: Final = BaseException.__dict__["args"].__get__
-_module_of: Final = type.__dict__["__module__"].__get__
-_name_of: Final = type.__dict__["__name__"].__get__
-_members_of: Final = BaseExceptionGroup.__dict__["exceptions"].__get__
-
 
 def is_a(value: Any, kind: type | tuple[type, ...]) -> bool:
-    """``isinstance`` by type alone."""
+    """``isinstance`` by type alone, which does not ask the object for its ``__class__``."""
     return issubclass(type(value), kind)
 
 
 def lineage(kind: type) -> list[tuple[str, str]]:
     """(module, bare name) of a class and its bases, ``object`` left out."""
     return [
-        (module if type(module := _module_of(base)) is str else "", _name_of(base))
+        (module if type(module := module_of(base)) is str else "", name_of(base))
         for base in type.mro(kind)[:-1]
     ]
 
 
 def members(error: BaseException) -> tuple[BaseException, ...]:
     """Members of a group; none of any other exception."""
-    return _members_of(error) if is_a(error, BaseExceptionGroup) else ()
+    return members_of(error) if is_a(error, BaseExceptionGroup) else ()
 
 
 def fields(error: object) -> Mapping[str, Any]:
@@ -234,7 +226,7 @@ def links(error: BaseException) -> Iterator[BaseException]:
         value = read(attempts[-1], "exception")
         if is_a(value, BaseException):
             yield value
-    arguments = _args_of(error)  # requests.ConnectionError(MaxRetryError(...))
+    arguments = args_of(error)  # requests.ConnectionError(MaxRetryError(...))
     for value in arguments[:4]:
         if is_a(value, BaseException):
             yield value

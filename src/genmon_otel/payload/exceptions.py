@@ -20,6 +20,7 @@ from genmon_otel.payload import web
 from genmon_otel.payload.paths import MAX_PATH, import_path, is_importable, resolve
 from genmon_otel.payload.state import state_of
 from genmon_otel.records import Tree
+from genmon_otel.slots import args_of
 
 if TYPE_CHECKING:
     from genmon_otel.payload.encoding import Encoding
@@ -82,7 +83,7 @@ def _tree(encoding: Encoding, error: BaseException, chain: int) -> Tree:
         tree["adapter"] = adapter
         tree["fields"] = encoding.mapping(_ADAPTERS[adapter][0](error))
     else:
-        tree["args"] = encoding.tree(BaseException.args.__get__(error))  # type: ignore[attr-defined]
+        tree["args"] = encoding.tree(args_of(error))
         if isinstance(error, BaseExceptionGroup):
             tree["args"] = encoding.tree(error.message)
             tree["members"] = encoding.tree(list(error.exceptions[:MAX_MEMBERS]))
