@@ -34,6 +34,7 @@ from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.sqlite import is_locked
 from genmon_otel.wiring import metrics_server, providers
+from genmon_otel.wiring.flushing import Flush
 from genmon_otel.wiring.leaving import AtExit
 from genmon_otel.wiring.pseudonyms import Pseudonymous
 from genmon_otel.writer import Writer
@@ -76,7 +77,7 @@ class Installation:
         self._settings = settings
         self._exit_s = exit_s
         self._given = {"tracer_provider": tracer_provider, "registry": registry, "redact": redact}
-        self._stop_exports: list[Callable[[], providers.Flush]] = []
+        self._stop_exports: list[Callable[[], Flush]] = []
         with ExitStack() as undo:
             self._build(undo)
             self._undo = undo.pop_all()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import queue
-import threading
 import uuid
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -17,87 +14,13 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.threads import undisturbed
-
-_log = logging.getLogger(names.LOGGER)
+from genmon_otel.wiring.flushing import Flush, standby
 
 #: ``OTEL_*_EXPORTER=otlp`` by protocol. Source: OpenTelemetry's SDK specification.
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
-
-
-class Standby:
-    """Threads that wait for work from when there is something to export, one for each signal.
-
-    Since Python 3.12 none can be started once the interpreter has begun to end.
-    """
-
-    def __init__(self) -> None:
-        self._pid, self._signals = 0, set[str]()
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-
-    def start(self, signal: str) -> None:
-        """Have a signal's thread in this process."""
-        if self._pid != os.getpid():
-            self._pid, self._signals, self._work = os.getpid(), set(), queue.SimpleQueue()
-        if signal not in self._signals:
-            self._signals.add(signal)
-            name = f"genmon-standby-{signal}"
-            thread = threading.Thread(
-                target=self._serve, args=(self._work,), name=name, daemon=True
-            )
-            undisturbed(thread.start)
-
-    def do(self, work: Callable[[], None]) -> bool:
-        """Give work to a thread; False where this process has none."""
-        if self._pid != os.getpid():
-            return False
-        self._work.put(work)
-        return True
-
-    @staticmethod
-    def _serve(work: queue.SimpleQueue[Callable[[], None]]) -> None:
-        while True:
-            work.get()()
-
-
-_standby: Final = Standby()
-
 #: Name of this process where the SDK makes up none.
 _INSTANCE: Final = str(uuid.uuid4())
-
-
-class Flush:
-    """Actions that run one after the other in another thread.
-
-    OpenTelemetry's exporters do not keep to the timeouts they are given; a receiver
-    that never answers must not hold the application's exit up.
-    """
-
-    def __init__(self, *actions: Callable[[], Any]) -> None:
-        self._actions = actions
-        self._done = threading.Event()
-        if not actions:
-            self._done.set()
-            return
-        try:
-            undisturbed(threading.Thread(target=self._run, name="genmon-flush", daemon=True).start)
-        except RuntimeError:  # the interpreter is going: no more threads
-            if not _standby.do(self._run):
-                self._run()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait at most so many seconds; whether all actions have ended by then."""
-        return self._done.wait(max(0.0, timeout_s))
-
-    def _run(self) -> None:
-        for action in self._actions:
-            try:
-                action()
-            except Exception:
-                _log.warning("genmon could not flush to an exporter", exc_info=True)
-        self._done.set()
 
 
 class Exports(SpanProcessor):
@@ -118,7 +41,7 @@ class Exports(SpanProcessor):
                 BatchSpanProcessor(exporter()) for exporter in _exporters("traces")
             )
         if self._processors:
-            _standby.start("traces")
+            standby.start("traces")
 
     def stop(self) -> Flush:
         """Begin to flush and stop; returns what to wait for."""
@@ -207,7 +130,7 @@ def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] |
     provider = MeterProvider(readers, _resource(service_name), shutdown_on_exit=False)
     os.register_at_fork(after_in_child=lambda: _rename_instance(provider))
     metrics.set_meter_provider(provider)
-    _standby.start("metrics")
+    standby.start("metrics")
     return provider, lambda: Flush(provider.shutdown)
 
 
