@@ -42,7 +42,7 @@ def mask_url(url: str) -> str:
 class Settings:
     """Everything ``setup()`` decided. Made by :meth:`resolve`, never changed."""
 
-    #: Connection string; None until defaulted to SQLite under the working directory.
+    #: Connection string; by default of SQLite under the working directory.
     store: str = field(repr=False)
     service_name: str | None = None
     capture: Capture = "failures"

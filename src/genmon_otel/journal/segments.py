@@ -28,7 +28,7 @@ UNBORN: Final = ".unborn"
 _UNBORN_S: Final = 60.0
 _READ_BYTES: Final = 1 << 20
 _NAME: Final = re.compile(
-    r"(?P<store>[0-9a-f]{12})\.(?P<producer>[0-9a-f]{32})\.(?P<number>\d{6,})\.journal"
+    r"(?P<store>[0-9a-f]{12})\.(?P<producer>[0-9a-f]{32})\.(?P<number>\d{6,})" + re.escape(SUFFIX)
 )
 #: Segments that this process holds (or a parent of it held), with the process id.
 _held: Final[dict[str, int]] = {}

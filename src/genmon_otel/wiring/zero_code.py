@@ -58,7 +58,7 @@ class GenmonInstrumentor:
         """Set genmon up from the environment."""
         if not enabled():
             return
-        from genmon_otel.wiring import setup
+        from genmon_otel.wiring import setup  # here: the package imports this module
 
         try:
             setup()
@@ -68,7 +68,7 @@ class GenmonInstrumentor:
     def uninstrument(self, **kwargs: Any) -> None:
         """Undo it."""
         if enabled():
-            from genmon_otel.wiring import shutdown
+            from genmon_otel.wiring import shutdown  # as above
 
             shutdown()
 
