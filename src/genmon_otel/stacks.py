@@ -52,8 +52,9 @@ def _posix(path: str) -> str:
 
 
 _OWN: Final = _posix(str(Path(__file__).parent)) + "/"
-#: Parts of this package that are applications themselves.
-_OWN_APPLICATIONS: Final = (f"{_OWN}demo/", f"{PACKAGE}.demo")
+#: The part of this package that is an application itself: its folder and its name.
+_DEMO_FOLDER: Final = f"{_OWN}demo/"
+_DEMO: Final = f"{PACKAGE}.demo"
 _STDLIB: Final = tuple(
     {
         _posix(path).rstrip("/") + "/"
@@ -89,10 +90,10 @@ def is_in_app(filename: str, module: str) -> bool:
         if path.startswith(_GENERATED):
             return False
         return module.partition(".")[0] not in sys.stdlib_module_names - {"__main__"} and (
-            module.partition(".")[0] != PACKAGE or module.startswith(_OWN_APPLICATIONS[1])
+            module.partition(".")[0] != PACKAGE or module.startswith(_DEMO)
         )
     if path.startswith(_OWN):
-        return path.startswith(_OWN_APPLICATIONS[0])
+        return path.startswith(_DEMO_FOLDER)
     return not (_INSTALLED.search(path) or path.startswith(_STDLIB))
 
 
@@ -104,7 +105,7 @@ def _frame(filename: str, module: str, function: str) -> Frame:
 @lru_cache(maxsize=8192)
 def _is_own(filename: str) -> bool:
     path = _posix(filename)
-    return path.startswith(_OWN) and not path.startswith(_OWN_APPLICATIONS[0])
+    return path.startswith(_OWN) and not path.startswith(_DEMO_FOLDER)
 
 
 def frames(error: BaseException) -> tuple[Frame, ...]:

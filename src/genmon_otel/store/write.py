@@ -110,7 +110,7 @@ class Writing:
         )  # fmt: skip
         live = LiveRuns(cursor, attempts)
         if groups or batch.recordings or batch.samples:
-            _check(cursor, moved)
+            _stop_if_committed(cursor, moved)
 
         grouping.read_back(cursor, groups, rows)
         struck = {each.fingerprint: each.count_strikes() for each in groups.values()}
@@ -127,7 +127,7 @@ class Writing:
         if batch.samples:
             by_id = {record.generation_id: record for record in batch.records}
             keep_samples(cursor.connection, batch.samples, by_id)
-        _check(cursor, moved)
+        _stop_if_committed(cursor, moved)
         return _answers(groups, struck), [*users_hit.facts, *projects_hit.facts, *active.facts]
 
     def _keep(
@@ -179,7 +179,7 @@ def _move_producer(cursor: Cursor, batch: Batch, now: float) -> Any:
     )  # fmt: skip
 
 
-def _check(cursor: Cursor, moved: Any) -> None:
+def _stop_if_committed(cursor: Cursor, moved: Any) -> None:
     """Stop where the producer had moved already."""
     cursor.finish()
     if moved.rowcount != 1:
