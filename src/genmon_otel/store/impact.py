@@ -26,7 +26,7 @@ REMEMBERED: Final = 50_000
 Fact = tuple[Any, ...]
 
 
-class Remembered:
+class StoredFacts:
     """What this process knows to be in the store; bounded, least recently used goes first."""
 
     def __init__(self, limit: int = REMEMBERED) -> None:
@@ -87,7 +87,7 @@ class UsersHit:
     """
 
     def __init__(
-        self, cursor: Cursor, hits: Mapping[tuple[str, str], int], remembered: Remembered
+        self, cursor: Cursor, hits: Mapping[tuple[str, str], int], remembered: StoredFacts
     ) -> None:
         self._cursor = cursor
         self._hits = hits
@@ -116,7 +116,7 @@ class ProjectsHit:
     """Counts projects by ``(fingerprint, project_id)``, as :class:`UsersHit` does users."""
 
     def __init__(
-        self, cursor: Cursor, hits: Iterable[tuple[str, str]], remembered: Remembered
+        self, cursor: Cursor, hits: Iterable[tuple[str, str]], remembered: StoredFacts
     ) -> None:
         self._cursor = cursor
         self._fresh = sorted(pair for pair in set(hits) if ("project", *pair) not in remembered)
@@ -143,7 +143,7 @@ class ActiveUsers:
     """
 
     def __init__(
-        self, cursor: Cursor, active: Iterable[tuple[str, int]], remembered: Remembered
+        self, cursor: Cursor, active: Iterable[tuple[str, int]], remembered: StoredFacts
     ) -> None:
         self._cursor = cursor
         fresh = sorted(pair for pair in set(active) if ("active", *pair) not in remembered)

@@ -19,7 +19,7 @@ from genmon_otel.store.codec import name, stamp
 from genmon_otel.store.connect import Database
 from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.grouping import Group
-from genmon_otel.store.impact import ActiveUsers, Fact, ProjectsHit, Remembered, UsersHit
+from genmon_otel.store.impact import ActiveUsers, Fact, ProjectsHit, StoredFacts, UsersHit
 from genmon_otel.store.kept import keep_recordings, keep_samples
 from genmon_otel.store.live import LiveRuns
 
@@ -37,7 +37,7 @@ class Writing:
     def __init__(self, database: Database, propose: Propose | None) -> None:
         self._database = database
         self._propose = propose
-        self.remembered = Remembered()
+        self.remembered = StoredFacts()
         self._replaced = 0
 
     def write(self, batch: Batch, now: float) -> WriteResult:
