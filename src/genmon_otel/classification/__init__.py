@@ -22,7 +22,14 @@ from genmon_otel.records import Category, Severity
 from genmon_otel.slots import cause_of, context_of, hides_context
 from genmon_otel.text import cut, safe_str
 
-__all__ = ["Classification", "classify", "classify_text", "register_rule", "rules_in_force"]
+__all__ = [
+    "Classification",
+    "classify",
+    "classify_text",
+    "dotted_name",
+    "register_rule",
+    "rules_in_force",
+]
 
 #: Exceptions looked at, however long the chain or large the group.
 _WALK_LIMIT: Final = 40

@@ -91,16 +91,12 @@ def _tree(encoding: Encoding, error: BaseException, chain: int) -> Tree:
             tree["built_in"] = encoding.mapping(state)
         if fields := _fields(error):
             tree["fields"] = encoding.mapping(fields)
-    if error.__cause__ is not None and chain > 1:
-        tree["cause"] = encoding.within(
-            error.__cause__,
-            lambda: _tree(encoding, error.__cause__, chain - 1),  # type: ignore[arg-type]
-        )
-    elif error.__context__ is not None and not error.__suppress_context__ and chain > 1:
-        tree["context"] = encoding.within(
-            error.__context__,
-            lambda: _tree(encoding, error.__context__, chain - 1),  # type: ignore[arg-type]
-        )
+    if (cause := error.__cause__) is not None and chain > 1:
+        tree["cause"] = encoding.within(cause, lambda: _tree(encoding, cause, chain - 1))
+    elif (
+        (context := error.__context__) is not None and not error.__suppress_context__ and chain > 1
+    ):
+        tree["context"] = encoding.within(context, lambda: _tree(encoding, context, chain - 1))
     if error.__suppress_context__:
         tree["suppress"] = True
     return tree
@@ -180,7 +176,8 @@ def _retry_fields(error: Any) -> dict[str, Any]:
 def _retry_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
     future = importlib.import_module("tenacity").Future
     attempt = future.construct(fields["attempts"], fields["outcome"], fields["failed"])
-    return kind(attempt)  # type: ignore[no-any-return]
+    error: BaseException = kind(attempt)
+    return error
 
 
 def _client_fields(error: Any) -> dict[str, Any]:
@@ -205,7 +202,10 @@ def _http_fields(error: Any) -> dict[str, Any]:
 
 def _http_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
     body = io.BytesIO()  # it is read once, by whoever handles the error: it was not ours to read
-    return kind(fields["url"], fields["code"], fields["msg"], fields["headers"], body)  # type: ignore[no-any-return]
+    error: BaseException = kind(
+        fields["url"], fields["code"], fields["msg"], fields["headers"], body
+    )
+    return error
 
 
 #: (top-level package, class name) along the MRO -> adapter.

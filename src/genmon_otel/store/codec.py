@@ -23,7 +23,7 @@ _compact = json.JSONEncoder(
 ).encode
 _ascii = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
 
-Row = TypeVar("Row")
+Kept = TypeVar("Kept", Recording, StepRecord, SuccessSample)
 
 
 def name(value: Any) -> str:
@@ -107,7 +107,7 @@ def load_sample(value: Any) -> SuccessSample:
     return _load_kept(SuccessSample, value)
 
 
-def _load_kept(kind: type[Row], value: Any) -> Row:
+def _load_kept(kind: type[Kept], value: Any) -> Kept:
     data = dict(loads(value))
     data["steps"] = tuple(_build(StepRecord, step) for step in data.get("steps", ()))
     return _build(kind, data)
@@ -117,8 +117,8 @@ def _shallow(record: Any) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
-def _build(kind: type[Row], data: Mapping[str, Any]) -> Row:
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+def _build(kind: type[Kept], data: Mapping[str, Any]) -> Kept:
+    known = {field.name for field in fields(kind)}
     return kind(**{key: value for key, value in data.items() if key in known})
 
 
