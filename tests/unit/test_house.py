@@ -17,7 +17,7 @@ LINES: tuple[frozenset[str], ...] = (
         "recordings policy settings rules".split()
     ),
     frozenset({"ports"}),
-    frozenset("instruments recorder decorators".split()),
+    frozenset("forks instruments recorder decorators".split()),
     frozenset("journal writer processor store code_version threads".split()),
     frozenset({"regression"}),
     frozenset("testing pytest_plugin wiring assets cli demo".split()),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import threading
 import time
 import weakref
 from collections import deque
@@ -22,6 +21,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
+from genmon_otel.forks import forkable_lock
 from genmon_otel.instruments.labels import LabelValues, failures_with
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
@@ -78,7 +78,7 @@ class Instruments:
         self._events: deque[tuple[Any, ...]] = deque()
         #: Operations of generations that started: a C call notes one, which nothing can interrupt.
         self._starts: deque[str] = deque()
-        self._lock = threading.RLock()
+        self._lock = forkable_lock()
         self._at_once = backend.before_reading is None
         self._report: Callable[[], None] = lambda: None
         self._values = LabelValues(self._overflow)
@@ -184,10 +184,9 @@ class Instruments:
                 self._broke("started")
 
     def _forked(self) -> None:
-        """What waits in a forked child is its parent's, and so may be the lock."""
+        """What waits in a forked child is its parent's."""
         self._events.clear()
         self._starts.clear()
-        self._lock = threading.RLock()
 
     # --- what is counted
 

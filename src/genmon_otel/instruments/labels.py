@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from genmon_otel import conventions as names
+from genmon_otel.forks import forkable_lock
 from genmon_otel.records import Category, Severity
 from genmon_otel.redaction import Redactor
 
@@ -46,7 +46,7 @@ class LabelValues:
         self._admitted: dict[str, set[str]] = {}
         #: Values that were turned away, by hash: each is counted once, as far as they are kept.
         self._turned_away: set[int] = set()
-        self._lock = threading.Lock()
+        self._lock = forkable_lock()
         self._redactor = Redactor()
 
     def admit(self, label: str, value: str) -> tuple[str, bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -13,6 +12,7 @@ from prometheus_client import CollectorRegistry, values
 from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
 from genmon_otel.errors import ConfigurationError
+from genmon_otel.forks import forkable_lock
 from genmon_otel.instruments.series import LabelSet
 from genmon_otel.instruments.starts import SharedStarts, Starts
 
@@ -142,7 +142,7 @@ def _collector(
 _registered: weakref.WeakKeyDictionary[CollectorRegistry, PrometheusSeries] = (
     weakref.WeakKeyDictionary()
 )
-_lock = threading.RLock()
+_lock = forkable_lock()
 
 
 def series_in(registry: CollectorRegistry) -> PrometheusSeries:

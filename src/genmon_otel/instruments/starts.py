@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from genmon_otel import conventions as names
+from genmon_otel.forks import forkable_lock
 from genmon_otel.instruments.series import LabelSet
 
 
@@ -26,7 +26,7 @@ class Starts:
     def __init__(self, child: Callable[..., Any]) -> None:
         self._child = child
         self._born: set[LabelSet] = set()
-        self._lock = threading.Lock()
+        self._lock = forkable_lock()
 
     def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Note the birth of each series that has none yet."""
@@ -48,7 +48,7 @@ class SharedStarts:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = forkable_lock()
         self._inherited: frozenset[LabelSet] = frozenset()
         self._born: dict[LabelSet, float] = {}
         self._pid = 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
+from genmon_otel.forks import forkable_lock
 from genmon_otel.interruption import goes_its_way
 from genmon_otel.payload import Streamed, encode
 from genmon_otel.recorder import Runtime, contain, diagnosis, root_span
@@ -50,7 +50,7 @@ _MAX_COUNT: Final = 2**53
 
 #: Bytes of arguments that may wait to be read: thousands of generations may do so at a time.
 _MAX_UNREAD: Final = 16_384
-_tokens_lock: Final = threading.Lock()
+_tokens_lock: Final = forkable_lock()
 _modules: Final = sys.modules
 _SUCCESS: Final = Outcome.SUCCESS
 _SAMPLED: Final = trace.TraceFlags.SAMPLED

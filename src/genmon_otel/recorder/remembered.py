@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
+
+from genmon_otel.forks import forkable_lock
 
 #: Remembered at a time; beyond that the oldest are forgotten.
 _MAX: Final = 10_000
@@ -19,7 +20,7 @@ class Remembered(Generic[K]):
 
     def __init__(self) -> None:
         self._keys: OrderedDict[K, None] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = forkable_lock()
 
     def __contains__(self, key: K) -> bool:
         return key in self._keys

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError, GenmonError
+from genmon_otel.forks import forkable_lock
 from genmon_otel.policy import HEALTH_WINDOW_S
 from genmon_otel.records import Health
 from genmon_otel.settings import Settings
@@ -30,7 +30,7 @@ _log = logging.getLogger(names.LOGGER)
 SHUTDOWN_S: Final = 5.0
 
 _installed: Installation | None = None
-_lock = threading.RLock()
+_lock = forkable_lock()
 
 
 def setup(

@@ -1,0 +1,74 @@
+"""A fork at the worst moment: another thread holds every lock of ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys, threading, time
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from genmon_otel import check_health, current_generation, forks, generation, setup, shutdown
+
+registry = CollectorRegistry()
+setup(store=sys.argv[1], journal_dir=sys.argv[2], registry=registry)
+
+
+def fail(operation):
+    @generation(operation)
+    def build():
+        current_generation().add_tokens(3)
+        raise ValueError("no files")
+
+    try:
+        build()
+    except ValueError:
+        pass
+
+
+fail("before")
+held = threading.Event()
+
+
+def hold():
+    for lock in list(forks._locks):
+        lock.acquire()
+    print(len(forks._locks), flush=True)
+    held.set()
+    time.sleep(600)
+
+
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+pid = os.fork()
+if not pid:
+    signal.alarm(30)
+    fail("after")
+    generate_latest(registry)
+    assert check_health().failures == 2
+    setup(store=sys.argv[1], journal_dir=sys.argv[2], registry=registry)
+    shutdown()
+    os._exit(0)
+_, status = os.waitpid(pid, 0)
+os._exit(os.waitstatus_to_exitcode(status) and 1)
+"""
+
+
+@pytest.mark.parametrize("multiprocess", [False, True])
+def test_a_child_finds_every_lock_free(tmp_path: Path, multiprocess: bool) -> None:
+    """It counts, fails, is scraped, judged and shut down, whoever held a lock of its parent's."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    more = {"PROMETHEUS_MULTIPROC_DIR": str(shared)} if multiprocess else {}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, f"sqlite:///{tmp_path}/genmon.db", tmp_path / "journal"],
+        env={**os.environ, **more}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 6
