@@ -72,3 +72,37 @@ def test_a_child_finds_every_lock_free(tmp_path: Path, multiprocess: bool) -> No
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 6
+
+
+def test_a_signal_handler_may_fail_a_generation_amidst_one_of_ours(tmp_path: Path) -> None:
+    """What it asks for its own thread may hold: it goes on, and nothing hangs."""
+    program = """
+import signal, sys
+from genmon_otel import current_generation, forks, generation, setup
+
+setup(store=sys.argv[1], journal_dir=sys.argv[2])
+
+@generation("build")
+def build(*_):
+    current_generation().add_tokens(3)
+    raise ValueError("no files")
+
+def handle(*_):
+    try:
+        build()
+    except ValueError:
+        print("failed", flush=True)
+
+signal.signal(signal.SIGUSR1, handle)
+for lock in list(forks._locks):
+    lock.acquire()
+signal.alarm(30)
+signal.raise_signal(signal.SIGUSR1)
+for lock in list(forks._locks):
+    lock.release()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, f"sqlite:///{tmp_path}/genmon.db", tmp_path],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "failed\n"), done.stderr
