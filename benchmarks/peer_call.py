@@ -16,6 +16,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 for variable, value in {
@@ -160,7 +161,9 @@ def openlit() -> Call:
 
     ours = provider()
     trace.set_tracer_provider(ours)
-    product.init(tracer=ours.get_tracer("bench"), disable_metrics=True)
+    # What it is called differs between versions.
+    named = {"otel_tracer", "tracer"} & set(signature(product.init).parameters)
+    product.init(**dict.fromkeys(named, ours.get_tracer("bench")), disable_metrics=True)
     made: Call = product.trace(build)
     return made
 

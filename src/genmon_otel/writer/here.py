@@ -61,10 +61,12 @@ class Here:
 
     def wake(self) -> None:
         """Have the next turn at once."""
+        if not self.bell.locked():
+            return  # it rings already
         try:
             self.bell.release()
         except RuntimeError:
-            pass  # it rings already
+            pass  # somebody else was quicker
 
     def pause(self) -> None:
         """Wait for the bell, or for the next turn."""

@@ -22,7 +22,7 @@ MAX_WHOLE: Final = 1_000
 MAX_RAW_BYTES: Final = 16 * 2**20
 #: Successes that arrive before the thread is called, and before callers enter them in the books.
 MANY: Final = 500
-_TOO_MANY: Final = 4 * MANY
+_TOO_MANY: Final = MAX_RECORDS // 2
 #: Nodes of a tree that are weighed; what is larger counts as so many bytes.
 _WEIGHED_NODES: Final = 128
 _LARGE_BYTES: Final = 256 * 1024
