@@ -27,8 +27,9 @@ def forkable_lock() -> threading.RLock:
 
 def _free() -> None:
     for lock in list(_locks):
-        # Source: threading, logging and concurrent.futures free their own locks so.
-        lock._at_fork_reinit()
+        if not lock._is_owned():  # the thread that forked goes on, and releases its own
+            # Source: threading, logging and concurrent.futures free their own locks so.
+            lock._at_fork_reinit()
 
 
 os.register_at_fork(after_in_child=_free)

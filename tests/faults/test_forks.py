@@ -74,6 +74,24 @@ def test_a_child_finds_every_lock_free(tmp_path: Path, multiprocess: bool) -> No
     assert int(done.stdout) >= 6
 
 
+def test_the_thread_that_forks_keeps_what_it_holds() -> None:
+    """A handler that forks amidst one of ours: parent and child both leave it as ever."""
+    program = """
+import os
+from genmon_otel.forks import forkable_lock
+
+with forkable_lock():
+    pid = os.fork()
+if not pid:
+    os._exit(7)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 7, done.stderr
+
+
 def test_a_signal_handler_may_fail_a_generation_amidst_one_of_ours(tmp_path: Path) -> None:
     """What it asks for its own thread may hold: it goes on, and nothing hangs."""
     program = """
