@@ -28,6 +28,7 @@ from genmon_otel.records import GenerationRecord
 from genmon_otel.redaction import Redactor
 from genmon_otel.testing import capture
 from genmon_otel.writer import Writer
+from genmon_otel.writer.waiting import MAX_RECORDS
 
 
 @generation("handed over")
@@ -267,6 +268,29 @@ def test_a_store_that_is_down_keeps_no_generation_alive(tmp_path: Path) -> None:
     writer.turns()
     assert not writer._here.waiting.arrived
     assert writer.account().in_memory == 1
+
+
+def test_a_caller_helps_once_half_of_the_memory_waits(tmp_path: Path) -> None:
+    """Up to there it only calls the thread; beyond, more goes in the books than comes."""
+    writer = writer_by_hand(tmp_path, MemoryStore())
+    here, arrived = writer._here, writer._here.waiting.arrived
+    most = MAX_RECORDS // 2
+    arrived.extend(Ending(success(f"{n:032x}")) for n in range(most - 1))  # type: ignore[misc]
+    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
+    assert len(arrived) == most
+    assert here.bell.acquire(blocking=False)
+    writer.take(Ending(success("b" * 32)))  # type: ignore[arg-type]
+    assert len(arrived) == most - 1
+    assert writer.account().delivered == most + 1
+
+
+def test_the_bell_rings_until_it_is_heard(tmp_path: Path) -> None:
+    """Rung twice before the thread listens, it is one more turn."""
+    here = writer_by_hand(tmp_path, MemoryStore())._here
+    here.wake()
+    here.wake()
+    assert here.bell.acquire(blocking=False)
+    assert not here.bell.acquire(blocking=False)
 
 
 def test_nothing_ends_the_writers_thread(tmp_path: Path) -> None:
