@@ -156,8 +156,8 @@ class CountingMetrics(NullMetrics):
     def internal_error(self, where: str) -> None:
         self.errors[where] += 1
 
-    def ended(self, record: GenerationRecord, *, sampled: bool) -> None:
-        self.ends.append(record)
+    def ended(self, ended: Any, /) -> None:
+        self.ends.append(ended)
 
     def written(self, count: int) -> None:
         self.stored += count

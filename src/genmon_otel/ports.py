@@ -57,6 +57,10 @@ class Ended(Protocol):
     @property
     def trace_id(self) -> str | None: ...
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether its trace is kept, so that an exemplar leads somewhere."""
+
     #: Whether the metrics have it, so that it is not counted twice.
     is_counted: bool
 
@@ -107,12 +111,13 @@ class Metrics(Protocol):
 
     def declare_stage(self, operation: str, kind: StageKind, name: str) -> None: ...
 
-    def started(self, operation: str) -> None: ...
+    def started(self, operation: str, /) -> None: ...
 
-    def ended(self, ended: Ended | GenerationRecord, sampled: bool) -> None:
-        """Count a finished generation; ``sampled`` says whether its trace is kept (exemplars)."""
+    def ended(self, ended: Ended | GenerationRecord, /) -> None:
+        """Count a finished generation."""
 
-    def stage(self, operation: str, stage: StageEnd) -> None: ...
+    def stage(self, ended: tuple[str, StageEnd], /) -> None:
+        """Time a stage of an operation."""
 
     def resources(self, operation: str, cpu_s: float | None, peak_bytes: int | None) -> None: ...
 
@@ -139,6 +144,9 @@ class Metrics(Protocol):
 
     def fold(self) -> None:
         """Count what was only noted so far; called now and then, off the hot path."""
+
+    def relieve(self) -> None:
+        """Count some of what was only noted, if that is much: whoever should does not keep up."""
 
 
 class StepPlayer(Protocol):

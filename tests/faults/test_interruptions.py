@@ -27,7 +27,7 @@ from opentelemetry.context import contextvars_context
 
 from faults.conftest import Application
 from genmon_otel import current_generation, generation, phase, step
-from genmon_otel.recorder.no_generation import NONE
+from genmon_otel.recorder.current import NONE
 
 
 class Struck(Exception):

@@ -80,7 +80,7 @@ def test_processes_add_up_and_the_earliest_birth_stays(tmp_path: Path) -> None:
             metrics = PrometheusMetrics(now=lambda: {at})
             metrics.declare("build_app", ["react"])
             metrics.started("build_app")
-            metrics.ended(ended(), sampled=True)
+            metrics.ended(ended())
             """,
         )
     text = shown(tmp_path)
@@ -101,13 +101,13 @@ def test_a_forked_child_neither_resets_a_birth_nor_counts_twice(tmp_path: Path) 
         metrics = PrometheusMetrics(now=lambda: clock[0])
         metrics.declare("build_app", ["react"])
         metrics.started("build_app")
-        metrics.ended(ended(), sampled=True)
+        metrics.ended(ended())
         child = os.fork()
         clock[0] = 2000.0
         metrics.started("build_app")
-        metrics.ended(ended(), sampled=True)
+        metrics.ended(ended())
         if child == 0:
-            metrics.ended(ended("late"), sampled=True)
+            metrics.ended(ended("late"))
             os._exit(0)
         os.waitpid(child, 0)
         """,
@@ -135,7 +135,7 @@ def test_a_birth_is_never_seen_as_0(tmp_path: Path) -> None:
             if pid == 0:
                 metrics = PrometheusMetrics()
                 for framework in range(60):
-                    metrics.ended(ended(f"f{framework}"), sampled=True)
+                    metrics.ended(ended(f"f{framework}"))
                 os._exit(0)
             children.append(pid)
         readings = 0
@@ -164,7 +164,7 @@ def test_a_counter_is_never_seen_without_its_birth(tmp_path: Path) -> None:
         if child == 0:
             metrics = PrometheusMetrics()
             for framework in range(90):
-                metrics.ended(ended(f"f{framework}"), sampled=True)
+                metrics.ended(ended(f"f{framework}"))
             os._exit(0)
         while os.waitpid(child, os.WNOHANG) == (0, 0):
             seen = {"genmon_generations": set(), "genmon_series_start_timestamp_seconds": set()}
@@ -243,7 +243,7 @@ def test_exemplars_are_left_out(tmp_path: Path) -> None:
         """
         metrics = PrometheusMetrics()
         assert metrics._backend.exemplars is False
-        metrics.ended(ended(), sampled=True)
+        metrics.ended(ended())
         """,
     )
     assert "trace_id" not in shown(tmp_path)

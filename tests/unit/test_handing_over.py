@@ -18,11 +18,19 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
-from tests.writer_kit import FakeClock, MemoryStore, running, settings_for, success, writer_by_hand
+from tests.writer_kit import (
+    FakeClock,
+    MemoryStore,
+    failure,
+    running,
+    settings_for,
+    success,
+    writer_by_hand,
+)
 
 from genmon_otel import conventions as names
-from genmon_otel import current_generation, generation, recorder, step
-from genmon_otel.instruments import NullMetrics, PrometheusMetrics
+from genmon_otel import current_generation, generation, phase, recorder, step
+from genmon_otel.instruments import MAX_EVENTS, NullMetrics, PrometheusMetrics
 from genmon_otel.recorder import called_with, diagnosis, live_generation
 from genmon_otel.records import GenerationRecord
 from genmon_otel.redaction import Redactor
@@ -215,7 +223,7 @@ def test_an_end_amidst_close_is_journalled(tmp_path: Path) -> None:
             assert writer._here.closed or writer.close(1)
             super().append(ended)
 
-    writer._here.waiting.arrived = Closing()
+    writer._here.arrived = writer._here.waiting.arrived = Closing()
     writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
     writer.take(Ending(success("b" * 32)))  # type: ignore[arg-type]
     assert writer.account().in_memory == 0
@@ -268,6 +276,38 @@ def test_a_store_that_is_down_keeps_no_generation_alive(tmp_path: Path) -> None:
     writer.turns()
     assert not writer._here.waiting.arrived
     assert writer.account().in_memory == 1
+
+
+def test_callers_count_what_a_late_writer_does_not(tmp_path: Path) -> None:
+    """Each end that finds the writer behind, and each failure, counts a little of what waits."""
+    metrics = PrometheusMetrics(CollectorRegistry())
+    writer = writer_by_hand(tmp_path, MemoryStore(), metrics=metrics)
+    writer._here.many = 0
+    for told in (lambda: writer.take(Ending(success())), lambda: writer.deliver(failure())):  # type: ignore[arg-type]
+        for _ in range(MAX_EVENTS + 1):
+            metrics.started("build_app")
+        before = metrics._waiting()
+        told()
+        assert metrics._waiting() < before
+        metrics.fold()
+
+
+def test_a_generation_of_very_many_stages_counts_at_its_end() -> None:
+    """What its stages left waiting grows with their number, not with that of generations."""
+
+    @generation("staged")
+    def staged() -> None:
+        for _ in range(MAX_EVENTS + 100):
+            with phase("plan"):
+                pass
+
+    metrics = PrometheusMetrics(CollectorRegistry())
+    relieved: list[int] = []
+    metrics.relieve = lambda: relieved.append(metrics._waiting())  # type: ignore[method-assign]
+    with capture(metrics=metrics):
+        staged()
+    assert len(relieved) == 1
+    assert relieved[0] > MAX_EVENTS
 
 
 def test_a_caller_helps_once_half_of_the_memory_waits(tmp_path: Path) -> None:

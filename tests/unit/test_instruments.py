@@ -78,6 +78,19 @@ def record(
     )
 
 
+class Live:
+    """A generation of this process that has ended: what its record says, and whether it is traced."""
+
+    is_counted = False
+
+    def __init__(self, made: GenerationRecord, *, is_sampled: bool) -> None:
+        self._made = made
+        self.is_sampled = is_sampled
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
+
+
 def samples(registry: CollectorRegistry, metric: str) -> dict[tuple[str, ...], float]:
     """Values of one sample name, by its label values in order of label name."""
     return {
@@ -171,10 +184,10 @@ def test_a_generation_is_counted_where_it_belongs(
     metrics.started("build_app")
     metrics.started("build_app")
     assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 3}
-    metrics.ended(record(file_count=7), sampled=True)
-    metrics.ended(record(Outcome.FAILURE, file_count=3), sampled=True)
-    metrics.stage("build_app", Stage("plan", "phase", 0.2, Outcome.SUCCESS))
-    metrics.stage("build_app", Stage("chat", "step", 0.3, Outcome.FAILURE))
+    metrics.ended(record(file_count=7))
+    metrics.ended(record(Outcome.FAILURE, file_count=3))
+    metrics.stage(("build_app", Stage("plan", "phase", 0.2, Outcome.SUCCESS)))
+    metrics.stage(("build_app", Stage("chat", "step", 0.3, Outcome.FAILURE)))
 
     total = samples(registry, "genmon_generations_total")
     assert total == {("react", "build_app", "success"): 1, ("react", "build_app", "failure"): 1}
@@ -234,7 +247,7 @@ def test_a_generation_whose_process_died_is_counted_but_was_not_in_progress_here
     """The adopter of a dead process counts its failure and leaves its own gauge alone."""
     metrics.started("build_app")
     died = record(Outcome.FAILURE, failed=failure(Category.UNKNOWN, origin="process_died"))
-    metrics.ended(died, sampled=False)
+    metrics.ended(died)
     assert samples(registry, "genmon_generations_total")[("react", "build_app", "failure")] == 1
     assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 1}
 
@@ -243,11 +256,11 @@ def test_a_birth_is_set_before_its_counter_and_never_again(registry: CollectorRe
     """Whoever sees a counter sees its birth, and the birth stays though the clock moves on."""
     ticks = iter(range(100, 10_000))
     metrics = PrometheusMetrics(registry, now=lambda: float(next(ticks)))
-    metrics.ended(record(framework="late"), sampled=False)
+    metrics.ended(record(framework="late"))
     born = samples(registry, "genmon_series_start_timestamp_seconds")
     assert born.keys() == samples(registry, "genmon_generations_total").keys()
     metrics.declare("build_app", ["late"])
-    metrics.ended(record(framework="late"), sampled=False)
+    metrics.ended(record(framework="late"))
     later = samples(registry, "genmon_series_start_timestamp_seconds")
     assert later[("late", "build_app", "success")] == born[("late", "build_app", "success")]
 
@@ -265,7 +278,7 @@ def test_ten_thousand_label_values_become_a_hundred_and_other(
 ) -> None:
     """Values beyond the bound are counted as ``other``; none is lost, no memory is kept for them."""
     for number in range(10_000):
-        metrics.ended(record(framework=f"framework-{number}"), sampled=False)
+        metrics.ended(record(framework=f"framework-{number}"))
     total = samples(registry, "genmon_generations_total")
     assert len(total) == names.MAX_LABEL_VALUES + 1
     assert sum(total.values()) == 10_000
@@ -281,8 +294,8 @@ def test_the_bound_is_of_a_label_not_of_a_metric(
 ) -> None:
     """Steps beyond the bound do not push operations out."""
     for number in range(500):
-        metrics.stage("build_app", Stage(f"step-{number}", "step", 0.1, Outcome.SUCCESS))
-    metrics.ended(record(operation="other_app"), sampled=False)
+        metrics.stage(("build_app", Stage(f"step-{number}", "step", 0.1, Outcome.SUCCESS)))
+    metrics.ended(record(operation="other_app"))
     assert ("react", "other_app", "success") in samples(registry, "genmon_generations_total")
 
 
@@ -292,7 +305,7 @@ def test_any_text_is_a_label_value_that_can_be_scraped(value: str) -> None:
     """Whatever an operation is called, the exposition parses and counts it."""
     registry = CollectorRegistry()
     metrics = PrometheusMetrics(registry)
-    metrics.ended(record(operation=value, framework=value), sampled=False)
+    metrics.ended(record(operation=value, framework=value))
     families = list(text_string_to_metric_families(generate_latest(registry).decode()))
     (found,) = [
         sample
@@ -324,7 +337,7 @@ def test_no_label_value_holds_a_secret(secret: str) -> None:
     registry = CollectorRegistry()
     metrics = PrometheusMetrics(registry)
     metrics.started(f"build for {secret}")
-    metrics.ended(record(Outcome.SUCCESS)._replace(framework=secret), sampled=True)
+    metrics.ended(record(Outcome.SUCCESS)._replace(framework=secret))
     assert secret not in generate_openmetrics(registry).decode()
 
 
@@ -332,10 +345,11 @@ def test_exemplars_name_only_traces_that_are_kept(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
     """A failure whose trace was sampled away has no exemplar; one that was kept has its trace id."""
-    metrics.ended(record(Outcome.FAILURE), sampled=False)
-    metrics.ended(record(Outcome.SUCCESS), sampled=True)
+    metrics.ended(Live(record(Outcome.FAILURE), is_sampled=False))  # type: ignore[arg-type]
+    metrics.ended(Live(record(Outcome.SUCCESS), is_sampled=True))  # type: ignore[arg-type]
+    metrics.ended(record(Outcome.FAILURE))
     assert TRACE_ID not in generate_openmetrics(registry).decode()
-    metrics.ended(record(Outcome.FAILURE), sampled=True)
+    metrics.ended(Live(record(Outcome.FAILURE), is_sampled=True))  # type: ignore[arg-type]
     lines = [line for line in generate_openmetrics(registry).decode().splitlines() if "# {" in line]
     assert all(f'# {{trace_id="{TRACE_ID}"}}' in line for line in lines)
     assert {line.partition("{")[0] for line in lines} == {
@@ -352,7 +366,7 @@ def test_threads_lose_no_count(registry: CollectorRegistry, metrics: PrometheusM
         barrier.wait()
         for number in range(2000):
             metrics.started("build_app")
-            metrics.ended(record(framework=f"f{number % 50}"), sampled=False)
+            metrics.ended(record(framework=f"f{number % 50}"))
 
     threads = [threading.Thread(target=count) for _ in range(8)]
     for thread in threads:
@@ -401,11 +415,12 @@ def test_a_scrape_of_one_metric_sees_all_that_happened(
 
 
 def test_what_waits_to_be_counted_is_bounded(metrics: PrometheusMetrics) -> None:
-    """With nobody reading, callers count a little each rather than let it grow."""
+    """With nobody reading, callers who are asked to count a little each, so that it does not grow."""
     for _ in range(MAX_EVENTS + 500):
         metrics.started("build_app")
-        metrics.ended(record(), sampled=False)
-    assert len(metrics._events) <= MAX_EVENTS
+        metrics.ended(record())
+        metrics.relieve()
+    assert metrics._waiting() <= MAX_EVENTS
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["noted", "at once"])
@@ -414,11 +429,14 @@ def test_a_finaliser_that_counts_while_its_thread_counts_locks_nothing_up(
 ) -> None:
     """prometheus_client's locks are not reentrant; a generation may end in a finaliser."""
     metrics._at_once = at_once
+    if at_once:
+        for note in ("started", "ended", "stage"):
+            delattr(metrics, note)
     metrics.declare("build_app", ("react",))
 
     class Finalised:
         def inc(self, *_: Any) -> None:
-            metrics.ended(record(), sampled=False)
+            metrics.ended(record())
 
     series = metrics._plain[names.RECORDS_WRITTEN.name]
     metrics._plain[names.RECORDS_WRITTEN.name] = Finalised()
@@ -466,8 +484,8 @@ def calls(metrics: Metrics) -> Iterator[Any]:
     yield lambda: metrics.declare("build_app")
     yield lambda: metrics.declare_stage("build_app", "step", "chat")
     yield lambda: metrics.started("build_app")
-    yield lambda: metrics.ended(record(Outcome.FAILURE), sampled=True)
-    yield lambda: metrics.stage("build_app", Stage("chat", "step", 1.0, Outcome.SUCCESS))
+    yield lambda: metrics.ended(record(Outcome.FAILURE))
+    yield lambda: metrics.stage(("build_app", Stage("chat", "step", 1.0, Outcome.SUCCESS)))
     yield lambda: metrics.resources("build_app", 1.0, 1)
     yield lambda: metrics.reopened("build_app", "rate_limit")
     yield lambda: metrics.written(1)
@@ -526,7 +544,7 @@ def test_severities_beyond_the_default_have_series_of_their_own(
         signature="v1:0",
     )
     metrics.declare("build_app", ["react"])
-    metrics.ended(record(Outcome.FAILURE, failed=critical), sampled=False)
+    metrics.ended(record(Outcome.FAILURE, failed=critical))
     found = samples(registry, "genmon_generation_failures_total")
     assert found[("provider_error", "react", "build_app", "critical")] == 1
     assert found[("provider_error", "react", "build_app", "high")] == 0
@@ -537,7 +555,7 @@ def test_nothing_runs_on_because_its_end_could_not_be_counted(
 ) -> None:
     """A record that no histogram takes leaves the gauge of running generations all the same."""
     metrics.started("build_app")
-    metrics.ended(record(file_count=10**400), sampled=True)
+    metrics.ended(record(file_count=10**400))
     assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 0}
 
 
@@ -546,7 +564,7 @@ def test_a_surplus_label_value_is_counted_once(
 ) -> None:
     """The overflow counts values, not how often they came."""
     for number in [*range(names.MAX_LABEL_VALUES), *([-1, -2] * 10)]:
-        metrics.ended(record(framework=f"framework-{number}"), sampled=False)
+        metrics.ended(record(framework=f"framework-{number}"))
     assert samples(registry, "genmon_internal_errors_total")[(LABEL_OVERFLOW,)] == 2
 
 

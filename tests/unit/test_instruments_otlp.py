@@ -89,15 +89,14 @@ def touch_everything(metrics: OtlpMetrics) -> None:
     """Give every instrument at least one point."""
     metrics.declare("build_app", ["react"])
     metrics.started("build_app")
-    metrics.ended(failed(), sampled=True)
+    metrics.ended(failed())
     metrics.ended(
         GenerationRecord(
             "1" * 32, "build_app", "react", Outcome.SUCCESS, 1.0, 2.0, 1.0, file_count=3
         ),
-        sampled=True,
     )
-    metrics.stage("build_app", Stage("plan", "phase", 0.5, Outcome.SUCCESS))
-    metrics.stage("build_app", Stage("chat", "step", 0.5, Outcome.FAILURE))
+    metrics.stage(("build_app", Stage("plan", "phase", 0.5, Outcome.SUCCESS)))
+    metrics.stage(("build_app", Stage("chat", "step", 0.5, Outcome.FAILURE)))
     metrics.resources("build_app", 0.5, 2**25)
     metrics.reopened("build_app", "rate_limit")
     metrics.written(1)

@@ -26,9 +26,9 @@ from genmon_otel.recorder.binding import (
     constant_option,
     declared_members,
 )
-from genmon_otel.recorder.live_generation import Generation, current_generation
+from genmon_otel.recorder.current import NoGeneration, current_generation
+from genmon_otel.recorder.live_generation import Generation
 from genmon_otel.recorder.location import remember_target
-from genmon_otel.recorder.no_generation import NoGeneration
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Nested, Spec
 from genmon_otel.recorder.stage_run import StageRun
@@ -245,7 +245,7 @@ def _open(spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | 
         scope = current()
         if scope is not None and spec.nested == "phase" and scope.generation.is_open:
             return StageRun(scope.generation, "phase", spec.operation)
-        return Generation(spec, recorder.runtime(), args, kwargs)
+        return Generation(spec, recorder.active, args, kwargs)
     except BaseException:
         recorder.contain("start")
         return None

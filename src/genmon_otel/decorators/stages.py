@@ -120,7 +120,7 @@ class Block(Runs):
         try:
             if run is not None:
                 run.enter()
-            if self._kind == "step" and (player := recorder.runtime().player) is not None:
+            if self._kind == "step" and (player := recorder.active.player) is not None:
                 player.play(name, None, {})
             self._runs.append(run)
         except BaseException as error:
@@ -250,7 +250,7 @@ def _served(spec: StageSpec) -> Callable[..., Any]:
         play = _play
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        player = recorder.runtime().player
+        player = recorder.active.player
         if player is None:  # the replay has just ended
             return function(*args, **kwargs)
         return play(player, spec, bind(args, kwargs))

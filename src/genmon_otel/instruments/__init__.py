@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sys
 import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any, Concatenate, Final, ParamSpec, cast
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -41,6 +42,7 @@ MAX_EVENTS: Final = 5_000
 _STRIDE: Final = 16
 
 P = ParamSpec("P")
+E = TypeVar("E")
 
 
 def _counted(
@@ -50,10 +52,8 @@ def _counted(
 
     @functools.wraps(method)
     def note(self: Instruments, /, *args: Any) -> None:
-        events = self._events
-        events.append((method, *args))
-        if self._at_once or len(events) > MAX_EVENTS:
-            self._relieve()
+        self._events.append((method, *args))
+        self.relieve()
 
     return cast("Callable[Concatenate[Instruments, P], None]", note)
 
@@ -75,9 +75,11 @@ class Instruments:
         self._measured = resources
         self._warned_at = float("-inf")
         #: What happened and is not counted yet. Only who holds the lock counts.
-        self._events: deque[tuple[Any, ...]] = deque()
-        #: Operations of generations that started: a C call notes one, which nothing can interrupt.
         self._starts: deque[str] = deque()
+        self._ends: deque[Ended | GenerationRecord] = deque()
+        self._stage_ends: deque[tuple[str, StageEnd]] = deque()
+        self._events: deque[tuple[Any, ...]] = deque()
+        self._all: list[deque[Any]] = [self._starts, self._ends, self._stage_ends, self._events]
         self._lock = forkable_lock()
         self._at_once = backend.before_reading is None
         self._report: Callable[[], None] = lambda: None
@@ -111,13 +113,18 @@ class Instruments:
         if backend.before_reading is not None:
             backend.before_reading.append(self.fold)
         if not self._at_once:
-            self.started = self._starts.append  # type: ignore[method-assign,assignment]
+            # What each call leaves: a C call notes it, which nothing can interrupt, at no cost.
+            self.__dict__.update(
+                started=self._starts.append, ended=self._ends.append, stage=self._stage_ends.append
+            )
         _all.add(self)
 
     def close(self) -> None:
         """Serve these metrics no longer; counting goes on harmlessly."""
-        self.fold()
         self._at_once = True
+        for note in ("started", "ended", "stage"):
+            self.__dict__.pop(note, None)
+        self.fold()
         if self.fold in (told := self._backend.before_reading or []):
             told.remove(self.fold)
         self._backend.close()
@@ -134,16 +141,16 @@ class Instruments:
         if self._is_counting():
             return
         with self._lock:
-            waiting = len(self._events)
-            self._count(waiting, len(self._starts))
+            self._count()
 
-    def _relieve(self) -> None:
-        """Count, but wait for nobody: whoever is counting looks again afterwards."""
-        while (self._events or self._starts) and not self._is_counting():
+    def relieve(self) -> None:
+        """Count some of what waits, if that is much; wait for nobody: who counts looks again."""
+        allowed = 0 if self._at_once else MAX_EVENTS
+        while self._waiting() > allowed and not self._is_counting():
             try:
                 if not self._lock.acquire(blocking=False):
                     return
-                self._count(_STRIDE, _STRIDE)
+                self._count(_STRIDE)
             finally:
                 try:
                     self._release()
@@ -151,6 +158,9 @@ class Instruments:
                     self._release()  # the first may have been interrupted
             if not self._at_once:
                 return
+
+    def _waiting(self) -> int:
+        return sum(map(len, self._all))
 
     def _is_counting(self) -> bool:
         """Whether it is this very thread that counts: a finaliser struck amidst."""
@@ -160,33 +170,32 @@ class Instruments:
         if self._is_counting():
             self._lock.release()
 
-    def _count(self, limit: int, starts: int) -> None:
-        self._count_starts(starts)  # first: so no generation ends before it started
-        events = self._events
-        for _ in range(limit):
-            if not events:
-                break
-            method, *args = events.popleft()
-            try:
-                method(self, *args)
-            except Exception:
-                self._broke(method.__name__)
+    def _count(self, limit: int = sys.maxsize) -> None:
+        """Count what has happened until now, the oldest ``limit`` of each kind."""
+        ends, starts = len(self._ends), len(self._starts)  # in this order, and counted in the
+        self._fold(self._starts, self._start, min(starts, limit))  # other: so no generation
+        self._fold(self._ends, self._end, min(ends, limit))  # ends before it started
+        self._fold(self._stage_ends, self._end_stage, min(len(self._stage_ends), limit))
+        self._fold(self._events, self._call, min(len(self._events), limit))
 
-    def _count_starts(self, limit: int) -> None:
-        starts = self._starts
-        for _ in range(limit):
-            if not starts:
+    def _fold(self, waiting: deque[E], count: Callable[[E], None], number: int) -> None:
+        for _ in range(number):
+            if not waiting:  # it is another process's by now
                 return
-            operation = starts.popleft()
+            what = waiting.popleft()
             try:
-                self._start(operation)
+                count(what)
             except Exception:
-                self._broke("started")
+                self._broke(count.__name__)
+
+    def _call(self, event: tuple[Any, ...]) -> None:
+        method, *args = event
+        method(self, *args)
 
     def _forked(self) -> None:
         """What waits in a forked child is its parent's."""
-        self._events.clear()
-        self._starts.clear()
+        for waiting in self._all:
+            waiting.clear()
 
     # --- what is counted
 
@@ -231,43 +240,40 @@ class Instruments:
             except Exception:
                 self._broke("declare_stage")
 
-    # The first three are part of every call, so they note what happened with no detour.
+    # The first three are part of every call; see __init__ for what they are where notes can wait.
 
     def started(self, operation: str) -> None:
         self._starts.append(operation)
-        if self._at_once:
-            self._relieve()
+        self.relieve()
 
-    def ended(self, ended: Ended | GenerationRecord, sampled: bool) -> None:
-        events = self._events
-        events.append((Instruments._end, ended, sampled))
-        if self._at_once or len(events) > MAX_EVENTS:
-            self._relieve()
+    def ended(self, ended: Ended | GenerationRecord) -> None:
+        self._ends.append(ended)
+        self.relieve()
 
-    def stage(self, operation: str, stage: StageEnd) -> None:
-        events = self._events
-        events.append((Instruments._end_stage, operation, stage))
-        if self._at_once or len(events) > MAX_EVENTS:
-            self._relieve()
+    def stage(self, ended: tuple[str, StageEnd]) -> None:
+        self._stage_ends.append(ended)
+        self.relieve()
 
     def _start(self, operation: str) -> None:
         started, in_progress = self._started[(operation,)]
         started.inc()
         in_progress.inc()
 
-    def _end(self, record: Ended | GenerationRecord, sampled: bool) -> None:
+    def _end(self, record: Ended | GenerationRecord) -> None:
         operation, framework, failure = record.operation, record.framework, record.failure
+        is_sampled = False  # of a process that is gone
         if not isinstance(record, GenerationRecord):
             if record.is_counted:
                 return  # told twice: an interruption struck right after the first time
             record.is_counted = True
+            is_sampled = record.is_sampled
         # First: whatever breaks below, it runs no more.
         if failure is None or failure.origin == "generation":
             self._started[(operation,)][1].dec()  # else it ran in a process that is gone
         total, duration, files = self._ended[(operation, framework, record.outcome)]
         exemplar = None
         if failure is not None:
-            if sampled and record.trace_id and self._backend.exemplars:
+            if is_sampled and record.trace_id and self._backend.exemplars:
                 exemplar = {"trace_id": record.trace_id}
             (failed,) = self._failed[(operation, framework, failure.category, failure.severity)]
             failed.inc(1, exemplar)
@@ -276,8 +282,8 @@ class Instruments:
         if record.file_count is not None and record.outcome is Outcome.SUCCESS:
             files.observe(record.file_count)
 
-    def _end_stage(self, operation: str, stage: StageEnd) -> None:
-        name, kind, duration_s, outcome = stage
+    def _end_stage(self, ended: tuple[str, StageEnd]) -> None:
+        operation, (name, kind, duration_s, outcome) = ended
         self._stages[kind][(operation, name, outcome)][0].observe(duration_s)
 
     @_counted
@@ -380,7 +386,7 @@ class NullMetrics:
 
     declare = declare_stage = started = ended = stage = resources = reopened = _ignore
     written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
-    batch_seconds = internal_error = watch = fold = close = _ignore
+    batch_seconds = internal_error = watch = fold = relieve = close = _ignore
 
 
 _all: Final[weakref.WeakSet[Instruments]] = weakref.WeakSet()

@@ -143,18 +143,19 @@ class Runtime:
 # --- which runtime ----------------------------------------------------------
 
 _default: Final = Runtime()
-_active: Runtime = _default
+#: The runtime in force; decorated code reads it without a call.
+active: Runtime = _default
 
 
 def runtime() -> Runtime:
     """The runtime in force."""
-    return _active
+    return active
 
 
 def install(new: Runtime) -> None:
     """Put a runtime in force and declare to it whatever has been decorated so far."""
-    global _active
-    _active = new
+    global active
+    active = new
     try:
         new.sink.watch(new.in_flight)
     except Exception:
@@ -165,8 +166,8 @@ def install(new: Runtime) -> None:
 
 def uninstall() -> None:
     """Go back to the default runtime, which keeps nothing."""
-    global _active
-    _active = _default
+    global active
+    active = _default
 
 
 # --- what is decorated --------------------------------------------------------
@@ -194,7 +195,7 @@ _operations: Final[dict[str, Operation]] = {}
 def register(operation: Operation) -> None:
     """Remember a decorated operation; its series are there at 0 as soon as metrics are."""
     _operations[operation.name] = operation
-    _declare(operation, _active)
+    _declare(operation, active)
 
 
 def _declare(operation: Operation, to: Runtime) -> None:
@@ -225,7 +226,7 @@ def contain(where: str, under: Runtime | None = None) -> None:
     if goes_its_way(sys.exc_info()[1]):
         raise  # noqa: PLE0704 - it is called where the error is handled
     try:
-        to = under or _active
+        to = under or active
         to.metrics.internal_error(where)
         now = time.monotonic()
         if now >= _next_line.get(where, 0.0):
@@ -249,7 +250,7 @@ def handled(redactor: Redactor) -> str:
 def _after_fork() -> None:
     """Leave to the parent what is the parent's: it will end and deliver these generations."""
     _default.running.clear()
-    _active.running.clear()
+    active.running.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
-from opentelemetry import trace
-
 from genmon_otel import conventions as names
 from genmon_otel.forks import forkable_lock
 from genmon_otel.interruption import goes_its_way
@@ -18,8 +16,7 @@ from genmon_otel.recorder.binding import framework_name
 from genmon_otel.recorder.called_with import hold, read
 from genmon_otel.recorder.held import HeldArguments, are_atoms
 from genmon_otel.recorder.keepsakes import UNSEEN, note_of, record_of, recording_of, sample_of
-from genmon_otel.recorder.no_generation import NONE, NoGeneration
-from genmon_otel.recorder.scope import Scope, current
+from genmon_otel.recorder.scope import CURRENT, Scope, attach
 from genmon_otel.recorder.spec import Spec
 from genmon_otel.recorder.stage_run import StageRun
 from genmon_otel.recorder.surroundings import measure, task_id, used
@@ -53,7 +50,6 @@ _MAX_UNREAD: Final = 16_384
 _tokens_lock: Final = forkable_lock()
 _modules: Final = sys.modules
 _SUCCESS: Final = Outcome.SUCCESS
-_SAMPLED: Final = trace.TraceFlags.SAMPLED
 
 
 class Generation(Scope):
@@ -99,9 +95,11 @@ class Generation(Scope):
         self.id = under.new_id()
         self.stages: list[StageRun] = []
         self.framework = spec.first_framework
-        capture = spec.capture
-        self.capture = under.capture if capture is None or under.capture == "off" else capture
-        if self.capture != "off":
+        capture = under.capture
+        if capture != "off":
+            capture = spec.capture or capture
+        self.capture = capture
+        if capture != "off":
             small = spec.reads_late and not kwargs and are_atoms(args)
             if small and sum(map(sys.getsizeof, args)) < _MAX_UNREAD:
                 self._unread = args
@@ -130,6 +128,10 @@ class Generation(Scope):
         """The trace's id in hex; None where OpenTelemetry gave no valid one."""
         context = self.span_context
         return f"{context.trace_id:032x}" if context.is_valid else None
+
+    @property
+    def is_sampled(self) -> bool:
+        return bool(self.span_context.trace_flags.sampled)
 
     def set(
         self, *, file_count: int | None = None, framework: str | None = None, **context: Any
@@ -246,7 +248,8 @@ class Generation(Scope):
         # No call between these: an interruption finds all of them done, or none.
         under.running[self.id] = self
         under.metrics.started(self.spec.operation)
-        self.resume()
+        self._outer_context = attach(self._inner_context)  # as Scope.enter does, without the call
+        self._token = CURRENT.set(self)
 
     # --- end
 
@@ -328,7 +331,7 @@ class Generation(Scope):
             except BaseException:
                 contain("deliver", under)
             try:
-                under.metrics.ended(self, self.span_context[3] & _SAMPLED != 0)
+                under.metrics.ended(self)
                 if self._measured is not None:
                     under.metrics.resources(spec.operation, *used(self._measured))
                 if self.failure is not None:
@@ -345,9 +348,10 @@ class Generation(Scope):
             finally:
                 # Nothing may keep alive what is over: neither errors with their frames and large
                 # arguments, nor a cycle that would wait for the garbage collector.
-                self._held = None
                 if self.stages:
                     self.stages, self.errors = [], ()
+                if self._held is not None:
+                    self._held = None
                 self.release()
         except BaseException:
             self.torn = outcome, problem, result, handed_over
@@ -356,6 +360,7 @@ class Generation(Scope):
     def _summarise(self, outcome: Outcome) -> None:
         """Keep of the stages what the record says of them."""
         try:
+            self.under.metrics.relieve()
             self.summaries = tuple([stage.summary() for stage in self.stages])
             if self.errors:
                 self.faults = diagnosis.step_faults(self.stages, hangs=outcome.is_attempt)
@@ -392,9 +397,3 @@ def _count(what: str, value: Any) -> int:
     raise ValueError(
         f"{clean(what, _MAX_KEY)}={safe_repr(value, 40)} was ignored. Give a whole number from 0 to 2**53."
     )
-
-
-def current_generation() -> Generation | NoGeneration:
-    """The generation that is running here; outside of one a harmless stand-in."""
-    scope = current()
-    return scope.generation if scope is not None and scope.generation.is_open else NONE

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 # Names of other modules that each call looks up, once: every microsecond here is the caller's.
 _around: Final = otel_context.get_current
-_attach: Final = otel_context.attach
+attach: Final = otel_context.attach
 _detach: Final = otel_context.detach
 _with_span: Final = trace.set_span_in_context
 _NO_SPAN: Final = trace.INVALID_SPAN
 
-_CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
+CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
 
 #: Exact types of results that cannot be streams or awaitables.
 _PLAIN: Final = frozenset({str, bytes, int, float, bool, type(None), dict, list, tuple})
 
 
 #: The innermost scope of this context, open or not; None outside.
-current: Final[Callable[[], Scope | None]] = _CURRENT.get
+current: Final[Callable[[], Scope | None]] = CURRENT.get
 
 
 class Scope:
@@ -85,13 +85,13 @@ class Scope:
 
     def enter(self) -> None:
         """Make this scope current, and its span the one in OpenTelemetry's context."""
-        self._outer_context = _attach(self._inner_context)
-        self._token = _CURRENT.set(self)
+        self._outer_context = attach(self._inner_context)
+        self._token = CURRENT.set(self)
 
     def resume(self) -> None:
         """Make current what :meth:`suspend` took down; the scope itself at first."""
-        self._outer_context = _attach(self._inner_context)
-        self._token = _CURRENT.set(self._inner or self)
+        self._outer_context = attach(self._inner_context)
+        self._token = CURRENT.set(self._inner or self)
 
     def begin(self) -> None:
         """Count it from now on."""
@@ -99,7 +99,7 @@ class Scope:
     def leave(self) -> None:
         """Make current what was current before :meth:`enter`."""
         try:
-            _CURRENT.reset(self._token)
+            CURRENT.reset(self._token)
         except ValueError:  # left in another context than the one that entered
             self._leave_elsewhere()
         except (TypeError, RuntimeError):  # interrupted while entering or leaving
@@ -109,25 +109,25 @@ class Scope:
 
     def suspend(self) -> None:
         """Take down this scope and those opened in it until :meth:`resume`."""
-        self._inner = _CURRENT.get()
+        self._inner = CURRENT.get()
         self._inner_context = _around()
         self.leave()
 
     def _leave_elsewhere(self) -> None:
-        if _CURRENT.get() is self:  # brought here by a generator that resumed
+        if CURRENT.get() is self:  # brought here by a generator that resumed
             outer = self._token.old_value
-            _CURRENT.set(None if outer is Token.MISSING else outer)
+            CURRENT.set(None if outer is Token.MISSING else outer)
             outer_context = getattr(self._outer_context, "old_value", None)
             if isinstance(outer_context, otel_context.Context):
-                _attach(outer_context)
+                attach(outer_context)
 
     def _put_back(self) -> None:
         generation: Scope = self.generation
-        if _CURRENT.get() is self:
-            _CURRENT.set(None if generation is self else generation)
+        if CURRENT.get() is self:
+            CURRENT.set(None if generation is self else generation)
         if self._inner_context is not None and _around() is self._inner_context:
             outer = getattr(self._outer_context, "old_value", self._outer_context)
-            _attach(outer if isinstance(outer, otel_context.Context) else otel_context.Context())
+            attach(outer if isinstance(outer, otel_context.Context) else otel_context.Context())
 
     def release(self) -> None:
         """Let go of span and contexts: somebody may keep this scope long after its end.
@@ -149,7 +149,7 @@ class Scope:
             is_plain = False
         if is_plain:
             try:  # as leave() does
-                _CURRENT.reset(self._token)
+                CURRENT.reset(self._token)
             except ValueError:
                 self._leave_elsewhere()
             else:

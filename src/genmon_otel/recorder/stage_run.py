@@ -280,7 +280,7 @@ class StageRun(Scope):
         self._told = told = (self.name, self.kind, ended - self.began, outcome)
         operation = generation.spec.operation
         try:
-            under.metrics.stage(operation, told)
+            under.metrics.stage((operation, told))
             if error is not None and outcome is Outcome.FAILURE:
                 from genmon_otel.classification import dotted_name
 

@@ -31,7 +31,7 @@ from genmon_otel.settings import Settings
 from genmon_otel.threads import undisturbed
 from genmon_otel.writer.here import Here
 from genmon_otel.writer.sending import BATCH
-from genmon_otel.writer.waiting import Account
+from genmon_otel.writer.waiting import MANY, Account
 
 __all__ = ["Account", "Writer"]
 
@@ -100,6 +100,7 @@ class Writer:
             self._accept(here, record, recording, sample, noted)
             if here.thread is None and not here.closed:
                 self._start(here)
+            self.metrics.relieve()
         except Exception:
             self._contain("deliver")
 
@@ -109,15 +110,13 @@ class Writer:
             here = self._here
             if here.pid != os.getpid():
                 here = self._enter()
-            if here.running.noted and ended.id in here.running.noted:
+            if ended.id in here.noted:
                 self.deliver(ended.record())
                 return
-            arrived = here.waiting.arrived
+            arrived = here.arrived
             arrived.append(ended)
             if len(arrived) > here.many:
                 self._relieve(here)
-            if here.thread is None and not here.closed:
-                self._start(here)
         except Exception:
             self._contain("deliver")
 
@@ -161,8 +160,9 @@ class Writer:
             return not here.left
         self._cancel_running(here)
         stored = self._flush(here, timeout_s, patient=False)
-        here.stopping = here.closed = True
-        here.many = 0
+        with here.waiting.lock:
+            here.stopping = here.closed = True
+            here.many = 0
         here.wake()
         if here.thread is not None:
             here.thread.join(max(0.0, min(1.0, deadline - time.monotonic())))
@@ -193,7 +193,7 @@ class Writer:
         except Exception:
             inherited = []
         self._here = Here(self, inherited)
-        self._here.closed, self._here.many = parents.closed, parents.many
+        self._here.closed = parents.closed
         self.awake = False
         parents.drain.adopter.close()
         parents.journal.abandon()
@@ -229,16 +229,20 @@ class Writer:
             with here.waiting.lock:
                 self.journal(here, here.waiting.take(len(here.waiting)))
             return
+        if here.thread is None:
+            self._start(here)
         here.waiting.relieve()
+        self.metrics.relieve()
         here.wake()
 
     def _start(self, here: Here) -> None:
         with here.waiting.lock:
-            if here.thread is not None:
+            if here.thread is not None or here.closed:
                 return
             thread = threading.Thread(target=self._run, args=(here,), name="genmon", daemon=True)
             undisturbed(thread.start)
             here.thread = thread
+            here.many = MANY
             self.awake = True
 
     def _run(self, here: Here) -> None:

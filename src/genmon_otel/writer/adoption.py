@@ -357,7 +357,7 @@ class _Orphan:
         """Count and log what its own process could not."""
         if failure.origin != PROCESS_DIED:
             return
-        self._metrics.ended(record, sampled=False)
+        self._metrics.ended(record)
         diagnosis.log(record, failure)
 
 

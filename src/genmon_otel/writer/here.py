@@ -12,7 +12,7 @@ from genmon_otel.journal import Journal
 from genmon_otel.writer.backoff import Backoff
 from genmon_otel.writer.drain import Drain
 from genmon_otel.writer.running import RunningNotes
-from genmon_otel.writer.waiting import MANY, Waiting
+from genmon_otel.writer.waiting import Waiting
 
 if TYPE_CHECKING:
     from genmon_otel.writer import Writer
@@ -54,8 +54,11 @@ class Here:
         self.thread: threading.Thread | None = None
         self.stopping = False
         self.closed = False
-        #: Successes that may arrive before a caller sees to them; none once it is closed.
-        self.many = MANY
+        # What each success asks, at hand:
+        self.arrived = self.waiting.arrived
+        self.noted = self.running.noted
+        #: Successes that may arrive before a caller sees to them; none while there is no thread.
+        self.many = 0
         #: Records left in journals that were closed with them.
         self.left = 0
 

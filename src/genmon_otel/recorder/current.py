@@ -1,8 +1,13 @@
-"""What stands for the current generation where there is none."""
+"""The current generation, and what stands for it where there is none."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from genmon_otel.recorder.scope import current
+
+if TYPE_CHECKING:
+    from genmon_otel.recorder.live_generation import Generation
 
 
 class NoGeneration:
@@ -26,3 +31,9 @@ class NoGeneration:
 
 
 NONE: Final = NoGeneration()
+
+
+def current_generation() -> Generation | NoGeneration:
+    """The generation that is running here; outside of one a harmless stand-in."""
+    scope = current()
+    return scope.generation if scope is not None and scope.generation.is_open else NONE
