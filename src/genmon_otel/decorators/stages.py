@@ -10,7 +10,14 @@ from typing import Any, TypeVar, overload
 
 from genmon_otel import recorder
 from genmon_otel.decorators.named_stages import remember
-from genmon_otel.decorators.wrappers import checked_name, decorate, default_name, underlying, wrap
+from genmon_otel.decorators.wrappers import (
+    checked_name,
+    cleaned_name,
+    decorate,
+    default_name,
+    underlying,
+    wrap,
+)
 from genmon_otel.ports import StepPlayer
 from genmon_otel.recorder import contain
 from genmon_otel.recorder.binding import Parameters
@@ -42,7 +49,10 @@ def open_stage(  # noqa: PLR0917 - the last two are what a partial of it is call
         kwargs: and by name.
     """
     scope = current()
-    if scope is None or not (generation := scope.generation).is_open:
+    if scope is None:
+        return None
+    generation = scope.generation
+    if generation.id not in generation.under.running:  # it is over; is_open, without the call
         return None
     try:
         kept: HeldArguments | tuple[Any, ...] | None = None
@@ -106,7 +116,9 @@ class Block(Runs):
 
     def __init__(self, kind: StageKind, name: str | None) -> None:
         self._kind: StageKind = kind
-        self._name = None if name is None else checked_name(kind, name)
+        # checked_name(), without the call where there is nothing to say
+        known = cleaned_name(name) if type(name) is str else ""
+        self._name = known or (None if name is None else checked_name(kind, name))
         self._runs: list[StageRun | None] = []
 
     def __call__(self, function: F) -> F:

@@ -165,7 +165,7 @@ def checked_name(decorator: str, name: Any) -> str:
     Raises:
         GenmonError: it is no text, or empty.
     """
-    if isinstance(name, str) and (cleaned := _cleaned(name)):
+    if isinstance(name, str) and (cleaned := cleaned_name(name)):
         return cleaned
     raise GenmonError(
         f"{decorator}(name={safe_repr(name, 60)}) is not allowed. Give a short text that is "
@@ -174,5 +174,6 @@ def checked_name(decorator: str, name: Any) -> str:
 
 
 @functools.lru_cache(maxsize=1024)  # a block is made anew each time it is entered
-def _cleaned(name: str) -> str:
+def cleaned_name(name: str) -> str:
+    """A name as it is told; empty where nothing is left of it."""
     return clean(name, MAX_NAME).strip()
