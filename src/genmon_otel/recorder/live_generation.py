@@ -16,7 +16,8 @@ from genmon_otel.recorder.binding import framework_name
 from genmon_otel.recorder.called_with import hold, read
 from genmon_otel.recorder.held import HeldArguments, are_atoms
 from genmon_otel.recorder.keepsakes import UNSEEN, note_of, record_of, recording_of, sample_of
-from genmon_otel.recorder.scope import CURRENT, Scope, attach
+from genmon_otel.recorder.otel_context import attach
+from genmon_otel.recorder.scope import CURRENT, Scope
 from genmon_otel.recorder.spec import Spec
 from genmon_otel.recorder.stage_run import StageRun
 from genmon_otel.recorder.surroundings import measure, task_id, used

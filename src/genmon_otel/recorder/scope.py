@@ -12,23 +12,16 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
 
 from genmon_otel.recorder import Runtime, contain, streams
+from genmon_otel.recorder.otel_context import Context, around, attach, detach, with_span
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
 
 # Names of other modules that each call looks up, once: every microsecond here is the caller's.
-_around: Final = otel_context.get_current
-attach: Final = otel_context.attach
-_detach: Final = otel_context.detach
-_with_span: Final = trace.set_span_in_context
 _NO_SPAN: Final = trace.INVALID_SPAN
-#: How a token is refused that is used, another context's, or another kind of context's than
-#: ``contextvars``: then OpenTelemetry's own ``detach`` has the word.
-_NOT_RESET: Final = (RuntimeError, ValueError, AttributeError)
 
 CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)
 
@@ -74,15 +67,15 @@ class Scope:
         self, under: Runtime, name: str, attributes: Mapping[str, Any] | None = None
     ) -> None:
         """Start the span, below what is current here; one that records nothing where that breaks."""
-        around = _around()
+        outer = around()
         try:
-            span = under.tracer.start_span(name, around, attributes=attributes)
+            span = under.tracer.start_span(name, outer, attributes=attributes)
         except BaseException:
             contain("span", under)
             span = _NO_SPAN
         self.span = span
-        self._outer_context = around
-        self._inner_context = _with_span(span, around)
+        self._outer_context = outer
+        self._inner_context = with_span(span, outer)
 
     # --- current or not
 
@@ -108,16 +101,12 @@ class Scope:
         except (TypeError, RuntimeError):  # interrupted while entering or leaving
             self._put_back()
         else:
-            token = self._outer_context
-            try:  # what detach() does, with two calls less
-                token.var.reset(token)
-            except _NOT_RESET:
-                _detach(token)
+            detach(self._outer_context)
 
     def suspend(self) -> None:
         """Take down this scope and those opened in it until :meth:`resume`."""
         self._inner = CURRENT.get()
-        self._inner_context = _around()
+        self._inner_context = around()
         self.leave()
 
     def _leave_elsewhere(self) -> None:
@@ -125,16 +114,16 @@ class Scope:
             outer = self._token.old_value
             CURRENT.set(None if outer is Token.MISSING else outer)
             outer_context = getattr(self._outer_context, "old_value", None)
-            if isinstance(outer_context, otel_context.Context):
+            if isinstance(outer_context, Context):
                 attach(outer_context)
 
     def _put_back(self) -> None:
         generation: Scope = self.generation
         if CURRENT.get() is self:
             CURRENT.set(None if generation is self else generation)
-        if self._inner_context is not None and _around() is self._inner_context:
+        if self._inner_context is not None and around() is self._inner_context:
             outer = getattr(self._outer_context, "old_value", self._outer_context)
-            attach(outer if isinstance(outer, otel_context.Context) else otel_context.Context())
+            attach(outer if isinstance(outer, Context) else Context())
 
     def release(self) -> None:
         """Let go of span and contexts: somebody may keep this scope long after its end.
@@ -160,11 +149,7 @@ class Scope:
             except ValueError:
                 self._leave_elsewhere()
             else:
-                token = self._outer_context
-                try:
-                    token.var.reset(token)
-                except _NOT_RESET:
-                    _detach(token)
+                detach(self._outer_context)
             try:
                 self._succeed(result, None)
             except BaseException:
