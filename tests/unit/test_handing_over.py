@@ -292,6 +292,23 @@ def test_callers_count_what_a_late_writer_does_not(tmp_path: Path) -> None:
         metrics.fold()
 
 
+def test_memory_is_bounded_where_no_thread_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers do what the writer's thread would: the books are kept, and the oldest successes go."""
+
+    def refuse(here: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    writer = writer_by_hand(tmp_path, MemoryStore())
+    monkeypatch.setattr(writer, "_start", refuse)
+    for n in range(MAX_RECORDS + MAX_RECORDS // 2 + 100):
+        writer.take(Ending(success(f"{n:032x}")))  # type: ignore[arg-type]
+    account = writer.account()
+    assert account.in_memory == MAX_RECORDS
+    assert account.balanced
+
+
 def test_a_generation_of_very_many_stages_counts_at_its_end() -> None:
     """What its stages left waiting grows with their number, not with that of generations."""
 

@@ -79,7 +79,7 @@ class Instruments:
         self._ends: deque[Ended | GenerationRecord] = deque()
         self._stage_ends: deque[tuple[str, StageEnd]] = deque()
         self._events: deque[tuple[Any, ...]] = deque()
-        self._all: list[deque[Any]] = [self._starts, self._ends, self._stage_ends, self._events]
+        self._noted: list[deque[Any]] = [self._starts, self._ends, self._stage_ends, self._events]
         self._lock = forkable_lock()
         self._at_once = backend.before_reading is None
         self._report: Callable[[], None] = lambda: None
@@ -160,7 +160,7 @@ class Instruments:
                 return
 
     def _waiting(self) -> int:
-        return sum(map(len, self._all))
+        return sum(map(len, self._noted))
 
     def _is_counting(self) -> bool:
         """Whether it is this very thread that counts: a finaliser struck amidst."""
@@ -194,7 +194,7 @@ class Instruments:
 
     def _forked(self) -> None:
         """What waits in a forked child is its parent's."""
-        for waiting in self._all:
+        for waiting in self._noted:
             waiting.clear()
 
     # --- what is counted

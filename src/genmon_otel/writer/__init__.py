@@ -229,11 +229,11 @@ class Writer:
             with here.waiting.lock:
                 self.journal(here, here.waiting.take(len(here.waiting)))
             return
-        if here.thread is None:
-            self._start(here)
         here.waiting.relieve()
         self.metrics.relieve()
         here.wake()
+        if here.thread is None:  # last: a process may have no thread to spare
+            self._start(here)
 
     def _start(self, here: Here) -> None:
         with here.waiting.lock:
