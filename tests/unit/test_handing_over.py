@@ -292,6 +292,23 @@ def test_callers_count_what_a_late_writer_does_not(tmp_path: Path) -> None:
         metrics.fold()
 
 
+def test_a_success_wakes_no_thread_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first starts it; after that a caller leaves a record and goes."""
+    metrics = NullMetrics()
+    settings = settings_for(tmp_path)
+    writer = Writer(MemoryStore(), settings=settings, metrics=metrics, redactor=Redactor())  # type: ignore[arg-type]
+    writer.take(Ending(success()))  # type: ignore[arg-type]
+    assert writer._here.thread is not None
+    woken: list[str] = []
+    monkeypatch.setattr(writer._here, "wake", lambda: woken.append("woken"))
+    writer.take(Ending(success()))  # type: ignore[arg-type]
+    assert woken == []
+    monkeypatch.undo()
+    assert writer.close(5)
+
+
 def test_memory_is_bounded_where_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -414,6 +414,15 @@ def test_a_scrape_of_one_metric_sees_all_that_happened(
     assert registry.get_sample_value("genmon_records_started_total") == 2
 
 
+def test_nothing_waits_once_they_are_closed(metrics: PrometheusMetrics) -> None:
+    """Nobody reads them any more, so what comes late is counted at once."""
+    metrics.close()
+    metrics.started("build_app")
+    metrics.ended(record())
+    metrics.stage(("build_app", Stage("chat", "step", 0.3, Outcome.FAILURE)))
+    assert metrics._waiting() == 0
+
+
 def test_what_waits_to_be_counted_is_bounded(metrics: PrometheusMetrics) -> None:
     """With nobody reading, callers who are asked to count a little each, so that it does not grow."""
     for _ in range(MAX_EVENTS + 500):

@@ -20,7 +20,6 @@ from genmon_otel.recorder.otel_context import Context, around, attach, detach, w
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
 
-# Names of other modules that each call looks up, once: every microsecond here is the caller's.
 _NO_SPAN: Final = trace.INVALID_SPAN
 
 CURRENT: Final[ContextVar[Scope | None]] = ContextVar("genmon_scope", default=None)

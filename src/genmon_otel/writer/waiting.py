@@ -20,8 +20,9 @@ MAX_RECORDS: Final = 10_000
 MAX_WHOLE: Final = 1_000
 #: Bytes of recordings and samples that wait to be redacted.
 MAX_RAW_BYTES: Final = 16 * 2**20
-#: Successes that arrive before the thread is called, and before callers enter them in the books.
+#: Successes that arrive before the thread is called.
 MANY: Final = 500
+#: And before callers enter them in the books.
 _TOO_MANY: Final = MAX_RECORDS // 2
 #: Nodes of a tree that are weighed; what is larger counts as so many bytes.
 _WEIGHED_NODES: Final = 128
