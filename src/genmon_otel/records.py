@@ -192,6 +192,9 @@ class Failure(NamedTuple):
     file: str = ""
     line: int = 0
     origin: Origin = "generation"
+    #: Evidence that decided the category, such as ``status:429``; empty where none did.
+    #: ``classification.explain`` puts it into words.
+    rule: str = ""
 
 
 class GenerationRecord(NamedTuple):

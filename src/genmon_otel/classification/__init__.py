@@ -15,6 +15,7 @@ from typing import Final
 
 from genmon_otel.classification import custom, evidence
 from genmon_otel.classification.custom import register_rule, rules_in_force
+from genmon_otel.classification.explanation import explain
 from genmon_otel.classification.judgement import judge, judge_message, judge_named
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.interruption import is_interruption
@@ -27,6 +28,7 @@ __all__ = [
     "classify",
     "classify_text",
     "dotted_name",
+    "explain",
     "register_rule",
     "rules_in_force",
 ]
@@ -46,7 +48,8 @@ class Classification:
     decided_by: BaseException | None
     #: ``package.Class`` of the deciding exception, else of the one that escaped.
     error_type: str
-    #: For people: ``status 429``, ``type openai.RateLimitError``; empty where none applied.
+    #: Which evidence decided: ``status:429``, ``type:openai.RateLimitError``; empty where none
+    #: applied. :func:`explain` puts it into words.
     rule: str
 
 

@@ -91,6 +91,7 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
         file=file,
         line=line,
         origin="foreign_span",
+        rule=found.rule,
     )
     record = GenerationRecord(
         generation_id=under.new_id(),

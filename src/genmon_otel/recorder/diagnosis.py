@@ -127,7 +127,7 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
             seen = Examined(
                 found.category, found.severity, found.error_type, "", (),
                 getattr(code, "co_qualname", ""), getattr(code, "co_filename", ""),
-                getattr(code, "co_firstlineno", 0), "",
+                getattr(code, "co_firstlineno", 0), "", found.rule,
             )  # fmt: skip
             return _failure(generation, seen, wording_of(generation, text), None, trigger)
         case Raised(error):
@@ -187,6 +187,7 @@ def _failure(
         function=seen.function,
         file=seen.file,
         line=seen.line,
+        rule=seen.rule,
     )
     return failure, step
 

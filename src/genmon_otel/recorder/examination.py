@@ -50,6 +50,8 @@ class Examined:
     line: int
     #: Redacted.
     stack: str
+    #: Evidence that decided the category: ``Classification.rule``.
+    rule: str = ""
 
 
 Key = tuple[Any, ...]
@@ -100,6 +102,7 @@ def look_into(under: Runtime, error: BaseException, found: Classification) -> Ex
         places(frames(decided)),
         *raise_site(decided),
         redact(format_stack(error), MAX_STACK),
+        found.rule,
     )
 
 
