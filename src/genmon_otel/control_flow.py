@@ -6,18 +6,19 @@ Types are known by their names along the MRO, so no framework is imported.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from typing import Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.classification import evidence
-from genmon_otel.interruption import is_interruption
+from genmon_otel.interruption import is_interruption, signals_behind
 from genmon_otel.records import Outcome
 from genmon_otel.slots import cause_of, context_of, hides_context
 
 _CANCELLED: Final = (
     "asyncio.CancelledError concurrent.CancelledError trio.Cancelled builtins.GeneratorExit "
-    "builtins.KeyboardInterrupt builtins.SystemExit greenlet.GreenletExit "
+    "builtins.KeyboardInterrupt greenlet.GreenletExit "
     "langgraph.GraphBubbleUp langgraph.GraphInterrupt langgraph.NodeInterrupt "
     "langgraph.ParentCommand langgraph.NodeCancelledError "
     "celery.Ignore celery.Reject celery.TaskRevokedError "
@@ -43,7 +44,10 @@ _KINDS: Final[Mapping[str, str]] = {
     name: kind
     for kind, names in (("cancelled", _CANCELLED), ("answer", _ANSWERS), ("refusal", _REFUSALS))
     for name in names.split()
-} | {"celery.Retry": "retry"}
+} | {"celery.Retry": "retry", "builtins.SystemExit": "exit"}
+
+#: Signals that ask a process to end: a handler's ``sys.exit(1)`` is an orderly end.
+_STOP_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
 
 #: Members of groups, and retries of retries, looked at.
 _WALK_LIMIT: Final = 40
@@ -54,11 +58,12 @@ def outcome_of(
 ) -> tuple[Outcome, BaseException]:
     """Say how a generation ended, and which exception to classify if it failed.
 
-    What is ``expected`` is ``rejected``. ``CancelledError``, ``GeneratorExit``, ``KeyboardInterrupt``, ``SystemExit`` (whatever
-    its code), LangGraph's interrupts and Celery's Ignore and Reject are ``cancelled``; a
-    web framework's answer below 500 is ``rejected``; Celery's Retry is what it retries
-    for, and ``cancelled`` when it names nothing. A group is ``cancelled`` or ``rejected``
-    only if all its members are. All else is ``failure``.
+    What is ``expected`` is ``rejected``. ``CancelledError``, ``GeneratorExit``,
+    ``KeyboardInterrupt``, LangGraph's interrupts and Celery's Ignore and Reject are
+    ``cancelled``; so is ``SystemExit`` that ends the process with status 0, or that the handler
+    of a signal to stop raised. A web framework's answer below 500 is ``rejected``; Celery's
+    Retry is what it retries for, and ``cancelled`` when it names nothing. A group is
+    ``cancelled`` or ``rejected`` only if all its members are. All else is ``failure``.
     """
     return _outcome(error, expected, _WALK_LIMIT)
 
@@ -73,6 +78,8 @@ def _outcome(
     kind = _kind(type(error))
     if kind == "cancelled":
         return Outcome.CANCELLED, error
+    if kind == "exit":
+        return (Outcome.CANCELLED if _is_orderly_exit(error) else Outcome.FAILURE), error
     if kind == "refusal":
         return Outcome.REJECTED, error
     if kind == "answer":
@@ -94,7 +101,7 @@ _known: Final[WeakKeyDictionary[type, str]] = WeakKeyDictionary()
 
 
 def _kind(kind: type) -> str:
-    """``cancelled``, ``answer``, ``refusal``, ``retry``; empty for what is none of them."""
+    """``cancelled``, ``exit``, ``answer``, ``refusal``, ``retry``; empty for what is none of them."""
     try:
         known = _known.get(kind)
     except BaseException as broken:  # a metaclass says how its classes are hashed
@@ -115,6 +122,23 @@ def _named(kind: type) -> str:
         if found := _KINDS.get(f"{root}.{name}"):
             return found
     return ""
+
+
+def _is_orderly_exit(error: BaseException) -> bool:
+    """Whether Python would end the process with status 0, or was asked to end it.
+
+    Only None and whole numbers are statuses; whatever else ``sys.exit`` is given is printed
+    and ends with status 1, as does a ``code`` that cannot be read.
+    """
+    try:
+        code = error.code  # type: ignore[attr-defined]
+    except BaseException as broken:  # a subclass may make a property of it
+        if is_interruption(broken):
+            raise
+        return False
+    if code is None or (evidence.is_a(code, int) and int.__eq__(code, 0)):
+        return True
+    return not _STOP_SIGNALS.isdisjoint(signals_behind(error))
 
 
 def _status(error: BaseException) -> int:

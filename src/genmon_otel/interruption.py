@@ -45,6 +45,17 @@ def is_interruption(error: BaseException | None) -> bool:
     return issubclass(kind, _TO_END) and not raised
 
 
+def signals_behind(error: BaseException) -> set[int]:
+    """Return the signals whose handler raised an exception; none where no handler did."""
+    handlers = _handlers()
+    frame: TracebackType | None = traceback_of(error)
+    while frame is not None:
+        if found := handlers.get(frame.tb_frame.f_code):
+            return found
+        frame = frame.tb_next
+    return set()
+
+
 def goes_its_way(error: BaseException | None) -> bool:
     """Whether an exception is for the application, whoever raised it: an interruption, or an end."""
     return issubclass(type(error), _TO_END) or is_interruption(error)
@@ -57,9 +68,9 @@ def let_through() -> None:
         raise error
 
 
-def _handlers() -> set[CodeType]:
-    """The code of the signal handlers in force."""
-    found: set[CodeType] = set()
+def _handlers() -> dict[CodeType, set[int]]:
+    """The code of the signal handlers in force, with the signals that each one handles."""
+    found: dict[CodeType, set[int]] = {}
     for number in _SIGNALS:
         handler: Any = _handler_of(number)
         if handler is None or type(handler) is int:
@@ -74,5 +85,5 @@ def _handlers() -> set[CodeType]:
         except Exception:
             continue
         if isinstance(code, CodeType):
-            found.add(code)
+            found.setdefault(code, set()).add(number)
     return found

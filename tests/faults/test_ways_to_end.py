@@ -43,7 +43,14 @@ async def waiting() -> None:
 
 def test_every_way_out(application: Application) -> None:
     """The caller gets the very exception; each call is counted under its outcome, once."""
-    raised = [KeyboardInterrupt(), SystemExit(3), GeneratorExit(), ValueError("x"), MemoryError()]
+    raised = [
+        KeyboardInterrupt(),
+        SystemExit(0),
+        SystemExit(3),
+        GeneratorExit(),
+        ValueError("x"),
+        MemoryError(),
+    ]
     for error in raised:
         with pytest.raises(type(error)) as caught:
             build(error)
@@ -62,7 +69,7 @@ def test_every_way_out(application: Application) -> None:
             await task
 
     asyncio.run(cancelled())
-    assert application.end().ended == Counter(cancelled=5, failure=2, success=2)
+    assert application.end().ended == Counter(cancelled=5, failure=3, success=2)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import signal
 
 import aiohttp
 import aiohttp.web
@@ -16,6 +17,7 @@ import starlette.requests
 import starlette.websockets
 from langgraph.types import Command, Interrupt
 
+from genmon_otel.classification import classify
 from genmon_otel.control_flow import outcome_of
 from genmon_otel.records import Outcome
 
@@ -49,8 +51,11 @@ class Hostile(Exception):
         concurrent.futures.CancelledError(),
         GeneratorExit(),
         KeyboardInterrupt(),
+        SystemExit(),
+        SystemExit(None),
         SystemExit(0),
-        SystemExit(2),
+        SystemExit(False),
+        type("Quit", (SystemExit,), {"code": None})(3),
         langgraph.errors.GraphInterrupt([Interrupt(value="ok?", id="1")]),
         langgraph.errors.ParentCommand(Command(goto="x")),
         langgraph.errors.GraphBubbleUp(),
@@ -99,6 +104,18 @@ def test_an_answer_below_500_is_rejected(error: BaseException) -> None:
         celery.exceptions.MaxRetriesExceededError(),
         celery.exceptions.SoftTimeLimitExceeded(),
         aiohttp.ClientResponseError(None, (), status=404),  # type: ignore[arg-type]
+        SystemExit(1),
+        SystemExit(-1),
+        SystemExit(256),
+        SystemExit(True),
+        SystemExit(0.0),
+        SystemExit("no model answered"),
+        SystemExit(""),
+        SystemExit(()),
+        SystemExit(0, 0),
+        type("Quit", (SystemExit,), {"code": 3})(),
+        type("Quit", (SystemExit,), {"code": property(lambda self: 1 // 0)})(0),
+        BaseExceptionGroup("mixed", [SystemExit(0), SystemExit(1)]),
         ExceptionGroup("some", [ValueError("x"), fastapi.HTTPException(404)]),
         BaseExceptionGroup("mixed", [asyncio.CancelledError(), ValueError("x")]),
     ],
@@ -109,6 +126,42 @@ def test_all_else_is_a_failure_of_the_very_exception(error: BaseException) -> No
     outcome, decided = outcome_of(error)
     assert outcome is Outcome.FAILURE
     assert decided is error
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome"),
+    [
+        (signal.SIGTERM, Outcome.CANCELLED),
+        (signal.SIGHUP, Outcome.CANCELLED),
+        (signal.SIGUSR2, Outcome.FAILURE),
+        (signal.SIGALRM, Outcome.FAILURE),
+    ],
+)
+def test_a_handlers_exit_is_orderly_where_the_signal_asks_to_stop(
+    number: signal.Signals, outcome: Outcome
+) -> None:
+    """What a deployment stops has not failed, whatever status its handler ends with."""
+
+    def stop(*_: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(number, stop)
+    try:
+        with pytest.raises(SystemExit) as left:
+            signal.raise_signal(number)
+        assert outcome_of(left.value)[0] is outcome
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(429), SystemExit("rate_limit_exceeded"), SystemExit("429 Too Many Requests")],
+)
+def test_what_an_exit_was_given_is_no_evidence(error: BaseException) -> None:
+    """A status of the process is no HTTP status; what the exit came of still decides."""
+    assert classify(raised(error)).category == "unknown"
+    assert classify(raised(error, fastapi.HTTPException(429))).category == "rate_limit"
 
 
 def test_a_celery_retry_is_what_it_retries_for() -> None:

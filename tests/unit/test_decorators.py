@@ -6,9 +6,11 @@ import asyncio
 import enum
 import functools
 import inspect
+import sys
 import traceback
 import types
 import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Literal
 
 import pytest
@@ -161,7 +163,7 @@ def test_same_exception_object() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [KeyboardInterrupt(), SystemExit(3), asyncio.CancelledError(), GeneratorExit()]
+    "error", [KeyboardInterrupt(), SystemExit(0), asyncio.CancelledError(), GeneratorExit()]
 )
 def test_base_exceptions_pass_and_count_as_cancelled(error: BaseException) -> None:
     """What means "stop" stops, unchanged, and is no attempt."""
@@ -174,6 +176,63 @@ def test_base_exceptions_pass_and_count_as_cancelled(error: BaseException) -> No
         stops()
     assert caught.value is error
     assert seen.record.outcome == "cancelled"
+
+
+def test_an_exit_with_a_status_fails_in_every_form() -> None:
+    """sys.exit(1) is a failure, sys.exit(0) is not, wherever in the generation they are called."""
+
+    @generation("form")
+    def function(given: Any) -> None:
+        sys.exit(given)
+
+    @generation("form")
+    async def coroutine(given: Any) -> None:
+        await asyncio.sleep(0)
+        sys.exit(given)
+
+    @generation("form")
+    def items(given: Any) -> Iterator[int]:
+        yield 1
+        sys.exit(given)
+
+    @generation("form")
+    async def async_items(given: Any) -> AsyncIterator[int]:
+        yield 1
+        sys.exit(given)
+
+    async def drain(given: Any) -> None:
+        async for _ in async_items(given):
+            pass
+
+    def block(given: Any) -> None:
+        with generation("form"):
+            sys.exit(given)
+
+    async def async_block(given: Any) -> None:
+        async with generation("form"):
+            sys.exit(given)
+
+    @generation("form")
+    def inside(given: Any) -> None:
+        with phase("outer"):
+            step(sys.exit, name="leave")(given)
+
+    forms: list[Callable[[Any], Any]] = [
+        function, lambda given: list(items(given)), block, inside,
+        lambda given: asyncio.run(coroutine(given)), lambda given: asyncio.run(drain(given)),
+        lambda given: asyncio.run(async_block(given)),
+    ]  # fmt: skip
+    for at, form in enumerate(forms):
+        for given, outcome in ((1, "failure"), ("no answer", "failure"), (0, "cancelled")):
+            with capture() as seen, pytest.raises(SystemExit) as left:
+                form(given)
+            assert left.value.code == given
+            assert (at, given, seen.record.outcome) == (at, given, outcome)
+            if outcome == "failure":
+                failure = seen.record.failure
+                assert failure is not None
+                assert (failure.category, failure.error_message) == ("unknown", str(given))
+                assert failure.error_type == "SystemExit"
 
 
 class App:

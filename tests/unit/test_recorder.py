@@ -6,6 +6,7 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -521,22 +522,29 @@ def test_celerys_hard_limit_is_no_user_who_left() -> None:
     app = celery.Celery("t", broker="memory://", backend="cache+memory://")
     clock = ManualClock()
 
+    def stop(*_: object) -> None:
+        raise SystemExit(-241)  # what billiard's handler of SIGTERM does
+
     @step("ask")
     def ask(seconds: float) -> None:
         clock.advance(seconds)
-        raise SystemExit(-241)  # what billiard's handler of SIGTERM does
+        signal.raise_signal(signal.SIGTERM)
 
     @app.task(time_limit=20)
     @generation("job")
     def job(seconds: float) -> None:
         ask(seconds)
 
-    with capture(clock=clock) as seen:
-        for seconds in (3, 20):
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with capture(clock=clock) as seen:
+            for seconds in (3, 20):
+                with pytest.raises(SystemExit):
+                    job.apply((seconds,))
             with pytest.raises(SystemExit):
-                job.apply((seconds,))
-        with pytest.raises(SystemExit):
-            generation("job")(ask)(20)
+                generation("job")(ask)(20)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert [record.outcome for record in seen.records] == ["cancelled", "failure", "cancelled"]
     failure = seen.records[1].failure
     assert failure is not None

@@ -169,7 +169,10 @@ def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseExcept
         if id(current) in seen:
             continue
         seen.add(id(current))
-        verdict = custom.verdict_on(current) or judge(current)
+        verdict = custom.verdict_on(current)
+        # What sys.exit() was given is a status of the process or the application's own words.
+        if verdict is None and not evidence.is_a(current, SystemExit):
+            verdict = judge(current)
         if verdict is not None:
             yield current, verdict
             if verdict.final:
