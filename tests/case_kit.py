@@ -67,7 +67,7 @@ def failure_row(**changes: Any) -> dict[str, Any]:
         "category": "provider_error",
         "error_type": "ConnectionResetError",
         "error_message": "[Errno 104] Connection reset by peer",
-        "signature": "v1:signature",
+        "signature": "v2:signature",
         "stage": "ask",
         "first_seen_at": 1_700_000_000.0,
         "last_seen_at": 1_700_000_060.0,

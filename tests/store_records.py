@@ -55,8 +55,8 @@ def a_failure(name: str = "a", **changes: Any) -> Failure:
         error_type="openai.RateLimitError",
         error_message=f"too many requests ({name})",
         stack_trace="Traceback\n  in call_model",
-        fingerprint=f"v1:fingerprint-{name}",
-        signature=f"v1:signature-{name}",
+        fingerprint=f"v2:fingerprint-{name}",
+        signature=f"v2:signature-{name}",
         stage="call_model",
     )
     return failure._replace(**changes)

@@ -221,7 +221,7 @@ def writer_by_hand(
 
 
 def failure(
-    generation_id: str | None = None, *, fingerprint: str = "v1:" + "a" * 32, **changes: Any
+    generation_id: str | None = None, *, fingerprint: str = "v2:" + "a" * 32, **changes: Any
 ) -> GenerationRecord:
     """A failing generation."""
     return GenerationRecord(
@@ -244,7 +244,7 @@ def failure(
             error_message="Error code: 429",
             stack_trace="Traceback (most recent call last):\n" + '  File "app.py"\n' * 40,
             fingerprint=fingerprint,
-            signature="v1:" + "b" * 32,
+            signature="v2:" + "b" * 32,
             trigger="fault",
             stage="chat",
         ),

@@ -123,7 +123,19 @@ ENVIRONMENT_CATEGORIES: Final = frozenset(
 
 #: Version of fingerprints and signatures, which begin with it: what is made in another way is
 #: another failure.
-FINGERPRINT_VERSION: Final = "v1"
+FINGERPRINT_VERSION: Final = "v2"
+
+
+def superseded(name: str) -> bool:
+    """Whether a fingerprint or signature is another version's, which no failure of today has."""
+    version, colon, _ = name.partition(":")
+    return (
+        bool(colon)
+        and version[:1] == "v"
+        and version[1:].isdecimal()
+        and version != FINGERPRINT_VERSION
+    )
+
 
 #: Characters kept of a request.
 MAX_REQUEST: Final = 1000

@@ -11,7 +11,7 @@ from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
 from store_records import DAY, START, Producer, a_failure, failing, success
 
-TRIGGER = "v1:trigger-a"
+TRIGGER = "v2:trigger-a"
 
 
 def a_case(producer: Producer, state: CaseState, *, consecutive: int = 2) -> CaseRow:
@@ -134,7 +134,7 @@ def test_the_live_channel_passes(producer: Producer, store: SqlStore) -> None:
     met("v1", 2)  # the failing version
     met(None, 2)  # an unknown one
     met("v2", 1)  # not as often
-    met("v2", 3, "v1:another-trigger")
+    met("v2", 3, "v2:another-trigger")
     assert store.case(case.id).run_count == 1
     met("v2", 2)
     assert store.case(case.id).pass_count == 2
@@ -156,7 +156,7 @@ def test_five_live_passes_a_day_count(producer: Producer, store: SqlStore) -> No
 def test_a_live_failure_regresses_a_guarding_case(producer: Producer, store: SqlStore) -> None:
     """A failure with the case's signature on a newer version is a live fail: regressed, once."""
     case = a_case(producer, CaseState.GUARDING)
-    fault = a_failure("a", trigger="fault", trigger_signature=TRIGGER, fingerprint="v1:elsewhere")
+    fault = a_failure("a", trigger="fault", trigger_signature=TRIGGER, fingerprint="v2:elsewhere")
     producer.write(failing(failure=fault, code_version="v1"))
     assert store.case(case.id).state is CaseState.GUARDING
     producer.write(*(failing(failure=fault, code_version="v3") for _ in range(3)))

@@ -50,7 +50,7 @@ def test_racing_third_strikes_make_one_case(store_url: str) -> None:
     for row in store.failures():
         assert (row.occurrence_count, row.test_generated, row.user_count) == (4, True, 4)
     assert store.health(now=START).failures == 40
-    assert store.failure("v1:fingerprint-race-0").impact.active_week == 4
+    assert store.failure("v2:fingerprint-race-0").impact.active_week == 4
     store.close()
 
 

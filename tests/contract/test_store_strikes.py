@@ -32,7 +32,7 @@ def test_the_third_strike_makes_the_case(producer: Producer, store: SqlStore) ->
     (case,) = store.cases()
     assert seen == [[(1, None)], [(2, None)], [(3, case.id)], [(4, case.id)]]
     assert case.state is CaseState.PROPOSED
-    failure = store.failure("v1:fingerprint-a")
+    failure = store.failure("v2:fingerprint-a")
     assert failure.row.test_generated
     assert failure.case == case
     assert case.case["handle"] == case.handle == failure.row.handle
@@ -48,7 +48,7 @@ def test_each_generation_knows_which_strike_it_was(producer: Producer, store: Sq
 def test_three_in_one_batch_strike_too(producer: Producer, store: SqlStore) -> None:
     """One batch with three of them makes the case at once, and only for that failure."""
     producer.write(failing("a"), failing("a"), failing("b"), failing("b"), failing("a"))
-    assert [case.signature for case in store.cases()] == ["v1:signature-a"]
+    assert [case.signature for case in store.cases()] == ["v2:signature-a"]
 
 
 def test_one_retried_task_is_one_strike(producer: Producer, store: SqlStore) -> None:
@@ -103,10 +103,10 @@ def test_some_failures_never_strike_out(producer: Producer, store: SqlStore, fai
 def test_an_ignored_failure_makes_no_case(producer: Producer, store: SqlStore) -> None:
     """What a person ignores does not come back as work for them; opened again, it may."""
     producer.write(failing("a"), failing("a"))
-    store.set_failure_status("v1:fingerprint-a", "ignored")
+    store.set_failure_status("v2:fingerprint-a", "ignored")
     producer.write(failing("a"))
     assert store.cases() == []
-    store.set_failure_status("v1:fingerprint-a", "open")
+    store.set_failure_status("v2:fingerprint-a", "open")
     producer.write(failing("a"))
     assert len(store.cases()) == 1
 
@@ -115,13 +115,13 @@ def test_a_rejected_signature_is_not_proposed_again(producer: Producer, store: S
     """A person who rejected a case is not asked about its like, with other frames, again."""
     producer.write(*(failing("a") for _ in range(3)))
     store.set_case_state(store.cases()[0].id, CaseState.REJECTED, reviewer="eve")
-    alike = a_failure("a", fingerprint="v1:other-frames")
+    alike = a_failure("a", fingerprint="v2:other-frames")
     producer.write(*(failing(failure=alike) for _ in range(4)))
     producer.write(*(failing("a") for _ in range(4)))
     assert [case.state for case in store.cases()] == [CaseState.REJECTED]
-    rejected = store.failure("v1:fingerprint-a")
+    rejected = store.failure("v2:fingerprint-a")
     assert rejected.rejected_with is None
-    assert store.failure("v1:other-frames").rejected_with == rejected.row.handle
+    assert store.failure("v2:other-frames").rejected_with == rejected.row.handle
 
 
 def test_the_case_holds_the_recordings(producer: Producer, store: SqlStore) -> None:
@@ -130,7 +130,7 @@ def test_the_case_holds_the_recordings(producer: Producer, store: SqlStore) -> N
     for record in records[:2]:
         producer.write(record, recordings=(recording_of(record),))
     producer.write(*records[2:], recordings=tuple(map(recording_of, records[2:])))
-    detail = store.failure("v1:fingerprint-a")
+    detail = store.failure("v2:fingerprint-a")
     kept = [recording.generation_id for recording in detail.recordings]
     assert sorted(kept) == sorted(record.generation_id for record in records[:3])
     assert detail.case is not None
@@ -159,7 +159,7 @@ def test_a_replayable_recording_takes_the_place_of_a_useless_one(
         producer.write(record, recordings=(recording_of(record, unreplayable="size"),))
     for record in records[3:]:
         producer.write(record, recordings=(recording_of(record),))
-    kept = store.failure("v1:fingerprint-a").recordings
+    kept = store.failure("v2:fingerprint-a").recordings
     assert [recording.unreplayable for recording in kept] == ["", "", "size"]
 
 
@@ -176,7 +176,7 @@ def test_recordings_keep_every_character(producer: Producer, store: SqlStore) ->
     record = failing("a")
     tree = {"z": "nul \0 \ud800 \U0001f600", "a": [1, 2.5, None, True], "\0": {}}
     producer.write(record, recordings=(recording_of(record, inputs=tree),))
-    (kept,) = store.failure("v1:fingerprint-a").recordings
+    (kept,) = store.failure("v2:fingerprint-a").recordings
     assert kept.inputs == tree
     assert list(kept.inputs) == list(tree)
 

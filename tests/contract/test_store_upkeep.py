@@ -29,7 +29,7 @@ def test_what_outlived_its_days_goes(producer: Producer, store: SqlStore, clock:
     producer.write(*(success(START + n) for n in range(24)))
     clock.at = START + RECORDINGS_DAYS * DAY + 60
     assert store.prune() == 1
-    assert store.failure("v1:fingerprint-a").recordings == ()
+    assert store.failure("v2:fingerprint-a").recordings == ()
     assert len(store.generations()) == 25
     Producer(store).write(failing("a", clock.at, user_id="new"))
     clock.at = START + (ANALYTICS_DAYS + 1) * DAY + 60
@@ -39,7 +39,7 @@ def test_what_outlived_its_days_goes(producer: Producer, store: SqlStore, clock:
     assert gone == steps[-1] >= 25
     assert store.prune_step(10) == 0
     assert [row.user_id for row in store.generations()] == ["new"]
-    detail = store.failure("v1:fingerprint-a")
+    detail = store.failure("v2:fingerprint-a")
     assert detail.row.occurrence_count == 2
     assert detail.impact.users == 1
     assert store.health(3600, START + 60).attempts == 0
@@ -68,7 +68,7 @@ def test_a_person_is_forgotten(producer: Producer, store: SqlStore) -> None:
     assert "ada-77" not in text
     assert "bob" in text
     assert store.cases()[0].case["recordings"] == [other.generation_id]
-    assert store.failure("v1:fingerprint-a").row.occurrence_count == 4
+    assert store.failure("v2:fingerprint-a").row.occurrence_count == 4
     again = store.forget("ada-77")
     assert again == type(again)()
 
@@ -92,7 +92,7 @@ def test_a_case_of_nothing_but_theirs_is_emptied(store_url: str, clock: FakeCloc
 def test_the_exporter_counts(producer: Producer, store: SqlStore) -> None:
     """Cases by state and failures by status are counted store-wide."""
     producer.write(*(failing("a") for _ in range(3)), failing("b"), failing("c"))
-    store.set_failure_status("v1:fingerprint-b", "resolved")
+    store.set_failure_status("v2:fingerprint-b", "resolved")
     counts = store.counts()
     assert counts.cases_by_state == {"proposed": 1}
     assert counts.failures_by_status == {"open": 2, "resolved": 1}

@@ -48,14 +48,14 @@ def test_alike_failures_are_one_row(producer: Producer, store: SqlStore) -> None
     producer.write(failing("a", START + 60), failing("a", START, user_id="bob"))
     producer.write(failing("b", START + 5), failing("a", START + 90, failure=newest))
     producer.write(failing("a", START + 30))
-    first = store.failure("v1:fingerprint-a").row
+    first = store.failure("v2:fingerprint-a").row
     assert first.occurrence_count == 4
     assert (first.first_seen_at, first.last_seen_at) == (START, START + 90)
     assert (first.error_message, first.stack_trace) == ("the newest", "newest stack")
     assert (first.category, first.severity, first.status) == ("rate_limit", "medium", "open")
     assert [row.fingerprint for row in store.failures()] == [
-        "v1:fingerprint-a",
-        "v1:fingerprint-b",
+        "v2:fingerprint-a",
+        "v2:fingerprint-b",
     ]
 
 
@@ -74,7 +74,7 @@ def test_a_foreign_span_is_a_failure_but_no_attempt(
     foreign = a_failure("f", origin="foreign_span")
     for _ in range(4):
         producer.write(failing(failure=foreign))
-    row = store.failure("v1:fingerprint-f").row
+    row = store.failure("v2:fingerprint-f").row
     assert row.occurrence_count == 4
     assert row.context["origin"] == "foreign_span"
     assert store.generations() == []
@@ -163,24 +163,24 @@ def test_enormous_values_are_stored(producer: Producer, store: SqlStore) -> None
 def test_resolved_reopens_and_ignored_does_not(producer: Producer, store: SqlStore) -> None:
     """A resolved failure that happens again is open again, said once; an ignored one stays."""
     producer.write(failing("a"), failing("b"))
-    assert store.set_failure_status("v1:fingerprint-a", "resolved").status == "resolved"
-    store.set_failure_status("v1:fingerprint-b", "ignored")
+    assert store.set_failure_status("v2:fingerprint-a", "resolved").status == "resolved"
+    store.set_failure_status("v2:fingerprint-b", "ignored")
     result = producer.write(
         failing("a", START + 9), failing("a", START + 9), failing("b", START + 9)
     )
     assert [strike.reopened for strike in result.strikes] == [True, False, False]
-    assert store.failure("v1:fingerprint-a").row.status == "open"
-    assert store.failure("v1:fingerprint-a").row.reopened_count == 1
-    assert store.failure("v1:fingerprint-b").row.status == "ignored"
+    assert store.failure("v2:fingerprint-a").row.status == "open"
+    assert store.failure("v2:fingerprint-a").row.reopened_count == 1
+    assert store.failure("v2:fingerprint-b").row.status == "ignored"
     assert not any(s.reopened for s in producer.strikes(failing("a", START + 10)))
 
 
 def test_an_older_occurrence_does_not_reopen(producer: Producer, store: SqlStore) -> None:
     """What a dead process's journal tells late happened before a person resolved it."""
     producer.write(failing("a", START + 60))
-    store.set_failure_status("v1:fingerprint-a", "resolved")
+    store.set_failure_status("v2:fingerprint-a", "resolved")
     producer.write(failing("a", START))
-    assert store.failure("v1:fingerprint-a").row.status == "resolved"
+    assert store.failure("v2:fingerprint-a").row.status == "resolved"
 
 
 def test_handles_are_unique_and_their_starts_find(producer: Producer, store: SqlStore) -> None:
@@ -190,7 +190,7 @@ def test_handles_are_unique_and_their_starts_find(producer: Producer, store: Sql
     seen: dict[str, str] = {}
     pair: tuple[str, str] | None = None
     for number in range(1_000_000):
-        fingerprint = f"v1:{number}"
+        fingerprint = f"v2:{number}"
         short = handle(fingerprint)
         if short in seen:
             pair = (seen[short], fingerprint)
@@ -204,10 +204,10 @@ def test_handles_are_unique_and_their_starts_find(producer: Producer, store: Sql
     assert store.failure(short.lower().removeprefix("f-")).row.fingerprint == pair[0]
     assert store.failure(longer).row.fingerprint == pair[1]
     producer.write(failing("z"))
-    other = store.failure("v1:fingerprint-z").row.handle
-    assert store.failure(other[:5]).row.fingerprint == "v1:fingerprint-z"
+    other = store.failure("v2:fingerprint-z").row.handle
+    assert store.failure(other[:5]).row.fingerprint == "v2:fingerprint-z"
     with pytest.raises(NotFound, match="several"):
-        store.failure("v1:")
+        store.failure("v2:")
     for nothing in ("", "F-", "F-%", "ZZZZZZZ", "v9:"):
         with pytest.raises(NotFound):
             store.failure(nothing)
@@ -216,7 +216,7 @@ def test_handles_are_unique_and_their_starts_find(producer: Producer, store: Sql
 def test_lists_filter_sort_and_end(producer: Producer, store: SqlStore) -> None:
     """The list of failures honours status, category, operation, time, order and limit."""
     producer.write(failing("a"), failing("a"), failing("b", START + DAY, operation="other"))
-    store.set_failure_status("v1:fingerprint-a", "ignored")
+    store.set_failure_status("v2:fingerprint-a", "ignored")
     prints = lambda rows: [row.fingerprint[-1] for row in rows]  # noqa: E731
     assert prints(store.failures()) == ["b", "a"]
     assert prints(store.failures(sort="count")) == ["a", "b"]
@@ -233,7 +233,7 @@ def test_impact_counts_people_once(producer: Producer, store: SqlStore) -> None:
         producer.write(failing("a", START + day * DAY, user_id=user, project_id=f"p-{user}"))
         producer.write(failing("a", START + day * DAY, user_id=user, project_id=f"p-{user}"))
     producer.write(*(success(START + 8 * DAY, user_id=f"u{n}") for n in range(6)))
-    impact = store.failure("v1:fingerprint-a").impact
+    impact = store.failure("v2:fingerprint-a").impact
     assert (impact.users, impact.projects) == (4, 4)
     # Day 9's week is days 3 to 9: cy, ada, dee were hit; they and six others were active.
     assert (impact.users_week, impact.active_week) == (3, 9)
@@ -263,7 +263,7 @@ def test_a_second_store_on_the_database_sees_it_all(
     other = SqlStore(store_url)
     other.open()
     Producer(other).write(failing("a", user_id="ada"), success()._replace(user_id="ada"))
-    assert other.failure("v1:fingerprint-a").row.occurrence_count == 2
-    assert other.failure("v1:fingerprint-a").impact.users == 1
-    assert other.failure("v1:fingerprint-a").impact.active_week == 1
+    assert other.failure("v2:fingerprint-a").row.occurrence_count == 2
+    assert other.failure("v2:fingerprint-a").impact.users == 1
+    assert other.failure("v2:fingerprint-a").impact.active_week == 1
     other.close()

@@ -31,7 +31,7 @@ NEWER: dict[str, Any] = {
     "a category": lambda tree: tree["failure"].update(category="quota_exceeded"),
     "a severity": lambda tree: tree["failure"].update(severity="catastrophic"),
     "more of a stage": lambda tree: tree["stages"][0].append({"tokens": 7}),
-    "more of a fault": lambda tree: tree.update(step_faults=[["chat", "v1:x", 2, "new"]]),
+    "more of a fault": lambda tree: tree.update(step_faults=[["chat", "v2:x", 2, "new"]]),
 }
 
 

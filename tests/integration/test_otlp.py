@@ -202,7 +202,7 @@ def test_spans_arrive_with_their_attributes(tmp_path: Path, protocol: str) -> No
     assert bad[names.ERROR_TYPE] == "ConnectionError"
     assert bad[names.ATTR_FAILURE_CATEGORY] == "provider_error"
     assert bad[names.ATTR_FAILURE_SEVERITY] == "high"
-    assert bad[names.ATTR_FAILURE_FINGERPRINT].startswith("v1:")
+    assert bad[names.ATTR_FAILURE_FINGERPRINT].startswith("v2:")
     assert bad[names.CODE_FUNCTION_NAME]
     assert bad[names.CODE_FILE_PATH]
     assert failed.status.code == Status.STATUS_CODE_ERROR

@@ -114,6 +114,37 @@ def test_db_upgrade_says_what_it_did(store_url: str) -> None:
     assert (told["before"], told["after"]) == (today, today)
 
 
+def test_what_older_fingerprints_name_is_superseded(store_url: str) -> None:
+    """Failures that v1 names are resolved; their cases stay and say how they get today's name."""
+    store = at_revision(store_url, "0002")
+    states = ("proposed", "reproduced", "open", "guarding", "rejected", "retired")
+    with store._database.begin() as connection:
+        for number, state in enumerate(states, 1):
+            row = dict.fromkeys(("operation", "error_type", "error_message", "stack_trace"), "")
+            row |= {"fingerprint": f"v1:{number}", "signature": "v1:s", "handle": f"F-{number}"}
+            row |= {"failure_category": "unknown", "severity": "low", "framework": "none"}
+            row |= {"first_seen_at": 1.0, "last_seen_at": 2.0, "context": {}, "id": number}
+            row |= {"status": "ignored" if state == "rejected" else "open"}
+            connection.execute(sa.insert(schema.failures).values(row))
+            case = {"created_from_failure_id": number, "signature": "v1:s", "trigger": "input"}
+            case |= {"trigger_count": 0, "case": {}, "created_at": 2.0, "state": state}
+            connection.execute(sa.insert(schema.tests).values({**case, "state_reason": "why"}))
+    told = CliRunner().invoke(db, ["upgrade", "--store", store_url, "--json"])
+    assert json.loads(told.output)["superseded_cases"] == 4
+    store.open()
+    found = {case.handle: case for case in store.cases()}
+    assert [found[f"F-{n}"].state.value for n in range(1, 7)] == [
+        "proposed", "proposed", "open", "guarding", "rejected", "retired",
+    ]  # fmt: skip
+    for number, state in enumerate(states, 1):
+        over = state in ("rejected", "retired")
+        reason = found[f"F-{number}"].state_reason
+        assert (reason == "why") if over else reason.endswith(f"genmon cases verify F-{number}")
+        status = store.failure(f"F-{number}").row.status
+        assert status == ("ignored" if state == "rejected" else "resolved")
+    store.close()
+
+
 def test_a_newer_schema_is_refused(store_url: str) -> None:
     """A schema this genmon does not know is left alone, and the message says what to do."""
     store = SqlStore(store_url)

@@ -23,7 +23,7 @@ CASE = Case(
     inputs={"request": "bad"},
     steps=(StepRecord("ask", {"p": 1}, "value", "x", ended_s=1.0),),
     trigger=CaseTrigger("content", 0),
-    expected=Expected("v1:s", "syntax_error", "JSONDecodeError"),
+    expected=Expected("v2:s", "syntax_error", "JSONDecodeError"),
     postcondition="app:check",
     factories={"self": "app:make"},
 )

@@ -25,7 +25,7 @@ TREE = Case(
         StepRecord("write", {"text": ["a", 2.5]}, "value", {"ok": True}, ended_s=2.0),
     ),
     trigger=CaseTrigger("content", 0),
-    expected=Expected("v1:s", "syntax_error", "JSONDecodeError"),
+    expected=Expected("v2:s", "syntax_error", "JSONDecodeError"),
     postcondition="app:check",
     programs=("git",),
     factories={"self": "app:make"},

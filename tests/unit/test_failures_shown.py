@@ -15,10 +15,10 @@ from store_records import Producer, a_failure, failing
 @pytest.mark.parametrize(
     ("fingerprint", "status", "words"),
     [
-        ("v1:b", "open", "none: F-"),
-        ("v1:b", "ignored", "none: an ignored failure gets none"),
+        ("v2:b", "open", "none: F-"),
+        ("v2:b", "ignored", "none: an ignored failure gets none"),
         (f"{OVERFLOW_FINGERPRINT}build_app", "open", "none: these are many failures"),
-        ("v1:c", "open", "none yet: the third"),
+        ("v2:c", "open", "none yet: the third"),
     ],
 )
 def test_why_there_is_no_case(tmp_path: Path, fingerprint: str, status: str, words: str) -> None:
@@ -28,7 +28,7 @@ def test_why_there_is_no_case(tmp_path: Path, fingerprint: str, status: str, wor
     producer = Producer(store)
     producer.write(*(failing("a") for _ in range(3)))
     store.set_case_state(store.cases()[0].id, CaseState.REJECTED, reviewer="eve")
-    signature = "v1:signature-a" if fingerprint == "v1:b" else "v1:another"
+    signature = "v2:signature-a" if fingerprint == "v2:b" else "v2:another"
     producer.write(failing(failure=a_failure(fingerprint=fingerprint, signature=signature)))
     store.set_failure_status(fingerprint, status)  # type: ignore[arg-type]
     (line,) = (each for each in describe(store.failure(fingerprint)) if each.startswith("case "))

@@ -187,8 +187,8 @@ PLACES = (Frame("app", "parse", True), Frame("app", "build", True))
 
 def test_shape() -> None:
     """Versioned, 32 hex digits; a handle that people can say."""
-    assert re.fullmatch(r"v1:[0-9a-f]{32}", fingerprint(**BASE, frames=PLACES))
-    assert re.fullmatch(r"v1:[0-9a-f]{32}", signature(**BASE))
+    assert re.fullmatch(r"v2:[0-9a-f]{32}", fingerprint(**BASE, frames=PLACES))
+    assert re.fullmatch(r"v2:[0-9a-f]{32}", signature(**BASE))
     assert re.fullmatch(r"F-[0-9A-HJKMNP-TV-Z]{4}", handle(signature(**BASE)))
 
 

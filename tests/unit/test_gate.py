@@ -25,7 +25,7 @@ CASE = Case(
     inputs={},
     steps=(StepRecord("ask", {}, "value", "x", ended_s=1.0),),
     trigger=CaseTrigger("content", 0),
-    expected=Expected("v1:s", "syntax_error", "JSONDecodeError"),
+    expected=Expected("v2:s", "syntax_error", "JSONDecodeError"),
 )
 SAME = RunResult(verdict=Verdict.FAIL_SAME, detail="again")
 OTHER = RunResult(verdict=Verdict.FAIL_OTHER, detail="KeyError: 'x'")

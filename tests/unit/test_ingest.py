@@ -71,7 +71,7 @@ def test_any_number_of_times(store: SqlStore) -> None:
     assert (row.state, row.pass_count) == (CaseState.GUARDING, 2)
 
 
-@pytest.mark.parametrize("fingerprint", ["v1:nobody", "1", "F-", "v1:fingerprint", "v1:finger", ""])
+@pytest.mark.parametrize("fingerprint", ["v2:nobody", "1", "F-", "v2:fingerprint", "v2:finger", ""])
 def test_strangers_are_counted(store: SqlStore, fingerprint: str) -> None:
     """Only the whole fingerprint names a case: no number, no handle, no beginning of one."""
     reproduced(store)

@@ -51,8 +51,8 @@ def failure(category: Category = Category.RATE_LIMIT, **changes: Any) -> Failure
         error_type="RateLimitError",
         error_message="slow down",
         stack_trace="",
-        fingerprint="v1:0",
-        signature="v1:0",
+        fingerprint="v2:0",
+        signature="v2:0",
         **changes,
     )
 
@@ -549,8 +549,8 @@ def test_severities_beyond_the_default_have_series_of_their_own(
         error_type="AuthenticationError",
         error_message="",
         stack_trace="",
-        fingerprint="v1:0",
-        signature="v1:0",
+        fingerprint="v2:0",
+        signature="v2:0",
     )
     metrics.declare("build_app", ["react"])
     metrics.ended(record(Outcome.FAILURE, failed=critical))

@@ -79,8 +79,8 @@ def failed() -> GenerationRecord:
             error_type="RateLimitError",
             error_message="",
             stack_trace="",
-            fingerprint="v1:0",
-            signature="v1:0",
+            fingerprint="v2:0",
+            signature="v2:0",
         ),
     )
 

@@ -49,8 +49,8 @@ FAILURES = st.builds(
     error_type=TEXT,
     error_message=LONG,
     stack_trace=LONG,
-    fingerprint=st.just("v1:" + "a" * 32),
-    signature=st.just("v1:" + "b" * 32),
+    fingerprint=st.just("v2:" + "a" * 32),
+    signature=st.just("v2:" + "b" * 32),
     trigger_signature=WORDS,
     trigger=st.sampled_from(["fault", "content", "input"]),
     stage=TEXT,
@@ -129,7 +129,7 @@ def test_the_stack_gives_way_before_the_message() -> None:
         stages=(Stage("chat", "step", 1.0, Outcome.FAILURE),),
         failure=Failure(
             Category.UNKNOWN, Severity.MEDIUM, "ValueError", "no such thing", "line\n" * 2000,
-            "v1:" + "a" * 32, "v1:" + "b" * 32,
+            "v2:" + "a" * 32, "v2:" + "b" * 32,
         ),
     )  # fmt: skip
     back, _, _ = decode_record(encode_record(record))

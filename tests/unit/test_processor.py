@@ -277,7 +277,7 @@ def test_a_foreign_failure_is_classified_and_kept(
     assert failure.error_message == "the model does not answer"
     assert failure.function == "fail"
     assert failure.file == __file__
-    assert failure.fingerprint.startswith("v1:")
+    assert failure.fingerprint.startswith("v2:")
     assert seen.record.outcome is Outcome.FAILURE
     assert seen.record.trace_id
     assert seen.recordings == []

@@ -26,7 +26,7 @@ STUCK = replace(STREAM, ended_s=None)
 def recording(*steps: StepRecord, trigger: int | None = None) -> Recording:
     """A redacted recording of these steps."""
     return Recording(
-        generation_id="9f", fingerprint="v1:f", operation="build", target="app:build",
+        generation_id="9f", fingerprint="v2:f", operation="build", target="app:build",
         inputs={"request": "a shop"}, steps=steps, trigger_step=trigger, duration_s=2.0,
         code_version="v1", redacted=True,
     )  # fmt: skip

@@ -27,7 +27,7 @@ def step(arguments: Any = None, outcome: Any = "fine", **changes: Any) -> StepRe
 def recording(*steps: StepRecord, inputs: Any = None, **changes: Any) -> Recording:
     given: dict[str, Any] = {
         "generation_id": "9f",
-        "fingerprint": "v1:0",
+        "fingerprint": "v2:0",
         "operation": "build",
         "target": "app:build",
         "inputs": encode(inputs or {"request": "a shop"}),

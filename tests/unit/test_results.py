@@ -15,7 +15,7 @@ from genmon_otel.regression import results
 from genmon_otel.regression.results import MAX_LINE, Result, ResultError
 
 RESULT = Result(
-    run_id="r1", fingerprint="v1:f", slug="build-1", verdict=Verdict.FAIL_SAME,
+    run_id="r1", fingerprint="v2:f", slug="build-1", verdict=Verdict.FAIL_SAME,
     detail="again", channel="ci", code_version="v7", at=1_700_000_000.5,
 )  # fmt: skip
 WORDS = st.text(min_size=1, max_size=80)

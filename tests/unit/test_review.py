@@ -167,6 +167,41 @@ def test_a_moved_target_follows_its_newest_recording(
     assert case_of(store, handle).target == "moved:build_app"
 
 
+@pytest.mark.parametrize("shows", [Verdict.FAIL_SAME, Verdict.PASS])
+def test_what_an_older_genmon_named_gets_todays_name(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, shows: Verdict
+) -> None:
+    """``verify`` takes the name from a replay, else from what was recorded; the state stays."""
+    names = {"fingerprint": "v1:f", "signature": "v1:s", "trigger_signature": "v1:t"}
+    failure = a_failure("a", category=Category.RATE_LIMIT, trigger="fault", **names)
+    records = [failing(failure=failure, code_version="v1") for _ in range(3)]
+    Producer(store).write(*records, recordings=[recording_of(r) for r in records])
+    handle = store.failure("v1:f").row.handle
+
+    def run_case(case: Case, **_: Any) -> RunResult:
+        failed = shows is Verdict.FAIL_SAME
+        return RunResult(
+            verdict=shows, detail="", signature="v2:new" if failed else None,
+            category="unknown" if failed else None, error_type=failure.error_type,
+            trigger_signature="v2:met",
+        )  # fmt: skip
+
+    monkeypatch.setattr(gate, "run_case", run_case)
+    monkeypatch.setattr(review, "run_case", run_case)
+    for state in (CaseState.PROPOSED, CaseState.OPEN):
+        if state is CaseState.OPEN:
+            store.set_case_state(handle, CaseState.REPRODUCED)
+            store.set_case_state(handle, CaseState.OPEN, reviewer="eve")
+            store.rename_case(handle, "v1:s", "v1:t", "")
+        row, _ = review.verify(store, handle)
+        named = case_of(store, handle).expected
+        assert row.signature == named.signature != "v1:s"
+        assert named.signature.startswith("v2:")
+        assert (named.signature == "v2:new") == (shows is Verdict.FAIL_SAME)
+        assert row.trigger_signature == "v2:met"
+    assert row.state is CaseState.OPEN
+
+
 def test_the_gate_comes_before_the_review(
     store: SqlStore, replays: Callable[[Verdict], list[Case]]
 ) -> None:

@@ -28,7 +28,7 @@ CASE = Case(
         StepRecord("chat", {"p": 1}, "hang", None, is_async=True),
     ),
     trigger=CaseTrigger("fault", 0),
-    expected=Expected("v1:same", "rate_limit", "app.RateLimit", "slow", "chat"),
+    expected=Expected("v2:same", "rate_limit", "app.RateLimit", "slow", "chat"),
     success_shapes=(GOOD,),
     recovery={"chat": StepRecord("chat", {}, "value", "x")},
     donors=(Donor("9f", StepRecord("chat", {}, "stream", ["a"], stream_error=None)),),
@@ -36,11 +36,22 @@ CASE = Case(
     env={"MODE": "test"},
     programs=("node",),
     factories={"self": "app:make"},
-    provenance=Provenance("F-3KQ2", "v1:f", "9f", 1.0, 2.0, 3, 2, 1),
+    provenance=Provenance("F-3KQ2", "v2:f", "9f", 1.0, 2.0, 3, 2, 1),
 )
 SEEN = Observation(generations=1, outcome=Outcome.SUCCESS, trigger_consumed=True, result_shape=GOOD)
-SAME = Failed("v1:same", "rate_limit", "app.RateLimit")
-OTHER = Failed("v1:other", "unknown", "builtins.TypeError", "oops")
+SAME = Failed("v2:same", "rate_limit", "app.RateLimit")
+OTHER = Failed("v2:other", "unknown", "builtins.TypeError", "oops")
+
+
+def test_another_versions_case_says_what_to_do() -> None:
+    """A failure that an older fingerprint names may be the same: no verdict, but a remedy."""
+    old = replace(CASE, expected=replace(CASE.expected, signature="v1:same"))
+    seen = replace(SEEN, outcome=Outcome.FAILURE, failed=SAME)
+    found = judge(old, seen)
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, "superseded")
+    assert "genmon cases verify F-3KQ2" in found.detail
+    assert "genmon cases export" in found.detail
+    assert judge(old, SEEN).verdict is Verdict.PASS
 
 
 def test_a_pass_has_it_all() -> None:

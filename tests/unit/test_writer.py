@@ -194,7 +194,7 @@ def test_a_flood_of_new_failures_ends_in_one_row(tmp_path: Path) -> None:
     store, clock, metrics = MemoryStore(), FakeClock(), CountingMetrics()
     writer = writer_by_hand(tmp_path, store, clock, metrics)
     for n in range(10_000):
-        writer.deliver(failure(fingerprint=f"v1:{n:032x}"))
+        writer.deliver(failure(fingerprint=f"v2:{n:032x}"))
     writer.drain()
     overflow = OVERFLOW_FINGERPRINT + "build_app"
     names = [r.failure.fingerprint for r in store.records if r.failure]
@@ -202,13 +202,13 @@ def test_a_flood_of_new_failures_ends_in_one_row(tmp_path: Path) -> None:
     assert len(set(names)) == NEW_FAILURES_A_MINUTE + 1
     assert names.count(overflow) == 10_000 - NEW_FAILURES_A_MINUTE
     assert metrics.errors["fingerprint_overflow"] == 10_000 - NEW_FAILURES_A_MINUTE
-    writer.deliver(failure(fingerprint=f"v1:{0:032x}"))
+    writer.deliver(failure(fingerprint=f"v2:{0:032x}"))
     writer.drain()
-    assert store.records[-1].failure.fingerprint == f"v1:{0:032x}"  # known: no newcomer
+    assert store.records[-1].failure.fingerprint == f"v2:{0:032x}"  # known: no newcomer
     clock.advance(61)
-    writer.deliver(failure(fingerprint="v1:" + "e" * 32))
+    writer.deliver(failure(fingerprint="v2:" + "e" * 32))
     writer.drain()
-    assert store.records[-1].failure.fingerprint == "v1:" + "e" * 32
+    assert store.records[-1].failure.fingerprint == "v2:" + "e" * 32
 
 
 def test_recordings_come_with_the_strike_that_makes_the_case(tmp_path: Path) -> None:
@@ -771,7 +771,7 @@ def test_flush_waits_for_all_that_was_delivered(tmp_path: Path) -> None:
     )
     assert writer.flush(0)
     for n in range(20):
-        record = failure(fingerprint=f"v1:{n:032x}")
+        record = failure(fingerprint=f"v2:{n:032x}")
         writer.deliver(record, recording(record))
         done = success()
         sample = SuccessSample(done.generation_id, "build_app", 1.0, None, {"type": "dict"})

@@ -87,6 +87,12 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
     proposed = sum(row.state is CaseState.PROPOSED for row in rows)
     if proposed:
         out.print(f"\n{proposed} not yet through the red gate: [bold]genmon cases verify[/]")
+    if old := [row.handle for row in rows if review.is_superseded(row)]:
+        out.print(
+            f"\n{len(old)} named by an older genmon's fingerprints, which no failure has any more: "
+            f"[bold]genmon cases verify {' '.join(old)}[/]",
+            soft_wrap=True,
+        )
     if waiting:
         out.print(f"\n{waiting} wait for your review: [bold]genmon cases show {rows[0].handle}[/]")
 
@@ -117,14 +123,18 @@ def verify(
 ) -> int:
     """Put CASEs through the red gate; without any, all that were not yet.
 
-    Each is replayed three times, in processes of their own, without network. Exits 1 if
-    one cannot be reproduced.
+    Each is replayed three times, in processes of their own, without network. A case that an
+    older genmon's fingerprints name gets today's. Exits 1 if one cannot be reproduced.
     """
     found: list[dict[str, Any]] = []
     out = console()
     needed = needs_of(**needs)
     with open_store(store) as opened:
-        names = list(case) or [row.handle for row in opened.cases(state="proposed", limit=1000)]
+        names = list(case) or [
+            row.handle
+            for row in opened.cases(limit=1000)
+            if row.state is CaseState.PROPOSED or review.is_superseded(row)
+        ]
         with _bar("red gate", REPLAYS * len(names), quiet=as_json) as advance:
             for name in names:
                 row, gated = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)

@@ -22,8 +22,12 @@ from genmon_otel.conventions import ENV_PSEUDONYM_KEY, ENV_PSEUDONYMIZE
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.journal import forget as forget_in_journals
 from genmon_otel.recorder.identity import pseudonym
+from genmon_otel.regression.review import is_superseded
 from genmon_otel.store import SqlStore
 from genmon_otel.store.schema import REVISION
+
+#: More cases than any store has.
+_MANY = 1_000_000
 
 
 @click.group()
@@ -40,10 +44,18 @@ def upgrade(store: str | None, as_json: bool) -> None:
     opened = SqlStore(settings.store)
     try:
         before = opened.upgrade()
+        old = sum(is_superseded(row) for row in opened.cases(limit=_MANY))
     finally:
         opened.close()
     if as_json:
-        print_json({"store": settings.masked_store, "before": before, "after": REVISION})
+        print_json(
+            {
+                "store": settings.masked_store,
+                "before": before,
+                "after": REVISION,
+                "superseded_cases": old,
+            }
+        )
         return
     if before is None:
         says = f"made, with schema {REVISION}"
@@ -51,7 +63,14 @@ def upgrade(store: str | None, as_json: bool) -> None:
         says = f"has schema {REVISION} already, nothing to do"
     else:
         says = f"upgraded from schema {before} to {REVISION}"
-    console().print(escape(f"{settings.masked_store}: {says}."), soft_wrap=True)
+    out = console()
+    out.print(escape(f"{settings.masked_store}: {says}."), soft_wrap=True)
+    if old:
+        out.print(
+            f"{old} cases are named by an older genmon's fingerprints, which no failure has any "
+            "more, and guard nothing until you run: genmon cases verify",
+            soft_wrap=True,
+        )
 
 
 @db.command()

@@ -25,7 +25,7 @@ from genmon_otel.cli.terminal import (
     store_option,
 )
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
-from genmon_otel.records import Category
+from genmon_otel.records import Category, superseded
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
@@ -122,6 +122,7 @@ def describe(detail: FailureDetail) -> list[str]:
         "",
         f"seen       {row.occurrence_count} times, first {ago(row.first_seen_at)}, "
         f"last {ago(row.last_seen_at)}; {row.status}"
+        + (" (superseded: its like has another handle now)" if superseded(row.fingerprint) else "")
         + (f", came back {row.reopened_count} times" if row.reopened_count else ""),
         f"hit        {_hit(detail)}",
     ]

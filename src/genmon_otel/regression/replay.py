@@ -29,7 +29,7 @@ from genmon_otel.regression import bound_task, sandbox, virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.variables import note_missing
-from genmon_otel.regression.verdict import Failed, Observation, Reason
+from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_signature
 
 #: Items of a streamed result that are kept for the postcondition.
 _MAX_ITEMS: Final = 10_000
@@ -330,6 +330,7 @@ class Replay:
             ),
             escaped=self._escaped,
             trigger_consumed=self._player.trigger_consumed,
+            trigger_signature=trigger_signature(self._case, record),
             drifted=self._player.drifted,
             read_on=self._player.read_on,
             result_shape=self._shape(record),

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from genmon_otel.errors import InvalidTransition
+from genmon_otel.fingerprint import signature
 from genmon_otel.policy import CaseState
-from genmon_otel.records import PROCESS_DIED, Recording
+from genmon_otel.records import FINGERPRINT_VERSION, PROCESS_DIED, Recording, superseded
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
 from genmon_otel.regression.gate import GateResult, gate
@@ -79,6 +80,11 @@ def unmendable(row: CaseRow) -> bool:
         return True
 
 
+def is_superseded(row: CaseRow) -> bool:
+    """Whether a case that is not over has another version's signature: nothing meets it."""
+    return superseded(row.signature) and row.state in (*GATED, *APPROVED)
+
+
 # --- the red gate -----------------------------------------------------------
 
 
@@ -93,13 +99,16 @@ def verify(
     """Put a case through the red gate and keep what it found.
 
     The case is made anew from the best recording and the success samples that there
-    are by now; what a person changed in it stays.
+    are by now; what a person changed in it stays. One that another version's
+    fingerprints named gets today's names, in whatever state it is.
 
     Raises:
         NotFound: there is no such case.
         InvalidTransition: a person has decided about it already.
     """
     row = store.case(ref)
+    if superseded(row.signature) and row.state in APPROVED:
+        return _named_anew(store, row, cwd, progress)
     if row.state not in GATED:
         raise InvalidTransition(
             f"Case {row.handle} is {row.state}: the red gate comes before the review. "
@@ -116,6 +125,9 @@ def verify(
         if row.case:
             case = _carried(case, stored(row), detail.recordings)
         case = needs.added_to(case)
+        if superseded(case.expected.signature):
+            case, trigger = _renamed(case, row.trigger_signature, cwd)
+            store.rename_case(row.id, case.expected.signature, trigger, row.state_reason)
         store.save_case(row.id, case.to_dict())
         found = gate(
             case,
@@ -127,6 +139,39 @@ def verify(
             store.save_case(row.id, found.case.to_dict())
     moved = store.set_case_state(row.id, found.state, expected=row.state, reason=found.reason)
     return moved, found
+
+
+def _named_anew(
+    store: SqlStore, row: CaseRow, cwd: Path | None, progress: Callable[[], None]
+) -> tuple[CaseRow, GateResult]:
+    """Give an accepted case today's names; its state, and what a person set in it, stay."""
+    case, trigger = _renamed(stored(row), row.trigger_signature, cwd)
+    progress()
+    store.save_case(row.id, case.to_dict())
+    reason = f"named by fingerprints {FINGERPRINT_VERSION} now; export its file again"
+    row = store.rename_case(row.id, case.expected.signature, trigger, reason)
+    return row, GateResult(row.state, reason, (), case)
+
+
+def _renamed(case: Case, trigger: str | None, cwd: Path | None) -> tuple[Case, str | None]:
+    """A case with today's name of its failure, and that of its trigger.
+
+    A replay tells both. Where it shows another failure or none, as once the fix is in, the
+    name is made of what was recorded of the failure.
+    """
+    seen, expected = run_case(case, cwd=cwd), case.expected
+    if seen.signature and seen.category and seen.error_type == expected.error_type:
+        expected = replace(expected, signature=seen.signature, category=seen.category)
+    else:
+        name = signature(
+            operation=case.operation,
+            category=expected.category,
+            error_type=expected.error_type,
+            message=expected.error_message,
+            stage=expected.stage,
+        )
+        expected = replace(expected, signature=name)
+    return replace(case, expected=expected), seen.trigger_signature or trigger
 
 
 def _no_recording(detail: FailureDetail) -> str:

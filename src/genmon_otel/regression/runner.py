@@ -87,6 +87,8 @@ class RunResult:
     duration_s: float = 0.0
     #: Of the replayed failure; None when it did not fail.
     signature: str | None = None
+    #: Of the fault that the trigger's step met; None where it met none.
+    trigger_signature: str | None = None
     category: str | None = None
     error_type: str | None = None
     error_message: str | None = None
@@ -130,6 +132,7 @@ def run_case(
         drifted=seen.drifted,
         duration_s=time.monotonic() - began,
         signature=failed.signature if failed else None,
+        trigger_signature=seen.trigger_signature,
         category=failed.category if failed else None,
         error_type=failed.error_type if failed else None,
         error_message=failed.error_message if failed else None,

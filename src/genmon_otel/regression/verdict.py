@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from genmon_otel.policy import Verdict
-from genmon_otel.records import Outcome, Tree
+from genmon_otel.records import FINGERPRINT_VERSION, GenerationRecord, Outcome, Tree, superseded
 from genmon_otel.regression.case import Case
 
 #: Why a run is inconclusive, in a word that tools can count.
 Reason = Literal[
     "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "deadline",
     "factory", "crash", "payload", "trigger", "postcondition", "outcome", "not_called",
+    "superseded",
 ]  # fmt: skip
 
 #: Members that a shape's default postcondition compares.
@@ -53,6 +54,8 @@ class Observation:
     #: An exception left the target although its generation did not fail, or none began.
     escaped: str = ""
     trigger_consumed: bool = False
+    #: Signature of the fault that the trigger's step met; None where it met none.
+    trigger_signature: str | None = None
     #: A step was asked with other arguments than recorded.
     drifted: bool = False
     #: A stream was read beyond what is known of it: how many items are right is not known either.
@@ -70,6 +73,16 @@ class Observation:
     missing: tuple[str, ...] = ()
     #: Version of the replayed sources, for where nothing else names one.
     code_version: str | None = None
+
+
+def trigger_signature(case: Case, record: GenerationRecord | None) -> str | None:
+    """Return the signature of the fault that a case's trigger met in a replay; None for none."""
+    if record is None or case.trigger.step is None or case.trigger.kind != "fault":
+        return None
+    if record.failure is not None:
+        return record.failure.trigger_signature
+    name = case.steps[case.trigger.step].name
+    return next((f.trigger_signature for f in record.step_faults if f.step == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,14 @@ def _failure(case: Case, seen: Observation) -> Judgement:
             return _no_trigger(case, seen)
         return Judgement(Verdict.PASS, f"It failed as declared: {case.fails_as}")
     what = f"{failed.error_type}: {failed.error_message[:200]}" if failed else seen.escaped
+    if superseded(case.expected.signature):
+        return _inconclusive(
+            "superseded",
+            f"It failed ({what}), but the case names its failure by fingerprints "
+            f"{case.expected.signature.partition(':')[0]}, and this genmon makes "
+            f"{FINGERPRINT_VERSION}. Run: genmon cases verify {case.ref}; then delete the case's "
+            "file, if it has one, and run: genmon cases export FOLDER",
+        )
     return Judgement(Verdict.FAIL_OTHER, f"{seen.outcome}: {what or 'no exception was seen'}")
 
 

@@ -132,6 +132,35 @@ def save(connection: sa.Connection, ref: int | str, case: Mapping[str, Tree]) ->
     return find(connection, row.id)
 
 
+def rename(
+    connection: sa.Connection,
+    ref: int | str,
+    signature: str,
+    trigger_signature: str | None,
+    reason: str,
+) -> CaseRow:
+    """Give a case the signatures that its failure and its trigger have today.
+
+    Args:
+        connection: inside a transaction.
+        ref: number, or handle of the failure.
+        signature: what a replay, and production, are compared with from now on.
+        trigger_signature: of the fault it came from; None for none.
+        reason: for the card.
+    """
+    row = _locked(connection, ref)
+    connection.execute(
+        sa.update(_TESTS)
+        .where(_TESTS.c.id == row.id)
+        .values(
+            signature=signature,
+            trigger_signature=trigger_signature,
+            state_reason=clean(reason, MESSAGE_LIMIT),
+        )
+    )
+    return find(connection, row.id)
+
+
 def runs(connection: sa.Connection, case_id: int, limit: int = 50) -> list[RunRow]:
     """Return the newest runs of a case, newest first."""
     table = schema.test_runs

@@ -35,9 +35,9 @@ from sqlalchemy.types import TypeDecorator
 from genmon_otel import conventions as names
 
 #: Revision of the schema below; the newest file in ``migrations/versions``.
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 #: Every revision there was, oldest first. One that is not here is a newer genmon's.
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 
 #: SQLite hands out row ids only to INTEGER; PostgreSQL's 2 billion would run out.
 BigId = BigInteger().with_variant(Integer, "sqlite")

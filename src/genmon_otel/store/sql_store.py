@@ -231,6 +231,13 @@ class SqlStore:
         with self._database.begin() as connection:
             return cases.save(connection, ref, case)
 
+    def rename_case(
+        self, ref: int | str, signature: str, trigger_signature: str | None, reason: str
+    ) -> CaseRow:
+        """Give a case the signatures that its failure and its trigger have today."""
+        with self._database.begin() as connection:
+            return cases.rename(connection, ref, signature, trigger_signature, reason)
+
     def record_run(  # noqa: PLR0917 - the words of a run, in the order people say them
         self,
         case_id: int,
