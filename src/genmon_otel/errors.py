@@ -41,10 +41,20 @@ class StoreRefused(GenmonError):
     exit_code = 3
 
 
-class SchemaMismatch(GenmonError):
-    """The store's schema is not the one this version of genmon works with."""
+class SchemaMismatch(StoreUnavailable):
+    """The store's schema is not the one this version of genmon works with.
+
+    Args:
+        says: which schema was found, and which one this genmon works with.
+        remedy: what to do.
+    """
 
     exit_code = 4
+
+    def __init__(self, says: str | None = None, remedy: str = "") -> None:
+        super().__init__(f"{says} {remedy}".strip() if says else None)
+        self.says = says or str(self)
+        self.remedy = remedy
 
 
 class NotFound(GenmonError):

@@ -325,22 +325,11 @@ def corrupt(tmp_path: Path) -> Path:
     return path
 
 
-def newer(tmp_path: Path) -> Path:
-    path = tmp_path / "newer.db"
-    setup(path, registry=CollectorRegistry(), tracer_provider=TracerProvider())
-    shutdown()
-    with sqlite3.connect(path) as connection:
-        changed = connection.execute(f"UPDATE {names.TABLE_VERSION} SET version_num = '9999'")
-        assert changed.rowcount == 1
-    return path
-
-
 REFUSED: dict[str, Callable[[Path], dict[str, Any]]] = {
     "unknown kind of store": lambda folder: {"store": "mysql://root:hunter2@db/x"},
     "store in a file": lambda folder: {"store": in_a_file(folder)},
     "store is a folder": lambda folder: {"store": folder},
     "corrupt store": lambda folder: {"store": corrupt(folder)},
-    "newer schema": lambda folder: {"store": newer(folder)},
     "journal in a file": lambda folder: {"journal_dir": in_a_file(folder).parent},
     "journal below a file": lambda folder: {"journal_dir": in_a_file(folder)},
     "capture": lambda folder: {"capture": "sometimes"},

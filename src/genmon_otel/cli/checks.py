@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from genmon_otel import conventions as names
 from genmon_otel.cli.terminal import is_there, many
-from genmon_otel.errors import GenmonError, StoreUnavailable
+from genmon_otel.errors import GenmonError, SchemaMismatch, StoreUnavailable
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.rules.page import PAGE
 from genmon_otel.settings import Settings
@@ -99,6 +99,10 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     try:
         store.open()
         health, counts = store.health(), store.counts()
+    except SchemaMismatch as error:
+        until = "Until then applications run on, and failures wait in the journal."
+        yield Finding("problem", "store", error.says, f"{error.remedy} {until}")
+        return
     except StoreUnavailable as error:
         says = str(error).removesuffix(POINTER).strip()
         yield Finding("problem", "store", says, _remedy(settings))

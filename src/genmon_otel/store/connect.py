@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -48,6 +49,9 @@ _POSTGRESQL_ARGUMENTS: Final = {
 #: would say goodbye on the parent's socket, or unlink the parent's log), so never collected.
 _inherited: list[sa.Engine] = []
 
+
+#: What SQLite says of a schema that is not the expected one.
+_NO_SUCH: Final = re.compile(r"no such (?:table|column)|has no column|values for \d+ columns")
 
 #: Where to look when the store does not answer.
 POINTER: Final = "'genmon doctor' says what to look at."
@@ -265,3 +269,12 @@ def _is_refusal(cause: BaseException) -> bool:
         )  # fmt: skip
     # psycopg's own, raised before anything is sent: a value of a type it cannot adapt.
     return type(cause).__name__ in ("DataError", "ProgrammingError", "NotSupportedError")
+
+
+def is_about_schema(error: StoreUnavailable) -> bool:
+    """Whether a statement met another schema than ours: a table or column that is not there."""
+    cause: Any = getattr(error.__cause__, "orig", None) or error.__cause__
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(state, str):  # class 42, of which 42501 is a privilege that is missing
+        return state[:2] == "42" and state != "42501"
+    return isinstance(cause, sqlite3.OperationalError) and bool(_NO_SUCH.search(str(cause)))

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
-from genmon_otel.errors import ConfigurationError, StoreRefused
+from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
 from genmon_otel.policy import CHANNELS, HEALTH_WINDOW_S, CaseState, Channel, Verdict
 from genmon_otel.ports import Clock, Propose
 from genmon_otel.records import Batch, Health, Recording, SuccessSample, Tree, WriteResult
 from genmon_otel.store import cases, failures, kept, retention, runs, schema, sqlite, tail, upgrade
 from genmon_otel.store import health as minutes
 from genmon_otel.store.codec import name
-from genmon_otel.store.connect import Database, driver_connection
+from genmon_otel.store.connect import Database, driver_connection, is_about_schema
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.forgetting import forget
 from genmon_otel.store.grants import grants
@@ -105,8 +105,9 @@ class SqlStore:
         """Store a batch in one transaction, exactly once."""
         try:
             return self._writing.write(batch, self._clock.now())
-        except StoreRefused:
-            upgrade.check_still_ours(self._database)
+        except (StoreRefused, StoreUnavailable) as error:
+            if isinstance(error, StoreRefused) or is_about_schema(error):
+                upgrade.check_still_ours(self._database)
             raise
 
     def producer_position(self, producer: str) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from genmon_otel import conventions as names
 from genmon_otel.errors import SchemaMismatch, StoreMissing, StoreUnavailable
 from genmon_otel.store import schema
 from genmon_otel.store.connect import Database, driver_connection, suppressed
+from genmon_otel.text import clean
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 #: Advisory lock that whoever makes or upgrades a schema holds.
@@ -50,10 +51,7 @@ def ensure(database: Database, *, make: bool = True) -> None:
     if found is not None:
         _refuse_unknown(database, found)
         if database.is_postgresql:
-            raise SchemaMismatch(
-                f"The store {database.masked} has schema {found}; this genmon works with "
-                f"{schema.REVISION}. Run 'genmon db upgrade' once."
-            )
+            raise _outdated(database, found)
     upgrade(database)
 
 
@@ -61,17 +59,16 @@ def check_still_ours(database: Database) -> None:
     """Say so where somebody changed the schema meanwhile: a row it refuses may be a good one.
 
     Raises:
-        StoreUnavailable: the schema is another version's by now; the message says which.
+        SchemaMismatch: the schema is another version's by now.
+        StoreUnavailable: there is none any more.
     """
     with database.read() as connection:
         found = revision(connection)
-    if found == schema.REVISION:
-        return
-    try:
-        _refuse_unknown(database, found or "none")
-    except SchemaMismatch as mismatch:
-        raise StoreUnavailable(str(mismatch)) from None
-    raise StoreUnavailable(f"The store {database.masked} has schema {found} by now.")
+    if found is None:
+        raise StoreUnavailable(f"The store {database.masked} has lost its tables.")
+    if found != schema.REVISION:
+        _refuse_unknown(database, found)
+        raise _outdated(database, found)
 
 
 def upgrade(database: Database) -> str | None:
@@ -112,10 +109,19 @@ def _patient(connection: sa.Connection) -> Iterator[None]:
 def _refuse_unknown(database: Database, found: str) -> None:
     if found not in schema.REVISIONS:
         raise SchemaMismatch(
-            f"The store {database.masked} has schema {found}; this genmon knows up to "
-            f"{schema.REVISION}. A newer genmon made it: upgrade this one "
-            "(pip install -U genmon-otel), or name another store."
+            f"The store {database.masked} has schema {clean(found, 40)}; this genmon knows up to "
+            f"{schema.REVISION}.",
+            "A newer genmon made it: upgrade this one (pip install -U genmon-otel), or name "
+            f"another store ({names.ENV_STORE}).",
         )
+
+
+def _outdated(database: Database, found: str) -> SchemaMismatch:
+    return SchemaMismatch(
+        f"The store {database.masked} has schema {found}; this genmon works with "
+        f"{schema.REVISION}.",
+        "Run 'genmon db upgrade' once.",
+    )
 
 
 def _migrate(connection: sa.Connection) -> None:

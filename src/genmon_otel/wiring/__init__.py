@@ -57,8 +57,8 @@ def setup(
     Called again with the same settings it does nothing; with others it warns, and the
     first stay until :func:`shutdown`. In the process of a replay it does nothing at all.
 
-    A server that cannot be reached is no error: what happens is journalled, and written
-    when it is back.
+    A server that cannot be reached is no error, nor is a store whose schema is of another
+    version of genmon: what happens is journalled, and written when the store can be used.
 
     Args:
         store: connection string or path of a SQLite file [``GENMON_STORE``, or a file that
@@ -85,8 +85,8 @@ def setup(
         resources: whether CPU time and peak memory are measured [``GENMON_RESOURCES``].
 
     Raises:
-        GenmonError: a setting is not allowed, the store's file or folder cannot be used, or
-            its schema is a newer one. Nothing is left half set up; decorated code runs on.
+        GenmonError: a setting is not allowed, or the store's file or folder cannot be used.
+            Nothing is left half set up; decorated code runs on.
     """
     global _installed
     if os.environ.get(names.ENV_REPLAY) == "1":

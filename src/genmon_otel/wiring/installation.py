@@ -21,7 +21,7 @@ from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel._version import __version__
 from genmon_otel.code_version import code_version
-from genmon_otel.errors import ConfigurationError, StoreUnavailable
+from genmon_otel.errors import ConfigurationError, SchemaMismatch, StoreUnavailable
 from genmon_otel.instruments import Instruments, NullMetrics, PrometheusMetrics
 from genmon_otel.instruments.otlp import OtlpMetrics
 from genmon_otel.journal import default_journal_dir
@@ -120,12 +120,14 @@ class Installation:
     def _build(self, undo: ExitStack) -> None:
         """Put the parts together, each one's undoing pushed on ``undo``."""
         settings = self._settings
-        _check_store(settings)
+        told = _check_store(settings)
         _check_journal(settings)
         metrics = self._metrics(undo)
         redactor = Redactor(self._given["redact"])
         self._store = SqlStore(settings.store, propose=propose)
-        self._writer = Writer(self._store, settings=settings, metrics=metrics, redactor=redactor)
+        self._writer = Writer(
+            self._store, settings=settings, metrics=metrics, redactor=redactor, told=told
+        )
         undo.callback(self._writer.close, 0)
         runtime = recorder.Runtime(
             tracer=self._provider().get_tracer(names.TRACER, __version__),
@@ -228,11 +230,18 @@ def _forks_unheard() -> bool:
 _with_processor: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
-def _check_store(settings: Settings) -> None:
+def _check_store(settings: Settings) -> type[Exception] | None:
     """Open the store once and close it: what is wrong with it for good is said at set-up.
 
     A server that does not answer is not wrong for good, nor is a file that somebody
-    else is writing to.
+    else is writing to, nor a schema of another version: these are logged, and journalled for.
+
+    Returns:
+        The kind of error that was logged, so that the writer does not say it again; None:
+        the store can be used.
+
+    Raises:
+        StoreUnavailable: the file of a SQLite store, or its folder, cannot be used.
     """
     if settings.sqlite_path is not None and os.environ.get("KUBERNETES_SERVICE_HOST"):
         _log.warning(
@@ -243,9 +252,14 @@ def _check_store(settings: Settings) -> None:
     store = SqlStore(settings.store)
     try:
         store.open()
+    except SchemaMismatch as error:
+        _log.warning("genmon: %s Until then everything is journalled.", error)
+        return type(error)
     except StoreUnavailable as error:
         if settings.sqlite_path is not None and not is_locked(error):
             raise
         _log.warning("%s It is tried again; until then everything is journalled.", error)
+        return type(error)
     finally:
         store.close()
+    return None

@@ -57,6 +57,8 @@ class Writer:
         metrics: counts what became of the records.
         redactor: redacts recordings and the requests of successes.
         clock: time of the backoff and of what is in flight; None: the machine's.
+        told: the kind of error for which the store cannot be used as this is made, where
+            somebody has said so; None: it can be used, or nobody has looked.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class Writer:
         metrics: Metrics,
         redactor: Redactor,
         clock: Clock | None = None,
+        told: type[Exception] | None = None,
     ) -> None:
         self.store = store
+        self.told = told
         self.store_identity = store_identity(settings.store)
         self.directory = default_journal_dir(settings)
         self.metrics = metrics

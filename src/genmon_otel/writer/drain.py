@@ -49,6 +49,7 @@ class Drain:
     Args:
         in_flight: lists the running generations.
         on_late: called with records that were in memory only and came too late for the end.
+        told: the kind of error for which the store cannot be used, where that was logged.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Drain:
         redactor: Redactor,
         backoff: Backoff,
         on_late: Callable[[Iterable[GenerationRecord]], None],
+        told: type[Exception] | None = None,
     ) -> None:
         self._store = store
         self._journal = journal
@@ -90,9 +92,11 @@ class Drain:
             on_lost=self._lost,
         )
         self._opened = False
-        self._up: bool | None = None
+        self._up: bool | None = None if told is None else False
         #: What kind of error keeps the store away: a server may come back with a newer schema.
-        self._why: type[Exception] | None = None
+        self._why = told
+        if told is not None:
+            metrics.store_up(False)
         self._next_tick = self._next_prune = float("-inf")
         #: Set once somebody else has taken over what was under way (see ``Writer.close``).
         self.retired = False
@@ -315,7 +319,7 @@ class Drain:
         self._why = why
         if not up:
             _log.warning(
-                "genmon: the store does not answer; failures wait in the journal: %s", error
+                "genmon: the store cannot be used; failures wait in the journal: %s", error
             )
         elif self._up is False:
             _log.info("genmon: the store answers again")

@@ -43,6 +43,7 @@ class Here:
             redactor=writer.redactor,
             backoff=Backoff(random.Random()),
             on_late=lambda records: writer.journal(self, records),
+            told=writer.told,
         )
         #: Locked while nobody presses; released to wake the thread. A lock and not an
         #: Event, because a finaliser may press it while its thread is pressing it.
