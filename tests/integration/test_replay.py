@@ -371,7 +371,7 @@ def test_the_environment_is_declared(capture: Any, monkeypatch: Any) -> None:
     from genmon_otel.regression import runner
 
     case = replace(capture(app.counting, "x"), env={"MODE": "test"})
-    environment = runner._environment(case, Path("/room"), Path.cwd())
+    environment = runner._environment(case, Path("/room"))
     assert "sk-real-secret" not in environment.values()
     assert environment["MODE"] == "test"
     assert environment["PYTHONHASHSEED"] == "0"

@@ -1,4 +1,4 @@
-"""The process of one replay: ``python -m genmon_otel.regression.replay REQUEST FD``.
+"""The process of one replay, which the guardian starts behind the kernel's walls.
 
 It puts network, files, programs, time and chance under control, imports the
 target, calls it with the recorded inputs while the player answers its steps, and
@@ -379,8 +379,8 @@ def main(request_path: str, descriptor: str) -> None:
     request: Mapping[str, Any] = json.loads(Path(request_path).read_bytes())
     try:
         case = Case.from_dict(request["case"])
-        if not case.live:
-            sandbox.leave_network()
+        sys.path[:] = dict.fromkeys([*request["paths"], *sys.path])
+        os.environ["PYTHONPATH"] = os.pathsep.join(request["paths"])  # for declared programs
         seen = Replay(case, Path(request["room"])).run()
     except GenmonError as error:
         seen = Observation(obstacle=("payload", str(error)))
@@ -389,7 +389,3 @@ def main(request_path: str, descriptor: str) -> None:
     while line:
         line = line[os.write(answer_to, line) :]
     os._exit(0)  # threads of the replayed code may wait for ever
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -11,14 +11,13 @@ import contextlib
 import json
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +25,10 @@ import genmon_otel
 from genmon_otel import conventions as names
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome
+from genmon_otel.regression import guardian
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.verdict import Failed, Observation, Reason, judge
+from genmon_otel.regression.working_folder import working_folder
 from genmon_otel.text import clean
 
 #: Seconds of wall time for one run on a quiet machine.
@@ -38,13 +39,16 @@ _MAX_ANSWER: Final = 8 * 1024 * 1024
 _MAX_OUTPUT: Final = 2_000
 #: Characters of why a run was judged as it was.
 _MAX_DETAIL: Final = 2_000
-#: Files and folders of the working directory that are mirrored one by one.
-_MAX_MIRRORED: Final = 2_000
-_LINKED: Final = frozenset(
-    {"node_modules", "venv", "site-packages", "__pycache__", "build", "dist"}
-)
+#: Seconds that the guardian may take to end all that a replay has started, and itself.
+_TIME_TO_END_S: Final = 10.0
+#: Whether the kernel's walls are asked for; tests switch them off to see what the others hold.
+_KERNEL: Final = True
 
-_CHILD: Final = "genmon_otel.regression.replay"
+#: What no interpreter setting of ours, nor of anybody's environment, may come before.
+_BARE: Final = ("-S", "-s", "-P")
+#: Where this package is imported from.
+_OWN: Final = str(Path(genmon_otel.__file__).parents[1])
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 #: Variables that Python and the dynamic linker need; taken over from this process.
 _INHERITED: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
 #: Client libraries refuse to be made without a key. These are no keys.
@@ -147,19 +151,33 @@ def run_case(
 
 
 def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observation:
-    with _room(cwd) as room, tempfile.TemporaryFile() as output:
+    deadline_s *= _slowness()
+    with working_folder(cwd) as (room, lock), tempfile.TemporaryFile() as output:
         reader, writer = os.pipe()
+        paths = _paths(case, cwd)
         request = room.parent / "request.json"
-        request.write_text(json.dumps({"case": case.to_dict(), "room": str(room)}))
+        request.write_text(json.dumps({"case": case.to_dict(), "room": str(room), "paths": paths}))
+        plan = guardian.Plan(
+            owner=os.getpid(),
+            room=str(room),
+            request=str(request),
+            answer_to=writer,
+            lock=lock,
+            deadline_s=deadline_s + _TIME_TO_END_S,
+            network=bool(case.live),
+            programs=bool(case.programs),
+            packages=tuple(path for path in paths if _is_installed(path, cwd)),
+            kernel=_KERNEL,
+        )
         try:
             process = subprocess.Popen(
-                [python, "-m", _CHILD, str(request), str(writer)],
+                [python, *_BARE, guardian.__file__, json.dumps(asdict(plan))],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=(writer,),
+                pass_fds=(writer, lock),
                 cwd=room,
-                env=_environment(case, room, cwd),
+                env=_environment(case, room),
                 start_new_session=True,
             )
         except OSError as error:
@@ -167,7 +185,6 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observati
             return Observation(obstacle=("crash", f"{python} cannot be run: {error}"))
         finally:
             os.close(writer)
-        deadline_s *= _slowness()
         try:
             answer, in_time = _read(reader, time.monotonic() + deadline_s)
         finally:
@@ -185,17 +202,11 @@ def _slowness() -> float:
     return min(5.0, max(1.0, waiting))
 
 
-def _environment(case: Case, room: Path, cwd: Path) -> dict[str, str]:
-    # The target's own folder first, as when the application runs: elsewhere on the path of
-    # this process (a test run's, say) may be modules of the same name.
-    here = str(Path(genmon_otel.__file__).parents[1])
-    home = [str(cwd / case.root)] if case.root else []
-    paths = [*home, str(cwd), here, *(path or str(cwd) for path in sys.path)]
+def _environment(case: Case, room: Path) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **dict.fromkeys(_KEYS, _PLACEHOLDER),
         **_FIXED,
-        "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "HOME": str(room),
         "TMPDIR": str(room),
         **case.env,
@@ -203,40 +214,23 @@ def _environment(case: Case, room: Path, cwd: Path) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def _room(cwd: Path) -> Iterator[Path]:
-    """A folder to work in, where everything of ``cwd`` can be read by its relative name."""
-    home = Path(tempfile.mkdtemp(prefix="genmon-replay-")).resolve()
-    room = home / "room"
-    room.mkdir()
-    try:
-        _mirror(cwd.resolve(), room)
-        yield room
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+def _paths(case: Case, cwd: Path) -> list[str]:
+    """Where the replay imports from, in order."""
+    # The target's own folder first, as when the application runs: elsewhere on the path of
+    # this process (a test run's, say) may be modules of the same name.
+    home = [str(cwd / case.root)] if case.root else []
+    here = [os.path.abspath(path) if path else str(cwd) for path in sys.path]
+    return list(dict.fromkeys([*home, str(cwd), _OWN, *here]))
 
 
-def _mirror(cwd: Path, room: Path) -> None:
-    """Make folders anew, so that files can be added to them, and link files.
-
-    Folders that are large by nature are linked as a whole, and so is what is beyond the limit.
-    """
-    made = 0
-    waiting = [(cwd, room)]
-    while waiting:
-        source, copy = waiting.pop(0)
-        with contextlib.suppress(OSError), os.scandir(source) as entries:
-            for entry in entries:
-                into = copy / entry.name
-                made += 1
-                linked = made > _MAX_MIRRORED or entry.name in _LINKED or entry.name[:1] == "."
-                if entry.is_dir(follow_symlinks=False) and not linked:
-                    into.mkdir()
-                    waiting.append((Path(entry.path), into))
-                else:
-                    into.symlink_to(entry.path)
-                if made > 2 * _MAX_MIRRORED:
-                    return
+def _is_installed(path: str, cwd: Path) -> bool:
+    """Whether a folder holds installed packages rather than the project's own modules."""
+    parts = Path(path).parts
+    return (
+        path == _OWN
+        or bool(_INSTALLED.intersection(parts))
+        or not Path(path).is_relative_to(cwd.resolve())
+    )
 
 
 def _read(reader: int, until: float) -> tuple[bytes, bool]:
@@ -259,9 +253,15 @@ def _read(reader: int, until: float) -> tuple[bytes, bool]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have the guardian end everything; if it does not, end it, and all goes with it."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        process.terminate()
+    try:
+        process.wait(_TIME_TO_END_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _tail(output: Any) -> str:

@@ -6,13 +6,12 @@ many libraries try things at import and do without. While it runs, a refusal
 makes the run inconclusive whatever the code does about it: it is noted, and
 raised as :class:`Refused`, which no ``except Exception`` swallows.
 
-On Linux the process also leaves the network altogether, where it may.
+On Linux the kernel holds the same walls against native code: see ``guardian``.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import sys
@@ -25,8 +24,6 @@ from genmon_otel.regression.verdict import Reason
 
 Phase = Literal["importing", "running", "over"]
 
-_CLONE_NEWUSER: Final = 0x10000000
-_CLONE_NEWNET: Final = 0x40000000
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 #: Devices that take writes without keeping them.
 _HARMLESS: Final = frozenset({"/dev/null", "/dev/tty", "/dev/full", "/dev/zero"})
@@ -199,24 +196,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, bytes):
         return os.fsdecode(value)[:200]
     return str(value)[:200] if isinstance(value, (str, int, tuple, os.PathLike)) else ""
-
-
-def leave_network() -> bool:
-    """Move this process into a network of its own, without any interface; whether it could.
-
-    Must be called while it has one thread. As an ordinary user it takes a user namespace,
-    where the same user is mapped to itself.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    user, group = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNET) == 0:
-        return True
-    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-        return False
-    with contextlib.suppress(OSError):
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    return True

@@ -1,0 +1,233 @@
+"""The process between a replay and whoever asked for it: ``python guardian.py PLAN``.
+
+It puts the kernel's walls up before anything of the project can run, starts the replay
+behind them, and waits. When the replay ends, or its time is over, or the asking process is
+gone, it ends everything that the replay has started; the folder of an owner that was killed
+it removes. It cannot be reached from inside where the kernel has walls.
+
+Only the standard library is imported here, and of this package only what does the same: the
+interpreter is started without ``site``, so that no ``sitecustomize`` comes first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+import types
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+#: Seconds between two looks at whether the owner still lives, where the kernel does not tell.
+_LOOK_S: Final = 0.25
+#: Seconds that the replay's own alarm goes off after the guardian should have ended it.
+_GRACE_S: Final = 5
+#: Devices that take writes without keeping them.
+_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a guardian is told."""
+
+    #: Process number of who asked for the replay.
+    owner: int
+    #: The folder that the replay may write to; its parent is removed when the owner is gone.
+    room: str
+    #: File with what to replay.
+    request: str
+    #: Descriptor for the answer.
+    answer_to: int
+    #: Descriptor that holds the lock of the folder.
+    lock: int
+    #: Seconds until the replay is ended.
+    deadline_s: float
+    #: Whether the network is left open, and whether programs may be started.
+    network: bool
+    programs: bool
+    #: Folders of installed packages, imported from before the project's own.
+    packages: tuple[str, ...]
+    #: Whether the kernel is asked for walls; False in tests of what there is elsewhere.
+    kernel: bool = True
+
+
+def main(plan: Plan) -> None:
+    """Guard one replay; ends this process with the replay's exit code."""
+    from genmon_otel.regression import namespaces, working_folder
+
+    signals = _Signals()
+    namespaces.end_with_parent(signal.SIGTERM)
+    namespaces.adopt_orphans()
+    own_processes = False
+    if plan.kernel:
+        own_processes = namespaces.enter(network=plan.network)
+        namespaces.end_with_parent(signal.SIGTERM)  # new credentials take it away
+    watched, alive = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(alive)
+        signals.restore()
+        _begin(plan, watched, own_processes)
+    os.close(watched)
+    os.close(plan.answer_to)
+    code = _wait(child, plan, signals)
+    _end_all(child)
+    if os.getppid() != plan.owner:
+        working_folder.remove(Path(plan.room).parent)
+    os._exit(code)
+
+
+class _Signals:
+    """Signals that wake the guardian; it looks itself at what has happened."""
+
+    _NUMBERS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+    def __init__(self) -> None:
+        self.told_to_end = False
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(self._woken, False)
+        self._before = [signal.signal(number, self._note) for number in self._NUMBERS]
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+
+    def _note(self, number: int, _: Any) -> None:
+        if number != signal.SIGCHLD:
+            self.told_to_end = True
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a signal."""
+        with contextlib.suppress(InterruptedError):
+            if select.select([self._woken], [], [], seconds)[0]:
+                os.read(self._woken, 4096)
+
+    def restore(self) -> None:
+        """Be as before: for the replay, which has its own use of signals."""
+        signal.set_wakeup_fd(-1)
+        for number, before in zip(self._NUMBERS, self._before, strict=True):
+            signal.signal(number, before)
+        os.close(self._woken)
+        os.close(self._wake)
+
+
+def _wait(child: int, plan: Plan, signals: _Signals) -> int:
+    """Wait for the replay's end and return its exit code; also end waiting when it must end."""
+    until = time.monotonic() + plan.deadline_s
+    while not signals.told_to_end and os.getppid() == plan.owner and time.monotonic() < until:
+        while True:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+            if ended == child:
+                return _exit_code(status)
+            if not ended:
+                break
+        signals.wait(_LOOK_S)
+    return _exit_code(signal.SIGKILL)
+
+
+def _exit_code(status: int) -> int:
+    """Return an exit code, 128 and more for signals as shells do."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def _end_all(child: int) -> None:
+    """End what the replay has started, itself included, and wait until it has ended."""
+    waiting = [child]
+    while waiting:
+        for process in waiting:
+            for end in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    end(process, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+        waiting = _children()
+
+
+def _children() -> list[int]:
+    """Processes whose parent this is: orphans of the replay, on Linux."""
+    found = []
+    with contextlib.suppress(OSError):
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                stated = Path("/proc", name, "stat").read_text(errors="replace")
+                if int(stated.rpartition(")")[2].split()[1]) == os.getpid():
+                    found.append(int(name))
+    return found
+
+
+def _begin(plan: Plan, watched: int, own_processes: bool) -> None:
+    """Be the process that replays, or the first of a namespace that starts it; never returns."""
+    from genmon_otel.regression import namespaces
+
+    code = 70
+    try:
+        namespaces.end_with_parent(signal.SIGKILL)
+        if select.select([watched], [], [], 0)[0]:  # closed at its other end: the parent has ended
+            os._exit(code)
+        os.close(plan.lock)
+        own: tuple[str, ...] = ()
+        if own_processes:
+            own = namespaces.close_files(plan.room)
+            os.chdir(plan.room)  # the folder as it is mounted now
+            replaying = os.fork()
+            if replaying:
+                os.close(plan.answer_to)
+                code = _reap_until(replaying)
+                return
+        os.close(watched)
+        os.setsid()
+        _replay(plan, own)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(code)
+
+
+def _reap_until(process: int) -> int:
+    """Wait for a process as the first of a namespace: the orphans of the others are its too."""
+    while True:
+        ended, status = os.wait()
+        if ended == process:
+            return _exit_code(status)
+
+
+def _replay(plan: Plan, own: tuple[str, ...]) -> None:
+    """Put the walls up, then let the interpreter and the replay begin."""
+    from genmon_otel.regression import landlock, namespaces
+
+    if plan.kernel:
+        namespaces.drop_privileges()
+        writable = [plan.room, *own, *_DEVICES]
+        landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
+    signal.alarm(int(plan.deadline_s) + _GRACE_S)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "genmon_otel"]:
+        del sys.modules[name]  # they were found without their package
+
+    import site
+
+    site.main()
+    sys.path[:0] = plan.packages
+    sys.argv[1:] = [plan.request, str(plan.answer_to)]
+
+    from genmon_otel.regression import replay
+
+    replay.main(plan.request, str(plan.answer_to))
+
+
+def _run_alone(plan: str) -> None:
+    """Make modules of this package importable without the package and what it imports."""
+    package = types.ModuleType("genmon_otel")
+    package.__path__ = [str(Path(__file__).resolve().parents[1])]
+    sys.modules["genmon_otel"] = package
+    given: dict[str, Any] = json.loads(plan)
+    main(Plan(**{**given, "packages": tuple(given["packages"])}))
+
+
+if __name__ == "__main__":
+    _run_alone(sys.argv[1])

@@ -1,0 +1,129 @@
+"""The temporary folder of a replay: made, filled with links to the project, and removed.
+
+Its owner holds a lock on a file in it for as long as it lives, and so does the process that
+guards the replay. A folder whose lock can be had belongs to nobody: the next replay removes it.
+
+Only the standard library is imported: the guarding process has nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_PREFIX: Final = "genmon-replay-"
+_LOCK: Final = "owner.lock"
+#: Seconds after which a folder without a lock is nobody's: its owner ended while making it.
+_TIME_TO_LOCK_S: Final = 60.0
+#: Files and folders of the working directory that are mirrored one by one.
+_MAX_MIRRORED: Final = 2_000
+_LINKED: Final = frozenset(
+    {"node_modules", "venv", "site-packages", "__pycache__", "build", "dist"}
+)
+
+
+@contextlib.contextmanager
+def working_folder(cwd: Path) -> Iterator[tuple[Path, int]]:
+    """Make a folder where everything of ``cwd`` can be read by its relative name.
+
+    Yields:
+        The folder, which has a parent of its own, and the descriptor that holds its lock, to be
+        passed on to whoever is to remove it should this process be killed.
+    """
+    remove_abandoned()
+    home = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+    lock = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(lock)
+        room = home / "room"
+        room.mkdir()
+        _mirror(cwd.resolve(), room)
+        yield room, lock
+    finally:
+        remove(home)
+        os.close(lock)
+
+
+def remove_abandoned() -> None:
+    """Remove the folders of replays whose owner and guard have both been killed."""
+    user = os.getuid() if hasattr(os, "getuid") else None
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if not entry.name.startswith(_PREFIX):
+                continue
+            with contextlib.suppress(OSError):
+                state = entry.stat(follow_symlinks=False)
+                own = stat.S_ISDIR(state.st_mode) and user in (None, state.st_uid)
+                if own and _is_abandoned(Path(entry.path), time.time() - state.st_mtime):
+                    remove(Path(entry.path))
+
+
+def _is_abandoned(home: Path, age_s: float) -> bool:
+    if age_s < _TIME_TO_LOCK_S:
+        return False
+    try:
+        lock = os.open(home / _LOCK, os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+    except FileNotFoundError:
+        return True
+    try:
+        return _take(lock)
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int) -> bool:
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def remove(home: Path) -> None:
+    """Remove a folder and all in it, whatever modes its folders were given."""
+    shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        for folder, names, _ in os.walk(home):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    path = os.path.join(folder, name)
+                    if not os.path.islink(path):
+                        os.chmod(path, 0o700)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _mirror(cwd: Path, room: Path) -> None:
+    """Make folders anew, so that files can be added to them, and link files.
+
+    Folders that are large by nature are linked as a whole, and so is what is beyond the limit.
+    """
+    made = 0
+    waiting = [(cwd, room)]
+    while waiting:
+        source, copy = waiting.pop(0)
+        with contextlib.suppress(OSError), os.scandir(source) as entries:
+            for entry in entries:
+                into = copy / entry.name
+                made += 1
+                linked = made > _MAX_MIRRORED or entry.name in _LINKED or entry.name[:1] == "."
+                if entry.is_dir(follow_symlinks=False) and not linked:
+                    into.mkdir()
+                    waiting.append((Path(entry.path), into))
+                else:
+                    into.symlink_to(entry.path)
+                if made > 2 * _MAX_MIRRORED:
+                    return
