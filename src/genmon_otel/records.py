@@ -74,8 +74,7 @@ class Category(str):
             ConfigurationError: the name or the severity is not allowed, or the name is
                 taken with another severity.
         """
-        if not (isinstance(name, str) and name.isascii() and name.isidentifier()
-                and name == name.lower() and len(name) <= 40):  # fmt: skip
+        if not cls.is_name(name):
             raise ConfigurationError(
                 f"Category name {name!r} is not allowed. Use lower-case letters, digits and '_', "
                 "at most 40, for example 'prompt_injection'."
@@ -93,6 +92,12 @@ class Category(str):
                 "declare another name, or give the severity in a rule."
             )
         return category
+
+    @staticmethod
+    def is_name(name: object) -> bool:
+        """Whether a category may be called so."""
+        return (isinstance(name, str) and name.isascii() and name.isidentifier()
+                and name == name.lower() and len(name) <= 40)  # fmt: skip
 
     @classmethod
     def known(cls) -> tuple[Category, ...]:
@@ -183,6 +188,17 @@ class StepFault:
     trigger_signature: str
     #: How many times in a row the step met it, at most.
     consecutive: int
+
+
+class Correction(NamedTuple):
+    """What a person said of a failure instead of the rules (``genmon failures relabel``)."""
+
+    fingerprint: str
+    #: Of the failure's newest occurrence.
+    operation: str
+    framework: str
+    category: Category
+    severity: Severity
 
 
 class Failure(NamedTuple):

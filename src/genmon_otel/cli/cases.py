@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
 from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
+from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import (
     console,
     json_option,
@@ -43,16 +43,6 @@ cwd_option = click.option(
 )
 
 
-def _named(_context: click.Context, _option: click.Parameter, reviewer: str) -> str:
-    if not reviewer.strip():
-        raise click.BadParameter("is empty. Say who decides; left out, it is your login.")
-    return reviewer
-
-
-reviewer_option = click.option(
-    "--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.",
-    callback=_named,
-)  # fmt: skip
 reason_option = click.option("--reason", default="", help="Why, for whoever wonders later.")
 
 

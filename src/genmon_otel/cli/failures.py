@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from genmon_otel.cli.listing import Listing
+from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import (
     NOBODY,
     Count,
@@ -25,7 +26,7 @@ from genmon_otel.cli.terminal import (
     store_option,
 )
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
-from genmon_otel.records import Category, superseded
+from genmon_otel.records import Category, Severity, superseded
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
@@ -35,7 +36,7 @@ SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "cr
 
 @click.group()
 def failures() -> None:
-    """List, show, resolve and ignore failures."""
+    """List, show, relabel, resolve and ignore failures."""
 
 
 @failures.command("list")
@@ -85,7 +86,8 @@ def print_failures(out: Console, rows: list[FailureRow]) -> None:
             str(row.occurrence_count),
             str(row.user_count) if row.user_count else "–",
             ago(row.last_seen_at),
-            f"[{SEVERITY_STYLES[row.severity]}]{escape(row.category)}[/]",
+            f"[{SEVERITY_STYLES[row.severity]}]{escape(row.category)}[/]"
+            + (" [dim](relabelled)[/]" if row.relabelled_at is not None else ""),
             escape(row.operation + (f" at {stage}" if stage else ""))
             + (" [yellow]→ case[/]" if row.test_generated else ""),
             below=row.error_type.rpartition(".")[2] + (f": {message}" if message else ""),
@@ -120,6 +122,7 @@ def describe(detail: FailureDetail) -> list[str]:
         + (f" at [bold]{escape(stage)}[/]" if stage else ""),
         f"[bold]{escape(row.error_type)}[/]: {escape(row.error_message)}",
         "",
+        *(f"{label:<11}{escape(said)}" for label, said in _why(row)),
         f"seen       {row.occurrence_count} times, first {ago(row.first_seen_at)}, "
         f"last {ago(row.last_seen_at)}; {row.status}"
         + (" (superseded: its like has another handle now)" if superseded(row.fingerprint) else "")
@@ -136,6 +139,22 @@ def describe(detail: FailureDetail) -> list[str]:
     if row.stack_trace:
         lines += ["", f"[dim]{escape(row.stack_trace.rstrip())}[/]"]
     return lines
+
+
+def _why(row: FailureRow) -> list[tuple[str, str]]:
+    """What decided the category: a person, and which evidence the rules went by."""
+    from genmon_otel.classification import explain  # only here: it takes long to import
+
+    said = explain(str(row.context["rule"])) if "rule" in row.context else ""
+    if row.relabelled_at is None:
+        return [("because", said)] if said else []
+    return [
+        ("relabelled", f"by {row.relabelled_by}, {ago(row.relabelled_at)}"),
+        (
+            "the rules",
+            f"say {row.rules_category}, {row.rules_severity}" + (f": {said}" if said else ""),
+        ),
+    ]
 
 
 def _hit(detail: FailureDetail) -> str:
@@ -193,3 +212,53 @@ failures.command("ignore", help="Say that FAILURE does not matter; it never reop
     _setter("ignored", "It is still counted, but never reopens.")
 )
 failures.command("reopen", help="Take back what was said of FAILURE.")(_setter("open", ""))
+
+
+@failures.command()
+@click.argument("failure")
+@click.option("--category", metavar="NAME",
+              help=f"What it is: {', '.join(Category.known())}, or one of your own.")  # fmt: skip
+@click.option("--severity", type=click.Choice([each.value for each in Severity], case_sensitive=False),
+              help="How bad it is. Default: the category's own.")  # fmt: skip
+@click.option("--declared", is_flag=True,
+              help="Take a category that no failure had so far: your application declares it.")  # fmt: skip
+@click.option("--undo", is_flag=True, help="Go back to what the rules say.")
+@reviewer_option
+@store_option
+@json_option
+def relabel(
+    failure: str,
+    *,
+    category: str | None,
+    severity: str | None,
+    declared: bool,
+    undo: bool,
+    reviewer: str,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Correct the category or severity of FAILURE.
+
+    The failure keeps it when it happens again. Running processes count it so within a
+    minute; the last hour's health is counted anew at once.
+    """
+    is_given = category is not None or severity is not None
+    if undo and is_given:
+        raise click.UsageError("--undo goes back to what the rules say: give it alone.")
+    if not undo and not is_given:
+        raise click.UsageError("Say what it is with --category, --severity or both; or --undo.")
+    with open_store(store) as opened:
+        if undo:
+            row = opened.undo_relabel(failure)
+        else:
+            row = opened.relabel(
+                failure, category=category, severity=severity, reviewer=reviewer,
+                is_declared=declared,
+            )  # fmt: skip
+    if as_json:
+        print_json(row)
+        return
+    says = (
+        "as the rules say" if undo else f"the rules said {row.rules_category}, {row.rules_severity}"
+    )
+    console().print(f"[cyan]{row.handle}[/] is {row.category}, {row.severity}: {says}.")

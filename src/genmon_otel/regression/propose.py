@@ -58,7 +58,7 @@ def case_from(failure: Mapping[str, Any], recording: Recording) -> Case:
         trigger=_trigger(recording, category),
         expected=Expected(
             signature=str(failure["signature"]),
-            category=category,
+            category=str(failure.get("rules_category") or category),  # as its signature has it
             error_type=str(failure["error_type"]),
             error_message=str(failure["error_message"]),
             stage=str(failure.get("stage") or ""),

@@ -7,22 +7,24 @@ from typing import Any
 
 from genmon_otel.records import GenerationRecord, Outcome, Tree
 from genmon_otel.store.codec import TEXT_LIMIT, dumps, identity, name, optional_name, stamp
+from genmon_otel.store.grouping import Group, category_of, group_of
 from genmon_otel.text import clean
 
 
 def rows(
-    records: Sequence[GenerationRecord], failures: Mapping[str, int], postgresql: bool
+    records: Sequence[GenerationRecord], groups: Mapping[str, Group], postgresql: bool
 ) -> list[tuple[Any, ...]]:
     """Return generations' rows, in the order of :data:`genmon_otel.store.statements.ANALYTICS`.
 
     Args:
         records: ended generations.
-        failures: ids of their failures' rows, by fingerprint.
+        groups: their failures, by fingerprint.
         postgresql: whether the driver takes times as objects rather than text.
     """
     made = []
     for record in records:
-        failure, outcome = record.failure, record.outcome
+        outcome = record.outcome
+        group = group_of(record, groups)
         request = record.user_request
         made.append((
             identity(record.generation_id),
@@ -37,8 +39,8 @@ def rows(
             None if request is None else clean(request, TEXT_LIMIT),
             identity(record.trace_id),
             identity(record.span_id),
-            None if failure is None else failures.get(name(failure.fingerprint)),
-            None if failure is None else str(failure.category),
+            None if group is None else group.id,
+            category_of(record, groups) or None,
             optional_name(record.code_version),
             dumps(metadata(record)),
         ))  # fmt: skip

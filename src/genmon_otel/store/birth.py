@@ -135,6 +135,6 @@ def described(row: Mapping[Any, Any]) -> dict[str, Tree]:
     """Return a failure's row as ``propose`` reads it: its columns and what its context says."""
     context = dict(loads(row["context"]))
     context.pop("user_id", None)
-    private = ("strikes", "users_by_day", "resolved_through")
+    private = ("strikes", "users_by_day", "resolved_through", "relabelled_by", "relabelled_at")
     columns = {key: value for key, value in row.items() if key not in private}
     return {**columns, **context, "category": row["failure_category"]}

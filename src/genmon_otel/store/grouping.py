@@ -8,7 +8,7 @@ racing processes neither deadlock nor count past each other. What depends on the
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -52,6 +52,8 @@ class Group:
     is_new: bool = False
     case_id: int | None = None
     case_state: str | None = None
+    #: The category that a person gave it; None where that of the rules holds.
+    relabelled: str | None = None
     strikes: Strikes = field(default_factory=Strikes)
     tally: Tally = field(default_factory=lambda: Tally({}))
 
@@ -83,6 +85,19 @@ def failure_of(record: GenerationRecord) -> Failure:
     """Return the failure of a failing record."""
     assert record.failure is not None
     return record.failure
+
+
+def group_of(record: GenerationRecord, groups: Mapping[str, Group]) -> Group | None:
+    """Return the failure that a record belongs to; None where it did not fail."""
+    return None if record.failure is None else groups.get(name(record.failure.fingerprint))
+
+
+def category_of(record: GenerationRecord, groups: Mapping[str, Group]) -> str:
+    """Return the category that a record counts under: a person's, else the rules'; empty for none."""
+    if record.failure is None:
+        return ""
+    found = group_of(record, groups)
+    return (found and found.relabelled) or str(record.failure.category)
 
 
 def group(records: Sequence[GenerationRecord]) -> dict[str, Group]:
@@ -121,13 +136,13 @@ def read_back(cursor: Cursor, groups: dict[str, Group], asked: Any) -> None:
     """Fill the groups in from their failures' rows; give new failures a handle."""
     for row in asked.fetchall() if asked is not None else ():
         (fingerprint, identity, short, status, generated, strikes, resolved_through, by_day,
-         case_id, case_state) = row  # fmt: skip
+         relabelled, case_id, case_state) = row  # fmt: skip
         each = groups[fingerprint]
         each.id, each.handle, each.status = identity, short or "", status
         each.test_generated = bool(generated)
         each.strikes = Strikes(loads(strikes))
         each.tally = Tally(loads(by_day))
-        each.case_id, each.case_state = case_id, case_state
+        each.case_id, each.case_state, each.relabelled = case_id, case_state, relabelled
         newest = stamp(each.newest.ended_at, cursor.is_postgresql)
         if status == RESOLVED and (resolved_through is None or newest >= resolved_through):
             each.status, each.reopened = OPEN, True
@@ -189,6 +204,7 @@ def context_of(record: GenerationRecord) -> dict[str, Any]:
         "function": failure.function,
         "file": failure.file,
         "line": failure.line,
+        "rule": failure.rule,
         "context": dict(record.context),
     }
 

@@ -39,7 +39,9 @@ def health(
     else:
         counts.update(_edge(connection, start, now, operation, closed=True))
     successes = sum(n for (outcome, _), n in counts.items() if outcome == Outcome.SUCCESS)
-    by_category = {c: n for (outcome, c), n in sorted(counts.items()) if outcome == Outcome.FAILURE}
+    by_category = {  # a category that all its failures were moved out of is left with 0
+        c: n for (outcome, c), n in sorted(counts.items()) if outcome == Outcome.FAILURE and n
+    }
     failures = sum(by_category.values())
     attempts = successes + failures
     return Health(

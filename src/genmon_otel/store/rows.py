@@ -35,6 +35,12 @@ class FailureRow:
     project_count: int
     #: Of the newest occurrence: generation_id, trace_id, stage, file, line, context, and so on.
     context: Mapping[str, Tree] = field(repr=False)
+    #: Who set category and severity instead of the rules, and when; None where the rules did.
+    relabelled_by: str | None = None
+    relabelled_at: float | None = None
+    #: What the rules said of a relabelled failure's newest occurrence.
+    rules_category: str | None = None
+    rules_severity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,9 @@ from sqlalchemy.types import TypeDecorator
 from genmon_otel import conventions as names
 
 #: Revision of the schema below; the newest file in ``migrations/versions``.
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 #: Every revision there was, oldest first. One that is not here is a newer genmon's.
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 
 #: SQLite hands out row ids only to INTEGER; PostgreSQL's 2 billion would run out.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -130,11 +130,24 @@ failures: Final = Table(
     _count("project_count"),
     #: How many users it hit last on which day, ``{"20415": 3}``; the newest seven days.
     Column("users_by_day", JSON, nullable=False, server_default="{}"),
+    #: Who set ``failure_category`` and ``severity`` instead of the rules, and when; null: nobody.
+    Column("relabelled_by", Text),
+    Column("relabelled_at", Instant),
+    #: What the rules said of a relabelled failure's newest occurrence.
+    Column("rules_category", Text),
+    Column("rules_severity", Text),
     UniqueConstraint("fingerprint", name="uq_generation_failures_fingerprint"),
     UniqueConstraint("handle", name="uq_generation_failures_handle"),
     Index("ix_generation_failures_last_seen_at", "last_seen_at"),
     Index("ix_generation_failures_status_last_seen_at", "status", "last_seen_at"),
     Index("ix_generation_failures_occurrence_count", "occurrence_count"),
+    # Each process asks for the relabelled ones every half minute.
+    Index(
+        "ix_generation_failures_relabelled_at",
+        "relabelled_at",
+        sqlite_where=text("relabelled_at IS NOT NULL"),
+        postgresql_where=text("relabelled_at IS NOT NULL"),
+    ),
 )
 
 recordings: Final = Table(
@@ -268,7 +281,8 @@ rollups: Final = Table(
     Column("outcome", Text, primary_key=True),
     #: Empty where nothing failed.
     Column("category", Text, primary_key=True),
-    #: 0 to 15, by producer, so that writing processes do not queue for one row.
+    #: 0 to 15, by producer, so that writing processes do not queue for one row; 16 holds what a
+    #: person moved from one category to another, so its counts may be negative: add up the shards.
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
     _count("count"),
     Column("duration_sum_s", Float, nullable=False),

@@ -10,8 +10,27 @@ import sqlalchemy as sa
 from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
 from genmon_otel.policy import CHANNELS, HEALTH_WINDOW_S, CaseState, Channel, Verdict
 from genmon_otel.ports import Clock, Propose
-from genmon_otel.records import Batch, Health, Recording, SuccessSample, Tree, WriteResult
-from genmon_otel.store import cases, failures, kept, retention, runs, schema, sqlite, tail, upgrade
+from genmon_otel.records import (
+    Batch,
+    Correction,
+    Health,
+    Recording,
+    SuccessSample,
+    Tree,
+    WriteResult,
+)
+from genmon_otel.store import (
+    cases,
+    failures,
+    kept,
+    relabelling,
+    retention,
+    runs,
+    schema,
+    sqlite,
+    tail,
+    upgrade,
+)
 from genmon_otel.store import health as minutes
 from genmon_otel.store.codec import name
 from genmon_otel.store.connect import Database, driver_connection, is_about_schema
@@ -181,6 +200,32 @@ class SqlStore:
         """Say that a failure is ``resolved``, ``ignored`` or ``open`` again."""
         with self._database.begin() as connection:
             return failures.set_status(connection, ref, status)
+
+    def relabel(
+        self,
+        ref: str,
+        *,
+        category: str | None = None,
+        severity: str | None = None,
+        reviewer: str,
+        is_declared: bool = False,
+    ) -> FailureRow:
+        """Correct a failure's category or severity; see :func:`.relabelling.relabel`."""
+        with self._database.begin() as connection:
+            return relabelling.relabel(
+                connection, ref, category=category, severity=severity, reviewer=reviewer,
+                at=self._clock.now(), is_declared=is_declared,
+            )  # fmt: skip
+
+    def undo_relabel(self, ref: str) -> FailureRow:
+        """Go back to the category and severity that the rules say."""
+        with self._database.begin() as connection:
+            return relabelling.undo(connection, ref, self._clock.now())
+
+    def corrections(self) -> list[Correction]:
+        """Return the categories and severities that people set, for processes to apply."""
+        with self._database.read() as connection:
+            return relabelling.corrections(connection)
 
     def recordings(self, failure_id: int) -> list[Recording]:
         """Return a failure's recordings: replayable ones first, newest first."""

@@ -26,8 +26,7 @@ FAILURES: Final = (
     "stack_trace", "framework", "context",
 )  # fmt: skip
 #: What a newer occurrence replaces in a failure's row.
-NEWEST: Final = ("trigger_signature", "error_message", "severity", "stack_trace", "framework",
-                 "context")  # fmt: skip
+NEWEST: Final = ("trigger_signature", "error_message", "stack_trace", "framework", "context")
 #: What is settled once a batch's failures are read back: set, and added to what is there.
 SET: Final = ("handle", "status", "strikes", "users_by_day")
 ADDED: Final = ("reopened_count", "user_count", "project_count")
@@ -223,6 +222,17 @@ def statements(is_postgresql: bool) -> Statements:
                         name: sa.case((newer, upsert.excluded[name]), else_=failures.c[name])
                         for name in NEWEST
                     },
+                    # What a person said stays; what the rules say is kept beside it.
+                    **{
+                        name: sa.case(
+                            (sa.and_(newer, is_rules), upsert.excluded.severity),
+                            else_=failures.c[name],
+                        )
+                        for name, is_rules in (
+                            ("severity", failures.c.relabelled_at.is_(None)),
+                            ("rules_severity", failures.c.relabelled_at.is_not(None)),
+                        )
+                    },
                 },
             ),
             FAILURES,
@@ -245,6 +255,7 @@ def statements(is_postgresql: bool) -> Statements:
                 failures.c.strikes,
                 failures.c.resolved_through,
                 failures.c.users_by_day,
+                sa.case((failures.c.relabelled_at.is_not(None), failures.c.failure_category)),
                 tests.c.id.label("case_id"),
                 tests.c.state.label("case_state"),
             )

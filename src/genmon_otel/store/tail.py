@@ -35,6 +35,8 @@ def generations(
         sa.select(
             table,
             failures.c.handle,
+            failures.c.relabelled_at,
+            failures.c.failure_category.label("current_category"),
             failures.c.severity,
             failures.c.error_type,
             failures.c.error_message,
@@ -105,7 +107,7 @@ def _generation(row: sa.Row[Any]) -> GenerationRow:
         code_version=row.code_version,
         metadata=loads(row.metadata),
         handle=row.handle,
-        category=row.failure_category,
+        category=row.failure_category if row.relabelled_at is None else row.current_category,
         severity=row.severity,
         error_type=row.error_type,
         error_message=row.error_message,

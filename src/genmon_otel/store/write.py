@@ -120,9 +120,8 @@ class Writing:
         grouping.settle(cursor, groups)
         self._keep(cursor, batch, groups, struck, now)
         live.keep()
-        ids = {key: each.id for key, each in groups.items()}
-        cursor.insert_analytics(analytics.rows(attempts, ids, cursor.is_postgresql))
-        _roll_up(cursor, attempts, shard)
+        cursor.insert_analytics(analytics.rows(attempts, groups, cursor.is_postgresql))
+        _roll_up(cursor, attempts, groups, shard)
         active.count(shard)
         if batch.samples:
             by_id = {record.generation_id: record for record in batch.records}
@@ -201,12 +200,14 @@ def _is_known_generation(refusal: StoreRefused) -> bool:
     return duplicate and "generation_analytics" in str(cause)
 
 
-def _roll_up(cursor: Cursor, records: Sequence[GenerationRecord], shard: int) -> None:
+def _roll_up(
+    cursor: Cursor, records: Sequence[GenerationRecord], groups: dict[str, Group], shard: int
+) -> None:
     """Add attempts to their minutes: those of ``created_at`` as it is stored, rounding included."""
     durations: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
     for record in records:
         moment = round(record.ended_at * 1_000_000) // 60_000_000
-        category = "" if record.failure is None else record.failure.category
+        category = grouping.category_of(record, groups)
         key = (moment, record.operation, record.framework, record.outcome, category)
         durations[key].append(float(record.duration_s))
     counts: Counter[tuple[Any, ...]] = Counter()
@@ -228,7 +229,7 @@ def _answers(groups: dict[str, Group], struck: dict[str, dict[str, int]]) -> tup
             generation_id=record.generation_id,
             handle=each.handle,
             operation=record.operation,
-            category=str(grouping.failure_of(record).category),
+            category=grouping.category_of(record, groups),
             strikes=struck[each.fingerprint][record.generation_id],
             case_id=each.case_id,
             reopened=each.reopened and record is each.records[0],
