@@ -7,13 +7,13 @@ everything: whoever runs the service can always switch recording off.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
 from genmon_otel import conventions as names
+from genmon_otel.addresses import POSTGRESQL, SQLITE, is_understood, mask_url
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.records import Capture
 
@@ -22,20 +22,6 @@ MetricsBackend = Literal["prometheus", "otlp", "none"]
 #: Folder of the default store, under the working directory.
 DEFAULT_FOLDER: Final = ".genmon"
 DEFAULT_FILE: Final = "genmon.db"
-#: The schemes of stores there are.
-SQLITE: Final = "sqlite"
-POSTGRESQL: Final = "postgresql"
-
-_URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.-]*://[^\s:/@]*):(?P<password>.*)@", re.I)
-_QUERY_PASSWORD = re.compile(r"(?P<head>\b(?:password|sslpassword|sslkey)=)[^&\s]*", re.I)
-#: A connection string in libpq's other form: ``host=db password=…``.
-_KEY_VALUE = re.compile(r"\w+\s*=")
-
-
-def mask_url(url: str) -> str:
-    """The connection string with every password replaced by ``***``; safe to print."""
-    masked = _URL_PASSWORD.sub(r"\g<head>:***@", url)
-    return _QUERY_PASSWORD.sub(r"\g<head>***", masked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +160,7 @@ def _store(
         raise _refused(given_by, value, "a path, 'sqlite:///path' or 'postgresql://user@host/db'")
     text = os.fspath(value).strip()
     if "://" not in text:
-        slip = text.lower().startswith((f"{SQLITE}:", f"{POSTGRESQL}:", "postgres:"))
-        if not text or slip or "\n" in text or "\0" in text or _KEY_VALUE.match(text):
+        if not text or not is_understood(text) or "\n" in text or "\0" in text:
             raise ConfigurationError(
                 f"{given_by}={mask_url(text)[:60]!r} is not allowed. Give a path, 'sqlite:///path' or "
                 "'postgresql://user@host/database'."
@@ -190,6 +175,12 @@ def _store(
             f"The store {mask_url(text)!r} is of a kind that genmon does not know ({scheme}). "
             "Use 'sqlite:///path' or 'postgresql://user@host/database' "
             '(with pip install "genmon-otel[postgres]").'
+        )
+    if not is_understood(text):
+        raise ConfigurationError(
+            f"{given_by}={mask_url(text)!r} cannot be read as a connection string. Use "
+            "'sqlite:///path' or 'postgresql://user:password@host:5432/database', with %40 for an @, "
+            "%3A for a : and %2F for a / in user, password or database."
         )
     rest = text.partition("://")[2]
     if dialect == SQLITE:

@@ -100,9 +100,9 @@ def test_health_says_the_verdict_and_exits_by_it(genmon: Genmon) -> None:
     assert "healthy: 4 of 8 attempts failed (50%) in the last hour" in done.stdout
     found = json.loads(genmon("health", "--json", "--operation", "build_page").stdout)
     assert (found["attempts"], found["failures"], found["healthy"]) == (1, 1, True)
-    assert "at all" not in genmon("health", "--operation", "build_page").stdout
-    said = genmon("health", "--operation", "build_pgae").stdout
-    assert "The store holds no generation of build_pgae at all." in said
+    mistyped = genmon("health", "--operation", "build_pgae")
+    assert mistyped.returncode == 5
+    assert "no generation of operation 'build_pgae'. Did you mean 'build_page'?" in mistyped.stderr
 
 
 def test_an_unhealthy_hour_exits_1(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 
 from genmon_otel import conventions as names
+from genmon_otel.addresses import mask_url
 from genmon_otel.cli.db import db
 from genmon_otel.errors import SchemaMismatch, StoreMissing
-from genmon_otel.settings import mask_url
 from genmon_otel.store import SqlStore, schema, upgrade
 from store_records import Producer, success
 

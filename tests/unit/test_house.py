@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "genmon_otel"
 LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
-        "records slots text stacks redaction classification control_flow interruption fingerprint payload "
+        "addresses records slots text stacks redaction classification control_flow interruption fingerprint payload "
         "recordings policy settings rules".split()
     ),
     frozenset({"ports"}),

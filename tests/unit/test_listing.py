@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from genmon_otel.cli.listing import Listing
+from genmon_otel.cli.output import marked
 
 LONG = "JSONDecodeError: " + "x" * 200
 
@@ -15,8 +16,9 @@ LONG = "JSONDecodeError: " + "x" * 200
 def printed(width: int, *, terminal: bool) -> list[str]:
     """The lines of a list of two entries."""
     listing = Listing("failure", ">count", "where")
-    listing.add("[cyan]F-1[/]", "7", "build_app", below=LONG)
-    listing.add("[cyan]F-22[/]", "123456", r"\[red] page", below="[/] [bold]no markup")
+    listing.add(marked("[cyan]{}[/]", "F-1"), "7", "build_app", below=LONG)
+    below = "[/] [bold]no markup"
+    listing.add(marked("[cyan]{}[/]", "F-22"), "123456", "[red] page", below=below)
     file = io.StringIO()
     listing.print(Console(file=file, width=width, force_terminal=terminal, color_system=None))
     return file.getvalue().splitlines()

@@ -88,13 +88,20 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except GenmonError as error:
-        click.echo(f"genmon: {error}", err=True)
+        _tell(error)
         sys.exit(error.exit_code)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
-        click.echo(f"genmon: {named}{error.strerror or error}", err=True)
+        _tell(f"{named}{error.strerror or error}")
         sys.exit(FILE_TROUBLE)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _tell(error: object) -> None:
+    """Print an error; it may quote a file or a row, whose text is data."""
+    from genmon_otel.cli.output import printable
+
+    click.echo(f"genmon: {printable(error)}", err=True)
 
 
 def _print_anywhere() -> None:

@@ -7,9 +7,9 @@ from shlex import quote
 from typing import get_args
 
 import click
-from rich.markup import escape
 
 from genmon_otel.assets import Choices, as_files, as_kubernetes
+from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import console, json_option, print_json
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.rules.alertmanager import Pager, Tickets
@@ -80,16 +80,12 @@ def export(  # noqa: PLR0917 (one parameter an option)
         print_json({"folder": str(folder), "files": sorted(rendered)})
         return
     out = console()
-    out.print(f"{len(rendered)} files written to {escape(str(folder))}")
+    out.print(marked("{} files written to {}", len(rendered), folder))
     if form == "files":
-        out.print(
-            f"The whole stack: see {escape(str(folder / 'deploy' / 'README.md'))}", style="dim"
-        )
+        out.print(marked("[dim]The whole stack: see {}[/]", folder / "deploy" / "README.md"))
     else:
-        out.print(
-            f"kubectl apply -f {escape(quote(str(folder)))}, after a look at *.example.yaml",
-            style="dim",
-        )
+        command = f"kubectl apply -f {quote(str(folder))}"
+        out.print(marked("[dim]{}, after a look at *.example.yaml[/]", command))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
 from genmon_otel.cli.listing import Listing
+from genmon_otel.cli.output import marked, one_line
 from genmon_otel.cli.recorded import call, cut, in_line, text_of
 from genmon_otel.cli.terminal import NOBODY, ago, duration, many
 from genmon_otel.policy import CaseState, Verdict
@@ -73,7 +73,8 @@ def render_card(card: Card) -> RenderableType:
         parts += [_steps(card.case), Text(), Text(_replay(card.case))]
         parts += [Text(), Text(_meaning(card), style="italic")]
     parts += [Text(), Text(_NEXT.get(row.state, "").format(handle=row.handle), style="bold")]
-    return Panel(Group(*parts), title=row.handle, subtitle=str(row.state), padding=(1, 2))
+    title, subtitle = Text(one_line(row.handle)), Text(one_line(row.state))
+    return Panel(Group(*parts), title=title, subtitle=subtitle, padding=(1, 2))
 
 
 def _facts(card: Card) -> Table:
@@ -263,12 +264,12 @@ def print_cases(out: Console, rows: list[CaseRow]) -> None:
         waits = row.state in (CaseState.PROPOSED, CaseState.REPRODUCED)
         note = UNMENDABLE if waits and review.unmendable(row) else row.state_reason
         listing.add(
-            f"[cyan]{row.handle}[/]",
-            f"[{style}]{row.state}[/]" if style else str(row.state),
+            marked("[cyan]{}[/]", row.handle),
+            Text(one_line(row.state), style=style),
             f"{row.confidence_score:.2f}" if row.run_count else "–",
             f"{row.pass_count}/{row.fail_count}/{row.inconclusive_count}",
             ago(row.last_run_at) if row.last_run_at else "never",
-            escape(f"{row.category} in {row.operation}"),
+            f"{row.category} in {row.operation}",
             below=clean(note, 400).partition("\n")[0],
         )
     listing.print(out)

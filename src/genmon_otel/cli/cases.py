@@ -10,11 +10,11 @@ from shlex import quote
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
 from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
+from genmon_otel.cli.output import marked, one_line
 from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import (
     console,
@@ -68,7 +68,7 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
     if not rows:
         if state or operation:
             what = " ".join(filter(None, ("No", state, "case", operation and f"of {operation}")))
-            out.print(escape(f"{what}."))
+            out.print(marked("{}.", what))
         else:
             out.print("No cases yet: a failure makes one the third time it happens within 7 days.")
         return
@@ -84,7 +84,11 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
             soft_wrap=True,
         )
     if waiting:
-        out.print(f"\n{waiting} wait for your review: [bold]genmon cases show {rows[0].handle}[/]")
+        out.print(
+            marked(
+                "\n{} wait for your review: [bold]genmon cases show {}[/]", waiting, rows[0].handle
+            )
+        )
 
 
 @cases.command()
@@ -134,9 +138,10 @@ def verify(
         print_json(found)
     for each in () if as_json else found:
         style = STATE_STYLES.get(each["state"], "")
-        name, reason = escape(each["case"]), escape(clean(each["reason"], 2_000))
+        reason = clean(each["reason"], 2_000)
         reason = reason.removeprefix(f"{each['state']} ")  # "reproduced 3 of 3"
-        out.print(f"[cyan]{name}[/] [{style}]{each['state']}[/]: {reason}", soft_wrap=True)
+        template = f"[cyan]{{}}[/] [{style or 'default'}]{{}}[/]: {{}}"
+        out.print(marked(template, each["case"], each["state"], reason), soft_wrap=True)
     if not found and not as_json:
         out.print("Nothing waits for the red gate.")
     return int(any(each["state"] is CaseState.UNREPRODUCIBLE for each in found))
@@ -261,7 +266,7 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
     elif shown:
         _print_runs(shown)
     elif paths:
-        click.echo(f"No case files (*{files.SUFFIX}) in {', '.join(map(str, paths))}.")
+        click.echo(f"No case files (*{files.SUFFIX}) in {', '.join(map(one_line, paths))}.")
     else:
         click.echo("No approved case to run. Try: genmon cases list")
     return int(any(each["bad"] for each in shown))
@@ -283,13 +288,15 @@ def export(folder: Path, store: str | None, as_json: bool) -> None:
         return
     out = console()
     for path, new in written:
-        out.print(f"{'wrote' if new else '[dim]kept[/]'} {escape(str(path))}", soft_wrap=True)
+        out.print(marked("wrote {}" if new else "[dim]kept[/] {}", path), soft_wrap=True)
     if not written:
         out.print("No case is ready for a file. Try: genmon cases verify")
     elif any(new for _, new in written):
         out.print(
-            f"\nRun them: [bold]pytest {escape(quote(str(folder)))}[/]. Committing a file is approving its "
-            "case."
+            marked(
+                "\nRun them: [bold]pytest {}[/]. Committing a file is approving its case.",
+                quote(str(folder)),
+            )
         )
 
 
@@ -330,7 +337,10 @@ def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_js
     if as_json:
         print_json(changed)
     else:
-        click.echo("\n".join(f"rebound {name}" for name in changed) or f"No case names {old}.")
+        for name in changed:
+            click.echo(f"rebound {one_line(name)}")
+        if not changed:
+            click.echo(f"No case names {one_line(old)}.")
     return int(not changed)
 
 
@@ -362,18 +372,20 @@ def _print_runs(shown: list[dict[str, Any]]) -> None:
         style = VERDICT_STYLES.get(each["verdict"], "red")
         drift = " [yellow](drifted)[/]" if each["drifted"] else ""
         out.print(
-            f"[cyan]{escape(each['case'])}[/] [{style}]{each['verdict']}[/]{drift} in "
-            f"{each['duration_s']:.1f} s, {stands} {each['state']}: "
-            f"{escape(clean(each['detail'], 2_000))}",
+            marked(
+                f"[cyan]{{}}[/] [{style}]{{}}[/]{drift} in {{}} s, {{}} {{}}: {{}}",
+                each["case"], each["verdict"], f"{each['duration_s']:.1f}", stands, each["state"],
+                clean(each["detail"], 2_000),
+            ),
             soft_wrap=True,
-        )
+        )  # fmt: skip
 
 
 def _say(row: CaseRow, as_json: bool, more: str) -> None:
     if as_json:
         print_json(row)
     else:
-        console().print(f"[cyan]{row.handle}[/] is {row.state}. {more}")
+        console().print(marked("[cyan]{}[/] is {}. {}", row.handle, row.state, more))
 
 
 @contextmanager

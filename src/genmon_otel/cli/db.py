@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import (
     console,
     json_option,
@@ -64,7 +64,7 @@ def upgrade(store: str | None, as_json: bool) -> None:
     else:
         says = f"upgraded from schema {before} to {REVISION}"
     out = console()
-    out.print(escape(f"{settings.masked_store}: {says}."), soft_wrap=True)
+    out.print(marked("{}: {}.", settings.masked_store, says), soft_wrap=True)
     if old:
         out.print(
             f"{old} cases are named by an older genmon's fingerprints, which no failure has any "
@@ -118,7 +118,7 @@ def forget(user: str, store: str | None, as_json: bool) -> None:
         return
     out = console()
     if not any(counts.values()):
-        out.print(f"Nothing is kept of {escape(user)!r} here.")
+        out.print(marked("Nothing is kept of {} here.", repr(user)))
         if settings.pseudonym_key is None:
             out.print(
                 f"If ids are kept as pseudonyms ({ENV_PSEUDONYMIZE}=store), set "

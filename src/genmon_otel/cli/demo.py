@@ -12,13 +12,13 @@ from typing import Final, NamedTuple
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.syntax import Syntax
 from rich.table import Table
 
 from genmon_otel.cli.card import render_card
-from genmon_otel.cli.failures import SEVERITY_STYLES, print_failures
+from genmon_otel.cli.failures import print_failures, severity_style
+from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import DEMO_FOLDER, duration
 from genmon_otel.conventions import LOGGER
 from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
@@ -138,9 +138,9 @@ class Show:
         wanted = requests({text: p["framework"] for text, p in projects().items()}, limit)
         self.title(f"Users ask for {len(wanted)} apps")
         model = f"model {endpoint.model} at {endpoint.url}, through the openai SDK"
-        self.out.print(escape(model), style="dim")
+        self.out.print(marked("[dim]{}[/]", model))
         if endpoint.says:
-            self.out.print(escape(endpoint.says), style="dim")
+            self.out.print(marked("[dim]{}[/]", endpoint.says))
         columns = (
             TextColumn("building"), BarColumn(), MofNCompleteColumn(),
             TextColumn("[red]{task.fields[failed]} failed[/]"), TimeElapsedColumn(),
@@ -190,7 +190,9 @@ class Show:
             key = (row.category, row.severity)
             counts[key] = counts.get(key, 0) + row.occurrence_count
         for (category, severity), count in sorted(counts.items(), key=lambda item: -item[1]):
-            table.add_row(category, f"[{SEVERITY_STYLES[severity]}]{severity}[/]", str(count))
+            table.add_row(
+                category, marked(f"[{severity_style(severity)}]{{}}[/]", severity), str(count)
+            )
         self.out.print(table)
         self.title("Alike failures are one, with whom they hit")
         print_failures(self.out, failures)
@@ -231,7 +233,7 @@ class Show:
                 for row in born
             ]  # fmt: skip
         for row in gated:
-            self.out.print(f"[cyan]{row.handle}[/] {row.category}: {escape(row.state_reason)}")
+            self.out.print(marked("[cyan]{}[/] {}: {}", row.handle, row.category, row.state_reason))
         ready = [row for row in gated if row.state is CaseState.REPRODUCED]
         digestible = [row for row in ready if row.trigger != "fault"]
         if not digestible:
@@ -286,10 +288,9 @@ class Show:
         with self._waiting("replaying"):
             _, shown = review.replay(store, row.id, code_version=version, cwd=self.stage.folder)
         style = "green" if shown.verdict is Verdict.PASS else "red"
-        self.out.print(
-            f"on {version}: [{style}]{shown.verdict}[/] in {duration(shown.duration_s)}, "
-            f"no model, no network: {escape(shown.detail)}"
-        )
+        template = f"on {{}}: [{style}]{{}}[/] in {{}}, no model, no network: {{}}"
+        took = duration(shown.duration_s)
+        self.out.print(marked(template, version, shown.verdict, took, shown.detail))
         return shown.verdict
 
     def places(self) -> None:

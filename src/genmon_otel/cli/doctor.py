@@ -9,7 +9,6 @@ from typing import Final
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from genmon_otel.cli.checks import (
@@ -21,6 +20,7 @@ from genmon_otel.cli.checks import (
     check_store,
     check_traces,
 )
+from genmon_otel.cli.output import marked
 from genmon_otel.cli.selftest import send_test_failure
 from genmon_otel.cli.terminal import (
     console,
@@ -97,12 +97,13 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
 
 def _print(out: Console, finding: Finding) -> None:
     """A finding under its topic: wrapped for a terminal, a line each for a pipe."""
-    says = escape(finding.says)
-    remedy = f"[yellow]→ {escape(finding.remedy)}[/]"
+    says = marked("{}", finding.says)
+    remedy = marked("[yellow]→ {}[/]", finding.remedy)
     if not out.is_terminal:
-        out.print(f"{_MARKS[finding.level]} [bold]{finding.topic:<8}[/] {says}", soft_wrap=True)
+        topic = f"{finding.topic:<8}"
+        out.print(marked(f"{_MARKS[finding.level]} [bold]{topic}[/] {{}}", says), soft_wrap=True)
         if finding.remedy:
-            out.print(f"           {remedy}", soft_wrap=True)
+            out.print(marked("           {}", remedy), soft_wrap=True)
         return
     table = Table.grid(padding=(0, 1))
     table.add_column(width=1)

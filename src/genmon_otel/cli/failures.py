@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 import click
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from genmon_otel.cli.listing import Listing
+from genmon_otel.cli.output import marked, one_line, printable
 from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import (
     NOBODY,
@@ -70,7 +71,7 @@ def list_failures(
         asked.append(f"within {days:g} days" if days is not None else None)
         narrower = "".join(f" {each}" for each in asked if each)
         kind = "" if status == "all" else f" {status}"
-        out.print(escape(f"No{kind} failures{narrower}.") + ("" if narrower else " Good."))
+        out.print(Text(f"No{kind} failures{narrower}." + ("" if narrower else " Good.")))
         return
     print_failures(out, rows)
 
@@ -82,14 +83,20 @@ def print_failures(out: Console, rows: list[FailureRow]) -> None:
         stage = str(row.context.get("stage") or "")
         message = clean(row.error_message, 400).partition("\n")[0].strip()
         listing.add(
-            f"[cyan]{row.handle}[/]",
+            marked("[cyan]{}[/]", row.handle),
             str(row.occurrence_count),
             str(row.user_count) if row.user_count else "–",
             ago(row.last_seen_at),
-            f"[{SEVERITY_STYLES[row.severity]}]{escape(row.category)}[/]"
-            + (" [dim](relabelled)[/]" if row.relabelled_at is not None else ""),
-            escape(row.operation + (f" at {stage}" if stage else ""))
-            + (" [yellow]→ case[/]" if row.test_generated else ""),
+            marked(
+                f"[{severity_style(row.severity)}]{{}}[/][dim]{{}}[/]",
+                row.category,
+                Text(" (relabelled)" if row.relabelled_at is not None else ""),
+            ),
+            marked(
+                "{}[yellow]{}[/]",
+                row.operation + (f" at {stage}" if stage else ""),
+                Text(" → case" if row.test_generated else ""),
+            ),
             below=row.error_type.rpartition(".")[2] + (f": {message}" if message else ""),
         )
     listing.print(out)
@@ -111,33 +118,41 @@ def show(failure: str, store: str | None, as_json: bool) -> None:
         out.print(text, soft_wrap=True)
 
 
-def describe(detail: FailureDetail) -> list[str]:
-    """A failure for people, line by line."""
+def describe(detail: FailureDetail) -> list[Text]:
+    """A failure for people, line by line; message and stack keep their own lines."""
     row = detail.row
     context = row.context
-    stage = str(context.get("stage") or "")
-    lines = [
-        f"[bold cyan]{row.handle}[/] [{SEVERITY_STYLES[row.severity]}]{row.category}, {row.severity}[/]"
-        f" in [bold]{escape(row.operation)}[/]"
-        + (f" at [bold]{escape(stage)}[/]" if stage else ""),
-        f"[bold]{escape(row.error_type)}[/]: {escape(row.error_message)}",
-        "",
-        *(f"{label:<11}{escape(said)}" for label, said in _why(row)),
+    style = severity_style(row.severity)
+    heading = marked(
+        f"[bold cyan]{{}}[/] [{style}]{{}}, {{}}[/] in [bold]{{}}[/]",
+        row.handle, row.category, row.severity, row.operation,
+    )  # fmt: skip
+    if stage := str(context.get("stage") or ""):
+        heading.append_text(marked(" at [bold]{}[/]", stage))
+    seen = (
         f"seen       {row.occurrence_count} times, first {ago(row.first_seen_at)}, "
         f"last {ago(row.last_seen_at)}; {row.status}"
-        + (" (superseded: its like has another handle now)" if superseded(row.fingerprint) else "")
-        + (f", came back {row.reopened_count} times" if row.reopened_count else ""),
-        f"hit        {_hit(detail)}",
+    )
+    if superseded(row.fingerprint):
+        seen += " (superseded: its like has another handle now)"
+    if row.reopened_count:
+        seen += f", came back {row.reopened_count} times"
+    lines = [
+        heading,
+        marked("[bold]{}[/]: ", row.error_type).append(printable(row.error_message)),
+        Text(),
+        *(marked("{}{}", Text(f"{label:<11}"), said) for label, said in _why(row)),
+        Text(one_line(seen)),
+        Text(f"hit        {_hit(detail)}"),
     ]
     if context.get("file"):
-        lines.append(
-            f"broke at   {escape(str(context['file']))}:{context.get('line')} in {escape(str(context.get('function')))}"
-        )
+        place = f"{context['file']}:{context.get('line')} in {context.get('function')}"
+        lines.append(marked("broke at   {}", place))
     if context.get("trace_id"):
-        lines.append(f"trace      {context['trace_id']}")
-    lines.append(f"case       {_case(detail)}")
+        lines.append(marked("trace      {}", context["trace_id"]))
+    lines.append(Text("case       ").append_text(_case(detail)))
     if row.stack_trace:
-        lines += ["", f"[dim]{escape(row.stack_trace.rstrip())}[/]"]
+        lines += [Text(), Text(printable(row.stack_trace.rstrip()), style="dim")]
     return lines
 
 
@@ -157,6 +172,11 @@ def _why(row: FailureRow) -> list[tuple[str, str]]:
     ]
 
 
+def severity_style(severity: str) -> str:
+    """How a severity is drawn; one that is none of ours plainly."""
+    return SEVERITY_STYLES.get(severity, "default")
+
+
 def _hit(detail: FailureDetail) -> str:
     hit = detail.impact
     if not hit.users and not hit.projects:
@@ -171,12 +191,18 @@ def _hit(detail: FailureDetail) -> str:
     return text
 
 
-def _case(detail: FailureDetail) -> str:
+def _case(detail: FailureDetail) -> Text:
     if detail.case is not None:
-        return (
-            f"{detail.case.state}: {escape(detail.case.state_reason) or 'not yet through the red gate'} "
-            f"[dim](genmon cases show {detail.row.handle})[/]"
+        return marked(
+            "{}: {} [dim](genmon cases show {})[/]",
+            detail.case.state,
+            detail.case.state_reason or "not yet through the red gate",
+            detail.row.handle,
         )
+    return marked("{}", _why_no_case(detail))
+
+
+def _why_no_case(detail: FailureDetail) -> str:
     if detail.row.context.get("origin") == "foreign_span":
         return "none: it was seen as a span of another instrumentation, which records no inputs"
     if detail.row.status == "ignored":
@@ -200,7 +226,7 @@ def _setter(status: Status, says: str) -> Callable[..., None]:
         if as_json:
             print_json(row)
         else:
-            console().print(f"[cyan]{row.handle}[/] is {row.status}. {says}")
+            console().print(marked("[cyan]{}[/] is {}. {}", row.handle, row.status, says))
 
     return command
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import click
-from rich.markup import escape
+import difflib
 
+import click
+from rich.text import Text
+
+from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import (
     Span,
     console,
@@ -15,7 +18,12 @@ from genmon_otel.cli.terminal import (
     print_json,
     store_option,
 )
+from genmon_otel.errors import NotFound
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, HEALTH_WINDOW_S
+from genmon_otel.store import SqlStore
+
+#: The newest generations among which the operations that there are, are looked for.
+_NEWEST = 500
 
 
 @click.command()
@@ -33,13 +41,12 @@ from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, HEALTH_WINDOW_S
 def health(store: str | None, as_json: bool, window: float, operation: str | None) -> int:
     """Say whether generation is healthy now: unhealthy if 5 or more attempts, over half failed.
 
-    Exits 1 when it is not.
+    Exits 1 when it is not, and 5 when the store holds no generation of the operation.
     """
     with open_store(store) as opened:
         found = opened.health(window, operation=operation)
-        unknown = operation is not None and not (
-            found.attempts or opened.generations(operation=operation, limit=1)
-        )
+        if operation is not None and not found.attempts:
+            _check_is_known(opened, operation)
     if as_json:
         print_json(found)
         return 0 if found.healthy else 1
@@ -53,9 +60,26 @@ def health(store: str | None, as_json: bool, window: float, operation: str | Non
     span = "hour" if window == HEALTH_WINDOW_S else duration(window)
     out.print(f"{verdict}: {failed} in the last {span}")
     for category, count in sorted(found.by_category.items(), key=lambda item: -item[1]):
-        out.print(f"  {count:>5} × {category}")
-    if unknown:
-        out.print(f"The store holds no generation of {escape(str(operation))} at all.", style="dim")
+        out.print(marked("{} × {}", Text(f"  {count:>5}"), category))
     if found.attempts < HEALTH_MIN_ATTEMPTS:
         out.print(f"Fewer than {HEALTH_MIN_ATTEMPTS} attempts decide nothing.", style="dim")
     return 0 if found.healthy else 1
+
+
+def _check_is_known(store: SqlStore, operation: str) -> None:
+    """Tell an operation that is quiet from one that is not there.
+
+    Raises:
+        NotFound: no generation of it is kept; the message names the operations there are.
+    """
+    if store.generations(operation=operation, limit=1):
+        return
+    known = sorted({row.operation for row in store.generations(limit=_NEWEST)})
+    near = difflib.get_close_matches(operation, known, 1)
+    if near:
+        remedy = f"Did you mean {near[0]!r}?"
+    elif known:
+        remedy = f"The operations of its newest generations: {', '.join(known[:20])}."
+    else:
+        remedy = "It holds none at all yet."
+    raise NotFound(f"The store holds no generation of operation {operation!r}. {remedy}")

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
+
+from genmon_otel.cli.output import marked, one_line
 
 #: Between two columns.
 _GAP = "  "
@@ -29,10 +30,10 @@ class Listing:
         self._right = [column.startswith(">") for column in columns]
         self._entries: list[tuple[list[Text], Text]] = []
 
-    def add(self, *cells: str, below: str = "") -> None:
-        """Add an entry: cells in markup, and the plain text below them."""
-        texts = [Text.from_markup(cell) for cell in cells]
-        self._entries.append((texts, Text.from_markup(f"[dim]{escape(below)}[/]")))
+    def add(self, *cells: str | Text, below: str = "") -> None:
+        """Add an entry: cells of plain or of styled text, and the plain text below them."""
+        texts = [cell if isinstance(cell, Text) else Text(one_line(cell)) for cell in cells]
+        self._entries.append((texts, marked("[dim]{}[/]", below)))
 
     def print(self, out: Console) -> None:
         """Print it."""

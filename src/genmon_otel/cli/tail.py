@@ -8,8 +8,9 @@ from contextlib import ExitStack
 import click
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
+from genmon_otel.cli.output import marked, one_line
 from genmon_otel.cli.terminal import (
     Count,
     as_json_text,
@@ -94,10 +95,12 @@ def _print(out: Console, rows: list[GenerationRow], as_json: bool, width: int = 
 
 
 def _what(row: GenerationRow) -> str:
-    return row.operation + (f"/{row.framework}" if row.framework != NO_FRAMEWORK else "")
+    """Operation and framework, as they are printed."""
+    framework = f"/{row.framework}" if row.framework != NO_FRAMEWORK else ""
+    return one_line(row.operation + framework)
 
 
-def line(row: GenerationRow, width: int = 0) -> str:
+def line(row: GenerationRow, width: int = 0) -> Text:
     """One generation: ``✗ build_app 41 s rate_limit at chat  F-3KQ2 strike 2 of 3``.
 
     Args:
@@ -105,22 +108,28 @@ def line(row: GenerationRow, width: int = 0) -> str:
         width: columns that operations take, so that what follows is aligned.
     """
     what = _what(row)
+    operation = one_line(row.operation)
     words = [
-        f"[dim]{_when(row.ended_at)}[/]",
-        _MARKS.get(row.outcome, "?"),
-        f"[bold]{escape(row.operation)}[/]{escape(what[len(row.operation) :])}"
-        + " " * (width - cell_len(what)),
-        f"{duration(row.duration_s):>7}",
+        marked("[dim]{}[/]", _when(row.ended_at)),
+        Text.from_markup(_MARKS.get(row.outcome, "?")),
+        marked(
+            "[bold]{}[/]{}{}",
+            operation,
+            what[len(operation) :],
+            Text(" " * (width - cell_len(what))),
+        ),
+        Text(f"{duration(row.duration_s):>7}"),
     ]
     if row.outcome in ("cancelled", "rejected"):
-        words.append(row.outcome)
+        words.append(Text(row.outcome))
     if row.handle is not None:
-        place = f" at {escape(row.stage)}" if row.stage else ""
-        words.append(f"[red]{row.category}[/]{place}")
-        words.append(f"[cyan]{row.handle}[/] {_strike(row)}")
+        words.append(marked("[red]{}[/]", row.category))
+        if row.stage:
+            words.append(marked("at {}", row.stage))
+        words.append(marked("[cyan]{}[/] ", row.handle).append_text(_strike(row)))
     elif row.user_id:
-        words.append(f"[dim]for {escape(row.user_id)}[/]")
-    return " ".join(words)
+        words.append(marked("[dim]for {}[/]", row.user_id))
+    return Text(" ").join(words)
 
 
 def _when(moment: float) -> str:
@@ -130,9 +139,9 @@ def _when(moment: float) -> str:
     return time.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S", then)
 
 
-def _strike(row: GenerationRow) -> str:
+def _strike(row: GenerationRow) -> Text:
     if row.strike < STRIKES:
-        return f"strike {row.strike} of {STRIKES}"
+        return Text(f"strike {row.strike} of {STRIKES}")
     if row.case_id is not None:
-        return "[yellow]→ case[/]"
-    return f"strike {row.strike}"
+        return Text("→ case", style="yellow")
+    return Text(f"strike {row.strike}")

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from rich.console import Console
 
+from genmon_otel.cli.output import OutputConsole, json_text
 from genmon_otel.conventions import ENV_STORE
 from genmon_otel.errors import ConfigurationError, StoreMissing
 from genmon_otel.settings import DEFAULT_FILE, DEFAULT_FOLDER, Settings
@@ -119,15 +118,9 @@ def _the_demos() -> str:
     return f"; genmon demo left one: --store {left}" if left.exists() else ""
 
 
-class _Console(Console):
-    def on_broken_pipe(self) -> NoReturn:
-        """Leave it to the command line, which knows what to exit with."""
-        raise BrokenPipeError
-
-
 def console() -> Console:
     """Standard output; plain, and no line wrapped, when it is not a terminal."""
-    return _Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return OutputConsole()
 
 
 def print_json(value: Any) -> None:
@@ -137,8 +130,7 @@ def print_json(value: Any) -> None:
 
 def as_json_text(value: Any, indent: int | None = None) -> str:
     """A value as JSON that standard output's encoding can hold."""
-    escaped = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf").lower()
-    return json.dumps(value, indent=indent, ensure_ascii=escaped, default=_plain)
+    return json_text(value, indent, default=_plain)
 
 
 def _plain(value: Any) -> Any:

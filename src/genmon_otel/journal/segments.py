@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from genmon_otel.addresses import mask_url
 from genmon_otel.journal.frames import Frame, Scan, scan
-from genmon_otel.settings import mask_url
 
 SUFFIX: Final = ".journal"
 #: A segment that is being made: not locked yet, so nobody else may look at it.

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from opentelemetry import context as otel_context
 from sqlalchemy.pool import QueuePool
 
+from genmon_otel.addresses import HIDDEN, POSTGRESQL, SQLITE, is_understood, mask_url, secrets_of
 from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
-from genmon_otel.settings import POSTGRESQL, SQLITE, mask_url
 from genmon_otel.store import sqlite
 from genmon_otel.store.codec import dumps_exactly
 
@@ -63,6 +64,10 @@ class Database:
     def __init__(self, url: str) -> None:
         self.masked = mask_url(url)
         self.url = _sqlalchemy_url(url)
+        #: Drivers quote what they were given; longest first, as one may hold another.
+        self._secrets = sorted(
+            {*secrets_of(url), *map(unquote, secrets_of(url))}, key=len, reverse=True
+        )
         self.is_postgresql = self.url.get_backend_name() == POSTGRESQL
         name = self.url.database
         no_file = self.is_postgresql or name in (None, "", ":memory:")
@@ -148,7 +153,10 @@ class Database:
     def translate(self, error: BaseException) -> StoreUnavailable | StoreRefused:
         """Tell a row that is refused for good from a store that cannot answer now."""
         cause = getattr(error, "orig", None) or error
-        said = " ".join(str(cause).split())[:300]
+        said = " ".join(str(cause).split())
+        for secret in self._secrets:
+            said = said.replace(secret, HIDDEN)
+        said = said[:300]
         if _is_refusal(cause):
             return StoreRefused(f"The store {self.masked} refuses a row: {said}")
         return StoreUnavailable(
@@ -237,8 +245,10 @@ def driver_connection(connection: sa.Connection) -> Any:
 
 def _sqlalchemy_url(url: str) -> sa.URL:
     try:
+        if not is_understood(url):
+            raise ValueError
         parsed = sa.make_url(url if "://" in url else f"{SQLITE}:///{url}")
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise ConfigurationError(
             f"The store {mask_url(url)!r} cannot be read as a connection string. Use "
             "'sqlite:///path' or 'postgresql://user@host/database'."

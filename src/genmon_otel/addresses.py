@@ -1,0 +1,112 @@
+"""Connection strings of stores: which are understood, and how one is shown.
+
+A string that is not understood in every part may have its password anywhere, so it is
+shown as its scheme alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: The schemes of stores there are.
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+#: What stands for a secret, and for everything of a string that is not understood.
+HIDDEN: Final = "***"
+
+#: As SQLAlchemy reads a URL, but stricter: a host has no ``@``, a database no ``:`` and no ``@``
+#: (what looks so is a password with a character that must be percent-encoded), a port is a number.
+#: Source: sqlalchemy.engine.url, ``_parse_url``.
+_SERVER: Final = re.compile(
+    r"""(?P<scheme>[a-z][a-z0-9+.-]*)://
+    (?:(?P<user>[^:/@?\#\s]*)(?::(?P<password>[^@]*))?@)?
+    (?P<host>\[[0-9a-fA-F:.%]+\]|[\w.~%,-]*)
+    (?::(?P<port>[0-9]*))?
+    (?:/(?P<database>[^?:@]*))?
+    (?:\?(?P<query>.*))?""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_FILE: Final = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<path>(?:/[^?]*)?)(?:\?(?P<query>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_SCHEME: Final = re.compile(
+    r"(?P<scheme>(?:sqlite|postgres|postgresql|mysql)(?:\+\w+)?(?=:)|[a-z][a-z0-9+.-]{0,30}(?=://))",
+    re.IGNORECASE,
+)
+#: What is no path, though it has no ``://``: a scheme with a slash too few, anything with a ``:``
+#: and an ``@`` behind it, or libpq's other form, ``host=db password=…``.
+_SLIP: Final = re.compile(
+    r"(?:sqlite|postgres|postgresql|mysql)[+\w]*:|(?:[a-z]:[\\/])?[^:]*:.*@|\w+\s*=",
+    re.IGNORECASE | re.DOTALL,
+)
+#: Parameters whose values hold no secret. Source: libpq's connection parameters, sqlite3's URIs.
+_SHOWN: Final = frozenset(
+    "application_name cache channel_binding check_same_thread client_encoding connect_timeout "
+    "dbname gssencmode host hostaddr immutable keepalives keepalives_count keepalives_idle "
+    "keepalives_interval krbsrvname load_balance_hosts mode nolock options port "
+    "require_auth requirepeer service sslcert sslcrl sslmode sslnegotiation sslrootcert "
+    "ssl_min_protocol_version target_session_attrs tcp_user_timeout timeout uri user vfs".split()
+)
+
+
+def is_understood(url: str) -> bool:
+    """Whether every part of a connection string can be told from the others."""
+    return _parts(url) is not None
+
+
+def mask_url(url: str) -> str:
+    """Return the connection string without its secrets; safe to print.
+
+    Passwords and the values of unknown parameters become ``***``. Of a string that cannot be
+    parsed only the scheme is left. A path without a scheme is shown as it is.
+    """
+    parts = _parts(url)
+    if parts is None:
+        known = _SCHEME.match(url)
+        return f"{known['scheme']}://{HIDDEN}" if known else HIDDEN
+    if not parts:
+        return url
+    scheme = f"{parts['scheme']}://"
+    query = _masked_query(parts["query"])
+    if "path" in parts:
+        return f"{scheme}{parts['path']}{query}"
+    user = parts["user"]
+    password = "" if parts["password"] is None else f":{HIDDEN}"
+    port = "" if parts["port"] is None else f":{parts['port']}"
+    database = "" if parts["database"] is None else f"/{parts['database']}"
+    at = "" if user is None else f"{user}{password}@"
+    return f"{scheme}{at}{parts['host']}{port}{database}{query}"
+
+
+def secrets_of(url: str) -> tuple[str, ...]:
+    """Return the passwords and hidden parameters in a connection string, as they stand in it."""
+    parts = _parts(url)
+    if not parts:
+        return ()
+    pairs = [pair.partition("=") for pair in (parts["query"] or "").split("&")]
+    hidden = [value for key, _, value in pairs if key.lower() not in _SHOWN]
+    return tuple(secret for secret in (parts.get("password"), *hidden) if secret)
+
+
+def _parts(url: str) -> dict[str, str | None] | None:
+    """The parts of a connection string; empty for a mere path, None for what is not understood."""
+    if "://" not in url:
+        return None if _SLIP.match(url) else {}
+    is_file = url.lower().startswith((f"{SQLITE}:", f"{SQLITE}+"))
+    found = (_FILE if is_file else _SERVER).fullmatch(url)
+    return found.groupdict() if found else None
+
+
+def _masked_query(query: str | None) -> str:
+    if query is None:
+        return ""
+    shown = []
+    for pair in query.split("&"):
+        key, equals, _ = pair.partition("=")
+        if key.lower() in _SHOWN:
+            shown.append(pair)
+        else:
+            shown.append(f"{key}={HIDDEN}" if equals else HIDDEN)
+    return "?" + "&".join(shown)
