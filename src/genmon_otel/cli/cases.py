@@ -13,6 +13,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
+from genmon_otel.cli.case_runs import print_runs, shown_run
 from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
 from genmon_otel.cli.output import marked, one_line
 from genmon_otel.cli.reviewer import reviewer_option
@@ -33,8 +34,6 @@ from genmon_otel.regression.results import read
 from genmon_otel.regression.runner import run_case
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
-
-VERDICT_STYLES = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow"}
 
 cwd_option = click.option(
     "--cwd",
@@ -243,7 +242,7 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
             read_case = files.read(path)
             result = run_case(read_case, cwd=cwd)
             bad = read_case.expect == "passes" and result.verdict is not Verdict.PASS
-            shown.append(_shown(str(path), read_case.expect, result, bad))
+            shown.append(shown_run(str(path), read_case.expect, result, bad))
             advance()
     if handles or not paths:
         version = named_version(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
@@ -259,12 +258,12 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
                     row, result = review.replay(opened, name, code_version=version, cwd=cwd)
                     guarded = before in (CaseState.GUARDING, CaseState.REGRESSED)
                     bad = guarded and result.verdict is not Verdict.PASS
-                    shown.append(_shown(row.handle, row.state, result, bad))
+                    shown.append(shown_run(row.handle, row.state, result, bad))
                     advance()
     if as_json:
         print_json(shown)
     elif shown:
-        _print_runs(shown)
+        print_runs(shown)
     elif paths:
         click.echo(f"No case files (*{files.SUFFIX}) in {', '.join(map(one_line, paths))}.")
     else:
@@ -349,36 +348,6 @@ _APPROVED = {CaseState.OPEN: "It is expected to fail until the fix is in."}
 
 
 # --- printing ------------------------------------------------------------------
-
-
-def _shown(name: str, state: str, result: Any, bad: bool) -> dict[str, Any]:
-    return {
-        "case": name,
-        "state": str(state),
-        "verdict": result.verdict,
-        "detail": result.detail,
-        "drifted": result.drifted,
-        "duration_s": round(result.duration_s, 3),
-        "virtual_s": result.virtual_s,
-        "notes": result.notes,
-        "bad": bad,
-    }
-
-
-def _print_runs(shown: list[dict[str, Any]]) -> None:
-    out = console()
-    for each in shown:
-        stands = "now" if each["state"] in set(CaseState) else "expected:"
-        style = VERDICT_STYLES.get(each["verdict"], "red")
-        drift = " [yellow](drifted)[/]" if each["drifted"] else ""
-        out.print(
-            marked(
-                f"[cyan]{{}}[/] [{style}]{{}}[/]{drift} in {{}} s, {{}} {{}}: {{}}",
-                each["case"], each["verdict"], f"{each['duration_s']:.1f}", stands, each["state"],
-                clean(each["detail"], 2_000),
-            ),
-            soft_wrap=True,
-        )  # fmt: skip
 
 
 def _say(row: CaseRow, as_json: bool, more: str) -> None:

@@ -1,0 +1,44 @@
+"""How the verdicts of runs are printed, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from genmon_otel.cli.output import marked
+from genmon_otel.cli.terminal import console
+from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.text import clean
+
+VERDICT_STYLES = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow"}
+
+
+def shown_run(name: str, state: str, result: Any, bad: bool) -> dict[str, Any]:
+    """What one run showed, as it is printed for programs."""
+    return {
+        "case": name,
+        "state": str(state),
+        "verdict": result.verdict,
+        "detail": result.detail,
+        "drifted": result.drifted,
+        "duration_s": round(result.duration_s, 3),
+        "virtual_s": result.virtual_s,
+        "notes": result.notes,
+        "bad": bad,
+    }
+
+
+def print_runs(shown: list[dict[str, Any]]) -> None:
+    """Print runs for people, a line each."""
+    out = console()
+    for each in shown:
+        stands = "now" if each["state"] in set(CaseState) else "expected:"
+        style = VERDICT_STYLES.get(each["verdict"], "red")
+        drift = " [yellow](drifted)[/]" if each["drifted"] else ""
+        out.print(
+            marked(
+                f"[cyan]{{}}[/] [{style}]{{}}[/]{drift} in {{}} s, {{}} {{}}: {{}}",
+                each["case"], each["verdict"], f"{each['duration_s']:.1f}", stands, each["state"],
+                clean(each["detail"], 2_000),
+            ),
+            soft_wrap=True,
+        )  # fmt: skip
