@@ -287,4 +287,6 @@ def relabel(
     says = (
         "as the rules say" if undo else f"the rules said {row.rules_category}, {row.rules_severity}"
     )
-    console().print(f"[cyan]{row.handle}[/] is {row.category}, {row.severity}: {says}.")
+    console().print(
+        marked("[cyan]{}[/] is {}, {}: {}.", row.handle, row.category, row.severity, says)
+    )
