@@ -13,11 +13,29 @@ _SECRET_PARTS: Final = (
     "sshkey", "deploykey", "servicekey", "subscriptionkey", "licensekey", "authorization", "cookie",
     "credential", "connectionstring", "connstr", "bearer", "authtoken", "accesstoken",
     "refreshtoken", "idtoken", "securitytoken", "sessiontoken", "csrf", "xsrf", "cardnumber",
-    "creditcard", "hmackey", "sessionkey", "webhookurl", "sessid",
+    "creditcard", "hmackey", "sessionkey", "webhookurl", "sessid", "passwort", "kennwort",
+    "wachtwoord", "adgangskode", "salasana", "contrasena", "passord", "motdepasse", "lsenord",
+    "katasandi", "seedphrase", "recoverycode", "backupcode", "verificationcode", "mnemonic",
+)  # fmt: skip
+#: The same in other writing: looked for in the name as it is, in lower case.
+_FOREIGN_PARTS: Final = (
+    "contraseña", "contrasenya", "palavra-passe", "lösenord", "hasło", "jelszó", "parolă", "şifre",
+    "mật khẩu", "clé api", "clé d'api", "clé secrète", "clé_api", "clave secreta", "clave api", "clave de acceso",
+    "chave secreta", "chave de api", "chiave segreta", "chiave api", "schlüssel", "kod dostępu",
+    "пароль", "секрет", "токен", "ключ api", "api-ключ", "api ключ", "гасло", "κωδικός", "סיסמה", "كلمة المرور",
+    "كلمة السر", "पासवर्ड", "密码", "密碼", "口令", "密钥", "密鑰", "令牌", "パスワード", "暗証番号",
+    "秘密鍵", "トークン", "비밀번호", "암호", "토큰", "รหัสผ่าน", "mot de passe",
 )  # fmt: skip
 #: As the last word of a name.
 _SECRET_ENDS: Final = frozenset(
-    {"token", "dsn", "jwt", "otp", "cvv", "cvc", "ssn", "pat", "sas", "pin", "mnemonic"}
+    "token dsn jwt otp cvv cvc ssn pat sas pin mnemonic pass passwd senha clave mdp haslo heslo parola sifre geheimnis"
+    " sleutel kodeord passwords secrets apikeys credentials creds psk".split()
+)
+#: As the only word of a name.
+_SECRET_WORDS: Final = frozenset({"auth", "pass", "pw", "sig", "hmac"})
+#: Last words that :data:`_SECRET_ENDS` names and that mean something else behind these.
+_OTHER_PASS: Final = frozenset(
+    "by first second third last one two single multi forward backward render build compile".split()
 )
 #: A last word that makes it something about a secret, not the secret.
 _ABOUT: Final = frozenset(
@@ -26,18 +44,51 @@ _ABOUT: Final = frozenset(
     " regex pattern validator reset prompt at in error errors invalid missing version algorithm location path file"
     " files dir prefix page form button input placeholder link confirmed changed set exists manager provider store"
     " class model handler service header headers env var variable param parameter present valid verified by on jar"
-    " per second minute counter total budget cost price scope scopes audience issuer kind source attempts status".split()
+    " per second minute counter total budget cost price scope scopes audience issuer kind source attempts status"
+    " hashing hasher protected lifetime age days minutes hours seconds toggle visible visibility rules generator"
+    " cache bucket banner consent domain samesite secure httponly help text title message description".split()
 )
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 @lru_cache(maxsize=4096)
 def is_sensitive(name: str) -> bool:
-    """Whether a key, header, variable or parameter of this name holds a secret."""
-    words = [word.lower() for word in _WORD.findall(name[:96])]
-    if not words or words[-1] in _ABOUT:
+    """Tell whether a key, header, variable or parameter of this name holds a secret."""
+    name = name[:96]
+    words = [word.lower() for word in _WORD.findall(name)]
+    if not name.isascii():
+        lower = name.casefold()
+        if any(part in lower for part in _FOREIGN_PARTS):
+            return True
+    while len(words) > 1 and words[-1].isdigit():
+        words.pop()
+    if words == ["identified", "by"]:
+        return True
+    if not words or words[-1] in _ABOUT or "secretary" in words:
         return False
-    if words[-1] in _SECRET_ENDS or words == ["auth"]:
+    if words[-1] in _SECRET_ENDS:
+        return (
+            words[-1] != "pass"
+            or (len(words) > 1 and words[-2] not in _OTHER_PASS)
+            or words == ["pass"]
+        )
+    if len(words) == 1 and words[0] in _SECRET_WORDS:
         return True
     joined = "".join(words)
     return any(part in joined for part in _SECRET_PARTS)
+
+
+@lru_cache(maxsize=4096)
+def is_personal(name: str) -> bool:
+    """Tell whether a key of this name holds a phone or account number, in whatever form."""
+    words = [word.lower() for word in _WORD.findall(name[:96])]
+    return bool(words) and (
+        words[-1] in _PERSONAL_ENDS
+        or (len(words) > 1 and words[-2] in _PERSONAL_ENDS and words[-1] in _NUMBERS)
+    )
+
+
+_PERSONAL_ENDS: Final = frozenset(
+    "phone mobile telephone tel fax iban telefon telefono msisdn handynummer cellphone".split()
+)
+_NUMBERS: Final = frozenset("number no nr num e164".split())

@@ -1,0 +1,196 @@
+"""Values that are assigned to a sensitive name: ``name = value``, JSON, YAML, headers, shells."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from genmon_otel.redaction.edits import Edit, closing, hidden, is_plain_word
+from genmon_otel.redaction.hints import Name
+from genmon_otel.redaction.placeholders import leading
+from genmon_otel.redaction.values import is_evident_non_secret, is_sentence
+
+#: Characters that rules look at before a name and behind it.
+_BEFORE: Final = 400
+_BEHIND: Final = 600
+
+_QUOTE: Final = r"\\*[\"'`]|[“”‘’„«»]"
+#: After the name: closing quote or bracket, separator.
+_SEPARATOR: Final = re.compile(
+    rf"(?P<close>(?:(?:{_QUOTE})\]?|\]|[*_]{{1,2}}|))"
+    r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}[\"'`])|[=＝](?!=)|[:：](?!:)|->)\s{0,8}"
+    r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
+    r"|[\s+](?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)[\s+:]{1,2}|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
+)
+#: A key of YAML, TOML or an INI file whose value stands on the next line, deeper.
+_NEXT_LINE: Final = re.compile(
+    r"(?:\\*[\"'])?[ \t]{0,8}:[ \t]{0,8}(?:[|>][+-]?[0-9]?[ \t]{0,8})?(?:#[^\n]{0,80})?\r?\n"
+)
+_LINE: Final = re.compile(r"(?P<indent>[ \t]*)(?P<item>-[ \t]{1,4})?(?P<text>[^\r\n]*)")
+_QUOTED: Final = re.compile(
+    r"(?P<prefix>[bBrRuUfF]{0,2})(?P<quote>\\*\"\"\"|'''|\\*\"|\\*'|`|[“„«‘])"
+)
+#: A value without quotes; a stop in it is part of it where neither space nor another name follows.
+BARE: Final = re.compile(
+    r"(?:[^\s,;&\"'<>`\\\x00，。；、）」]"
+    r"|[,;&](?![\s\"')\]}\\]|\Z|[\w .\[\]-]{0,40}[=:])"
+    r"|[\"'](?<=\w.)(?=[\w$!@#%^*])"
+    r"|[<>](?![/a-zA-Z!\s]|\Z)"
+    r"|\\(?![\"'`nrtux\\\s]|\Z))+"
+)
+_HEADER_LINE: Final = re.compile(r"[^\r\n\"']*")
+#: What a literal begins with and a header's value never does.
+_OPENING: Final = ("`", "'", '"', "{", "[", "(", "\\", "b", "")
+_STRING_IN: Final = re.compile(r"""(\\*["'])((?:[^"'\\]|\\(?!["'])[\s\S]?)*)(\\*["'])(\s*:)?""")
+_CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
+#: What makes an assignment one of a shell or an ``.env`` file: its values are literal.
+_SHELL_LEFT: Final = re.compile(
+    r"(?:^|[\r\n;]|\\n)[ \t]*(?:-[ \t])?(?:export[ \t]|set[ \t]|env[ \t]|ENV[ \t]|ARG[ \t]|declare -x[ \t])?[\"']?\Z"
+)
+_SHELL_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]+")
+#: What makes it a statement or a keyword argument of a program.
+_CODE_LEFT: Final = re.compile(
+    r"(?:\b(?:const|let|var|val|final|return|await|auto|string|String|def|self\.|this\.)[ \t]*|[(,]\s{0,24}|[{]\s{0,24})\Z"
+)
+_AFTER_QUOTE: Final = frozenset(["", ")", ",", "]", "}", ";", "\n"])
+_COMPARISONS: Final = frozenset({"==", "===", "!=", "!=="})
+_ONLY_WORDS: Final = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){1,30}")
+_MIXED: Final = re.compile(r"(?=\S*[0-9!@#$%^&*?])(?=\S*[A-Za-z])\S{6,}")
+
+
+def assigned(text: str, name: Name) -> list[Edit]:
+    """``name = value``, ``"name": "value"``, ``name: value``, ``Name: header``, ``name is value``."""
+    separator = _SEPARATOR.match(text, name.end)
+    if separator is None:
+        return []
+    start, sep = separator.end(), separator["sep"]
+    word = name.text.lower()
+    if (
+        ("cookie" in word or "authorization" in word)
+        and ":" in sep
+        and text[start : start + 1] not in _OPENING
+    ):
+        line = leading(_HEADER_LINE, text, start).rstrip()
+        if len(line) < 3 or ("=" not in line and is_sentence(line)):
+            return []
+        return hidden(text, start, start + len(line))
+    if "\n" in sep.rstrip(" \t") and not separator["close"]:
+        return []  # what stands on the next line is _below's
+    if quoted := _QUOTED.match(text, start):
+        begin = quoted.end()
+        stop = closing(text, begin, quoted["quote"])
+        value = text[begin:stop]
+        if value[:1] in _AFTER_QUOTE and not separator["close"]:
+            return []  # the quote ends the text that the name ends: ``input("Password: ")``
+        if sep.lstrip().startswith(",") and (
+            is_plain_word(value) or text[stop + len(quoted["quote"]) :][:2].lstrip()[:1] == ":"
+        ):
+            return []
+        if not sep.strip() and ("token" in word or "key" in word or value[:1].isspace()):
+            return []
+        if sep.strip() in _COMPARISONS and ("token" in word or "key" in word or len(value) < 4):
+            return []
+        if "f" in quoted["prefix"].lower() and "{" in value and value.startswith("{"):
+            return []
+        if is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):
+            return []
+        return hidden(text, begin, stop)
+    if not sep.strip():
+        return []
+    if text[start : start + 1] in _CLOSING:
+        return _container(text, name, start)
+    return _bare(text, name, start, sep)
+
+
+def _container(text: str, name: Name, start: int) -> list[Edit]:
+    """Hide the strings of a list or mapping; what ODBC puts in braces."""
+    stop = text.find(_CLOSING[text[start]], start, start + 4_096)
+    stop = min(start + 4_096, len(text)) if stop < 0 else stop
+    edits: list[Edit] = []
+    for found in _STRING_IN.finditer(text, start, stop):
+        if not found[4] and not is_evident_non_secret(
+            found[2], name.text, quoted=True, code=False, shell=False
+        ):
+            edits += hidden(text, found.start(2), found.end(2))
+    inner = text[start + 1 : stop]
+    if (
+        text[start] == "{"
+        and not edits
+        and stop < len(text)
+        and not re.fullmatch(r"[\s\w.:!,\"'{$-]*", inner)
+    ):
+        return hidden(text, start + 1, stop)
+    return edits
+
+
+def _bare(text: str, name: Name, start: int, sep: str) -> list[Edit]:
+    token = leading(BARE, text, start)
+    if (
+        text[start + len(token) : start + len(token) + 1] in ("<", "(", '"', "'", "`")
+        and token.isidentifier()
+    ):
+        token += text[start + len(token)]  # a call, or a type with its parameters
+    value = token.rstrip(".,;:!?")
+    left = text[max(0, name.begin - 60) : name.begin]
+    line_start = _SHELL_LEFT.search(left)
+    shell = bool(line_start) and bool(_SHELL_NAME.fullmatch(name.text)) and sep == "="
+    code = sep.strip() in ("=", ":=", ":", "=>") and _CODE_LEFT.search(left) is not None
+    for opening, ending in _CLOSING.items():  # of the call or literal that it stands in
+        while value.endswith(ending) and value.count(ending) > value.count(opening):
+            value = value[:-1].rstrip(".,;:!?")
+    if is_evident_non_secret(value, name.text, quoted=False, code=code, shell=shell):
+        return []
+    if is_evident_non_secret(token, name.text, quoted=False, code=code, shell=shell):
+        return []
+    word = name.text.lower()
+    if value.isdigit() and "token" in word:
+        return []
+    if sep.strip(" :") in (
+        "is",
+        "was",
+        "ist",
+        "es",
+        "est",
+        "è",
+        "é",
+        "to",
+        "are",
+        "war",
+    ) and not _MIXED.match(value):
+        return []
+    stop = start + len(value)
+    rest = text[
+        start : text.find("\n", start) if "\n" in text[start : start + _BEHIND] else start + _BEHIND
+    ]
+    if (
+        "phrase" in word
+        or "mnemonic" in word
+        or (line_start and "pass" in word and sep.strip() in ("=", ":"))
+    ):
+        words = leading(_ONLY_WORDS, rest.strip())
+        if words == rest.strip() and not is_sentence(words):
+            stop = start + len(rest.rstrip())
+    return hidden(text, start, stop)
+
+
+def below(text: str, name: Name) -> list[Edit]:
+    """YAML's value on the next line; ``password: |``."""
+    head = _NEXT_LINE.match(text, name.end)
+    if head is None:
+        return []
+    line_start = text.rfind("\n", max(0, name.begin - _BEFORE), name.begin) + 1
+    indent = len(leading(re.compile(r"[ \t-]*"), text, line_start))
+    at, edits = head.end(), []
+    for _ in range(20):
+        line = _LINE.match(text, at)
+        if line is None or not line["text"].strip():
+            break
+        deeper = len(line["indent"]) > indent or (line["item"] and len(line["indent"]) >= indent)
+        value = line["text"].strip().strip("\"'")
+        if not deeper or re.match(r"[\w.-]{1,60}:(?:\s|$)", value) or is_sentence(value):
+            break
+        start = line.start("text") + line["text"].find(value)
+        if not is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):
+            edits += hidden(text, start, start + len(value))
+        at = line.end() + 1
+    return edits

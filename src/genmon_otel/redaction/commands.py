@@ -1,0 +1,201 @@
+"""Secrets on command lines: behind flags, in lists of arguments, in ``.netrc`` and ``ENV NAME value``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from genmon_otel.redaction.edits import Edit, apply, closing, hidden
+from genmon_otel.redaction.hints import Name
+from genmon_otel.redaction.placeholders import constant, is_placeholder, leading
+from genmon_otel.redaction.sensitive import is_sensitive
+from genmon_otel.redaction.values import is_evident_non_secret
+
+_FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*")
+_GAP: Final = re.compile(r"[ \t]{1,8}(?:\\\r?\n[ \t]{0,16})?(?=[^\s\-])")
+_ARGUMENT: Final = re.compile(r"(?:[^\s\"'`,;)\]}|<>]|[,;)\]}](?=[\w!@#$%^&*]))+")
+_METAVAR: Final = re.compile(r"[A-Z][A-Z_-]*|[\[<|(].*|=.*")
+#: What precedes the word ``password`` in a ``.netrc``.
+_NETRC_LEFT: Final = re.compile(
+    r"\b(?:machine|login|default|account)\s+\S{1,200}\s+\Z|\b(?:default)\s+\Z"
+)
+_SPACED: Final = re.compile(r"\s{1,8}")
+#: Commands that take a name and a value.
+_COMMAND_LEFT: Final = re.compile(
+    r"(?i)(?:\b(?:env|setenv|setx|set|secret set|config set|secrets set|put|hset|setitem|add)\s{1,4}(?:\\*[\"'])?"
+    r"|\bidentified\s|\b(?:role|user)\s\S{1,80}\s(?:with\s)?(?:login\s)?(?:encrypted\s)?|\b(?:with|using|requirepass|masterauth)\s{1,2})\Z"
+)
+_CALL: Final = re.compile(r"\(\s{0,8}(\\*[\"'`])")
+_SETTER: Final = re.compile(
+    r"(?:.*\.)?(?:set|with|use|add|update|change|reset|put)_?[A-Z_]|(?:.*\.)?(?:set|with)_",
+    re.DOTALL,
+)
+_WORD: Final = re.compile(r"[^\s\"'`,;<>()]+")
+
+#: Programs and where they take a secret. The group is the secret.
+_TOKEN: Final = r"(?:\\*[\"'])?[,]?\s{1,8}(?:\\*[\"'])?"
+_PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
+    (literals, re.compile(pattern))
+    for literals, pattern in (
+        # user:password behind a flag, as text or as a list
+        (
+            ("-u", "--user", "--proxy-user", "-U", "--auth", "-a"),
+            rf"(?:(?<=[\s\"'(\[,])(?:-u|-U|-a|--user|--proxy-user|--auth|--creds))(?:=|{_TOKEN})(?:\\*[\"'])?[\w.@+-]{{1,80}}:(?!//)(?=[^\s\"'/\\])([^\s\"'\\]{{1,200}})",
+        ),
+        (("curl",), r"\bcurl\s(?:[^\n|;]{0,200}?\s)?-u[\w.@+-]{1,80}:([^\s\"'\\]{1,200})"),
+        (("smbclient", "mount"), r"(?:-U\s|user=|username=)[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})"),
+        (("mysql", "maria"), rf"(?:mysql|maria)[\w-]*\b(?:{_TOKEN}|[^\n|;]){{0,40}}?[\s\"']-p(?!assword|ort|rotocol|lugin)([^\s\"'\\,]{{3,200}})"),
+        (("sshpass",), rf"\bsshpass{_TOKEN}-p(?:{_TOKEN})?([^\s\"'\\,]{{1,200}})"),
+        (("login",), rf"\blogin\b[^\n|;]{{0,200}}?[\s\"']-p(?:{_TOKEN}|=)([^\s\"'\\,-][^\s\"'\\,]{{0,200}})"),
+        (("redis-cli",), rf"\bredis-cli\b[^\n|;]{{0,200}}?[\s\"']-a(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
+        (("ldap",), rf"\bldap\w{{3,12}}\b[^\n|;]{{0,200}}?[\s\"']-w(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
+        (("mongo", "clickhouse", "cqlsh", "influx", "sqlcmd", "bcp", "isql"), rf"\b(?:mongo\w*|clickhouse\S*|cqlsh|influx|sqlcmd|bcp|isql)\b[^\n|;]{{0,200}}?[\s\"']-[pP](?:{_TOKEN})?(?!assword)([^\s\"'\\,-][^\s\"'\\,]{{2,200}})"),
+        (("zip", "7z"), rf"\b(?:un)?zip\b[^\n|;]{{0,100}}?[\s\"']-P{_TOKEN}([^\s\"'\\,]{{1,200}})"),
+        (("pass:",), r"-pass(?:in|out)?\s{1,4}pass:([^\s\"'\\,]{1,200})"),
+        (("htpasswd",), r"\bhtpasswd\s(?:-\w{1,8}\s){0,4}[^\s-]{1,200}\s\S{1,80}\s([^\s\"'\\,|;]{1,200})"),
+    )
+)  # fmt: skip
+#: Not a user and a password: ``docker run -u 1000:1000``.
+_USER_AND_GROUP: Final = re.compile(r"\b([0-9]+):[0-9]+$|\b([\w-]+):\2$")
+
+
+def flagged(text: str, name: Name) -> list[Edit]:
+    """``--password value``; with ``=`` it is an assignment."""
+    if not name.text.startswith("-") or not _FLAG.fullmatch(name.text):
+        return []
+    if name.begin and text[name.begin - 1] not in " \t\n\"'([`|,":
+        return []
+    gap = _GAP.match(text, name.end)
+    if gap is None:
+        return []
+    start = gap.end()
+    if text[start] in "\"'`":
+        stop = closing(text, start + 1, text[start])
+        if is_evident_non_secret(
+            text[start + 1 : stop], name.text, quoted=True, code=False, shell=False
+        ):
+            return []
+        return hidden(text, start + 1, stop)
+    value = leading(_ARGUMENT, text, start)
+    bare = value.rstrip(".:!?")
+    if not bare or _METAVAR.fullmatch(bare):
+        return []
+    if is_evident_non_secret(bare, name.text, quoted=False, code=False, shell=True):
+        return []
+    return hidden(text, start, start + len(bare))
+
+
+def in_netrc(text: str, name: Name) -> list[Edit]:
+    """``machine host login me password value``."""
+    if not _NETRC_LEFT.search(text[max(0, name.begin - 240) : name.begin]):
+        return []
+    return _word_behind(text, name)
+
+
+def set_by_command(text: str, name: Name) -> list[Edit]:
+    """``ENV API_KEY value``, ``setx API_KEY value``, ``using password value``."""
+    left = text[max(0, name.begin - 100) : name.begin]
+    command = _COMMAND_LEFT.search(left)
+    if command is None:
+        return []
+    found = _word_behind(text, name)
+    value = text[found[0][0] : found[0][1]] if found else ""
+    if command[0].strip().lower() in ("with", "using", "add") and not re.search(
+        r"[0-9!@#$%^&*]", value
+    ):
+        return []
+    return found
+
+
+def in_setter(text: str, name: Name) -> list[Edit]:
+    """``setPassword("value")``, ``.password("value")``."""
+    call = _CALL.match(text, name.end)
+    if call is None or not (
+        _SETTER.match(name.text)
+        or text[max(0, name.begin - 1) : name.begin] == "."
+        or name.text[0] == "."
+    ):
+        return []
+    stop = closing(text, call.end(), call[1])
+    if is_evident_non_secret(
+        text[call.end() : stop], name.text, quoted=True, code=False, shell=False
+    ):
+        return []
+    return hidden(text, call.end(), stop)
+
+
+def _word_behind(text: str, name: Name) -> list[Edit]:
+    gap = _SPACED.match(text, name.end)
+    if gap is None:
+        return []
+    value = leading(_WORD, text, gap.end()).rstrip(".:!?")
+    if (
+        not value
+        or value[0] in "=:{[|-"
+        or is_evident_non_secret(value, name.text, quoted=False, code=False, shell=True)
+    ):
+        return []
+    return hidden(text, gap.end(), gap.end() + len(value))
+
+
+def redact_commands(text: str) -> str:
+    """Replace the secrets that programs take behind flags whose names say nothing."""
+    if " -" not in text and "'-" not in text and '"-' not in text:
+        return text
+    edits: list[Edit] = []
+    for literals, pattern in _PROGRAMS:
+        if any(literal in text for literal in literals):
+            for found in pattern.finditer(text):
+                if _USER_AND_GROUP.search(found[0]) and "curl" not in text:
+                    continue
+                if not is_evident_non_secret(
+                    found[1], "password", quoted=False, code=False, shell=True
+                ):
+                    edits += hidden(text, found.start(1), found.end(1))
+    return apply(text, edits) if edits else text
+
+
+def redact_arguments(arguments: Sequence[object]) -> list[object] | None:
+    """Return a list of arguments without the values behind flags; None if there are none."""
+    words = [word if isinstance(word, str) else "" for word in arguments]
+    if not any(word.startswith("-") for word in words):
+        return None
+    out = list(arguments)
+    line = redact_commands(f" {words[0]} ")
+    changed = False
+    for at, word in enumerate(words[:-1]):
+        value = words[at + 1]
+        if not word.startswith("-") or "=" in word or not value or value.startswith("-"):
+            continue
+        if _FLAG.fullmatch(word) and is_sensitive(word.lstrip("-")):
+            if not is_placeholder(value) and not is_evident_non_secret(
+                value, word, quoted=True, code=False, shell=True
+            ):
+                out[at + 1] = constant(len(value))
+                changed = True
+            continue
+        line = f" {words[0]} {word} {value}"
+        if len(line) < 4_096 and " " not in value:
+            redacted = redact_commands(line)
+            if redacted != line:
+                out[at + 1] = (
+                    redacted[len(line) - len(value) :]
+                    if redacted.startswith(line[: -len(value)])
+                    else constant(len(value))
+                )
+                changed = True
+    for at, word in enumerate(words):
+        line = f" {words[0]} {word}"
+        if (
+            word.startswith("-")
+            and out[at] == word
+            and len(line) < 4_096
+            and " " not in word
+            and at
+        ):
+            redacted = redact_commands(line)
+            if redacted != line:
+                out[at] = redacted[len(words[0]) + 2 :]
+                changed = True
+    return out if changed else None

@@ -1,0 +1,59 @@
+"""Spans of a text that are replaced, and where quoted values end."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from genmon_otel.redaction.placeholders import constant, is_placeholder
+
+#: Where a value lies and what stands for it.
+Edit = tuple[int, int, str]
+
+_PLAIN_WORD: Final = re.compile("[a-z]{1,15}(?:_[a-z]{1,15})*")
+_CLOSERS: Final = {"“": "”", "„": "“", "«": "»", "‘": "’"}
+#: Characters of a quoted value that are looked through for its closing mark.
+_MAX_QUOTED: Final = 262_144
+
+
+def apply(text: str, edits: list[Edit]) -> str:
+    """Return a text with edits made; of two that overlap the first."""
+    parts: list[str] = []
+    done = 0
+    for start, stop, stand_in in sorted(edits):
+        if start >= done and stop > start:
+            parts += [text[done:start], stand_in]
+            done = stop
+    return "".join([*parts, text[done:]])
+
+
+def hidden(text: str, start: int, stop: int) -> list[Edit]:
+    """Return the edit that hides a span; none where there is nothing or a placeholder already."""
+    value = text[start:stop]
+    if not value.strip() or is_placeholder(value):
+        return []
+    return [(start, stop, constant(len(value)))]
+
+
+def closing(text: str, begin: int, mark: str) -> int:
+    """Return where a quoted value ends: its closing mark, or the end of the text."""
+    mark = _CLOSERS.get(mark, mark)
+    at, end = begin, min(len(text), begin + _MAX_QUOTED)
+    while True:
+        stop = text.find(mark, at, end)
+        if stop < 0:
+            return end
+        if (
+            len(mark) == 1
+            and stop > begin
+            and text[stop - 1] == "\\"
+            and text[stop - 2 : stop] != "\\\\"
+        ):
+            at = stop + 1
+            continue
+        return stop
+
+
+def is_plain_word(value: str) -> bool:
+    """Tell whether the second half of a pair is itself a word, as in ``["password", "email"]``."""
+    return len(value) < 24 and _PLAIN_WORD.fullmatch(value) is not None

@@ -1,0 +1,59 @@
+"""Replace what stands behind sensitive names in text, wherever names and values stand.
+
+Each rule looks at one kind of place, around one name, within bounds: the whole is linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from genmon_otel.redaction.assignments import assigned, below
+from genmon_otel.redaction.commands import (
+    flagged,
+    in_netrc,
+    in_setter,
+    redact_commands,
+    set_by_command,
+)
+from genmon_otel.redaction.edits import Edit, apply
+from genmon_otel.redaction.hints import Name, sensitive_names
+from genmon_otel.redaction.markup import (
+    beside_its_value,
+    in_element,
+    in_form_part,
+    in_table,
+    refused_by_validation,
+)
+
+#: Tried in this order; the first that finds something counts.
+RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
+    flagged,
+    in_form_part,
+    beside_its_value,
+    in_element,
+    in_table,
+    refused_by_validation,
+    below,
+    assigned,
+    in_netrc,
+    set_by_command,
+    in_setter,
+)
+
+
+def redact_named(text: str) -> str:
+    """Replace the values that stand behind sensitive names."""
+    edits: list[Edit] = []
+    done = 0
+    for name in sensitive_names(text):
+        if name.begin < done:
+            continue
+        for rule in RULES:
+            if found := rule(text, name):
+                edits += found
+                done = max(done, *(stop for _, stop, _ in found if stop - name.end < 100_000))
+                break
+    if edits:
+        text = apply(text, edits)
+    return redact_commands(text)

@@ -1,0 +1,126 @@
+"""Personal data that is told by its looks: e-mails, cards, bank accounts, phone and social security numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from genmon_otel.redaction.placeholders import EMAIL_PLACEHOLDER, zeros, zeros_and_x
+
+_EMAIL: Final = re.compile(
+    r"(?<![\w.+%-])(?<!://)(?!git@|noreply@|no-reply@)[\w.+%-]{1,64}@(?!example\.invalid)"
+    r"(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w-])"
+)
+
+# The lookbehinds stand after the first character, so that the search is one for that character.
+_CARD: Final = re.compile(
+    r"[2-6](?<![\w.-].)[0-9]{3}(?:[0-9][ .\u00a0\u2009+-]?){8,14}[0-9](?![\w-]|\.[0-9])|"
+    r"[2-6](?<![\w.-].)[0-9]{3}[ .\u00a0\u2009+-](?:[0-9][ .\u00a0\u2009+-]?){8,14}[0-9](?![\w-]|\.[0-9])"
+)
+_CARD_ISSUER: Final = re.compile(
+    r"4(?:.{12}|.{15}|.{18})|5[0-8].{14}|2[2-7].{14}|3[47].{13}|3[0689].{12}|35.{14}|6.{15,18}"
+)
+#: Sizes of the groups in which cards are printed.
+_CARD_GROUPS: Final = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (6, 13)})
+_GROUP: Final = re.compile(r"[0-9]+")
+_DIGIT: Final = re.compile(r"[0-9]")
+
+#: Length of a bank account's number by country (IBAN registry).
+_IBAN_LENGTHS: Final = {
+    country: int(length)
+    for length, countries in (
+        row.split(":") for row in (
+            "15:NO", "16:BE", "18:DK FI FO GL NL SD", "19:MK SI", "20:AT BA EE KZ LT LU MN XK",
+            "21:CH CR HR LI LV", "22:BG BH DE GB GE IE ME RS VA", "23:AE GI IL IQ OM SO TL",
+            "24:AD CZ ES MD PK RO SA SE SK TN VG", "25:LY PT ST", "26:IS TR", "27:BI DJ FR GR IT MC MR SM",
+            "28:AL AZ BY CY DO GT HU LB NI PL SV", "29:BR EG PS QA UA", "30:JO KW MU", "31:MT SC", "32:LC", "33:RU",
+        )
+    )
+    for country in countries.split()
+}  # fmt: skip
+_IBAN: Final = re.compile(r"[A-Za-z](?<![\w-].)[A-Za-z][0-9]{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
+
+#: Literals of which one is in every text that the pattern could match.
+_PHONES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("+", re.compile(r"\+(?<![\w+]\+)[1-9][0-9]{0,14}+(?:[ .\u00a0/-]{0,2}\(?[0-9]{1,9}\)?){0,6}+(?!\w|\.[0-9])")),
+    ("(", re.compile(r"\((?<!\w\()(?:[2-9][0-9]{2}\)[ .-]?[2-9][0-9]{2}[ .-][0-9]{4}|0[0-9]{1,4}\)[ /-]{1,3}[0-9][0-9 -]{4,10}[0-9])(?!\w)")),
+    ("-", re.compile(r"[2-9](?<![\w.-].)[0-9]{2}-[2-9][0-9]{2}-[0-9]{4}(?![\w-]|\.[0-9])")),
+    (".", re.compile(r"[2-9](?<![\w.-].)[0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}(?![\w-]|\.[0-9])")),
+    ("-", re.compile(r"1(?<![\w.-].)[ .-]\(?[2-9][0-9]{2}\)?[ .-]{1,2}[2-9][0-9]{2}[.-][0-9]{4}(?![\w-]|\.[0-9])")),
+    # social security
+    ("-", re.compile(r"[0-9](?<![\w-].)[0-9]{2}-[0-9]{2}-[0-9]{4}(?![\w-])")),
+)  # fmt: skip
+#: A number behind a word for a phone, in whatever form.
+_CALLED: Final = re.compile(
+    r"(?i)(?:(?:tele)?(?:phone|fon)|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
+    r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?"
+    r"(\+?\(?[0-9](?:[ ./()\u00a0-]{0,2}[0-9]){6,13})(?![\w-]|\.[0-9]|:[0-9])"
+)  # fmt: skip
+_CALLED_HINTS: Final = (
+    "hone", "tel", "obil", "ell", "ax", "andy", "pp", "call", "sms", "fon", "ortable", "телефон", "电话", "電話",
+)  # fmt: skip
+_LONG_NUMBER: Final = re.compile(r"[0-9](?:[ ./()\u00a0\u2009+-]{0,2}[0-9]){6}")
+
+
+def redact_personal(text: str) -> str:
+    """Replace e-mails, card, account, phone and social security numbers."""
+    if "@" in text:
+        text = _EMAIL.sub(EMAIL_PLACEHOLDER, text)
+    if not _LONG_NUMBER.search(text) and not _IBAN.search(text):
+        return text
+    text = _IBAN.sub(_iban, text)
+    text = _CARD.sub(_card, text)
+    for literal, pattern in _PHONES:
+        if literal in text:
+            text = pattern.sub(_phone, text)
+    return _CALLED.sub(_called, text)
+
+
+def _card(match: re.Match[str]) -> str:
+    digits = [int(char) for char in _DIGIT.findall(match[0])]
+    groups = tuple(map(len, _GROUP.findall(match[0])))
+    if not _CARD_ISSUER.fullmatch("".join(map(str, digits))):
+        return match[0]
+    if "." in match[0] and groups not in _CARD_GROUPS:
+        return match[0]
+    total = sum(digits[-1::-2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    return zeros(match[0]) if total % 10 == 0 else match[0]
+
+
+def _iban(match: re.Match[str]) -> str:
+    """Hide an account number if its checksum is right (ISO 13616); what follows it stays."""
+    text = match[0]
+    length = _IBAN_LENGTHS.get(text[:2].upper())
+    if length is None:
+        return text
+    number, end = "", 0
+    while end < len(text) and len(number) < length:
+        number += text[end] if text[end].isalnum() else ""
+        end += 1
+    after = text[end : end + 1] or match.string[match.end() : match.end() + 1]
+    if len(number) < length or after.isalnum():
+        return text
+    value = int("".join(str(int(char, 36)) for char in number[4:] + number[:4]))
+    return zeros_and_x(text[:end].upper()) + text[end:] if value % 97 == 1 else text
+
+
+def _phone(match: re.Match[str]) -> str:
+    """Hide a phone number; not a sum, a decimal number or a point on a map."""
+    text = match[0]
+    if not text.startswith("+"):
+        return zeros(text)
+    groups = _GROUP.findall(text)
+    size = sum(map(len, groups))
+    if not 8 <= size <= 15 or (len(groups) == 1 and size < 9):
+        return text
+    separators = set(re.sub(r"[0-9()+]", "", text))
+    if "." in separators and (len(groups) < 3 or min(map(len, groups[1:])) < 2):
+        return text
+    if size < 10 and len(groups) > 2 and all(len(group) == 3 for group in groups[1:]):
+        return text  # thousands
+    return zeros(text)
+
+
+def _called(match: re.Match[str]) -> str:
+    number = match[1]
+    return match[0][: -len(number)] + zeros(number)

@@ -1,0 +1,179 @@
+"""Redact trees (see :mod:`genmon_otel.payload`): by key, by neighbouring name, by position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from genmon_otel.records import Tree
+from genmon_otel.redaction.commands import redact_arguments
+from genmon_otel.redaction.edits import is_plain_word
+from genmon_otel.redaction.placeholders import constant, is_placeholder, zeros
+from genmon_otel.redaction.sensitive import is_personal, is_sensitive
+
+#: Tagged scalars: what stands for them under a sensitive name ...
+_ZEROS: Final = {"uuid": "00000000-0000-0000-0000-000000000000", "int": "0x0", "decimal": "0"}
+#: ... and those that hold no secret and must stay what they are to be rebuilt.
+_INERT: Final = frozenset(
+    "datetime date time timedelta zone timezone enum type float complex range slice opaque ellipsis notimplemented".split()
+)
+#: Keys of objects that hold a name beside a value.
+_NAME_KEYS: Final = frozenset(
+    "name key k header field fieldname param parameter property variable var id label attribute setting option".split()
+)
+_VALUE_KEYS: Final = frozenset(
+    "value val v data content secret default plaintext stringvalue string_value text values defaultvalue default_value".split()
+)
+#: Keys of tables that hold the names of columns, and the rows.
+_COLUMN_KEYS: Final = frozenset("columns headers header fields names cols".split())
+_ROW_KEYS: Final = frozenset("rows data values records body".split())
+_LONGEST_NAME: Final = 96
+
+
+class TreeRedactor:
+    """Redacts trees.
+
+    Args:
+        text: what redacts one text.
+    """
+
+    def __init__(self, text: Callable[[str], str]) -> None:
+        self._text = text
+
+    def tree(self, tree: Tree) -> Tree:
+        """Return a copy of ``tree`` without secrets, of the same structure."""
+        if isinstance(tree, str):
+            return self._text(tree)
+        if isinstance(tree, list):
+            return self._list(tree)
+        if isinstance(tree, dict):
+            hidden, columns = _named_value(tree), _columns(tree)
+            return {
+                key if key[:1] == "$" else self.tree(key): self._member(key, value, hidden, columns)
+                for key, value in tree.items()
+            }
+        return tree
+
+    def _member(self, key: str, value: Tree, hidden: set[str], columns: list[Tree] | None) -> Tree:
+        if key == "$":
+            return value
+        if columns is not None and key.lower() in _ROW_KEYS and isinstance(value, list):
+            return [self._row(row, columns) for row in value]
+        if key in hidden or is_sensitive(key):
+            return self.hide(value)
+        if is_personal(key):
+            return self._number(value)
+        return self.tree(value)
+
+    def _list(self, tree: list[Tree]) -> Tree:
+        if len(tree) == 2 and _names_secret(tree[0]) and not _is_word(tree[1]):
+            return [self.tree(tree[0]), self.hide(tree[1])]
+        if len(tree) > 1:
+            if (arguments := redact_arguments(tree)) is not None:
+                tree = arguments
+            elif (rows := self._rows(tree)) is not None:
+                return rows
+        return [self.tree(member) for member in tree]
+
+    def _rows(self, tree: list[Tree]) -> list[Tree] | None:
+        """Rows of a table whose first names the columns."""
+        head = _members(tree[0])
+        if head is None or len(head) < 2 or not any(_names_secret(name) for name in head):
+            return None
+        rows = [_members(row) for row in tree]
+        if not all(row is not None and len(row) == len(head) for row in rows):
+            return None
+        if len(tree) == 2 and len(head) == 2:
+            return None  # as likely pairs
+        return [tree[0], *(self._row(row, head) for row in tree[1:])]
+
+    def _row(self, row: Tree, head: list[Tree]) -> Tree:
+        if isinstance(row, dict):
+            return {
+                key: self._row(value, head) if isinstance(value, list) else value
+                for key, value in row.items()
+            }
+        if not isinstance(row, list):
+            return self.tree(row)
+        return [
+            self.hide(cell) if place < len(head) and _names_secret(head[place]) else self.tree(cell)
+            for place, cell in enumerate(row)
+        ]
+
+    def hide(self, tree: Tree) -> Tree:
+        """Replace every leaf of what stands under a sensitive name."""
+        if isinstance(tree, str):
+            if is_placeholder(tree) or _is_reference(tree):
+                return tree
+            return constant(len(tree))
+        if isinstance(tree, list):
+            return [self.hide(member) for member in tree]
+        if isinstance(tree, dict):
+            zero = _ZEROS.get(tree.get("$", ""))
+            if zero is not None and "v" in tree:
+                return {**tree, "v": zero}
+            if tree.get("$") in _INERT:
+                return self.tree(tree)
+            return {
+                key: value
+                if key in ("$", "type", "path", "library") and "$" in tree
+                else self.hide(value)
+                for key, value in tree.items()
+            }
+        if isinstance(tree, (int, float)) and not isinstance(tree, bool):
+            return type(tree)(0)
+        return tree
+
+    def _number(self, tree: Tree) -> Tree:
+        """Hide a phone or account number that its key tells."""
+        if isinstance(tree, str) and 6 <= sum(map(str.isdigit, tree)) <= 34 and len(tree) <= 48:
+            return zeros(tree)
+        return self.tree(tree)
+
+
+def _named_value(tree: dict[str, Tree]) -> set[str]:
+    """Keys of the values of ``{"name": "API_KEY", "value": …}``."""
+    if not any(key.lower() in _NAME_KEYS and _names_secret(value) for key, value in tree.items()):
+        return set()
+    return {key for key in tree if key.lower() in _VALUE_KEYS}
+
+
+def _columns(tree: dict[str, Tree]) -> list[Tree] | None:
+    """Return the names of the columns of ``{"columns": […], "rows": […]}`` if one is sensitive."""
+    for key, value in tree.items():
+        names = _members(value) if key.lower() in _COLUMN_KEYS else None
+        if names and any(_names_secret(name) for name in names):
+            return names
+    return None
+
+
+def _names_secret(tree: Tree) -> bool:
+    """Tell whether the first half of a pair, be it str or bytes, is a sensitive name."""
+    if isinstance(tree, dict):
+        tree = tree.get("utf8", "")
+    return (
+        isinstance(tree, str)
+        and 0 < len(tree) <= _LONGEST_NAME
+        and _is_label(tree)
+        and is_sensitive(tree)
+    )
+
+
+def _is_label(text: str) -> bool:
+    return not any(char in "=:/,;\"'<>()[]{}\\" for char in text) and len(text.split()) <= 3
+
+
+def _members(tree: Tree) -> list[Tree] | None:
+    """Return the members of a list or tuple."""
+    if isinstance(tree, dict):
+        tree = tree.get("v")
+    return tree if isinstance(tree, list) else None
+
+
+def _is_word(tree: Tree) -> bool:
+    """Tell whether the second half of a pair is itself a word, as in ``["password", "email"]``."""
+    return isinstance(tree, str) and is_plain_word(tree)
+
+
+def _is_reference(text: str) -> bool:
+    return text == "" or text.isspace()
