@@ -149,11 +149,8 @@ def _is_message(value: str) -> bool:
         return False
     known = sum(word.lower().strip(".,:;!?") in _STOP_WORDS for word in words)
     return (
-        (known >= 1
-        and (len(words) >= 3 or known == len(words))
-        and value[:1].isupper())
-        or known * 3 >= len(words) >= 3
-    )
+        known >= 1 and (len(words) >= 3 or known == len(words)) and value[:1].isupper()
+    ) or known * 3 >= len(words) >= 3
 
 
 def is_sentence(text: str) -> bool:
