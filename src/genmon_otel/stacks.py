@@ -6,12 +6,14 @@ forty times as much and format chains without end.
 
 from __future__ import annotations
 
+import dis
 import linecache
 import re
 import sys
 import sysconfig
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Final
@@ -35,6 +37,8 @@ MAX_STACK: Final = 4096
 MAX_FRAMES: Final = 64
 #: Links of one traceback that are followed.
 _MAX_LINKS: Final = 10_000
+#: What a statement ``raise error`` compiles to; a frame that stands there called no other.
+_RAISE: Final = dis.opmap["RAISE_VARARGS"]
 #: Frames shown of one exception: so many where it began and so many where it broke.
 _SHOWN: Final = (4, 12)
 #: Exceptions shown of a chain: the last ones, and the first if it lies within this many.
@@ -112,17 +116,47 @@ def frames(error: BaseException) -> tuple[Frame, ...]:
     """Return the frames that tell where one exception was raised, innermost first.
 
     A function that called itself, or whose callees called it again, is there once, at its
-    outermost place: the depth at which a recursion breaks says nothing.
+    outermost place: the depth at which a recursion breaks says nothing. An exception object
+    that is raised again has the frames that it had the first time.
     """
     found: dict[tuple[str, str, str], None] = {}
     last: CodeType | None = None
-    for link in _links(traceback_of(error)):
+    for link in _first_raise(list(_links(traceback_of(error)))):
         frame = link.tb_frame
         code = frame.f_code
         if code is not last:
             found.setdefault((code.co_filename, _module(frame.f_globals), code.co_qualname))
             last = code
     return tuple(_frame(*key) for key in list(found)[: -MAX_FRAMES - 1 : -1])
+
+
+def _first_raise(links: list[TracebackType]) -> list[TracebackType]:
+    """What a traceback says of the first time that its exception passed through here.
+
+    Python puts the frames of each raise before those of earlier ones (``Future.result()``, an
+    error that is kept and raised elsewhere). What counts is the last stretch that holds the
+    function where the newest one begins, from there on, and the stretch in which the exception
+    was made; what raised it again in between does not.
+    """
+    begins = [0]
+    for place, (before, link) in enumerate(pairwise(links), 1):
+        frame = before.tb_frame
+        if frame is not link.tb_frame and frame.f_code.co_code[before.tb_lasti] == _RAISE:
+            begins.append(place)
+    if len(begins) == 1:
+        return links
+    here = next(
+        (link.tb_frame.f_code for link in links if not _is_own(link.tb_frame.f_code.co_filename)),
+        None,
+    )
+    made = links[begins[-1] :]
+    end = len(links)
+    for begin in reversed(begins):
+        for place in range(begin, end):
+            if links[place].tb_frame.f_code is here:
+                return links[place:end] + (made if end < len(links) else [])
+        end = begin
+    return links
 
 
 def raise_site(error: BaseException) -> tuple[str, str, int]:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.alike_messages import ALIKE, DISTINCT
 
-from genmon_otel.fingerprint import fingerprint, handle, signature
+from genmon_otel.fingerprint import handle, identify, places, signature
 from genmon_otel.fingerprint.environment import essence
-from genmon_otel.records import Frame
+from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
 
-BASE = {
+MESSAGES = Path(__file__).parents[1] / "data" / "alike" / "messages.jsonl"
+BASE: dict[str, Any] = {
     "operation": "build_app",
     "category": "validation_error",
     "error_type": "KeyError",
     "message": "'title'",
     "stage": "plan",
+    "environment": False,
 }
+
+
+def fingerprint(frames: Iterable[Frame], **same: Any) -> str:
+    """The fingerprint of a failure that was raised there."""
+    return identify(places=places(frames), **same)[0]
 
 
 def openai(status: int, message: str, kind: str, code: str | None) -> str:
@@ -192,7 +202,7 @@ def test_shape() -> None:
     assert re.fullmatch(r"F-[0-9A-HJKMNP-TV-Z]{4}", handle(signature(**BASE)))
 
 
-@pytest.mark.parametrize("field", sorted(BASE))
+@pytest.mark.parametrize("field", sorted(BASE.keys() - {"environment"}))
 def test_every_field_counts(field: str) -> None:
     """Another operation, category, type, message or stage is another failure."""
     other = {**BASE, field: "something else"}
@@ -217,10 +227,12 @@ def test_only_frames_of_the_application_count_and_recursion_once() -> None:
 @pytest.mark.parametrize("category", ["ai_timeout", "rate_limit", "provider_error"])
 def test_of_the_environment_frames_and_variables_do_not_count(category: str) -> None:
     """A rate limit is one failure wherever it strikes and whatever numbers it names."""
-    base = {**BASE, "category": category}
+    base = {**BASE, "category": category, "environment": True}
     one = fingerprint(**{**base, "message": "limit 3 for alice"}, frames=PLACES)
     assert one == fingerprint(**{**base, "message": "limit 99 for alice"}, frames=())
     assert one != fingerprint(**{**base, "stage": "code"}, frames=PLACES)
+    guessed = {**base, "environment": False}
+    assert fingerprint(**guessed, frames=PLACES) != fingerprint(**guessed, frames=())
 
 
 @pytest.mark.parametrize("messages", FAMILIES)
@@ -232,7 +244,9 @@ def test_one_failure_of_the_environment_stays_one(messages: tuple[str, ...]) -> 
 def test_failures_of_the_environment_stay_apart() -> None:
     """A provider that broke, is overloaded or refused the content has three failures."""
     names = [
-        signature(**{**BASE, "category": "provider_error", "message": family[0]})
+        signature(
+            **{**BASE, "category": "provider_error", "environment": True, "message": family[0]}
+        )
         for family in FAMILIES
     ]
     assert len(set(names)) == len(FAMILIES)
@@ -245,7 +259,7 @@ def test_the_essence_of_any_text_is_short(text: str) -> None:
     assert len(essence(text).split()) <= 48
 
 
-def named(category: str, error_type: str, message: str) -> str:
+def named(message: str, category: str = "unknown", error_type: str = "ValueError") -> str:
     """The signature of a failure that differs from others in these only."""
     return signature(
         operation="build_app",
@@ -253,18 +267,25 @@ def named(category: str, error_type: str, message: str) -> str:
         error_type=error_type,
         message=message,
         stage="code",
+        environment=category in ENVIRONMENT_CATEGORIES,
     )
 
 
-@pytest.mark.parametrize(("category", "messages"), ALIKE)
-def test_one_failure_has_one_name(category: str, messages: tuple[str, ...]) -> None:
-    """Another id, number, path, date, value, place or user is the same failure, in any script."""
-    assert len({named(category, "ValueError", message) for message in messages}) == 1
-
-
-@pytest.mark.parametrize(("one", "other"), DISTINCT)
-def test_two_failures_have_two_names(
-    one: tuple[str, str, str], other: tuple[str, str, str]
-) -> None:
-    """Another word, code, status, encoding, exception, field or kind of file is another failure."""
-    assert named(*one) != named(*other)
+def test_one_failure_has_one_name_and_two_have_two() -> None:
+    """Each line of the table names messages of one failure, or of two that must stay apart."""
+    wrong = []
+    for line in MESSAGES.read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        category = case.get("category", "unknown")
+        if "alike" in case:
+            if len({named(message, category) for message in case["alike"]}) > 1:
+                wrong.append(f"split: {case['alike']}")
+            continue
+        types = case.get("types", ["ValueError", "ValueError"])
+        one, other = (
+            named(message, category, kind)
+            for message, kind in zip(case["differ"], types, strict=True)
+        )
+        if one == other:
+            wrong.append(f"merged: {case['differ']}")
+    assert not wrong, f"{len(wrong)} lines:\n" + "\n".join(wrong)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.work_kit import growth, instructions
@@ -53,6 +55,83 @@ def test_frames_come_innermost_first_and_recursion_once() -> None:
     assert shallow == deep
     assert shallow[0].function == "broken"
     assert shallow[-1].function == "caught"
+
+
+def inner() -> None:
+    raise ValueError("x")
+
+
+def work() -> None:
+    inner()
+
+
+def functions(call: Callable[[], object]) -> list[str]:
+    """Where the application's code raised, innermost first."""
+    return [frame.function.rpartition(".")[2] for frame in frames(caught(call)) if frame.in_app]
+
+
+def test_an_error_that_is_raised_again_has_the_frames_of_the_first_time() -> None:
+    """A future's result, an error that is kept, a retry: where it is raised again does not count."""
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+
+    def build() -> None:
+        future.result()
+
+    def by_another_way() -> None:
+        build()
+
+    first = functions(build)
+    assert first == ["inner", "work", "build", "caught"]
+    assert functions(build) == first
+    functions(by_another_way)
+    assert functions(build) == first
+    kept: list[ValueError] = []
+
+    def keep() -> None:
+        if kept:
+            again()
+        try:
+            work()
+        except ValueError as error:
+            kept.append(error)
+            raise
+
+    def again() -> None:
+        raise kept[0]
+
+    first = functions(keep)
+    assert first == ["inner", "work", "keep", "caught"]
+    for _ in range(3):
+        assert functions(keep) == first
+
+
+def test_a_retry_and_a_task_keep_their_frames() -> None:
+    """Frames of a coroutine that was awaited, of a task, and of an error raised after a loop stay."""
+
+    async def ask() -> None:
+        inner()
+
+    async def build() -> None:
+        await ask()
+
+    async def with_a_task() -> None:
+        await asyncio.create_task(ask())
+
+    assert functions(lambda: asyncio.run(build()))[:3] == ["inner", "ask", "build"]
+    assert functions(lambda: asyncio.run(with_a_task()))[:3] == ["inner", "ask", "with_a_task"]
+
+    def retried() -> None:
+        last = None
+        for _ in range(3):
+            try:
+                work()
+            except ValueError as error:
+                last = error
+        assert last is not None
+        raise last
+
+    assert functions(retried) == ["inner", "work", "retried", "caught"]
 
 
 def test_raise_site_is_the_innermost_frame_of_the_application() -> None:

@@ -19,7 +19,7 @@ from genmon_otel.classification.explanation import explain
 from genmon_otel.classification.judgement import judge, judge_message, judge_named
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.interruption import is_interruption
-from genmon_otel.records import Category, Severity
+from genmon_otel.records import ENVIRONMENT_CATEGORIES, Category, Severity
 from genmon_otel.slots import cause_of, context_of, hides_context
 from genmon_otel.text import cut, safe_str
 
@@ -51,6 +51,14 @@ class Classification:
     #: Which evidence decided: ``status:429``, ``type:openai.RateLimitError``; empty where none
     #: applied. :func:`explain` puts it into words.
     rule: str
+    #: Whether a type, a status, a code or a phrase that providers print decided; not a name, and
+    #: not a rule of the application's own.
+    certain: bool = False
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether the world around failed, on evidence: where and for whom then says nothing."""
+        return self.certain and self.category in ENVIRONMENT_CATEGORIES
 
 
 def classify(error: BaseException) -> Classification:
@@ -101,7 +109,9 @@ def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str
         category = Category.UNKNOWN
         return Classification(category, category.default_severity, decided_by, name, "")
     severity = verdict.severity or verdict.category.default_severity
-    return Classification(verdict.category, severity, decided_by, name, verdict.rule)
+    return Classification(
+        verdict.category, severity, decided_by, name, verdict.rule, verdict.is_evidence
+    )
 
 
 def _heavier(one: Verdict | None, other: Verdict | None) -> Verdict | None:

@@ -39,6 +39,13 @@ class Verdict:
     #: What lies below is its own affair: a database driver's socket errors are no provider's.
     final: bool = False
 
+    @property
+    def is_evidence(self) -> bool:
+        """Whether it rests on what others print or name: no inferred name, no user's rule."""
+        if self.weight is Weight.FALLBACK:
+            return self.rule.startswith(("type", "status", "code"))
+        return self.weight in (Weight.MESSAGE, Weight.EXACT)
+
 
 TIMEOUT: Final = (Category.AI_TIMEOUT, None)
 RATE: Final = (Category.RATE_LIMIT, None)

@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from genmon_otel.fingerprint.environment import essence
 from genmon_otel.fingerprint.normalisation import key, normalise
 from genmon_otel.fingerprint.printed import telling_lines
-from genmon_otel.records import ENVIRONMENT_CATEGORIES, FINGERPRINT_VERSION, Frame
+from genmon_otel.records import FINGERPRINT_VERSION, Frame
 
-__all__ = ["fingerprint", "handle", "identify", "normalise", "places", "signature", "telling_lines"]
+__all__ = ["handle", "identify", "normalise", "places", "signature", "telling_lines"]
 
 #: In-app frames that count, from where it was raised outwards.
 TOP_FRAMES: Final = 5
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def signature(*, operation: str, category: str, error_type: str, message: str, stage: str) -> str:
-    """Return what a replay is compared with: the fingerprint without frames."""
-    return _named(_digest(_fields(operation, category, error_type, message, stage)))
-
-
-def fingerprint(*, frames: Sequence[Frame], **same: str) -> str:
-    """Return the key of a failure: alike failing generations share it.
+def signature(
+    *,
+    operation: str,
+    category: str,
+    error_type: str,
+    message: str,
+    stage: str,
+    environment: bool,
+) -> str:
+    """Return what a replay is compared with: the fingerprint without frames.
 
     Args:
-        frames: from where it was raised outwards; of the environment's failures none count.
-        same: as for :func:`signature`.
+        operation: of the generation.
+        category: of the failure.
+        error_type: of the exception that decided the category.
+        message: what it says, redacted, as long as it was read.
+        stage: the decorated step or the phase that it came from; empty for none. The name of
+            an automatic step never stands here: switching capture on would split failures.
+        environment: whether evidence says that the world around failed
+            (``Classification.is_environment``): of the message only constant words count then.
     """
-    return identify(places=places(frames), **same)[0]
+    return identify(
+        operation=operation, category=category, error_type=error_type, message=message,
+        stage=stage, environment=environment, places=(),
+    )[1]  # fmt: skip
 
 
 @lru_cache(maxsize=256)
@@ -42,17 +54,20 @@ def identify(
     error_type: str,
     message: str,
     stage: str,
+    environment: bool = False,
     places: tuple[str, ...],
 ) -> tuple[str, str]:
-    """Return fingerprint and signature of a failure.
+    """Return the fingerprint, which alike failing generations share, and the signature.
 
     Args:
-        operation, category, error_type, message, stage: as for :func:`signature`.
-        places: where it was raised, as :func:`places` says it.
+        operation, category, error_type, message, stage, environment: as for :func:`signature`.
+        places: where it was raised, as :func:`places` says it; of the environment's failures
+            none count.
     """
-    digest = _digest(_fields(operation, category, error_type, message, stage))
+    said = essence(message) if environment else normalise(message)
+    digest = _digest((operation, str(category), error_type, key(said), stage))
     without_frames = _named(digest)
-    if category in ENVIRONMENT_CATEGORIES or not places:
+    if environment or not places:
         return without_frames, without_frames
     return _named(_digest(places, digest)), without_frames
 
@@ -68,11 +83,6 @@ def handle(fingerprint: str, length: int = 4) -> str:
     """
     number = int(hashlib.sha256(fingerprint.encode("utf-8", "replace")).hexdigest()[:40], 16)
     return "F-" + "".join(_CROCKFORD[(number >> (155 - 5 * place)) & 31] for place in range(length))
-
-
-def _fields(operation: str, category: str, error_type: str, message: str, stage: str) -> list[str]:
-    counts = essence(message) if category in ENVIRONMENT_CATEGORIES else normalise(message)
-    return [operation, str(category), error_type, key(counts), stage]
 
 
 def places(frames: Iterable[Frame]) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
         error_type=found.error_type,
         message=message,
         stage="",
+        environment=found.is_environment,
         places=(),
     )
     file, line, function = _raise_site(stack)

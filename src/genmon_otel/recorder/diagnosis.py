@@ -127,7 +127,7 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
             seen = Examined(
                 found.category, found.severity, found.error_type, "", (),
                 getattr(code, "co_qualname", ""), getattr(code, "co_filename", ""),
-                getattr(code, "co_firstlineno", 0), "", found.rule,
+                getattr(code, "co_firstlineno", 0), "", found.rule, found.is_environment,
             )  # fmt: skip
             return _failure(generation, seen, wording_of(generation, text), None, trigger)
         case Raised(error):
@@ -164,13 +164,15 @@ def _failure(
     from genmon_otel.fingerprint import identify
 
     kind, step = trigger
-    stage = step.name if kind == "fault" and step is not None else _stage(generation, error)
+    stage = step.place if kind == "fault" and step is not None else ""
+    stage = stage or _stage(generation, error)
     alike, without_frames = identify(
         operation=generation.spec.operation,
         category=seen.category,
         error_type=seen.error_type,
         message=said.named,
         stage=stage,
+        environment=seen.environment,
         places=seen.places,
     )
     failure = Failure(
@@ -230,11 +232,11 @@ def _trigger(
 
 
 def _stage(generation: Generation, error: BaseException | None) -> str:
-    """The innermost phase or step that the error escaped from; empty for none."""
+    """The innermost phase or decorated step that the error escaped from; empty for none."""
     if error is None or not generation.errors:
         return ""
     links = {id(link) for link in _chain(error)}
-    return next((s.name for e, s in generation.errors if id(e) in links), "")
+    return next((s.place for e, s in generation.errors if id(e) in links and s.place), "")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

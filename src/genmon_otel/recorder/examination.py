@@ -52,6 +52,8 @@ class Examined:
     stack: str
     #: Evidence that decided the category: ``Classification.rule``.
     rule: str = ""
+    #: Whether evidence says that the world around failed (``Classification.is_environment``).
+    environment: bool = False
 
 
 Key = tuple[Any, ...]
@@ -103,6 +105,7 @@ def look_into(under: Runtime, error: BaseException, found: Classification) -> Ex
         *raise_site(decided),
         redact(format_stack(error), MAX_STACK),
         found.rule,
+        found.is_environment,
     )
 
 

@@ -53,6 +53,8 @@ class StageRun(Scope):
     #: Of the error it ended with, if that was a failure.
     classification: Classification | None = None
     signature: str = ""
+    #: Recorded at a client library, without a decorator: its name enters no fingerprint.
+    automatic: bool = False
     #: Whether whoever consumed the stream wanted no more of it.
     closed_early: bool = False
     #: What it returned, a text as it is; the tree of what it raised.
@@ -96,6 +98,11 @@ class StageRun(Scope):
         return self.outcome is None
 
     @property
+    def place(self) -> str:
+        """What fingerprints call it; empty for an automatic step."""
+        return "" if self.automatic else self.name
+
+    @property
     def answered_at(self) -> float | None:
         """When it returned, or gave the chunk that its consumer is at; None if it did neither."""
         return self.ended if self.outcome is Outcome.SUCCESS else self._held_at
@@ -129,7 +136,8 @@ class StageRun(Scope):
             category=Category.AI_TIMEOUT,
             error_type=HUNG_TYPE,
             message="",
-            stage=self.name,
+            stage=self.place,
+            environment=True,
         )
 
     def pending_s(self) -> float:
@@ -267,7 +275,8 @@ class StageRun(Scope):
             category=found.category,
             error_type=found.error_type,
             message=wording(generation, found.decided_by or error).named,
-            stage=self.name,
+            stage=self.place,
+            environment=found.is_environment,
         )
 
     def _end(self, outcome: Outcome, ended: float, error: BaseException | None = None) -> None:
@@ -302,4 +311,5 @@ def hung_classification() -> Classification:
         decided_by=None,
         error_type=HUNG_TYPE,
         rule="pending",
+        certain=True,
     )

@@ -11,7 +11,13 @@ from typing import Any, Final
 from genmon_otel.errors import InvalidTransition
 from genmon_otel.fingerprint import signature
 from genmon_otel.policy import CaseState
-from genmon_otel.records import FINGERPRINT_VERSION, PROCESS_DIED, Recording, superseded
+from genmon_otel.records import (
+    ENVIRONMENT_CATEGORIES,
+    FINGERPRINT_VERSION,
+    PROCESS_DIED,
+    Recording,
+    superseded,
+)
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
 from genmon_otel.regression.gate import GateResult, gate
@@ -169,6 +175,7 @@ def _renamed(case: Case, trigger: str | None, cwd: Path | None) -> tuple[Case, s
             error_type=expected.error_type,
             message=expected.error_message,
             stage=expected.stage,
+            environment=expected.category in ENVIRONMENT_CATEGORIES,
         )
         expected = replace(expected, signature=name)
     return replace(case, expected=expected), seen.trigger_signature or trigger
