@@ -225,7 +225,7 @@ INTERNAL_PLACES: Final = tuple(
         "recording sample set span stage start watch "
         "adoption close fingerprint_overflow in_flight journal journal_damage journal_not_understood prepare "
         "recording_dropped recording_refused redaction store writer "
-        "label_overflow metrics"
+        "label_overflow metrics metrics_file"
     ).split()
 )
 REGRESSION_CASES: Final = Metric(

@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from genmon_otel.wiring.metrics_server import AllProcesses
+from genmon_otel.wiring.shared_metrics import AllProcesses
 
 COUNT = """
     import os, sys, time
@@ -60,7 +61,7 @@ def parse(text: str, metric: str) -> dict[tuple[str, ...], float]:
 
 SHOW = """
     from prometheus_client import CollectorRegistry, generate_latest
-    from genmon_otel.wiring.metrics_server import AllProcesses
+    from genmon_otel.wiring.shared_metrics import AllProcesses
     registry = CollectorRegistry(); AllProcesses(registry)
     print(generate_latest(registry).decode())
 """
@@ -127,7 +128,7 @@ def test_a_birth_is_never_seen_as_0(tmp_path: Path) -> None:
         """
         import subprocess
         from prometheus_client import CollectorRegistry
-        from genmon_otel.wiring.metrics_server import AllProcesses
+        from genmon_otel.wiring.shared_metrics import AllProcesses
         registry = CollectorRegistry(); AllProcesses(registry)
         children = []
         for number in range(6):
@@ -158,7 +159,7 @@ def test_a_counter_is_never_seen_without_its_birth(tmp_path: Path) -> None:
         tmp_path,
         """
         from prometheus_client import CollectorRegistry
-        from genmon_otel.wiring.metrics_server import AllProcesses
+        from genmon_otel.wiring.shared_metrics import AllProcesses
         registry = CollectorRegistry(); AllProcesses(registry)
         child = os.fork()
         if child == 0:
@@ -182,7 +183,7 @@ def test_births_are_looked_for_after_the_counters_were_read(tmp_path: Path) -> N
     (tmp_path / "counter_1.db").write_bytes(b"read first")
     (tmp_path / "counter_2.db").write_bytes(b"")
     (tmp_path / "histogram_1.db").write_bytes(b"read last")
-    files = AllProcesses(None, str(tmp_path))._files()  # type: ignore[no-untyped-call]
+    files = AllProcesses(None, str(tmp_path))._files()
     assert Path(next(files)).name == "counter_1.db"
     (tmp_path / "gauge_min_genmon-1.db").write_bytes(b"born meanwhile")
     assert [Path(file).name for file in files] == ["gauge_min_genmon-1.db", "histogram_1.db"]
@@ -385,3 +386,162 @@ def test_a_sibling_takes_the_endpoint_over(tmp_path: Path) -> None:
             return parse(scraped(metrics_port), "genmon_generations_total").get(key, 0) >= asked
 
         until("the endpoint to be back with every count", counted)
+
+
+def damaged(path: Path, how: str) -> None:
+    """Damage a file of values in one of the ways in which disks and people do."""
+    whole = path.read_bytes()
+    used = int.from_bytes(whole[:4], "little")
+    first = 8 + 4  # of the first key's text
+    path.write_bytes(
+        {
+            "cut in the head": whole[:3],
+            "cut in a value": whole[: used - 5],
+            "cut in the middle": whole[: used // 2],
+            "says too much": (10**9).to_bytes(4, "little") + whole[4:],
+            "says less than nothing": b"\xff\xff\xff\xff" + whole[4:],
+            "a key of no end": whole[:8] + (10**8).to_bytes(4, "little") + whole[12:],
+            "a key that goes back": whole[:8]
+            + (-28).to_bytes(4, "little", signed=True)
+            + whole[12:],
+            "no UTF-8": whole[:first] + b"\xff\xfe" + whole[first + 2 :],
+            "no JSON": whole[:first] + b"{{" + whole[first + 2 :],
+            "zeros": whole[:8] + bytes(len(whole) - 8),
+            "noise": bytes(range(256)) * 20,
+        }[how]
+    )
+
+
+DAMAGE = [
+    "cut in the head", "cut in a value", "cut in the middle", "says too much", "says less than nothing",
+    "a key of no end", "a key that goes back", "no UTF-8", "no JSON", "zeros", "noise",
+]  # fmt: skip
+
+
+def write_some(folder: Path) -> None:
+    """One process counts, and ends."""
+    run(
+        folder,
+        """
+        metrics = PrometheusMetrics()
+        metrics.declare("build_app", ["react"])
+        metrics.started("build_app")
+        metrics.ended(ended())
+        """,
+    )
+
+
+def test_a_damaged_file_of_another_process_spoils_no_scrape(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a dead process left, the others are served; it is named and counted once."""
+    write_some(tmp_path)
+    write_some(tmp_path)
+    first, second = sorted(tmp_path.glob("counter_*.db"))
+    whole = first.read_bytes()
+    for how in DAMAGE:
+        first.write_bytes(whole)
+        damaged(first, how)
+        caplog.clear()
+        told: list[str] = []
+        registry = CollectorRegistry()
+        AllProcesses(registry, str(tmp_path), on_damage=lambda: told.append(how))  # noqa: B023
+        for _ in range(3):
+            text = generate_latest(registry).decode()
+        total = parse(text, "genmon_generations_total")
+        assert total["react", "build_app", "success"] in (1, 2), how
+        assert told == [how]
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert str(first) in said, how
+    assert second.exists()
+
+
+@pytest.mark.parametrize("kind", ["gauge", "histogram"])
+def test_damage_is_met_in_files_of_every_kind(tmp_path: Path, kind: str) -> None:
+    """Gauges and histograms of a damaged file are left out, the rest is served."""
+    write_some(tmp_path)
+    for file in tmp_path.glob(f"{kind}_*.db"):
+        damaged(file, "noise")
+    assert parse(shown(tmp_path), "genmon_records_started_total") == {(): 1}
+
+
+def test_a_damaged_file_of_our_own_id_is_set_aside(tmp_path: Path) -> None:
+    """What an earlier process of the same id left keeps nobody from setting up, nor a forked child."""
+    write_some(tmp_path)
+    (left,) = tmp_path.glob("counter_*.db")
+    whole = left.read_bytes()
+    for how in ("cut in the head", "a key that goes back", "no UTF-8"):
+        left.write_bytes(whole)
+        damaged(left, how)
+        said = run(
+            tmp_path,
+            f"""
+            import logging, shutil
+            from pathlib import Path
+            logging.basicConfig(stream=sys.stdout)
+            left = Path({str(left)!r})
+            for name in (f"counter_{{os.getpid()}}.db", f"gauge_min_genmon-{{os.getpid()}}.db"):
+                shutil.copy(left, left.with_name(name))
+            metrics = PrometheusMetrics()
+            metrics.declare("build_app", ["react"])
+            child = os.fork()  # its id is not known before: nothing is damaged there
+            metrics.started("build_app")
+            metrics.ended(ended())
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+            print("births", len(list(left.parent.glob(f"*{{os.getpid()}}.damaged"))))
+            for file in left.parent.glob(f"*{{os.getpid()}}.*"):
+                file.unlink()
+            """,
+        )
+        assert "births 2" in said, (how, said)
+        assert said.count("is set aside as") == 2, said
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    """A folder that is not there yet is made; one that cannot be is one clear error."""
+    write_some(tmp_path / "run" / "metrics")
+    assert parse(shown(tmp_path / "run" / "metrics"), "genmon_records_started_total") == {(): 1}
+    (tmp_path / "file").write_text("no folder")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/none")):
+        said = run(
+            folder,
+            """
+            from genmon_otel import GenmonError
+            try:
+                PrometheusMetrics()
+            except GenmonError as error:
+                print(error)
+            """,
+        )
+        assert f"PROMETHEUS_MULTIPROC_DIR='{folder}' cannot be used" in said
+        assert "empty it at each start" in said
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_registry_of_all_processes_shows_each_series_once(tmp_path: Path, after: bool) -> None:
+    """Where the application's registry serves the folder, ours are in it through the folder alone."""
+    text = run(
+        tmp_path,
+        f"""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+        registry = CollectorRegistry()
+        if not {after}:
+            MultiProcessCollector(registry)
+        metrics = PrometheusMetrics(registry)
+        metrics.declare("build_app", ["react"])
+        metrics.started("build_app")
+        metrics.ended(ended())
+        if {after}:
+            MultiProcessCollector(registry)
+        print(generate_latest(registry).decode())
+        metrics.close()
+        """,
+    )
+    series = [line.rpartition(" ")[0] for line in text.splitlines() if line and line[0] != "#"]
+    assert len(series) == len(set(series)) > 20
+    heads = [line for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(heads) == len(set(heads))
+    assert parse(text, "genmon_records_started_total") == {(): 1}

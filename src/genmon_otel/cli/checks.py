@@ -20,11 +20,13 @@ from typing import Any, Final, Literal
 from genmon_otel import conventions as names
 from genmon_otel.cli.terminal import is_there, many
 from genmon_otel.errors import GenmonError, SchemaMismatch, StoreUnavailable
+from genmon_otel.instruments import shared_files
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.rules.page import PAGE
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.connect import POINTER
+from genmon_otel.wiring.host_check import bound_address
 
 Level = Literal["ok", "warning", "problem"]
 
@@ -212,7 +214,7 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
 def check_metrics(settings: Settings) -> Iterator[Finding]:
     """See how metrics are served, and whether they are."""
     multiprocess = os.environ.get(names.ENV_MULTIPROC_DIR)
-    if multiprocess and not _can_write(Path(multiprocess)):
+    if multiprocess and not _can_write(_nearest(Path(multiprocess).absolute())):
         yield Finding(
             "problem",
             "metrics",
@@ -220,6 +222,8 @@ def check_metrics(settings: Settings) -> Iterator[Finding]:
             "Create it, empty it at each start, and give it room: a full one kills processes.",
         )
         return
+    if multiprocess:
+        yield from _damaged(Path(multiprocess))
     if settings.metrics != "prometheus":
         yield Finding("ok", "metrics", f"by {settings.metrics}")
         return
@@ -231,7 +235,7 @@ def check_metrics(settings: Settings) -> Iterator[Finding]:
             f"setup(metrics_port=) or {names.ENV_METRICS_PORT} asks for",
         )
         return
-    url = f"http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+    url = f"http://{_asked_at(settings.metrics_host)}:{settings.metrics_port}/metrics"
     try:
         text = _get(url).decode("utf-8", "replace")
     except TROUBLE as error:
@@ -248,6 +252,30 @@ def check_metrics(settings: Settings) -> Iterator[Finding]:
     else:
         yield Finding("problem", "metrics", f"{url} answers, but without genmon's series.",
                       "Another program has the port, or setup() was not called there.")  # fmt: skip
+
+
+def _asked_at(metrics_host: str) -> str:
+    """The host to ask where metrics are served at ``metrics_host``."""
+    address = bound_address(metrics_host)
+    if address in ("", "0.0.0.0", "::"):
+        return "localhost"
+    return f"[{address}]" if ":" in address else address
+
+
+def _damaged(folder: Path) -> Iterator[Finding]:
+    """Look for files of PROMETHEUS_MULTIPROC_DIR that cannot be read to their end."""
+    for file in sorted(folder.glob("*.db")):
+        try:
+            why = shared_files.read(file).damage
+        except OSError as error:
+            why = error.strerror or str(error)
+        if why:
+            yield Finding(
+                "warning",
+                "metrics",
+                f"{file} is damaged ({why}): only what is intact in it is served.",
+                f"Remove it once its process has ended; empty {folder} at each start.",
+            )
 
 
 def check_prometheus(url: str) -> Iterator[Finding]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import struct
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, values
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.forks import forkable_lock
+from genmon_otel.instruments import shared_files
 from genmon_otel.instruments.series import LabelSet
 from genmon_otel.instruments.starts import SharedStarts, Starts
 
@@ -34,6 +38,14 @@ def is_multiprocess() -> bool:
     return bool(getattr(values.ValueClass, "_multiprocess", False))
 
 
+def serves_all_processes(registry: CollectorRegistry) -> bool:
+    """Whether a registry serves the files of every process, this one's among them."""
+    if not is_multiprocess():
+        return False
+    collectors = list(getattr(registry, "_collector_to_names", ()))
+    return any(isinstance(each, MultiProcessCollector) for each in collectors)
+
+
 class PrometheusSeries:
     """The collectors of every metric that applications serve, registered in one registry.
 
@@ -47,13 +59,23 @@ class PrometheusSeries:
         # Another process reads the files of several, and cannot tell this one before.
         self.before_reading: list[Callable[[], None]] | None = None if is_multiprocess() else []
         self._collectors: dict[str, Any] = {}
+        if is_multiprocess():
+            shared_files.prepare(os.environ.get(names.ENV_MULTIPROC_DIR))
+        own = None if serves_all_processes(registry) else registry
         for metric in names.METRICS:
             if metric.served_by != "applications":
                 continue
             if metric is names.SERIES_START and is_multiprocess():
                 continue  # SharedStarts writes its file
             try:
-                self._collectors[metric.name] = _collector(metric, registry, self._before_reading)
+                collector = _collector(metric, own, self._before_reading)
+                collector.is_hidden = self._is_hidden
+                self._collectors[metric.name] = collector
+            except (OSError, struct.error, RuntimeError, UnicodeError) as error:
+                self.close()
+                raise shared_files.unusable(
+                    os.environ.get(names.ENV_MULTIPROC_DIR), error
+                ) from error
             except ValueError as error:
                 self.close()
                 raise ConfigurationError(
@@ -66,6 +88,11 @@ class PrometheusSeries:
             if is_multiprocess()
             else Starts(self._collectors[names.SERIES_START.name].labels)
         )
+
+    def _is_hidden(self) -> bool:
+        """Whether this registry serves the files of all processes, so that ours are in them."""
+        registry = self._registry()
+        return registry is not None and serves_all_processes(registry)
 
     def _before_reading(self) -> None:
         for told in self.before_reading or ():
@@ -99,9 +126,12 @@ class _Told:
     """A collector that tells before it is read; beside one of prometheus_client's own."""
 
     before_reading: Callable[[], None] = staticmethod(lambda: None)
+    is_hidden: Callable[[], bool] = staticmethod(lambda: False)
 
     def collect(self) -> Iterable[Any]:
         """Tell, then collect."""
+        if self.is_hidden():
+            return ()
         self.before_reading()
         found: Iterable[Any] = super().collect()  # type: ignore[misc]
         return found
@@ -120,7 +150,7 @@ class _Histogram(_Told, prometheus_client.Histogram):
 
 
 def _collector(
-    metric: Metric, registry: CollectorRegistry, before_reading: Callable[[], None]
+    metric: Metric, registry: CollectorRegistry | None, before_reading: Callable[[], None]
 ) -> Any:
     """Make and register the collector of one metric."""
     made: _Counter | _Gauge | _Histogram
@@ -152,3 +182,13 @@ def series_in(registry: CollectorRegistry) -> PrometheusSeries:
         if found is None:
             found = _registered[registry] = PrometheusSeries(registry)
         return found
+
+
+def _after_fork() -> None:
+    """Set aside, in a forked child, what an earlier process of its id left damaged."""
+    folder = os.environ.get(names.ENV_MULTIPROC_DIR)
+    if folder and _registered and is_multiprocess():
+        shared_files.set_aside_damaged(folder)
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -7,7 +7,6 @@ its counter can be seen, and never changes while the counter lives.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,6 +16,7 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from genmon_otel import conventions as names
 from genmon_otel.forks import forkable_lock
+from genmon_otel.instruments import shared_files
 from genmon_otel.instruments.series import LabelSet
 
 
@@ -75,13 +75,17 @@ class SharedStarts:
 
     def _read(self) -> dict[LabelSet, float]:
         """Births of an earlier process with this process id: its counters go on too."""
-        if not self._file().exists():
-            return {}
-        shared: Any = MmapedDict(str(self._file()), read_mode=True)  # type: ignore[no-untyped-call]
         try:
-            return {_label_set(key): value for key, value, _ in shared.read_all_values()}
-        finally:
-            shared.close()
+            found = shared_files.read(self._file()).values
+        except OSError:
+            return {}
+        labels = names.SERIES_START.labels
+        births = {}
+        for each in found:
+            held = dict(each.labels)
+            if set(held) == set(labels):
+                births[tuple(held[label] for label in labels)] = each.value
+        return births
 
     def _write(self) -> None:
         target = self._file()
@@ -99,8 +103,3 @@ class SharedStarts:
 def _key(label_set: LabelSet) -> str:
     metric = names.SERIES_START
     return mmap_key(metric.name, metric.name, list(metric.labels), list(label_set), metric.help)
-
-
-def _label_set(key: str) -> LabelSet:
-    _, _, labels, _ = json.loads(key)
-    return tuple(labels[label] for label in names.SERIES_START.labels)

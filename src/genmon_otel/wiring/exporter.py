@@ -106,7 +106,7 @@ def serve(store: Counted, port: int, host: str = "127.0.0.1") -> MetricsServer:
     Args:
         store: read at each scrape.
         port: 0 takes any free one.
-        host: address to bind.
+        host: address to bind; behind commas, other names under which requests may come.
 
     Raises:
         ConfigurationError: the address cannot be bound.

@@ -149,7 +149,10 @@ class Installation:
             self._writer.start()
         if settings.metrics_port is not None and settings.metrics == "prometheus":
             server = metrics_server.serve(
-                settings.metrics_port, settings.metrics_host, self._given["registry"]
+                settings.metrics_port,
+                settings.metrics_host,
+                self._given["registry"],
+                metrics.internal_error,
             )
             undo.callback(server.close)
         undo.callback(AtExit(partial(self.leave, self._exit_s)).cancel)

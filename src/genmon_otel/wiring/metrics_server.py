@@ -10,24 +10,22 @@ the parent.
 from __future__ import annotations
 
 import errno
-import glob
 import logging
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import REGISTRY, CollectorRegistry, Metric, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.instruments.prometheus import is_multiprocess
 from genmon_otel.threads import undisturbed
+from genmon_otel.wiring.bounded_http import BoundedServer
+from genmon_otel.wiring.host_check import HostCheck, bound_address
+from genmon_otel.wiring.shared_metrics import AllProcesses
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -36,43 +34,8 @@ _log = logging.getLogger(names.LOGGER)
 
 #: Seconds between attempts to take a port over from a sibling that died.
 TAKEOVER_S: Final = 5.0
-
-
-class AllProcesses(MultiProcessCollector):
-    """The metrics of every process of PROMETHEUS_MULTIPROC_DIR.
-
-    Counters are read before gauges: a counter that is seen was born before, and
-    its birth is seen too. Gauges of processes that died are forgotten first, so
-    no hook of the web server is needed for it.
-    """
-
-    def collect(self) -> Iterable[Metric]:
-        for pid in _dead(self._path):
-            mark_process_dead(pid, self._path)  # type: ignore[no-untyped-call]
-        merged: Iterable[Metric] = self.merge(self._files(), accumulate=True)  # type: ignore[no-untyped-call]
-        return merged
-
-    def _files(self) -> Iterator[str]:
-        """Files to read, each looked for when the ones before have been read."""
-        for kind in ("counter", "gauge", "histogram", "summary"):
-            for file in sorted(glob.glob(os.path.join(self._path, f"{kind}_*.db"))):
-                if os.path.exists(file) and os.path.getsize(file):  # a new one is empty at first
-                    yield file
-
-
-def _dead(folder: str) -> set[int]:
-    """Processes that left live gauges behind."""
-    dead = set()
-    for file in Path(folder).glob("gauge_live*_*.db"):
-        pid = file.stem.rpartition("_")[2]
-        if pid.isdigit():
-            try:
-                os.kill(int(pid), 0)
-            except ProcessLookupError:
-                dead.add(int(pid))
-            except OSError:
-                pass  # it lives, and is not ours
-    return dead
+#: Place under which INTERNAL_ERRORS counts a damaged file of PROMETHEUS_MULTIPROC_DIR.
+METRICS_FILE: Final = "metrics_file"
 
 
 class MetricsServer:
@@ -80,7 +43,7 @@ class MetricsServer:
 
     Args:
         port: 0 takes any free one; see :attr:`port`.
-        host: address to bind.
+        host: address to bind; behind commas, other names under which requests may come.
         registry: what to serve.
         waits: whether a port that is taken is taken over once its owner is gone.
         around: put around what answers a scrape; None: nothing.
@@ -98,13 +61,13 @@ class MetricsServer:
         waits: bool = False,
         around: Callable[[WSGIApplication], WSGIApplication] | None = None,
     ) -> None:
-        self._host = host
+        self._host = bound_address(host)
         self._wanted = port
         self._closed = threading.Event()
-        self._server: WSGIServer | None = None
-        self._registry = registry
+        self._server: BoundedServer | None = None
         self._waits = waits
-        self._around = around
+        metrics = make_wsgi_app(registry)
+        self._app = HostCheck(metrics if around is None else around(metrics), host)
         if not self._bind():
             heir = threading.Thread(target=self._take_over, name="genmon-metrics-port", daemon=True)
             undisturbed(heir.start)
@@ -117,29 +80,28 @@ class MetricsServer:
         return None if self._server is None else self._server.server_port
 
     def close(self) -> None:
-        """Stop serving and free the port."""
+        """Stop serving, end what is open and free the port."""
         self._closed.set()
         server, self._server = self._server, None
         if server is not None:
-            server.shutdown()
-            server.server_close()
+            server.close()
 
     def _bind(self) -> bool:
         """Start to serve; False when the port is taken, and waited for."""
         try:
-            self._server, _ = undisturbed(
-                partial(start_http_server, self._wanted, self._host, self._registry)
-            )
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE and self._waits:
+            server = BoundedServer(self._host, self._wanted, self._app)
+        except (OSError, UnicodeError) as error:
+            if getattr(error, "errno", None) == errno.EADDRINUSE and self._waits:
                 return False
+            why = getattr(error, "strerror", None) or error
             raise ConfigurationError(
                 f"metrics_port={self._wanted} on {self._host!r} cannot be opened "
-                f"({error.strerror or error}). Give another port, 0 for any free one, or leave it "
+                f"({why}). Give another port, 0 for any free one, or leave it "
                 "out and serve prometheus_client's registry yourself."
             ) from None
-        if self._around is not None:
-            self._server.set_app(self._around(self._server.get_app()))  # type: ignore[arg-type]
+        thread = threading.Thread(target=server.serve_forever, name="genmon-metrics", daemon=True)
+        undisturbed(thread.start)
+        self._server = server
         return True
 
     def _take_over(self) -> None:
@@ -153,23 +115,29 @@ class MetricsServer:
                 return
 
 
-def serve(port: int, host: str, registry: CollectorRegistry | None) -> MetricsServer:
+def serve(
+    port: int,
+    host: str,
+    registry: CollectorRegistry | None,
+    on_error: Callable[[str], None] = lambda where: None,
+) -> MetricsServer:
     """Serve this application's metrics; a port that is taken keeps no application from starting.
 
     Who has it may be the process that this one replaces. It is taken over once that has gone.
 
     Args:
         port: 0 takes any free one.
-        host: address to bind.
+        host: address to bind; behind commas, other names under which requests may come.
         registry: what to serve; None: prometheus_client's own. Not asked for under
             PROMETHEUS_MULTIPROC_DIR, where all processes of the folder are served.
+        on_error: called with a place's name for each damaged file of that folder.
 
     Raises:
         ConfigurationError: the address cannot be bound.
     """
     if is_multiprocess():
         everything = CollectorRegistry()
-        AllProcesses(everything)  # type: ignore[no-untyped-call]
+        AllProcesses(everything, on_damage=lambda: on_error(METRICS_FILE))
         server = MetricsServer(port, host, everything, waits=True)
         if server.port is None:
             _log.info("port %s is taken; its owner serves the metrics of all processes.", port)
@@ -190,5 +158,5 @@ def serve(port: int, host: str, registry: CollectorRegistry | None) -> MetricsSe
 def _forget(server: Any) -> None:
     """In a forked child: close the inherited socket, so that it dies with its owner."""
     if server is not None and server._server is not None:
-        server._server.socket.close()
+        server._server.abandon()
         server._server = None

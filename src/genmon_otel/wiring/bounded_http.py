@@ -1,0 +1,196 @@
+"""An HTTP server whose clients cannot hold it: bounded in connections, threads and time.
+
+The standard library's server gives each connection a thread for as long as its client likes: a
+client that sends half a request, or reads its answer a byte a minute, keeps it for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+import time
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+from genmon_otel import conventions as names
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+_log = logging.getLogger(names.LOGGER)
+
+#: Seconds in which a request must have arrived, and in which its answer must have been read.
+#: Prometheus waits 10 s for a whole scrape by default.
+REQUEST_S: Final = 5.0
+ANSWER_S: Final = 30.0
+#: Connections at a time. One more ends the oldest whose request has not arrived.
+MAX_CONNECTIONS: Final = 32
+#: Seconds between two looks at who is late.
+_LOOK_S: Final = 0.5
+#: Threads at a time, those included whose client is gone while they work on its answer.
+MAX_THREADS: Final = 2 * MAX_CONNECTIONS
+
+
+class _Handler(WSGIRequestHandler):
+    """Serves one request and logs none."""
+
+    server: BoundedServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(REQUEST_S)
+
+    def parse_request(self) -> bool:
+        # A connection that was ended looks like a request without its last headers.
+        if not super().parse_request() or not self.server.note_arrived(self.connection):
+            return False
+        self.connection.settimeout(ANSWER_S)
+        return True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing."""
+
+
+class BoundedServer(ThreadingMixIn, WSGIServer):
+    """Serve a WSGI application, a thread a connection, until :meth:`close`.
+
+    Args:
+        host: address to bind.
+        port: 0 takes any free one.
+        app: what answers.
+
+    Raises:
+        OSError: the address cannot be bound, or is no address.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 2 * MAX_CONNECTIONS
+
+    def __init__(self, host: str, port: int, app: WSGIApplication) -> None:
+        family, *_, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        self.address_family = family
+        #: Each open connection, oldest first: when it is late, whether its request has arrived.
+        self._open: dict[socket.socket, tuple[float, bool]] = {}
+        self._lock = threading.Lock()
+        self._working = 0
+        super().__init__(address[:2], _Handler)  # type: ignore[arg-type]
+        self.set_app(app)
+
+    def server_bind(self) -> None:
+        """Bind without asking name servers what this address is called."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    def serve_forever(self, poll_interval: float = _LOOK_S) -> None:
+        """Serve until :meth:`close`, in the calling thread."""
+        super().serve_forever(poll_interval)
+
+    def close(self) -> None:
+        """Stop serving, and end the connections that are open."""
+        self.shutdown()
+        self.server_close()
+        with self._lock:
+            connections = list(self._open)
+        for connection in connections:
+            _end(connection)
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the sockets, which are the parent's."""
+        self._lock = threading.Lock()
+        self.socket.close()
+        for connection in list(self._open):
+            connection.close()
+        self._open = {}
+
+    # --- connections, in the thread that serves
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except OSError:  # out of descriptors: do not ask again at once
+            time.sleep(_LOOK_S)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            full = self._working >= MAX_THREADS
+            surplus = self._most_expendable() if len(self._open) >= MAX_CONNECTIONS else None
+            if surplus is not None:
+                del self._open[surplus]
+            if not full:
+                self._working += 1
+                self._open[request] = (time.monotonic() + REQUEST_S, False)
+        if surplus is not None:
+            _end(surplus)
+        if full:
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:  # no thread could be started
+            self._done()
+            raise
+
+    def _most_expendable(self) -> socket.socket:
+        """The oldest connection whose request has not arrived, else the oldest."""
+        for connection, (_, arrived) in self._open.items():
+            if not arrived:
+                return connection
+        return next(iter(self._open))
+
+    def service_actions(self) -> None:
+        """End the connections that are late."""
+        now = time.monotonic()
+        with self._lock:
+            late = [each for each, (due, _) in self._open.items() if due < now]
+            for each in late:
+                del self._open[each]
+        for each in late:
+            _end(each)
+
+    # --- in a connection's own thread
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._done()
+
+    def _done(self) -> None:
+        with self._lock:
+            self._working -= 1
+
+    def note_arrived(self, connection: socket.socket) -> bool:
+        """Give a connection whose request is there the time to read its answer; False: it was ended."""
+        with self._lock:
+            if connection not in self._open:
+                return False
+            self._open[connection] = (time.monotonic() + ANSWER_S, True)
+            return True
+
+    def close_request(self, request: Any) -> None:
+        with self._lock:
+            self._open.pop(request, None)
+        super().close_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what broke, but for clients that went away or were late."""
+        if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
+            _log.warning("genmon: a request for metrics broke", exc_info=True)
+
+
+def _end(connection: socket.socket) -> None:
+    """Wake whatever thread reads from or writes to a connection: there is nothing more to come."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # its client went away
