@@ -152,7 +152,7 @@ class Installation:
                 settings.metrics_port,
                 settings.metrics_host,
                 self._given["registry"],
-                metrics.internal_error,
+                on_damage=lambda: metrics.internal_error("metrics_file"),
             )
             undo.callback(server.close)
         undo.callback(AtExit(partial(self.leave, self._exit_s)).cancel)

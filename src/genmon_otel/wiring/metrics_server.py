@@ -34,8 +34,6 @@ _log = logging.getLogger(names.LOGGER)
 
 #: Seconds between attempts to take a port over from a sibling that died.
 TAKEOVER_S: Final = 5.0
-#: Place under which INTERNAL_ERRORS counts a damaged file of PROMETHEUS_MULTIPROC_DIR.
-METRICS_FILE: Final = "metrics_file"
 
 
 class MetricsServer:
@@ -119,7 +117,7 @@ def serve(
     port: int,
     host: str,
     registry: CollectorRegistry | None,
-    on_error: Callable[[str], None] = lambda where: None,
+    on_damage: Callable[[], None] = lambda: None,
 ) -> MetricsServer:
     """Serve this application's metrics; a port that is taken keeps no application from starting.
 
@@ -130,14 +128,14 @@ def serve(
         host: address to bind; behind commas, other names under which requests may come.
         registry: what to serve; None: prometheus_client's own. Not asked for under
             PROMETHEUS_MULTIPROC_DIR, where all processes of the folder are served.
-        on_error: called with a place's name for each damaged file of that folder.
+        on_damage: called once for each damaged file of that folder.
 
     Raises:
         ConfigurationError: the address cannot be bound.
     """
     if is_multiprocess():
         everything = CollectorRegistry()
-        AllProcesses(everything, on_damage=lambda: on_error(METRICS_FILE))
+        AllProcesses(everything, on_damage=on_damage)
         server = MetricsServer(port, host, everything, waits=True)
         if server.port is None:
             _log.info("port %s is taken; its owner serves the metrics of all processes.", port)
