@@ -66,7 +66,7 @@ def test_a_rule_goes_before_the_built_in_ones(rule: Register, asked: dict[str, A
         found = classify(escaped)
         assert (found.category, found.severity) == (Category.VALIDATION_ERROR, Severity.LOW)
         assert found.decided_by is error
-        assert found.rule == "registered rule"
+        assert found.rule == "registered"
     assert before.rule != "registered rule"
 
 

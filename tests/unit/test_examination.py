@@ -190,7 +190,7 @@ def test_what_is_remembered_is_redacted_as_its_runtime_says() -> None:
 def test_no_error_is_kept_alive() -> None:
     """Nor the frames that it holds."""
     under = Runtime()
-    error = raised(Plain("the model returned no files"))
+    error = raised(Plain("'files' is a required property"))
     gone = weakref.ref(error)
     assert examine(under, error).category == "validation_error"
     del error

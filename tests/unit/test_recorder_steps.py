@@ -131,7 +131,9 @@ def test_an_error_in_words_of_its_own_comes_from_the_fault_it_tells_of() -> None
     """After retries that gave up nothing links the error to the step; its kind does, and nothing else."""
 
     class Limited(Exception):
-        status_code = 429
+        def __init__(self, said: str) -> None:
+            super().__init__(said)
+            self.status_code = 429
 
     @step(name="limited")
     def limited() -> str:

@@ -72,8 +72,8 @@ class HostileText(str):
 
 def test_a_string_of_another_class_is_taken_for_its_letters() -> None:
     """Cleaning, normalising, redacting and classifying never call a subclass's methods."""
-    text = HostileText("model timed out")
-    assert clean(text, 100) == "model timed out"
-    assert normalise(text) == "model timed out"
-    assert Redactor().text(text, 100) == "model timed out"
+    text = HostileText("context deadline exceeded")
+    assert clean(text, 100) == "context deadline exceeded"
+    assert normalise(text) == "context deadline exceeded"
+    assert Redactor().text(text, 100) == "context deadline exceeded"
     assert classify_text(text, text).category == "ai_timeout"

@@ -16,7 +16,7 @@ from typing import Final
 from genmon_otel.classification import custom, evidence
 from genmon_otel.classification.custom import register_rule, rules_in_force
 from genmon_otel.classification.explanation import explain
-from genmon_otel.classification.judgement import judge, judge_message, judge_named
+from genmon_otel.classification.judgement import judge, judge_span
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import ENVIRONMENT_CATEGORIES, Category, Severity
@@ -90,9 +90,7 @@ def classify_text(error_type: str, message: str) -> Classification:
     kind = cut(error_type, 200)
     try:
         text = safe_str(message, evidence.TEXT_LIMIT)
-        verdict = custom.verdict_on_text(kind, text) or _heavier(
-            judge_named(kind), judge_message(text)
-        )
+        verdict = custom.verdict_on_text(kind, text) or judge_span(kind, text)
     except BaseException:  # a str subclass may do anything
         verdict = None
     return _answer(None, verdict, kind)
@@ -112,12 +110,6 @@ def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str
     return Classification(
         verdict.category, severity, decided_by, name, verdict.rule, verdict.is_evidence
     )
-
-
-def _heavier(one: Verdict | None, other: Verdict | None) -> Verdict | None:
-    if one is None or other is None:
-        return one or other
-    return other if other.weight > one.weight else one
 
 
 def _decide(error: BaseException) -> tuple[BaseException | None, Verdict | None]:

@@ -7,7 +7,9 @@ Runtime, Azure OpenAI and Mistral API references; RFC 9110 and Cloudflare for st
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from genmon_otel.classification.verdict import (
@@ -48,7 +50,10 @@ CODES: Final[Mapping[str, Label]] = {
             "too_many_requests requests tokens throttling throttled toomanyrequests "
             "ratelimitreached requestlimitexceeded slowdown resource_exhausted "
             "provisionedthroughputexceeded tokens_per_minute_limit_exceeded "
-            "service_tier_capacity_exceeded priorrequestnotcomplete",
+            "service_tier_capacity_exceeded priorrequestnotcomplete rate_limit_reached_error "
+            "throttling.ratequota throttling.burstrate throttling.allocationquota "
+            "ratelimitexceeded requests_limit_exceeded engine_overloaded_error queue_exceeded "
+            "userbymodelbyminute",
         ),
         (
             SHUT_OUT,
@@ -62,7 +67,10 @@ CODES: Final[Mapping[str, Label]] = {
             "signaturedoesnotmatch invalidclienttokenid missingauthenticationtoken "
             "incompletesignature optinrequired requestexpired notauthorized "
             "unsupported_country_region_territory organization_restricted consumer_suspended "
-            "accountproblem invalid_organization mismatched_organization ip_not_authorized",
+            "accountproblem invalid_organization mismatched_organization ip_not_authorized "
+            "exceeded_current_quota_error arrearage allocationquota.freetieronly accountoverdue "
+            "token_quota_exceeded userbymodelbyday accesstokenexpired "
+            "credential_error api_key_expired subscription_required spending_limit_reached",
         ),
         (
             PROVIDER,
@@ -107,25 +115,84 @@ ERRNOS: Final[Mapping[int, Label]] = {
 }
 
 
+#: Codes that are ordinary words: they count where a provider's client, or a response, has them.
+_WORDS: Final = frozenset(
+    "timeout requests tokens throttling throttled slowdown overloaded unavailable conflict safety "
+    "unauthenticated unauthorized forbidden requestexpired requesttimeout accessdenied "
+    "permission_denied access_denied not_found_error notfound_error internal_error server_error "
+    "internal_server_error data_loss payment_required request_timeout notauthorized optinrequired "
+    "resourcenotfound internalfailure internalserver quota_exceeded quotaexceeded rate_limit "
+    "request_timed_out service_unavailable serviceunavailable".split()
+)
+#: Codes that only a provider writes, and so count wherever they stand in a text.
+DISTINCTIVE: Final = frozenset(
+    code for code in CODES if ("_" in code or len(code) > 14) and code not in _WORDS
+)
+
+
+#: How client libraries write a status into a message: the library, the expression, and whether
+#: only a provider's client writes so, whose other 4xx are a provider's refusal.
+_WRITTEN: Final[tuple[tuple[str, str, bool], ...]] = (
+    ("openai, anthropic", r"\berror code: ([45]\d\d) - ", True),
+    ("openai, anthropic", r"\berror code: ([45]\d\d)\b", False),
+    ("google-genai", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)\b", True),
+    ("requests", r"\b([45]\d\d) (?:client|server) error: [^\n]{0,200} for url\b", False),
+    ("httpx", r"\b(?:client|server) error '([45]\d\d) [^'\n]{1,60}' for url\b", False),
+    ("urllib", r"\bhttp error ([45]\d\d): ", False),
+    ("axios, undici", r"\b(?:failed|error) with status(?: code)?:? ([45]\d\d)\b", False),
+    ("aiohttp", r"^([45]\d\d), message='", False),
+    ("Go, gRPC", r"\bstatus[ _]?code[:=]? ?([45]\d\d)\b", False),
+    ("HTTP", r"\bhttp/[12](?:\.\d)? ([45]\d\d)\b", False),
+)  # fmt: skip
+
+
+def statuses_written(text: str) -> Iterator[tuple[re.Pattern[str], bool]]:
+    """Yield the expressions for a status in a message, and whether a provider's client writes so."""
+    if _A_STATUS.search(text):
+        for _, expression, of_provider in _WRITTEN:
+            yield _compiled(expression), of_provider
+
+
+_A_STATUS: Final = re.compile(r"[45]\d\d")
+
+
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
+
+
 def by_status(status: int, *, of_client: bool) -> Verdict | None:
-    """What an HTTP status says; other 4xx are certain only where a provider's client raised them."""
+    """What an HTTP status says.
+
+    Args:
+        status: from 400 to 599.
+        of_client: whether a provider's client or an HTTP client raised it, so that other 4xx
+            are a provider's refusal; elsewhere they are the application's own.
+    """
     label = STATUSES.get(status)
-    if label is None and 400 <= status < 600:
+    if label is None and (of_client or status >= 500):
         label = PROVIDER
-    if label is None:
-        return None
-    certain = of_client or status in STATUSES or status >= 500
-    return Verdict(*label, f"status {status}", Weight.EXACT if certain else Weight.FALLBACK)
+    return Verdict(*label, f"status:{status}", Weight.EXACT) if label else None
 
 
-def by_code(code: str) -> Verdict | None:
-    """What a provider's code says; None for codes that are unknown or say nothing."""
+def by_code(code: str, *, of_client: bool = True) -> Verdict | None:
+    """What a provider's code says; None for codes that are unknown or say nothing.
+
+    Args:
+        code: in any case.
+        of_client: whether a client or a response carries it; elsewhere ordinary words say nothing.
+    """
     key = code.lower().removesuffix("exception").removesuffix("error_code")
-    label = CODES.get(key) or CODES.get(key.removesuffix("error"))
-    return Verdict(*label, f"code {code[:60]}", Weight.EXACT) if label else None
+    label = CODES.get(key)
+    if label is None:
+        key = key.removesuffix("error")
+        label = CODES.get(key)
+    if label is None or (not of_client and key in _WORDS):
+        return None
+    return Verdict(*label, f"code:{key}", Weight.EXACT)
 
 
 def by_errno(number: int) -> Verdict | None:
     """What an operating system's error number says."""
     label = ERRNOS.get(number)
-    return Verdict(*label, f"errno {errno.errorcode[number]}", Weight.EXACT) if label else None
+    return Verdict(*label, f"errno:{errno.errorcode[number]}", Weight.EXACT) if label else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
 from genmon_otel.classification import evidence
+from genmon_otel.classification.repeats import unbounded_repeats
 from genmon_otel.classification.verdict import Verdict, Weight
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.records import Category, Severity
@@ -16,8 +16,6 @@ from genmon_otel.text import cut, safe_str
 
 #: Characters of a message that a rule's expression is tried on, head and tail.
 MESSAGE_LIMIT: Final = 2_000
-#: Ways in which a repeat inside a bounded repeat may match.
-_NESTED_LIMIT: Final = 500
 #: Characters of an expression.
 _PATTERN_LIMIT: Final = 1_000
 
@@ -39,7 +37,9 @@ class Rule:
             return False
         if self.status is not None or self.code is not None:
             held = evidence.carried(error)
-            if self.status is not None and self.status not in evidence.statuses(held):
+            if self.status is not None and self.status not in evidence.statuses(
+                held, error, of_client=True
+            ):
                 return False
             if self.code is not None and self.code not in map(str.lower, evidence.codes(held)):
                 return False
@@ -63,7 +63,7 @@ class Rule:
     @property
     def verdict(self) -> Verdict:
         """What it says where it applies."""
-        return Verdict(self.category, self.severity, "registered rule", Weight.USER)
+        return Verdict(self.category, self.severity, "registered", Weight.USER)
 
 
 def _is_a(kind: type, wanted: type[BaseException] | str) -> bool:
@@ -212,38 +212,10 @@ def _pattern(given: Any) -> re.Pattern[str]:
             f"message={pattern.pattern[:80]!r}… is longer than {_PATTERN_LIMIT} characters. "
             "Register several rules."
         )
-    if len(_unbounded(_parser.parse(pattern.pattern))) > 1:
+    if unbounded_repeats(pattern.pattern, MESSAGE_LIMIT) > 1:
         raise ConfigurationError(
             f"message={pattern.pattern[:80]!r} may take minutes on a long message: at most one "
             "repeat may be without bound, and none inside another. "
             r"Bound them: '.{0,80}' for '.*', '\d{1,9}' for '\d+'."
         )
     return pattern
-
-
-def _unbounded(tree: Any, times: int = 1) -> list[int]:
-    """One entry for each repeat that multiplies the ways to match without bound.
-
-    A repeat inside a repeat backtracks exponentially and so counts twice; two in a row
-    take quadratic time from every position of the text.
-    """
-    found: list[int] = []
-    for operation, argument in tree:
-        inner = times
-        if operation in (_constants.MAX_REPEAT, _constants.MIN_REPEAT):
-            most = min(int(argument[1]), MESSAGE_LIMIT)
-            inner = times * max(1, most)
-            if most == MESSAGE_LIMIT or (times > 1 and inner > _NESTED_LIMIT):
-                found += [inner] if times == 1 else [inner, inner]
-        for part in _parts(argument):
-            found += _unbounded(part, inner)
-    return found
-
-
-def _parts(argument: Any) -> Iterator[Any]:
-    """Expressions inside one parsed operation."""
-    if isinstance(argument, _parser.SubPattern):
-        yield argument
-    elif isinstance(argument, (tuple, list)):
-        for part in argument:
-            yield from _parts(part)

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.slots import args_of, members_of, module_of, name_of
-from genmon_otel.text import cut, safe_str
+from genmon_otel.text import cut, safe_repr, safe_str
 
 #: Characters of one text that rules look at, head and tail.
 TEXT_LIMIT: Final = 6_000
@@ -23,7 +23,7 @@ _LINKS: Final = (
     "original_exception", "original_error", "last_exception", "last_error", "reason", "inner",
     "inner_exception", "exc", "cause", "_cause", "orig", "error", "exception", "os_error",
 )  # fmt: skip
-_STATUS_NAMES: Final = ("status_code", "status", "http_status", "http_code", "code")
+_STATUS_NAMES: Final = ("status_code", "http_status", "http_code", "status", "code")
 _CODE_NAMES: Final = ("code", "type", "status", "error_code", "reason", "param_code", "digest")
 _OUTPUTS: Final = ("stderr", "stdout", "output")
 _BODIES: Final = ("body", "details", "error", "json_body")
@@ -96,10 +96,15 @@ def carried(error: BaseException) -> dict[str, Any]:
     return found
 
 
-def statuses(held: Mapping[str, Any]) -> Iterator[int]:
-    """HTTP statuses that it carries: its own, its response's, botocore's metadata."""
-    for name in _STATUS_NAMES:
-        yield from _status(held.get(name))
+def statuses(held: Mapping[str, Any], error: BaseException, *, of_client: bool) -> Iterator[int]:
+    """HTTP statuses that it carries: its own, its response's, botocore's metadata.
+
+    Of an application's own class only ``status_code`` and its like count, and only where the
+    instance holds them: what the class holds is what the application answers with.
+    """
+    own = held if of_client else fields(error)
+    for name in _STATUS_NAMES if of_client else _STATUS_NAMES[:4]:
+        yield from _status(own.get(name))
     response = held.get("response")
     if response is None:
         response = held.get("raw_response")
@@ -206,7 +211,14 @@ def body_text(held: Mapping[str, Any]) -> str:
     if is_a(content, bytes):
         return bytes(content[:2_000]).decode("utf-8", "replace")
     body = held.get("body")
-    return cut(body, 2_000) if type(body) is str else ""
+    if type(body) is str:
+        return cut(body, 2_000)
+    return safe_repr(body, 2_000) if type(body) in (dict, list) else ""
+
+
+def says_not_json(error: BaseException) -> bool:
+    """Whether pydantic, or a parser of answers that derives from it, was given no JSON at all."""
+    return "type=json_invalid" in safe_str(error, 1_000)
 
 
 def links(error: BaseException) -> Iterator[BaseException]:

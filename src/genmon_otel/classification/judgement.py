@@ -1,89 +1,93 @@
-"""What the built-in rules say of one exception, and of one text."""
+"""Weigh the evidence that one exception, or one text, holds.
+
+Of an exception, in this order: the codes it carries, its ``errno``, the output it captured,
+its type, the status it carries, its exit code, last the phrases in its message. The tables:
+
+=================== ==================================================================
+``types``           classes, by package and name
+``codes``           HTTP statuses, providers' codes, ``errno``
+``providers``       sentences of model providers, their clients and HTTP clients
+``parsers``         sentences of parsers, validators and import systems
+``tools``           what package managers, compilers, linters and shells print
+=================== ==================================================================
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from genmon_otel.classification import codes, evidence
-from genmon_otel.classification.clauses import judge_clauses
-from genmon_otel.classification.contents import CONTENT_RULES
-from genmon_otel.classification.diagnostics import LOCATED_RULES
+from genmon_otel.classification import codes, evidence, providers
 from genmon_otel.classification.logged import plain
-from genmon_otel.classification.messages import (
-    A_STATUS,
-    CLASS_IN_TEXT,
-    CODE_IN_TEXT,
-    OWN_RULES,
-    PROSE_RULES,
-    REGISTRY,
-    SETTING,
-    STATUS_IN_TEXT,
-)
-from genmon_otel.classification.refusals import AUTH_RULES, QUOTA_RULES
-from genmon_otel.classification.tool_output import TOOL_RULES
+from genmon_otel.classification.parsers import PARSERS
+from genmon_otel.classification.phrases import PhraseIndex, Text, first_of
+from genmon_otel.classification.tools import TOOL_REPORTS, TOOLS
 from genmon_otel.classification.types import (
     BUGS,
     CLIENTS,
     EXACT,
     FALLBACK,
-    GENERAL,
     INFRASTRUCTURE,
     INVENTED_STATUS,
-    NAMES,
+    SERVERS,
 )
 from genmon_otel.classification.verdict import (
     DEPENDENCY,
     MACHINE,
-    PROVIDER,
+    SYNTAX,
     TIMEOUT,
     UNKNOWN,
     Label,
     Verdict,
     Weight,
 )
-from genmon_otel.classification.wording import Lexicon, Reading
 from genmon_otel.records import PROCESS_DIED, Category
 from genmon_otel.text import safe_str
 
-_LEXICON: Final = Lexicon(
+INDEX: Final = PhraseIndex(
     {
-        "tools": TOOL_RULES,
-        "located": LOCATED_RULES,
-        "parsing": CONTENT_RULES[:1],
-        "own": OWN_RULES,
-        "prose": PROSE_RULES,
-        "quota": QUOTA_RULES,
-        "auth": AUTH_RULES,
+        "tool": TOOLS,
+        "parser": PARSERS,
+        "report": TOOL_REPORTS,
+        "store": providers.STORES,
+        "provider": providers.PROVIDERS,
     }
 )
 
-
 #: Characters of a text whose verdict is remembered.
 _MAX_REMEMBERED: Final = 4_096
-#: Rules by which something is not there.
-NOT_FOUND: Final = re.compile(r"(?i)\b404\b|not_?found")
+#: ``json.decoder.JSONDecodeError``, and at the end of a traceback ``TimeoutError: ``.
+_TYPE_IN_TEXT: Final = re.compile(
+    r"(?<![\w.])(?:([a-z_]\w{0,40})\.(?:\w{1,40}\.){0,6}|(?m:^))([A-Z]\w{2,60})(?=[:(\s]|$)"
+)
+#: Codes as they are written into messages: ``overloaded_error``, ``ThrottlingException``.
+_CODE_IN_TEXT: Final = re.compile(
+    r"\b(?:[a-zA-Z]{2,20}(?:_[a-zA-Z]{2,20}){1,6}|[a-zA-Z]{5,41}(?:Exception|Error))\b"
+)
+#: A code where a provider's answer has one: ``'code': 'overloaded'``.
+_CODE_IN_ANSWER: Final = re.compile(
+    r"""['"](?:code|type|status|reason)['"]: ?['"]([A-Za-z_.]{3,60})['"]"""
+)
+#: The package registry answered, not a model.
+_REGISTRY: Final = re.compile(r"\bregistry\.|/simple/|pypi\.|npmjs|unpkg\.|jsdelivr|cdnjs")
+_STORE: Final = "store:package"
 
 
 class Profile:
     """What an exception's type alone says; the same for every instance, hence kept."""
 
-    __slots__ = (
-        "bug", "client", "exact", "fallback", "infrastructure", "invents_status", "named", "process",
-    )  # fmt: skip
+    __slots__ = ("bug", "client", "exact", "fallback", "infrastructure", "invents_status", "process", "server")  # fmt: skip
 
     def __init__(self, names: list[tuple[str, str]]) -> None:
         """``names``: (root package, bare name) along the MRO."""
         self.exact = _look_up(EXACT, names, Weight.EXACT)
         self.fallback = _look_up(FALLBACK, names, Weight.FALLBACK)
-        # A known catch-all's own name tells nothing: litellm.APIConnectionError.
-        catch_all = self.fallback is not None and self.fallback[1] == 0
-        self.named = None if catch_all else _by_name(names)
         self.client = any(root in CLIENTS for root, _ in names)
+        self.server = any(root in SERVERS for root, _ in names)
         self.infrastructure = bool(names) and names[0][0] in INFRASTRUCTURE
         self.invents_status = bool(names) and ".".join(names[0]) in INVENTED_STATUS
         self.bug = bool(names) and names[0][1] in BUGS
@@ -98,47 +102,18 @@ Found = tuple[Verdict, int] | None
 
 def _look_up(table: Mapping[str, Label], names: list[tuple[str, str]], weight: Weight) -> Found:
     for position, (root, name) in enumerate(names):
-        dotted = f"{root}.{name}"
-        label = table.get(dotted) or table.get(name)
+        key = name if root in ("builtins", "") else f"{root}.{name}"
+        label = table.get(key)
         if label:
-            return Verdict(*label, f"type {dotted if dotted in table else name}", weight), position
+            return Verdict(*label, f"type:{key}", weight), position
     return None
-
-
-def _by_name(names: list[tuple[str, str]]) -> Verdict | None:
-    for root, name in names:
-        if root == "builtins":
-            break
-        for label, pattern in NAMES:
-            if pattern.search(name):
-                return Verdict(*label, f"name {name}", Weight.NAME)
-        if verdict := _by_words(name):
-            return verdict
-        if GENERAL.search(name):
-            return Verdict(*PROVIDER, f"name {name}", Weight.FALLBACK)
-    return None
-
-
-#: ``PromptTooLongError``, ``LLMRefusedAnswer``, ``bad_plan``.
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-
-
-def _by_words(name: str) -> Verdict | None:
-    """What a class's name says read as a sentence: ``prompt too long``."""
-    words = " ".join(_WORDS.findall(name[:80])).lower().replace("open ai", "openai")
-    found = judge_message(words)
-    if found is None:
-        return None
-    # "ModelError" and its like wrap anything: a message or a cause that tells goes first.
-    weight = Weight.NAME if found.rule != "message provider unavailable" else Weight.FALLBACK
-    return replace(found, rule=f"name {name}", weight=weight)
 
 
 _profiles: WeakKeyDictionary[type, Profile] = WeakKeyDictionary()
 
 
 def profile_of(kind: type) -> Profile:
-    """The profile of a type, made once."""
+    """Return the profile of a type, made once."""
     found = _profiles.get(kind)
     if found is None:
         names = [(module.partition(".")[0], name) for module, name in evidence.lineage(kind)]
@@ -147,176 +122,230 @@ def profile_of(kind: type) -> Profile:
 
 
 def judge(error: BaseException) -> Verdict | None:
-    """The heaviest built-in verdict on this one exception, its chain left aside."""
+    """Return the heaviest built-in verdict on this one exception, its chain left aside."""
     profile = profile_of(type(error))
     if profile.infrastructure:
         return _infrastructure(error, profile)
     held = evidence.carried(error)
     for code in evidence.codes(held) if held else ():
-        if verdict := codes.by_code(code):
+        if verdict := codes.by_code(code, of_client=profile.client or not _is_own(code, held)):
             return _refined(verdict, error, held)
     quotes = profile.bug
     if evidence.is_a(error, OSError):
         number = evidence.read(error, "errno")
         if type(number) is int:
             if verdict := codes.by_errno(number):
-                return verdict
+                return _of_inotify(error) or verdict
             quotes = True  # a path
-        if evidence.is_a(error, FileNotFoundError) and (
-            verdict := _LEXICON.first(
-                _LEXICON.read(safe_str(error, 500).lower()), "tools", "output", Weight.EXACT
-            )
-        ):
+        if evidence.is_a(error, FileNotFoundError) and (verdict := _missing_program(error)):
             return verdict
-    printed = evidence.output(held)
-    if printed and (verdict := judge_output(printed)):
+    output = evidence.output(held)
+    if output and (verdict := judge_output(output)):
         return verdict
     if profile.exact:
-        return _refined(profile.exact[0], error, held)
-    weak: Verdict | None = None
-    for status in evidence.statuses(held):
-        verdict = codes.by_status(status, of_client=profile.client)
-        if verdict and verdict.weight is Weight.EXACT and not profile.invents_status:
-            return _refined(verdict, error, held)
-        weak = weak or verdict
+        return _refined(_not_json(profile.exact[0], error), error, held)
+    if not profile.server:
+        for status in evidence.statuses(held, error, of_client=profile.client):
+            verdict = codes.by_status(status, of_client=profile.client)
+            if verdict and not profile.invents_status:
+                return _refined(verdict, error, held)
     if profile.process and (died := _by_exit(held.get("returncode"))):
         return died
-    if profile.named and profile.named.weight is Weight.NAME:
-        return _refined(profile.named, error, held)
-    said: Verdict | None = None
-    if not quotes:
-        text = safe_str(error, evidence.TEXT_LIMIT)
-        if verdict := judge_text(text):
-            says_no_more = profile.invents_status and verdict.severity is None
-            if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
-                return verdict
-        said = None if profile.fallback else judge_clauses(plain(text))
-    fallback = weak or said or profile.named or (profile.fallback[0] if profile.fallback else None)
-    return replace(fallback, weight=Weight.FALLBACK) if fallback else None
+    if not quotes and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
+        says_no_more = profile.invents_status and verdict.severity is None
+        if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
+            return verdict
+    return profile.fallback[0] if profile.fallback else None
+
+
+def _is_own(code: str, held: Mapping[str, Any]) -> bool:
+    """Whether an attribute of the exception itself holds a code, rather than a response or a body."""
+    return any(held.get(name) == code for name in ("code", "type", "status", "reason"))
+
+
+def _of_inotify(error: BaseException) -> Verdict | None:
+    """Return ``unknown`` for ENOSPC of the limit of file watchers: the disk is not full."""
+    text = INDEX.read(safe_str(error, 500).lower(), printed=False)
+    found = INDEX.first(text, "tool", Weight.EXACT)
+    return found if found is not None and found.rule == "tool:inotify" else None
+
+
+def _missing_program(error: BaseException) -> Verdict | None:
+    """Return what a ``FileNotFoundError`` says whose file is a program."""
+    text = INDEX.read(safe_str(error, 500).lower(), printed=False)
+    return INDEX.first(text, "tool", Weight.EXACT)
+
+
+def _not_json(verdict: Verdict, error: BaseException) -> Verdict:
+    """Return ``syntax_error`` where a validator says that it was given no JSON at all."""
+    if verdict.category is Category.VALIDATION_ERROR and evidence.says_not_json(error):
+        return Verdict(*SYNTAX, "parser:pydantic.json_invalid", verdict.weight)
+    return verdict
 
 
 def _by_exit(code: object) -> Verdict | None:
-    """A program that was killed (137, -9: out of memory, mostly), crashed or was not there."""
+    """Return what an exit code says: killed (137, -9: out of memory, mostly), crashed, not there."""
     if type(code) is int and (code < 0 or code in (134, 137, 139)):
-        return Verdict(*MACHINE, f"exit {code}", Weight.EXACT)
+        return Verdict(*MACHINE, f"exit:{code}", Weight.EXACT)
     if code == 127:
-        return Verdict(*DEPENDENCY, "exit 127", Weight.EXACT)
+        return Verdict(*DEPENDENCY, "exit:127", Weight.EXACT)
     if code == 124:  # timeout(1)
-        return Verdict(*TIMEOUT, "exit 124", Weight.EXACT)
+        return Verdict(*TIMEOUT, "exit:124", Weight.EXACT)
     return None
 
 
 def _infrastructure(error: BaseException, profile: Profile) -> Verdict:
-    printed = _LEXICON.first(
-        _LEXICON.read(safe_str(error, 1_000).lower()), "tools", "message", Weight.EXACT
-    )
-    if printed and (printed.category, printed.severity) == MACHINE:
-        return replace(printed, final=True)
-    if profile.exact and profile.exact[0].category in (
-        Category.VALIDATION_ERROR,
-        Category.DEPENDENCY_ERROR,
+    text = INDEX.read(safe_str(error, 1_000).lower(), printed=False)
+    found = INDEX.first(text, "tool", Weight.EXACT)
+    if found and (found.category, found.severity) == MACHINE:
+        return replace(found, final=True)
+    exact = profile.exact[0] if profile.exact else None
+    if exact and (
+        exact.severity is not None
+        or exact.category in (Category.VALIDATION_ERROR, Category.DEPENDENCY_ERROR)
     ):
-        return replace(profile.exact[0], final=True)
-    return Verdict(*UNKNOWN, "the application's own store", Weight.EXACT, final=True)
+        return replace(exact, final=True)
+    return Verdict(*UNKNOWN, _STORE, Weight.EXACT, final=True)
 
 
 def _refined(verdict: Verdict, error: BaseException, held: Mapping[str, Any]) -> Verdict:
-    """A refusal or a rate limit that its text says is a quota used up, or a key refused."""
+    """Return what the text makes of a refusal or a rate limit: a quota used up, a key refused."""
     if verdict.severity is not None or verdict.category not in (
         Category.RATE_LIMIT,
         Category.PROVIDER_ERROR,
     ):
         return verdict
     text = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(held)}".lower()
-    return _refined_by(verdict, _LEXICON.read(text))
+    return _refined_by(verdict, text)
 
 
-def _refined_by(verdict: Verdict, reading: Reading) -> Verdict:
-    better = _LEXICON.first(reading, "quota", "message", verdict.weight)
-    if better is None and verdict.category is Category.PROVIDER_ERROR:
-        # "Check the name, and that you have access to it": what is not found is no refused key.
-        if not NOT_FOUND.search(verdict.rule):
-            better = _LEXICON.first(reading, "auth", "message", verdict.weight)
-        if better is None and verdict.rule == "status 404" and REGISTRY.search(reading.text):
-            better = Verdict(*DEPENDENCY, "status 404 of a package registry", verdict.weight)
-    if better is None or (better.category, better.severity) == (verdict.category, None):
+def _refined_by(verdict: Verdict, text: str) -> Verdict:
+    """Return a better verdict on a call that was limited or refused, from its text (lower case)."""
+    if verdict.category is Category.RATE_LIMIT:
+        better = first_of(providers.SPENT_WORDS, "provider", text, verdict.weight)
+        return better if better and better.severity is not None else verdict
+    if verdict.category is not Category.PROVIDER_ERROR or verdict.severity is not None:
         return verdict
-    return better
+    if "404" in verdict.rule or "not_found" in verdict.rule or "notfound" in verdict.rule:
+        # "Check the name, and that you have access to it": what is not found is no refused key.
+        if verdict.rule == "status:404" and _REGISTRY.search(text):
+            return Verdict(*DEPENDENCY, "status:404_registry", verdict.weight)
+        return verdict
+    table = (*providers.SPENT_WORDS[2:], *providers.REFUSED_WORDS)
+    return first_of(table, "provider", text, verdict.weight) or verdict
 
 
 def judge_output(text: str) -> Verdict | None:
-    """What captured output says; printed by a program, so the tools' rules for certain, then prose."""
-    return _judge(text, Weight.EXACT)
+    """Return what captured output says: a program printed it, so that it counts as an exact type."""
+    return _judge(text, Weight.EXACT, printed=True)
 
 
 def judge_text(text: str) -> Verdict | None:
-    """What a message says."""
-    return _remembered(text) if len(text) <= _MAX_REMEMBERED else _judge(text, Weight.MESSAGE)
+    """Return what a message says."""
+    if len(text) > _MAX_REMEMBERED:
+        return _judge(text, Weight.MESSAGE, printed="\n" in text)
+    return _remembered(text)
 
 
 @lru_cache(maxsize=256)  # one failure says the same again and again
 def _remembered(text: str) -> Verdict | None:
-    return _judge(text, Weight.MESSAGE)
+    lines = plain(text)
+    return _judge(text, Weight.MESSAGE, printed="\n" in lines)
 
 
-def judge_message(text: str) -> Verdict | None:
-    """What a message says where there is nothing else to go by: its phrases, then its clauses."""
-    return judge_text(text) or judge_clauses(plain(text))
+def _judge(original: str, weight: Weight, *, printed: bool) -> Verdict | None:
+    lowered = plain(original)
+    text = INDEX.read(lowered, printed=printed)
+    for table in ("tool", "parser", "report"):
+        if verdict := INDEX.first(text, table, weight):
+            return verdict
+    if store := INDEX.first(text, "store", Weight.MESSAGE):
+        return store
+    return _of_provider(original, text)
 
 
-def _judge(text: str, tools: Weight) -> Verdict | None:
-    reading = _LEXICON.read(plain(text))
-    if verdict := _LEXICON.first(reading, "tools", "output", tools):
-        return verdict
-    if located := _LEXICON.first(reading, "located", "output", tools):
-        return _LEXICON.first(reading, "parsing", "output", tools) or located
-    return _judge_prose(reading, text)
+def _of_provider(original: str, text: Text) -> Verdict | None:
+    """Return what a message says that no tool printed: a code, a status, a sentence, a class."""
+    verdict = _code_in(original) or _status_in(text.lines)
+    if verdict is None:
+        verdict = INDEX.first(text, "provider", Weight.MESSAGE) or _type_in(original)
+    return _refined_by(verdict, text.lines) if verdict else None
 
 
-def _judge_prose(reading: Reading, text: str) -> Verdict | None:
-    """What a message says that no tool printed."""
-    lowered = reading.text
-    if ("time" in lowered or "limit" in lowered) and SETTING.search(lowered):
-        return None
-    if own := _LEXICON.first(reading, "own", "message", Weight.MESSAGE):
-        return own
-    verdict = None
+def _code_in(text: str) -> Verdict | None:
+    """Return what a code says that a message quotes."""
     if "_" in text or "Exception" in text or "Error" in text:
-        for match in CODE_IN_TEXT.finditer(text):
-            if verdict := codes.by_code(match.group()):
-                break
-    if verdict is None and A_STATUS.search(lowered) and (found := STATUS_IN_TEXT.search(lowered)):
-        status = next(filter(None, found.groups()))
-        verdict = codes.by_status(int(status), of_client=False)
-        if status == "404" and REGISTRY.search(lowered):
-            return Verdict(*DEPENDENCY, "message 404 of a package registry", Weight.MESSAGE)
-    if verdict is not None and verdict.weight is Weight.EXACT:
-        return _refined_by(replace(verdict, weight=Weight.MESSAGE), reading)
-    return _LEXICON.first(reading, "prose", "message", Weight.MESSAGE) or verdict or _class_in(text)
-
-
-def _class_in(text: str) -> Verdict | None:
-    """What the name of an exception says that a message quotes: ``FooTimeoutError: oh``."""
-    for match in CLASS_IN_TEXT.finditer(text):
-        for label, pattern in NAMES:
-            if pattern.search(match[0]):
-                return Verdict(*label, f"message {match[0]}", Weight.MESSAGE)
+        for match in _CODE_IN_TEXT.finditer(text):
+            verdict = codes.by_code(match[0], of_client=False)
+            if verdict is not None and verdict.rule.partition(":")[2] in codes.DISTINCTIVE:
+                return replace(verdict, weight=Weight.MESSAGE)
+    for match in _CODE_IN_ANSWER.finditer(text):
+        if verdict := codes.by_code(match[1]):
+            return replace(verdict, weight=Weight.MESSAGE)
     return None
 
 
+def _status_in(text: str) -> Verdict | None:
+    """Return what a status says that a client library wrote into a message."""
+    for pattern, of_provider in codes.statuses_written(text):
+        if found := pattern.search(text):
+            if found[1] == "404" and _REGISTRY.search(text):
+                return Verdict(*DEPENDENCY, "status:404_registry", Weight.MESSAGE)
+            verdict = codes.by_status(int(found[1]), of_client=of_provider)
+            return replace(verdict, weight=Weight.MESSAGE) if verdict else None
+    return None
+
+
+def _type_in(text: str) -> Verdict | None:
+    """Return what a known class says whose name a message quotes with its package."""
+    for match in _TYPE_IN_TEXT.finditer(text):
+        root, name = match[1] or "", match[2]
+        if root in INFRASTRUCTURE:
+            return Verdict(*UNKNOWN, _STORE, Weight.MESSAGE)
+        label = EXACT.get(f"{root}.{name}" if root else name)
+        if label:
+            return Verdict(
+                *label, f"type:{root}.{name}" if root else f"type:{name}", Weight.MESSAGE
+            )
+    return None
+
+
+def judge_span(error_type: str, message: str) -> Verdict | None:
+    """Return what a span's ``error.type`` and message say, the more certain of the two."""
+    named, said = judge_named(error_type), judge_text(message)
+    if named is None or (said is not None and said.weight > named.weight):
+        return said
+    return _refined_by(named, message.lower())
+
+
 def judge_named(error_type: str) -> Verdict | None:
-    """What an ``error.type`` alone says: a dotted class name, a status or a code."""
+    """Return what an ``error.type`` alone says: a dotted class name, a status or a code."""
     if error_type == PROCESS_DIED:
-        return Verdict(*MACHINE, "process died", Weight.EXACT)
+        return Verdict(*MACHINE, "process_died", Weight.EXACT)
     if error_type.isdigit() and len(error_type) == 3:
         return codes.by_status(int(error_type), of_client=True)
     if verdict := codes.by_code(error_type):
         return verdict
-    root, _, _ = error_type.partition(".")
-    name = error_type.rpartition(".")[2]
+    root, _, rest = error_type.partition(".")
     if root in INFRASTRUCTURE:
-        return Verdict(*UNKNOWN, "the application's own store", Weight.EXACT)
-    profile = Profile([(root if root != name else "", name)])
-    if profile.exact:
-        return profile.exact[0]
-    return profile.named or (profile.fallback[0] if profile.fallback else None)
+        return Verdict(*UNKNOWN, _STORE, Weight.EXACT)
+    if not rest:
+        return _of_bare_name(error_type)
+    profile = Profile([(root, error_type.rpartition(".")[2])])
+    return next((found[0] for found in (profile.exact, profile.fallback) if found), None)
+
+
+def _of_bare_name(name: str) -> Verdict | None:
+    """Return what a class says that a span of a GenAI library names without its package."""
+    label = EXACT.get(name)
+    if label:
+        return Verdict(*label, f"type:{name}", Weight.EXACT)
+    for root in ("openai", "anthropic", "google", "cohere", "litellm", "pydantic", "json"):
+        if label := EXACT.get(f"{root}.{name}"):
+            return Verdict(*label, f"type:{root}.{name}", Weight.EXACT)
+    return None
+
+
+def rules() -> Iterator[str]:
+    """Yield the names of all phrases' entries, for tests and documentation."""
+    yield from INDEX.entries

@@ -1,7 +1,9 @@
 """Rules over type names, looked up along the MRO; nothing is imported to know them.
 
-Keys are ``root.Name`` (the top-level package and the bare class name, so that a
-library may move its modules) or a bare ``Name``. Decisions that are not obvious:
+A key is ``root.Name`` (the top-level package and the bare class name, so that a library
+may move its modules) or the bare ``Name`` of a built-in class. An application's own class
+is told by the classes it derives from, never by what it is called. Decisions that are not
+obvious:
 
 - What does not parse is ``syntax_error``, JSON, YAML and TOML that a model wrote
   included; what parses but breaks a schema, or an output parser's or a guardrail's
@@ -14,7 +16,6 @@ library may move its modules) or a bare ``Name``. Decisions that are not obvious
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,7 +27,6 @@ from genmon_otel.classification.verdict import (
     SHUT_OUT,
     SYNTAX,
     TIMEOUT,
-    UNKNOWN,
     VALIDATION,
     Label,
 )
@@ -40,7 +40,8 @@ def _table(*groups: tuple[Label, str]) -> Mapping[str, Label]:
 EXACT: Final = _table(
     (
         TIMEOUT,
-        "TimeoutError openai.APITimeoutError anthropic.APITimeoutError groq.APITimeoutError "
+        "TimeoutError asyncio.TimeoutError socket.timeout httpx.ReadTimeout httpx.ConnectTimeout "
+        "requests.ReadTimeout requests.ConnectTimeout openai.APITimeoutError anthropic.APITimeoutError groq.APITimeoutError "
         "anthropic.RequestTimeoutError anthropic.GatewayTimeoutError litellm.Timeout "
         "httpx.TimeoutException httpx2.TimeoutException httpcore.TimeoutException "
         "httpcore2.TimeoutException requests.Timeout urllib3.ReadTimeoutError "
@@ -49,7 +50,7 @@ EXACT: Final = _table(
         "concurrent.TimeoutError billiard.SoftTimeLimitExceeded billiard.TimeLimitExceeded "
         "celery.SoftTimeLimitExceeded celery.TimeLimitExceeded grpc.FutureTimeoutError "
         "cohere.GatewayTimeoutError google.DeadlineExceeded google.GatewayTimeout "
-        "google.TimeoutError langgraph.NodeTimeoutError langchain_core.ModelTimeoutError "
+        "google.TimeoutError langgraph.NodeTimeoutError java.SocketTimeoutException java.HttpTimeoutException langchain_core.ModelTimeoutError "
         "huggingface_hub.InferenceTimeoutError trio.TooSlowError func_timeout.FunctionTimedOut",
     ),
     (
@@ -136,7 +137,7 @@ EXACT: Final = _table(
     ),
     (
         DEPENDENCY,
-        "ImportError ModuleNotFoundError PackageNotFoundError sqlalchemy.NoSuchModuleError "
+        "ImportError ModuleNotFoundError importlib.PackageNotFoundError importlib_metadata.PackageNotFoundError sqlalchemy.NoSuchModuleError "
         "pkg_resources.ResolutionError packaging.InvalidRequirement "
         "packaging.InvalidSpecifier packaging.InvalidVersion "
         "botocore.MissingDependencyException resolvelib.ResolutionError",
@@ -160,6 +161,7 @@ EXACT: Final = _table(
         MACHINE,
         "MemoryError concurrent.BrokenProcessPool concurrent.BrokenExecutor "
         "billiard.WorkerLostError billiard.Terminated loky.TerminatedWorkerError "
+        "psycopg.DiskFull psycopg.OutOfMemory psycopg2.DiskFull psycopg2.OutOfMemory "
         "torch.OutOfMemoryError numpy._ArrayMemoryError",
     ),
 )
@@ -195,11 +197,17 @@ INFRASTRUCTURE: Final = frozenset(
     "pymilvus chromadb pinecone".split()
 )
 
+#: Web frameworks: a status on their errors is what the application answers, not what it was answered.
+SERVERS: Final = frozenset(
+    "starlette fastapi werkzeug flask django rest_framework ninja falcon sanic litestar tornado bottle quart".split()
+)
+
 #: Packages that talk to model providers, or the HTTP clients they talk with: any 4xx counts.
 CLIENTS: Final = frozenset(
     "openai anthropic groq mistralai cohere google litellm botocore httpx httpx2 requests "
     "aiohttp urllib urllib3 huggingface_hub ollama replicate together zhipuai voyageai "
-    "dashscope azure pydantic_ai langchain_core fireworks vertexai grpc websockets".split()
+    "dashscope azure pydantic_ai langchain_core vertexai grpc websockets cerebras xai_sdk "
+    "ai21 fireworks writerai runwayml portkey_ai langfuse vllm".split()
 )
 
 #: A mistake in the program: its message quotes the program, so words in it tell nothing.
@@ -207,52 +215,4 @@ BUGS: Final = frozenset(
     "AttributeError KeyError IndexError NameError UnboundLocalError ZeroDivisionError "
     "RecursionError UnicodeDecodeError UnicodeEncodeError StopIteration StopAsyncIteration "
     "_RemoteTraceback RemoteTraceback".split()
-)
-
-#: Words inside a class's own name, for the classes nobody listed.
-NAMES: Final[tuple[tuple[Label, re.Pattern[str]], ...]] = tuple(
-    (label, re.compile(pattern))
-    for label, pattern in (
-        (RATE, r"Per(?:Minute|Second)|(?:^|[a-z])[RT]PM(?![a-z])"),
-        (
-            SHUT_OUT,
-            r"Quota|Insufficient(?:Credit|Balance|Fund)|OutOfCredit|PaymentRequired|(?<!Time)Budget|Billing"
-            r"|SpendLimit|Authenticat|Unauthori[sz]ed|NotAuth|AuthFail|AuthError|AuthorizationError|Api_?Key|APIKey"
-            r"|Credential|PermissionDenied|AccessDenied|Forbidden|ExpiredToken|InvalidToken",
-        ),
-        (RATE, r"Rate_?[Ll]imit|Throttl|TooManyRequests|ResourceExhausted|ReachLimit|RetryAfter"),
-        (TIMEOUT, r"Time_?[Oo]ut|TimedOut|Deadline|TimeLimit|TookTooLong|TooSlow"),
-        (
-            PROVIDER,
-            r"Overload|ServiceUnavailable|InternalServer|BadGateway|ServerError|Context(?:Length"
-            r"|Window|Overflow)|TokenLimit|Content(?:Filter|Policy)|Blocked|Refusal|ModelNotFound"
-            r"|ConnectionError|ConnectionRe|ConnectError|Disconnected|APIConnection|ModelUnavailable|APIInternal",
-        ),
-        (
-            SYNTAX,
-            r"Syntax|(?:Yaml|YAML|Toml|TOML|Xml|XML)(?:Error|Exception|Failure)|Pars(?:e|er|ing)(?:Error|Exception|Failed|Failure)|JSON|Json"
-            r"|(?<!Unicode)Decode(?:Error|Exception)|Malformed(?=Error|Exception|JSON|Json|[XH]|Ya?ml|YA?ML|Code|Source|Markup|Css|CSS|Jsx|JSX|Data|$)|InvalidCode|TokenizeError|Indentation",
-        ),
-        (
-            VALIDATION,
-            r"Validat|Schema|OutputParser|Guardrail|InvalidOutput|OutputError|EmptyResponse"
-            r"|EmptyOutput|BadOutput|InvalidResponse|Zod",
-        ),
-        (
-            DEPENDENCY,
-            r"Dependenc|ModuleNotFound|PackageNotFound|Import(?:Error|Failure|Failed)|Resolution(?:Error|Impossible)"
-            r"|MissingPackage|InstallError|InstallFailed|InstallationError|PackageInstall",
-        ),
-        (
-            MACHINE,
-            r"OutOfMemory|OOM|DiskFull|NoSpace|(?:Worker|Process|Sandbox|Container|Pod|Build|Runner|Job|Task|Child)"
-            r"(?:Was)?(?:Lost|Died|Killed|Crash)",
-        ),
-        (UNKNOWN, r"Database|SQL"),
-    )
-)
-#: Names so general that anything better decides.
-GENERAL: Final = re.compile(
-    r"^(?:API|LLM|AI|Model|Provider|OpenAI|Anthropic|Claude|Gemini|Inference|Completion){1,3}"
-    r"(?:Status|Service|API|HTTP|Http|Call|Request|Backend|Provider|Gateway|Client|Server|Endpoint|Proxy){0,2}(?:Error|Exception|Failure|Failed)$"
 )

@@ -14,22 +14,20 @@ class Weight(IntEnum):
 
     #: Types that wrap anything at all: nothing better was found.
     FALLBACK = 1
-    #: Words in a message.
+    #: A phrase in a message.
     MESSAGE = 2
-    #: Words in a type's name.
-    NAME = 3
-    #: A known type, a status or a code.
-    EXACT = 4
+    #: A known type, a status, a code, or what a program printed.
+    EXACT = 3
     #: A rule of the application's own.
-    USER = 5
+    USER = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One rule's opinion.
+    """What one piece of evidence says.
 
-    ``severity`` is None where the category's own applies. ``rule`` names the rule for
-    people: ``status 429``, ``type openai.RateLimitError``, ``message rate limit``.
+    ``severity`` is None where the category's own applies. ``rule`` names the evidence, as
+    table and entry: ``status:429``, ``type:openai.RateLimitError``, ``provider:openai.quota``.
     """
 
     category: Category

@@ -3,7 +3,7 @@
 A small orchestrator of the kind genmon is made for, and the one its demo runs:
 a user asks for an app, a language model plans it and writes its files, the
 files are checked, their packages resolved, the project saved. It knows nothing
-of genmon but four names. Failures simply escape as exceptions.
+of genmon but five names. Failures simply escape as exceptions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from openai import AsyncOpenAI
 
-from genmon_otel import current_generation, generation, phase, step
+from genmon_otel import current_generation, generation, phase, register_rule, step
 
 Framework = Literal["react", "html", "vue", "python"]
 
@@ -34,6 +34,10 @@ CODE = (
 
 class ProjectError(Exception):
     """The generated project cannot be delivered."""
+
+
+# Its name and its words are the application's own: only the application knows what they mean.
+register_rule("validation_error", exception=ProjectError)
 
 
 @cache

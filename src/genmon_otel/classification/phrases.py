@@ -1,0 +1,233 @@
+r"""Find in a text what a named program is known to print.
+
+A table holds entries, and an entry names where its phrases were seen. A phrase is written as
+it is printed, in lower case:
+
+- a space stands for any white space, a quotation mark ``'`` for any quotation mark;
+- ``…`` stands for up to 120 characters of the same line, ``#`` for a number;
+- ``(a|b)`` stands for one of several words, ``(a|)`` for an optional one.
+
+What has a form rather than words, such as a linter's line, is a :class:`Form`: a regular
+expression with the words of which one is in each match. An expression is compiled when a
+text first holds its words, so that importing the tables compiles nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Final, NamedTuple
+
+from genmon_otel.classification.verdict import Label, Verdict, Weight
+
+#: A word of a text, by which phrases are looked up: letters or digits, ``ts`` and ``2307``.
+_WORD: Final = re.compile(r"[^\W\d_]+|\d+")
+_SPECIAL: Final = re.compile(r"…|#|\([^()|]*\|[^()]*\)")
+#: A word that no placeholder touches, and so cannot be longer in a text.
+_WHOLE_WORD: Final = re.compile(
+    r"(?<![^\W\d_])(?<!\0)[^\W\d_]+(?![^\W\d_]|\0)|(?<![\d\0])\d+(?![\d\0])"
+)
+#: Quotation marks, ASCII and typographic.
+_MARKS: Final = "'\"`\u00b4\u2018\u2019\u201c\u201d\u00ab\u00bb"
+_QUOTE: Final = f"[{_MARKS}]"
+
+
+class Form(NamedTuple):
+    """A regular expression over lower-case text; every match contains one of ``words`` whole.
+
+    Without words it is tried on every text that has more than one line.
+    """
+
+    expression: str
+    words: tuple[str, ...] = ()
+
+
+def form(expression: str, *words: str) -> Form:
+    """Make a :class:`Form`."""
+    return Form(expression, words)
+
+
+class Entry(NamedTuple):
+    """One piece of evidence: what it says of a failure, what it looks like, where it was seen."""
+
+    name: str
+    label: Label
+    #: Program and occasion, such as ``npm 10, a package that does not exist``.
+    seen: str
+    phrases: tuple[str | Form, ...]
+    #: Whether it counts only in what a program printed: its words alone are an ordinary sentence.
+    printed: bool = False
+
+
+def entry(label: Label, name: str, seen: str, *phrases: str | Form) -> Entry:
+    """Make an entry that counts in any text."""
+    return Entry(name, label, seen, phrases)
+
+
+def printed(label: Label, name: str, seen: str, *phrases: str | Form) -> Entry:
+    """Make an entry that counts only in captured output and in texts of several lines."""
+    return Entry(name, label, seen, phrases, True)
+
+
+class Text(NamedTuple):
+    """A text that phrases are looked for in."""
+
+    #: In lower case, its lines kept.
+    lines: str
+    #: The same with white space and quotation marks made alike.
+    flat: str
+    #: Whether a program printed it.
+    printed: bool
+    #: Numbers of the phrases whose words it holds, in the order of the tables.
+    candidates: Sequence[int]
+
+
+class _Phrase(NamedTuple):
+    entry: Entry
+    table: str
+    #: What to look for in ``flat``; empty where only an expression can tell.
+    literal: str
+    expression: str
+
+
+class PhraseIndex:
+    """All tables, by the words that their phrases hold."""
+
+    def __init__(self, tables: Mapping[str, Iterable[Entry]]) -> None:
+        """Index them; the name of a table is the first part of the rule that a verdict names.
+
+        Raises:
+            ValueError: a phrase has no whole word to look it up by, or a name is there twice.
+        """
+        self._phrases: list[_Phrase] = []
+        self._ranges: dict[str, range] = {}
+        self.entries: dict[str, Entry] = {}
+        by_word: dict[str, list[int]] = defaultdict(list)
+        #: Written without spaces between words: looked for in texts that are not ASCII.
+        self._unspaced: list[tuple[int, str]] = []
+        #: Forms that no word announces.
+        self._wordless: list[int] = []
+        for table, entries in tables.items():
+            begin = len(self._phrases)
+            for each in entries:
+                rule = f"{table}:{each.name}"
+                if rule in self.entries:
+                    raise ValueError(f"Two entries are named {rule}.")
+                self.entries[rule] = each
+                for phrase in each.phrases:
+                    number = len(self._phrases)
+                    if isinstance(phrase, Form):
+                        self._phrases.append(_Phrase(each, table, "", phrase.expression))
+                        for word in phrase.words:
+                            if _WORD.fullmatch(word) is None:
+                                raise ValueError(f"{word!r} of {rule} is not one word.")
+                            by_word[word].append(number)
+                        if not phrase.words:
+                            self._wordless.append(number)
+                        continue
+                    plain = _SPECIAL.search(phrase) is None
+                    expression = "" if plain else _expression(phrase)
+                    self._phrases.append(_Phrase(each, table, phrase if plain else "", expression))
+                    if plain and not phrase.isascii():
+                        self._unspaced.append((number, phrase))
+                    else:
+                        by_word[_telling_word(phrase)].append(number)
+            self._ranges[table] = range(begin, len(self._phrases))
+        self._by_word: dict[str, tuple[int, ...]] = {w: tuple(n) for w, n in by_word.items()}
+        self._words = frozenset(by_word)
+
+    def read(self, text: str, *, printed: bool) -> Text:
+        """Look once over ``text`` (lower case, bounded) for the words of all phrases.
+
+        Args:
+            text: in lower case.
+            printed: whether a program printed it.
+        """
+        candidates: set[int] = set()
+        for word in self._words.intersection(_WORD.findall(text)):
+            candidates.update(self._by_word[word])
+        if not text.isascii():
+            candidates.update(number for number, phrase in self._unspaced if phrase in text)
+        if printed:
+            candidates.update(self._wordless)
+        flat = " ".join(text.translate(_ALIKE).split()) if candidates else ""
+        return Text(text, flat, printed, sorted(candidates))
+
+    def first(self, text: Text, table: str, weight: Weight) -> Verdict | None:
+        """Return the verdict of the first entry of a table that the text holds."""
+        numbers = self._ranges[table]
+        for number in text.candidates:
+            if number < numbers.start:
+                continue
+            if number >= numbers.stop:
+                break
+            phrase = self._phrases[number]
+            if phrase.entry.printed and not text.printed:
+                continue
+            found: object
+            if phrase.literal:
+                found = phrase.literal in text.flat
+            else:
+                found = _compiled(phrase.expression).search(text.lines)
+            if found:
+                return Verdict(*phrase.entry.label, f"{table}:{phrase.entry.name}", weight)
+        return None
+
+
+def first_of(entries: Iterable[Entry], table: str, text: str, weight: Weight) -> Verdict | None:
+    """Return the verdict of the first of a few entries that are made of forms, without an index."""
+    for each in entries:
+        for phrase in each.phrases:
+            if isinstance(phrase, Form) and _compiled(phrase.expression).search(text):
+                return Verdict(*each.label, f"{table}:{each.name}", weight)
+    return None
+
+
+_ALIKE: Final = {ord(mark): "'" for mark in _MARKS}
+
+
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
+
+
+def _expression(phrase: str) -> str:
+    """Translate a phrase into a regular expression."""
+    found = ""
+    at = 0
+    for special in _SPECIAL.finditer(phrase):
+        found += _literally(phrase[at : special.start()])
+        mark = special[0]
+        if mark == "…":
+            found += r"[^\n]{0,120}"
+        elif mark == "#":
+            found += r"\d[\d.,_]{0,20}"
+        else:
+            found += "(?:" + "|".join(map(_literally, mark[1:-1].split("|"))) + ")"
+        at = special.end()
+    return found + _literally(phrase[at:])
+
+
+def _literally(text: str) -> str:
+    escaped = re.escape(text).replace("\\ ", r"\s{1,20}")
+    return escaped.replace("'", _QUOTE)
+
+
+def _telling_word(phrase: str) -> str:
+    """Return the longest word that stands whole in every text that holds the phrase."""
+    words: list[str] = _WHOLE_WORD.findall(_SPECIAL.sub("\0", phrase))
+    if not words:
+        raise ValueError(f"No whole word is in every match of {phrase!r}. Write it as a form.")
+    return max(words, key=len)
+
+
+def describe(each: Entry) -> str:
+    """Say in words what an entry looks for and where that was seen."""
+    words = [phrase for phrase in each.phrases if isinstance(phrase, str)]
+    if not words:
+        return f"the text has the form of {each.seen}"
+    shown = " or ".join(f"'{word}'" for word in words[:2])
+    more = " (or a like phrase)" if len(each.phrases) > 2 else ""
+    return f"the text contains {shown}{more}, as printed by {each.seen}"

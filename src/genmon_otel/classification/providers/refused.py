@@ -1,0 +1,114 @@
+"""Sentences of providers that refuse a key, an account or a permission."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from genmon_otel.classification.phrases import Entry, entry, form
+from genmon_otel.classification.verdict import SHUT_OUT
+
+REFUSED: Final[tuple[Entry, ...]] = (
+    entry(
+        SHUT_OUT,
+        "openai.key",
+        "OpenAI and services that imitate its API with HTTP 401",
+        "incorrect api key provided",
+        "you didn't provide an api key",
+        "invalid_api_key",
+        "api_key client option must be set",
+        "you must be a member of an organization to use the api",
+        "missing scopes: ",
+        "invalid authentication credentials",
+        "no auth credentials found",
+        "user not found., code: 401",
+        "must be verified to (use|stream)",
+    ),
+    entry(
+        SHUT_OUT,
+        "anthropic.key",
+        "Anthropic with HTTP 401 or 403, and its client without a key",
+        "invalid x-api-key",
+        "authentication_error",
+        "could not resolve authentication method",
+        "this organization has been disabled",
+        "invalid bearer token",
+    ),
+    entry(
+        SHUT_OUT,
+        "google.key",
+        "Google with HTTP 400, 401 or 403, and its client without credentials",
+        "api key not valid. please pass a valid api key",
+        "api_key_invalid",
+        "api key expired. please renew",
+        "api key not found. please pass",
+        "missing key inputs argument",
+        "your default credentials were not found",
+        "could not automatically determine credentials",
+        "request had invalid authentication credentials",
+        "your api key was reported as leaked",
+        "permission denied: consumer",
+        "consumer '…' has been suspended",
+        "generative language api has not been used in project",
+        "permission 'aiplatform.…' denied",
+    ),
+    entry(
+        SHUT_OUT,
+        "aws.key",
+        "Bedrock and its client",
+        "the security token included in the request is",
+        "unable to locate credentials",
+        "is not authorized to perform: bedrock",
+        "you don't have access to the model with the specified model id",
+        "(accessdeniedexception) when calling",
+        "(unrecognizedclientexception) when calling",
+        "(expiredtokenexception) when calling",
+    ),
+    entry(
+        SHUT_OUT,
+        "azure.key",
+        "Azure OpenAI with HTTP 401",
+        "access denied due to invalid subscription key",
+        "access denied due to virtual network",
+    ),
+    entry(
+        SHUT_OUT,
+        "key",
+        "clients of Mistral, Cohere, Groq, Hugging Face, litellm and others",
+        "invalid api token",
+        "no api key provided",
+        "invalid api key provided",
+        "invalid username or password.",
+        "is restricted and you are not in the authorized list",
+        "you are trying to access a gated repo",
+        "access to model … is restricted",
+        "the api_key client option",
+        form(
+            r"\b(?:openai|anthropic|gemini|google|mistral|cohere|groq|openrouter|deepseek|together|azure_openai|hf|xai|perplexity|fireworks|huggingface\w{0,10})_(?:api_)?(?:key|token)\b(?:[^\n]{0,30}\b(?:not|missing|required|unset|empty|environment)\b|$)",
+            "api",
+            "hf",
+        ),
+        form(r"\b401 unauthorized\b|\b403 forbidden\b", "401", "403"),
+        form(r"\b402 payment required\b", "402"),
+    ),
+)
+#: What makes a provider's 4xx a refused key; tried only beside a status, a code or a type.
+REFUSED_WORDS: Final[tuple[Entry, ...]] = (
+    entry(
+        SHUT_OUT,
+        "key_refused",
+        "providers beside HTTP 400 or 403",
+        form(
+            r"\b(?:incorrect|invalid|missing|wrong|expired|no|revoked|malformed)\b[^\n]{0,20}\b(?:x-)?api[ _-]?(?:key|token)\b"
+        ),
+        form(
+            r"\bapi[ _-]?(?:key|token)\b[^\n]{0,40}\b(?:not valid|invalid|not found|missing|required|expired|incorrect|revoked|disabled|suspended|leaked)\b"
+        ),
+        form(
+            r"\b(?:api_key_invalid|authentication_error|invalid_api_key|invalid authentication|unauthori[sz]ed)\b"
+        ),
+        form(r"\bnot authorized to perform\b|\b(?:don't|do not) have access to the model\b"),
+        form(
+            r"\b(?:account|organization|project|team)\b[^\n]{0,60}\b(?:deactivated|suspended|disabled|terminated)\b"
+        ),
+    ),
+)

@@ -1,0 +1,109 @@
+"""Two bars at once: real failures are told, ordinary bugs are blamed on nobody; and each entry is sound."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.evidence_kit import DATA, entries, error_of
+
+from genmon_otel.classification import classify, explain, phrases
+from genmon_otel.classification.judgement import INDEX
+from genmon_otel.classification.logged import plain
+from genmon_otel.classification.verdict import RATE, TIMEOUT, Weight
+
+REAL = list(entries(DATA / "real.jsonl"))
+BUGS = list(entries(DATA / "bugs.jsonl"))
+TOOL_OUTPUT = sorted((Path(__file__).parents[1] / "data" / "tool_output").glob("*/*.txt"))
+
+
+def test_of_real_failures_at_least_95_percent_get_their_category() -> None:
+    """Exceptions of SDKs, messages that quote them, output of tools; critical ones are critical."""
+    wrong = [
+        f"{entry['id']}: {found.category} {found.severity} by {found.rule!r}, not {entry['expected']}"
+        for entry in REAL
+        for found in [classify(error_of(entry))]
+        if found.category != entry["expected"]
+        or entry.get("severity", found.severity) != found.severity
+    ]
+    print(*wrong, sep="\n")
+    assert len(wrong) <= 0.05 * len(REAL), wrong
+
+
+def test_of_ordinary_bugs_at_most_5_percent_get_a_category() -> None:
+    """Shops, hospitals, schools, games: words of the field decide nothing."""
+    assert len(BUGS) >= 200
+    wrong = [
+        f"{entry['id']}: {found.category} by {found.rule!r}: {entry['message']}"
+        for entry in BUGS
+        for found in [classify(error_of(entry))]
+        if found.category != "unknown"
+    ]
+    print(*wrong, sep="\n")
+    assert len(wrong) <= 0.05 * len(BUGS), wrong
+
+
+def test_each_rule_is_explained_in_words() -> None:
+    """``genmon failures show`` never has to print a rule as it is."""
+    rules = {classify(error_of(entry)).rule for entry in (*REAL, *BUGS)}
+    rules |= {*INDEX.entries, "registered", "pending", "process_died", "errno:ENOSPC"}
+    assert [rule for rule in rules if explain(rule).startswith("rule ")] == []
+    assert "OpenAI with HTTP 429" in explain("provider:openai.quota")
+    assert explain("of another:version") == "rule of another:version"
+
+
+def test_the_index_names_every_phrase_that_a_text_holds() -> None:
+    """Looking up words first changes no answer, for all texts there are."""
+    texts = [entry.get("message") or entry.get("output", "") for entry in (*REAL, *BUGS)]
+    texts += [path.read_text()[:6_000] for path in TOOL_OUTPUT[::12]]
+    missed = []
+    for text in texts:
+        read = INDEX.read(plain(text), printed=True)
+        for number, phrase in enumerate(INDEX._phrases):
+            if number in read.candidates:
+                continue
+            if phrase.literal:
+                flat = " ".join(read.lines.translate(phrases._ALIKE).split())
+                held = re.search(rf"(?<!\w){re.escape(phrase.literal)}(?!\w)", flat)
+            else:
+                held = phrases._compiled(phrase.expression).search(read.lines)
+            if held:
+                missed.append((phrase.entry.name, phrase.literal or phrase.expression, held[0]))
+    assert missed == []
+
+
+def test_a_phrase_is_written_as_it_is_printed() -> None:
+    """White space, quotation marks, numbers and words between may be others."""
+    index = phrases.PhraseIndex(
+        {
+            "one": [
+                phrases.entry(TIMEOUT, "late", "x", "call to '…' took # (s|seconds)"),
+                phrases.printed(RATE, "slow", "y", "slow down"),
+            ]
+        }
+    )
+
+    def rule(text: str, *, printed: bool = False) -> str | None:
+        found = index.first(index.read(text, printed=printed), "one", Weight.MESSAGE)
+        return found and found.rule
+
+    assert rule('call to "a b"\n  took 3.5 seconds') == "one:late"
+    assert rule("call to `x` took 12 s") == "one:late"
+    assert rule("call to x took 12 s") is None
+    assert rule("slow down") is None
+    assert rule("slow\n down", printed=True) == "one:slow"
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: phrases.entry(RATE, "x", "y", "(a|b)…#"), "No whole word"),
+        (lambda: phrases.entry(RATE, "x", "y", phrases.form("x", "two words")), "not one word"),
+    ],
+)
+def test_a_phrase_that_cannot_be_looked_up_is_refused(made: object, message: str) -> None:
+    """It would be tried on every text."""
+    assert callable(made)
+    with pytest.raises(ValueError, match=message):
+        phrases.PhraseIndex({"one": [made()]})
