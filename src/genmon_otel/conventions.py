@@ -21,6 +21,10 @@ from typing import Final, Literal
 SELFTEST_OPERATION: Final = "genmon_selftest"
 
 PACKAGE: Final = "genmon_otel"
+
+#: Attributes that mark what a case may name: see :mod:`genmon_otel.testing`.
+MARK_POSTCONDITION: Final = "__genmon_postcondition__"
+MARK_FACTORY: Final = "__genmon_factory__"
 LOGGER: Final = "genmon_otel"
 TRACER: Final = "genmon_otel"
 

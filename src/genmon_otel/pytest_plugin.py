@@ -20,15 +20,25 @@ if TYPE_CHECKING:
     from genmon_otel.regression.case import Case
     from genmon_otel.regression.results import Result
     from genmon_otel.regression.runner import RunResult
+    from genmon_otel.regression.trust import Trust
 
 #: As :data:`genmon_otel.regression.files.SUFFIX`, without importing it.
 SUFFIX: Final = ".genmon.json"
 _PROPERTY: Final = "genmon"
+#: What the configuration allows to case files, all of which are data of a stranger's.
+_ALLOWED: Final = {
+    "genmon_roots": "folders beside the project's own that cases may call code in",
+    "genmon_postconditions": "import paths of functions that cases may name as postconditions",
+    "genmon_factories": "import paths of functions that cases may name as factories",
+    "genmon_live": "steps that cases may really call",
+    "genmon_programs": "programs that cases may run",
+    "genmon_env": "environment variables that cases may set",
+}
 _VERSION: Final = pytest.StashKey[str | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the two options."""
+    """Add the two options, and what the configuration allows to case files."""
     group = parser.getgroup("genmon", "regression cases of genmon")
     group.addoption(
         "--genmon-accept",
@@ -41,6 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="append results to FILE, for 'genmon cases ingest' (without it they go straight "
         "to the store if GENMON_STORE names one)",
     )
+    for name, what in _ALLOWED.items():
+        parser.addini(name, what, type="linelist", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,7 +93,7 @@ class CaseItem(pytest.Item):
             self.case = files.read(self.path)
         except CaseError as error:
             raise pytest.fail.Exception(clean(str(error), 4_000), pytrace=False) from None
-        self._shown = run_case(self.case, cwd=_home(self.config))
+        self._shown = run_case(self.case, cwd=_home(self.config), trust=_trust(self.config))
         self.user_properties.append((_PROPERTY, json.loads(self._result().to_line())))
         if self._shown.verdict == "inconclusive":
             if self.case.expect == "passes":
@@ -154,6 +166,16 @@ def _code_version(config: pytest.Config) -> str | None:
 
         config.stash[_VERSION] = named_version(os.environ.get(ENV_CODE_VERSION), _home(config))
     return config.stash[_VERSION]
+
+
+def _trust(config: pytest.Config) -> Trust:
+    """What the configuration allows to case files."""
+    from genmon_otel.regression.trust import Trust
+
+    file = config.inipath or config.rootpath / "pytest.ini"
+    return Trust.configured(
+        {name: config.getini(name) for name in _ALLOWED}, file.parent, file.name
+    )
 
 
 def _home(config: pytest.Config) -> Path:

@@ -15,11 +15,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
+from genmon_otel.errors import GenmonError
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.ports import Ended, Metrics, StepPlayer
 from genmon_otel.records import (
@@ -30,8 +32,11 @@ from genmon_otel.records import (
     Recording,
     SuccessSample,
 )
+from genmon_otel.text import safe_repr
 
-__all__ = ["Captured", "ManualClock", "capture", "sequential_ids"]
+__all__ = ["Captured", "ManualClock", "capture", "factory", "postcondition", "sequential_ids"]
+
+F = TypeVar("F", bound=Callable[..., object])
 
 
 @dataclass(slots=True)
@@ -174,3 +179,41 @@ def capture(
         yield seen
     finally:
         recorder.install(before)
+
+
+def postcondition(function: F) -> F:
+    """Mark a function that a case may name as its postcondition.
+
+    It is given the result of the replayed function; it raises, or returns ``False``, where the
+    result is not right. A case file is a stranger's data: it cannot name functions that carry
+    no mark, unless ``genmon_postconditions`` in pytest's configuration names them.
+
+    Raises:
+        GenmonError: it was put on what cannot be called, or cannot be marked.
+    """
+    return _marked(function, "postcondition", names.MARK_POSTCONDITION)
+
+
+def factory(function: F) -> F:
+    """Mark a function or class that a case may name as the factory of an argument.
+
+    It is called without arguments in a replay, and makes what is no data: a session, a client.
+    One that the decorator names (``@generation(factories=...)``) needs no mark.
+
+    Raises:
+        GenmonError: it was put on what cannot be called, or cannot be marked.
+    """
+    return _marked(function, "factory", names.MARK_FACTORY)
+
+
+def _marked(function: F, kind: str, mark: str) -> F:
+    code = getattr(function, "__func__", function)
+    try:
+        if not callable(code):
+            raise TypeError
+        setattr(code, mark, True)
+    except (AttributeError, TypeError):
+        raise GenmonError(
+            f"@{kind} was put on {safe_repr(function, 60)}. Put it on a function of your own."
+        ) from None
+    return function

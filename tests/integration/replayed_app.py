@@ -25,6 +25,7 @@ from typing import Any
 
 from genmon_otel.decorators import generation
 from genmon_otel.decorators.stages import phase, step
+from genmon_otel.testing import factory, postcondition
 
 #: What steps do outside a replay; the tests script it.
 SCRIPT: dict[str, Any] = {}
@@ -362,6 +363,7 @@ class Session:
         self.rows = 3
 
 
+@factory
 def make_session() -> Session:
     """A session for replays."""
     return Session()
@@ -530,11 +532,13 @@ def spinning(request: str) -> str:
     raise ValueError("spun")
 
 
+@postcondition
 def accept_app(result: App) -> bool:
     """A postcondition."""
     return bool(result.files["index.html"])
 
 
+@postcondition
 def refuse(result: object) -> None:
     """A postcondition that nothing meets."""
     raise AssertionError("too short")

@@ -25,6 +25,7 @@ from genmon_otel.records import GenerationRecord, Recording, StepRecord, Success
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected
 from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.trust import Trust
 
 pytestmark = pytest.mark.slow
 
@@ -345,17 +346,19 @@ def test_what_a_replay_allows_works(capture: Any, tmp_path: Path, monkeypatch: A
     """Writes by relative names, sqlite in memory, socket pairs and asyncio work."""
     monkeypatch.chdir(tmp_path)
     case = capture(app.working, "x")
-    result = rerun(case)
+    trust = Trust(roots=(str(Path(app.__file__).parent),))
+    result = run_case(case, trust=trust)
     assert result.verdict is Verdict.FAIL_SAME, result
     (tmp_path / "kept.txt").write_text("mine")
-    assert rerun(case).verdict is Verdict.FAIL_SAME
+    assert run_case(case, trust=trust).verdict is Verdict.FAIL_SAME
     assert (tmp_path / "kept.txt").read_text() == "mine"
 
 
 def test_a_declared_program_runs(capture: Any) -> None:
     """A program that the case declares may run."""
     case = replace(capture(app.acting, "nothing"), inputs=encode({"act": "run"}))
-    assert rerun(case, programs=("true",)).verdict is Verdict.FAIL_SAME
+    case = replace(case, programs=("true",))
+    assert run_case(case, trust=Trust(programs=("true",))).verdict is Verdict.FAIL_SAME
 
 
 def test_time_runs_out(capture: Any) -> None:
@@ -365,15 +368,13 @@ def test_time_runs_out(capture: Any) -> None:
     assert result.duration_s < 60
 
 
-def test_the_environment_is_declared(capture: Any, monkeypatch: Any) -> None:
-    """Secrets of the running process do not reach the replay; what the case declares does."""
+def test_the_environment_is_declared(monkeypatch: Any) -> None:
+    """Secrets of the running process do not reach the replay."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-real-secret")
     from genmon_otel.regression import runner
 
-    case = replace(capture(app.counting, "x"), env={"MODE": "test"})
-    environment = runner._environment(case, Path("/room"))
+    environment = runner._environment(Path("/room"))
     assert "sk-real-secret" not in environment.values()
-    assert environment["MODE"] == "test"
     assert environment["PYTHONHASHSEED"] == "0"
 
 

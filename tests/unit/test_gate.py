@@ -16,6 +16,7 @@ from genmon_otel.regression import gate as module
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.gate import gate
 from genmon_otel.regression.runner import RunResult
+from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.verdict import Reason
 
 CASE = Case(
@@ -39,7 +40,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     def tell(*shown: RunResult) -> list[Any]:
         left, asked, lock = list(shown), [], threading.Lock()
 
-        def run_case(case: Case, *, cwd: Path | None) -> RunResult:
+        def run_case(case: Case, *, cwd: Path | None, trust: Trust) -> RunResult:
             with lock:
                 asked.append((case, cwd))
                 return left.pop(0)

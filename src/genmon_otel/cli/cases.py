@@ -28,10 +28,12 @@ from genmon_otel.code_version import named_version
 from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, review
+from genmon_otel.regression.configuration import trust_in
 from genmon_otel.regression.gate import REPLAYS
 from genmon_otel.regression.ingest import ingest as take_in
 from genmon_otel.regression.results import read
 from genmon_otel.regression.runner import run_case
+from genmon_otel.regression.trust import NONE
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 
@@ -237,10 +239,11 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
     paths = [Path(name) for name in case if os.path.exists(name)]
     handles = [name for name in case if not os.path.exists(name)]
     found = list(files.find(paths))
+    trust = trust_in(cwd or Path.cwd()) if found else NONE
     with _bar("files", len(found), quiet=as_json) as advance:
         for path in found:
             read_case = files.read(path)
-            result = run_case(read_case, cwd=cwd)
+            result = run_case(read_case, cwd=cwd, trust=trust)
             bad = read_case.expect == "passes" and result.verdict is not Verdict.PASS
             shown.append(shown_run(str(path), read_case.expect, result, bad))
             advance()

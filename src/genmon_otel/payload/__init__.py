@@ -5,7 +5,7 @@ from __future__ import annotations
 from genmon_otel.payload.decoding import decode, decode_exception
 from genmon_otel.payload.encoding import LIMIT_BYTES, encode, encode_exception
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
-from genmon_otel.payload.paths import import_path, load, resolve
+from genmon_otel.payload.paths import import_path, load, module_of, parts_of, resolve
 from genmon_otel.payload.shape import Streamed, digest, is_empty, shape
 from genmon_otel.payload.snapshot import restore, snapshot
 
@@ -23,6 +23,8 @@ __all__ = [
     "import_path",
     "is_empty",
     "load",
+    "module_of",
+    "parts_of",
     "resolve",
     "restore",
     "shape",

@@ -25,7 +25,7 @@ from genmon_otel.errors import PayloadError
 from genmon_otel.payload import exceptions, web
 from genmon_otel.payload.escapes import unescape
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
-from genmon_otel.payload.paths import MAX_PATH, import_path, resolve
+from genmon_otel.payload.paths import MAX_PATH, find_class, import_path
 from genmon_otel.payload.state import PLAIN, set_state
 from genmon_otel.records import Tree
 
@@ -170,8 +170,8 @@ def _path(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
 
 
 def _type(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    found = resolve(tree["path"])
-    if not isinstance(found, type) or not (_is_data(found) or found in _SAFE_TYPES):
+    found = find_class(tree["path"])
+    if not (_is_data(found) or found in _SAFE_TYPES):
         return Opaque("builtins:type", "unsupported")
     return found
 
@@ -196,15 +196,8 @@ def _is_data(kind: type) -> bool:
     )  # fmt: skip
 
 
-def _class(tree: Mapping[str, Any]) -> type:
-    found = resolve(tree.get("type"))
-    if not isinstance(found, type):
-        raise PayloadError(f"{tree.get('type')!r} is no class.")
-    return found
-
-
 def _data_class(tree: Mapping[str, Any]) -> type:
-    found = _class(tree)
+    found = find_class(tree.get("type"))
     if not _is_data(found):
         raise PayloadError(
             f"{tree.get('type')!r} is not of a kind that is rebuilt from data: dataclass, attrs, "
@@ -267,7 +260,7 @@ def _old_model(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
 
 def _subclass(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     base: Any = _BASES.get(tree["base"])
-    kind: Any = _class(tree)
+    kind: Any = find_class(tree.get("type"))
     if base is None or not issubclass(kind, base):
         raise PayloadError(f"{tree.get('type')!r} is no {str(tree['base'])[:20]}.")
     plain = decode(tree["v"])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import web
-from genmon_otel.payload.paths import MAX_PATH, import_path, is_importable, resolve
+from genmon_otel.payload.paths import MAX_PATH, find_class, import_path, is_importable
 from genmon_otel.payload.state import state_of
 from genmon_otel.records import Tree
 from genmon_otel.slots import args_of
@@ -264,8 +264,8 @@ def decode_error(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Base
 
 def _class(tree: Mapping[str, Any]) -> type[BaseException]:
     """Find an exception's class; one that was made at run time is made again, by name alone."""
-    kind = resolve(tree.get("base", tree.get("type")))
-    if not isinstance(kind, type) or not issubclass(kind, BaseException):
+    kind = find_class(tree.get("base", tree.get("type")))
+    if not issubclass(kind, BaseException):
         raise PayloadError(f"{str(tree.get('type'))[:MAX_PATH]!r} is no exception.")
     if "base" not in tree:
         return kind

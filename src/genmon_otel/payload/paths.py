@@ -48,23 +48,76 @@ def is_importable(thing: type) -> bool:
     return found is thing and _PATH.match(import_path(thing)) is not None
 
 
-def resolve(path: Any) -> Any:
-    """Find what an import path names, importing its module if need be. Nothing is called.
+def module_of(path: Any) -> str:
+    """The module of an import path, whatever it names there.
 
     Raises:
-        PayloadError: the path is malformed, its module cannot be imported, or the name is gone.
+        PayloadError: it is malformed.
+    """
+    name = path.partition(":")[0] if isinstance(path, str) else ""
+    if len(name) > MAX_PATH or not _MODULE.match(name):
+        raise PayloadError(
+            f"{str(path)[:MAX_PATH]!r} names no module. Write 'package.module:name'."
+        )
+    return str(name)
+
+
+def parts_of(path: Any) -> tuple[str, list[str]]:
+    """The module of an import path, and the names that lead to the thing in it.
+
+    Raises:
+        PayloadError: it is malformed.
     """
     if not isinstance(path, str) or len(path) > MAX_PATH or not _PATH.match(path):
         raise PayloadError(
             f"{str(path)[:MAX_PATH]!r} is no import path. Write 'package.module:name'."
         )
     module_name, _, name = path.partition(":")
+    return module_name, name.split(".")
+
+
+def find_class(path: Any) -> type:
+    """Find a class that data names, in the modules that are loaded. Nothing is imported or called.
+
+    Each name on the way is a class that its module defines: no other module's, and nothing
+    that a module or class makes up when it is asked.
+
+    Raises:
+        PayloadError: the path is malformed, or there is no such class.
+    """
+    module_name, names = parts_of(path)
+    module = _loaded(module_name)
+    if module is None:
+        raise PayloadError(
+            f"{path!r} is of a module that is not loaded. Import {module_name} at the top of the "
+            "target's module."
+        )
+    found: Any = module
+    for name in names:
+        found = vars(found).get(name)
+        if not isinstance(found, type):
+            raise PayloadError(f"{path!r}: {module_name} defines no class {'.'.join(names)!r}.")
+    if found.__module__ != module.__name__ or found.__qualname__ != ".".join(names):
+        raise PayloadError(f"{path!r}: {module_name} does not define it, it has it from elsewhere.")
+    return found  # type: ignore[no-any-return]
+
+
+def resolve(path: Any) -> Any:
+    """Find what an import path of the project's own code names, importing its module if need be.
+
+    Only for what the code or a person wrote, never for a path out of recorded data (see
+    :func:`find_class`). What is found is not called.
+
+    Raises:
+        PayloadError: the path is malformed, its module cannot be imported, or the name is gone.
+    """
+    module_name, names = parts_of(path)
     found: Any = load(path)
-    for part in name.split("."):
+    for name in names:
         try:
-            found = getattr(found, part)
+            found = getattr(found, name)
         except AttributeError:
-            raise PayloadError(f"{path!r}: {module_name} has no {name!r}.") from None
+            raise PayloadError(f"{path!r}: {module_name} has no {'.'.join(names)!r}.") from None
     return found
 
 
@@ -74,13 +127,8 @@ def load(path: str) -> Any:
     Raises:
         PayloadError: there is none, or it cannot be imported.
     """
-    module_name = path.partition(":")[0]
-    if not _MODULE.match(module_name):
-        raise PayloadError(f"{path[:MAX_PATH]!r} names no module. Write 'package.module:name'.")
-    main = sys.modules.get("__main__")
-    module: Any = sys.modules.get(module_name)
-    if module is None and main is not None and module_name == _main_module():
-        module = main
+    module_name = module_of(path)
+    module = _loaded(module_name)
     if module is None:
         try:
             module = importlib.import_module(module_name)
@@ -88,4 +136,12 @@ def load(path: str) -> Any:
             raise PayloadError(
                 f"{path!r} cannot be imported: {type(error).__name__}: {str(error)[:200]}"
             ) from error
+    return module
+
+
+def _loaded(name: str) -> Any:
+    """A module that is loaded; the main one also by the name that others import it by."""
+    module = sys.modules.get(name)
+    if module is None and (main := sys.modules.get("__main__")) is not None:
+        return main if name == _main_module() else None
     return module

@@ -15,6 +15,7 @@ from typing import Final
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.trust import Trust
 
 #: Replays that must all show the failure.
 REPLAYS: Final = 3
@@ -90,15 +91,17 @@ def gate(
         reason = with_remedy(case, unreplayable, unreplayable.partition(":")[0])
         return GateResult(CaseState.UNREPRODUCIBLE, reason, ())
 
+    trust = Trust.of_reviewed(case)
+
     def once(_: int) -> RunResult:
-        run = run_case(case, cwd=cwd)
+        run = run_case(case, cwd=cwd, trust=trust)
         progress()
         return run
 
     runs = [once(0)]
     if runs[0].reason == "unrecorded" and (patient := _met_more_often(case, cwd)) is not None:
         case = patient
-        runs = [run_case(case, cwd=cwd)]
+        runs = [run_case(case, cwd=cwd, trust=trust)]
     if runs[0].verdict is Verdict.FAIL_SAME:  # else it is decided; more would say no more
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             runs += pool.map(once, range(1, replays))
@@ -120,7 +123,11 @@ def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
     if trigger.kind != "fault" or trigger.step is None or trigger.persistent:
         return None
     name = case.steps[trigger.step].name
-    seen = run_case(replace(case, trigger=replace(trigger, repeats=_MOST_REPEATS)), cwd=cwd)
+    seen = run_case(
+        replace(case, trigger=replace(trigger, repeats=_MOST_REPEATS)),
+        cwd=cwd,
+        trust=Trust.of_reviewed(case),
+    )
     if seen.verdict is not Verdict.FAIL_SAME:
         return None
     more = seen.steps.count(name) - sum(step.name == name for step in case.steps)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from genmon_otel.errors import ConfigurationError
 from genmon_otel.payload import encode
 from genmon_otel.records import StepRecord
 from genmon_otel.redaction import Redactor
+from genmon_otel.regression import steering
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.trust import program_objection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,17 @@ class Needs:
     programs: tuple[str, ...] = ()
 
     def added_to(self, case: Case) -> Case:
-        """The case with it; the very same where there is nothing."""
+        """The case with it; the very same where there is nothing.
+
+        Raises:
+            ConfigurationError: a variable or program is none that a case may have.
+        """
+        for name, value in self.env.items():
+            if refused := steering.objection(name, value):
+                raise ConfigurationError(refused)
+        for program in self.programs:
+            if refused := program_objection(program):
+                raise ConfigurationError(refused)
         if not (self.recovery or self.live or self.env or self.programs):
             return case
         env = Redactor().tree(dict(self.env))

@@ -7,19 +7,20 @@ writes what it saw as one line of JSON to the descriptor. It judges nothing.
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import inspect
 import json
 import os
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from genmon_otel import payload, recorder
 from genmon_otel.code_version import sources_version
+from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.decorators.wrappers import default_name
 from genmon_otel.errors import GenmonError, PayloadError
 from genmon_otel.recorder.location import remembered_target
@@ -27,7 +28,9 @@ from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Spec
 from genmon_otel.records import Failure, GenerationRecord, Outcome, Recording, SuccessSample
 from genmon_otel.regression import bound_task, sandbox, virtual_time
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
 from genmon_otel.regression.player import CasePlayer
+from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.variables import note_missing
 from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_signature
 
@@ -35,7 +38,6 @@ from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_
 _MAX_ITEMS: Final = 10_000
 _MAX_TEXT: Final = 400
 _ELSEWHERE: Final = "Is this where the application's code is? If not, go there (or give --cwd)."
-_REBIND: Final = "If it was renamed or moved: genmon cases rebind OLD NEW"
 
 
 class Obstacle(Exception):
@@ -74,11 +76,13 @@ class Collector(recorder.NullSink):
 class Replay:
     """One run of one case in this process."""
 
-    def __init__(self, case: Case, room: Path) -> None:
+    def __init__(self, case: Case, request: Mapping[str, Any]) -> None:
         seen = case.provenance.last_seen_at
         self._case = case
+        trust = Trust.from_dict(request["trust"])
+        self._lookup = Lookup(trust.within(Path(request["home"])), trust)
         self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
-        self._walls = sandbox.Sandbox(room, case.programs)
+        self._walls = sandbox.Sandbox(Path(request["room"]), case.programs)
         self._missing: list[str] = []
         #: What the target's module holds in its place, where that is something else.
         self._registered: Any = None
@@ -98,14 +102,16 @@ class Replay:
         virtual_time.install(self._clock)
         self._clock.when_stuck = self._player.give_up
         self._walls.install()
+        self._set_variables()
         self._missing = note_missing()
         obstacle: tuple[Reason, str] | None = None
         try:
             target, spec = self._import()
             arguments = self._arguments(target, spec)
+            accepts = self._accepts()
             self._walls.phase = "running"
             payload.forget_touches()
-            self._call(target, spec, arguments)
+            self._call(target, spec, arguments, accepts)
         except Obstacle as error:
             obstacle = error.found
         except virtual_time.Stuck as error:
@@ -118,16 +124,23 @@ class Replay:
 
     # --- before the call
 
+    def _set_variables(self) -> None:
+        """Set the case's variables, now that nothing gets out."""
+        os.environ.update({**self._case.env, ENV_REPLAY: "1"})
+        time.tzset()
+
     def _import(self) -> tuple[Any, Spec]:
         path = self._case.target
         recorder.install(self._runtime())
         try:
             target = self._find(path)
+        except Refused as error:
+            raise Obstacle("trust", f"The target may not be called: {error}") from None
         except PayloadError as error:
             self._refuse_a_run_at_import()
             refused = f" ({self._walls.notes[0]})" if self._walls.notes else ""
-            advice = self._where_it_went()
-            reason: Reason = "import" if advice is _REBIND else "not_called"
+            advice = where_it_went(path)
+            reason: Reason = "import" if advice is REBIND else "not_called"
             if self._module().partition(".")[0] not in sys.modules:
                 advice = f"{_ELSEWHERE} {advice}"
             raise Obstacle(reason, f"{str(error).rstrip('.')}{refused}. {advice}") from None
@@ -137,7 +150,7 @@ class Replay:
         self._refuse_a_run_at_import()
         spec = getattr(target, ATTRIBUTE, None)
         if not isinstance(spec, Spec):
-            raise Obstacle("not_called", f"{path} is not decorated with @generation. {_REBIND}")
+            raise Obstacle("not_called", f"{path} is not decorated with @generation. {REBIND}")
         recorder.install(self._runtime())  # whatever the import has done to it
         if spec.operation == default_name(spec.function or target):
             # Named after the function, which was renamed since: that is what rebinding followed.
@@ -146,18 +159,9 @@ class Replay:
 
     def _find(self, path: str) -> Any:
         """The decorated callable: under its name, else in what its module made of it."""
-        payload.load(path)
-        made = remembered_target(path)
-        try:
-            named = payload.resolve(path)
-        except PayloadError:
-            if made is None:
-                raise
-            return made
-        if isinstance(getattr(named, ATTRIBUTE, None), Spec) or made is None:
-            return named
-        self._registered = named  # a task, a command
-        return made
+        self._lookup.module(path)
+        target, self._registered = self._lookup.target(path, remembered_target(path))
+        return target
 
     def _refuse_a_run_at_import(self) -> None:
         """A module that does its work while it is imported cannot be asked to do it again."""
@@ -169,34 +173,6 @@ class Replay:
                 "if __name__ == '__main__':, so that importing it only defines it.",
             )
 
-    def _where_it_went(self) -> str:
-        """Why the target is not there, or what to do if it was renamed."""
-        name = self._case.target.rpartition(":")[2]
-        if "<locals>" in name:
-            return (
-                f"It is made by calling {name.partition('.<locals>')[0]}, which importing the module "
-                "does not do. Define it at the top of its module, or keep one in a variable there."
-            )
-        module = sys.modules.get(self._module())
-        if module is None or hasattr(module, name.partition(".")[0]):
-            return _REBIND
-        try:
-            tree = ast.parse(inspect.getsource(module))
-        except Exception:  # no source, or none that this Python reads
-            return _REBIND
-        guarded = (
-            inner
-            for node in tree.body
-            if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)
-            for inner in ast.walk(node)
-        )
-        if any(getattr(inner, "name", None) == name.partition(".")[0] for inner in guarded):
-            return (
-                "It is defined below if __name__ == '__main__': and so only where the file runs "
-                "as a program. Define it above that line."
-            )
-        return _REBIND
-
     def _module(self) -> str:
         return self._case.target.partition(":")[0]
 
@@ -205,13 +181,14 @@ class Replay:
 
     def _arguments(self, target: Any, spec: Spec) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if spec.parameters is None:
-            raise Obstacle("not_called", f"{self._case.target} is a block. {_REBIND}")
+            raise Obstacle("not_called", f"{self._case.target} is a block. {REBIND}")
         try:
             inputs = payload.decode(self._case.inputs)
         except PayloadError as error:
             raise Obstacle("payload", f"The inputs cannot be rebuilt: {error}") from None
         if not isinstance(inputs, dict):
             raise Obstacle("payload", "The inputs are no mapping from names to values.")
+        self._named = (*spec.factories.values(), spec.factory)
         factories: dict[str, Factory] = {**spec.factories, **self._case.factories}
         receiver = spec.parameters.positional[0] if spec.parameters.has_receiver else ""
         own = factories.pop(receiver, None) or factories.pop("self", None) or spec.factory
@@ -233,7 +210,9 @@ class Replay:
             return bound_task.at_work(self._registered)
         owner = self._case.target.rpartition(".")[0]
         try:
-            return payload.resolve(owner)()
+            return self._lookup.receiver(owner)()
+        except Refused as error:
+            raise Obstacle("trust", str(error)) from None
         except BaseException as error:
             raise Obstacle(
                 "factory",
@@ -243,16 +222,40 @@ class Replay:
 
     def _made(self, name: str, factory: Factory) -> Any:
         try:
-            return (payload.resolve(factory) if isinstance(factory, str) else factory)()
+            make = self._lookup.maker(factory, self._named) if isinstance(factory, str) else factory
+            return make()
+        except Refused as error:
+            raise Obstacle("trust", str(error)) from None
         except BaseException as error:
             raise Obstacle(
                 "factory", f"The factory {factory} of {name!r} failed: {_line(error)}"
             ) from None
 
+    def _accepts(self) -> Callable[[Any], Any] | None:
+        """The postcondition; one that is missing is an obstacle to those runs only that need it."""
+        path = self._case.postcondition
+        if path is None:
+            return None
+        try:
+            found: Callable[[Any], Any] = self._lookup.postcondition(path)
+        except Refused as error:
+            raise Obstacle("trust", str(error)) from None
+        except PayloadError as error:
+            obstacle = Obstacle("postcondition", str(error))
+
+            def found(_: Any) -> NoReturn:
+                raise obstacle
+
+        return found
+
     # --- the call
 
     def _call(
-        self, target: Any, spec: Spec, arguments: tuple[tuple[Any, ...], dict[str, Any]]
+        self,
+        target: Any,
+        spec: Spec,
+        arguments: tuple[tuple[Any, ...], dict[str, Any]],
+        accepts: Callable[[Any], Any] | None,
     ) -> None:
         args, kwargs = arguments
         try:
@@ -268,7 +271,7 @@ class Replay:
         except BaseException as error:
             self._escaped = _line(error)
             return
-        self._check()
+        self._check(accepts)
 
     async def _finish(self, result: Any, spec: Spec) -> Any:
         """Await the target, and consume what it streams, so that its generation ends."""
@@ -288,15 +291,14 @@ class Replay:
             return list(result)
         return result
 
-    def _check(self) -> None:
-        path = self._case.postcondition
-        if path is None:
+    def _check(self, accepts: Callable[[Any], Any] | None) -> None:
+        if accepts is None:
             return
         try:
-            accepted = payload.resolve(path)(self._result)
+            accepted = accepts(self._result)
             self._postcondition = "it returned False" if accepted is False else ""
-        except PayloadError as error:
-            raise Obstacle("postcondition", str(error)) from None
+        except Obstacle:
+            raise
         except Exception as error:
             self._postcondition = _line(error)
 
@@ -381,7 +383,7 @@ def main(request_path: str, descriptor: str) -> None:
         case = Case.from_dict(request["case"])
         sys.path[:] = dict.fromkeys([*request["paths"], *sys.path])
         os.environ["PYTHONPATH"] = os.pathsep.join(request["paths"])  # for declared programs
-        seen = Replay(case, Path(request["room"])).run()
+        seen = Replay(case, request).run()
     except GenmonError as error:
         seen = Observation(obstacle=("payload", str(error)))
     # Half a character of the replayed code's would break whoever passes the verdict on.

@@ -25,6 +25,7 @@ from genmon_otel.regression.needs import NOTHING, Needs
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.results import Result
 from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.trust import Trust
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow, FailureDetail, RunRow
 
@@ -339,7 +340,8 @@ def replay(
 ) -> tuple[CaseRow, RunResult]:
     """Replay a case now and keep the verdict; a case that is not accepted only shows it."""
     row = store.case(ref)
-    shown = run_case(stored(row), cwd=cwd)
+    case = stored(row)
+    shown = run_case(case, cwd=cwd, trust=Trust.of_reviewed(case))
     if row.state not in APPROVED:
         return row, shown
     row = store.record_run(

@@ -27,6 +27,7 @@ from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome
 from genmon_otel.regression import guardian
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.trust import NONE, Trust
 from genmon_otel.regression.verdict import Failed, Observation, Reason, judge
 from genmon_otel.regression.working_folder import working_folder
 from genmon_otel.text import clean
@@ -116,6 +117,7 @@ def run_case(
     deadline_s: float = DEADLINE_S,
     python: str = sys.executable,
     cwd: Path | None = None,
+    trust: Trust = NONE,
 ) -> RunResult:
     """Replay a case in a fresh process and judge what came of it.
 
@@ -124,9 +126,11 @@ def run_case(
         deadline_s: seconds of wall time, after which the process and its children are killed.
         python: the interpreter; it must have this package and the target's.
         cwd: where the target is at home (imports, relative reads); None: the working directory.
+        trust: what the case may ask for beyond its recorded data; what it may not makes the run
+            inconclusive.
     """
     began = time.monotonic()
-    seen = _observe(case, deadline_s, python, cwd or Path.cwd())
+    seen = _observe(case, deadline_s, python, cwd or Path.cwd(), trust)
     judgement = judge(case, seen)
     failed = seen.failed
     return RunResult(
@@ -150,13 +154,22 @@ def run_case(
     )
 
 
-def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observation:
+def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust) -> Observation:
+    if refused := trust.objection(case, cwd):
+        return Observation(obstacle=("trust", refused))
     deadline_s *= _slowness()
     with working_folder(cwd) as (room, lock), tempfile.TemporaryFile() as output:
         reader, writer = os.pipe()
-        paths = _paths(case, cwd)
+        paths = _paths(case, cwd, trust)
         request = room.parent / "request.json"
-        request.write_text(json.dumps({"case": case.to_dict(), "room": str(room), "paths": paths}))
+        asked = {
+            "case": case.to_dict(),
+            "room": str(room),
+            "home": str(cwd),
+            "paths": paths,
+            "trust": trust.to_dict(),
+        }
+        request.write_text(json.dumps(asked))
         plan = guardian.Plan(
             owner=os.getpid(),
             room=str(room),
@@ -177,7 +190,7 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path) -> Observati
                 stderr=subprocess.STDOUT,
                 pass_fds=(writer, lock),
                 cwd=room,
-                env=_environment(case, room),
+                env=_environment(room),
                 start_new_session=True,
             )
         except OSError as error:
@@ -202,25 +215,35 @@ def _slowness() -> float:
     return min(5.0, max(1.0, waiting))
 
 
-def _environment(case: Case, room: Path) -> dict[str, str]:
+def _environment(room: Path) -> dict[str, str]:
+    """What the process starts with; nothing of it is the case's."""
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **dict.fromkeys(_KEYS, _PLACEHOLDER),
         **_FIXED,
         "HOME": str(room),
         "TMPDIR": str(room),
-        **case.env,
-        names.ENV_REPLAY: "1",  # last: no case takes it away
+        names.ENV_REPLAY: "1",
     }
 
 
-def _paths(case: Case, cwd: Path) -> list[str]:
+def _paths(case: Case, cwd: Path, trust: Trust) -> list[str]:
     """Where the replay imports from, in order."""
     # The target's own folder first, as when the application runs: elsewhere on the path of
     # this process (a test run's, say) may be modules of the same name.
-    home = [str(cwd / case.root)] if case.root else []
+    home = [str(cwd / case.root)] if case.root and _holds_target(case, cwd) else []
     here = [os.path.abspath(path) if path else str(cwd) for path in sys.path]
-    return list(dict.fromkeys([*home, str(cwd), _OWN, *here]))
+    return list(dict.fromkeys([*home, str(cwd), *trust.roots, _OWN, *here]))
+
+
+def _holds_target(case: Case, cwd: Path) -> bool:
+    """Whether the case's root has the target's package: another folder would only hide modules."""
+    package = case.target.partition(":")[0].partition(".")[0]
+    try:
+        names = os.listdir(cwd / case.root)
+    except (OSError, ValueError):
+        return False
+    return any(name.partition(".")[0] == package for name in names)
 
 
 def _is_installed(path: str, cwd: Path) -> bool:

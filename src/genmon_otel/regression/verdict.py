@@ -19,7 +19,7 @@ from genmon_otel.regression.case import Case
 Reason = Literal[
     "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "deadline",
     "factory", "crash", "payload", "trigger", "postcondition", "outcome", "not_called",
-    "superseded",
+    "superseded", "trust",
 ]  # fmt: skip
 
 #: Members that a shape's default postcondition compares.

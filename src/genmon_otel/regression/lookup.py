@@ -1,0 +1,280 @@
+"""Find what a case names in the project's code, and refuse the rest before any of it runs.
+
+Importing a module runs it: each module on the way is looked for first, and imported only
+where its file is the project's own. Attributes are read without running properties or
+``__getattr__``; each class and object on the way is one of the project's own classes.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Final
+
+from genmon_otel import payload
+from genmon_otel.conventions import MARK_FACTORY, MARK_POSTCONDITION
+from genmon_otel.decorators.wrappers import underlying
+from genmon_otel.errors import PayloadError
+from genmon_otel.recorder.spec import ATTRIBUTE, Spec
+from genmon_otel.regression.roots import Roots
+from genmon_otel.regression.trust import Trust
+
+_MISSING: Final = object()
+_ROOTS_REMEDY: Final = (
+    "Code of the project that lies elsewhere is named by genmon_roots in pytest's configuration."
+)
+
+
+REBIND: Final = "If it was renamed or moved: genmon cases rebind OLD NEW"
+
+
+class Refused(Exception):
+    """A case names something that it may not."""
+
+
+class Lookup:
+    """Finds targets, postconditions and factories of a case.
+
+    Args:
+        roots: the project's own folders.
+        trust: what the configuration, or a reviewer, allows by name.
+    """
+
+    def __init__(self, roots: Roots, trust: Trust) -> None:
+        self._roots = roots
+        self._trust = trust
+
+    def module(self, path: str) -> ModuleType:
+        """Import the module of an import path, where it is the project's own.
+
+        Raises:
+            Refused: it is not.
+            PayloadError: there is none, or importing it raised.
+        """
+        name = payload.module_of(path)
+        if self._roots.anywhere:
+            loaded: ModuleType = payload.load(path)
+            return loaded
+        parts = name.split(".")
+        module: Any = None
+        for count in range(1, len(parts) + 1):
+            dotted = ".".join(parts[:count])
+            module = sys.modules.get(dotted)
+            try:
+                spec = importlib.util.find_spec(dotted) if module is None else module.__spec__
+            except Exception as error:
+                raise _unimportable(path, error) from None
+            if module is None and spec is None:
+                raise _unimportable(path, ModuleNotFoundError(f"No module named {dotted!r}"))
+            self._check_file(dotted, module, spec)
+            try:
+                module = importlib.import_module(dotted)
+            except Exception as error:
+                raise _unimportable(path, error) from error
+        assert module is not None
+        return module  # type: ignore[no-any-return]
+
+    def _check_file(self, name: str, module: Any, spec: Any) -> None:
+        """Refuse a module whose file is not the project's own; a bare folder runs nothing."""
+        file = _file(module, spec)
+        if file is None:
+            if spec is not None and spec.submodule_search_locations is not None:
+                return
+            raise Refused(f"the module {name} belongs to Python. {_ROOTS_REMEDY}")
+        if objection := self._roots.objection(file):
+            raise Refused(
+                f"the module {name} is not the project's own: {objection}. {_ROOTS_REMEDY}"
+            )
+
+    def target(self, path: str, remembered: Callable[..., Any] | None) -> tuple[Any, Any]:
+        """Find a target: what carries our decorator, or stands where such a function was defined.
+
+        Args:
+            path: its import path; the module is loaded.
+            remembered: what was decorated as this target in this process.
+
+        Returns:
+            The target, and what its module holds in its place, where that is something else.
+
+        Raises:
+            Refused: it, or something on the way, is not the project's own, or nothing there
+                carries the decorator.
+            PayloadError: there is no such name.
+        """
+        try:
+            holder, name, raw = self._reach(path)
+        except PayloadError:
+            if remembered is None:
+                raise
+            return self._own(path, remembered), None
+        if _spec_of(raw) is not None:
+            return self._own(path, _read(holder, name, raw)), None
+        if remembered is not None:
+            return self._own(path, remembered), _read(holder, name, raw)
+        if isinstance(raw, ModuleType):
+            raise Refused(f"{path}: {name} is a module. {_ROOTS_REMEDY}")
+        return raw, None
+
+    def _own(self, path: str, target: Any) -> Any:
+        """The target, where what it decorates is defined in the project."""
+        spec = _spec_of(target)
+        if spec is not None and spec.function is not None:
+            self._check_home(path, underlying(inspect.unwrap(spec.function)))
+        return target
+
+    def maker(self, path: str, named: tuple[Any, ...]) -> Any:
+        """Find a factory: marked, named by the decorator, or allowed by name.
+
+        Args:
+            path: its import path.
+            named: what the target's decorator names.
+        """
+        if path in self._trust.factories or path in named:
+            return payload.resolve(path)
+        return self._marked(path, MARK_FACTORY, "factory", "factories")
+
+    def postcondition(self, path: str) -> Any:
+        """Find a postcondition: marked, or allowed by name."""
+        if path in self._trust.postconditions:
+            return payload.resolve(path)
+        return self._marked(path, MARK_POSTCONDITION, "postcondition", "postconditions")
+
+    def receiver(self, path: str) -> Any:
+        """Find the class of a target that is a method."""
+        self.module(path)
+        holder, name, raw = self._reach(path)
+        if not isinstance(raw, type):
+            raise PayloadError(f"{path!r} is no class.")
+        self._check_home(path, raw)
+        return _read(holder, name, raw)
+
+    def _marked(self, path: str, mark: str, kind: str, option: str) -> Any:
+        try:
+            self.module(path)
+            holder, name, raw = self._reach(path)
+            if not _carries(raw, mark):
+                raise Refused(f"{name} is not marked with @genmon_otel.testing.{kind}")
+            self._check_home(path, underlying(getattr(raw, "__func__", raw)))
+        except Refused as refused:
+            raise Refused(
+                f"{path} may not be a {kind}: {str(refused).partition('. ')[0].rstrip('.')}. Put "
+                f"@genmon_otel.testing.{kind} above it in the project's code, or "
+                f"{self._trust.where()}:\n{self._trust.lines(option, [path])}"
+            ) from None
+        return _read(holder, name, raw)
+
+    def _reach(self, path: str) -> tuple[Any, str, Any]:
+        """Walk to what an import path names: its holder, its name, and it as it is held."""
+        module_name, names = payload.parts_of(path)
+        holder: Any = sys.modules[module_name]
+        *way, last = names
+        for name in way:
+            raw = _held(path, holder, name)
+            if isinstance(raw, ModuleType):
+                raise Refused(f"{path}: {name} is another module. {_ROOTS_REMEDY}")
+            if not isinstance(raw, type) and hasattr(type(raw), "__get__"):
+                raise Refused(
+                    f"{path}: {name} is neither a class nor an object of the project's own."
+                )
+            self._check_home(path, raw if isinstance(raw, type) else type(raw))
+            holder = raw
+        return holder, last, _held(path, holder, last)
+
+    def _check_home(self, path: str, thing: Any) -> None:
+        """Refuse a class or function that no module of the project's own defines."""
+        if self._roots.anywhere:
+            return
+        classes = thing.__mro__[:-1] if isinstance(thing, type) else (thing,)
+        objection = ""
+        for each in classes:
+            name = str(getattr(each, "__module__", ""))
+            module = sys.modules.get(name)
+            file = _file(module, getattr(module, "__spec__", None))
+            found = self._roots.objection(file) if file else f"{name} belongs to Python"
+            if not found:
+                return
+            objection = objection or found
+        raise Refused(
+            f"{path}: {getattr(thing, '__qualname__', thing)!s:.100} is not defined in the "
+            f"project's own modules: {objection}. {_ROOTS_REMEDY}"
+        )
+
+
+def _file(module: Any, spec: Any) -> str | None:
+    """Where a module's code is; None where it has no file."""
+    for file in (getattr(spec, "origin", None), getattr(module, "__file__", None)):
+        if isinstance(file, str) and file not in ("built-in", "frozen", "namespace"):
+            return file
+    return None
+
+
+def _unimportable(path: str, error: Exception) -> PayloadError:
+    return PayloadError(f"{path!r} cannot be imported: {type(error).__name__}: {str(error)[:200]}")
+
+
+def _held(path: str, holder: Any, name: str) -> Any:
+    """What a holder has under a name, as it is: no property and no ``__getattr__`` runs."""
+    found = (
+        vars(holder).get(name, _MISSING)
+        if isinstance(holder, ModuleType)
+        else inspect.getattr_static(holder, name, _MISSING)
+    )
+    if found is _MISSING:
+        module, _, whole = path.partition(":")
+        raise PayloadError(f"{path!r}: {module} has no {whole!r}.")
+    return found
+
+
+def _read(holder: Any, name: str, raw: Any) -> Any:
+    """What reading the attribute gives: of a function in a class the method."""
+    return raw if isinstance(holder, ModuleType) else getattr(holder, name)
+
+
+def _spec_of(raw: Any) -> Spec | None:
+    """What our decorator left on a callable, also below ``staticmethod`` and ``classmethod``."""
+    for each in (raw, getattr(raw, "__func__", None)):
+        found = getattr(each, ATTRIBUTE, None)
+        if isinstance(found, Spec):
+            return found
+    return None
+
+
+def _carries(raw: Any, mark: str) -> bool:
+    """Whether a mark was put on this very thing, not on what it inherits from."""
+    return any(
+        mark in getattr(each, "__dict__", ()) for each in (raw, getattr(raw, "__func__", None))
+    )
+
+
+def where_it_went(target: str) -> str:
+    """Say why a target is not there, or what to do if it was renamed."""
+    name = target.rpartition(":")[2]
+    if "<locals>" in name:
+        return (
+            f"It is made by calling {name.partition('.<locals>')[0]}, which importing the module "
+            "does not do. Define it at the top of its module, or keep one in a variable there."
+        )
+    module = sys.modules.get(target.partition(":")[0])
+    if module is None or hasattr(module, name.partition(".")[0]):
+        return REBIND
+    try:
+        tree = ast.parse(inspect.getsource(module))
+    except Exception:  # no source, or none that this Python reads
+        return REBIND
+    guarded = (
+        inner
+        for node in tree.body
+        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    )
+    if any(getattr(inner, "name", None) == name.partition(".")[0] for inner in guarded):
+        return (
+            "It is defined below if __name__ == '__main__': and so only where the file runs "
+            "as a program. Define it above that line."
+        )
+    return REBIND
