@@ -73,8 +73,10 @@ def test_who_only_reads_makes_no_tables(store_url: str) -> None:
     store = SqlStore(store_url)
     with store._database.read() as connection:
         assert sa.inspect(connection).get_table_names() == []
+    store.close()
+    store = SqlStore(store_url, read_only=True)
     with pytest.raises(StoreMissing, match="genmon db upgrade"):
-        store.open(make=False)
+        store.open()
     store.close()
 
 

@@ -124,7 +124,7 @@ def verify(
     found: list[dict[str, Any]] = []
     out = console()
     needed = needs_of(**needs)
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         names = list(case) or [
             row.handle
             for row in opened.cases(limit=1000)
@@ -173,7 +173,7 @@ def approve(
     """
     postcondition, fails_as = given.pop("postcondition"), given.pop("fails_as")
     needed = needs_of(**given)
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         row = review.approve(
             opened, case, reviewer=reviewer, postcondition=postcondition, fails_as=fails_as,
             needs=needed,
@@ -190,7 +190,7 @@ def approve(
 @json_option
 def reject(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
     """Refuse CASE; this failure is not proposed again."""
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         row = opened.set_case_state(case, CaseState.REJECTED, reviewer=reviewer, reason=reason)
     _say(row, as_json, "Its failure is not proposed again.")
 
@@ -203,7 +203,7 @@ def reject(case: str, reviewer: str, reason: str, store: str | None, as_json: bo
 @json_option
 def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
     """End CASE: what it guards is gone for good. Delete its exported file too."""
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         row = opened.set_case_state(case, CaseState.RETIRED, reviewer=reviewer, reason=reason)
     _say(row, as_json, "")
 
@@ -216,7 +216,7 @@ def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bo
 @json_option
 def release(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
     """Take CASE out of quarantine: it is open again, and guards from its next pass on."""
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         row = opened.set_case_state(
             case, CaseState.OPEN, expected=CaseState.QUARANTINED, reviewer=reviewer, reason=reason
         )
@@ -249,7 +249,7 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
             advance()
     if handles or not paths:
         version = named_version(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
-        with open_store(store) as opened:
+        with open_store(store, writes=True) as opened:
             names = handles or [
                 row.handle
                 for state in (CaseState.REGRESSED, CaseState.GUARDING, CaseState.OPEN)
@@ -308,7 +308,7 @@ def export(folder: Path, store: str | None, as_json: bool) -> None:
 @json_option
 def ingest(results: tuple[Path, ...], store: str | None, as_json: bool) -> None:
     """Take in RESULTS files that pytest wrote; any number of times."""
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         found = take_in(opened, (result for path in results for result in read(path)))
     if as_json:
         print_json(found)
@@ -334,7 +334,7 @@ def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_js
     if paths:
         changed = [str(path) for path in files.rebind(paths, old, new)]
     else:
-        with open_store(store) as opened:
+        with open_store(store, writes=True) as opened:
             changed = [row.handle for row in review.rebind(opened, old, new)]
     if as_json:
         print_json(changed)

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from genmon_otel import conventions as names
 from genmon_otel.cli.terminal import is_there, many
-from genmon_otel.errors import GenmonError, SchemaMismatch, StoreUnavailable
+from genmon_otel.errors import GenmonError, SchemaMismatch, StoreMissing, StoreUnavailable
 from genmon_otel.instruments import shared_files
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.rules.page import PAGE
@@ -97,10 +97,18 @@ def check_store(settings: Settings) -> Iterator[Finding]:
             "Run the application once, or this with --send-test-failure.",
         )
         return
-    store = SqlStore(settings.store)
+    store = SqlStore(settings.store, read_only=True)
     try:
         store.open()
         health, counts = store.health(), store.counts()
+    except StoreMissing:
+        yield Finding(
+            "warning",
+            "store",
+            f"{settings.masked_store} holds nothing of genmon's yet; setup() makes the tables.",
+            "Run the application once, this with --send-test-failure, or: genmon db upgrade",
+        )
+        return
     except SchemaMismatch as error:
         until = "Until then applications run on, and failures wait in the journal."
         yield Finding("problem", "store", error.says, f"{error.remedy} {until}")

@@ -86,7 +86,7 @@ def prune(store: str | None, as_json: bool) -> None:
         console=shown,
         disable=not shown.is_terminal,
     )
-    with open_store(store) as opened, progress:
+    with open_store(store, writes=True) as opened, progress:
         task = progress.add_task("pruning")
         gone = opened.prune(lambda rows: progress.update(task, description=f"{rows} rows pruned"))
     if as_json:
@@ -109,7 +109,7 @@ def forget(user: str, store: str | None, as_json: bool) -> None:
     if settings.pseudonym_key is not None:
         known_as.append(pseudonym(settings.pseudonym_key, user))
     counts: Counter[str] = Counter()
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         for name in known_as:
             counts.update(asdict(opened.forget(name)))
             counts["journal_frames"] += forget_in_journals(default_journal_dir(settings), name)

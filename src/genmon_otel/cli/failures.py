@@ -221,7 +221,7 @@ def _setter(status: Status, says: str) -> Callable[..., None]:
     @store_option
     @json_option
     def command(failure: str, store: str | None, as_json: bool) -> None:
-        with open_store(store) as opened:
+        with open_store(store, writes=True) as opened:
             row = opened.set_failure_status(failure, status)
         if as_json:
             print_json(row)
@@ -273,7 +273,7 @@ def relabel(
         raise click.UsageError("--undo goes back to what the rules say: give it alone.")
     if not undo and not is_given:
         raise click.UsageError("Say what it is with --category, --severity or both; or --undo.")
-    with open_store(store) as opened:
+    with open_store(store, writes=True) as opened:
         if undo:
             row = opened.undo_relabel(failure)
         else:

@@ -73,11 +73,18 @@ def settings_for(store: str | None) -> Settings:
 
 
 @contextmanager
-def open_store(store: str | None) -> Iterator[SqlStore]:
+def open_store(store: str | None, *, writes: bool = False) -> Iterator[SqlStore]:
     """Open the store for the length of a command.
 
+    No command makes or upgrades a schema but ``genmon db upgrade``.
+
+    Args:
+        store: path or connection string; None for the configured one.
+        writes: whether the command changes rows; else the store refuses every change.
+
     Raises:
-        StoreMissing: there is none; commands that read do not make one.
+        StoreMissing: there is none.
+        SchemaMismatch: its schema is another version's.
     """
     settings = settings_for(store)
     path = settings.sqlite_path
@@ -86,9 +93,13 @@ def open_store(store: str | None) -> Iterator[SqlStore]:
             f"There is no store at {path}. Run your application once with genmon's setup(), "
             f"or name another with --store or {ENV_STORE}{_the_demos()}."
         )
-    opened = SqlStore(settings.store)
-    opened.open(make=False)
+    opened = SqlStore(settings.store, read_only=True)
     try:
+        opened.open()
+        if writes:  # only now: opening it for that changes the journal mode of a SQLite file
+            opened.close()
+            opened = SqlStore(settings.store)
+            opened.open()
         yield opened
     finally:
         opened.close()

@@ -59,9 +59,16 @@ POINTER: Final = "'genmon doctor' says what to look at."
 
 
 class Database:
-    """One database as one process sees it: an engine that is made anew after a fork."""
+    """One database as one process sees it: an engine that is made anew after a fork.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: its connection string.
+        read_only: the connections refuse every write, and change nothing of a SQLite file, not
+            even its journal mode: it may be another application's.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self._read_only = read_only
         self.masked = mask_url(url)
         self.url = _sqlalchemy_url(url)
         #: Drivers quote what they were given; longest first, as one may hold another.
@@ -168,7 +175,8 @@ class Database:
         if self.is_postgresql:
             return self._make_postgresql()
         if self.path is not None:
-            sqlite.prepare_file(self.path)
+            if not self._read_only:
+                sqlite.prepare_file(self.path)
             self._file = _file(self.path)
         engine = sa.create_engine(
             self.url,
@@ -185,7 +193,10 @@ class Database:
 
         @sa.event.listens_for(engine, "connect")
         def _connected(connection: sqlite3.Connection, _record: Any) -> None:
-            sqlite.configure(connection, self.path)
+            if self._read_only:
+                sqlite.configure_read_only(connection)
+            else:
+                sqlite.configure(connection, self.path)
 
         return engine
 
@@ -205,6 +216,7 @@ class Database:
             pool_timeout=POOL_TIMEOUT_S,
             pool_recycle=1800,
             json_serializer=dumps_exactly,
+            execution_options={"postgresql_readonly": True} if self._read_only else {},
             connect_args={
                 key: value
                 for key, value in _POSTGRESQL_ARGUMENTS.items()

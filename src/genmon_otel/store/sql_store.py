@@ -78,36 +78,43 @@ class SqlStore:
         url: ``sqlite:///path`` or ``postgresql://user@host/database``.
         clock: None for the machine's.
         propose: builds a case at the third strike; None keeps cases without content.
+        read_only: True to refuse every change, of the schema too: the database may be another
+            application's, or have another genmon's schema.
 
     Every method raises ``StoreUnavailable`` where trying again may help (the message
     carries the connection string without its password), ``StoreRefused`` where not.
     """
 
     def __init__(
-        self, url: str, *, clock: Clock | None = None, propose: Propose | None = None
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        propose: Propose | None = None,
+        read_only: bool = False,
     ) -> None:
-        self._database = Database(url)
+        self._read_only = read_only
+        self._database = Database(url, read_only=read_only)
         self._clock = clock or SystemClock()
         self._propose = propose
         self._writing = Writing(self._database, propose)
 
     # --- schema ------------------------------------------------------------
 
-    def open(self, *, make: bool = True) -> None:
+    def open(self) -> None:
         """Connect; make the schema in an empty database, upgrade an older SQLite file.
 
-        Args:
-            make: False to refuse a database without genmon's tables instead of making them,
-                as whoever only reads does: it may be another application's.
+        A store that only reads makes and upgrades nothing.
 
         Raises:
-            SchemaMismatch: the schema is newer than this genmon, or older on a server.
-            StoreMissing: there is none, and none is to be made.
+            SchemaMismatch: the schema is newer than this genmon, or older on a server or for a
+                store that only reads.
+            StoreMissing: there is none, and this store only reads.
         """
         if not self._database.is_postgresql:
             with self._database.read() as connection:
                 sqlite.check(driver_connection(connection), self._database.path)
-        upgrade.ensure(self._database, make=make)
+        upgrade.ensure(self._database, change=not self._read_only)
         self._writing.remembered.clear()
 
     def upgrade(self) -> str | None:

@@ -103,6 +103,14 @@ def configure(connection: sqlite3.Connection, path: Path | None) -> None:
         cursor.execute(f"PRAGMA synchronous = {'NORMAL' if present == 'WAL' else 'FULL'}")
 
 
+def configure_read_only(connection: sqlite3.Connection) -> None:
+    """Set up a connection that only reads: nothing of the file changes, its journal mode included."""
+    connection.isolation_level = None
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
+        cursor.execute("PRAGMA query_only = ON")
+
+
 def check(connection: sqlite3.Connection, path: Path | None) -> None:
     """Look for damage, for at most :data:`CHECK_S` seconds: an INSERT succeeds on a broken file.
 

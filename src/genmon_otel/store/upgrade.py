@@ -30,19 +30,23 @@ def revision(connection: sa.Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def ensure(database: Database, *, make: bool = True) -> None:
+def ensure(database: Database, *, change: bool = True) -> None:
     """Make the schema where there is none; upgrade an older one on SQLite.
 
+    Args:
+        database: where it should be.
+        change: False to refuse what would have to be made or upgraded.
+
     Raises:
-        SchemaMismatch: it is newer than this genmon, or older on a server, where others
-            may be at work and upgrading is a decision.
-        StoreMissing: there is none, and ``make`` is false.
+        SchemaMismatch: it is newer than this genmon; or older on a server, where others
+            may be at work and upgrading is a decision; or older, and not to be changed.
+        StoreMissing: there is none, and none is to be made.
     """
     with database.read() as connection:
         found = revision(connection)
     if found == schema.REVISION:
         return
-    if found is None and not make:
+    if found is None and not change:
         raise StoreMissing(
             f"The store {database.masked} holds nothing of genmon's yet. Run your application once "
             "with genmon's setup(), make the tables with 'genmon db upgrade', or name another "
@@ -50,7 +54,7 @@ def ensure(database: Database, *, make: bool = True) -> None:
         )
     if found is not None:
         _refuse_unknown(database, found)
-        if database.is_postgresql:
+        if database.is_postgresql or not change:
             raise _outdated(database, found)
     upgrade(database)
 
