@@ -41,6 +41,7 @@ _REMEDIES: Final = {
     "network": "Decorate what calls out with @step, so that it is recorded.",
     "subprocess": "Decorate what starts the program with @step, so that it is recorded; or let it "
     "run: genmon cases verify {handle} --program NAME",
+    "process": "Decorate what signals or inspects other processes with @step.",
     "write": "Write below the working directory, or decorate what writes with @step.",
     "deadline": "The replay does not end; look for a loop that waits without sleeping.",
     Verdict.PASS: "Something that is neither an input nor the outcome of a step decides: {else_}",

@@ -52,8 +52,9 @@ class Plan:
     programs: bool
     #: Folders of installed packages, imported from before the project's own.
     packages: tuple[str, ...]
-    #: Whether the kernel is asked for walls; False in tests of what there is elsewhere.
-    kernel: bool = True
+    #: What the kernel is asked for; False in tests of what holds where it is not to be had.
+    namespaces: bool = True
+    landlock: bool = True
 
 
 def main(plan: Plan) -> None:
@@ -64,7 +65,7 @@ def main(plan: Plan) -> None:
     namespaces.end_with_parent(signal.SIGTERM)
     namespaces.adopt_orphans()
     own_processes = False
-    if plan.kernel:
+    if plan.namespaces:
         own_processes = namespaces.enter(network=plan.network)
         namespaces.end_with_parent(signal.SIGTERM)  # new credentials take it away
     watched, alive = os.pipe()
@@ -201,10 +202,11 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
     """Put the walls up, then let the interpreter and the replay begin."""
     from genmon_otel.regression import landlock, namespaces
 
-    if plan.kernel:
-        namespaces.drop_privileges()
+    held = 0
+    namespaces.drop_privileges()
+    if plan.landlock:
         writable = [plan.room, *own, *_DEVICES]
-        landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
+        held = landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
     signal.alarm(int(plan.deadline_s) + _GRACE_S)
     for name in [name for name in sys.modules if name.partition(".")[0] == "genmon_otel"]:
         del sys.modules[name]  # they were found without their package
@@ -215,8 +217,9 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
     sys.path[:0] = plan.packages
     sys.argv[1:] = [plan.request, str(plan.answer_to)]
 
-    from genmon_otel.regression import replay
+    from genmon_otel.regression import replay, sandbox
 
+    sandbox.KERNEL_HOLDS = held > 0
     replay.main(plan.request, str(plan.answer_to))
 
 

@@ -1,4 +1,4 @@
-"""Keep a replay from touching the world: no network, no writes outside its folder, no programs.
+"""Keep a replay from touching the world: no network, writes outside its folder, programs, signals.
 
 An audit hook sees every such act of Python code before it happens. While the
 target is being imported a refusal is an ordinary ``OSError`` and a note, since
@@ -20,47 +20,27 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from genmon_otel.regression import databases, events, unaudited
 from genmon_otel.regression.verdict import Reason
 
 Phase = Literal["importing", "running", "over"]
+Handler = Callable[["Sandbox", str, tuple[Any, ...]], None]
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 #: Devices that take writes without keeping them.
 _HARMLESS: Final = frozenset({"/dev/null", "/dev/tty", "/dev/full", "/dev/zero"})
 #: Refusals listed of one run.
 _MAX_NOTES: Final = 20
-
-_NETWORK: Final = frozenset(
-    "socket.connect socket.getaddrinfo socket.gethostbyname socket.gethostbyaddr "
-    "socket.getnameinfo socket.sendto socket.sendmsg".split()
-)
-#: Audit event -> positions of its paths, and of their ``dir_fd`` (-1: none).
-_WRITES: Final[Mapping[str, tuple[tuple[int, int], ...]]] = {
-    "os.remove": ((0, 1),),
-    "os.rmdir": ((0, 1),),
-    "os.mkdir": ((0, 2),),
-    "os.rename": ((0, 2), (1, 3)),
-    "os.link": ((1, 3),),
-    "os.symlink": ((1, 2),),
-    "os.truncate": ((0, -1),),
-    "os.chmod": ((0, 2),),
-    "os.chown": ((0, 3),),
-    "os.utime": ((0, 3),),
-    "os.setxattr": ((0, -1),),
-    "os.removexattr": ((0, -1),),
-}
-#: Of these, the ones that change what a link points to rather than the link.
-_THROUGH_LINKS: Final = frozenset({"os.truncate", "os.chmod", "os.utime", "os.setxattr"})
 #: Bytes of a project's file that a replay may change a copy of.
 _MAX_COPIED: Final = 64 * 1024 * 1024
 _ACTS: Final[Mapping[str, str]] = {
     "network": "use the network",
     "write": "write",
     "subprocess": "run a program",
+    "process": "reach another process",
 }
-_PROGRAMS: Final = frozenset(
-    "subprocess.Popen os.system os.exec os.posix_spawn os.spawn os.fork os.forkpty".split()
-)
+#: Whether the kernel holds the walls as well; the guardian, which asked it, says so.
+KERNEL_HOLDS = False
 
 
 class Refused(BaseException):
@@ -88,7 +68,8 @@ class Sandbox:
 
     def install(self) -> None:
         """Watch from now on. For good: audit hooks cannot be removed."""
-        sys.addaudithook(self._audit)
+        sys.addaudithook(self.audit)
+        unaudited.report_to(self.audit)
         with contextlib.suppress(ImportError):
             from multiprocessing.process import BaseProcess
 
@@ -108,14 +89,19 @@ class Sandbox:
         finally:
             self._open -= 1
 
-    def _audit(self, event: str, args: tuple[Any, ...]) -> None:
+    def audit(self, event: str, args: tuple[Any, ...]) -> None:
+        """Look at what is about to happen, and raise where it may not."""
         if event not in _WATCHED or self.phase == "over" or getattr(self._inside, "busy", False):
             return
-        self._inside.busy = True
+        self._guarded(_WATCHED[event], event, args)
+
+    def _guarded(self, handler: Handler, event: str, args: tuple[Any, ...]) -> None:
+        """Call a handler whose own acts are not looked at."""
+        before, self._inside.busy = getattr(self._inside, "busy", False), True
         try:
-            _WATCHED[event](self, event, args)
+            handler(self, event, args)
         finally:
-            self._inside.busy = False
+            self._inside.busy = before
 
     def _network(self, event: str, args: tuple[Any, ...]) -> None:
         if not self._open:
@@ -123,30 +109,65 @@ class Sandbox:
                 "network", f"{event} {_shown(args[-1] if 'connect' in event else args[0])}"
             )
 
+    def _binding(self, event: str, args: tuple[Any, ...]) -> None:
+        """Refuse an address that others know; libraries try whether they could bind to any."""
+        address = args[1]
+        if isinstance(address, tuple) and len(address) > 1 and address[1]:
+            self._network(event, (address,))
+        elif isinstance(address, (str, bytes)) and address:
+            name = os.fsdecode(address)
+            if name.startswith("\0"):
+                self._network(event, (name[1:],))
+            else:
+                self._write(name, -1)
+
     def _opening(self, event: str, args: tuple[Any, ...]) -> None:
         path, flags = args[0], args[2]
+        folder = args[3] if len(args) > 3 else -1
         if isinstance(flags, int) and flags & _WRITING:
-            self._write(path, -1)
+            self._write(path, folder)
+        elif not isinstance(path, int):
+            self._reading(path, folder)
+
+    def _reading(self, path: Any, folder: Any) -> None:
+        """Refuse what Linux tells of other processes: their environment, memory, open files."""
+        name = _joined(path, folder)
+        # Modules are opened by the thousand: links in the middle of a path are not looked for.
+        if os.sep + "proc" + os.sep in name or os.path.islink(name):
+            _, top, process, what, *_ = [*os.path.realpath(name).split(os.sep), "", "", ""]
+            other = process.isdigit() and int(process) not in _own_numbers()
+            if top == "proc" and other and what not in _PUBLIC:
+                self._refuse("process", name[:200])
 
     def _changing(self, event: str, args: tuple[Any, ...]) -> None:
-        for position, folder in _WRITES[event]:
+        for position, folder in events.WRITES[event]:
             descriptor = args[folder] if 0 <= folder < len(args) else -1
-            self._write(args[position], descriptor, content=event in _THROUGH_LINKS)
+            self._write(args[position], descriptor, content=event in events.THROUGH_LINKS)
 
     def _database(self, event: str, args: tuple[Any, ...]) -> None:
-        name = os.fsdecode(args[0]) if isinstance(args[0], (str, bytes, os.PathLike)) else ""
-        if name not in ("", ":memory:") and "mode=ro" not in name and "mode=memory" not in name:
-            self._write(name.removeprefix("file:").partition("?")[0], -1)
+        if isinstance(args[0], (str, bytes, os.PathLike)):
+            for name in databases.written(os.fsdecode(args[0])):
+                self._write(name, -1)
+
+    def _connected(self, event: str, args: tuple[Any, ...]) -> None:
+        databases.watch_attached(args[0], self._attaching)
+
+    def _attaching(self, name: str | None) -> None:
+        if name is not None:
+            self._guarded(Sandbox._database, "sqlite3.attach", (name,))
+        elif not KERNEL_HOLDS:  # else the kernel looks at what cannot be seen here
+            self._refuse("write", "a database is attached whose name is a parameter")
 
     def _write(self, path: Any, folder: Any, *, content: bool = True) -> None:
         if isinstance(path, int):
-            return  # a descriptor: it was looked at when it was opened
-        name = os.fsdecode(path)
-        if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
-            name = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), name)
+            name = events.path_of(path)
+            if not os.path.isabs(name) or not os.path.exists(name):
+                return  # a pipe, a socket, a file without a name
+        else:
+            name = os.fsdecode(path)
         if name in _HARMLESS:
             return
-        folder_name, last = os.path.split(os.path.abspath(name))
+        folder_name, last = os.path.split(_joined(name, folder))
         place = os.path.join(os.path.realpath(folder_name), last)
         if not self._is_inside(place):
             self._refuse("write", f"{name[:200]} is outside the replay's folder")
@@ -166,11 +187,26 @@ class Sandbox:
 
     def _running(self, event: str, args: tuple[Any, ...]) -> None:
         program = args[0] if args else event
-        if event == "subprocess.Popen" and not program:
-            program = args[1][0] if isinstance(args[1], (list, tuple)) and args[1] else args[1]
-        name = os.path.basename(_shown(program).split(" ")[0])
+        if event in ("subprocess.Popen", "_posixsubprocess.fork_exec") and (
+            not program or not isinstance(program, (str, bytes, os.PathLike))
+        ):
+            listed = args[1] if event == "subprocess.Popen" else program
+            program = listed[0] if isinstance(listed, (list, tuple)) and listed else listed
+        shown = _shown(program)
+        if event == "os.system" and any(sign in shown for sign in ";&|<>$`\n("):
+            shown = "sh"
+        name = os.path.basename(shown.split(" ")[0])
         if name not in self._programs:
             self._refuse("subprocess", f"{name or event}.")
+
+    def _signalling(self, event: str, args: tuple[Any, ...]) -> None:
+        if not events.is_own(args[0], group=event == "os.killpg"):
+            self._refuse("process", f"{event} {args[0]}")
+
+    def _native(self, event: str, args: tuple[Any, ...]) -> None:
+        reason = events.NATIVE.get(args[1]) if isinstance(args[1], str) else None
+        if reason is not None and not (reason == "network" and self._open):
+            self._refuse(reason, f"ctypes {args[1]}")
 
     def _refuse(self, reason: Reason, what: str) -> None:
         detail = f"The code tried to {_ACTS[reason]}: {what}"
@@ -183,13 +219,35 @@ class Sandbox:
         raise Refused(detail)
 
 
-_WATCHED: Final[Mapping[str, Callable[[Sandbox, str, tuple[Any, ...]], None]]] = {
-    **dict.fromkeys(_NETWORK, Sandbox._network),
-    **dict.fromkeys(_WRITES, Sandbox._changing),
-    **dict.fromkeys(_PROGRAMS, Sandbox._running),
+_WATCHED: Final[Mapping[str, Handler]] = {
+    **dict.fromkeys(events.NETWORK, Sandbox._network),
+    **dict.fromkeys(events.WRITES, Sandbox._changing),
+    **dict.fromkeys(events.PROGRAMS, Sandbox._running),
+    **dict.fromkeys(events.PROCESSES, Sandbox._signalling),
     "open": Sandbox._opening,
+    "socket.bind": Sandbox._binding,
     "sqlite3.connect": Sandbox._database,
+    "sqlite3.connect/handle": Sandbox._connected,
+    "ctypes.dlsym": Sandbox._native,
+    "ctypes.dlsym/handle": Sandbox._native,
 }
+#: What /proc tells of any process to anybody, and libraries read.
+_PUBLIC: Final = frozenset({"", "stat", "statm", "status", "comm"})
+
+
+def _joined(path: Any, folder: Any) -> str:
+    """Return the whole name of what is named within a folder (-1, None: the working one)."""
+    name = os.fsdecode(path)
+    if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
+        name = os.path.join(events.path_of(folder), name)
+    return os.path.abspath(name)
+
+
+def _own_numbers() -> tuple[int, ...]:
+    """This process's number, and the one that the /proc in place gives it."""
+    with contextlib.suppress(OSError, ValueError):
+        return os.getpid(), int(os.readlink("/proc/self"))
+    return (os.getpid(),)
 
 
 def _shown(value: Any) -> str:

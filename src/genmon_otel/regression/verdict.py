@@ -17,7 +17,8 @@ from genmon_otel.regression.case import Case
 
 #: Why a run is inconclusive, in a word that tools can count.
 Reason = Literal[
-    "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "deadline",
+    "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "process",
+    "deadline",
     "factory", "crash", "payload", "trigger", "postcondition", "outcome", "not_called",
     "superseded", "trust",
 ]  # fmt: skip
