@@ -290,3 +290,23 @@ def escaping(out: str, victim: int, kinds: str, hooked: bool) -> None:
             else:
                 print(f"{kind}, {name}: no error", flush=True)
     raise ValueError("after all")
+
+
+@generation(name="hanging")
+def hanging() -> None:
+    """Never end, and start what would outlive this process."""
+    if not os.environ.get("GENMON_REPLAY"):
+        raise ValueError("after all")
+    _take_the_hook_off()
+    for signal_number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(signal_number, signal.SIG_IGN)
+    if not os.fork():
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        Path("orphan").touch()
+    else:
+        os.mkdir("locked", 0o500)
+        Path("ready").touch()
+    while True:
+        signal.pause()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import pytest
 
 from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import landlock, runner
+from genmon_otel.regression import landlock, runner, working_folder
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.runner import RunResult, run_case
 
@@ -60,12 +63,12 @@ def state_of(folder: Path) -> dict[str, Any]:
     }
 
 
-def case_of(**inputs: Any) -> Case:
+def case_of(operation: str = "escaping", **inputs: Any) -> Case:
     """A case of the application that escapes."""
     return Case(
         slug="escaping",
-        operation="escaping",
-        target="escaping_app:escaping",
+        operation=operation,
+        target=f"escaping_app:{operation}",
         inputs=encode(inputs),
         steps=(),
         trigger=CaseTrigger("input"),
@@ -123,3 +126,133 @@ def test_landlock_holds_alone(escape: Escape) -> None:
 def test_the_kernel_holds(escape: Escape) -> None:
     """Nobody looks in Python: with namespaces not even a file's mode can be changed."""
     escape("writes modes programs processes", hooked=False, namespaces=True, landlock=True)
+
+
+OWNER = """
+import sys
+import tempfile
+import time
+from pathlib import Path
+from genmon_otel.regression import runner
+from genmon_otel.regression.case import Case
+runner._WALLS = {"namespaces": sys.argv[3] == "True", "landlock": True}
+case = Case.from_json(Path(sys.argv[1]).read_text())
+runner.run_case(case, cwd=Path(sys.argv[2]), deadline_s=float(sys.argv[4]))
+"""
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Processes whose command line names a folder: guardians, replays, and what these forked."""
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if str(folder).encode() in Path("/proc", process, "cmdline").read_bytes():
+                found.append(process)
+        except OSError:
+            continue
+    return found
+
+
+def wait_until(holds: Callable[[], Any], seconds: float = 60) -> bool:
+    """Wait for something to hold; whether it does in the end."""
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(holds())
+
+
+@pytest.fixture
+def start_hanging(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start a process that replays a case which never ends, and wait until it hangs."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    started = []
+
+    def start(*command: str) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        process = subprocess.Popen([sys.executable, *command], env=environment, cwd=HERE)
+        started.append(process)
+        assert wait_until(lambda: list(temporary.glob("genmon-replay-*/room/ready")))
+        assert wait_until(lambda: list(temporary.glob("genmon-replay-*/room/orphan")))
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+
+
+@needs_proc
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_nothing_outlives_an_owner_that_was_killed(
+    start_hanging: Any, tmp_path: Path, namespaces: bool
+) -> None:
+    """After SIGKILL the guardian ends the replay, what that forked, and removes its folder."""
+    file = tmp_path / "hanging.genmon.json"
+    file.write_text(case_of("hanging").to_json())
+    owner = start_hanging("-c", OWNER, str(file), str(HERE), str(namespaces), "500")
+    temporary = tmp_path / "temporary"
+    assert len(processes_of(temporary)) >= 3
+    owner.kill()
+    owner.wait()
+    assert wait_until(lambda: not processes_of(temporary))
+    assert wait_until(lambda: not list(temporary.glob("genmon-replay-*")))
+
+
+@needs_proc
+def test_nothing_outlives_a_guardian_that_was_killed(start_hanging: Any, tmp_path: Path) -> None:
+    """The replay ends with its guardian, and the owner goes on and removes the folder."""
+    file = tmp_path / "hanging.genmon.json"
+    file.write_text(case_of("hanging").to_json())
+    owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "100")
+    temporary = tmp_path / "temporary"
+    os.kill(min(map(int, processes_of(temporary))), signal.SIGKILL)
+    assert owner.wait() == 0
+    assert not list(temporary.glob("genmon-replay-*"))
+    assert wait_until(lambda: not processes_of(temporary))
+
+
+@needs_proc
+def test_a_stopped_owner_does_not_keep_a_replay(start_hanging: Any, tmp_path: Path) -> None:
+    """The guardian has a deadline of its own: nothing has to tell it that time is over."""
+    file = tmp_path / "hanging.genmon.json"
+    file.write_text(case_of("hanging").to_json())
+    owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "3")
+    os.kill(owner.pid, signal.SIGSTOP)
+    assert wait_until(lambda: not processes_of(tmp_path / "temporary"), 120)
+
+
+@needs_proc
+def test_nothing_outlives_a_pytest_that_was_killed(start_hanging: Any, tmp_path: Path) -> None:
+    """A killed test run leaves neither a process nor a folder."""
+    (tmp_path / "hanging.genmon.json").write_text(case_of("hanging").to_json())
+    run = start_hanging("-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={HERE}",
+                        str(tmp_path / "hanging.genmon.json"))  # fmt: skip
+    run.kill()
+    run.wait()
+    temporary = tmp_path / "temporary"
+    assert wait_until(lambda: not processes_of(temporary))
+    assert wait_until(lambda: not list(temporary.glob("genmon-replay-*")))
+
+
+def test_what_nobody_owns_is_removed(tmp_path: Path, monkeypatch: Any) -> None:
+    """A folder whose owner and guardian are gone goes; one in use, and a young one, stay."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with working_folder.working_folder(HERE) as (room, _):
+        old = time.time() - 3600
+        abandoned, unlocked = tmp_path / "genmon-replay-a", tmp_path / "genmon-replay-b"
+        young, other = tmp_path / "genmon-replay-c", tmp_path / "other"
+        for folder in (abandoned, unlocked, young, other):
+            (folder / "locked").mkdir(parents=True)
+            (folder / "locked" / "x").touch()
+            (folder / "locked").chmod(0o500)
+        (abandoned / "owner.lock").touch()
+        for folder in (abandoned, unlocked, other, room.parent):
+            os.utime(folder, (old, old))
+        working_folder.remove_abandoned()
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+            [young.name, other.name, room.parent.name]
+        )

@@ -42,6 +42,8 @@ _MAX_OUTPUT: Final = 2_000
 _MAX_DETAIL: Final = 2_000
 #: Seconds that the guardian may take to end all that a replay has started, and itself.
 _TIME_TO_END_S: Final = 10.0
+#: Seconds between two looks at whether the process has ended without an answer.
+_LOOK_S: Final = 0.5
 #: Which of the kernel's walls are asked for; tests leave some out to see what the others hold.
 _WALLS: Final[Mapping[str, bool]] = {"namespaces": True, "landlock": True}
 
@@ -199,7 +201,10 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
         finally:
             os.close(writer)
         try:
-            answer, in_time = _read(reader, time.monotonic() + deadline_s)
+            answer, in_time = _read(reader, process, time.monotonic() + deadline_s)
+            if in_time and not answer:  # it ends by itself, and has an exit code to tell
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK_S)
         finally:
             os.close(reader)
             _end(process)
@@ -256,13 +261,16 @@ def _is_installed(path: str, cwd: Path) -> bool:
     )
 
 
-def _read(reader: int, until: float) -> tuple[bytes, bool]:
+def _read(reader: int, process: subprocess.Popen[bytes], until: float) -> tuple[bytes, bool]:
     """Read the answer to its end; False when time or space ran out."""
     answer = b""
     with selectors.DefaultSelector() as selector:
         selector.register(reader, selectors.EVENT_READ)
         while (left := until - time.monotonic()) > 0:
-            if not selector.select(left):
+            ended = process.poll() is not None  # though something else may hold the pipe open
+            if not selector.select(0 if ended else min(left, _LOOK_S)):
+                if ended:
+                    return answer, True
                 continue
             piece = os.read(reader, 1 << 16)
             if not piece:
