@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from genmon_otel.corrections import Correction
 from genmon_otel.errors import StoreRefused, StoreUnavailable
 from genmon_otel.recorder import NullMetrics
 from genmon_otel.records import (
@@ -67,7 +68,9 @@ class MemoryStore:
         self.refuse: Callable[[Batch], bool] = lambda batch: False
         self.broken: Exception | None = None
         self.delay_s = 0.0
-        self.opened = self.pruned = 0
+        self.opened = self.pruned = self.asked_for_corrections = 0
+        self.corrected: list[Correction] = []
+        self.corrections_broken: Exception | None = None
         self.closed = False
 
     def open(self) -> None:
@@ -125,6 +128,13 @@ class MemoryStore:
     def prune_step(self, limit: int) -> int:
         self.pruned += 1
         return 0
+
+    def corrections(self) -> list[Correction]:
+        self._check()
+        self.asked_for_corrections += 1
+        if self.corrections_broken is not None:
+            raise self.corrections_broken
+        return self.corrected
 
     def health(self, window_s: float, now: float) -> Health:
         raise NotImplementedError

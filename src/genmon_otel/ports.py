@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from genmon_otel.corrections import Correction, Corrections
 from genmon_otel.records import (
     Batch,
+    Category,
     Failure,
     GenerationRecord,
     Health,
@@ -74,6 +76,10 @@ class Sink(Protocol):
     def awake(self) -> bool:
         """Whether :meth:`start` has nothing to do. A plain attribute: each generation asks."""
 
+    @property
+    def corrections(self) -> Corrections:
+        """What people said of failures instead of the rules; each failure looks itself up."""
+
     def deliver(
         self,
         record: GenerationRecord,
@@ -108,6 +114,11 @@ class Metrics(Protocol):
 
         ``severity`` is that of each of its failures; None: as classified.
         """
+
+    def declare_failure(
+        self, operation: str, framework: str, category: Category, severity: Severity, /
+    ) -> None:
+        """Create one series of FAILURES at 0, where the operation is one of this process's."""
 
     def declare_stage(self, operation: str, kind: StageKind, name: str) -> None: ...
 
@@ -190,6 +201,9 @@ class Store(Protocol):
 
     def prune_step(self, limit: int) -> int:
         """Delete at most ``limit`` rows that outlived their retention; how many went."""
+
+    def corrections(self) -> Sequence[Correction]:
+        """What people said of failures instead of the rules."""
 
     def health(self, window_s: float, now: float) -> Health: ...
 

@@ -190,17 +190,6 @@ class StepFault:
     consecutive: int
 
 
-class Correction(NamedTuple):
-    """What a person said of a failure instead of the rules (``genmon failures relabel``)."""
-
-    fingerprint: str
-    #: Of the failure's newest occurrence.
-    operation: str
-    framework: str
-    category: Category
-    severity: Severity
-
-
 class Failure(NamedTuple):
     """What went wrong in one generation: classified, fingerprinted, redacted, bounded."""
 
@@ -223,6 +212,13 @@ class Failure(NamedTuple):
     #: Evidence that decided the category, such as ``status:429``; empty where none did.
     #: ``classification.explain`` puts it into words.
     rule: str = ""
+    #: What a person said instead. Not journalled: the store has it, and newer than any journal.
+    corrected: tuple[Category, Severity] | None = None
+
+    @property
+    def label(self) -> tuple[Category, Severity]:
+        """Category and severity in force: a person's, else the rules'."""
+        return self.corrected or (self.category, self.severity)
 
 
 class GenerationRecord(NamedTuple):

@@ -21,6 +21,7 @@ from opentelemetry import trace
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
+from genmon_otel.corrections import NO_CORRECTIONS, Corrections
 from genmon_otel.errors import GenmonError
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.ports import Ended, Metrics, StepPlayer
@@ -85,6 +86,11 @@ class Captured:
     def awake(self) -> bool:
         """Always: there is nothing to wake."""
         return True
+
+    @property
+    def corrections(self) -> Corrections:
+        """None: there is no store in which a person could relabel a failure."""
+        return NO_CORRECTIONS
 
     @property
     def record(self) -> GenerationRecord:

@@ -14,7 +14,7 @@ LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
         "addresses records slots text stacks redaction classification control_flow interruption fingerprint payload "
-        "recordings policy settings rules".split()
+        "recordings policy settings rules corrections".split()
     ),
     frozenset({"ports"}),
     frozenset("forks instruments recorder decorators".split()),

@@ -58,6 +58,7 @@ FAILURES = st.builds(
     file=LONG,
     line=st.integers(0, 10_000),
     origin=st.sampled_from(["generation", "foreign_span"]),
+    corrected=st.none(),
 )
 RECORDS = st.builds(
     GenerationRecord,

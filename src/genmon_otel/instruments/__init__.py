@@ -24,6 +24,7 @@ from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
 from genmon_otel.forks import forkable_lock
 from genmon_otel.instruments.labels import LabelValues, failures_with
+from genmon_otel.instruments.nothing import NullMetrics
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
 from genmon_otel.ports import Ended
@@ -275,7 +276,7 @@ class Instruments:
         if failure is not None:
             if is_sampled and record.trace_id and self._backend.exemplars:
                 exemplar = {"trace_id": record.trace_id}
-            (failed,) = self._failed[(operation, framework, failure.category, failure.severity)]
+            (failed,) = self._failed[(operation, framework, *failure.label)]
             failed.inc(1, exemplar)
         total.inc()
         duration.observe(record.duration_s, exemplar)
@@ -285,6 +286,13 @@ class Instruments:
     def _end_stage(self, ended: tuple[str, StageEnd]) -> None:
         operation, (name, kind, duration_s, outcome) = ended
         self._stages[kind][(operation, name, outcome)][0].observe(duration_s)
+
+    @_counted
+    def declare_failure(
+        self, operation: str, framework: str, category: Category, severity: Severity
+    ) -> None:
+        if (operation, framework, Outcome.FAILURE) in self._ended:  # else another service's
+            self._failed[(operation, framework, category, severity)]
 
     @_counted
     def resources(self, operation: str, cpu_s: float | None, peak_bytes: int | None) -> None:
@@ -376,17 +384,6 @@ class PrometheusMetrics(Instruments):
         super().__init__(
             series_in(REGISTRY if registry is None else registry), resources=resources, now=now
         )
-
-
-class NullMetrics:
-    """Count nothing. Implements :class:`genmon_otel.ports.Metrics`."""
-
-    def _ignore(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing."""
-
-    declare = declare_stage = started = ended = stage = resources = reopened = _ignore
-    written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
-    batch_seconds = internal_error = watch = fold = relieve = close = _ignore
 
 
 _all: Final[weakref.WeakSet[Instruments]] = weakref.WeakSet()

@@ -102,6 +102,7 @@ def encode_record(
         stack = record.failure.stack_trace
         tree["failure"] = _tree(record.failure, _FAILURE)
         tree["failure"]["stack_trace"] = ""
+        tree["failure"].pop("corrected", None)
     else:
         tree.pop("user_request", None)
     if position is not None:

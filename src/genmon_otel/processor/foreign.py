@@ -11,6 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.classification import classify_text
+from genmon_otel.corrections import corrected
 from genmon_otel.fingerprint import identify
 from genmon_otel.recorder import Runtime
 from genmon_otel.records import Failure, GenerationRecord, Outcome
@@ -94,6 +95,7 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
         origin="foreign_span",
         rule=found.rule,
     )
+    failure = corrected(failure, under.sink.corrections)
     record = GenerationRecord(
         generation_id=under.new_id(),
         operation=operation,

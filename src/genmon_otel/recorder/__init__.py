@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from opentelemetry import trace
 
 from genmon_otel import conventions as names
+from genmon_otel.corrections import NO_CORRECTIONS
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.interruption import goes_its_way
 from genmon_otel.ports import Clock, Ended, Metrics, Sink, StepPlayer
@@ -56,6 +57,7 @@ class NullSink:
     """Keep nothing. Implements :class:`genmon_otel.ports.Sink`."""
 
     awake = True
+    corrections = NO_CORRECTIONS
 
     def deliver(
         self,

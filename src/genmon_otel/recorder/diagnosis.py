@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.trace import Span, Status, StatusCode
 
 from genmon_otel import conventions as names
+from genmon_otel.corrections import corrected
 from genmon_otel.recorder.content import contents_of, hide
 from genmon_otel.recorder.examination import Examined, examine, look_into
 from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, wording_of, wording_of_redacted
@@ -191,7 +192,7 @@ def _failure(
         line=seen.line,
         rule=seen.rule,
     )
-    return failure, step
+    return corrected(failure, generation.under.sink.corrections), step
 
 
 def refuses(predicate: Callable[[Any], object], result: Any) -> bool:
@@ -346,11 +347,12 @@ def mark(span: Span, failure: Failure, generation: Generation, result: Any) -> N
         if result is not None and _said(result) is None:
             contents.append(message)  # it is what the result looks like
         message, stack = hide(message, contents), hide(stack, contents)
+    category, severity = failure.label
     span.set_attributes(
         {
             names.ERROR_TYPE: failure.error_type,
-            names.ATTR_FAILURE_CATEGORY: str(failure.category),
-            names.ATTR_FAILURE_SEVERITY: failure.severity.value,
+            names.ATTR_FAILURE_CATEGORY: str(category),
+            names.ATTR_FAILURE_SEVERITY: severity.value,
             names.ATTR_FAILURE_FINGERPRINT: failure.fingerprint,
             names.CODE_FUNCTION_NAME: failure.function,
             names.CODE_FILE_PATH: failure.file,
@@ -377,7 +379,7 @@ def log(ended: Ended | GenerationRecord, failure: Failure) -> None:
     line = (
         handle(failure.fingerprint),
         ended.operation,
-        failure.category,
+        failure.label[0],
         failure.stage or failure.function or "-",
         ended.trace_id or "-",
     )

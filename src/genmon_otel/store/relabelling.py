@@ -14,9 +14,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from genmon_otel.corrections import Correction
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_WINDOW_S, OVERFLOW_FINGERPRINT
-from genmon_otel.records import Category, Correction, Severity
+from genmon_otel.records import Category, Severity
 from genmon_otel.store import failures, schema
 from genmon_otel.store.codec import name
 from genmon_otel.store.rows import FailureRow

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
+from genmon_otel.corrections import Correction
 from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
 from genmon_otel.policy import CHANNELS, HEALTH_WINDOW_S, CaseState, Channel, Verdict
 from genmon_otel.ports import Clock, Propose
 from genmon_otel.records import (
     Batch,
-    Correction,
     Health,
     Recording,
     SuccessSample,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from genmon_otel.corrections import Corrections
 from genmon_otel.ports import Ended, Sink
 from genmon_otel.recorder.identity import pseudonym
 from genmon_otel.records import (
@@ -43,6 +44,10 @@ class Pseudonymous:
     @property
     def awake(self) -> bool:
         return self._sink.awake
+
+    @property
+    def corrections(self) -> Corrections:
+        return self._sink.corrections
 
     def start(self) -> None:
         self._sink.start()

@@ -19,6 +19,7 @@ from typing import Final
 from opentelemetry import context
 
 from genmon_otel import conventions as names
+from genmon_otel.corrections import Corrections
 from genmon_otel.interruption import let_through
 from genmon_otel.journal import default_journal_dir, store_identity
 from genmon_otel.journal.frames import Kind
@@ -86,6 +87,11 @@ class Writer:
         _writers.add(self)
 
     # --- for callers ---------------------------------------------------------
+
+    @property
+    def corrections(self) -> Corrections:
+        """What people said of failures, as the thread last read it from the store."""
+        return self._here.drain.corrections
 
     def deliver(
         self,
@@ -198,6 +204,7 @@ class Writer:
             inherited = []
         self._here = Here(self, inherited)
         self._here.closed = parents.closed
+        self._here.drain.corrections = parents.drain.corrections
         self.awake = False
         parents.drain.adopter.close()
         parents.journal.abandon()

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from genmon_otel import conventions as names
-from genmon_otel.errors import GenmonError
+from genmon_otel.corrections import NO_CORRECTIONS, corrected, in_force
+from genmon_otel.errors import GenmonError, StoreUnavailable
 from genmon_otel.journal import Journal
 from genmon_otel.journal.frames import Frame, Kind
 from genmon_otel.journal.payloads import decode_record
 from genmon_otel.policy import STRIKES
 from genmon_otel.ports import Clock, Metrics, Store
-from genmon_otel.records import MAX_REQUEST, GenerationRecord, InFlight, WriteResult
+from genmon_otel.records import MAX_REQUEST, PROCESS_DIED, GenerationRecord, InFlight, WriteResult
 from genmon_otel.redaction import Redactor
 from genmon_otel.writer.adoption import Adopter
 from genmon_otel.writer.backoff import Backoff
@@ -30,6 +31,8 @@ TICK_S: Final = 1.0
 #: Rows deleted by one step of retention, and seconds until the next when there was nothing.
 PRUNE_ROWS: Final = 500
 PRUNE_EVERY_S: Final = 600.0
+#: Seconds between two looks at what people said of failures, whether or not anything happens.
+_CORRECTIONS_EVERY_S = 30.0
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -87,7 +90,7 @@ class Drain:
             metrics=metrics,
             quarantine=quarantine,
             clock=clock,
-            admit=lambda record: self._new_failures.admit(record, clock.monotonic()),
+            admit=self._adopted_as,
             on_receipt=self._adopted,
             on_lost=self._lost,
         )
@@ -97,7 +100,9 @@ class Drain:
         self._why = told
         if told is not None:
             metrics.store_up(False)
-        self._next_tick = self._next_prune = float("-inf")
+        self._next_tick = self._next_prune = self._next_corrections = float("-inf")
+        #: Replaced as a whole; callers read it without a lock.
+        self.corrections = NO_CORRECTIONS
         #: Set once somebody else has taken over what was under way (see ``Writer.close``).
         self.retired = False
 
@@ -156,6 +161,9 @@ class Drain:
         if not self._opened:
             self._store.open()
             self._opened = True
+        if now >= self._next_corrections:
+            self._next_corrections = now + _CORRECTIONS_EVERY_S
+            self._learn_corrections()
         if not self.sender.busy:
             self._load(now)
         if self.retired:
@@ -173,6 +181,23 @@ class Drain:
             self._is_up(True)
             self._next_prune = now + (TICK_S if pruned else PRUNE_EVERY_S)
         return False
+
+    def _learn_corrections(self) -> None:
+        """Read what people said of failures; while the store is away, the last answer holds."""
+        try:
+            told = self._store.corrections()
+        except StoreUnavailable:
+            raise
+        except Exception:
+            self._metrics.internal_error("corrections")  # rows are written all the same
+            return
+        found = in_force(told)
+        if found != self.corrections:
+            for each in told:
+                self._metrics.declare_failure(
+                    each.operation, each.framework, each.category, each.severity
+                )
+            self.corrections = found
 
     def _load(self, now: float) -> None:
         """Put the next batch together: the journal in order, then what is in memory only."""
@@ -236,6 +261,14 @@ class Drain:
             return item
         record = self._new_failures.admit(item.record, now)
         return item if record is item.record else replace(item, record=record, recording=None)
+
+    def _adopted_as(self, record: GenerationRecord) -> GenerationRecord:
+        """As what an adopted record is stored; a death, which is counted here, as people see it."""
+        admitted = self._new_failures.admit(record, self._clock.monotonic())
+        failure = admitted.failure
+        if failure is None or failure.origin != PROCESS_DIED:
+            return admitted
+        return admitted._replace(failure=corrected(failure, self.corrections))
 
     def _redacted(self, record: GenerationRecord) -> GenerationRecord:
         """Redact the request of what did not fail; a failure's was redacted by its caller."""

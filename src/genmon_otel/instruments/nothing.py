@@ -1,0 +1,18 @@
+"""Metrics that nobody asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class NullMetrics:
+    """Count nothing. Implements :class:`genmon_otel.ports.Metrics`."""
+
+    def _ignore(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+    declare = declare_stage = declare_failure = started = ended = stage = resources = reopened = (
+        _ignore
+    )
+    written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
+    batch_seconds = internal_error = watch = fold = relieve = close = _ignore
