@@ -133,6 +133,9 @@ def test_grants_let_each_role_do_its_work_and_no_more(
     records = [failing("a") for _ in range(3)]
     Producer(application).write(*records, recordings=tuple(map(recording_of, records)))
     assert application.prune() > 0
+    application.relabel("v2:fingerprint-a", category="unknown", reviewer="ada")
+    assert [each.category for each in application.corrections()] == ["unknown"]
+    application.undo_relabel("v2:fingerprint-a")
     application.forget("ada")
     assert application.cases()[0].state is CaseState.PROPOSED
     url = postgresql_url.replace("genmon@", "genmon_grafana@")
