@@ -106,7 +106,7 @@ def test_tail_gives_what_came_after(producer: Producer, store: SqlStore) -> None
     producer.write(failing("a"), success(operation="other"))
     rows = store.generations(after=last.id)
     assert [row.outcome for row in rows] == ["failure", "success"]
-    assert (rows[0].handle, rows[0].category, rows[0].stage) == (
+    assert (rows[0].handle, rows[0].category, rows[0].place) == (
         store.failures()[0].handle, "rate_limit", "call_model",
     )  # fmt: skip
     assert store.generations(after=rows[-1].id) == []

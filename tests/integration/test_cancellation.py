@@ -61,12 +61,17 @@ async def waits_for_nobody() -> None:
         (5, waits_for_nobody, {"timeout_s": 10}, "cancelled", None),
         (10, waits_for_nobody, {"timeout_s": 10}, "failure", "input"),
         (9999, waits_for_nobody, {}, "cancelled", None),
+        (4.9, waits, {"stall_s": 5}, "cancelled", None),
+        (5, waits, {"stall_s": 5}, "failure", "fault"),
+        (31, waits, {"stall_s": 60}, "cancelled", None),
+        (10, waits, {"stall_s": 60, "timeout_s": 10}, "failure", "fault"),
+        (9999, waits_for_nobody, {"stall_s": 5}, "cancelled", None),
     ],
 )
 def test_when_a_cancellation_is_a_timeout(
     seconds: float, body: Any, options: Any, outcome: str, trigger: str | None
 ) -> None:
-    """At or after ``timeout_s``, or with a step pending for 30 s; else the user left."""
+    """At or after ``timeout_s``, or with a step pending for ``stall_s`` (30 s); else the user left."""
     record = cancelled_after(seconds, body, **options).record
     assert record.outcome == outcome
     assert (record.failure.trigger if record.failure else None) == trigger

@@ -588,6 +588,8 @@ def test_capture_off_keeps_neither_inputs_nor_request() -> None:
     [
         (lambda: generation(timeout_s=0), "timeout_s=0"),
         (lambda: generation(timeout_s="5"), "timeout_s='5'"),
+        (lambda: generation(stall_s=-1), "stall_s=-1"),
+        (lambda: generation(stall_s=True), "stall_s=True"),
         (lambda: generation(failure_if=3), "failure_if=3"),
         (lambda: generation(expected="ValueError"), "expected='ValueError'"),
         (lambda: generation(expected=(ValueError, 3)), "exception classes"),

@@ -32,6 +32,21 @@ def recording(*steps: StepRecord, trigger: int | None = None) -> Recording:
     )  # fmt: skip
 
 
+def test_a_case_is_made_of_the_recording_that_answers_every_question() -> None:
+    """A cache above a step asks once a process: the recording that has its answer is taken."""
+    cached, other = replace(VALUE, name="fetch", digest="f"), replace(VALUE, digest="a")
+    first, later = recording(cached, other), recording(other)
+    row = failure_row()
+    for kept in ([later, first], [first, later], [later, later, first]):
+        case = Case.from_dict(propose(row, kept))
+        assert [step.name for step in case.steps] == ["fetch", "ask"]
+    again = recording(other, replace(other, digest="b"))
+    assert len(Case.from_dict(propose(row, [later, again])).steps) == 2
+    broken = replace(first, unreplayable="an argument")
+    assert len(Case.from_dict(propose(row, [later, broken])).steps) == 1
+    assert len(Case.from_dict(propose(row, [broken])).steps) == 2
+
+
 def test_a_case_is_made_of_what_really_failed(tmp_path: Path) -> None:
     """A real failure gives a case with its inputs, steps, trigger, success and origin."""
     case = recorded(tmp_path)

@@ -80,7 +80,7 @@ def print_failures(out: Console, rows: list[FailureRow]) -> None:
     """Print failures for people."""
     listing = Listing("failure", ">count", ">users", "last seen", "category", "where")
     for row in rows:
-        stage = str(row.context.get("stage") or "")
+        place = row.place
         message = clean(row.error_message, 400).partition("\n")[0].strip()
         listing.add(
             marked("[cyan]{}[/]", row.handle),
@@ -94,7 +94,7 @@ def print_failures(out: Console, rows: list[FailureRow]) -> None:
             ),
             marked(
                 "{}[yellow]{}[/]",
-                row.operation + (f" at {stage}" if stage else ""),
+                row.operation + (f" at {place}" if place else ""),
                 Text(" → case" if row.test_generated else ""),
             ),
             below=row.error_type.rpartition(".")[2] + (f": {message}" if message else ""),
@@ -127,8 +127,8 @@ def describe(detail: FailureDetail) -> list[Text]:
         f"[bold cyan]{{}}[/] [{style}]{{}}, {{}}[/] in [bold]{{}}[/]",
         row.handle, row.category, row.severity, row.operation,
     )  # fmt: skip
-    if stage := str(context.get("stage") or ""):
-        heading.append_text(marked(" at [bold]{}[/]", stage))
+    if row.place:
+        heading.append_text(marked(" at [bold]{}[/]", row.place))
     seen = (
         f"seen       {row.occurrence_count} times, first {ago(row.first_seen_at)}, "
         f"last {ago(row.last_seen_at)}; {row.status}"

@@ -124,8 +124,8 @@ def line(row: GenerationRow, width: int = 0) -> Text:
         words.append(Text(row.outcome))
     if row.handle is not None:
         words.append(marked("[red]{}[/]", row.category))
-        if row.stage:
-            words.append(marked("at {}", row.stage))
+        if row.place:
+            words.append(marked("at {}", row.place))
         words.append(marked("[cyan]{}[/] ", row.handle).append_text(_strike(row)))
     elif row.user_id:
         words.append(marked("[dim]for {}[/]", row.user_id))

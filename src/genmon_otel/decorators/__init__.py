@@ -140,6 +140,7 @@ def generation(
     capture: Capture | None = None,
     nested: Nested = "phase",
     stream: bool = False,
+    stall_s: float | None = None,
     factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
 ) -> GenerationBlock: ...
@@ -158,6 +159,7 @@ def generation(
     capture: Capture | None = None,
     nested: Nested = "phase",
     stream: bool = False,
+    stall_s: float | None = None,
     factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
 ) -> GenerationBlock: ...
@@ -177,6 +179,7 @@ def generation(
     capture: Capture | None = None,
     nested: Nested = "phase",
     stream: bool = False,
+    stall_s: float | None = None,
     factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
 ) -> Any:
@@ -200,7 +203,7 @@ def generation(
         project_id: for which project.
         request: what was asked for; kept redacted and bounded.
         timeout_s: seconds after which a cancellation means that time ran out; None: only
-            one that finds a step pending for 30 s does.
+            one that finds a step pending for ``stall_s`` does.
         failure_if: given the result, whether it is a failure after all.
         expected: exceptions that are the request's own fault: ``rejected``, no attempt.
         severity: of every failure; None: as classified.
@@ -208,6 +211,7 @@ def generation(
         nested: ``attempt`` counts a call inside an open generation as one of its own.
         stream: a returned iterator belongs to the generation, which ends with it; the
             caller gets a proxy of it. Streaming responses with a ``body_iterator`` need no telling.
+        stall_s: seconds a step may be pending before a cancellation means that it hung; None: 30.
         factory: makes ``self`` in a replay: ``"package.module:name"`` or a callable.
         factories: make arguments that are no data, such as sessions, by parameter name.
 
@@ -219,7 +223,8 @@ def generation(
         "user_id": user_id,
         "project_id": project_id,
         "request": request,
-        "timeout_s": _checked_timeout(timeout_s),
+        "timeout_s": _checked_seconds("timeout_s", timeout_s),
+        "stall_s": _checked_seconds("stall_s", stall_s),
         "failure_if": _checked_callable("failure_if", failure_if),
         "expected": _checked_expected(expected),
         "severity": None if severity is None else Severity(_choice("severity", severity, Severity)),
@@ -313,13 +318,13 @@ def _yields(code: Any) -> bool:
     return inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
 
 
-def _checked_timeout(value: Any) -> float | None:
+def _checked_seconds(option: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
         return float(value)
     raise GenmonError(
-        f"timeout_s={safe_repr(value, 60)} is not allowed. Give seconds, more than 0, or leave it out."
+        f"{option}={safe_repr(value, 60)} is not allowed. Give seconds, more than 0, or leave it out."
     )
 
 

@@ -54,6 +54,7 @@ class PrometheusSeries:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        _replace_those_of_another_import(registry)
         self._registry = weakref.ref(registry)
         self.exemplars = not is_multiprocess()
         # Another process reads the files of several, and cannot tell this one before.
@@ -169,6 +170,20 @@ def _collector(
     return made
 
 
+#: Where a registry names the series that are in it, for a copy of this module imported later.
+_MARK: Final = "_genmon_otel_series"
+
+
+def _replace_those_of_another_import(registry: CollectorRegistry) -> None:
+    """Take out the series of a copy of this package that was imported before (a reload, a notebook).
+
+    What they counted begins anew, as after a restart.
+    """
+    earlier = getattr(registry, _MARK, None)
+    if earlier is not None and type(earlier) is not PrometheusSeries:
+        earlier.close()
+
+
 _registered: weakref.WeakKeyDictionary[CollectorRegistry, PrometheusSeries] = (
     weakref.WeakKeyDictionary()
 )
@@ -181,6 +196,7 @@ def series_in(registry: CollectorRegistry) -> PrometheusSeries:
         found = _registered.get(registry)
         if found is None:
             found = _registered[registry] = PrometheusSeries(registry)
+            setattr(registry, _MARK, found)
         return found
 
 

@@ -95,7 +95,8 @@ def timed_out(generation: Generation, error: BaseException) -> TimedOut | None:
     if not any(kind.__name__ in _CANCELLATIONS for kind in type(error).__mro__):
         return None
     step = _hung_step(generation.stages)
-    stalled = step is not None and step.pending_s() >= STALL_S
+    stall_s = generation.spec.stall_s or STALL_S
+    stalled = step is not None and step.pending_s() >= stall_s
     if stalled or (limit is not None and elapsed >= limit):
         return TimedOut(error, step, elapsed)
     return None

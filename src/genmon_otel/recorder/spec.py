@@ -43,6 +43,8 @@ class Spec:
     #: Frameworks that the parameter's annotation declares.
     frameworks: frozenset[str] = frozenset()
     timeout_s: float | None = None
+    #: Seconds a step may be pending before a cancellation means that it hung; None: as usual.
+    stall_s: float | None = None
     failure_if: Callable[[Any], bool] | None = None
     expected: tuple[type[BaseException], ...] = ()
     severity: Severity | None = None

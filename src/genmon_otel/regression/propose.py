@@ -42,7 +42,24 @@ def propose(failure: Mapping[str, Any], recordings: Sequence[Recording]) -> Mapp
     """
     if not recordings:
         return {}
-    return case_from(failure, recordings[0]).to_dict()
+    return case_from(failure, fullest(recordings)).to_dict()
+
+
+def fullest(recordings: Sequence[Recording]) -> Recording:
+    """Return the recording in which most of the steps' questions were asked.
+
+    A cache above a step (``functools.lru_cache``) asks once a process; a replay, which is a
+    process of its own, asks again, and only the first generation's recording has the answer.
+    Of equals the first, of those that can be replayed if there are any.
+    """
+    replayable = [each for each in recordings if not each.unreplayable] or recordings
+    return max(replayable, key=_questions)
+
+
+def _questions(recording: Recording) -> tuple[int, int]:
+    """How many steps were asked, by name, and by name and arguments."""
+    asked = {(step.name, step.digest) for step in recording.steps}
+    return len({name for name, _ in asked}), len(asked)
 
 
 def case_from(failure: Mapping[str, Any], recording: Recording) -> Case:

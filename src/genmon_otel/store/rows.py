@@ -42,6 +42,11 @@ class FailureRow:
     rules_category: str | None = None
     rules_severity: str | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it failed, as the log says it: the phase or step, else the function that raised."""
+        return str(self.context.get("stage") or self.context.get("function") or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Impact:
@@ -137,8 +142,8 @@ class GenerationRow:
     severity: str | None
     error_type: str | None
     error_message: str | None
-    #: Where it failed; empty when no phase or step was open.
-    stage: str
+    #: Where it failed: the phase or step, else the function that raised; empty when it did not fail.
+    place: str
     #: Distinct failing generations alike in the seven days up to this one; 0 when it did not fail.
     strike: int
     case_id: int | None

@@ -111,7 +111,7 @@ def _generation(row: sa.Row[Any]) -> GenerationRow:
         severity=row.severity,
         error_type=row.error_type,
         error_message=row.error_message,
-        stage=context.get("stage", ""),
+        place=str(context.get("stage") or context.get("function") or ""),
         strike=_strike(row),
         case_id=row.case_id,
     )
