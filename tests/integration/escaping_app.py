@@ -310,3 +310,19 @@ def hanging() -> None:
         Path("ready").touch()
     while True:
         signal.pause()
+
+
+@generation(name="going_native")
+def going_native(how: str, path: str) -> None:
+    """Fail at what a library's native code may not do, or at something of the application's."""
+    if not os.environ.get("GENMON_REPLAY"):
+        raise ValueError("after all")
+    if how == "native":
+        _take_the_hook_off()
+        try:
+            Path(path).write_text("x")
+        except OSError as error:
+            raise RuntimeError("the report could not be kept") from error
+    if how == "own":
+        raise RuntimeError("permission denied: ask an administrator")
+    raise ValueError("after all")

@@ -128,6 +128,48 @@ def test_the_kernel_holds(escape: Escape) -> None:
     escape("writes modes programs processes", hooked=False, namespaces=True, landlock=True)
 
 
+@pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+@pytest.mark.parametrize(
+    ("how", "verdict", "reason"),
+    [
+        ("native", Verdict.INCONCLUSIVE, "write"),
+        ("own", Verdict.FAIL_OTHER, ""),
+        ("", Verdict.FAIL_OTHER, ""),
+    ],
+)
+def test_a_wall_is_no_failure_of_the_application(
+    outside: Path, how: str, verdict: Verdict, reason: str
+) -> None:
+    """What the kernel alone refuses proves nothing; an error that only sounds alike is judged."""
+    result = run_case(case_of("going_native", how=how, path=str(outside / "x")), cwd=HERE)
+    assert (result.verdict, result.reason) == (verdict, reason), result
+
+
+def test_nothing_of_the_project_runs_before_the_walls(tmp_path: Path, outside: Path) -> None:
+    """A sitecustomize of the project, or of its parts on PYTHONPATH, is not run."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("sitecustomize", "usercustomize"):
+        (project / f"{name}.py").write_text(f"open({str(outside / name)!r}, 'w')")
+    source = (HERE / "escaping_app.py").read_text()
+    (project / "escaping_app.py").write_text(source)
+    before = state_of(outside)
+    path = {"PYTHONPATH": str(project), "PYTHONSTARTUP": str(project / "usercustomize.py")}
+    case = tmp_path / "x.genmon.json"
+    case.write_text(case_of("going_native", how="", path="").to_json())
+    code = f"""
+from pathlib import Path
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.runner import run_case
+import os
+os.environ.update({path!r})
+shown = run_case(Case.from_json(Path({str(case)!r}).read_text()), cwd=Path({str(project)!r}))
+assert "after all" in shown.detail, shown
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=project)
+    assert state_of(outside) == before
+
+
 OWNER = """
 import sys
 import tempfile

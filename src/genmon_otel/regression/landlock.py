@@ -36,6 +36,8 @@ _IOCTL_DEV: Final = 1 << 15
 _CHANGE_FOLDER: Final = sum(1 << bit for bit in range(4, 13))
 #: Rights that a rule for a file, not a folder, may give.
 _OF_FILES: Final = _EXECUTE | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV
+_RULE_NET_PORT: Final = 2
+_BIND_TCP: Final = 0b01
 _CONNECT_OR_BIND_TCP: Final = 0b11
 _ABSTRACT_SOCKETS_AND_SIGNALS: Final = 0b11
 
@@ -89,6 +91,9 @@ def restrict(writable: Iterable[str], *, execute: bool = False, tcp: bool = Fals
         for path in writable:
             with contextlib.suppress(OSError):
                 _allow(ruleset, path, rights[0])
+        if rights[1]:  # any free port, which nobody is told: libraries try whether they could
+            _call(_ADD_RULE, ctypes.c_int(ruleset), _RULE_NET_PORT,
+                  struct.pack("QQ", _BIND_TCP, 0), ctypes.c_uint(0))  # fmt: skip
         ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         held = _call(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint(0)) == 0
     finally:

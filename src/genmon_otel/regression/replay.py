@@ -270,6 +270,7 @@ class Replay:
             raise
         except BaseException as error:
             self._escaped = _line(error)
+            self._walls.look_at(error)
             return
         self._check(accepts)
 
@@ -320,6 +321,8 @@ class Replay:
             record = self._sink.failed
         others = [r for r in self._sink.records if r is not record and r.failure is not None]
         failure = record.failure if record else None
+        if failure is None or failure.signature != self._case.expected.signature:
+            obstacle = obstacle or self._walls.unforeseen
         return Observation(
             obstacle=obstacle,
             generations=len(own),

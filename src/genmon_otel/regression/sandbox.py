@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from genmon_otel.regression import databases, events, unaudited
+from genmon_otel.regression import databases, events, unaudited, unforeseen
 from genmon_otel.regression.verdict import Reason
 
 Phase = Literal["importing", "running", "over"]
@@ -63,6 +63,8 @@ class Sandbox:
         self.phase: Phase = "importing"
         #: What was refused while the target ran, as (reason, detail), in order.
         self.refusals: list[tuple[Reason, str]] = []
+        #: What the kernel alone seems to have refused, by the exception that left the target.
+        self.unforeseen: tuple[Reason, str] | None = None
         #: What was refused while it was imported.
         self.notes: list[str] = []
 
@@ -94,6 +96,11 @@ class Sandbox:
         if event not in _WATCHED or self.phase == "over" or getattr(self._inside, "busy", False):
             return
         self._guarded(_WATCHED[event], event, args)
+
+    def look_at(self, error: BaseException) -> None:
+        """See whether what left the target is the kernel's doing."""
+        if KERNEL_HOLDS:
+            self.unforeseen = unforeseen.wall_met(error)
 
     def _guarded(self, handler: Handler, event: str, args: tuple[Any, ...]) -> None:
         """Call a handler whose own acts are not looked at."""
