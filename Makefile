@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Real processes on a crowded machine: a test has a second chance, and the summary names who took it (RERUN).
 RERUNS := --reruns 1
 
-.PHONY: help demo test fuzz servers-go lint types bench bench-peers wheel generate lock clean
+.PHONY: help demo test fuzz servers-go lint types bench bench-peers wheel generate lock pin-images clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,17 +36,21 @@ bench-peers: $(VENV)/.dev    ## the same call under other products, each in its 
 	$(BIN)/python -m benchmarks peers $(ARGS)
 
 wheel: $(VENV)/.dev          ## build the distribution into dist/
-	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 generate: $(VENV)/.dev       ## rules, dashboards and help texts from their sources
 	$(BIN)/python -m scripts.generate
 
-lock: $(VENV)/.dev           ## lock the development versions anew
-	$(BIN)/pip install -q uv
-	$(BIN)/uv pip compile -q --upgrade --python-version 3.11 --universal --all-extras \
-	  --no-header --no-annotate pyproject.toml requirements/dev.in -o requirements/dev.txt
-	$(BIN)/uv pip compile -q --python-version 3.11 --universal --extra demo -c requirements/dev.txt \
-	  --no-header --no-annotate pyproject.toml -o requirements/demo.txt
+LOCK = $(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url
+lock: $(VENV)/.dev           ## lock every version anew, with hashes
+	$(LOCK) --upgrade --all-extras pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
+	$(LOCK) -c requirements/dev.txt --extra demo pyproject.toml -o requirements/demo.txt
+	$(LOCK) -c requirements/dev.txt --extra demo --extra postgres pyproject.toml -o deploy/app/requirements.txt
+
+pin-images:      ## renew the digests of the images in deploy/ (asks their registries)
+	$(PYTHON) -m scripts.pin_images
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .genmon
@@ -55,14 +59,18 @@ $(VENV)/.venv:
 	@PYTHON=$(PYTHON) scripts/venv $(VENV)
 	@touch $@
 
-$(VENV)/.demo: $(VENV)/.venv requirements/demo.txt pyproject.toml
+# Only what a lock names by its hash is installed; the package itself is built with the locked hatchling.
+INSTALL = $(BIN)/python -m pip install -q --require-hashes
+ITSELF = $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+
+$(VENV)/.demo: $(VENV)/.venv requirements/demo.txt requirements/build.txt pyproject.toml
 	@echo "installing what the demo needs ..."
-	@test -e $(VENV)/.dev || $(BIN)/python -m pip install -q -r requirements/demo.txt
-	@$(BIN)/python -m pip install -q --no-deps -e .
+	@test -e $(VENV)/.dev || $(INSTALL) -r requirements/demo.txt -r requirements/build.txt
+	@$(ITSELF)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.venv requirements/dev.txt pyproject.toml
 	@echo "installing what the tests need (a minute or two) ..."
-	@$(BIN)/python -m pip install -q -r requirements/dev.txt
-	@$(BIN)/python -m pip install -q --no-deps -e .
+	@$(INSTALL) -r requirements/dev.txt
+	@$(ITSELF)
 	@touch $@

@@ -29,14 +29,38 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 #: Images without a shell; ``traces-health`` asks them. The upgrade ends by itself.
 ASKED_ELSEWHERE = {"collector", "jaeger", "upgrade"}
 
+#: Registry and name, a version that is no moving word, the digest.
+PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[\w-]+)?@sha256:[0-9a-f]{64}")
+
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_images_are_pinned(name: str) -> None:
-    """Every image names an exact version, or is built here."""
+    """Every image names an exact version and its digest, or is built here."""
     service = SERVICES[name]
-    assert "build" in service or re.fullmatch(
-        r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-\w+)?", service["image"]
-    )
+    assert "build" in service or PINNED.fullmatch(service["image"])
+
+
+def test_the_application_s_image_is_built_from_what_is_pinned() -> None:
+    """Its base by digest; and only the lock and the wheel that lies there are installed."""
+    text = (DEPLOY / "app" / "Dockerfile").read_text(encoding="utf-8")
+    bases = re.findall(r"^FROM (\S+)", text, re.M)
+    assert bases
+    assert all(PINNED.fullmatch(base) for base in bases)
+    assert "--require-hashes -r /install/requirements.txt" in text
+    assert "--no-deps --no-index --find-links /install genmon-otel" in text
+
+
+def test_only_who_asks_the_database_can_reach_it() -> None:
+    """Its network leads nowhere else; whoever waits for the database or the schema is in it."""
+    assert COMPOSE["networks"] == {"database": {"internal": True}, "monitoring": None}
+    inside = {name for name, service in SERVICES.items() if "database" in service["networks"]}
+    assert inside == {"postgres", "upgrade", "app", "exporter", "grafana"}
+    assert SERVICES["postgres"]["networks"] == ["database"]
+    for name, service in SERVICES.items():
+        if name not in {"postgres", "upgrade"}:
+            assert "monitoring" in service["networks"], name
+        if {"postgres", "upgrade"} & set(service.get("depends_on", [])):
+            assert "database" in service["networks"], name
 
 
 @pytest.mark.parametrize("name", SERVICES)
