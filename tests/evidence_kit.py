@@ -51,6 +51,9 @@ def error_of(entry: Mapping[str, Any]) -> BaseException:
         return subprocess.CalledProcessError(
             entry.get("returncode", 1), entry["command"], stderr=entry["output"]
         )
+    if entry.get("exceptions") or entry["type"].endswith("ExceptionGroup"):
+        members = entry.get("exceptions") or [{"type": "ValueError", "message": "one"}]
+        return ExceptionGroup(entry["message"], [error_of(each) for each in members])  # type: ignore[list-item]
     cause = entry.get("cause")
     kind = class_named(entry["type"], entry.get("mro") or entry.get("bases") or [])
     error = kind.__new__(kind, entry["message"])
@@ -67,6 +70,10 @@ def error_of(entry: Mapping[str, Any]) -> BaseException:
         and "Error" not in response
     ):
         response = SimpleNamespace(**response)
+    if kind.__module__.startswith("botocore") and isinstance(held["body"], dict):
+        response = held.pop("body")
+    if isinstance(error, OSError) and isinstance(held["code"], int):
+        held["errno"] = held.pop("code")
     held |= {"response": response, **entry.get("attrs", {})}
     if kind.__module__.startswith("google.genai"):
         held["details"] = held.pop("body")

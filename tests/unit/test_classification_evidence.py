@@ -99,7 +99,7 @@ def test_a_phrase_is_written_as_it_is_printed() -> None:
     ("made", "message"),
     [
         (lambda: phrases.entry(RATE, "x", "y", "(a|b)…#"), "No whole word"),
-        (lambda: phrases.entry(RATE, "x", "y", phrases.form("x", "two words")), "not one word"),
+        (lambda: phrases.entry(RATE, "x", "y", phrases.form("x", "two-words")), "not words"),
     ],
 )
 def test_a_phrase_that_cannot_be_looked_up_is_refused(made: object, message: str) -> None:

@@ -134,7 +134,7 @@ DISTINCTIVE: Final = frozenset(
 #: only a provider's client writes so, whose other 4xx are a provider's refusal.
 _WRITTEN: Final[tuple[tuple[str, str, bool], ...]] = (
     ("openai, anthropic", r"\berror code: ([45]\d\d) - ", True),
-    ("openai, anthropic", r"\berror code: ([45]\d\d)\b", False),
+    ("openai, anthropic", r"\berror code: ([45]\d\d)(?:$|[.,;)\n])", False),
     ("google-genai", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)\b", True),
     ("requests", r"\b([45]\d\d) (?:client|server) error: [^\n]{0,200} for url\b", False),
     ("httpx", r"\b(?:client|server) error '([45]\d\d) [^'\n]{1,60}' for url\b", False),

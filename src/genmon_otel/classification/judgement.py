@@ -15,7 +15,7 @@ its type, the status it carries, its exit code, last the phrases in its message.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
@@ -74,6 +74,9 @@ _CODE_IN_ANSWER: Final = re.compile(
 )
 #: The package registry answered, not a model.
 _REGISTRY: Final = re.compile(r"\bregistry\.|/simple/|pypi\.|npmjs|unpkg\.|jsdelivr|cdnjs")
+#: What a text may tell more of: a limit, and a refusal.
+_REFINABLE: Final = (Category.RATE_LIMIT, Category.PROVIDER_ERROR)
+_REFUSALS: Final = (*providers.SPENT_WORDS[2:], *providers.REFUSED_WORDS)
 _STORE: Final = "store:package"
 
 
@@ -210,10 +213,7 @@ def _infrastructure(error: BaseException, profile: Profile) -> Verdict:
 
 def _refined(verdict: Verdict, error: BaseException, held: Mapping[str, Any]) -> Verdict:
     """Return what the text makes of a refusal or a rate limit: a quota used up, a key refused."""
-    if verdict.severity is not None or verdict.category not in (
-        Category.RATE_LIMIT,
-        Category.PROVIDER_ERROR,
-    ):
+    if verdict.severity is not None or verdict.category not in _REFINABLE:
         return verdict
     text = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(held)}".lower()
     return _refined_by(verdict, text)
@@ -221,41 +221,38 @@ def _refined(verdict: Verdict, error: BaseException, held: Mapping[str, Any]) ->
 
 def _refined_by(verdict: Verdict, text: str) -> Verdict:
     """Return a better verdict on a call that was limited or refused, from its text (lower case)."""
-    if verdict.category is Category.RATE_LIMIT:
-        better = first_of(providers.SPENT_WORDS, "provider", text, verdict.weight)
-        return better if better and better.severity is not None else verdict
-    if verdict.category is not Category.PROVIDER_ERROR or verdict.severity is not None:
+    if verdict.severity is not None or verdict.category not in _REFINABLE:
         return verdict
     if "404" in verdict.rule or "not_found" in verdict.rule or "notfound" in verdict.rule:
         # "Check the name, and that you have access to it": what is not found is no refused key.
         if verdict.rule == "status:404" and _REGISTRY.search(text):
             return Verdict(*DEPENDENCY, "status:404_registry", verdict.weight)
         return verdict
-    table = (*providers.SPENT_WORDS[2:], *providers.REFUSED_WORDS)
-    return first_of(table, "provider", text, verdict.weight) or verdict
+    words = providers.SPENT_WORDS if verdict.category is Category.RATE_LIMIT else _REFUSALS
+    if better := first_of(words, "provider", text, verdict.weight):
+        return better if better.severity is not None else verdict
+    said = INDEX.first(INDEX.read(text, printed=False), "provider", verdict.weight)
+    return said if said is not None and said.severity is not None else verdict
 
 
 def judge_output(text: str) -> Verdict | None:
     """Return what captured output says: a program printed it, so that it counts as an exact type."""
-    return _judge(text, Weight.EXACT, printed=True)
+    return _judge(text, Weight.EXACT)
 
 
 def judge_text(text: str) -> Verdict | None:
     """Return what a message says."""
-    if len(text) > _MAX_REMEMBERED:
-        return _judge(text, Weight.MESSAGE, printed="\n" in text)
-    return _remembered(text)
+    return _remembered(text) if len(text) <= _MAX_REMEMBERED else _judge(text, Weight.MESSAGE)
 
 
 @lru_cache(maxsize=256)  # one failure says the same again and again
 def _remembered(text: str) -> Verdict | None:
-    lines = plain(text)
-    return _judge(text, Weight.MESSAGE, printed="\n" in lines)
+    return _judge(text, Weight.MESSAGE)
 
 
-def _judge(original: str, weight: Weight, *, printed: bool) -> Verdict | None:
+def _judge(original: str, weight: Weight) -> Verdict | None:
     lowered = plain(original)
-    text = INDEX.read(lowered, printed=printed)
+    text = INDEX.read(lowered, printed=weight is Weight.EXACT or "\n" in lowered)
     for table in ("tool", "parser", "report"):
         if verdict := INDEX.first(text, table, weight):
             return verdict
@@ -344,8 +341,3 @@ def _of_bare_name(name: str) -> Verdict | None:
         if label := EXACT.get(f"{root}.{name}"):
             return Verdict(*label, f"type:{root}.{name}", Weight.EXACT)
     return None
-
-
-def rules() -> Iterator[str]:
-    """Yield the names of all phrases' entries, for tests and documentation."""
-    yield from INDEX.entries

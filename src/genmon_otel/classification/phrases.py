@@ -35,9 +35,10 @@ _QUOTE: Final = f"[{_MARKS}]"
 
 
 class Form(NamedTuple):
-    """A regular expression over lower-case text; every match contains one of ``words`` whole.
+    """A regular expression over lower-case text, and the words of each match.
 
-    Without words it is tried on every text that has more than one line.
+    One of ``words`` is in every text that it matches: a word alone, or several with spaces
+    between, all of which are there. Without words it is tried on every text of several lines.
     """
 
     expression: str
@@ -104,7 +105,8 @@ class PhraseIndex:
         self._phrases: list[_Phrase] = []
         self._ranges: dict[str, range] = {}
         self.entries: dict[str, Entry] = {}
-        by_word: dict[str, list[int]] = defaultdict(list)
+        #: Word -> the phrases that it announces, with what other words they need.
+        by_word: dict[str, list[tuple[int, frozenset[str]]]] = defaultdict(list)
         #: Written without spaces between words: looked for in texts that are not ASCII.
         self._unspaced: list[tuple[int, str]] = []
         #: Forms that no word announces.
@@ -120,10 +122,11 @@ class PhraseIndex:
                     number = len(self._phrases)
                     if isinstance(phrase, Form):
                         self._phrases.append(_Phrase(each, table, "", phrase.expression))
-                        for word in phrase.words:
-                            if _WORD.fullmatch(word) is None:
-                                raise ValueError(f"{word!r} of {rule} is not one word.")
-                            by_word[word].append(number)
+                        for words in phrase.words:
+                            first, *others = sorted(words.split(), key=len, reverse=True)
+                            if not all(map(_WORD.fullmatch, (first, *others))):
+                                raise ValueError(f"{words!r} of {rule} are not words.")
+                            by_word[first].append((number, frozenset(others)))
                         if not phrase.words:
                             self._wordless.append(number)
                         continue
@@ -133,9 +136,10 @@ class PhraseIndex:
                     if plain and not phrase.isascii():
                         self._unspaced.append((number, phrase))
                     else:
-                        by_word[_telling_word(phrase)].append(number)
+                        first, *others = _whole_words(phrase)
+                        by_word[first].append((number, frozenset(others)))
             self._ranges[table] = range(begin, len(self._phrases))
-        self._by_word: dict[str, tuple[int, ...]] = {w: tuple(n) for w, n in by_word.items()}
+        self._by_word = {word: tuple(found) for word, found in by_word.items()}
         self._words = frozenset(by_word)
 
     def read(self, text: str, *, printed: bool) -> Text:
@@ -146,8 +150,11 @@ class PhraseIndex:
             printed: whether a program printed it.
         """
         candidates: set[int] = set()
-        for word in self._words.intersection(_WORD.findall(text)):
-            candidates.update(self._by_word[word])
+        words = set(_WORD.findall(text))
+        for word in self._words & words:
+            for number, others in self._by_word[word]:
+                if others <= words:
+                    candidates.add(number)
         if not text.isascii():
             candidates.update(number for number, phrase in self._unspaced if phrase in text)
         if printed:
@@ -215,12 +222,12 @@ def _literally(text: str) -> str:
     return escaped.replace("'", _QUOTE)
 
 
-def _telling_word(phrase: str) -> str:
-    """Return the longest word that stands whole in every text that holds the phrase."""
+def _whole_words(phrase: str) -> list[str]:
+    """Return the words that stand whole in every text that holds a phrase, the longest first."""
     words: list[str] = _WHOLE_WORD.findall(_SPECIAL.sub("\0", phrase))
     if not words:
         raise ValueError(f"No whole word is in every match of {phrase!r}. Write it as a form.")
-    return max(words, key=len)
+    return sorted(words, key=len, reverse=True)
 
 
 def describe(each: Entry) -> str:

@@ -51,7 +51,9 @@ EXACT: Final = _table(
         "celery.SoftTimeLimitExceeded celery.TimeLimitExceeded grpc.FutureTimeoutError "
         "cohere.GatewayTimeoutError google.DeadlineExceeded google.GatewayTimeout "
         "google.TimeoutError langgraph.NodeTimeoutError java.SocketTimeoutException java.HttpTimeoutException langchain_core.ModelTimeoutError "
-        "huggingface_hub.InferenceTimeoutError trio.TooSlowError func_timeout.FunctionTimedOut",
+        "huggingface_hub.InferenceTimeoutError llama_index.WorkflowTimeoutError playwright.TimeoutError selenium.TimeoutException "
+        "pyppeteer.TimeoutError pexpect.TIMEOUT temporalio.TimeoutError e2b.TimeoutException "
+        "daytona.DaytonaTimeoutError modal.TimeoutError trio.TooSlowError func_timeout.FunctionTimedOut",
     ),
     (
         RATE,

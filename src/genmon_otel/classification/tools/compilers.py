@@ -12,7 +12,7 @@ from genmon_otel.classification.phrases import Entry, entry, form, printed
 from genmon_otel.classification.verdict import DEPENDENCY, SYNTAX, TIMEOUT, VALIDATION
 
 #: ``src/a.ts:3:7`` and its relatives; javac and vnu name a line or a range.
-_PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0,200}\.[a-z]{1,8}\"?[:(]\d{1,6}(?:[.:,]\d{1,6})?(?:-\d[\d.]{0,12})?\)?"""
+_PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0,120}\.[a-z]{1,8}\"?[:(]\d{1,6}(?:[.:,]\d{1,6})?(?:-\d[\d.]{0,12})?\)?"""
 PARSE_ERRORS: Final[tuple[Entry, ...]] = (
     entry(
         SYNTAX,
@@ -45,7 +45,10 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
         SYNTAX,
         "bundler.syntax",
         "esbuild, vite, rollup, webpack, swc, Babel, Sass, rustc and gcc, a source that does not parse",
-        "module parse failed: ",
+        form(
+            r"\bmodule parse failed: (?:unexpected|identifier|the keyword|'|unterminated|bad|duplicate|missing|invalid|assigning|shorthand)",
+            "parse",
+        ),
         "unable to parse html",
         "[parse_error]",
         form(
@@ -60,11 +63,11 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
             "error",
         ),
         form(
-            r"(?:error\]?:?|×|✘) [^\n]{0,80}\bexpected (?!version|\d|true|false|null|undefined)[^\n]{1,60} (?:but found|got|instead)",
-            "expected",
+            r"""(?:error[\]:]{1,2}|×|✘) ?(?:\[error\] )?(?:expected ["'`][^\n]{1,20}["'`]|expected [a-z ]{1,30} in (?:json|css)) but found""",
+            "found",
         ),
         form(
-            r"""(?:error|\d\)?)[\]:]{0,2}:? {0,3}(?:unexpected (?:token|end(?! of (?:the )?stream)|closing|character|eof|"|'|`|\w+ token)|expected (?:`|"|'|;|unicode|identifier|expression|jsx)|unterminated |unclosed )""",
+            r"""(?:error|\d\)?)[\]:]{1,2} {0,3}(?:unexpected (?:token|end of (?:file|input|json|template)|eof|"[^\n]{1,20}"|'[^\w\s]|`)|expected (?:[`"'][^\w\s]{1,3}[`"']|unicode|identifier|expression|jsx|one of [`"'])|unterminated (?:string|template|regular|regex|comment|jsx)|unclosed (?:tag|block|bracket|string|comment|delimiter|element))""",
             "unexpected",
             "expected",
             "unterminated",
@@ -82,15 +85,6 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
         "element is missing end tag",
         "has no corresponding closing tag",
         form(r"\bprivate name ['\"]?#\w{1,60}['\"]? must be declared", "private"),
-        form(r"error: expected [\w \"';:{}()]{1,40}\.\n", "expected"),
-        form(r"error: expected [^\n]{1,80} (?:before|after|at end of) ", "expected"),
-        form(
-            r"error: [^\n]{0,60}\b(?:missing terminating|stray '|unterminated|unbalanced)",
-            "terminating",
-            "stray",
-            "unterminated",
-            "unbalanced",
-        ),
         form(r"@babel/parser/lib/index\.js:\d+:\d+\)", "babel"),
         "jest encountered an unexpected token",
         "esm syntax (import/export) that could not",
@@ -111,8 +105,36 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
         SYNTAX,
         "parser",
         "parsers of many tools",
+        form(r"(?:^|\n)error: expected [^\n]{1,80}, found ", "expected"),
+        form(
+            r"(?:error\]?:?|×|✘) [^\n]{0,80}\bexpected (?!version|\d|true|false|null|undefined)[^\n]{1,60} (?:but found|got|instead)",
+            "expected found",
+            "expected got",
+            "expected instead",
+        ),
+        form(
+            r"""(?:error|\d\)?)[\]:]{0,2}:? {0,3}(?:unexpected (?:token|end(?! of (?:the )?stream)|closing|character|eof|"|'|`|\w+ token)|expected (?:`|"|'|;|unicode|identifier|expression|jsx)|unterminated |unclosed )""",
+            "unexpected",
+            "expected",
+            "unterminated",
+            "unclosed",
+        ),
+        form(r"error: expected [\w \"';:{}()]{1,40}\.\n", "expected"),
+        form(r"error: expected [^\n]{1,80} (?:before|after|at end of) ", "expected"),
+        form(
+            r"error: [^\n]{0,60}\b(?:missing terminating|stray '|unterminated|unbalanced)",
+            "terminating",
+            "stray",
+            "unterminated",
+            "unbalanced",
+        ),
         form(r"\bsyntax ?error\b", "syntax", "syntaxerror"),
-        form(r"(?:parse|parser) error|(?<!\w)parseerror\b", "error", "parseerror"),
+        form(
+            r"(?:parse|parser) error|(?<!\w)parseerror\b",
+            "parse error",
+            "parser error",
+            "parseerror",
+        ),
         form(
             r"\bunexpected (?:token|end of (?:input|file)|eof|identifier|character)\b", "unexpected"
         ),
@@ -186,8 +208,8 @@ TYPE_ERRORS: Final[tuple[Entry, ...]] = (
         TIMEOUT,
         "test_timeout",
         "Jest, Mocha, Vitest and Playwright, a test that ran out of time",
-        form(r"exceeded timeout of \d", "timeout"),
-        form(r"timeout (?:of )?\d+ ?m?s exceeded", "timeout"),
+        form(r"exceeded timeout of \d{1,8} ?ms for a (?:test|hook)", "timeout"),
+        form(r"timeout (?:of )?\d+ ?m?s exceeded(?:$|[.\n'\",)])", "timeout"),
         form(r"test timed out in \d", "timed"),
         form(r"test timeout of \d", "timeout"),
         "failed: timeout >",
@@ -229,8 +251,8 @@ LOCATED: Final[tuple[Entry, ...]] = (
         form(r"\.(?:svelte|vue|astro|mdx?|[cm]?[tj]sx?|css|html) ?\(\d+:\d+\):? "),
         form(r"\[error\] [^\n]{1,300}\n\n +[\w@./\\-]{1,200}:\d+:\d+:", "error"),
         form(r"\be: [^\n]{1,200}\.kts?:\d+:\d+", "kt", "kts"),
-        form(r"error: [^\n]{1,300}\n +╷", "error"),
-        form(r"(?:@|\bon) line \d+, column \d+", "line"),
+        form(r"\n +╷\n *\d+ │"),
+        form(r"(?:@|\bon) line \d+, column \d+", "line column"),
         form(r"(?:^|\n)found \d+ (?:\w+ )?(?:problems?|issues?|warnings?)", "found"),
         form(
             r"✘ \[error\] (?!\[plugin|listen |[^\n]{0,200}\b(?:permission denied|access is denied)\b)",

@@ -24,9 +24,13 @@ TOOLCHAINS: Final[tuple[Entry, ...]] = (
         SYNTAX,
         "linter_parser",
         "ESLint, PostCSS, Biome, Ruff and Stylelint, a file that does not parse",
-        form(rf"parsing error: (?!{_LEFT_OUT})", "parsing"),
+        form(rf"\d+:\d+ +error +parsing error: (?!{_LEFT_OUT})", "parsing"),
+        form(
+            r"\bparsing error: (?:unexpected|unterminated|missing|identifier|expected|declaration|expression|'|the keyword|invalid|adjacent|jsx|unclosed|property)",
+            "parsing",
+        ),
         "csssyntaxerror",
-        form(r"\((?:syntax-error|syntax)\)|\binvalid-syntax\b", "syntax"),
+        form(r"\(syntax-error\)|\binvalid-syntax\b", "syntax"),
         form(r":\d+:\d+ parse ━", "parse"),
     ),
     entry(
@@ -66,18 +70,48 @@ TOOLCHAINS: Final[tuple[Entry, ...]] = (
             "dart",
         ),
         form(
-            r"\b(?:error|warning) • [^\n]{1,300} • (?:expected_(?:token|identifier\w*|executable|string\w*|type\w*|class\w*)|missing_(?:identifier|function_\w+|statement|const\w*)|unexpected_token|unterminated_\w+)\b",
-            "error",
-            "warning",
+            r"• \S{1,200}:\d+:\d+ • (?:expected_(?:token|identifier\w*|executable|string\w*|type\w*|class\w*)|missing_(?:identifier|function_\w+|statement|const\w*)|unexpected_token|unterminated_\w+)\b"
         ),
         form(
-            r"-- (?:unfinished|unexpected|expecting|syntax|weird|stray|unclosed|endless|missing (?:expression|arrow|equals|brace|bracket|paren\w*)|no tabs|parse|indentation|extra (?:comma|paren)|reserved word)[a-z ]{0,30} -{4}"
+            r"-- (?:unfinished|unexpected|expecting|syntax|weird|stray|unclosed|endless|missing (?:expression|arrow|equals|brace|bracket|paren\w*)|no tabs|parse|indentation|extra (?:comma|paren)|reserved word)[a-z ]{0,30} -{4}",
+            "unfinished",
+            "unexpected",
+            "expecting",
+            "syntax",
+            "weird",
+            "stray",
+            "unclosed",
+            "endless",
+            "missing",
+            "tabs",
+            "parse",
+            "indentation",
+            "extra",
+            "reserved",
         ),
         form(
-            r"\b(?:unclosed configuration block|invalid block definition|argument or block definition required|missing newline after argument|invalid expression|missing attribute separator|unterminated template string|invalid multi-line string)\n"
+            r"\b(?:unclosed configuration block|invalid block definition|argument or block definition required|missing newline after argument|invalid expression|missing attribute separator|unterminated template string|invalid multi-line string)\n",
+            "configuration block",
+            "block definition",
+            "newline argument",
+            "invalid expression",
+            "attribute separator",
+            "template string",
+            "invalid string",
         ),
         form(
-            r"(?:^|\n)! (?:undefined control|missing [^\n]{1,8} inserted|runaway|extra [^\n]{1,12},|emergency stop|paragraph ended|misplaced|too many \}|argument of [^\n]{1,40} has an extra|file ended while|latex error: (?:\\begin|environment [^\n]{1,40} undefined|bad math|there's no line))"
+            r"(?:^|\n)! (?:undefined control|missing [^\n]{1,8} inserted|runaway|extra [^\n]{1,12},|emergency stop|paragraph ended|misplaced|too many \}|argument of [^\n]{1,40} has an extra|file ended while|latex error: (?:\\begin|environment [^\n]{1,40} undefined|bad math|there's no line))",
+            "undefined control",
+            "missing inserted",
+            "runaway",
+            "extra",
+            "emergency stop",
+            "paragraph ended",
+            "misplaced",
+            "too many",
+            "argument extra",
+            "file ended",
+            "latex error",
         ),
         "fatal error occurred, no output pdf",
         form(
@@ -87,7 +121,10 @@ TOOLCHAINS: Final[tuple[Entry, ...]] = (
         form(r"\bunknown block tag: \w|\btag ['\"`]\w{1,40}['\"`] not found", "tag"),
         form(r"\b\w{1,40} doesn't match \w{1,40} - \d+:\d+", "match"),
         form(r"\binconsistent indentation\b[^\n]{0,40}tab", "indentation"),
-        form(r"\b(?:inconsistent|invalid|unexpected|bad|broken|mixed) indentation\b\.?\n"),
+        form(
+            r"\b(?:inconsistent|invalid|unexpected|bad|broken|mixed) indentation\b\.?\n",
+            "indentation",
+        ),
         form(r"\bcould not parse (?:expression with|import/exports with) \w", "parse"),
     ),
     entry(
@@ -101,22 +138,26 @@ TOOLCHAINS: Final[tuple[Entry, ...]] = (
             "kts",
         ),
         form(_DART, "dart"),
+        form(r"• \S{1,200}:\d+:\d+ • [a-z]\w{3,60}(?:\n|$)"),
         form(
-            r"\b(?:error|warning|info) • [^\n]{1,300} • [a-z]\w{3,60}(?:\n|$)",
-            "error",
-            "warning",
-            "info",
-        ),
-        form(
-            r"(?:: |\n)error: (?:expected type|incompatible types?|type mismatch|use of undeclared|no member named|cannot convert|value of type)\b",
+            r"(?::\d+: |\n)error: (?:expected type|incompatible types?|type mismatch|use of undeclared|no member named|cannot convert|value of type)\b",
             "error",
         ),
         form(r"\bon [\w./-]{1,120}\.tf(?:vars)? line \d+", "tf", "tfvars"),
         form(
-            r"-- (?:type mismatch|naming error|missing patterns|too (?:many|few) args|redundant pattern|ambiguous name|missing field|bad main type|infinite type)[a-z ]{0,20} -{4}"
+            r"-- (?:type mismatch|naming error|missing patterns|too (?:many|few) args|redundant pattern|ambiguous name|missing field|bad main type|infinite type)[a-z ]{0,20} -{4}",
+            "mismatch",
+            "naming",
+            "patterns",
+            "args",
+            "pattern",
+            "ambiguous",
+            "field",
+            "main",
+            "infinite",
         ),
     ),
-    entry(
+    printed(
         VALIDATION,
         "graphql",
         "GraphQL, a query that the schema does not have",
@@ -173,12 +214,19 @@ REPORTS: Final[tuple[Entry, ...]] = (
     ),
     entry(
         VALIDATION,
-        "linter_report",
-        "rustc, csc, Biome, Deno, ESLint, oxlint, html-validate, yamllint, flake8, pylint, bandit, Ruff, PHPStan and RuboCop",
+        "compiler_code",
+        "rustc, csc, ESLint and mypy, codes of what is refused",
         form(r"error\[e0\d{3}\]", "error"),
         form(r"error cs\d{4}\b", "cs"),
+        form(r"✖ \d+ problems? \(\d+ error", "problem", "problems"),
+        form(r"(?:^|\n)error {2,}[^\n]{1,200} {2,}[\w@-]{2,60}/?[\w-]{0,40}(?:\n|$)", "error"),
+    ),
+    printed(
+        VALIDATION,
+        "linter_report",
+        "rustc, csc, Biome, Deno, ESLint, oxlint, html-validate, yamllint, flake8, pylint, bandit, Ruff, PHPStan and RuboCop",
         form(r"(?:error|warning)\[[a-z]\w{0,20}(?:[/-][a-z]\w{0,30}){1,4}\]", "error", "warning"),
-        form(r"(?:^|[\s])lint/[a-z]\w{2,30}/[a-z]\w{2,40}", "lint"),
+        form(r"(?:^|[\s'])lint/[a-z]\w{2,30}/[a-z]\w{2,40}", "lint"),
         form(r"[✖×x!⚠] [a-z]{2,20}(?:-[a-z]{2,20}){0,3}\([\w@/-]{2,60}\): "),
         form(
             r"\n +\d+:\d+ +(?:error|warning|✖) +[^\n]{1,200} (?: [\w@/-]{2,60}|\([\w@/-]{2,60}\))(?:\n|$)"

@@ -70,7 +70,7 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
             r"(?:^|\n)(?:[^\n]{0,80}: )?(?:line \d+: )?(?: *\d+ )?killed *(?:$|\n| {3})", "killed"
         ),
         "-- native stack trace --",
-        "worker exited prematurely",
+        "worker exited prematurely: (signal|exitcode)",
     ),
     printed(
         MACHINE,
@@ -88,16 +88,19 @@ PATIENCE: Final[tuple[Entry, ...]] = (
         "registry.rate",
         "npm, pnpm, yarn, bun, pip and uv, when the package registry answers 429",
         "npm (err!|error) code e429",
-        form(r"\be429\b", "429"),
+        form(r"\be429\b", "e 429"),
         "err_pnpm_fetch_429",
         form(
             r"(?:response code: |get https?://[^\s]{1,200} - |client error \(|too many requests - )429\b",
-            "429",
+            "response 429",
+            "get 429",
+            "client 429",
+            "many 429",
         ),
         form(r"error (?:error: )?\"?https?://[^\s\"]{1,200}: too many requests", "requests"),
         form(
             r"\b429 client error: too many requests for url: https?://(?:registry\.|pypi\.|[^\s]{1,60}/simple/)",
-            "429",
+            "429 many",
         ),
     ),
 )
