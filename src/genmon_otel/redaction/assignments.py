@@ -17,18 +17,20 @@ _BEHIND: Final = 600
 _QUOTE: Final = r"\\*[\"'`]|[“”‘’„«»]"
 #: After the name: closing quote or bracket, separator.
 _SEPARATOR: Final = re.compile(
-    rf"(?P<close>(?:(?:{_QUOTE})\]?|\]|[*_]{{1,2}}|))"
-    r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}[\"'`])|[=＝](?!=)|[:：](?!:)|->)\s{0,8}"
+    rf"(?P<close>(?:(?:{_QUOTE})\]?|\]|[*_]{{1,2}}|[)]{{0,2}}(?=\s{{0,4}}(?:\|\||\?\?|or\b))|))"
+    r"(?P<about>(?: (?:for|of|von|für|de|pour|para) [^\s:=]{1,60}(?=[ :]))?)"
+    r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}[\"'`])|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
     r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
-    r"|[\s+](?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)[\s+:]{1,2}|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
+    r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,2}|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
 )
 #: A key of YAML, TOML or an INI file whose value stands on the next line, deeper.
 _NEXT_LINE: Final = re.compile(
     r"(?:\\*[\"'])?[ \t]{0,8}:[ \t]{0,8}(?:[|>][+-]?[0-9]?[ \t]{0,8})?(?:#[^\n]{0,80})?\r?\n"
 )
+_KEY_LEFT: Final = re.compile(r"[ \t]*(?:-[ \t]{1,4})?[\"']?")
 _LINE: Final = re.compile(r"(?P<indent>[ \t]*)(?P<item>-[ \t]{1,4})?(?P<text>[^\r\n]*)")
 _QUOTED: Final = re.compile(
-    r"(?P<prefix>[bBrRuUfF]{0,2})(?P<quote>\\*\"\"\"|'''|\\*\"|\\*'|`|[“„«‘])"
+    r"(?P<prefix>[bBrRuUfFN]{0,2})(?P<quote>\\*\"\"\"|'''|\\*\"|\\*'|`|[“„«‘])"
 )
 #: A value without quotes; a stop in it is part of it where neither space nor another name follows.
 BARE: Final = re.compile(
@@ -38,7 +40,7 @@ BARE: Final = re.compile(
     r"|[<>](?![/a-zA-Z!\s]|\Z)"
     r"|\\(?![\"'`nrtux\\\s]|\Z))+"
 )
-_HEADER_LINE: Final = re.compile(r"[^\r\n\"']*")
+_HEADER_LINE: Final = re.compile(r"(?:[^\r\n\"']|(?<==)\"[^\r\n\"]{0,1000}\")*+")
 #: What a literal begins with and a header's value never does.
 _OPENING: Final = ("`", "'", '"', "{", "[", "(", "\\", "b", "")
 _STRING_IN: Final = re.compile(r"""(\\*["'])((?:[^"'\\]|\\(?!["'])[\s\S]?)*)(\\*["'])(\s*:)?""")
@@ -52,16 +54,27 @@ _SHELL_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]+")
 _CODE_LEFT: Final = re.compile(
     r"(?:\b(?:const|let|var|val|final|return|await|auto|string|String|def|self\.|this\.)[ \t]*|[(,]\s{0,24}|[{]\s{0,24})\Z"
 )
-_AFTER_QUOTE: Final = frozenset(["", ")", ",", "]", "}", ";", "\n"])
+_AFTER_QUOTE: Final = frozenset(["", ")", ",", "]", "}", ";"])
+#: What may stand before a value: tags of HTML and YAML, an anchor.
+_TAGS: Final = re.compile(
+    r"(?:<[a-z][^<>\n]{0,80}>){1,3}(?=[^\s<])|(?:!(?!(?:secret|vault|env|env_var|Ref|ImportValue|Sub|GetAtt|reference)\b)[\w:.!]{1,40}|&\w{1,40})[ \t]{1,4}(?=[^\s=])"
+)
+#: A type and then the value: ``password: str = "value"``.
+_DECLARED: Final = re.compile(
+    r"&?[A-Za-z_][\w.\[\]<>| ?,]{0,60}?\s?=\s{0,4}[bBrRuUN]{0,2}(?P<quote>\\*[\"'`])"
+)
 _COMPARISONS: Final = frozenset({"==", "===", "!=", "!=="})
 _ONLY_WORDS: Final = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){1,30}")
+#: What separates a name from its value for certain; behind words only a mixed value is one.
+_STRONG: Final = re.compile("[=:：＝>→⇒]")
+_PAIR: Final = re.compile(r"[^\s,;/]{1,80} ?/ ?[^\s,;]{1,200}")
 _MIXED: Final = re.compile(r"(?=\S*[0-9!@#$%^&*?])(?=\S*[A-Za-z])\S{6,}")
 
 
 def assigned(text: str, name: Name) -> list[Edit]:
     """``name = value``, ``"name": "value"``, ``name: value``, ``Name: header``, ``name is value``."""
     separator = _SEPARATOR.match(text, name.end)
-    if separator is None:
+    if separator is None or (separator["close"].endswith("]") and separator["sep"] == ":"):
         return []
     start, sep = separator.end(), separator["sep"]
     word = name.text.lower()
@@ -73,8 +86,10 @@ def assigned(text: str, name: Name) -> list[Edit]:
         line = leading(_HEADER_LINE, text, start).rstrip()
         if len(line) < 3 or ("=" not in line and is_sentence(line)):
             return []
+        if is_evident_non_secret(line, name.text, quoted=True, code=False, shell=False):
+            return []
         return hidden(text, start, start + len(line))
-    if "\n" in sep.rstrip(" \t") and not separator["close"]:
+    if "\n" in sep.rstrip(" \t") and not separator["close"] and not sep.endswith(": "):
         return []  # what stands on the next line is _below's
     if quoted := _QUOTED.match(text, start):
         begin = quoted.end()
@@ -99,7 +114,7 @@ def assigned(text: str, name: Name) -> list[Edit]:
         return []
     if text[start : start + 1] in _CLOSING:
         return _container(text, name, start)
-    return _bare(text, name, start, sep)
+    return _bare(text, name, start, sep, bool(separator["about"]))
 
 
 def _container(text: str, name: Name, start: int) -> list[Edit]:
@@ -115,6 +130,12 @@ def _container(text: str, name: Name, start: int) -> list[Edit]:
     inner = text[start + 1 : stop]
     if (
         text[start] == "{"
+        and text[stop + 1 : stop + 2] in (";", "")
+        and text[max(0, name.begin - 1) : name.begin] == ";"
+    ):
+        return hidden(text, start + 1, stop)  # ODBC
+    if (
+        text[start] == "{"
         and not edits
         and stop < len(text)
         and not re.fullmatch(r"[\s\w.:!,\"'{$-]*", inner)
@@ -123,8 +144,17 @@ def _container(text: str, name: Name, start: int) -> list[Edit]:
     return edits
 
 
-def _bare(text: str, name: Name, start: int, sep: str) -> list[Edit]:
+def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool) -> list[Edit]:
+    if tags := _TAGS.match(text, start):
+        start = tags.end()
     token = leading(BARE, text, start)
+    if (declared := _DECLARED.match(text, start)) is not None:
+        stop = closing(text, declared.end(), declared["quote"])
+        if is_evident_non_secret(
+            text[declared.end() : stop], name.text, quoted=True, code=False, shell=False
+        ):
+            return []
+        return hidden(text, declared.end(), stop)
     if (
         text[start + len(token) : start + len(token) + 1] in ("<", "(", '"', "'", "`")
         and token.isidentifier()
@@ -145,20 +175,11 @@ def _bare(text: str, name: Name, start: int, sep: str) -> list[Edit]:
     word = name.text.lower()
     if value.isdigit() and "token" in word:
         return []
-    if sep.strip(" :") in (
-        "is",
-        "was",
-        "ist",
-        "es",
-        "est",
-        "è",
-        "é",
-        "to",
-        "are",
-        "war",
-    ) and not _MIXED.match(value):
+    if (separated_by_words or _STRONG.search(sep) is None) and not _MIXED.match(value):
         return []
     stop = start + len(value)
+    if "credential" in word and (pair := _PAIR.match(text, start)):
+        stop = pair.end()
     rest = text[
         start : text.find("\n", start) if "\n" in text[start : start + _BEHIND] else start + _BEHIND
     ]
@@ -179,6 +200,9 @@ def below(text: str, name: Name) -> list[Edit]:
     if head is None:
         return []
     line_start = text.rfind("\n", max(0, name.begin - _BEFORE), name.begin) + 1
+    if not _KEY_LEFT.fullmatch(text, line_start, name.begin):
+        return []
+    is_block = "|" in head[0] or ">" in head[0]
     indent = len(leading(re.compile(r"[ \t-]*"), text, line_start))
     at, edits = head.end(), []
     for _ in range(20):
@@ -188,6 +212,8 @@ def below(text: str, name: Name) -> list[Edit]:
         deeper = len(line["indent"]) > indent or (line["item"] and len(line["indent"]) >= indent)
         value = line["text"].strip().strip("\"'")
         if not deeper or re.match(r"[\w.-]{1,60}:(?:\s|$)", value) or is_sentence(value):
+            break
+        if not is_block and (" " in value or value.endswith(("(", "{", "[", ")", ";"))):
             break
         start = line.start("text") + line["text"].find(value)
         if not is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):

@@ -15,7 +15,7 @@ from genmon_otel.redaction.values import is_evident_non_secret
 _FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*")
 _GAP: Final = re.compile(r"[ \t]{1,8}(?:\\\r?\n[ \t]{0,16})?(?=[^\s\-])")
 _ARGUMENT: Final = re.compile(r"(?:[^\s\"'`,;)\]}|<>]|[,;)\]}](?=[\w!@#$%^&*]))+")
-_METAVAR: Final = re.compile(r"[A-Z][A-Z_-]*|[\[<|(].*|=.*")
+_METAVAR: Final = re.compile(r"(?:id|type|src|source|env|file)=.*|[A-Z][A-Z_-]*|[\[<|(].*|=.*")
 #: What precedes the word ``password`` in a ``.netrc``.
 _NETRC_LEFT: Final = re.compile(
     r"\b(?:machine|login|default|account)\s+\S{1,200}\s+\Z|\b(?:default)\s+\Z"
@@ -23,13 +23,17 @@ _NETRC_LEFT: Final = re.compile(
 _SPACED: Final = re.compile(r"\s{1,8}")
 #: Commands that take a name and a value.
 _COMMAND_LEFT: Final = re.compile(
-    r"(?i)(?:\b(?:env|setenv|setx|set|secret set|config set|secrets set|put|hset|setitem|add)\s{1,4}(?:\\*[\"'])?"
+    r"(?i)(?:\b(?:env|setenv|setx|set|set -\w{1,4}|secret set|config set|secrets set|put|hset|setitem|add)\s{1,4}(?:\\*[\"'])?(?:\S{1,80}[:/])?"
     r"|\bidentified\s|\b(?:role|user)\s\S{1,80}\s(?:with\s)?(?:login\s)?(?:encrypted\s)?|\b(?:with|using|requirepass|masterauth)\s{1,2})\Z"
 )
 _CALL: Final = re.compile(r"\(\s{0,8}(\\*[\"'`])")
 _SETTER: Final = re.compile(
     r"(?:.*\.)?(?:set|with|use|add|update|change|reset|put)_?[A-Z_]|(?:.*\.)?(?:set|with)_",
     re.DOTALL,
+)
+_MIXED: Final = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])[^\s()\[\]{}=/]{8,64}")
+_ALGORITHM: Final = re.compile(
+    r"(?i)(?:sha|md|aes|utf|base|argon|pbkdf|bcrypt|scrypt|oauth|rfc|v)-?[0-9]"
 )
 _WORD: Final = re.compile(r"[^\s\"'`,;<>()]+")
 
@@ -46,6 +50,13 @@ _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
         (("curl",), r"\bcurl\s(?:[^\n|;]{0,200}?\s)?-u[\w.@+-]{1,80}:([^\s\"'\\]{1,200})"),
         (("smbclient", "mount"), r"(?:-U\s|user=|username=)[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})"),
         (("mysql", "maria"), rf"(?:mysql|maria)[\w-]*\b(?:{_TOKEN}|[^\n|;]){{0,40}}?[\s\"']-p(?!assword|ort|rotocol|lugin)([^\s\"'\\,]{{3,200}})"),
+        (("7z", "unrar", "rar "), r"\b(?:7za?|(?:un)?rar)\s\w\s(?:[^\n|;]{0,100}?\s)?-h?p([^\s\"'\\,]{3,200})"),
+        (("/p:",), r"\s/p:([^\s\"'\\,]{1,200})"),
+        (("net ",), r"\bnet\s{1,4}use\s{1,4}\S{1,80}\s{1,4}\S{1,120}\s{1,4}([^\s/*\"'][^\s\"']{0,200})\s{1,4}/user"),
+        (("net ",), r"\bnet\s{1,4}user\s{1,4}[\w.-]{1,80}\s{1,4}([^\s/*\"'][^\s\"']{0,200})"),
+        (("rabbitmqctl",), r"\brabbitmqctl\s{1,4}(?:add_user|change_password|authenticate_user)\s{1,4}\S{1,80}\s{1,4}([^\s\"'\\,]{1,200})"),
+        (("vercel", "netlify"), r"\b(?:vercel|netlify)\s[^\n|;]{0,200}?\s(?:-t|-a)\s{1,4}([^\s\"'\\,-][^\s\"'\\,]{7,200})"),
+        (("sonar.login",), r"sonar\.login=([^\s\"'\\,]{1,200})"),
         (("sshpass",), rf"\bsshpass{_TOKEN}-p(?:{_TOKEN})?([^\s\"'\\,]{{1,200}})"),
         (("login",), rf"\blogin\b[^\n|;]{{0,200}}?[\s\"']-p(?:{_TOKEN}|=)([^\s\"'\\,-][^\s\"'\\,]{{0,200}})"),
         (("redis-cli",), rf"\bredis-cli\b[^\n|;]{{0,200}}?[\s\"']-a(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
@@ -58,6 +69,16 @@ _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
 )  # fmt: skip
 #: Not a user and a password: ``docker run -u 1000:1000``.
 _USER_AND_GROUP: Final = re.compile(r"\b([0-9]+):[0-9]+$|\b([\w-]+):\2$")
+#: One of these is in every command line that :data:`_PROGRAMS` could match.
+_HAS_FLAG: Final = (" -", "'-", '"-', " /", "qctl", "net u")
+#: What is piped into a program that reads a password.
+_PIPED: Final = re.compile(
+    r"\b(?:echo|printf)\s(?:-n\s)?\\*[\"']?([^\s\"'|\\]{3,200})(?:\\n)?\\*[\"']?\s{0,4}\|"
+    r"[^\n|]{0,200}?(-stdin|chpasswd|passwd|--passphrase-fd|sudo -S)"
+)
+_IDENTIFIED: Final = re.compile(
+    r"(?i)\bidentified\s{1,4}with\s{1,4}\S{1,60}\s{1,4}(?:by|as)\s{1,4}\\*'([^'\\]{1,200})"
+)
 
 
 def flagged(text: str, name: Name) -> list[Edit]:
@@ -113,6 +134,7 @@ def in_setter(text: str, name: Name) -> list[Edit]:
     call = _CALL.match(text, name.end)
     if call is None or not (
         _SETTER.match(name.text)
+        or name.text == "PASSWORD"
         or text[max(0, name.begin - 1) : name.begin] == "."
         or name.text[0] == "."
     ):
@@ -123,6 +145,15 @@ def in_setter(text: str, name: Name) -> list[Edit]:
     ):
         return []
     return hidden(text, call.end(), stop)
+
+
+def in_prose(text: str, name: Name) -> list[Edit]:
+    """``use the passphrase x7-bramble-9 to unlock``: a word of letters and digits behind one for passwords."""
+    if "pass" not in name.text.lower() or not _SPACED.match(text, name.end):
+        return []
+    found = _word_behind(text, name)
+    value = text[found[0][0] : found[0][1]] if found else ""
+    return found if _MIXED.fullmatch(value) and not _ALGORITHM.match(value) else []
 
 
 def _word_behind(text: str, name: Name) -> list[Edit]:
@@ -141,9 +172,16 @@ def _word_behind(text: str, name: Name) -> list[Edit]:
 
 def redact_commands(text: str) -> str:
     """Replace the secrets that programs take behind flags whose names say nothing."""
-    if " -" not in text and "'-" not in text and '"-' not in text:
-        return text
     edits: list[Edit] = []
+    if "echo" in text or "printf" in text:
+        for found in _PIPED.finditer(text):
+            start = found.start(1) + (found[1].find(":") + 1 if found[2] == "chpasswd" else 0)
+            edits += hidden(text, start, found.end(1))
+    if "dentified" in text or "DENTIFIED" in text:
+        for found in _IDENTIFIED.finditer(text):
+            edits += hidden(text, *found.span(1))
+    if not any(literal in text for literal in _HAS_FLAG):
+        return apply(text, edits) if edits else text
     for literals, pattern in _PROGRAMS:
         if any(literal in text for literal in literals):
             for found in pattern.finditer(text):
@@ -175,7 +213,7 @@ def redact_arguments(arguments: Sequence[object]) -> list[object] | None:
                 out[at + 1] = constant(len(value))
                 changed = True
             continue
-        line = f" {words[0]} {word} {value}"
+        line = f" {' '.join(words[: at + 1])} {value}"
         if len(line) < 4_096 and " " not in value:
             redacted = redact_commands(line)
             if redacted != line:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from genmon_otel.redaction.placeholders import MARK, constant, is_placeholder, keyed, leading
+from genmon_otel.redaction.values import is_evident_non_secret
 
 _SCHEME: Final = re.compile(
     rf"\b((?i:bearer|basic|negotiate|apikey|ntlm))(\s{{1,4}}|\+)(?!{MARK})"
@@ -21,6 +22,20 @@ _USERINFO: Final = re.compile(
 _BARE_USERINFO: Final = re.compile(
     r"(?<![\w:/@.+-])(?!https?:|mailto:|npm:|sip:|acct:|workspace:|jsr:|sha\d|localhost:)([A-Za-z][\w.-]{0,63}):(?!/)([^\s:/@\"'<>()\[\],;]{4,128})@"
     r"(?=(?:[\w-]{1,63}\.){0,5}(?!sha[0-9])[A-Za-z][\w-]{0,62}(?::[0-9]{2,5}(?!\w)|/[\w-]))"
+)
+#: The same as Go's driver for MySQL writes it.
+_GO_USERINFO: Final = re.compile(
+    r"([\w.-]{1,64}):([^\s:/@\"'<>()\[\],;]{3,128})@(?=(?:tcp|unix)\()"
+)
+#: Hashes of passwords as ``crypt`` and others write them: scheme and secret.
+_HASH: Final = re.compile(
+    r"(\$(?:1|2[abxy]?|5|6|y|gy|7|apr1|argon2(?:id|i|d)|scrypt|pbkdf2[\w-]{0,20}|bcrypt[\w-]{0,20})\$"
+    r"|\{(?:SSHA|SHA|SMD5|CRYPT)[0-9]{0,4}\}|pbkdf2_sha[0-9]{1,4}\$)"
+    rf"(?!{MARK})([^\s:\"',;<>]{{16,}})"
+)
+#: A line of ``.pgpass``: host, port, database, user, password.
+_PGPASS: Final = re.compile(
+    r"(?m)^([\w.*-]{1,200}+:(?:[0-9]{4,5}|\*):[A-Za-z_*][\w*-]{0,80}:[A-Za-z_*][\w*-]{0,80}:)([^\s:]{3,200})$"
 )
 #: ``jdbc:oracle:thin:user/password@host``
 _ORACLE: Final = re.compile(
@@ -48,10 +63,15 @@ def redact_credentials(text: str) -> str:
         if ":/" in text:
             text = _USERINFO.sub(_userinfo, text)
             text = _TOKEN_USER.sub(lambda m: f"{m[1]}{constant(len(m[2]))}@", text)
+        text = _GO_USERINFO.sub(_bare_userinfo, text)
         text = _BARE_USERINFO.sub(_bare_userinfo, text)
         text = _ORACLE.sub(
             lambda m: m[0] if is_placeholder(m[2]) else f"{m[1]}{constant(len(m[2]))}@", text
         )
+    if "$" in text or "}" in text:
+        text = _HASH.sub(lambda m: m[1] + constant(len(m[2])), text)
+    if ":" in text:
+        text = _PGPASS.sub(_bare_userinfo_line, text)
     if "=" in text and ("?" in text or "&" in text):
         text = _QUERY.sub(lambda m: m[1] + constant(len(m[2])), text)
     return text
@@ -65,13 +85,17 @@ def _scheme(match: re.Match[str]) -> str:
 
 
 def _userinfo(match: re.Match[str]) -> str:
-    if is_placeholder(match[3]):
+    if is_evident_non_secret(match[3], "password", quoted=True, code=False, shell=False):
         return match[0]
     return f"{match[1]}{match[2]}:{constant(len(match[3]))}@"
 
 
 def _bare_userinfo(match: re.Match[str]) -> str:
     return match[0] if is_placeholder(match[2]) else f"{match[1]}:{constant(len(match[2]))}@"
+
+
+def _bare_userinfo_line(match: re.Match[str]) -> str:
+    return match[0] if is_placeholder(match[2]) else match[1] + constant(len(match[2]))
 
 
 def _pem(text: str) -> str:

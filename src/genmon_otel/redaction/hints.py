@@ -12,13 +12,17 @@ from genmon_otel.redaction.sensitive import is_sensitive
 
 #: Parts of sensitive names in lower case.
 _HINTS: Final = (
-    "pass", "secret", "token", "key", "auth", "cookie", "credential", "pwd", "dsn", "jwt", "otp", "cvv", "cvc",
+    "pass", "secret", "token", "key", "auth", "cookie", "credential", "pw", "dsn", "jwt", "otp", "cvv", "cvc",
     "ssn", "srf", "conn", "card", "sessid", "webhook", "hmac", "pin", "psk", "creds", "phrase", "mnemonic",
     "kennwort", "wachtwoord", "adgangskode", "salasana", "contrase", "senha", "clave", "mdp", "losenord", "haslo",
     "heslo", "parola", "sifre", "geheimnis", "sleutel", "kodeord", "sandi", "bearer", "identified by",
 )  # fmt: skip
 #: Those that are also parts of everyday words: what must stand right behind them.
-_EVERYDAY: Final = {"pin": re.compile("(?![a-z])"), "conn": re.compile("(?:ection[ _-]?)?str")}
+_EVERYDAY: Final = {
+    "pw": re.compile("d|(?![a-z])"),
+    "pin": re.compile("(?![a-z])"),
+    "conn": re.compile("(?:ection[ _-]?)?str"),
+}
 #: The same in other writing; asked for only where a text is not ASCII.
 _FOREIGN: Final = (
     "contrase", "lösenord", "hasło", "jelszó", "parolă", "şifre", "khẩu", "clé", "chave", "chiave", "schlüssel",
@@ -28,7 +32,7 @@ _FOREIGN: Final = (
 _NAME_CHARS: Final = re.compile(r"[\w.$-]*")
 #: What follows in a name, also of several words.
 _NAME_RIGHT: Final = re.compile(
-    r"[\w-]{0,48}(?:[ ](?:[Kk]ey|[Nn]umber|[Ss]tring|[Cc]ode|[Pp]hrase|secreta|secret|api|API|segreta|secrète|de acceso|المرور|السر)\b)?"
+    r"[\w-]{0,48}(?:[ ](?:[Kk]ey|[Nn]umber|(?<=ection )[Ss]tring|d['’](?:accesso|ordine)|[Cc]ode|[Pp]hrase|secreta|secret|api|API|segreta|secrète|de acceso|المرور|السر)\b)?"
 )
 #: What precedes a part in a name of several words, backwards.
 _WORDS_LEFT: Final = re.compile(

@@ -14,11 +14,11 @@ from genmon_otel.redaction.values import is_evident_non_secret
 _LINE_END: Final = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: The keys of objects whose value is a name, and those that hold the value.
 _NAME_LEFT: Final = re.compile(
-    r"(?i)(?:\b|_)(?:name|key|k|header|field|param|parameter|property|variable|var|id|env|label|attribute|setting|option|type|for)"
-    r"(?:\\*[\"'])?\s{0,4}(?:[:=]|=>)\s{0,4}(?:\\*[\"'])?\Z"
+    r"(?i)(?:\b|_|(?<=parameter)|(?<=option)|(?<=setting)|(?<=env)|(?<=header)|(?<=variable))(?:name|key|k|header|field|param|parameter|property|variable|var|id|env|label|attribute|setting|option|type|for)"
+    r"(?:\\*[\"'])?\s{0,4}(?:[:=]|=>)\s{0,4}(?:\\*[\"'])?(?:[\w./-]{0,40}[\[/.]){0,2}\Z"
 )
 _VALUE_KEY: Final = (
-    r"(?<![\w-])(?:\\*[\"'])?(?:[vV]alue|VALUE|val|v|data|content|secret|default|plaintext|stringValue|string_value|text|wert|valeur|valor)"
+    r"(?<![\w-])(?:\\*[\"'])?(?:(?:[Pp]arameter|[Oo]ption|[Ss]etting|[Ee]nv|[Hh]eader|[Vv]ariable)?_?[vV]alue|VALUE|val|v|data|content|secret|default|plaintext|stringValue|string_value|text|wert|valeur|valor)"
     r"(?:\\*[\"'])?\s{0,4}(?:[:=]|=>)\s{0,8}"
 )
 #: From the name to the value in the same object or element, other fields between them.
@@ -43,6 +43,16 @@ _NEXT_ELEMENT: Final = re.compile(
     r"<[\w:.-]{1,40}(?:\s[^<>]{0,240})?>\s{0,40}(?:<(?:b|strong|code|em|span|p)(?:\s[^<>]{0,120})?>\s{0,8}){0,3}(?P<text>[^<>]{1,2000})<"
 )
 
+_CELL_START: Final = re.compile(r"<t[hd][\s>]")
+_HTML_CELL: Final = re.compile(
+    r"<t[hd](?:\s[^<>]{0,240})?>\s{0,40}(?:<(?:b|code|span|p)>)?(?P<text>[^<>]{0,2000})<"
+)
+_MAX_TABLE: Final = 8_000
+_VALUES: Final = re.compile(r"[^()]{0,600}\)\s{0,8}(?i:values)\s{0,8}\(")
+_VALUES_ROW: Final = re.compile(r"\((?:[^()']|'(?:[^'\\]|\\.|'')*'|\([^()]*\)){0,2000}\)")
+_SQL_CELL: Final = re.compile(
+    r"\s*+(?:[NEnB]?'(?P<text>(?:[^'\\]|\\.|'')*)'|[^,']++)(?:,|\Z|(?=\)))"
+)
 _PART_LEFT: Final = re.compile(r"name=\\*[\"']?\Z")
 _PART: Final = re.compile(
     rf"\\*[\"']?(?:;[^\r\n\\]{{0,200}})?(?:{_LINE_END}[\w-]{{1,60}}:[^\r\n\\]{{0,200}}){{0,4}}{_LINE_END}{_LINE_END}"
@@ -102,9 +112,49 @@ def in_element(text: str, name: Name) -> list[Edit]:
         if content is None:
             return []
         return _span(text, *content.span("data" if content["data"] else "text"), name)
-    if before.rstrip()[-1:] == ">" and (beside := _NEXT_ELEMENT.match(text, name.end)):
-        return _span(text, *beside.span("text"), name)
-    return []
+    if before.rstrip()[-1:] != ">":
+        return []
+    if beside := _NEXT_ELEMENT.match(text, name.end):
+        return (
+            _span(text, *beside.span("text"), name)
+            if "<th" not in text[beside.start() : beside.start("text")]
+            else _below_heading(text, name)
+        )
+    return _below_heading(text, name)
+
+
+def _below_heading(text: str, name: Name) -> list[Edit]:
+    """The cells below a heading of an HTML table."""
+    row = text.rfind("<tr", max(0, name.begin - 4_000), name.begin)
+    if row < 0 or text.rfind("</tr", row, name.begin) >= 0:
+        return []
+    column = len(_CELL_START.findall(text, row, name.begin)) - 1
+    end = text.find("</table", name.end, name.end + _MAX_TABLE)
+    end = min(len(text), name.end + _MAX_TABLE) if end < 0 else end
+    edits: list[Edit] = []
+    at = text.find("<tr", name.end, end)
+    while at >= 0:
+        next_row = text.find("<tr", at + 3, end)
+        cells = list(_HTML_CELL.finditer(text, at, next_row if next_row >= 0 else end))
+        if 0 <= column < len(cells):
+            edits += _span(text, *cells[column].span("text"), name)
+        at = next_row
+    return edits
+
+
+def in_insert(text: str, name: Name) -> list[Edit]:
+    """``INSERT INTO users (name, password) VALUES ('joe', '…')``."""
+    opening = text.rfind("(", max(0, name.begin - 1_000), name.begin)
+    values = _VALUES.match(text, name.end)
+    if opening < 0 or values is None or ")" in text[opening : name.begin]:
+        return []
+    column = text.count(",", opening, name.begin)
+    edits: list[Edit] = []
+    for row in _VALUES_ROW.finditer(text, values.end() - 1, values.end() + _MAX_TABLE):
+        cells = list(_SQL_CELL.finditer(text, row.start() + 1, row.end() - 1))
+        if column < len(cells) and cells[column]["text"]:
+            edits += _span(text, *cells[column].span("text"), name)
+    return edits
 
 
 def in_form_part(text: str, name: Name) -> list[Edit]:

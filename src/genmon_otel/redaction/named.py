@@ -12,6 +12,7 @@ from genmon_otel.redaction.assignments import assigned, below
 from genmon_otel.redaction.commands import (
     flagged,
     in_netrc,
+    in_prose,
     in_setter,
     redact_commands,
     set_by_command,
@@ -22,6 +23,7 @@ from genmon_otel.redaction.markup import (
     beside_its_value,
     in_element,
     in_form_part,
+    in_insert,
     in_table,
     refused_by_validation,
 )
@@ -33,12 +35,14 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
     beside_its_value,
     in_element,
     in_table,
+    in_insert,
     refused_by_validation,
     below,
     assigned,
     in_netrc,
     set_by_command,
     in_setter,
+    in_prose,
 )
 
 

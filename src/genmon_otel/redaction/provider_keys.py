@@ -221,6 +221,8 @@ _BOT_TOKEN: Final = re.compile(
     rf"\.(?<=[A-Za-z0-9_-]{{24}}\.)(?!{MARK})([A-Za-z0-9_-]{{6}}\.[A-Za-z0-9_-]{{27,38}})(?![\w.-])"
 )
 _ZHIPU: Final = re.compile(rf"\.(?<=[0-9a-f]{{32}}\.)(?!{MARK})([A-Za-z0-9]{{16}})(?![\w.-])")
+_AIRTABLE: Final = re.compile(r"\.(?<=pat[A-Za-z0-9]{14}\.)([0-9a-f]{64})(?![\w-])")
+_SQUARE: Final = re.compile(rf"(?<![\w+/.-])EAAA(?!{MARK})([A-Za-z0-9_-]{{55,75}})(?![\w+/=-])")
 _REFRESH: Final = re.compile(rf"(?<![\w/])1//0(?!{MARK})([A-Za-z0-9_-]{{30,}})")
 _AWS_SECRET: Final = re.compile(
     r"(?<![A-Za-z0-9+/=_-])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])(?=[A-Za-z0-9+/]{0,39}[0-9])"
@@ -245,6 +247,9 @@ def redact_keys(text: str) -> str:
     if "." in text:
         text = _BOT_TOKEN.sub(_behind_a_stop, text)
         text = _ZHIPU.sub(_behind_a_stop, text)
+        text = _AIRTABLE.sub(_behind_a_stop, text)
+    if "EAAA" in text:
+        text = _SQUARE.sub(lambda match: keyed("EAAA", match[1]), text)
     if "1//0" in text:
         text = _REFRESH.sub(lambda match: keyed("1//0", match[1]), text)
     return text

@@ -19,7 +19,7 @@ _SECRET_PARTS: Final = (
 )  # fmt: skip
 #: The same in other writing: looked for in the name as it is, in lower case.
 _FOREIGN_PARTS: Final = (
-    "contraseña", "contrasenya", "palavra-passe", "lösenord", "hasło", "jelszó", "parolă", "şifre",
+    "contraseña", "contrasenya", "palavra-passe", "lösenord", "hasło", "jelszó", "parolă", "parola d’", "şifre",
     "mật khẩu", "clé api", "clé d'api", "clé secrète", "clé_api", "clave secreta", "clave api", "clave de acceso",
     "chave secreta", "chave de api", "chiave segreta", "chiave api", "schlüssel", "kod dostępu",
     "пароль", "секрет", "токен", "ключ api", "api-ключ", "api ключ", "гасло", "κωδικός", "סיסמה", "كلمة المرور",
@@ -29,14 +29,20 @@ _FOREIGN_PARTS: Final = (
 #: As the last word of a name.
 _SECRET_ENDS: Final = frozenset(
     "token dsn jwt otp cvv cvc ssn pat sas pin mnemonic pass passwd senha clave mdp haslo heslo parola sifre geheimnis"
-    " sleutel kodeord passwords secrets apikeys credentials creds psk".split()
+    " sleutel kodeord passwords secrets apikeys credentials creds psk pw daccesso dordine".split()
 )
 #: As the only word of a name.
 _SECRET_WORDS: Final = frozenset({"auth", "pass", "pw", "sig", "hmac"})
 #: Last words that :data:`_SECRET_ENDS` names and that mean something else behind these.
 _OTHER_PASS: Final = frozenset(
-    "by first second third last one two single multi forward backward render build compile".split()
+    "by first second third last one two single multi forward backward render build compile boarding".split()
 )
+#: Words before ``token`` that make it one of a language or a model.
+_OTHER_TOKENS: Final = frozenset(
+    "eos bos pad unk mask cls sep stop special start end first last current previous prev unexpected".split()
+)
+#: ``storepass``, ``dbpass``; not ``compass``.
+_ENDS_IN_PASS: Final = re.compile("(?!by|com|encom|tres|over|under|sur|im)[a-z]{2,12}pass")
 #: A last word that makes it something about a secret, not the secret.
 _ABOUT: Final = frozenset(
     "count counts limit limits type types usage used length len size max min url uri endpoint name names hint policy"
@@ -46,7 +52,7 @@ _ABOUT: Final = frozenset(
     " class model handler service header headers env var variable param parameter present valid verified by on jar"
     " per second minute counter total budget cost price scope scopes audience issuer kind source attempts status"
     " hashing hasher protected lifetime age days minutes hours seconds toggle visible visibility rules generator"
-    " cache bucket banner consent domain samesite secure httponly help text title message description".split()
+    " encryption mode method strategy ref refs from selector santa cache bucket banner consent domain samesite secure httponly help text title message description".split()
 )
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -64,8 +70,12 @@ def is_sensitive(name: str) -> bool:
         words.pop()
     if words == ["identified", "by"]:
         return True
-    if not words or words[-1] in _ABOUT or "secretary" in words:
+    if not words or words[-1] in _ABOUT or any(word.startswith("secretar") for word in words):
         return False
+    if words[-1] == "token" and len(words) > 1 and words[-2] in _OTHER_TOKENS:
+        return False
+    if _ENDS_IN_PASS.fullmatch(words[-1]):
+        return True
     if words[-1] in _SECRET_ENDS:
         return (
             words[-1] != "pass"

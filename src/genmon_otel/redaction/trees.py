@@ -8,8 +8,9 @@ from typing import Final
 from genmon_otel.records import Tree
 from genmon_otel.redaction.commands import redact_arguments
 from genmon_otel.redaction.edits import is_plain_word
-from genmon_otel.redaction.placeholders import constant, is_placeholder, zeros
+from genmon_otel.redaction.placeholders import constant, zeros
 from genmon_otel.redaction.sensitive import is_personal, is_sensitive
+from genmon_otel.redaction.values import is_evident_non_secret
 
 #: Tagged scalars: what stands for them under a sensitive name ...
 _ZEROS: Final = {"uuid": "00000000-0000-0000-0000-000000000000", "int": "0x0", "decimal": "0"}
@@ -27,6 +28,11 @@ _VALUE_KEYS: Final = frozenset(
 #: Keys of tables that hold the names of columns, and the rows.
 _COLUMN_KEYS: Final = frozenset("columns headers header fields names cols".split())
 _ROW_KEYS: Final = frozenset("rows data values records body".split())
+_JSON_TYPES: Final = frozenset(
+    {"string", "integer", "number", "boolean", "object", "array", "null"}
+)
+#: Keys of a JSON schema under which a value may stand.
+_EXAMPLES: Final = frozenset({"default", "example", "examples", "const"})
 _LONGEST_NAME: Final = 96
 
 
@@ -60,7 +66,7 @@ class TreeRedactor:
         if columns is not None and key.lower() in _ROW_KEYS and isinstance(value, list):
             return [self._row(row, columns) for row in value]
         if key in hidden or is_sensitive(key):
-            return self.hide(value)
+            return self.hide(value, key)
         if is_personal(key):
             return self._number(value)
         return self.tree(value)
@@ -100,15 +106,20 @@ class TreeRedactor:
             for place, cell in enumerate(row)
         ]
 
-    def hide(self, tree: Tree) -> Tree:
+    def hide(self, tree: Tree, name: str = "secret") -> Tree:
         """Replace every leaf of what stands under a sensitive name."""
         if isinstance(tree, str):
-            if is_placeholder(tree) or _is_reference(tree):
+            if is_evident_non_secret(tree, name, quoted=True, code=False, shell=False):
                 return tree
             return constant(len(tree))
         if isinstance(tree, list):
-            return [self.hide(member) for member in tree]
+            return [self.hide(member, name) for member in tree]
         if isinstance(tree, dict):
+            if _is_schema(tree):
+                return {
+                    key: self.hide(value, name) if key in _EXAMPLES else self.tree(value)
+                    for key, value in tree.items()
+                }
             zero = _ZEROS.get(tree.get("$", ""))
             if zero is not None and "v" in tree:
                 return {**tree, "v": zero}
@@ -117,10 +128,10 @@ class TreeRedactor:
             return {
                 key: value
                 if key in ("$", "type", "path", "library") and "$" in tree
-                else self.hide(value)
+                else self.hide(value, name)
                 for key, value in tree.items()
             }
-        if isinstance(tree, (int, float)) and not isinstance(tree, bool):
+        if isinstance(tree, (int, float)) and not isinstance(tree, bool) and name != "pass":
             return type(tree)(0)
         return tree
 
@@ -133,9 +144,12 @@ class TreeRedactor:
 
 def _named_value(tree: dict[str, Tree]) -> set[str]:
     """Keys of the values of ``{"name": "API_KEY", "value": …}``."""
-    if not any(key.lower() in _NAME_KEYS and _names_secret(value) for key, value in tree.items()):
+    if not any(
+        _ends_with(key, _NAME_KEYS, "Name Key") and _names_secret(value)
+        for key, value in tree.items()
+    ):
         return set()
-    return {key for key in tree if key.lower() in _VALUE_KEYS}
+    return {key for key in tree if _ends_with(key, _VALUE_KEYS, "Value")}
 
 
 def _columns(tree: dict[str, Tree]) -> list[Tree] | None:
@@ -154,9 +168,13 @@ def _names_secret(tree: Tree) -> bool:
     return (
         isinstance(tree, str)
         and 0 < len(tree) <= _LONGEST_NAME
-        and _is_label(tree)
+        and _is_label(tree.rpartition("/")[2])
         and is_sensitive(tree)
     )
+
+
+def _ends_with(key: str, words: frozenset[str], endings: str) -> bool:
+    return key.lower() in words or key.endswith(tuple(endings.split()))
 
 
 def _is_label(text: str) -> bool:
@@ -175,5 +193,11 @@ def _is_word(tree: Tree) -> bool:
     return isinstance(tree, str) and is_plain_word(tree)
 
 
-def _is_reference(text: str) -> bool:
-    return text == "" or text.isspace()
+def _is_schema(tree: dict[str, Tree]) -> bool:
+    """Tell whether a mapping is a JSON schema: it says what a secret looks like."""
+    kind = tree.get("type")
+    if not _VALUE_KEYS.isdisjoint(tree):
+        return False
+    return (
+        kind in _JSON_TYPES if isinstance(kind, str) else isinstance(kind, list) and "null" in kind
+    )

@@ -20,7 +20,7 @@ _NOTHING: Final = (
 )
 #: Types, literals and words that stand where no value is.
 _NO_VALUE: Final = re.compile(
-    rf"(?i)(?:(?:{_TYPES})(?:\[\])?\??|{_NOTHING}|required(?:\|.*)?|optional|nullable\|.*|default|\.{{2,}}|…|[*•●x#.]{{3,}}|-+|\||>-?|\|-|[|+&])[.:!?;]?"
+    rf"(?i)(?:(?:{_TYPES})(?:\[\])?\??|{_NOTHING}|~|required(?:\|.*)?|optional|nullable\|.*|default|\.{{2,}}|…|[*•●x#.]{{3,}}|-+|\||>-?|\|-|[|+&])[.:!?;]?"
 )
 #: Placeholders in documents: ``<your key>``, ``your-api-key``, ``REPLACE_ME``.
 _TO_FILL_IN: Final = re.compile(
@@ -50,7 +50,7 @@ _STOP_WORDS: Final = frozenset(
     " received loaded cached refreshed refresh rotated checked verified stored hashed salted encrypted redacted hidden"
     " omitted via through per about between what which who where how why you we they he she i lookup fetch string"
     " fehlt ist sind falsch ungültig abgelaufen darf muss nicht erforderlich benötigt es son est sont requis requise invalide"
-    " await new yield lambda async function typeof null incorrecta incorrecto inválida inválido requerida requerido obligatoria manquant expiré non trop".split()
+    " siehe voir vedi ver command await new yield lambda async function typeof null incorrecta incorrecto inválida inválido requerida requerido obligatoria manquant expiré non trop".split()
 )
 _LOWER_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
@@ -73,7 +73,7 @@ _ROOTS: Final = frozenset(
 #: Words of which an attribute or function is made that gives a value.
 _ACCESSORS: Final = frozenset(
     "get load read fetch decode encode decrypt encrypt hash make create generate gen new next prompt input ask find lookup"
-    " resolve retrieve obtain build parse sign verify mask redact env getenv environ token key keys secret password passwd"
+    " resolve retrieve obtain build parse sign verify mask redact env getenv environ token key keys secret password passwd crypt digest sha256 md5 pbkdf2 bcrypt concat coalesce nullif"
     " pass pwd value data text strip trim tostring to_string str string bytes dict credentials cookie cookies auth apikey".split()
 )
 _HUMP: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -82,7 +82,15 @@ _PATH: Final = re.compile(
 )
 #: What stands before the secret in a header.
 _SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|token|apikey|negotiate)(?:\s+|$)")
-_TOKEN_KIND: Final = re.compile(r"[A-Z_]{2,16}|\W{1,3}|<?[A-Z]{2,8}>?")
+#: A parser's or model's token rather than one that grants access.
+_TOKEN_KIND: Final = re.compile(
+    r"\s?[^\W\d]{1,15}|\W{0,8}|[\W\d]{0,11}|.{0,5}|<[|]?\w{2,20}[|]?>|.*\s.*", re.DOTALL
+)
+#: Names that mean something else as well; of these only a mixed value is a secret.
+_AMBIGUOUS: Final = frozenset(
+    "pass clave schlüssel ключ chave chiave clé sleutel parola sig".split()
+)
+_MIXED: Final = re.compile(r"(?=\S*[0-9!@#$%^&*?])(?=\S*[^\W\d])\S{6,}")
 _PIN: Final = re.compile(r"[0-9]{4,12}")
 _IDENTIFIER_MAY_END: Final = re.compile(r"[A-Za-z_]*[0-9]{0,2}")
 
@@ -137,6 +145,8 @@ def _is_other_kind(value: str, name: str) -> bool:
     """Tell whether the name means something else here: a parser's token, a board's pin, a folder."""
     if name == "token":
         return _TOKEN_KIND.fullmatch(value) is not None
+    if name in _AMBIGUOUS:
+        return _MIXED.fullmatch(value) is None
     if name == "pin" or name.endswith(("_pin", "-pin")):
         return _PIN.fullmatch(value) is None
     return name in ("pwd", "oldpwd", "init_cwd") and value.startswith(("/", "~", "C:"))
@@ -182,7 +192,7 @@ def _is_code(value: str, *, code: bool, shell: bool) -> bool:
             return False
         if not inside or known or accessor or len(segments) > 1:
             return True
-        if inside[0] in "\"'`" or (inside[0].isalpha() and not shell):
+        if inside[0] in "\"'`$?:@" or (inside[0].isalpha() and not shell):
             return True
         return "_" in path[0] or path[0][:1].isupper()
     if rest.startswith("["):
