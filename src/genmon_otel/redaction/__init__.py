@@ -30,6 +30,9 @@ EXTRA_FAILED: Final = f"[{MARK}: the application's redact function failed]"
 _MARGIN: Final = 1_024
 #: Rounds until nothing changes any more; two are the rule.
 _MAX_ROUNDS: Final = 6
+#: Sensitive names that are looked at in a short text; one that holds more is hidden from there
+#: on. Trees have no such limit: their texts are redacted where nobody waits.
+_LEAST_NAMES: Final = 64
 
 #: Where a secret ends for certain.
 _SECRET_END: Final = re.compile(r"[\s\"'`]")
@@ -52,7 +55,7 @@ class Redactor:
         self._extra = extra
         #: Texts in which there was nothing to hide: one failure says the same again and again.
         self._harmless: set[str] = set()
-        self._trees = TreeRedactor(lambda text: self._settle(text, 2 * len(text) + 64))
+        self._trees = TreeRedactor(lambda text: self._settle(text, 2 * len(text) + 64, None))
 
     def text(self, text: str, limit: int) -> str:
         """Return ``text`` without secrets, at most ``limit`` characters. Idempotent.
@@ -60,11 +63,12 @@ class Redactor:
         Of a longer text, head and tail are kept; nothing but their windows is scanned.
         """
         text = str.__str__(text)  # a subclass may have hostile methods
+        most = max(_LEAST_NAMES, limit // 64)
         if len(text) > limit:
-            return self._settle(self._windows(text, limit), limit)
+            return self._settle(self._windows(text, limit), limit, most)
         if text in self._harmless:
             return text
-        redacted = self._settle(clean(text, limit), limit)
+        redacted = self._settle(clean(text, limit), limit, most)
         if redacted == text and len(text) <= _MAX_REMEMBERED and self._extra is None:
             if len(self._harmless) >= _REMEMBERED:
                 self._harmless.clear()
@@ -75,19 +79,19 @@ class Redactor:
         """Return a copy of ``tree`` without secrets, of the same structure."""
         return self._trees.tree(tree)
 
-    def _settle(self, text: str, limit: int) -> str:
+    def _settle(self, text: str, limit: int, most: int | None) -> str:
         """Redact until nothing changes: what one placeholder leaves may complete another match."""
         for _ in range(_MAX_ROUNDS):
-            redacted = cut(self._once(text), limit)
+            redacted = cut(self._once(text, most), limit)
             if redacted == text:
                 break
             text = redacted
         return text
 
-    def _once(self, text: str) -> str:
+    def _once(self, text: str, most: int | None = None) -> str:
         if "%" in text:
-            text = redact_url_encoded(text, redact_plain)
-        text = redact_plain(text)
+            text = redact_url_encoded(text, lambda plain: redact_plain(plain, most))
+        text = redact_plain(text, most)
         if self._extra is None:
             return text
         try:
@@ -103,16 +107,21 @@ class Redactor:
         if limit <= len(GAP) + 2:
             return ""
         half = (limit - len(GAP)) // 2
-        head = self._once(clean(text[: half + _MARGIN], half + _MARGIN))[:half]
+        head = self._once(clean(text[: half + _MARGIN], half + _MARGIN), _LEAST_NAMES)[:half]
         tail = text[-(half + _MARGIN) :]
         # what it begins with may be the end of a secret, which nothing names any more
         edge = _SECRET_END.search(tail)
         tail = tail[edge.start() if edge else _MARGIN :]
-        tail = self._once(clean(tail, half + _MARGIN))[-half:]
+        tail = self._once(clean(tail, half + _MARGIN), _LEAST_NAMES)[-half:]
         head = head[: len(head) - len(leading(_SECRET_RUN, head[::-1]))]
         return f"{head}{GAP}{tail[len(leading(_SECRET_RUN, tail)) :]}"
 
 
-def redact_plain(text: str) -> str:
-    """Replace what is known by its own looks, then what stands behind a sensitive name."""
-    return redact_named(redact_personal(redact_credentials(redact_keys(text))))
+def redact_plain(text: str, most: int | None = None) -> str:
+    """Replace what is known by its own looks, then what stands behind a sensitive name.
+
+    Args:
+        text: any text.
+        most: sensitive names that are looked at; see :func:`redact_named`.
+    """
+    return redact_named(redact_personal(redact_credentials(redact_keys(text))), most)

@@ -46,14 +46,12 @@ _OPENING: Final = ("`", "'", '"', "{", "[", "(", "\\", "b", "")
 _STRING_IN: Final = re.compile(r"""(\\*["'])((?:[^"'\\]|\\(?!["'])[\s\S]?)*)(\\*["'])(\s*:)?""")
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 #: What makes an assignment one of a shell or an ``.env`` file: its values are literal.
-_SHELL_LEFT: Final = re.compile(
-    r"(?:^|[\r\n;]|\\n)[ \t]*(?:-[ \t])?(?:export[ \t]|set[ \t]|env[ \t]|ENV[ \t]|ARG[ \t]|declare -x[ \t])?[\"']?\Z"
-)
+_SHELL_WORDS: Final = frozenset(["", "-", "export", "set", "env", "ENV", "ARG", "declare -x"])
 _SHELL_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]+")
 #: What makes it a statement or a keyword argument of a program.
-_CODE_LEFT: Final = re.compile(
-    r"(?:\b(?:const|let|var|val|final|return|await|auto|string|String|def|self\.|this\.)[ \t]*|[(,]\s{0,24}|[{]\s{0,24})\Z"
-)
+_CODE_LEFT: Final = (
+    "(", ",", "{", "const", "let", "var", "val", "final", "return", "await", "auto", "string", "String", "def", "self.", "this.",
+)  # fmt: skip
 _AFTER_QUOTE: Final = frozenset(["", ")", ",", "]", "}", ";"])
 #: What may stand before a value: tags of HTML and YAML, an anchor.
 _TAGS: Final = re.compile(
@@ -119,8 +117,11 @@ def assigned(text: str, name: Name) -> list[Edit]:
 
 def _container(text: str, name: Name, start: int) -> list[Edit]:
     """Hide the strings of a list or mapping; what ODBC puts in braces."""
+    if start < name.regions.get(-2, 0):
+        return []  # looked through already, as part of another
     stop = text.find(_CLOSING[text[start]], start, start + 4_096)
     stop = min(start + 4_096, len(text)) if stop < 0 else stop
+    name.regions[-2] = stop
     edits: list[Edit] = []
     for found in _STRING_IN.finditer(text, start, stop):
         if not found[4] and not is_evident_non_secret(
@@ -160,14 +161,11 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
         and token.isidentifier()
     ):
         token += text[start + len(token)]  # a call, or a type with its parameters
-    value = token.rstrip(".,;:!?")
+    value = _without_closers(token.rstrip(".,;:!?"))
     left = text[max(0, name.begin - 60) : name.begin]
-    line_start = _SHELL_LEFT.search(left)
-    shell = bool(line_start) and bool(_SHELL_NAME.fullmatch(name.text)) and sep == "="
-    code = sep.strip() in ("=", ":=", ":", "=>") and _CODE_LEFT.search(left) is not None
-    for opening, ending in _CLOSING.items():  # of the call or literal that it stands in
-        while value.endswith(ending) and value.count(ending) > value.count(opening):
-            value = value[:-1].rstrip(".,;:!?")
+    line_start = _begins_line(left)
+    shell = line_start and sep == "=" and _SHELL_NAME.fullmatch(name.text) is not None
+    code = sep.strip() in ("=", ":=", ":", "=>") and left.rstrip().endswith(_CODE_LEFT)
     if is_evident_non_secret(value, name.text, quoted=False, code=code, shell=shell):
         return []
     if is_evident_non_secret(token, name.text, quoted=False, code=code, shell=shell):
@@ -180,18 +178,32 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     stop = start + len(value)
     if "credential" in word and (pair := _PAIR.match(text, start)):
         stop = pair.end()
-    rest = text[
-        start : text.find("\n", start) if "\n" in text[start : start + _BEHIND] else start + _BEHIND
-    ]
     if (
         "phrase" in word
         or "mnemonic" in word
         or (line_start and "pass" in word and sep.strip() in ("=", ":"))
     ):
+        rest = text[start : start + _BEHIND].partition("\n")[0]
         words = leading(_ONLY_WORDS, rest.strip())
         if words == rest.strip() and not is_sentence(words):
             stop = start + len(rest.rstrip())
     return hidden(text, start, stop)
+
+
+def _begins_line(left: str) -> bool:
+    """Tell whether what stands before a name is the beginning of a line or of a command."""
+    line = left.replace("\\n", "\n").replace(";", "\n").rpartition("\n")[2]
+    return line.strip(" \t\"'") in _SHELL_WORDS
+
+
+def _without_closers(value: str) -> str:
+    """Return a value without the closing brackets of the call or literal that it stands in."""
+    for opening, ending in _CLOSING.items():
+        excess = value.count(ending) - value.count(opening)
+        if excess > 0 and value.endswith(ending):
+            inner = value.rstrip(ending + ".,;:!?")
+            value = inner + ending * (value[len(inner) :].count(ending) - excess)
+    return value
 
 
 def below(text: str, name: Name) -> list[Edit]:

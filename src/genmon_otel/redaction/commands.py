@@ -20,6 +20,7 @@ _METAVAR: Final = re.compile(r"(?:id|type|src|source|env|file)=.*|[A-Z][A-Z_-]*|
 _NETRC_LEFT: Final = re.compile(
     r"\b(?:machine|login|default|account)\s+\S{1,200}\s+\Z|\b(?:default)\s+\Z"
 )
+_NETRC_WORDS: Final = ("machine", "login", "default", "account")
 _SPACED: Final = re.compile(r"\s{1,8}")
 #: Commands that take a name and a value.
 _COMMAND_LEFT: Final = re.compile(
@@ -34,6 +35,9 @@ _SETTER: Final = re.compile(
 _MIXED: Final = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])[^\s()\[\]{}=/]{8,64}")
 _ALGORITHM: Final = re.compile(
     r"(?i)(?:sha|md|aes|utf|base|argon|pbkdf|bcrypt|scrypt|oauth|rfc|v)-?[0-9]"
+)
+_COMMAND_WORDS: Final = frozenset(
+    "env setenv setx set put hset setitem add identified role user with using requirepass masterauth".split()
 )
 _WORD: Final = re.compile(r"[^\s\"'`,;<>()]+")
 
@@ -109,14 +113,23 @@ def flagged(text: str, name: Name) -> list[Edit]:
 
 def in_netrc(text: str, name: Name) -> list[Edit]:
     """``machine host login me password value``."""
-    if not _NETRC_LEFT.search(text[max(0, name.begin - 240) : name.begin]):
+    left = text[max(0, name.begin - 240) : name.begin]
+    if not text[name.end : name.end + 1].isspace() or not any(
+        word in left for word in _NETRC_WORDS
+    ):
+        return []
+    if not _NETRC_LEFT.search(left):
         return []
     return _word_behind(text, name)
 
 
 def set_by_command(text: str, name: Name) -> list[Edit]:
     """``ENV API_KEY value``, ``setx API_KEY value``, ``using password value``."""
+    if text[name.end : name.end + 1] not in (" ", "\t", "'", '"'):
+        return []
     left = text[max(0, name.begin - 100) : name.begin]
+    if _COMMAND_WORDS.isdisjoint(left[-80:].lower().split()):
+        return []
     command = _COMMAND_LEFT.search(left)
     if command is None:
         return []
@@ -131,6 +144,8 @@ def set_by_command(text: str, name: Name) -> list[Edit]:
 
 def in_setter(text: str, name: Name) -> list[Edit]:
     """``setPassword("value")``, ``.password("value")``."""
+    if text[name.end : name.end + 1] != "(":
+        return []
     call = _CALL.match(text, name.end)
     if call is None or not (
         _SETTER.match(name.text)
@@ -149,7 +164,11 @@ def in_setter(text: str, name: Name) -> list[Edit]:
 
 def in_prose(text: str, name: Name) -> list[Edit]:
     """``use the passphrase x7-bramble-9 to unlock``: a word of letters and digits behind one for passwords."""
-    if "pass" not in name.text.lower() or not _SPACED.match(text, name.end):
+    if (
+        text[name.end : name.end + 1] != " "
+        or "pass" not in name.text.lower()
+        or not _SPACED.match(text, name.end)
+    ):
         return []
     found = _word_behind(text, name)
     value = text[found[0][0] : found[0][1]] if found else ""

@@ -13,7 +13,17 @@ _SCHEME: Final = re.compile(
     r"((?=[\w.~+/-]{0,200}[0-9A-Z=])[\w.~+/-]{8,}={0,2})"
 )
 #: One of these is in every text that _SCHEME could match.
-_HAS_SCHEME: Final = ("earer", "asic", "egotiate", "EARER", "ASIC", "pi", "NTLM")
+_HAS_SCHEME: Final = (
+    "earer",
+    "asic",
+    "egotiate",
+    "EARER",
+    "ASIC",
+    "pikey",
+    "piKey",
+    "PIKEY",
+    "NTLM",
+)
 #: ``scheme://user:password@host``; also with one slash. The last ``@`` before a space or quote ends it.
 _USERINFO: Final = re.compile(
     r"(?<=[A-Za-z0-9+])(:/{1,3})([^\s/:@\"'<>?#]{0,128}):(?![0-9]{2,5}[/?#])([^\s\"'<>]{1,512})@(?=[\w.\[%-])"
@@ -37,6 +47,7 @@ _HASH: Final = re.compile(
 _PGPASS: Final = re.compile(
     r"(?m)^([\w.*-]{1,200}+:(?:[0-9]{4,5}|\*):[A-Za-z_*][\w*-]{0,80}:[A-Za-z_*][\w*-]{0,80}:)([^\s:]{3,200})$"
 )
+_PORTS: Final = (":*:", ":5432:", ":5433:", ":6432:")
 #: ``jdbc:oracle:thin:user/password@host``
 _ORACLE: Final = re.compile(
     r"((?:oracle:\w{2,6}:|sqlplus\s|\bexpdp\s|\bimpdp\s)[\w$#]{1,64}/)([^\s@\"'/]{1,128})@"
@@ -70,7 +81,7 @@ def redact_credentials(text: str) -> str:
         )
     if "$" in text or "}" in text:
         text = _HASH.sub(lambda m: m[1] + constant(len(m[2])), text)
-    if ":" in text:
+    if any(port in text for port in _PORTS):
         text = _PGPASS.sub(_bare_userinfo_line, text)
     if "=" in text and ("?" in text or "&" in text):
         text = _QUERY.sub(lambda m: m[1] + constant(len(m[2])), text)

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from genmon_otel.redaction.placeholders import constant, is_placeholder
+from genmon_otel.redaction.values import is_evident_non_secret
 
 #: Where a value lies and what stands for it.
 Edit = tuple[int, int, str]
@@ -33,6 +34,18 @@ def hidden(text: str, start: int, stop: int) -> list[Edit]:
     if not value.strip() or is_placeholder(value):
         return []
     return [(start, stop, constant(len(value)))]
+
+
+def span(text: str, start: int, stop: int, name: str, *, prose: bool = False) -> list[Edit]:
+    """Hide a span without the spaces around it, unless it evidently is no secret."""
+    value = text[start:stop]
+    start += len(value) - len(value.lstrip())
+    value = value.strip()
+    if not value or (prose and " " in value):
+        return []
+    if is_evident_non_secret(value, name, quoted=True, code=False, shell=False):
+        return []
+    return hidden(text, start, start + len(value))
 
 
 def closing(text: str, begin: int, mark: str) -> int:

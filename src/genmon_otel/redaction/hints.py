@@ -14,8 +14,8 @@ from genmon_otel.redaction.sensitive import is_sensitive
 _HINTS: Final = (
     "pass", "secret", "token", "key", "auth", "cookie", "credential", "pw", "dsn", "jwt", "otp", "cvv", "cvc",
     "ssn", "srf", "conn", "card", "sessid", "webhook", "hmac", "pin", "psk", "creds", "phrase", "mnemonic",
-    "kennwort", "wachtwoord", "adgangskode", "salasana", "contrase", "senha", "clave", "mdp", "losenord", "haslo",
-    "heslo", "parola", "sifre", "geheimnis", "sleutel", "kodeord", "sandi", "bearer", "identified by",
+    "kennwort", "wachtwoord", "salasana", "contrase", "senha", "clave", "mdp", "haslo", "heslo", "parola", "sifre",
+    "sandi", "kode", "geheim", "bearer", "identified by",
 )  # fmt: skip
 #: Those that are also parts of everyday words: what must stand right behind them.
 _EVERYDAY: Final = {
@@ -51,11 +51,15 @@ class Name:
     begin: int
     end: int
     text: str
+    #: Of all names of a text together: where tables begin with how many columns are hidden of
+    #: them; at -1 where the last one ends. Not to look through one table for every name in it.
+    regions: dict[int, int]
 
 
 def sensitive_names(text: str) -> Iterator[Name]:
     """Yield the sensitive names of a text, in order, each once."""
     done = 0
+    regions: dict[int, int] = {}
     for found, length in _hinted(text):
         if found < done:
             continue
@@ -73,10 +77,10 @@ def sensitive_names(text: str) -> Iterator[Name]:
             name.lstrip("-.$").replace("'", "").replace(" ", "_") if name.isascii() else name
         ):
             done = end
-            yield Name(begin, end, name)
+            yield Name(begin, end, name, regions)
         elif words and is_sensitive(text[found - left : end]):
             done = end
-            yield Name(found - left, end, text[found - left : end])
+            yield Name(found - left, end, text[found - left : end], regions)
 
 
 def _hinted(text: str) -> list[tuple[int, int]]:

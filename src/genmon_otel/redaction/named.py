@@ -23,10 +23,10 @@ from genmon_otel.redaction.markup import (
     beside_its_value,
     in_element,
     in_form_part,
-    in_insert,
-    in_table,
     refused_by_validation,
 )
+from genmon_otel.redaction.placeholders import constant, is_placeholder
+from genmon_otel.redaction.tables import in_insert, in_table
 
 #: Tried in this order; the first that finds something counts.
 RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
@@ -46,11 +46,19 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
 )
 
 
-def redact_named(text: str) -> str:
-    """Replace the values that stand behind sensitive names."""
+def redact_named(text: str, most: int | None = None) -> str:
+    """Replace the values that stand behind sensitive names.
+
+    Args:
+        text: any text.
+        most: names that are looked at; all that follows the last one is hidden. None for all.
+    """
     edits: list[Edit] = []
     done = 0
-    for name in sensitive_names(text):
+    for number, name in enumerate(sensitive_names(text), 1):
+        if number == most:
+            edits += _rest(text, max(done, name.end))
+            break
         if name.begin < done:
             continue
         for rule in RULES:
@@ -61,3 +69,11 @@ def redact_named(text: str) -> str:
     if edits:
         text = apply(text, edits)
     return redact_commands(text)
+
+
+def _rest(text: str, start: int) -> list[Edit]:
+    """Return the edit that hides all of a text from ``start`` on."""
+    rest = text[start:]
+    if not rest or is_placeholder(rest.strip()):
+        return []
+    return [(start, len(text), f" {constant(len(rest))}")]

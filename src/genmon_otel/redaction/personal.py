@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from genmon_otel.redaction.edits import Edit, apply
 from genmon_otel.redaction.placeholders import EMAIL_PLACEHOLDER, zeros, zeros_and_x
 
 _EMAIL: Final = re.compile(
@@ -38,7 +39,10 @@ _IBAN_LENGTHS: Final = {
     )
     for country in countries.split()
 }  # fmt: skip
-_IBAN: Final = re.compile(r"[A-Za-z](?<![\w-].)[A-Za-z][0-9]{2}(?:[ \u00a0-]?[A-Za-z0-9]){11,30}")
+#: From the check digits on; the country stands before them.
+_IBAN: Final = re.compile(
+    r"[0-9](?<=[A-Za-z]{2}.)(?<![\w-]...)[0-9](?:[ \u00a0-]?[A-Za-z0-9]){11,30}"
+)
 
 #: Literals of which one is in every text that the pattern could match.
 _PHONES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
@@ -53,15 +57,14 @@ _PHONES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     # social security
     ("-", re.compile(r"[0-9](?<![\w-].)[0-9]{2}-[0-9]{2}-[0-9]{4}(?![\w-])")),
 )  # fmt: skip
-#: A number behind a word for a phone, in whatever form.
+#: A number in whatever form, and the words for a phone before it.
+_NUMBER: Final = re.compile(
+    r"[0-9](?<![\w.,:/-].)(?:[ ./()\u00a0-]{0,2}[0-9]){6,13}(?![\w-]|[.:][0-9])"
+)
 _CALLED: Final = re.compile(
-    r"(?i)(?:(?:tele)?(?:phone|fon)|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
-    r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?"
-    r"(\+?\(?[0-9](?:[ ./()\u00a0-]{0,2}[0-9]){6,13})(?![\w-]|\.[0-9]|:[0-9])"
-)  # fmt: skip
-_CALLED_HINTS: Final = (
-    "hone", "tel", "obil", "ell", "ax", "andy", "pp", "call", "sms", "fon", "ortable", "телефон", "电话", "電話",
-)  # fmt: skip
+    r"(?i)(?:phone|fon|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
+    r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?\+?\(?\Z"
+)
 _LONG_NUMBER: Final = re.compile(r"[0-9](?:[ ./()\u00a0\u2009+-]{0,2}[0-9]){6}")
 
 
@@ -71,12 +74,12 @@ def redact_personal(text: str) -> str:
         text = _EMAIL.sub(EMAIL_PLACEHOLDER, text)
     if not _LONG_NUMBER.search(text) and not _IBAN.search(text):
         return text
-    text = _IBAN.sub(_iban, text)
+    text = apply(text, [edit for found in _IBAN.finditer(text) for edit in _iban(text, found)])
     text = _CARD.sub(_card, text)
     for literal, pattern in _PHONES:
         if literal in text:
             text = pattern.sub(_phone, text)
-    return _CALLED.sub(_called, text)
+    return _NUMBER.sub(_called, text)
 
 
 def _card(match: re.Match[str]) -> str:
@@ -90,21 +93,23 @@ def _card(match: re.Match[str]) -> str:
     return zeros(match[0]) if total % 10 == 0 else match[0]
 
 
-def _iban(match: re.Match[str]) -> str:
+def _iban(whole: str, match: re.Match[str]) -> list[Edit]:
     """Hide an account number if its checksum is right (ISO 13616); what follows it stays."""
-    text = match[0]
+    start = match.start() - 2
+    text = whole[start : match.end()]
     length = _IBAN_LENGTHS.get(text[:2].upper())
     if length is None:
-        return text
+        return []
     number, end = "", 0
     while end < len(text) and len(number) < length:
         number += text[end] if text[end].isalnum() else ""
         end += 1
-    after = text[end : end + 1] or match.string[match.end() : match.end() + 1]
-    if len(number) < length or after.isalnum():
-        return text
+    if len(number) < length or whole[start + end : start + end + 1].isalnum():
+        return []
     value = int("".join(str(int(char, 36)) for char in number[4:] + number[:4]))
-    return zeros_and_x(text[:end].upper()) + text[end:] if value % 97 == 1 else text
+    if value % 97 != 1:
+        return []
+    return [(start, start + end, text[:2] + zeros_and_x(text[2:end].upper()))]
 
 
 def _phone(match: re.Match[str]) -> str:
@@ -125,5 +130,6 @@ def _phone(match: re.Match[str]) -> str:
 
 
 def _called(match: re.Match[str]) -> str:
-    number = match[1]
-    return match[0][: -len(number)] + zeros(number)
+    start = match.start()
+    called = _CALLED.search(match.string, max(0, start - 28), start)
+    return match[0] if called is None else zeros(match[0])

@@ -188,6 +188,8 @@ _COMMON: Final = frozenset(
 _SEPARATORS: Final = "-_./"
 _SEPARATED: Final = {row[0]: row for row in PREFIXES if row[0][-1] in _SEPARATORS}
 _LENGTHS: Final = tuple(sorted({len(prefix) for prefix in _SEPARATED}, reverse=True))
+#: Their last three characters: one look-up tells that most separators end none.
+_TAILS: Final = frozenset(prefix[-3:] for prefix in _SEPARATED)
 _JOINED: Final = tuple(row for row in PREFIXES if row[0][-1] not in _SEPARATORS)
 
 #: A separator with the beginning of a secret behind it.
@@ -258,10 +260,10 @@ def redact_keys(text: str) -> str:
 def _separated(text: str) -> str:
     """Replace keys whose prefix ends in a separator: a look-up a separator, not a search a prefix."""
     parts: list[str] = []
-    done = 0
+    done = rejected = 0
     for match in _BEGINNING.finditer(text):
         end = match.end()
-        if end <= done:
+        if end <= max(done, rejected) or text[end - 3 : end] not in _TAILS:
             continue
         for length in _LENGTHS:
             begin = end - length
@@ -280,6 +282,8 @@ def _separated(text: str) -> str:
                 parts += [text[done:begin], keyed(prefix, secret)]
                 done = end + len(secret)
                 break
+            if len(secret) >= least:
+                rejected = end + len(secret)
     return "".join([*parts, text[done:]]) if parts else text
 
 

@@ -29,7 +29,7 @@ _FOREIGN_PARTS: Final = (
 #: As the last word of a name.
 _SECRET_ENDS: Final = frozenset(
     "token dsn jwt otp cvv cvc ssn pat sas pin mnemonic pass passwd senha clave mdp haslo heslo parola sifre geheimnis"
-    " sleutel kodeord passwords secrets apikeys credentials creds psk pw daccesso dordine".split()
+    " sleutel kodeord passwords secrets apikeys credentials creds psk pw daccesso dordine adgangskode losenord geheim".split()
 )
 #: As the only word of a name.
 _SECRET_WORDS: Final = frozenset({"auth", "pass", "pw", "sig", "hmac"})

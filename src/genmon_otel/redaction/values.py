@@ -76,6 +76,7 @@ _ACCESSORS: Final = frozenset(
     " resolve retrieve obtain build parse sign verify mask redact env getenv environ token key keys secret password passwd crypt digest sha256 md5 pbkdf2 bcrypt concat coalesce nullif"
     " pass pwd value data text strip trim tostring to_string str string bytes dict credentials cookie cookies auth apikey".split()
 )
+_WORDS: Final = re.compile(r"[\w .-]{1,80}[:*?]?")
 _HUMP: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PATH: Final = re.compile(
     r"(?:await\s|new\s|&|\*|!|\.{3})?[A-Za-z_$]\w*(?:(?:\?\.|!\.|\.|->|::)[A-Za-z_$]\w*)*[?!]?"
@@ -128,11 +129,13 @@ def is_evident_non_secret(value: str, name: str, *, quoted: bool, code: bool, sh
 
 def _is_same_word(value: str, name: str) -> bool:
     """Tell whether the value only repeats the name: ``password=new_password``, ``label: "Password"``."""
+    if not _WORDS.fullmatch(value):
+        return False
     of_value = (
         [word.lower() for word in _HUMP.findall(value)] if value.isascii() else [value.lower()]
     )
     of_name = [word.lower() for word in _HUMP.findall(name)] if name.isascii() else [name.lower()]
-    if not of_value or not of_name or not re.fullmatch(r"[\w .-]+[:*?]?", value):
+    if not of_value or not of_name:
         return False
     if "".join(of_value) == "".join(of_name):
         return True
