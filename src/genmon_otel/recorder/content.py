@@ -7,7 +7,8 @@ content, and what is compared with the error's text.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,13 +29,19 @@ _GRAM: Final = 8
 _MAX_TEXTS: Final = 500
 _MAX_NODES: Final = 5_000
 _MAX_TEXT: Final = 65_536
-_MAX_ALL: Final = 262_144
-#: Characters compared; beyond, all of the text counts as content.
-_MAX_STEPS: Final = 200_000
-#: Pydantic's quotation of what it refused.
+_MAX_ALL: Final = 131_072
+#: Characters that one run may have to each side of the piece that was found.
+_LONGEST_RUN: Final = 4_096
+#: Steps of comparing: about 0.3 µs each. Beyond, all of the text counts as content.
+_MAX_STEPS: Final = 3_000
+#: Places of one piece that are compared, of the text and of a content; it may be all blanks.
+_MAX_PLACES: Final = 64
+_MAX_REPEATS: Final = 8
+#: Pieces for which plain searches take less than an index of the text.
+_FEW_PIECES: Final = 64
+#: Pydantic's quotation of what it refused, and what follows it.
 _INPUT_VALUE: Final = re.compile(r"\binput_value=(?:.*(?=, input_type=)|.*)")
-#: The end of one whose beginning was left out.
-_CUT_INPUT: Final = re.compile(rf"{GAP}(?:(?!input_value=)[^\n])*(?=, input_type=)")
+_INPUT_TYPE: Final = ", input_type="
 
 
 def texts_in(tree: Tree) -> Iterator[str]:
@@ -53,9 +60,30 @@ def texts_in(tree: Tree) -> Iterator[str]:
             waiting.extend(node[:_MAX_NODES])
 
 
-def contents_of(generation: Generation) -> list[str]:
-    """What a generation was asked, what its steps were, and what they answered; bounded."""
-    found: dict[str, None] = {}
+class Contents:
+    """Texts that must not be told, and what they are compared by."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.texts = tuple(texts)
+
+    @cached_property
+    def pieces(self) -> tuple[tuple[str, list[str]], ...]:
+        """Each text with its pieces; the n-th begins at n times :data:`_GRAM`."""
+        return tuple(
+            (text, [text[at : at + _GRAM] for at in range(0, len(text) - _GRAM + 1, _GRAM)])
+            for text in self.texts
+            if len(text.strip()) >= _SHORTEST
+        )
+
+
+def contents_of(generation: Generation, *more: str) -> Contents:
+    """Return what a generation was asked, what its steps were, and what they answered; bounded.
+
+    Args:
+        generation: whose.
+        more: other texts that must not be told.
+    """
+    found: dict[str, None] = dict.fromkeys(more)
     size = 0
     for whole in islice(_contents(generation), _MAX_TEXTS):
         text = whole[:_MAX_TEXT]
@@ -65,8 +93,11 @@ def contents_of(generation: Generation) -> list[str]:
         if size > _MAX_ALL:
             break
         found[text] = None
-        found[repr(text)[1:-1]] = None  # errors quote
-    return list(found)
+        quoted = repr(text)[1:-1]  # errors quote
+        if quoted not in found:
+            size += len(quoted)
+            found[quoted] = None
+    return Contents(found)
 
 
 def _contents(generation: Generation) -> Iterator[str]:
@@ -78,79 +109,117 @@ def _contents(generation: Generation) -> Iterator[str]:
         yield from stage.texts()
 
 
-def hide(text: str, contents: Collection[str]) -> str:
-    """A text without the contents, without pieces of 16 characters of them, without pydantic's."""
+def hide(text: str, contents: Contents) -> str:
+    """Return a text without the contents, without pieces of 16 characters of them, without pydantic's.
+
+    Linear in both, and bounded: where comparing takes too long, all of the text is taken for content.
+    """
     if "input" in text:
         text = _INPUT_VALUE.sub(f"input_value={CONTENT}", text)
-        text = _CUT_INPUT.sub(f"{GAP}{CONTENT}", text)
-    if not contents:
+        text = _without_cut_input(text)
+    if not contents.texts:
         return text
     hidden = _where(text, contents)
     if hidden is None:
         return CONTENT
-    if 1 not in hidden:
-        return text
     kept, at = [], 0
     while at < len(text):
-        end = at
-        while end < len(text) and hidden[end] == hidden[at]:
-            end += 1
-        kept.append(CONTENT if hidden[at] else text[at:end])
+        mark = hidden[at]
+        end = hidden.find(1 - mark, at)
+        end = len(text) if end < 0 else end
+        kept.append(CONTENT if mark else text[at:end])
         at = end
     return "".join(kept)
 
 
-def _where(text: str, contents: Collection[str]) -> bytearray | None:
-    """For each character whether it is content; None if that took too long to find out."""
+def _without_cut_input(text: str) -> str:
+    """Return a text without the end of an ``input_value`` whose beginning was left out at a gap."""
+    parts: list[str] = []
+    done = 0
+    end = text.find(_INPUT_TYPE)
+    while end >= 0:
+        line = max(text.rfind("\n", done, end), text.rfind("input_value=", done, end), done)
+        gap = text.find(GAP, line, end)
+        if gap >= 0:
+            parts += [text[done : gap + len(GAP)], CONTENT]
+            done = end
+        else:
+            parts.append(text[done:end])
+            done = end
+        end = text.find(_INPUT_TYPE, end + 1)
+    return "".join([*parts, text[done:]]) if parts else text
+
+
+def _where(text: str, contents: Contents) -> bytearray | None:
+    """Tell for each character whether it is content; None if that took too long to find out."""
     hidden = bytearray(len(text))
-    if GAP not in text and sum(map(len, contents)) <= 4 * len(text):
-        # The rule: nothing was quoted. Looking for its pieces takes less than an index of the text.
-        contents = [content for content in contents if _shares_a_gram(text, content)]
-    if not contents:
+    for content in contents.texts if GAP in text else ():
+        _hide_ends(text, content, hidden)
+    pieces = contents.pieces
+    if sum(len(each) for _, each in pieces) <= _FEW_PIECES:
+        # The rule: nothing was quoted.
+        pieces = tuple(pair for pair in pieces if any(piece in text for piece in pair[1]))
+    if not pieces:
         return hidden
-    grams: dict[str, list[int]] = {}
-    for at in range(len(text) - _GRAM + 1):
-        grams.setdefault(text[at : at + _GRAM], []).append(at)
+    of_text = {text[at : at + _GRAM] for at in range(len(text) - _GRAM + 1)}
     steps = 0
-    for content in contents:
-        steps += _hide_ends(text, content, hidden)
+    for content, each in pieces:
+        shared = of_text.intersection(each)
         whole = len(content.strip())
-        if whole < _SHORTEST:
-            continue
-        for at in range(0, len(content) - _GRAM + 1, _GRAM):
-            for found in grams.get(content[at : at + _GRAM], ()):
+        compared = dict.fromkeys(shared, 0)
+        for number, piece in enumerate(each) if shared else ():
+            if piece not in compared or compared[piece] == _MAX_REPEATS:
+                continue
+            compared[piece] += 1
+            found = text.find(piece)
+            for _ in range(_MAX_PLACES):
+                if found < 0:
+                    break
                 steps += 1
-                if hidden[found]:
-                    continue
-                start, end = _run(text, found, content, at)
-                steps += end - start
                 if steps > _MAX_STEPS:
                     return None
-                if len(text[start:end].strip()) >= min(_PIECE, whole):
-                    hidden[start:end] = b"\1" * (end - start)
+                if hidden[found]:  # go on behind what is hidden already
+                    end = hidden.find(0, found)
+                    if end < 0:
+                        break
+                else:
+                    start, end = _run(text, found, content, number * _GRAM)
+                    steps += (end - start) >> 5
+                    if len(text[start:end].strip()) >= min(_PIECE, whole):
+                        hidden[start:end] = b"\1" * (end - start)
+                found = text.find(piece, max(end - _GRAM, found) + 1)
+        if 0 not in hidden:
+            break
     return hidden
 
 
-def _shares_a_gram(text: str, content: str) -> bool:
-    return any(content[at : at + _GRAM] in text for at in range(0, len(content) - _GRAM + 1, _GRAM))
-
-
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
-    """Where the text goes on like the content, to both sides of what both have in common."""
-    start, end = found, found + _GRAM
-    while start > 0 and at > 0 and text[start - 1] == content[at - 1]:
-        start, at = start - 1, at - 1
-    behind = at + end - start
-    while end < len(text) and behind < len(content) and text[end] == content[behind]:
-        end, behind = end + 1, behind + 1
-    return start, end
+    """Return where the text goes on like the content, to both sides of what both have in common."""
+    behind = _alike(text[found : found + _LONGEST_RUN], content[at : at + _LONGEST_RUN])
+    before = _alike(
+        text[max(0, found - _LONGEST_RUN) : found][::-1],
+        content[max(0, at - _LONGEST_RUN) : at][::-1],
+    )
+    return found - before, found + behind
 
 
-def _hide_ends(text: str, content: str, hidden: bytearray) -> int:
+def _alike(one: str, other: str) -> int:
+    """Return how many characters two texts have in common from their beginning on."""
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        return high
+    while high - low > 1:  # the first half is alike, what ends at ``high`` is not
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _hide_ends(text: str, content: str, hidden: bytearray) -> None:
     """Hide the beginning of a content that was cut off before a gap, or its end after one."""
     gap = text.find(GAP)
-    if gap < 0:
-        return 0
     after = gap + len(GAP)
     for size in range(min(_PIECE, len(content)), _GRAM // 2 - 1, -1):
         if text.endswith(content[:size], 0, gap):
@@ -160,4 +229,3 @@ def _hide_ends(text: str, content: str, hidden: bytearray) -> int:
         if text.startswith(content[-size:], after):
             hidden[after : after + size] = b"\1" * size
             break
-    return _PIECE

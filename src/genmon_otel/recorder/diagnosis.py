@@ -344,9 +344,9 @@ def mark(span: Span, failure: Failure, generation: Generation, result: Any) -> N
     """
     message, stack = failure.error_message, failure.stack_trace
     if not generation.under.content_on_spans:
-        contents = contents_of(generation)
-        if result is not None and _said(result) is None:
-            contents.append(message)  # it is what the result looks like
+        # a result that says no reason: the message is what the result looks like
+        is_content = result is not None and _said(result) is None
+        contents = contents_of(generation, *((message,) if is_content else ()))
         message, stack = hide(message, contents), hide(stack, contents)
     category, severity = failure.label
     span.set_attributes(

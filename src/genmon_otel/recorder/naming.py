@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from genmon_otel.recorder.content import hide
+from genmon_otel.recorder.content import Contents, hide
 from genmon_otel.text import GAP, clean, cut, safe_str
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _impersonal(generation: Generation, said: str) -> str:
     if not generation.request:
         return said
     request = generation.request[:READ]
-    return hide(said, {request, repr(request)[1:-1]})
+    return hide(said, Contents({request, repr(request)[1:-1]}))
 
 
 @lru_cache(maxsize=64)

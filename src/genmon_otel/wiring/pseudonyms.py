@@ -8,7 +8,6 @@ found before.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
@@ -93,9 +92,7 @@ class _Hidden:
         self.pseudonym = stand_in
         self._user_id = user_id
         self._number = int(stand_in[:12], 16)
-        self._inside = (
-            re.compile(rf"(?<!\w){re.escape(user_id)}(?!\w)") if len(user_id) >= _TELLING else None
-        )
+        self._is_telling = len(user_id) >= _TELLING
 
     def in_record(self, record: GenerationRecord) -> GenerationRecord:
         """The record of one of this user's generations."""
@@ -143,14 +140,22 @@ class _Hidden:
     def _in_text(self, text: str) -> str:
         if text == self._user_id:
             return self.pseudonym
-        if self._inside is None or self._user_id not in text:
+        if not self._is_telling:
             return text
-        return self._inside.sub(self.pseudonym, text)
+        parts: list[str] = []
+        done, at = 0, text.find(self._user_id)
+        while at >= 0:  # plain searches: an expression could be made slow by an id of many signs
+            end = at + len(self._user_id)
+            if _is_apart(text[at - 1 : at]) and _is_apart(text[end : end + 1]):
+                parts += [text[done:at], self.pseudonym]
+                done = end
+            at = text.find(self._user_id, end if done == end else at + 1)
+        return "".join([*parts, text[done:]]) if parts else text
 
     def _in_tree(self, tree: Tree) -> Tree:
         if isinstance(tree, str):
             return self._in_text(tree)
-        if self._inside is not None and self._is_number(tree):
+        if self._is_telling and self._is_number(tree):
             return self._number
         if isinstance(tree, list):
             return [self._in_tree(member) for member in tree]
@@ -162,3 +167,8 @@ class _Hidden:
                 for key, value in tree.items()
             }
         return tree
+
+
+def _is_apart(char: str) -> bool:
+    """Tell whether a character, or none, may stand beside an id."""
+    return not (char.isalnum() or char == "_")
