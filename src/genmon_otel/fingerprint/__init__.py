@@ -8,11 +8,16 @@ from functools import lru_cache
 from typing import Final
 
 from genmon_otel.fingerprint.environment import essence
+from genmon_otel.fingerprint.listed import LIMIT, bound_once, distinct
+from genmon_otel.fingerprint.missing import missing
 from genmon_otel.fingerprint.normalisation import key, normalise
 from genmon_otel.fingerprint.printed import telling_lines
 from genmon_otel.records import FINGERPRINT_VERSION, Frame
 
-__all__ = ["handle", "identify", "normalise", "places", "signature", "telling_lines"]
+__all__ = [
+    "LIMIT", "bound_once", "distinct", "handle", "identify", "missing", "normalise", "places",
+    "signature", "telling_lines",
+]  # fmt: skip
 
 #: In-app frames that count, from where it was raised outwards.
 TOP_FRAMES: Final = 5

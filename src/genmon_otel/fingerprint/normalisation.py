@@ -23,8 +23,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from genmon_otel.fingerprint import quoted
+from genmon_otel.fingerprint import languages, quoted
 from genmon_otel.fingerprint.layout import one_line
+from genmon_otel.fingerprint.listed import distinct, members_once
 from genmon_otel.fingerprint.tokens import ID, NUMBER, token
 from genmon_otel.fingerprint.variables import EXTENSION, SIZE, VARIABLE
 from genmon_otel.fingerprint.window import windows, without_parameters, without_prose
@@ -64,7 +65,7 @@ _LEADING_STATUS: Final = re.compile(r"[45][0-9]{2}(?=[\])])")
 _UNIT_AFTER: Final = re.compile(
     r"[ -](?!for\b|from\b|on\b|at\b|when\b|while\b|calling\b|in\b|by\b|error|status|response|and\b)[a-z]"
 )
-_UNIT: Final = re.compile(r"(?!(?:st|nd|rd|th)$)[A-Za-zµμ/]+$")
+_UNIT: Final = re.compile(r"(?!(?:st|nd|rd|th)$)(?:[^\W\d_]|/)+$")
 _SIZE_ONLY: Final = re.compile(SIZE)
 _STATUS: Final = re.compile(r"[1-5][0-9]{2}")
 #: What servers send: ``got 141`` is a count.
@@ -74,8 +75,14 @@ _HTTP_STATUS: Final = re.compile(
 _PLURAL: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?)(?:(ies)|(?<![siua])s)\b")
 #: Members alike of a list, or of a list of lists.
 _REPEATED: Final = re.compile(
-    r"(<[a-z]{1,9}>(?:\.\w{1,7})?|[\[({][^\[\](){}]{1,160}[\])}])(?:,\s?\1)+"
+    r"(<[a-z]{1,9}>(?:\.\w{1,7})?"
+    r"|[\[({](?:[^\[\](){}]{1,160}|[^\[\](){}]{0,40}(?:\([^()]{1,40}\)[^\[\](){}]{0,40}){1,8})[\])}])(?:,\s?\1)+"
 )
+#: ``Montag, <date>``
+_WEEKDAY: Final = re.compile(rf"(?i:\b{languages.WEEKDAY}),?\s(?:den\s|le\s|dia\s|día\s)?<date>")
+#: ``3 items are``
+_AGREES: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?) (are|were|have|do)\b")
+_SINGULAR: Final = {"are": "is", "were": "was", "have": "has", "do": "does"}
 #: ``1 234 567``
 _GROUPED: Final = re.compile(r"(?:<n> )+(?=<(?:n|size|duration)>)")
 _ONLY_MEMBER: Final = re.compile(r"(?<=\()(<[a-z]{1,9}>),(?=\))")
@@ -115,7 +122,7 @@ def normalise(message: str) -> str:
     """
     if type(message) is not str:
         message = str.__str__(message)  # a subclass may have hostile methods
-    whole = GAP.join(map(_normalise, windows(message)))
+    whole = GAP.join(map(_normalise, windows(distinct(message))))
     if len(whole) <= sum(_KEPT) + len(GAP):
         return whole
     for _ in range(_MAX_ROUNDS):  # a cut may leave one quotation mark of two
@@ -149,7 +156,7 @@ def _settled(text: str) -> str:
     for _ in range(_MAX_ROUNDS - 1):
         if _PLAIN.fullmatch(text):
             return text
-        before, text = text, _scanned(text)
+        before, text = text, _scanned(members_once(text) if "," in text else text)
         if text == before:
             return text
     return _words(text)
@@ -181,11 +188,14 @@ def _once(text: str) -> str:
 
 def _counted_once(text: str) -> str:
     """A text that does not say how many: nouns in the singular, members of a list once."""
+    if "<date>" in text:
+        text = _WEEKDAY.sub("<date>", text)
     if "<n> " in text:
         if "<n> <" in text:
             text = _GROUPED.sub("", text)
         text = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] else ""), text)
-    if "," in text and "<" in text:
+        text = _AGREES.sub(lambda match: f"{match[1]} {_SINGULAR[match[2]]}", text)
+    if "," in text and ("<" in text or "?" in text):
         text = _ONLY_MEMBER.sub(r"\1", _REPEATED.sub(r"\1", text))
     return text
 
@@ -361,5 +371,6 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "version": lambda _scan, _match: NUMBER,
     "name": lambda _scan, match: match[0],
     "instance": _Scan._instance,
+    "missing": lambda _scan, match: match[0],
     "unclosed": lambda _scan, _match: "<str>",
 }

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel.fingerprint.normalisation import normalise
-
 #: Lines kept, and characters of each.
 _LINES: Final = 3
 _WIDTH: Final = 200
+_NO_DIGITS: Final = dict.fromkeys(range(ord("0"), ord("9") + 1))
 #: Lines looked at, from the top; output is bounded by whoever read it.
 _LOOKED_AT: Final = 400
 
 _TELLS: Final = re.compile(
     r"\b(?:err(?:or|!)|fail(?:s|ed|ure)?|cannot|can't|could not|unable|no such|not found|fatal|panic(?:ked)?"
-    r"|unexpected|invalid|missing|unresolved|denied|refused|killed|undefined|unknown)\b"
+    r"|unexpected|invalid|missing|no solution|unresolved|denied|refused|killed|undefined|unknown)\b"
     r"|(?:Error|Exception)\b|\bE[A-Z]{4,}\b|\bTS[0-9]{4}\b|[\u2718\u2716]|\berr!",
     re.IGNORECASE,
 )
@@ -45,7 +44,7 @@ def telling_lines(output: str) -> str:
     found: dict[str, str] = {}
     for line in (line.strip()[:_WIDTH] for line in lines):
         if line and _TELLS.search(line) and not _TELLS_NOTHING.search(line):
-            found.setdefault(normalise(line), line)
+            found.setdefault(line.translate(_NO_DIGITS), line)
             if len(found) == _LINES:
                 break
     return "\n".join(found.values())

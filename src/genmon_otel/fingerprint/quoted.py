@@ -40,7 +40,7 @@ _BEFORE: Final = re.compile(
     r"|export|exports|import|interface|trait|struct|namespace|syntax|unit|schema|event|header|language|locale"
     r"|flag|metric|label|collection|view|sequence|trigger|role|permission|scope|missing|instance of"
     r"|import name|export named|does not provide an export|unexpected keyword argument|(?:a|an) |not|expected|required|instead of)"
-    r"(?:\(s\))?[:=]?\s*\(?$",
+    r"(?:\(s\))?[:=]?\s*[\[({]{0,2}$",
     re.IGNORECASE,
 )
 #: Of those, words that hold only if the quoted string names a type or a bit of syntax.
@@ -102,6 +102,8 @@ _ERROR_LIKE: Final = re.compile(
     r"[A-Z][A-Za-z]*(?:Error|Exception|Warning|Timeout|Interrupt)|E[A-Z]{3,14}|[A-Z]{1,5}[0-9]{3,5}"
 )
 _STATUS_LINE: Final = re.compile(r"[1-5][0-9]{2} [A-Z]")
+#: What was to be run, rather than a file to be read: ``npm``.
+_PROGRAM: Final = re.compile(r"[a-z][a-z0-9_+-]{0,19}")
 _PUNCTUATION: Final = re.compile(r"[^\w\s'\"`\u201c\u2018«]{1,3}")
 _CODEC: Final = re.compile(
     r"(?i)(?:utf|latin|iso|cp|ascii|windows|koi8|gb|big5|shift|euc)[-_]?[\w-]*"
@@ -169,6 +171,8 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
     if _LISTED_SENTENCE.search(before) and _SENTENCE.fullmatch(content):
         return content, Role.MESSAGE
     if joined or _AFTER.match(after) or _LOCATION.search(before):
+        return content, Role.NAME
+    if stripped.endswith("No such file or directory:") and _PROGRAM.fullmatch(content):
         return content, Role.NAME
     near = before[-24:]  # no word of these is longer
     if _BEFORE.search(near) and not _TYPE_ONLY.search(near):

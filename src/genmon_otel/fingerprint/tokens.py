@@ -53,6 +53,12 @@ _HEX: Final = re.compile(r"[0-9a-f]{4,128}|[0-9A-F]{4,128}")
 #: 0b101, 0o17, 1920x1080
 _LITERAL: Final = re.compile(r"0[bB][01]+|0[oO][0-7]+|[0-9]+x[0-9]+")
 _DIGITS: Final = re.compile(r"[0-9]+")
+#: What Kubernetes makes of a name: ``web-7d9f8c6b5-xkpqz``, ``backup-28391040-bcdfg``, ``proxy-x7k2p``;
+#: its five characters hold no vowel, nor a digit that looks like one.
+_POD: Final = re.compile(
+    r"([a-z][a-z0-9-]{0,60}?)-(?:[a-z0-9]{0,9}[0-9][a-z0-9]{0,9}-[bcdfghjklmnpqrstvwxz2456789]{5}"
+    r"|(?=[a-z]{0,4}[0-9])[bcdfghjklmnpqrstvwxz2456789]{5})"
+)
 _SPLIT: Final = re.compile(r"([-_]+)")
 #: What a random id hardly ever holds, and a name always.
 _WORD: Final = re.compile(r"(?=[a-z]*[aeiouy])[a-z]{5}")
@@ -70,6 +76,8 @@ def token(text: str) -> str:
         or _NAMES.fullmatch(text.lower())
     ):
         return text
+    if pod := _POD.fullmatch(text):
+        return f"{token(pod[1]) if any(map(str.isdigit, pod[1])) else pod[1]}-{ID}"
     parts = _SPLIT.split(text)
     if len(parts) == 3 and _is_numbered(parts[0], parts[2]):
         return f"{parts[0]}{parts[1]}{NUMBER if parts[2].isdigit() else ID}"

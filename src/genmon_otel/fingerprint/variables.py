@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel.fingerprint import quoted
+from genmon_otel.fingerprint import languages, quoted
 
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
 _WEEKDAY: Final = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _ZONE: Final = (
     r"(?:\s?(?:Z[0-9]{2}:[0-9]{2}|Z\b|(?:UTC|GMT)(?:[+-][0-9]{2}:?[0-9]{2})?\b|UT\b|[ECMP][SD]T\b|CES?T\b"
-    r"|[+-][0-9]{2}:?[0-9]{2}\b))?(?:\s\([A-Z][A-Za-z ]{1,40}\))?"
+    r"|[+-][0-9]{2}:?[0-9]{2}\b))?"
+    rf"(?:\s\((?:[A-Z][A-Za-z ]{{1,40}}|{languages.REGION})\)|\s?\[?{languages.REGION}\]?)?"
 )
 _CLOCK: Final = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?![0-9:])"
-_TIME: Final = rf"{_CLOCK}(?:\s?[aApP][mM]\b)?{_ZONE}"
+_AM: Final = r"\s?(?:[aApP]\.[mM]\.|[aApP][mM]\b)"
+_TIME: Final = rf"(?:{_CLOCK}(?:{_AM})?|(?:1[0-2]|0?[1-9]){_AM}){_ZONE}"
 # 02 Jan 2006 15:04:05 -0700; 02-Jan-06 15:04:05 MST; 02/Jan/2006:15:04:05 +0000
 _DAY_FIRST: Final = (
     rf"[0-9]{{1,2}}(?:st|nd|rd|th)?[\s/-]{_MONTH}\.?,?"
@@ -32,6 +34,8 @@ _DATE_WORDS: Final = (
     rf"{_WEEKDAY},?\s{_DAY_FIRST}",
 )
 _DATE_DIGITS: Final = (
+    languages.DAY_AND_MONTH,
+    languages.EAST_ASIAN,
     _DAY_FIRST,
     # 2006-01-02, 2006/01/02 15:04:05,123, 20060102T150405Z
     r"[0-9]{4}(?:-[01][0-9]-[0-3][0-9]|/[01][0-9]/[0-3][0-9]|\.[01][0-9]\.[0-3][0-9]"
@@ -44,6 +48,7 @@ _DATE_DIGITS: Final = (
     # a timedelta: 1 day, 2:03:04.5
     r"[0-9]{1,6} days?, [0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?",
     _TIME,
+    languages.CLOCK,
 )
 #: P1DT2H, PT30S
 _ISO_DURATION: Final = r"P(?=T?[0-9])(?:[0-9]{1,6}[YMWD]){0,4}(?:T(?:[0-9]{1,6}(?:\.[0-9]{1,9})?[HMS]){1,3})?(?![A-Za-z0-9_-])"
@@ -56,7 +61,7 @@ _NUMBER: Final = (
     r"[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}[-+](?:alpha|beta|rc|dev|canary|next|pre|post|build|nightly)[\w.+-]{0,40}"
     r"|(?:[0-9]{1,3}(?:[,_'][0-9]{3}){1,8}(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+){0,6}(?:\.(?=[,\]]))?|\.[0-9]+)"
     r"(?:[eE][-+]?[0-9]+)?"
-    rf"(?:{_DURATION}(?:\s?[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?{_DURATION}){{0,3}}(?![A-Za-z0-9_-])"
+    rf"(?:(?:{_DURATION}(?:\s?[0-9]{{1,6}}(?:\.[0-9]{{1,6}})?{_DURATION}){{0,3}}(?![A-Za-z0-9_-])|\s?{languages.UNIT})"
     rf"|{SIZE}|(?:st|nd|rd|th)?(?![A-Za-z0-9_]|(?:-[0-9]{{0,10}}){{1,2}}[A-Za-z]))"
 )
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})"
@@ -201,6 +206,7 @@ VARIABLE: Final = re.compile(
             r"(?=[A-Za-z])",
             (
                 ("date", rf"(?=[A-Z][a-z]{{2}})(?:{_any(*_DATE_WORDS)})"),
+                ("missing", r"named as missing: \S.{0,640}$"),
                 ("label", rf"{quoted.SUBJECT_LABEL}:\s(?=\w)[\w.@+-]{{1,80}}(?!:/)"),
                 ("subject", _SUBJECT),
                 ("person", _PERSON),

@@ -26,6 +26,11 @@ _PROSE: Final = re.compile(
     r"(?: was| is)?:\s(?![\[{<'\"`])(?=.{120})(?:(?!\sFor troubleshooting).)+",
     re.DOTALL,
 )
+#: What LangChain says of an answer, which follows to the end.
+_ANSWERED: Final = re.compile(
+    r"\b(Invalid json output:|Could not parse LLM output:)\s(?!<str>)(?:(?!\sFor troubleshooting).)+",
+    re.DOTALL,
+)
 
 
 def windows(message: str) -> tuple[str, ...]:
@@ -53,12 +58,14 @@ def without_parameters(text: str) -> str:
         return text
     values, closing, after = rest.partition("] (Background")
     if closing or values.endswith("]"):
-        return f"{before}{opening}<str>]{closing[1:]}{after}"
+        return f"{before}{closing[2:]}{after}".rstrip()
     return text
 
 
 def without_prose(text: str) -> str:
     """Return a text without what a model said at length where nothing quotes it."""
+    if " output: " in text:
+        text = _ANSWERED.sub(r"\1 <str> ", text)
     return _PROSE.sub(lambda match: f"{match[0].partition(':')[0]}: <str>", text)
 
 

@@ -44,22 +44,34 @@ def wording(generation: Generation, error: BaseException) -> Wording:
 def said_by(error: BaseException) -> str:
     """What an error says, with what the program that it tells of had printed."""
     from genmon_otel.classification.evidence import carried, output
-    from genmon_otel.fingerprint import telling_lines
+    from genmon_otel.fingerprint import LIMIT, distinct, missing, telling_lines
 
-    said = _said(error)
-    printed = telling_lines(output(carried(error)))
+    held = carried(error)
+    full = _said(error, LIMIT)
+    said = full if len(full) <= READ else cut(distinct(full), READ)
+    printed = telling_lines(output(held))
     if printed and (printed not in said or said.startswith("Command ")):
         said = f"{said}\n{printed}"
-    return said
+    absent = missing(full, held.get("stderr"), held.get("stdout"), held.get("output"))
+    return f"{said}\nnamed as missing: {', '.join(absent)}" if absent else said
 
 
-def _said(error: BaseException) -> str:
-    """Its message; of jsonschema's, which ends with all that was validated, what comes before."""
+def _said(error: BaseException, limit: int) -> str:
+    """Its message; of jsonschema's, which ends with all that was validated, what comes before.
+
+    Of a long statement that SQLAlchemy quotes no more than one of each list's values.
+    """
     held = getattr(error, "__dict__", None)
     if type(held) is dict and "validator_value" in held and type(held.get("message")) is str:
         path = "".join(f"[{key!r}]" for key in islice(held.get("relative_path") or (), 12))
-        return safe_str(f"{held['message']}\n\nOn instance{path}", READ)
-    return safe_str(error, READ)
+        return safe_str(f"{held['message']}\n\nOn instance{path}", limit)
+    said = safe_str(error, limit)
+    if len(said) > READ and type(held) is dict and type(held.get("statement")) is str:
+        from genmon_otel.fingerprint import bound_once
+
+        what, opening, _ = said.partition("\n[SQL: ")  # SQLAlchemy's
+        return f"{what}{opening}{bound_once(held['statement'])}]" if opening else said
+    return said
 
 
 def wording_of(generation: Generation, said: str) -> Wording:

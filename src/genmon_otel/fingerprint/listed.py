@@ -1,0 +1,110 @@
+"""Leave out how many items a message lists: the same error of one item or of four is one failure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: Characters of a longer message that are not looked at: its ends are cut out of it as it is.
+LIMIT: Final = 64 * 1024
+
+_PYDANTIC: Final = " validation error"
+_INDEX: Final = re.compile(r"(?<![\w-])[0-9]+(?![\w-])")
+_NO_DIGITS: Final = dict.fromkeys(range(ord("0"), ord("9") + 1))
+#: A value that a statement is run with, as drivers write it.
+_BOUND: Final = r"(?:\?|%s|\$[0-9]+|:\w+|%\(\w+\)s)(?:::[A-Za-z ]+(?:\[\])?)?"
+_BOUND_AGAIN: Final = re.compile(rf"({_BOUND})(?:,\s?{_BOUND})+")
+_ROW_AGAIN: Final = re.compile(rf"(\(\s?{_BOUND}\s?\))(?:,\s*\(\s?{_BOUND}\s?\))+")
+
+_PIECE: Final = re.compile(r"'[^']*'|[\[({]|[\])}]|,|[^'\[\](){},]+|'")
+#: ``3 sections failed: hero, menu, footer``
+_ENUMERATED: Final = re.compile(r"(?<=: )[\w.'<>-]{1,64}(?:, [\w.'<>-]{1,64})+(?=[.;)\]]?$)")
+_CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
+
+
+def distinct(text: str) -> str:
+    """Return a text of several lines without those that say the same of another item.
+
+    Pydantic's errors come in the order of their fields; of other lines each stays that is
+    new but for its digits, and for the file that it begins with.
+    """
+    if len(text) > LIMIT or "\n" not in text:
+        return text
+    lines = text.split("\n")
+    if _PYDANTIC in text:
+        for place, line in enumerate(lines):
+            before, found, _ = line.partition(_PYDANTIC)
+            if found and before[-1:].isdigit():
+                return "\n".join([*lines[: place + 1], *_pydantic(lines[place + 1 :])])
+    kept: dict[str, str] = {}
+    for place, line in enumerate(lines):
+        first, _, rest = line.strip().partition(" ")
+        placed = (
+            rest and (first[-1:].isdigit() or first[-1:] in ":)") and ("." in first or "/" in first)
+        )
+        said = (rest if placed else line).translate(_NO_DIGITS).strip()
+        kept.setdefault(said if len(said) > 3 else f"{place}", line)
+    return text if len(kept) == len(lines) else "\n".join(kept.values())
+
+
+def _pydantic(lines: list[str]) -> list[str]:
+    """Its errors, each once: a line that says where, and indented ones that say what."""
+    blocks: dict[str, list[str]] = {}
+    rest: list[str] = []
+    place = 0
+    while place < len(lines):
+        end = place + 1
+        while end < len(lines) and lines[end].startswith("  "):
+            end += 1
+        if end == place + 1:  # not followed by what is wrong there
+            rest = lines[place:]
+            break
+        where = _INDEX.sub("0", lines[place])
+        what, _, more = lines[place + 1].partition(" [type=")
+        said = f"{where}\n{what.translate(_NO_DIGITS)}\n{more.partition(',')[0]}"
+        blocks.setdefault(said, [where, *lines[place + 1 : end]])
+        place = end
+    return [line for said in sorted(blocks) for line in blocks[said]] + rest
+
+
+def bound_once(statement: str) -> str:
+    """Return a statement of SQL with each list of bound values as one: ``IN (?)``."""
+    return _ROW_AGAIN.sub(r"\1", _BOUND_AGAIN.sub(r"\1", statement[:LIMIT]))
+
+
+def members_once(text: str) -> str:
+    """Return a text in which lists hold each member once, and those without an order are sorted.
+
+    In round brackets, which hold paths and arguments as well, only neighbours that are alike.
+    """
+    opened: list[tuple[str, list[str]]] = [("", [""])]
+    for piece in _PIECE.findall(text):
+        mark, members = opened[-1]
+        if piece in _CLOSING:
+            opened.append((piece, [""]))
+        elif mark and piece == ",":
+            members.append("")
+        elif mark and piece == _CLOSING[mark]:
+            opened.pop()
+            opened[-1][1][-1] += f"{mark}{_joined(mark, members)}{piece}"
+        else:
+            members[-1] += piece
+    text = "".join(mark + ",".join(members) for mark, members in opened)
+    return _ENUMERATED.sub(_in_order, text)
+
+
+def _in_order(match: re.Match[str]) -> str:
+    return ", ".join(sorted(set(match[0].split(", "))))
+
+
+def _joined(mark: str, members: list[str]) -> str:
+    if len(members) == 1:
+        return members[0]
+    if mark == "(":
+        bare = [each.strip() for each in members]
+        alike = [each for at, each in enumerate(members) if not at or bare[at] != bare[at - 1]]
+        return ",".join(alike)
+    known = dict.fromkeys(each.strip() for each in members)
+    if mark == "{" and all(each.startswith("'") and each.endswith("'") for each in known):
+        return ", ".join(sorted(known))
+    return ", ".join(known) if len(known) < len(members) else ",".join(members)
