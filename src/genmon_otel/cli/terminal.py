@@ -14,11 +14,12 @@ from typing import Any, Final, TypeVar
 import click
 from rich.console import Console
 
-from genmon_otel.cli.output import OutputConsole, json_text
+from genmon_otel.cli.output import OutputConsole, json_text, one_line
 from genmon_otel.conventions import ENV_STORE
 from genmon_otel.errors import ConfigurationError, StoreMissing
 from genmon_otel.settings import DEFAULT_FILE, DEFAULT_FOLDER, Settings
 from genmon_otel.store import SqlStore
+from genmon_otel.store.reading import Damage
 
 #: Where the demo keeps its files unless told otherwise.
 DEMO_FOLDER: Final = Path(DEFAULT_FOLDER) / "demo"
@@ -93,16 +94,26 @@ def open_store(store: str | None, *, writes: bool = False) -> Iterator[SqlStore]
             f"There is no store at {path}. Run your application once with genmon's setup(), "
             f"or name another with --store or {ENV_STORE}{_the_demos()}."
         )
-    opened = SqlStore(settings.store, read_only=True)
+    opened = SqlStore(settings.store, read_only=True, on_damage=_warn)
     try:
         opened.open()
         if writes:  # only now: opening it for that changes the journal mode of a SQLite file
             opened.close()
-            opened = SqlStore(settings.store)
+            opened = SqlStore(settings.store, on_damage=_warn)
             opened.open()
         yield opened
     finally:
         opened.close()
+
+
+def _warn(damage: Damage) -> None:
+    """Name a value that cannot be read, beside what the command prints."""
+    click.echo(
+        one_line(
+            f"genmon: warning: {damage}. Mend or delete it in the database; the rest is read."
+        ),
+        err=True,
+    )
 
 
 def is_there(path: Path) -> bool:

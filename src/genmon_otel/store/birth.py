@@ -15,7 +15,9 @@ from genmon_otel.ports import Propose
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
 from genmon_otel.store.codec import dumps_exactly, load_recording, loads, name, optional_name
+from genmon_otel.store.columns import Unreadable
 from genmon_otel.store.grouping import Group, failure_of, trigger_count
+from genmon_otel.store.reading import kept_in
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -112,7 +114,7 @@ def proposals(
     failures, table = schema.failures, schema.recordings
     kept: dict[int, list[Any]] = defaultdict(list)
     for recorded in connection.execute(
-        sa.select(table.c.failure_id, table.c.recording, table.c.user_id)
+        sa.select(table.c.id, table.c.failure_id, table.c.recording, table.c.user_id)
         .where(table.c.failure_id.in_(ids))
         .order_by(table.c.unreplayable != "", table.c.id.desc())
     ):
@@ -120,9 +122,13 @@ def proposals(
     built: dict[int, Proposal] = {}
     for row in connection.execute(sa.select(failures).where(failures.c.id.in_(ids))).mappings():
         found = kept[row["id"]]
-        users = sorted({each.user_id for each in found if each.user_id is not None})
+        users = sorted({str(each.user_id) for each in found if each.user_id is not None})
         try:
-            case = dict(propose(described(row), [load_recording(r.recording) for r in found]))
+            recordings = kept_in(
+                connection, names.TABLE_RECORDINGS, (each._mapping for each in found), "recording",
+                load_recording,
+            )  # fmt: skip
+            case = dict(propose(described(row), list(recordings)))
             dumps_exactly(case)
         except Exception:
             _log.exception("genmon could not propose a case for failure %s", row["handle"])
@@ -133,8 +139,14 @@ def proposals(
 
 def described(row: Mapping[Any, Any]) -> dict[str, Tree]:
     """Return a failure's row as ``propose`` reads it: its columns and what its context says."""
-    context = dict(loads(row["context"]))
-    context.pop("user_id", None)
+    context = loads(row["context"])
+    context = (
+        {k: v for k, v in context.items() if k != "user_id"} if isinstance(context, dict) else {}
+    )
     private = ("strikes", "users_by_day", "resolved_through", "relabelled_by", "relabelled_at")
-    columns = {key: value for key, value in row.items() if key not in private}
+    columns = {
+        key: None if isinstance(value, Unreadable) else value
+        for key, value in row.items()
+        if key not in private
+    }
     return {**columns, **context, "category": row["failure_category"]}

@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from genmon_otel import conventions as names
 from genmon_otel.errors import InvalidTransition, NotFound
 from genmon_otel.policy import CaseState, Verdict, transition
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
 from genmon_otel.store.codec import MESSAGE_LIMIT, as_handle, loads, optional_name
+from genmon_otel.store.reading import RowReader
 from genmon_otel.store.rows import CaseRow, RunRow
 from genmon_otel.text import clean
 
@@ -37,7 +39,7 @@ def listed(
         query = query.where(_TESTS.c.state == CaseState(state))
     if operation is not None:
         query = query.where(_FAILURES.c.operation == operation)
-    return [_row(found) for found in connection.execute(query).mappings()]
+    return [_row(connection, found) for found in connection.execute(query).mappings()]
 
 
 def find(connection: sa.Connection, ref: int | str) -> CaseRow:
@@ -50,13 +52,13 @@ def find(connection: sa.Connection, ref: int | str) -> CaseRow:
     if text.isdecimal() and len(text) < 18:
         found = connection.execute(_CASES.where(_TESTS.c.id == int(text))).mappings().all()
         if found:
-            return _row(found[0])
+            return _row(connection, found[0])
     short = as_handle(text)
     handle = _FAILURES.c.handle
     for where in (handle == short, handle.startswith(short, autoescape=True)):
         found = connection.execute(_CASES.where(where).limit(2)).mappings().all()
         if len(found) == 1 and short != "F-":
-            return _row(found[0])
+            return _row(connection, found[0])
     raise NotFound(f"There is no one case {text!r}. 'genmon cases list' shows those there are.")
 
 
@@ -64,7 +66,7 @@ def of_failure(connection: sa.Connection, failure_id: int) -> CaseRow | None:
     """Return the case made from a failure; None when there is none."""
     query = _CASES.where(_TESTS.c.created_from_failure_id == failure_id)
     found = connection.execute(query).mappings().first()
-    return None if found is None else _row(found)
+    return None if found is None else _row(connection, found)
 
 
 def set_state(
@@ -125,7 +127,9 @@ def save(connection: sa.Connection, ref: int | str, case: Mapping[str, Tree]) ->
     known = connection.execute(
         sa.select(_TESTS.c.user_ids).where(_TESTS.c.id == row.id)
     ).scalar_one()
-    users = sorted({*loads(known), *(user for user in whose if user is not None)})
+    owners = loads(known)
+    listed_owners = owners if isinstance(owners, list) else []
+    users = sorted({*map(str, listed_owners), *(str(user) for user in whose if user is not None)})
     connection.execute(
         sa.update(_TESTS).where(_TESTS.c.id == row.id).values(case=dict(case), user_ids=users)
     )
@@ -167,13 +171,20 @@ def runs(connection: sa.Connection, case_id: int, limit: int = 50) -> list[RunRo
     found = connection.execute(
         sa.select(table).where(table.c.test_id == case_id).order_by(table.c.id.desc()).limit(limit)
     )
-    return [
-        RunRow(
-            run_id=run.run_id, case_id=run.test_id, at=run.created_at, channel=run.channel,
-            code_version=run.code_version, verdict=Verdict(run.verdict), detail=run.detail,
-        )
-        for run in found
-    ]  # fmt: skip
+    return [_run(connection, run) for run in found.mappings()]
+
+
+def _run(connection: sa.Connection, found: Mapping[Any, Any]) -> RunRow:
+    read = RowReader(connection, names.TABLE_TEST_RUNS, found, found["id"])
+    return RunRow(
+        run_id=read.text("run_id"),
+        case_id=read.integer("test_id"),
+        at=read.moment("created_at"),
+        channel=read.text("channel"),
+        code_version=read.optional_text("code_version"),
+        verdict=read.choice("verdict", Verdict, Verdict.INCONCLUSIVE),
+        detail=read.text("detail"),
+    )
 
 
 def _locked(connection: sa.Connection, ref: int | str) -> CaseRow:
@@ -183,14 +194,31 @@ def _locked(connection: sa.Connection, ref: int | str) -> CaseRow:
     return find(connection, case.id)
 
 
-def _row(found: Mapping[Any, Any]) -> CaseRow:
-    names = CaseRow.__dataclass_fields__
-    values = {str(key): value for key, value in found.items() if key in names}
+def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseRow:
+    read = RowReader(connection, names.TABLE_TESTS, found, found["handle"] or found["id"])
     return CaseRow(
-        **{
-            **values,
-            "failure_id": found["created_from_failure_id"],
-            "case": loads(found["case"]),
-            "state": CaseState(found["state"]),
-        }
+        id=read.integer("id"),
+        failure_id=read.integer("created_from_failure_id"),
+        handle=read.text("handle"),
+        operation=read.text("operation"),
+        category=read.text("category"),
+        signature=read.text("signature"),
+        trigger_signature=read.optional_text("trigger_signature"),
+        trigger=read.text("trigger"),
+        trigger_count=read.integer("trigger_count", 1),
+        case=read.json_object("case"),
+        created_at=read.moment("created_at"),
+        # From here 'genmon cases verify' leads on.
+        state=read.choice("state", CaseState, CaseState.UNREPRODUCIBLE),
+        state_reason=read.text("state_reason"),
+        reviewer=read.optional_text("reviewer"),
+        reviewed_at=read.optional_moment("reviewed_at"),
+        failing_version=read.optional_text("failing_version"),
+        confidence_score=read.number("confidence_score"),
+        flakiness=read.number("flakiness"),
+        run_count=read.integer("run_count"),
+        pass_count=read.integer("pass_count"),
+        fail_count=read.integer("fail_count"),
+        inconclusive_count=read.integer("inconclusive_count"),
+        last_run_at=read.optional_moment("last_run_at"),
     )

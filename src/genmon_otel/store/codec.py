@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from genmon_otel.records import Recording, StepRecord, SuccessSample, Tree
-from genmon_otel.store.schema import instant
+from genmon_otel.store.columns import instant, parsed
 from genmon_otel.text import clean
 
 #: Characters. Names and ids are keys of indexes, which PostgreSQL bounds at 2704 bytes.
@@ -87,7 +87,7 @@ def dumps_exactly(tree: Tree) -> str:
 
 def loads(value: Any) -> Any:
     """Read a JSON column: text on SQLite and over raw cursors, already read on PostgreSQL."""
-    return json.loads(value) if isinstance(value, str) else value
+    return parsed(value)
 
 
 def dump_kept(kept: Recording | SuccessSample) -> str:
@@ -98,19 +98,34 @@ def dump_kept(kept: Recording | SuccessSample) -> str:
 
 
 def load_recording(value: Any) -> Recording:
-    """Rebuild a recording; keys of a newer genmon are left out."""
+    """Rebuild a recording; keys of a newer genmon are left out.
+
+    Raises:
+        ValueError, TypeError: it is no recording.
+    """
     return _load_kept(Recording, value)
 
 
 def load_sample(value: Any) -> SuccessSample:
-    """Rebuild a success sample; keys of a newer genmon are left out."""
+    """Rebuild a success sample; keys of a newer genmon are left out.
+
+    Raises:
+        ValueError, TypeError: it is no success sample.
+    """
     return _load_kept(SuccessSample, value)
 
 
 def _load_kept(kind: type[Kept], value: Any) -> Kept:
-    data = dict(loads(value))
-    data["steps"] = tuple(_build(StepRecord, step) for step in data.get("steps", ()))
-    return _build(kind, data)
+    data = loads(value)
+    if not isinstance(data, dict):
+        raise ValueError("no JSON object")
+    steps = data.get("steps", [])
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        raise ValueError("steps are no list of objects")
+    texts = [data.get(name) for name in ("generation_id", "operation", "fingerprint")]
+    if not all(text is None or isinstance(text, str) for text in texts):
+        raise ValueError("names are no text")
+    return _build(kind, {**data, "steps": tuple(_build(StepRecord, step) for step in steps)})
 
 
 def _shallow(record: Any) -> dict[str, Any]:

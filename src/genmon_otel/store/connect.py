@@ -20,6 +20,8 @@ from genmon_otel.addresses import HIDDEN, POSTGRESQL, SQLITE, is_understood, mas
 from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
 from genmon_otel.store import sqlite
 from genmon_otel.store.codec import dumps_exactly
+from genmon_otel.store.columns import parsed
+from genmon_otel.store.reading import DAMAGE_LOG, DamageLog
 
 #: Connections a process keeps, and may open beyond that for a moment.
 POOL_SIZE: Final = 2
@@ -65,10 +67,14 @@ class Database:
         url: its connection string.
         read_only: the connections refuse every write, and change nothing of a SQLite file, not
             even its journal mode: it may be another application's.
+        damage: names values that cannot be read; None: in the log.
     """
 
-    def __init__(self, url: str, *, read_only: bool = False) -> None:
+    def __init__(
+        self, url: str, *, read_only: bool = False, damage: DamageLog | None = None
+    ) -> None:
         self._read_only = read_only
+        self.damage = damage or DamageLog()
         self.masked = mask_url(url)
         self.url = _sqlalchemy_url(url)
         #: Drivers quote what they were given; longest first, as one may hold another.
@@ -126,6 +132,7 @@ class Database:
             StoreRefused: it refuses what is to be written.
         """
         with suppressed(), self._translated(), self.engine.connect() as connection:
+            connection.info[DAMAGE_LOG] = self.damage
             if self.is_postgresql:
                 with connection.begin():
                     yield connection
@@ -144,6 +151,7 @@ class Database:
     def read(self) -> Iterator[sa.Connection]:
         """Open a connection to read from; each statement sees what is committed by then."""
         with suppressed(), self._translated(), self.engine.connect() as connection:
+            connection.info[DAMAGE_LOG] = self.damage
             yield connection
 
     @contextmanager
@@ -216,6 +224,7 @@ class Database:
             pool_timeout=POOL_TIMEOUT_S,
             pool_recycle=1800,
             json_serializer=dumps_exactly,
+            json_deserializer=parsed,
             execution_options={"postgresql_readonly": True} if self._read_only else {},
             connect_args={
                 key: value

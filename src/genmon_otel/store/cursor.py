@@ -44,6 +44,11 @@ class Cursor:
         self.finish()
         return self._connection
 
+    @property
+    def held(self) -> sa.Connection:
+        """The transaction, to ask what it is and not to run anything on."""
+        return self._connection
+
     def run(self, statement: Prepared, *parameters: Any) -> Any:
         """Run a statement once; its cursor, to read the answer from when it is needed."""
         cursor = self._cursor()

@@ -7,13 +7,15 @@ from typing import Any, Final, Literal, get_args
 
 import sqlalchemy as sa
 
+from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.policy import DAY_S, CaseState
-from genmon_otel.records import Recording
+from genmon_otel.records import Recording, Severity
 from genmon_otel.store import cases, schema
-from genmon_otel.store.codec import as_handle, load_recording, loads
+from genmon_otel.store.codec import as_handle, load_recording
 from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED
 from genmon_otel.store.impact import WEEK, active_users
+from genmon_otel.store.reading import RowReader, kept_in
 from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
 
 Sort = Literal["last_seen", "first_seen", "count", "users"]
@@ -64,7 +66,7 @@ def listed(
         query = query.where(table.c.operation == operation)
     if since is not None:
         query = query.where(table.c.last_seen_at >= since)
-    return [_row(found) for found in connection.execute(query).mappings()]
+    return [_row(connection, found) for found in connection.execute(query).mappings()]
 
 
 def find(connection: sa.Connection, ref: str) -> FailureRow:
@@ -78,7 +80,7 @@ def find(connection: sa.Connection, ref: str) -> FailureRow:
     for exact in (table.c.handle == short, table.c.fingerprint == ref.strip()):
         found = connection.execute(sa.select(table).where(exact)).mappings().first()
         if found is not None:
-            return _row(found)
+            return _row(connection, found)
     starts = sa.or_(
         table.c.handle.startswith(short, autoescape=True),
         table.c.fingerprint.startswith(ref.strip(), autoescape=True),
@@ -91,10 +93,10 @@ def find(connection: sa.Connection, ref: str) -> FailureRow:
         else []
     )
     if len(several) == 1:
-        return _row(several[0])
+        return _row(connection, several[0])
     if several:
-        names = ", ".join(str(each["handle"]) for each in several)
-        raise NotFound(f"{ref!r} is the start of several failures: {names}. Give more of it.")
+        those = ", ".join(str(each["handle"]) for each in several)
+        raise NotFound(f"{ref!r} is the start of several failures: {those}. Give more of it.")
     raise NotFound(f"There is no failure {ref!r}. 'genmon failures list' shows those there are.")
 
 
@@ -129,11 +131,11 @@ def recordings(connection: sa.Connection, failure_id: int) -> list[Recording]:
     """Return a failure's recordings: replayable ones first, newest first."""
     table = schema.recordings
     found = connection.execute(
-        sa.select(table.c.recording)
+        sa.select(table.c.id, table.c.recording)
         .where(table.c.failure_id == failure_id)
         .order_by(table.c.unreplayable != "", table.c.id.desc())
-    )
-    return [load_recording(recording) for (recording,) in found]
+    ).mappings()
+    return list(kept_in(connection, names.TABLE_RECORDINGS, found, "recording", load_recording))
 
 
 def impact(connection: sa.Connection, failure_id: int) -> Impact:
@@ -141,14 +143,20 @@ def impact(connection: sa.Connection, failure_id: int) -> Impact:
     table = schema.failures
     row = connection.execute(
         sa.select(
-            table.c.user_count, table.c.project_count, table.c.users_by_day, table.c.last_seen_at
+            table.c.handle,
+            table.c.user_count,
+            table.c.project_count,
+            table.c.users_by_day,
+            table.c.last_seen_at,
         ).where(table.c.id == failure_id)
-    ).one()
-    last_day = int(row.last_seen_at // DAY_S)
-    by_day: dict[str, int] = loads(row.users_by_day)
+    )
+    found = row.mappings().one()
+    read = RowReader(connection, names.TABLE_FAILURES, found, found["handle"] or failure_id)
+    last_day = int(read.moment("last_seen_at") // DAY_S)
+    by_day = read.counts_by_day("users_by_day")
     return Impact(
-        users=int(row.user_count),
-        projects=int(row.project_count),
+        users=read.integer("user_count"),
+        projects=read.integer("project_count"),
         users_week=sum(n for day, n in by_day.items() if last_day - WEEK < int(day) <= last_day),
         active_week=active_users(connection, last_day),
     )
@@ -184,8 +192,32 @@ def _checked(status: str) -> str:
     return status
 
 
-def _row(found: Mapping[Any, Any]) -> FailureRow:
-    names = FailureRow.__dataclass_fields__
-    values = {str(key): value for key, value in found.items() if key in names}
-    context = {k: v for k, v in loads(found["context"]).items() if k != "user_id"}
-    return FailureRow(**{**values, "category": found["failure_category"], "context": context})
+def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> FailureRow:
+    read = RowReader(connection, names.TABLE_FAILURES, found, found["handle"] or found["id"])
+    return FailureRow(
+        id=read.integer("id"),
+        handle=read.text("handle"),
+        fingerprint=read.text("fingerprint"),
+        signature=read.text("signature"),
+        trigger_signature=read.optional_text("trigger_signature"),
+        operation=read.text("operation"),
+        framework=read.text("framework"),
+        category=read.text("failure_category"),
+        severity=read.choice("severity", Severity, Severity.MEDIUM),
+        error_type=read.text("error_type"),
+        error_message=read.text("error_message"),
+        stack_trace=read.text("stack_trace"),
+        occurrence_count=read.integer("occurrence_count"),
+        first_seen_at=read.moment("first_seen_at"),
+        last_seen_at=read.moment("last_seen_at"),
+        status=read.one_of("status", get_args(Status), OPEN),
+        reopened_count=read.integer("reopened_count"),
+        test_generated=bool(found["test_generated"]),
+        user_count=read.integer("user_count"),
+        project_count=read.integer("project_count"),
+        context={k: v for k, v in read.json_object("context").items() if k != "user_id"},
+        relabelled_by=read.optional_text("relabelled_by"),
+        relabelled_at=read.optional_moment("relabelled_at"),
+        rules_category=read.optional_text("rules_category"),
+        rules_severity=read.optional_text("rules_severity"),
+    )

@@ -51,6 +51,12 @@ def forget(database: Database, user: str, propose: Propose | None) -> Forgotten:
     return Forgotten(generations, failures, recordings, samples, cases, counters)
 
 
+def _object(value: Any) -> dict[str, Any]:
+    """What a JSON column holds; an empty object for what is none."""
+    found = loads(value)
+    return found if isinstance(found, dict) else {}
+
+
 def _delete(database: Database, table: sa.Table, person: str) -> int:
     with database.begin() as connection:
         return int(connection.execute(sa.delete(table).where(table.c.user_id == person)).rowcount)
@@ -71,7 +77,7 @@ def _clear_generations(database: Database, person: str) -> int:
                 )
             ).all()
             for row in found:
-                metadata = {k: v for k, v in loads(row.metadata).items() if k != "context"}
+                metadata = {k: v for k, v in _object(row.metadata).items() if k != "context"}
                 connection.execute(
                     sa.update(table)
                     .where(table.c.id == row.id)
@@ -87,9 +93,9 @@ def _clear_failures(connection: sa.Connection, person: str) -> int:
     said = sa.cast(table.c.context, sa.Text).contains(person, autoescape=True)
     cleared = 0
     for row in connection.execute(sa.select(table.c.id, table.c.context).where(said)).all():
-        context = loads(row.context)
-        if context.get("user_id") != person:
-            continue
+        context = _object(row.context)
+        if context and context.get("user_id") != person:
+            continue  # what cannot be read goes as a whole: it says this person somewhere
         context |= {"user_id": None, "project_id": None, "context": {}}
         connection.execute(sa.update(table).where(table.c.id == row.id).values(context=context))
         cleared += 1
@@ -105,13 +111,14 @@ def _clear_cases(connection: sa.Connection, person: str, propose: Propose | None
             table.c.id, table.c.created_from_failure_id, table.c.state, table.c.user_ids
         ).order_by(table.c.id)
     ).all():
-        if person not in loads(row.user_ids):
-            continue
+        owners = loads(row.user_ids)
+        if isinstance(owners, list) and person not in owners:
+            continue  # whose a case is that cannot be read is made anew
         failure_id = row.created_from_failure_id
         case, users = proposals(connection, [failure_id], propose)[failure_id]
         values: dict[str, Any] = {"case": case, "user_ids": users}
-        state = CaseState(row.state)
-        if not case and state in _EMPTIED:
+        state = CaseState(row.state) if row.state in list(CaseState) else None
+        if not case and state is not None and state in _EMPTIED:
             values |= {"state": _EMPTIED[state], "state_reason": _REASON}
         connection.execute(sa.update(table).where(table.c.id == row.id).values(**values))
         touched += 1

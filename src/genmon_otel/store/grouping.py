@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from genmon_otel import conventions as names
 from genmon_otel.fingerprint import handle
 from genmon_otel.policy import OVERFLOW_FINGERPRINT
 from genmon_otel.records import Failure, GenerationRecord
@@ -19,13 +20,13 @@ from genmon_otel.store.codec import (
     MESSAGE_LIMIT,
     TEXT_LIMIT,
     dumps,
-    loads,
     name,
     optional_name,
     stamp,
 )
 from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.impact import Tally
+from genmon_otel.store.reading import RowReader
 from genmon_otel.store.strikes import Strikes
 from genmon_otel.text import clean
 
@@ -140,11 +141,16 @@ def read_back(cursor: Cursor, groups: dict[str, Group], asked: Any) -> None:
         each = groups[fingerprint]
         each.id, each.handle, each.status = identity, short or "", status
         each.test_generated = bool(generated)
-        each.strikes = Strikes(loads(strikes))
-        each.tally = Tally(loads(by_day))
+        read = RowReader(
+            cursor.held, names.TABLE_FAILURES, {"strikes": strikes, "users_by_day": by_day},
+            short or identity,
+        )  # fmt: skip
+        each.strikes = Strikes(read.strikes("strikes"))
+        each.tally = Tally(read.counts_by_day("users_by_day"))
         each.case_id, each.case_state, each.relabelled = case_id, case_state, relabelled
         newest = stamp(each.newest.ended_at, cursor.is_postgresql)
-        if status == RESOLVED and (resolved_through is None or newest >= resolved_through):
+        unknown = type(resolved_through) is not type(newest)  # none, or none that can be compared
+        if status == RESOLVED and (unknown or newest >= resolved_through):
             each.status, each.reopened = OPEN, True
     fresh = [each for each in groups.values() if not each.handle]
     if fresh:

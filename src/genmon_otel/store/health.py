@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -86,9 +87,11 @@ def trend(
         query = query.where(table.c.operation == operation)
     steps: dict[float, tuple[Counter[str], list[float]]] = {}
     for minute, outcome, count, duration in connection.execute(query):
+        if not all(isinstance(each, (int, float, Decimal)) for each in (minute, count, duration)):
+            continue
         at = start + (minute - start) // step_s * step_s
         counts, durations = steps.setdefault(at, (Counter(), []))
-        counts[outcome] += int(count)
+        counts[str(outcome)] += int(count)
         durations.append(duration)
     return [Trend(at, dict(counts), sum(durations)) for at, (counts, durations) in steps.items()]
 
@@ -126,4 +129,9 @@ def _of(column: sa.Column[str], operation: str | None) -> sa.ColumnElement[bool]
 
 
 def _counts(connection: sa.Connection, query: sa.Select[Any]) -> dict[tuple[str, str], int]:
-    return {(outcome, category): int(n) for outcome, category, n in connection.execute(query)}
+    counts: Counter[tuple[str, str]] = Counter()
+    for outcome, category, n in connection.execute(query):
+        # SQLite keeps anything, also what is no number and no text
+        if isinstance(n, (int, float, Decimal)) and math.isfinite(n):
+            counts[str(outcome), str(category)] += int(n)
+    return counts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -101,7 +102,11 @@ class UsersHit:
 
     def count(self, failures: Mapping[str, tuple[int, Tally]]) -> None:
         """Count them on their failures' tallies, by fingerprint, and keep who was hit."""
-        before = {(failure, user): day for failure, user, day in _answers(self._asked)}
+        before = {
+            (failure, user): day
+            for failure, user, day in _answers(self._asked)
+            if isinstance(day, int)  # SQLite keeps anything
+        }
         rows = []
         for pair in self._fresh:
             day, last = self._hits[pair], before.get(pair)
@@ -216,4 +221,8 @@ def active_users(connection: sa.Connection, last_day: int) -> int:
     )
     first = last_day - WEEK + 1
     # A user counts on the first of the days that they were active on.
-    return int(sum(users for day, gap, users in rows if gap > day - first))
+    return sum(
+        int(users)
+        for day, gap, users in rows
+        if isinstance(gap, int) and isinstance(users, (int, float, Decimal)) and gap > day - first
+    )

@@ -12,9 +12,21 @@ from collections.abc import Generator
 from typing import Any, Final
 
 import psycopg
+from psycopg.types.datetime import TimestamptzLoader
 
 #: Seconds for one statement's answer; the server has ended it itself long before.
 ANSWER_TIMEOUT_S: Final = 40.0
+
+
+class AnyTime(TimestamptzLoader):
+    """Loads times; ``infinity`` and years beyond 9999, which Python has not, as text."""
+
+    def load(self, data: Any) -> Any:
+        """Return a time, else its text."""
+        try:
+            return super().load(data)
+        except (psycopg.Error, ValueError, OverflowError):
+            return bytes(data).decode("utf-8", "replace")
 
 
 class Impatient(psycopg.Connection[Any]):
@@ -46,4 +58,6 @@ class Impatient(psycopg.Connection[Any]):
 
 def connect(arguments: Any, named: Any) -> Any:
     """Open a connection with what SQLAlchemy gives."""
-    return Impatient.connect(*arguments, **named)
+    opened = Impatient.connect(*arguments, **named)
+    opened.adapters.register_loader("timestamptz", AnyTime)
+    return opened

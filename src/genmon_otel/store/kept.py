@@ -8,11 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from genmon_otel import conventions as names
 from genmon_otel.errors import StoreRefused
 from genmon_otel.policy import RECORDING_VARIANTS, SUCCESS_SAMPLES
 from genmon_otel.records import GenerationRecord, Recording, SuccessSample
 from genmon_otel.store import schema
 from genmon_otel.store.codec import dump_kept, load_sample, loads, name, optional_name
+from genmon_otel.store.reading import kept_in
 
 
 def keep_recordings(
@@ -118,11 +120,11 @@ def samples(connection: sa.Connection, operation: str) -> list[SuccessSample]:
     """Return what successful results of an operation looked like, newest first."""
     table = schema.samples
     found = connection.execute(
-        sa.select(table.c.sample)
+        sa.select(table.c.id, table.c.sample)
         .where(table.c.operation == operation)
         .order_by(table.c.ended_at.desc(), table.c.id.desc())
-    )
-    return [load_sample(sample) for (sample,) in found]
+    ).mappings()
+    return list(kept_in(connection, names.TABLE_SAMPLES, found, "sample", load_sample))
 
 
 def _user_of(

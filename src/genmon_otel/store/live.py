@@ -67,7 +67,7 @@ class LiveRuns:
             ] + [
                 _run(case, each, Verdict.PASS, count)
                 for each, count in self._met.get(case.trigger_signature, ())
-                if count >= case.trigger_count
+                if isinstance(case.trigger_count, int) and count >= case.trigger_count
             ]
             state = CaseState.GUARDING
             for run in sorted(runs, key=lambda run: run.at):

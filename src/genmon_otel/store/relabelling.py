@@ -160,6 +160,8 @@ def _move_counts(connection: sa.Connection, failure_id: int, category: str, at: 
     columns = (table.c.created_at, table.c.operation, table.c.framework, table.c.outcome,
                table.c.failure_category, table.c.duration_s)  # fmt: skip
     for ended, *kind, before, duration in connection.execute(sa.select(*columns).where(others)):
+        if not all(isinstance(each, (int, float)) for each in (ended, duration)):
+            continue  # which minute it is counted in nobody can tell
         minute = round(ended * 1_000_000) // 60_000_000 * _MINUTE_S
         for label, sign in ((before, -1), (category, 1)):
             key = (minute, *kind, label, MOVED)

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from genmon_otel import conventions as names
 from genmon_otel.errors import NotFound
 from genmon_otel.policy import CaseState, Verdict, after_run
 from genmon_otel.store import schema
 from genmon_otel.store.codec import MESSAGE_LIMIT, name, optional_name
 from genmon_otel.store.confidence import RUNS, Exposure, confidence, flakiness
+from genmon_otel.store.reading import RowReader
 from genmon_otel.text import clean
 
 _COUNTER: Final[Mapping[Verdict, str]] = {
@@ -44,16 +46,21 @@ def record(connection: sa.Connection, run: Run) -> CaseState:
         NotFound: there is no such case.
     """
     tests, runs = schema.tests, schema.test_runs
-    case = connection.execute(
-        sa.select(tests.c.state, tests.c.failing_version)
-        .where(tests.c.id == run.case_id)
-        .with_for_update()
-    ).first()
+    case = (
+        connection.execute(
+            sa.select(tests.c.id, tests.c.state, tests.c.failing_version)
+            .where(tests.c.id == run.case_id)
+            .with_for_update()
+        )
+        .mappings()
+        .first()
+    )
     if case is None:
         raise NotFound(
             f"There is no case {run.case_id}. 'genmon cases list' shows those there are."
         )
-    state = CaseState(case.state)
+    read = RowReader(connection, names.TABLE_TESTS, case, case["id"])
+    state = read.choice("state", CaseState, CaseState.UNREPRODUCIBLE)
     run_id, version = name(run.run_id), optional_name(run.code_version)
     known = sa.select(runs.c.id).where(runs.c.run_id == run_id)
     if connection.execute(known).first() is not None:
@@ -71,7 +78,7 @@ def record(connection: sa.Connection, run: Run) -> CaseState:
         state,
         run.verdict,
         code_version=version,
-        failing_version=case.failing_version,
+        failing_version=read.optional_text("failing_version"),
         earlier=[each.verdict for each in history if each.code_version == version],
     )
     history.append(Exposure(run.channel, version, run.verdict, run.at))
@@ -92,12 +99,15 @@ def _history(connection: sa.Connection, case_id: int) -> list[Exposure]:
     """Return the newest runs of a case, oldest first."""
     runs = schema.test_runs
     newest = connection.execute(
-        sa.select(runs.c.channel, runs.c.code_version, runs.c.verdict, runs.c.created_at)
+        sa.select(runs.c.id, runs.c.channel, runs.c.code_version, runs.c.verdict, runs.c.created_at)
         .where(runs.c.test_id == case_id)
         .order_by(runs.c.id.desc())
         .limit(RUNS)
     )
-    return [
-        Exposure(row.channel, row.code_version, Verdict(row.verdict), row.created_at)
-        for row in newest
-    ][::-1]
+    history = []
+    for row in newest.mappings():
+        read = RowReader(connection, names.TABLE_TEST_RUNS, row, row["id"])
+        version = read.optional_text("code_version")
+        verdict = read.choice("verdict", Verdict, Verdict.INCONCLUSIVE)
+        history.append(Exposure(read.text("channel"), version, verdict, read.moment("created_at")))
+    return history[::-1]

@@ -8,16 +8,12 @@ is text on SQLite and ``json`` on PostgreSQL (which, unlike ``jsonb``, keeps
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -30,9 +26,9 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
 from genmon_otel import conventions as names
+from genmon_otel.store.columns import Instant, Json
 
 #: Revision of the schema below; the newest file in ``migrations/versions``.
 REVISION: Final = "0004"
@@ -41,31 +37,6 @@ REVISIONS: Final = ("0001", "0002", "0003", "0004")
 
 #: SQLite hands out row ids only to INTEGER; PostgreSQL's 2 billion would run out.
 BigId = BigInteger().with_variant(Integer, "sqlite")
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant(seconds: float) -> datetime:
-    """Return Unix seconds as an aware UTC time, to the nearest microsecond."""
-    return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
-
-
-class Instant(TypeDecorator[float]):
-    """A time: Unix seconds in Python, a UTC timestamp in the database."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: float | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else instant(value)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> float | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            value = value.replace(tzinfo=UTC)
-        return value.timestamp()
 
 
 metadata = MetaData()
@@ -94,7 +65,7 @@ analytics: Final = Table(
     Column("failure_id", BigId),
     Column("failure_category", Text),
     Column("code_version", Text),
-    Column("metadata", JSON, nullable=False),
+    Column("metadata", Json, nullable=False),
     UniqueConstraint("generation_id", name="uq_generation_analytics_generation_id"),
     # Covers what health counts of a window's edge minutes, so that no row is fetched for it.
     Index("ix_generation_analytics_created_at", "created_at", "outcome", "failure_category"),
@@ -118,18 +89,18 @@ failures: Final = Table(
     Column("last_seen_at", Instant, nullable=False),
     Column("stack_trace", Text, nullable=False),
     Column("framework", Text, nullable=False),
-    Column("context", JSON, nullable=False),
+    Column("context", Json, nullable=False),
     Column("status", Text, nullable=False, server_default="open"),
     Column("test_generated", Boolean, nullable=False, server_default=false()),
     #: Newest strikes, ``[[ended_at, strike_key], ...]``; see strikes.py.
-    Column("strikes", JSON, nullable=False, server_default="[]"),
+    Column("strikes", Json, nullable=False, server_default="[]"),
     #: Of a resolved failure: the newest occurrence that was resolved.
     Column("resolved_through", Instant),
     _count("reopened_count"),
     _count("user_count"),
     _count("project_count"),
     #: How many users it hit last on which day, ``{"20415": 3}``; the newest seven days.
-    Column("users_by_day", JSON, nullable=False, server_default="{}"),
+    Column("users_by_day", Json, nullable=False, server_default="{}"),
     #: Who set ``failure_category`` and ``severity`` instead of the rules, and when; null: nobody.
     Column("relabelled_by", Text),
     Column("relabelled_at", Instant),
@@ -159,7 +130,7 @@ recordings: Final = Table(
     Column("created_at", Instant, nullable=False),
     Column("user_id", Text),
     Column("unreplayable", Text, nullable=False),
-    Column("recording", JSON, nullable=False),
+    Column("recording", Json, nullable=False),
     UniqueConstraint("generation_id", name="uq_failure_recordings_generation_id"),
     Index("ix_failure_recordings_failure_id", "failure_id"),
     Index("ix_failure_recordings_created_at", "created_at"),
@@ -174,7 +145,7 @@ samples: Final = Table(
     Column("ended_at", Instant, nullable=False),
     Column("code_version", Text),
     Column("user_id", Text),
-    Column("sample", JSON, nullable=False),
+    Column("sample", Json, nullable=False),
     UniqueConstraint("generation_id", name="uq_success_samples_generation_id"),
     Index("ix_success_samples_operation_ended_at", "operation", "ended_at"),
 )
@@ -231,7 +202,7 @@ tests: Final = Table(
     Column("trigger", Text, nullable=False),
     #: How often in a row the step met its trigger before the generation failed.
     Column("trigger_count", Integer, nullable=False),
-    Column("case", JSON, nullable=False),
+    Column("case", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("state", Text, nullable=False),
     Column("state_reason", Text, nullable=False),
@@ -247,7 +218,7 @@ tests: Final = Table(
     _count("inconclusive_count"),
     Column("last_run_at", Instant),
     #: Users whose recordings the case was made from, for ``forget``.
-    Column("user_ids", JSON, nullable=False, server_default="[]"),
+    Column("user_ids", Json, nullable=False, server_default="[]"),
     UniqueConstraint(
         "created_from_failure_id", name="uq_auto_generated_tests_created_from_failure_id"
     ),

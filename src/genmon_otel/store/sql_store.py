@@ -37,6 +37,7 @@ from genmon_otel.store.connect import Database, driver_connection, is_about_sche
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.forgetting import forget
 from genmon_otel.store.grants import grants
+from genmon_otel.store.reading import Damage, DamageLog
 from genmon_otel.store.rows import (
     CaseRow,
     Counts,
@@ -80,6 +81,8 @@ class SqlStore:
         propose: builds a case at the third strike; None keeps cases without content.
         read_only: True to refuse every change, of the schema too: the database may be another
             application's, or have another genmon's schema.
+        on_damage: told once of each value in the database that cannot be read, and that something
+            else is shown for; None: a warning in the log.
 
     Every method raises ``StoreUnavailable`` where trying again may help (the message
     carries the connection string without its password), ``StoreRefused`` where not.
@@ -92,9 +95,10 @@ class SqlStore:
         clock: Clock | None = None,
         propose: Propose | None = None,
         read_only: bool = False,
+        on_damage: Callable[[Damage], None] | None = None,
     ) -> None:
         self._read_only = read_only
-        self._database = Database(url, read_only=read_only)
+        self._database = Database(url, read_only=read_only, damage=DamageLog(on_damage))
         self._clock = clock or SystemClock()
         self._propose = propose
         self._writing = Writing(self._database, propose)

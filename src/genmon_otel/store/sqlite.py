@@ -89,6 +89,8 @@ def prepare_file(path: Path) -> None:
 def configure(connection: sqlite3.Connection, path: Path | None) -> None:
     """Set a fresh connection up: transactions are begun by us, journal mode as safe as fast."""
     connection.isolation_level = None
+    # Without it one text that is no UTF-8 would end the list that it is in.
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     with closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
         if path is None:

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import psycopg
 
 from genmon_otel.policy import CaseState
 from genmon_otel.store import schema
+from genmon_otel.store.columns import Json
 
 ANALYTICS: Final = tuple(c.name for c in schema.analytics.columns if c.name != "id")
 FAILURES: Final = (
@@ -71,9 +72,7 @@ class Statements:
 def rows(table: sa.Table, columns: Sequence[str]) -> Any:
     """Rows given as one JSON parameter, with the types of a table's columns."""
     types = (
-        sa.column(
-            name, sa.Text() if isinstance(table.c[name].type, sa.JSON) else table.c[name].type
-        )
+        sa.column(name, sa.Text() if isinstance(table.c[name].type, Json) else table.c[name].type)
         for name in columns
     )
     array = sa.cast(sa.bindparam("rows", type_=sa.Text), postgresql.JSON)
@@ -83,7 +82,7 @@ def rows(table: sa.Table, columns: Sequence[str]) -> Any:
 
 def _read(given: Any, column: sa.Column[Any]) -> Any:
     """A given value as its column takes it: JSON comes as its text."""
-    return sa.cast(given, postgresql.JSON) if isinstance(column.type, sa.JSON) else given
+    return sa.cast(given, postgresql.JSON) if isinstance(column.type, Json) else given
 
 
 @cache
