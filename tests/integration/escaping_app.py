@@ -59,6 +59,18 @@ def _sqlite(name: str, **options: Any) -> None:
         database.execute("create table t (x)")
 
 
+def _port(position: int) -> int:
+    return int(Path(_in("ports")).read_text().split()[position])
+
+
+def _datagrams() -> socket.socket:
+    return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+
+def _udp() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
 def _append() -> None:
     with open(_in("kept"), "a") as file:
         file.write("more")
@@ -262,7 +274,29 @@ PROCESSES: dict[str, Callable[[], Any]] = {
     "memory": _write_memory,
     "all": lambda: os.kill(-1, signal.SIGTERM) if os.getpid() < 10 else None,
 }
-ALL = {"writes": WRITES, "modes": MODES, "programs": PROGRAMS, "processes": PROCESSES}
+#: Where the test listens, by what it is.
+SOCKETS: dict[str, Callable[[], Any]] = {
+    "file": lambda: socket.socket(socket.AF_UNIX).connect(_in("listening")),
+    "file, relative": lambda: socket.socket(socket.AF_UNIX).connect(
+        os.path.join(_beside(), "listening")
+    ),
+    "datagram": lambda: _datagrams().sendto(b"x", _in("datagrams")),
+    "tcp": lambda: socket.create_connection(("127.0.0.1", _port(0)), 1),
+    "udp": lambda: _udp().sendto(b"x", ("127.0.0.1", _port(1))),
+    "udp, connected": lambda: (udp := _udp(), udp.connect(("127.0.0.1", _port(1))), udp.send(b"x")),
+    "ctypes": lambda: ctypes.CDLL(None).connect(
+        socket.socket(socket.AF_UNIX).fileno(),
+        b"\1\0" + _in("listening").encode() + b"\0",
+        3 + len(_in("listening")),
+    ),
+}
+ALL = {
+    "sockets": SOCKETS,
+    "writes": WRITES,
+    "modes": MODES,
+    "programs": PROGRAMS,
+    "processes": PROCESSES,
+}
 
 
 def _take_the_hook_off() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -76,11 +78,33 @@ def case_of(operation: str = "escaping", **inputs: Any) -> Case:
     )
 
 
+@pytest.fixture
+def heard(outside: Path) -> Iterator[Callable[[], list[str]]]:
+    """Listen outside, on sockets of each kind; what the fixture gives says which heard anything."""
+    listening = {
+        "file": socket.socket(socket.AF_UNIX),
+        "datagrams": socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+        "tcp": socket.socket(),
+        "udp": socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+    }
+    listening["file"].bind(str(outside / "listening"))
+    listening["datagrams"].bind(str(outside / "datagrams"))
+    for kind in ("tcp", "udp"):
+        listening[kind].bind(("127.0.0.1", 0))
+    for kind in ("file", "tcp"):
+        listening[kind].listen()
+    ports = [listening[kind].getsockname()[1] for kind in ("tcp", "udp")]
+    (outside / "ports").write_text("{} {}".format(*ports))
+    yield lambda: [kind for kind, it in listening.items() if select.select([it], [], [], 0)[0]]
+    for it in listening.values():
+        it.close()
+
+
 Escape = Callable[..., RunResult]
 
 
 @pytest.fixture
-def escape(outside: Path, victim: Any, monkeypatch: Any) -> Escape:
+def escape(outside: Path, victim: Any, heard: Any, monkeypatch: Any) -> Escape:
     """Replay the escapes with some of the walls, and see that nothing came of them."""
 
     def run(kinds: str, *, hooked: bool, namespaces: bool, landlock: bool) -> RunResult:
@@ -101,6 +125,7 @@ def escape(outside: Path, victim: Any, monkeypatch: Any) -> Escape:
         print(*said)
         assert state_of(outside) == before
         assert victim.poll() is None, "a signal reached a process outside"
+        assert heard() == []
         assert "ESCAPED" not in said[0]
         assert said[0].count(": ") >= sum(len(escaping_app.ALL[kind]) for kind in kinds.split())
         return result
@@ -111,7 +136,7 @@ def escape(outside: Path, victim: Any, monkeypatch: Any) -> Escape:
 def test_what_python_does_is_seen(escape: Escape) -> None:
     """Without the kernel, as on other systems: nothing gets out, and the first try is named."""
     result = escape(
-        "writes modes programs processes", hooked=True, namespaces=False, landlock=False
+        "writes modes sockets programs processes", hooked=True, namespaces=False, landlock=False
     )
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "write"), result
 
@@ -119,13 +144,13 @@ def test_what_python_does_is_seen(escape: Escape) -> None:
 @pytest.mark.skipif(landlock.abi() < 6, reason="this kernel's Landlock does not hold signals")
 def test_landlock_holds_alone(escape: Escape) -> None:
     """Nobody looks in Python, and namespaces are not to be had: as native code in a container."""
-    escape("writes programs processes", hooked=False, namespaces=False, landlock=True)
+    escape("writes sockets programs processes", hooked=False, namespaces=False, landlock=True)
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
 def test_the_kernel_holds(escape: Escape) -> None:
     """Nobody looks in Python: with namespaces not even a file's mode can be changed."""
-    escape("writes modes programs processes", hooked=False, namespaces=True, landlock=True)
+    escape("writes modes sockets programs processes", hooked=False, namespaces=True, landlock=True)
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")

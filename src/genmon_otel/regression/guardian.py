@@ -54,7 +54,7 @@ class Plan:
     packages: tuple[str, ...]
     #: What the kernel is asked for; False in tests of what holds where it is not to be had.
     namespaces: bool = True
-    landlock: bool = True
+    landlock: bool = True  # and the filter of system calls
 
 
 def main(plan: Plan) -> None:
@@ -200,13 +200,15 @@ def _reap_until(process: int) -> int:
 
 def _replay(plan: Plan, own: tuple[str, ...]) -> None:
     """Put the walls up, then let the interpreter and the replay begin."""
-    from genmon_otel.regression import landlock, namespaces
+    from genmon_otel.regression import landlock, namespaces, seccomp
 
     held = 0
     namespaces.drop_privileges()
     if plan.landlock:
         writable = [plan.room, *own, *_DEVICES]
         held = landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
+        if not plan.network:
+            seccomp.forbid_addresses()
     signal.alarm(int(plan.deadline_s) + _GRACE_S)
     for name in [name for name in sys.modules if name.partition(".")[0] == "genmon_otel"]:
         del sys.modules[name]  # they were found without their package
