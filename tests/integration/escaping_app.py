@@ -21,6 +21,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -46,8 +47,8 @@ def _beside() -> str:
     return os.path.relpath(OUT)
 
 
-def _attach(statement: str, *parameters: str) -> None:
-    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+def _attach(statement: str, *parameters: str, uri: bool = False) -> None:
+    with contextlib.closing(sqlite3.connect(":memory:", uri=uri)) as database:
         database.execute("create table t (x)")
         database.execute(statement, parameters)
         if statement.startswith("attach"):
@@ -110,6 +111,27 @@ def _hard_link_in() -> None:
     Path("linked").write_text("changed")
 
 
+def _dots_behind_a_link() -> None:
+    os.symlink(_in("empty"), "away")
+    Path("away/../dots").write_text("x")
+
+
+def _working_folder() -> None:
+    before = os.getcwd()
+    try:
+        os.fchdir(_folder())
+        Path("here").write_text("x")
+    finally:
+        os.chdir(before)
+
+
+def _shared_memory() -> None:
+    from multiprocessing import shared_memory
+
+    memory = shared_memory.SharedMemory(f"genmon-escape-{VICTIM}", create=True, size=8)
+    memory.close()
+
+
 def _link_then_write() -> None:
     os.symlink(_in("by-link"), "link")
     Path("link").write_text("x")
@@ -169,9 +191,13 @@ def _in_memory_program() -> None:
     os.waitpid(child, 0)
 
 
+def _read(name: str) -> None:
+    found = Path(name).read_bytes()
+    _tell(f"{name}, {len(found)} bytes")
+
+
 def _read_environment(process: int) -> None:
-    found = Path(f"/proc/{process}/environ").read_bytes()
-    _tell("environ-" + str(len(found)))
+    _read(f"/proc/{process}/environ")
 
 
 def _tell(name: str) -> None:
@@ -227,6 +253,12 @@ WRITES: dict[str, Callable[[], Any]] = {
     "zip": _zip,
     "log": _log,
     "socket file": lambda: socket.socket(socket.AF_UNIX).bind(_in("socket")),
+    "dots behind a link": _dots_behind_a_link,
+    "working folder": _working_folder,
+    "reopened": lambda: _descriptor(lambda o: Path(f"/proc/self/fd/{o}").write_text("x")),
+    "temporary file": lambda: tempfile.NamedTemporaryFile(dir=OUT, delete=False).close(),
+    "shared memory": _shared_memory,
+    "attach address": lambda: _attach(f"attach 'file:{_in('h')}?mode=rwc' as a", uri=True),
     "thread": lambda: _thread(lambda: Path(_in("thread")).touch()),
 }
 #: Changes of what a file says of itself: Landlock does not hold these, a namespace of files does.
@@ -271,6 +303,12 @@ PROCESSES: dict[str, Callable[[], Any]] = {
         _tell("environ by link"),
     ),
     "parent's environment": lambda: _read_environment(os.getppid()),
+    "environment by dots": lambda: _read(f"/proc/thread-self/../../../{VICTIM}/environ"),
+    "environment of a thread": lambda: _read(f"/proc/{VICTIM}/task/{VICTIM}/environ"),
+    "folder of a process": lambda: signal.pidfd_send_signal(
+        os.open(f"/proc/{VICTIM}", os.O_RDONLY), signal.SIGTERM
+    ),
+    "priority": lambda: (os.setpriority(os.PRIO_PROCESS, VICTIM, 5), _tell("priority")),
     "memory": _write_memory,
     "all": lambda: os.kill(-1, signal.SIGTERM) if os.getpid() < 10 else None,
 }

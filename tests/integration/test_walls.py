@@ -126,6 +126,7 @@ def escape(outside: Path, victim: Any, heard: Any, monkeypatch: Any) -> Escape:
         assert state_of(outside) == before
         assert victim.poll() is None, "a signal reached a process outside"
         assert heard() == []
+        assert not list(Path("/dev/shm").glob(f"*genmon-escape-{victim.pid}*"))
         assert "ESCAPED" not in said[0]
         assert said[0].count(": ") >= sum(len(escaping_app.ALL[kind]) for kind in kinds.split())
         return result

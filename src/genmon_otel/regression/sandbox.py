@@ -140,7 +140,7 @@ class Sandbox:
         """Refuse what Linux tells of other processes: their environment, memory, open files."""
         name = _joined(path, folder)
         # Modules are opened by the thousand: links in the middle of a path are not looked for.
-        if os.sep + "proc" + os.sep in name or os.path.islink(name):
+        if "proc" in name or os.path.islink(name):
             _, top, process, what, *_ = [*os.path.realpath(name).split(os.sep), "", "", ""]
             other = process.isdigit() and int(process) not in _own_numbers()
             if top == "proc" and other and what not in _PUBLIC:
@@ -176,6 +176,8 @@ class Sandbox:
             return
         folder_name, last = os.path.split(_joined(name, folder))
         place = os.path.join(os.path.realpath(folder_name), last)
+        if last in ("", os.curdir, os.pardir):
+            place = os.path.realpath(place)
         if not self._is_inside(place):
             self._refuse("write", f"{name[:200]} is outside the replay's folder")
         if content and os.path.islink(place) and not self._is_inside(os.path.realpath(place)):
@@ -243,11 +245,12 @@ _PUBLIC: Final = frozenset({"", "stat", "statm", "status", "comm"})
 
 
 def _joined(path: Any, folder: Any) -> str:
-    """Return the whole name of what is named within a folder (-1, None: the working one)."""
-    name = os.fsdecode(path)
-    if isinstance(folder, int) and folder >= 0 and not os.path.isabs(name):
-        name = os.path.join(events.path_of(folder), name)
-    return os.path.abspath(name)
+    """Return the whole name of what is named within a folder (-1, None: the working one).
+
+    What ``..`` means is left to links being followed: behind a link it is another folder.
+    """
+    base = events.path_of(folder) if isinstance(folder, int) and folder >= 0 else os.getcwd()
+    return os.path.join(base, os.fsdecode(path))
 
 
 def _own_numbers() -> tuple[int, ...]:

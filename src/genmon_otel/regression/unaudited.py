@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from genmon_otel.regression import events
+
 Report = Callable[[str, tuple[Any, ...]], None]
 
 #: Functions of os whose argument is the number of a process, and that argument's position.
@@ -39,6 +41,15 @@ def report_to(report: Report) -> None:
     def of_process(event: str, position: int) -> Callable[..., None]:
         return lambda *args: report(event, (args[position],))
 
+    def sent_by_descriptor(descriptor: int, *_: Any) -> None:
+        folder, number = os.path.split(events.path_of(descriptor))
+        if folder == "/proc":  # else it was made by pidfd_open
+            report("os.pidfd_open", (int(number),))
+
+    def made_shared(path: str, flags: int, mode: int = 0o777) -> None:
+        if flags & os.O_CREAT:
+            report("os.mkfifo", (os.path.join("/dev/shm", path.lstrip("/")), None))
+
     looks: dict[str, Callable[..., None]] = {
         "open": opened,
         "mkfifo": made_fifo,
@@ -56,6 +67,8 @@ def report_to(report: Report) -> None:
         "fork_exec",
         lambda arguments, *_: report("_posixsubprocess.fork_exec", (arguments,)),
     )
+    _patch(("signal", "_signal"), "pidfd_send_signal", sent_by_descriptor)
+    _patch(("_posixshmem",), "shm_open", made_shared)
     for module in ("_gdbm", "_dbm"):
         _patch((module,), "open", lambda path, flags="r", *_: _database(report, path, flags))
 
