@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Sequence
 
@@ -263,3 +264,31 @@ def test_a_case_is_compared_by_what_the_rules_say(store_url: str, clock: FakeClo
     assert case.case["expected"]["category"] == "rate_limit"
     assert case.case["expected"]["signature"] == "v2:signature-a"
     store.close()
+
+
+def test_whoever_writes_meanwhile_is_counted_once(store_url: str, store: SqlStore) -> None:
+    """Two producers write while a person changes their mind: rows and rollups end up the same."""
+    Producer(store).write(failing("a"))
+    broken: list[BaseException] = []
+
+    def write() -> None:
+        mine = SqlStore(store_url)
+        try:
+            producer = Producer(mine)
+            for number in range(20):
+                producer.write(failing("a", START + number), failing("b", START), success(START))
+        except BaseException as error:
+            broken.append(error)
+        finally:
+            mine.close()
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        store.relabel(A, category="unknown", reviewer="ada")
+        store.undo_relabel(A)
+    assert broken == []
+    assert counted(store) == {"rate_limit": 81}
+    store.relabel(A, category="unknown", reviewer="ada")
+    assert counted(store) == {"rate_limit": 40, "unknown": 41}

@@ -87,7 +87,8 @@ def _facts(card: Card) -> Table:
         table.add_row(label, Text(clean(text, 2_000)))  # recorded text is no markup
 
     share = f", {hit.share:.0%} of those active that week" if hit.share is not None else ""
-    add("failure", f"{failure.category}, {failure.severity}, in {failure.operation}")
+    said = f"; relabelled by {failure.relabelled_by}" if failure.relabelled_at is not None else ""
+    add("failure", f"{failure.category}, {failure.severity}, in {failure.operation}{said}")
     add(
         "happened",
         f"{many(failure.occurrence_count, 'time')}, first {ago(failure.first_seen_at)}, "
