@@ -51,26 +51,29 @@ _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
             ("-u", "--user", "--proxy-user", "-U", "--auth", "-a"),
             rf"(?:(?<=[\s\"'(\[,])(?:-u|-U|-a|--user|--proxy-user|--auth|--creds))(?:=|{_TOKEN})(?:\\*[\"'])?[\w.@+-]{{1,80}}:(?!//)(?=[^\s\"'/\\])([^\s\"'\\]{{1,200}})",
         ),
-        (("curl",), r"\bcurl\s(?:[^\n|;]{0,200}?\s)?-u[\w.@+-]{1,80}:([^\s\"'\\]{1,200})"),
+        (("curl",), r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-u[\w.@+-]{1,80}:([^\s\"'\\]{1,200})"),
         (("smbclient", "mount"), r"(?:-U\s|user=|username=)[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})"),
-        (("mysql", "maria"), rf"(?:mysql|maria)[\w-]*\b(?:{_TOKEN}|[^\n|;]){{0,40}}?[\s\"']-p(?!assword|ort|rotocol|lugin)([^\s\"'\\,]{{3,200}})"),
+        (("mysql", "maria"), r"(?:mysql|maria)[\w-]*\b[^\n|;]{0,60}?[\s\"']-p(?!assword|ort|rotocol|lugin)([^\s\"'\\,]{3,200})"),
         (("7z", "unrar", "rar "), r"\b(?:7za?|(?:un)?rar)\s\w\s(?:[^\n|;]{0,100}?\s)?-h?p([^\s\"'\\,]{3,200})"),
         (("/p:",), r"\s/p:([^\s\"'\\,]{1,200})"),
         (("net ",), r"\bnet\s{1,4}use\s{1,4}\S{1,80}\s{1,4}\S{1,120}\s{1,4}([^\s/*\"'][^\s\"']{0,200})\s{1,4}/user"),
         (("net ",), r"\bnet\s{1,4}user\s{1,4}[\w.-]{1,80}\s{1,4}([^\s/*\"'][^\s\"']{0,200})"),
         (("rabbitmqctl",), r"\brabbitmqctl\s{1,4}(?:add_user|change_password|authenticate_user)\s{1,4}\S{1,80}\s{1,4}([^\s\"'\\,]{1,200})"),
-        (("vercel", "netlify"), r"\b(?:vercel|netlify)\s[^\n|;]{0,200}?\s(?:-t|-a)\s{1,4}([^\s\"'\\,-][^\s\"'\\,]{7,200})"),
+        (("vercel", "netlify"), r"\b(?:vercel|netlify)\s[^\n|;]{0,100}?\s(?:-t|-a)\s{1,4}([^\s\"'\\,-][^\s\"'\\,]{7,200})"),
         (("sonar.login",), r"sonar\.login=([^\s\"'\\,]{1,200})"),
         (("sshpass",), rf"\bsshpass{_TOKEN}-p(?:{_TOKEN})?([^\s\"'\\,]{{1,200}})"),
-        (("login",), rf"\blogin\b[^\n|;]{{0,200}}?[\s\"']-p(?:{_TOKEN}|=)([^\s\"'\\,-][^\s\"'\\,]{{0,200}})"),
-        (("redis-cli",), rf"\bredis-cli\b[^\n|;]{{0,200}}?[\s\"']-a(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
-        (("ldap",), rf"\bldap\w{{3,12}}\b[^\n|;]{{0,200}}?[\s\"']-w(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
-        (("mongo", "clickhouse", "cqlsh", "influx", "sqlcmd", "bcp", "isql"), rf"\b(?:mongo\w*|clickhouse\S*|cqlsh|influx|sqlcmd|bcp|isql)\b[^\n|;]{{0,200}}?[\s\"']-[pP](?:{_TOKEN})?(?!assword)([^\s\"'\\,-][^\s\"'\\,]{{2,200}})"),
+        (("login",), rf"\blogin\b[^\n|;]{{0,100}}?[\s\"']-p(?:{_TOKEN}|=)([^\s\"'\\,-][^\s\"'\\,]{{0,200}})"),
+        (("redis-cli",), rf"\bredis-cli\b[^\n|;]{{0,100}}?[\s\"']-a(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
+        (("ldap",), rf"\bldap\w{{3,12}}\b[^\n|;]{{0,100}}?[\s\"']-w(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
+        (("mongo", "clickhouse", "cqlsh", "influx", "sqlcmd", "bcp", "isql"), rf"\b(?:mongo\w*|clickhouse\S*|cqlsh|influx|sqlcmd|bcp|isql)\b[^\n|;]{{0,100}}?[\s\"']-[pP](?:{_TOKEN})?(?!assword)([^\s\"'\\,-][^\s\"'\\,]{{2,200}})"),
         (("zip", "7z"), rf"\b(?:un)?zip\b[^\n|;]{{0,100}}?[\s\"']-P{_TOKEN}([^\s\"'\\,]{{1,200}})"),
         (("pass:",), r"-pass(?:in|out)?\s{1,4}pass:([^\s\"'\\,]{1,200})"),
         (("htpasswd",), r"\bhtpasswd\s(?:-\w{1,8}\s){0,4}[^\s-]{1,200}\s\S{1,80}\s([^\s\"'\\,|;]{1,200})"),
     )
 )  # fmt: skip
+#: Characters of an argument that is looked at, and arguments before it.
+_MAX_WORD: Final = 512
+_MAX_BEFORE: Final = 12
 #: Not a user and a password: ``docker run -u 1000:1000``.
 _USER_AND_GROUP: Final = re.compile(r"\b([0-9]+):[0-9]+$|\b([\w-]+):\2$")
 #: One of these is in every command line that :data:`_PROGRAMS` could match.
@@ -78,7 +81,7 @@ _HAS_FLAG: Final = (" -", "'-", '"-', " /", "qctl", "net u")
 #: What is piped into a program that reads a password.
 _PIPED: Final = re.compile(
     r"\b(?:echo|printf)\s(?:-n\s)?\\*[\"']?([^\s\"'|\\]{3,200})(?:\\n)?\\*[\"']?\s{0,4}\|"
-    r"[^\n|]{0,200}?(-stdin|chpasswd|passwd|--passphrase-fd|sudo -S)"
+    r"[^\n|]{0,100}?(-stdin|chpasswd|passwd|--passphrase-fd|sudo -S)"
 )
 _IDENTIFIED: Final = re.compile(
     r"(?i)\bidentified\s{1,4}with\s{1,4}\S{1,60}\s{1,4}(?:by|as)\s{1,4}\\*'([^'\\]{1,200})"
@@ -219,7 +222,7 @@ def redact_arguments(arguments: Sequence[object]) -> list[object] | None:
     if not any(word.startswith("-") for word in words):
         return None
     out = list(arguments)
-    line = redact_commands(f" {words[0]} ")
+    program = words[0] if len(words[0]) <= _MAX_WORD else ""
     changed = False
     for at, word in enumerate(words[:-1]):
         value = words[at + 1]
@@ -232,18 +235,19 @@ def redact_arguments(arguments: Sequence[object]) -> list[object] | None:
                 out[at + 1] = constant(len(value))
                 changed = True
             continue
-        line = f" {' '.join(words[: at + 1])} {value}"
-        if len(line) < 4_096 and " " not in value:
-            redacted = redact_commands(line)
-            if redacted != line:
-                out[at + 1] = (
-                    redacted[len(line) - len(value) :]
-                    if redacted.startswith(line[: -len(value)])
-                    else constant(len(value))
-                )
-                changed = True
+        if len(value) > _MAX_WORD or len(word) > _MAX_WORD or " " in value:
+            continue
+        before = [each for each in words[max(1, at - _MAX_BEFORE) : at] if len(each) <= _MAX_WORD]
+        line = f" {' '.join([program, *before, word] if at else [word])} {value}"
+        redacted = redact_commands(line)
+        if redacted != line:
+            is_value = redacted.startswith(line[: -len(value)])
+            out[at + 1] = redacted[len(line) - len(value) :] if is_value else constant(len(value))
+            changed = True
     for at, word in enumerate(words):
-        line = f" {words[0]} {word}"
+        if len(word) > _MAX_WORD:
+            continue
+        line = f" {program} {word}"
         if (
             word.startswith("-")
             and out[at] == word
@@ -253,6 +257,6 @@ def redact_arguments(arguments: Sequence[object]) -> list[object] | None:
         ):
             redacted = redact_commands(line)
             if redacted != line:
-                out[at] = redacted[len(words[0]) + 2 :]
+                out[at] = redacted[len(program) + 2 :]
                 changed = True
     return out if changed else None

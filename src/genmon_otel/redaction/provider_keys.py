@@ -187,9 +187,24 @@ _COMMON: Final = frozenset(
 #: Prefixes by their last character; those that end in a separator are looked for behind one.
 _SEPARATORS: Final = "-_./"
 _SEPARATED: Final = {row[0]: row for row in PREFIXES if row[0][-1] in _SEPARATORS}
-_LENGTHS: Final = tuple(sorted({len(prefix) for prefix in _SEPARATED}, reverse=True))
-#: Their last three characters: one look-up tells that most separators end none.
-_TAILS: Final = frozenset(prefix[-3:] for prefix in _SEPARATED)
+#: By their last three characters: one look-up tells that most separators end none.
+_BY_TAIL: Final = {
+    tail: sorted(
+        (row for row in _SEPARATED.values() if row[0][-3:] == tail), key=lambda row: -len(row[0])
+    )
+    for tail in {prefix[-3:] for prefix in _SEPARATED}
+}
+#: Of prefixes that begin others: the longer ones, the longest first.
+_EXTENDED: Final = {
+    short: longer
+    for short in _SEPARATED
+    if (
+        longer := sorted(
+            (row for row in _SEPARATED.values() if row[0].startswith(short) and row[0] != short),
+            key=lambda row: -len(row[0]),
+        )
+    )
+}
 _JOINED: Final = tuple(row for row in PREFIXES if row[0][-1] not in _SEPARATORS)
 
 #: A separator with the beginning of a secret behind it.
@@ -263,16 +278,15 @@ def _separated(text: str) -> str:
     done = rejected = 0
     for match in _BEGINNING.finditer(text):
         end = match.end()
-        if end <= max(done, rejected) or text[end - 3 : end] not in _TAILS:
+        if end <= max(done, rejected) or text[end - 3 : end] not in _BY_TAIL:
             continue
-        for length in _LENGTHS:
-            begin = end - length
-            if begin < done:
+        for row in _BY_TAIL[text[end - 3 : end]]:
+            begin = end - len(row[0])
+            if begin < done or not text.startswith(row[0], begin):
                 continue
-            row = _SEPARATED.get(text[begin:end])
-            if row is None or (begin and text[begin - 1].isascii() and text[begin - 1].isalnum()):
+            if begin and text[begin - 1].isascii() and text[begin - 1].isalnum():
                 continue
-            prefix, alphabet, least, _ = row = _longest(text, begin, row)
+            prefix, alphabet, least, _ = _longest(text, begin, row)
             end = begin + len(prefix)
             if text.startswith(MARK, end):
                 break
@@ -289,10 +303,8 @@ def _separated(text: str) -> str:
 
 def _longest(text: str, begin: int, row: tuple[str, str, int, str]) -> tuple[str, str, int, str]:
     """Return the row of the longest prefix: ``sk-proj-`` rather than ``sk-``."""
-    for length in _LENGTHS:
-        if length <= len(row[0]):
-            break
-        if (longer := _SEPARATED.get(text[begin : begin + length])) is not None:
+    for longer in _EXTENDED.get(row[0], ()):
+        if text.startswith(longer[0], begin):
             return longer
     return row
 

@@ -1,0 +1,107 @@
+"""Redacting and hiding content take time that grows no faster than the text: texts made to be slow."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from tests.work_kit import growth
+
+from genmon_otel.recorder.content import Contents, hide
+from genmon_otel.redaction import Redactor
+
+REDACTOR = Redactor()
+#: What expressions begin with, and what makes them try again.
+OPENERS = (
+    "-----BEGIN ", "-----END ", "-----BEGIN RSA PRIVATE KEY-----", "-----END PRIVATE KEY-----",
+    '"', "'", "`", "\\", '\\"', "<", ">", "{", "}", "[", "]", "(", ")", "eyJ", "eyJa.", "://", "://a:", "@", "a@", "a:b@",
+    "=", "1", "12 ", "4111 ", "+49", "+1 ", "0", "01 ", " ", "\t", "\r\n", "\n", "a", "A", "a.", "a-", "_", ",", ";", "&", "|", ":", "$",
+    "%", "%41", "Bearer ", "sk-", "key-", "ghp_", "DE89", "GB29 ", "AKIA", "EAAA", "xoxb-", "$2y$", "${", "...", "é", "İ",
+    "password", "password ", "password=", "password: ", 'password":"', "password is ", "password for a ", "password->",
+    "password=[", "password={", "password=(", 'password="${', 'password="""', "password='\\'", 'password("', "--password ",
+    "token ", "token=[", "secret={", "密码", "密码：", "пароль", "mot de passe", "| password |", "|---|\n", "password,b\n",
+    "<password>", "<td>", "<td>password</td>", "<th>password</th>", "<tr>", 'name="password"', '{"name": "password",', "value=",
+    "input_value=", "password\n  x [type=a, input_value='", "On instance['password']", "(password) VALUES (", "VALUES (",
+    "machine a login b password ", "IDENTIFIED BY ", "echo ", "curl -u ", " -p mysql", "login -p", "-u a:", "phone ", "a:5432:b:c:",
+)  # fmt: skip
+_CHANCE = random.Random(3)
+PAIRS = [tuple(_CHANCE.sample(OPENERS, 2)) for _ in range(60)]
+#: Four times the text: quadratic work is sixteen times as much.
+SMALL, LARGE = 4_096, 16_384
+MOST = 10.0
+
+
+def sized(unit: str, size: int) -> str:
+    """Repeat a text up to a size."""
+    return (unit * (size // len(unit) + 1))[:size]
+
+
+def texts(size: int, *units: str) -> list[str]:
+    """Return the texts that openers are repeated in: together, and one after the other."""
+    together = sized("".join(units), size)
+    return (
+        [together]
+        if len(units) == 1
+        else [together, "".join(sized(unit, size // len(units)) for unit in units)]
+    )
+
+
+def too_fast(less: list[str], more: list[str]) -> list[str]:
+    """Return the texts of which four times as much costs far more; in doubt, measured again."""
+    wrong = []
+    for short, long in zip(less, more, strict=True):
+        for rounds in (1, 3, 9):
+            grown = growth(lambda: REDACTOR.tree(short), lambda: REDACTOR.tree(long), rounds)  # noqa: B023
+            if grown < MOST:
+                break
+        else:
+            wrong.append(f"{short[:60]!r}: {grown:.1f} times")
+    return wrong
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_redacting_is_linear(part: int) -> None:
+    """Of every opener, repeated alone, four times as much takes no sixteen times as long."""
+    openers = OPENERS[part::4]
+    less = [text for opener in openers for text in texts(SMALL, opener)]
+    more = [text for opener in openers for text in texts(LARGE, opener)]
+    assert not (wrong := too_fast(less, more)), "\n".join(wrong)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_redacting_is_linear_in_two_openers(part: int) -> None:
+    """Nor of two of them, in turns and one behind the other."""
+    pairs = PAIRS[part::4]
+    less = [text for pair in pairs for text in texts(SMALL, *pair)]
+    more = [text for pair in pairs for text in texts(LARGE, *pair)]
+    assert not (wrong := too_fast(less, more)), "\n".join(wrong)
+
+
+def test_a_text_of_nothing_but_names_is_bounded_for_a_caller() -> None:
+    """What follows so many names is hidden, and stays as it is when it is redacted again."""
+    out = REDACTOR.text("password: " * 200 + "hunter2", 2_048)
+    assert out.endswith("x")
+    assert "hunter2" not in out
+    assert REDACTOR.text(out, 2_048) == out
+
+
+@pytest.mark.parametrize("unit", ["\\", "ab", "a b c d ", '"', "{'a': "])
+def test_hiding_content_is_linear(unit: str) -> None:
+    """A message that repeats the request costs no more the more alike both are."""
+    short, long = (Contents([sized(unit, size)]) for size in (16_384, 65_536))
+    message = sized(unit, 4_096)
+    assert (
+        growth(
+            lambda: hide(message, Contents(short.texts)),
+            lambda: hide(message, Contents(long.texts)),
+        )
+        < MOST
+    )
+    assert hide(message, long) == "<content>"
+
+
+def test_input_values_without_end_are_hidden_in_linear_time() -> None:
+    """Gaps without number, each of which could be where pydantic's quotation was cut."""
+    short, long = (f"input{sized(' … ', size)}, input_type=str" for size in (8_192, 32_768))
+    assert growth(lambda: hide(short, Contents(())), lambda: hide(long, Contents(()))) < MOST
+    assert hide("x … my words, input_type=str]", Contents(())) == "x … <content>, input_type=str]"
