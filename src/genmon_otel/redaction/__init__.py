@@ -32,7 +32,7 @@ _MARGIN: Final = 1_024
 _MAX_ROUNDS: Final = 6
 #: Sensitive names that are looked at in a short text; one that holds more is hidden from there
 #: on. Trees have no such limit: their texts are redacted where nobody waits.
-_LEAST_NAMES: Final = 64
+_LEAST_NAMES: Final = 32
 
 #: Where a secret ends for certain.
 _SECRET_END: Final = re.compile(r"[\s\"'`]")

@@ -77,14 +77,17 @@ _MAX_BEFORE: Final = 12
 #: Not a user and a password: ``docker run -u 1000:1000``.
 _USER_AND_GROUP: Final = re.compile(r"\b([0-9]+):[0-9]+$|\b([\w-]+):\2$")
 #: One of these is in every command line that :data:`_PROGRAMS` could match.
-_HAS_FLAG: Final = (" -", "'-", '"-', " /", "qctl", "net u")
+_HAS_FLAG: Final = re.compile(
+    r"-(?<=[\s\"',(\[]-)(?:h?[uUapPwt](?![a-z]{2,}\b)|-(?:user|proxy-user|auth|creds)\b|pass|Dsonar)"
+)
+_HAS_COMMAND: Final = (" /p:", "net us", "qctl", "htpasswd", "sonar.login", "username=", "user=")
 #: What is piped into a program that reads a password.
 _PIPED: Final = re.compile(
     r"\b(?:echo|printf)\s(?:-n\s)?\\*[\"']?([^\s\"'|\\]{3,200})(?:\\n)?\\*[\"']?\s{0,4}\|"
     r"[^\n|]{0,100}?(-stdin|chpasswd|passwd|--passphrase-fd|sudo -S)"
 )
 _IDENTIFIED: Final = re.compile(
-    r"(?i)\bidentified\s{1,4}with\s{1,4}\S{1,60}\s{1,4}(?:by|as)\s{1,4}\\*'([^'\\]{1,200})"
+    r"(?i)\bidentified\s{1,4}(?:with\s{1,4}\S{1,60}\s{1,4})?(?:by|as)\s{1,4}\\*[\"'`]([^\"'`\\]{1,200})"
 )
 
 
@@ -202,7 +205,7 @@ def redact_commands(text: str) -> str:
     if "dentified" in text or "DENTIFIED" in text:
         for found in _IDENTIFIED.finditer(text):
             edits += hidden(text, *found.span(1))
-    if not any(literal in text for literal in _HAS_FLAG):
+    if not _HAS_FLAG.search(text) and not any(literal in text for literal in _HAS_COMMAND):
         return apply(text, edits) if edits else text
     for literals, pattern in _PROGRAMS:
         if any(literal in text for literal in literals):

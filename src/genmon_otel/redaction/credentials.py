@@ -47,7 +47,7 @@ _HASH: Final = re.compile(
 _PGPASS: Final = re.compile(
     r"(?m)^([\w.*-]{1,200}+:(?:[0-9]{4,5}|\*):[A-Za-z_*][\w*-]{0,80}:[A-Za-z_*][\w*-]{0,80}:)([^\s:]{3,200})$"
 )
-_PORTS: Final = (":*:", ":5432:", ":5433:", ":6432:")
+_PORTS: Final = (":*:", ":5432:", ":6432:")
 #: ``jdbc:oracle:thin:user/password@host``
 _ORACLE: Final = re.compile(
     r"((?:oracle:\w{2,6}:|sqlplus\s|\bexpdp\s|\bimpdp\s)[\w$#]{1,64}/)([^\s@\"'/]{1,128})@"
@@ -79,7 +79,7 @@ def redact_credentials(text: str) -> str:
         text = _ORACLE.sub(
             lambda m: m[0] if is_placeholder(m[2]) else f"{m[1]}{constant(len(m[2]))}@", text
         )
-    if "$" in text or "}" in text:
+    if "$" in text or "SHA" in text or "pbkdf2" in text:
         text = _HASH.sub(lambda m: m[1] + constant(len(m[2])), text)
     if any(port in text for port in _PORTS):
         text = _PGPASS.sub(_bare_userinfo_line, text)

@@ -12,13 +12,14 @@ from genmon_otel.redaction.sensitive import is_sensitive
 
 #: Parts of sensitive names in lower case.
 _HINTS: Final = (
-    "pass", "secret", "token", "key", "auth", "cookie", "credential", "pw", "dsn", "jwt", "otp", "cvv", "cvc",
-    "ssn", "srf", "conn", "card", "sessid", "webhook", "hmac", "pin", "psk", "creds", "phrase", "mnemonic",
+    "pass", "secret", "token", "key", "auth", "cookie", "cred", "pw", "dsn", "jwt", "otp", "cv",
+    "ssn", "srf", "conn", "card", "sessid", "webhook", "hmac", "pin", "psk", "phrase", "mnemonic",
     "kennwort", "wachtwoord", "salasana", "contrase", "senha", "clave", "mdp", "haslo", "heslo", "parola", "sifre",
-    "sandi", "kode", "geheim", "bearer", "identified by",
+    "sandi", "kode", "geheim", "bearer",
 )  # fmt: skip
 #: Those that are also parts of everyday words: what must stand right behind them.
 _EVERYDAY: Final = {
+    "cv": re.compile("[vc](?![a-z])"),
     "pw": re.compile("d|(?![a-z])"),
     "pin": re.compile("(?![a-z])"),
     "conn": re.compile("(?:ection[ _-]?)?str"),

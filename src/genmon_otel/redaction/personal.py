@@ -65,14 +65,17 @@ _CALLED: Final = re.compile(
     r"(?i)(?:phone|fon|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
     r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?\+?\(?\Z"
 )
-_LONG_NUMBER: Final = re.compile(r"[0-9](?:[ ./()\u00a0\u2009+-]{0,2}[0-9]){6}")
+#: One of these is in every text that holds a number to be hidden.
+_MAY_BE_NUMBER: Final = re.compile(
+    r"[0-9](?:(?:[ ./()\u00a0\u2009+-]{0,2}[0-9]){6}|(?<=[A-Za-z]{2}.)(?<![\w-]...)[0-9](?:[ \u00a0-]?[A-Za-z0-9]){11})"
+)
 
 
 def redact_personal(text: str) -> str:
     """Replace e-mails, card, account, phone and social security numbers."""
     if "@" in text:
         text = _EMAIL.sub(EMAIL_PLACEHOLDER, text)
-    if not _LONG_NUMBER.search(text) and not _IBAN.search(text):
+    if not _MAY_BE_NUMBER.search(text):
         return text
     text = apply(text, [edit for found in _IBAN.finditer(text) for edit in _iban(text, found)])
     text = _CARD.sub(_card, text)

@@ -185,7 +185,7 @@ _COMMON: Final = frozenset(
     "sk- sk_ fw_ ek_ pa- al- nk- app- rnd_ re_ secret_ luma- fc- key- pul- oy2".split()
 )
 #: Prefixes by their last character; those that end in a separator are looked for behind one.
-_SEPARATORS: Final = "-_./"
+_SEPARATORS: Final = "-_"
 _SEPARATED: Final = {row[0]: row for row in PREFIXES if row[0][-1] in _SEPARATORS}
 #: By their last three characters: one look-up tells that most separators end none.
 _BY_TAIL: Final = {
@@ -208,12 +208,15 @@ _EXTENDED: Final = {
 _JOINED: Final = tuple(row for row in PREFIXES if row[0][-1] not in _SEPARATORS)
 
 #: A separator with the beginning of a secret behind it.
-_BEGINNING: Final = re.compile(rf"[-_./](?!{MARK})(?=[A-Za-z0-9_+/-]{{8}})")
+_BEGINNING: Final = re.compile(r"[-_](?=[A-Za-z0-9_+/-]{10})")
 _BODIES: Final = {
     alphabet: re.compile(rf"[{alphabet}]*") for alphabet in {row[1] for row in PREFIXES}
 }
 _JOINED_PATTERNS: Final = tuple(
-    (prefix, re.compile(rf"(?<![A-Za-z0-9]){prefix}(?!{MARK})([{alphabet}]{{{least},}})"))
+    (
+        prefix,
+        re.compile(rf"(?<![A-Za-z0-9]){re.escape(prefix)}(?!{MARK})([{alphabet}]{{{least},}})"),
+    )
     for prefix, alphabet, least, _ in _JOINED
 )
 #: Characters of a secret that are looked at to tell whether it is one.

@@ -68,8 +68,6 @@ def is_sensitive(name: str) -> bool:
             return True
     while len(words) > 1 and words[-1].isdigit():
         words.pop()
-    if words == ["identified", "by"]:
-        return True
     if not words or words[-1] in _ABOUT or any(word.startswith("secretar") for word in words):
         return False
     if words[-1] == "token" and len(words) > 1 and words[-2] in _OTHER_TOKENS:
