@@ -222,6 +222,7 @@ def test_pods_run_with_the_least_they_need() -> None:
         (["--grafana-url", "grafana"], "grafana_url"),
         (["--format", "kubernetes", "--label", "a=b c"], "a='b c'"),
         (["--format", "kubernetes", "--namespace", "Web"], "Web"),
+        (["--format", "kubernetes", "--prometheus-namespace", "Obs_1"], "Obs_1"),
     ],
 )
 def test_what_is_not_allowed_is_refused(tmp_path: Path, options: list[str], says: str) -> None:

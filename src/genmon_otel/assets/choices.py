@@ -33,6 +33,8 @@ class Choices:
         pager: who is woken.
         tickets: who gets the rest.
         namespace: of the applications on Kubernetes; its alerts stay within it.
+        prometheus_namespace: where Prometheus runs on Kubernetes; only from there may
+            metrics be scraped.
 
     Raises:
         ConfigurationError: one of them is not allowed.
@@ -45,13 +47,15 @@ class Choices:
     pager: Pager = "pagerduty"
     tickets: Tickets = "slack"
     namespace: str = "default"
+    prometheus_namespace: str = "monitoring"
 
     def __post_init__(self) -> None:
-        if not _NAMESPACE.fullmatch(self.namespace):
-            raise ConfigurationError(
-                f"The namespace {self.namespace!r} is not allowed. Use lower-case letters, digits "
-                "and '-', at most 63."
-            )
+        for namespace in (self.namespace, self.prometheus_namespace):
+            if not _NAMESPACE.fullmatch(namespace):
+                raise ConfigurationError(
+                    f"The namespace {namespace!r} is not allowed. Use lower-case letters, digits "
+                    "and '-', at most 63."
+                )
 
     @property
     def rules(self) -> Options:

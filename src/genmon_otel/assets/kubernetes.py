@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from genmon_otel.assets.choices import Choices
-from genmon_otel.assets.pod import application, exporter
+from genmon_otel.assets.network import network_policies
+from genmon_otel.assets.pod import NAME_LABEL, application, exporter
 from genmon_otel.assets.shipped import dashboards
 from genmon_otel.rules.alertmanager import inhibitions, route
 from genmon_otel.rules.document import to_yaml
@@ -51,6 +52,10 @@ def as_kubernetes(choices: Choices) -> dict[str, str]:
         "application.example.yaml": application(choices, SCRAPED),
         "exporter.yaml": exporter(choices, SCRAPED),
     }
+    for name, policy in network_policies(choices).items():
+        resources[name] = _resource(
+            "networking.k8s.io/v1", "NetworkPolicy", policy["name"], choices, spec=policy["spec"]
+        )
     for name, text in dashboards(choices.scrape_interval_s):
         title = name.removesuffix(".json")
         resources[f"dashboard-{title}.yaml"] = _resource(
@@ -100,7 +105,7 @@ def _pod_monitor(choices: Choices) -> dict[str, Any]:
         spec={
             "selector": {"matchLabels": dict(SCRAPED)},
             # One job an application, whatever the number of pods: the page counts by job.
-            "jobLabel": "app.kubernetes.io/name",
+            "jobLabel": NAME_LABEL,
             "podMetricsEndpoints": [endpoint],
         },
     )

@@ -10,6 +10,10 @@ from genmon_otel._version import __version__
 from genmon_otel.assets.choices import Choices
 
 METRICS_PORT: Final = 9464
+#: The pods' name, by which Deployments and NetworkPolicies select them.
+NAME_LABEL: Final = "app.kubernetes.io/name"
+APPLICATION: Final = "app-builder"
+EXPORTER: Final = "genmon-exporter"
 _STORE_DIR: Final = "/run/secrets/genmon"
 #: An emptyDir survives a container's restart, and the pod's next process adopts what lies there.
 _JOURNAL_DIR: Final = "/journal"
@@ -26,7 +30,7 @@ def application(choices: Choices, scraped: Mapping[str, str]) -> dict[str, Any]:
         names.ENV_METRICS_HOST: "0.0.0.0",
         names.ENV_METRICS_PORT: str(METRICS_PORT),
         names.ENV_CODE_VERSION: "set-by-your-release",
-        "OTEL_SERVICE_NAME": "app-builder",
+        "OTEL_SERVICE_NAME": APPLICATION,
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://otel-collector:4318",
     }
     container = {
@@ -34,7 +38,7 @@ def application(choices: Choices, scraped: Mapping[str, str]) -> dict[str, Any]:
         "image": "registry.example.org/app-builder:set-by-your-release",
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT}],
     }
-    return _deployment("app-builder", choices, scraped, container, env, volumes, replicas=2)
+    return _deployment(APPLICATION, choices, scraped, container, env, volumes, replicas=2)
 
 
 def exporter(choices: Choices, scraped: Mapping[str, str]) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def exporter(choices: Choices, scraped: Mapping[str, str]) -> dict[str, Any]:
         "args": ["genmon", "exporter", "--host", "0.0.0.0", "--port", str(METRICS_PORT)],
         "ports": [{"name": "metrics", "containerPort": METRICS_PORT}],
     }
-    return _deployment("genmon-exporter", choices, scraped, container, {}, {}, replicas=1)
+    return _deployment(EXPORTER, choices, scraped, container, {}, {}, replicas=1)
 
 
 def _deployment(  # noqa: PLR0917 (internal: what both have, in one order)
@@ -58,7 +62,7 @@ def _deployment(  # noqa: PLR0917 (internal: what both have, in one order)
     *,
     replicas: int,
 ) -> dict[str, Any]:
-    selected = {"app.kubernetes.io/name": name}
+    selected = {NAME_LABEL: name}
     store = {"name": "store", "secret": {"secretName": "genmon-store", "defaultMode": 0o440}}
     env = {names.ENV_STORE_FILE: f"{_STORE_DIR}/url", **env}
     pod = {

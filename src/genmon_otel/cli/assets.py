@@ -38,6 +38,8 @@ def assets() -> None:
               show_default=True, help="Who gets the rest.")  # fmt: skip
 @click.option("--namespace", default="default", show_default=True, metavar="NAME",
               help="Of the applications, for kubernetes; alerts stay within it.")  # fmt: skip
+@click.option("--prometheus-namespace", default="monitoring", show_default=True, metavar="NAME",
+              help="Of Prometheus, for kubernetes; only its pods there may scrape.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace files that differ.")
 @json_option
 def export(  # noqa: PLR0917 (one parameter an option)
@@ -50,6 +52,7 @@ def export(  # noqa: PLR0917 (one parameter an option)
     pager: Pager,
     tickets: Tickets,
     namespace: str,
+    prometheus_namespace: str,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -66,6 +69,7 @@ def export(  # noqa: PLR0917 (one parameter an option)
         pager=pager,
         tickets=tickets,
         namespace=namespace,
+        prometheus_namespace=prometheus_namespace,
     )
     rendered = (as_files if form == "files" else as_kubernetes)(choices)
     if not overwrite:
