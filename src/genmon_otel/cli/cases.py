@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -281,10 +281,13 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
 def export(folder: Path, store: str | None, as_json: bool) -> None:
     """Write a file for every reproduced or approved case into FOLDER, for CI.
 
-    Files that are there already stay as they are: in CI the file is the authority.
+    Files that are there already stay as they are: in CI the file is the authority. What a
+    file asks for (variables, programs, live steps, a postcondition) works only where pytest's
+    configuration allows it: the lines that are lacking are printed.
     """
     with open_store(store) as opened:
         written = list(review.export(opened, folder))
+    _say_what_is_lacking(path for path, new in written if new)
     if as_json:
         print_json([{"file": str(path), "written": new} for path, new in written])
         return
@@ -344,6 +347,22 @@ def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_js
         if not changed:
             click.echo(f"No case names {one_line(old)}.")
     return int(not changed)
+
+
+def _say_what_is_lacking(paths: Iterable[Path]) -> None:
+    """Print the configuration that files need before they work, on stderr."""
+    trust = trust_in(Path.cwd())
+    lacking: dict[str, tuple[str, ...]] = {}
+    for path in paths:
+        for option, names in trust.lacking(files.read(path)).items():
+            lacking[option] = tuple(dict.fromkeys([*lacking.get(option, ()), *names]))
+    if lacking:
+        lines = "\n".join(trust.lines(option, names) for option, names in lacking.items())
+        click.echo(
+            "A file is a stranger's data: what it asks for works where the configuration allows "
+            f"it. To allow it, {trust.where()}:\n{clean(lines, 4_000)}",
+            err=True,
+        )
 
 
 #: What is said of a case that was just accepted.

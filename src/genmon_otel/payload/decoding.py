@@ -1,38 +1,32 @@
 """Trees back into values. A tree is data, perhaps hostile: nothing it names is called.
 
 Classes are found by import path and must be of an allowed kind (dataclass,
-attrs, pydantic, Enum, named tuple, subclass of a built-in, exception); instances
-are made with ``object.__new__`` and given their recorded attributes, so no
-constructor, validator or property runs.
+attrs, pydantic, Enum, named tuple, subclass of a built-in, exception) and of a module
+that is loaded; instances are made with ``object.__new__`` and given their recorded
+attributes, so no constructor, validator, ``__post_init__`` or property runs. Of a class's
+own code only ``__hash__`` and ``__eq__`` do, where a value is a member of a set or a key.
+
+What a value becomes is bounded (:mod:`genmon_otel.payload.limits`).
 """
 
 from __future__ import annotations
 
-import pathlib
-from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
-from fractions import Fraction
+from enum import Enum, Flag
 from functools import partial
-from types import MappingProxyType, SimpleNamespace
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import exceptions, web
-from genmon_otel.payload.escapes import unescape
+from genmon_otel.payload.decoding_built_in import DECODERS, Decoder, of_type
+from genmon_otel.payload.limits import MAX_DEPTH, Budget
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
 from genmon_otel.payload.paths import MAX_PATH, find_class, import_path
-from genmon_otel.payload.state import PLAIN, set_state
+from genmon_otel.payload.state import PLAIN, refuse_finalizer, set_state
 from genmon_otel.records import Tree
-
-#: Nested trees; encoded ones stay below (three levels of tree a level of value at most).
-_MAX_DEPTH: Final = 400
-
-_Decoder = Callable[[Mapping[str, Any], Callable[[Tree], Any]], Any]
 
 
 def decode(tree: Tree) -> Any:
@@ -44,7 +38,7 @@ def decode(tree: Tree) -> Any:
         PayloadError: the tree is malformed.
     """
     try:
-        return _decode(tree, 0)
+        return _decode(tree, 0, Budget())
     except PayloadError:
         raise
     except RecursionError:
@@ -64,7 +58,7 @@ def decode_exception(tree: Tree) -> BaseException:
     if not isinstance(tree, Mapping) or tree.get("$") != "error":
         raise PayloadError("The recorded outcome is no exception.")
     try:
-        return exceptions.decode_error(tree, partial(_decode, depth=1))
+        return exceptions.decode_error(tree, partial(_decode, depth=1, budget=Budget()))
     except PayloadError:
         raise
     except Exception as error:
@@ -74,34 +68,40 @@ def decode_exception(tree: Tree) -> BaseException:
         ) from error
 
 
-def _decode(tree: Tree, depth: int) -> Any:
+def _decode(tree: Tree, depth: int, budget: Budget) -> Any:
     kind = type(tree)
+    budget.spend(1, len(tree) if kind is str else 0)
     if kind is str or kind is int or kind is bool or tree is None or kind is float:
         return tree
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         raise PayloadError("A recorded value is nested too deeply.")
+    below = partial(_decode, depth=depth + 1, budget=budget)
     if kind is list:
-        return [_decode(item, depth + 1) for item in tree]
+        return [below(item) for item in tree]
     if kind is not dict:
         raise PayloadError(f"A recorded value holds a {kind.__name__}; only JSON is allowed.")
     tag = tree.get("$")
     if tag is None:
-        return {
-            key[1:] if key[:1] == "$" else key: _decode(item, depth + 1)
-            for key, item in tree.items()
-        }
+        return {_key(key, budget): below(item) for key, item in tree.items()}
     decoder = _DECODERS.get(tag) if isinstance(tag, str) else None
     if decoder is None:
         raise PayloadError(f"A recorded value is of an unknown kind: {str(tag)[:80]!r}.")
     noted = len(touches())
     try:
-        return decoder(tree, partial(_decode, depth=depth + 1))
+        return decoder(tree, below)
     except OpaqueTouched as touched:  # a set, say, cannot be made of what was not recorded
         forget_touches(since=noted)
         return Opaque(str(tree.get("type", tag))[:MAX_PATH], touched.why)
 
 
-def _missing(decoder: _Decoder) -> _Decoder:
+def _key(key: Any, budget: Budget) -> str:
+    if type(key) is not str:
+        raise PayloadError("A recorded value holds a key that is no text; only JSON is allowed.")
+    budget.spend(0, len(key))
+    return key[1:] if key[:1] == "$" else key
+
+
+def _missing(decoder: Decoder) -> Decoder:
     """Turn a class that cannot be found into an opaque value."""
 
     def wrapped(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
@@ -112,61 +112,6 @@ def _missing(decoder: _Decoder) -> _Decoder:
             return Opaque(str(named)[:MAX_PATH], f"missing: {error}")
 
     return wrapped
-
-
-# --- built-in kinds ----------------------------------------------------------
-
-
-def _texts(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> str:
-    text = tree["v"]
-    if not isinstance(text, str):
-        raise PayloadError("An escaped text must be text.")
-    return unescape(text)
-
-
-def _float(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> float:
-    if tree["v"] not in ("nan", "inf", "-inf"):
-        raise PayloadError(f"Not a special number: {str(tree['v'])[:40]!r}.")
-    return float(tree["v"])
-
-
-def _pairs(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> dict[Any, Any]:
-    return {decode(key): decode(value) for key, value in tree["v"]}
-
-
-def _bytes(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    if "utf8" in tree:
-        text = decode(tree["utf8"])
-        return text if type(text) is Opaque else text.encode("utf-8", "surrogatepass")
-    text = decode(tree["latin1"])
-    return text if type(text) is Opaque else text.encode("latin-1", "replace")
-
-
-def _datetime(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> datetime:
-    moment = datetime.fromisoformat(tree["v"]).replace(fold=1 if tree.get("fold") == 1 else 0)
-    return moment.replace(tzinfo=ZoneInfo(tree["zone"])) if "zone" in tree else moment
-
-
-def _time(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> time:
-    moment = time.fromisoformat(tree["v"]).replace(fold=1 if tree.get("fold") == 1 else 0)
-    return moment.replace(tzinfo=ZoneInfo(tree["zone"])) if "zone" in tree else moment
-
-
-def _defaultdict(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    factory = decode(tree["factory"]) if "factory" in tree else None
-    if factory not in (None, list, dict, set, int, str, float, tuple, bool):
-        return Opaque("collections:defaultdict", "unsupported")
-    return defaultdict(factory, decode(tree["v"]))
-
-
-_PATHS: Final = ("PurePosixPath", "PureWindowsPath", "PurePath", "PosixPath", "WindowsPath", "Path")
-
-
-def _path(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    if tree["kind"] not in _PATHS:
-        raise PayloadError(f"Not a kind of path: {str(tree['kind'])[:40]!r}.")
-    text = decode(tree["v"])
-    return text if type(text) is Opaque else getattr(pathlib, tree["kind"])(text)
 
 
 def _type(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
@@ -203,7 +148,13 @@ def _data_class(tree: Mapping[str, Any]) -> type:
             f"{tree.get('type')!r} is not of a kind that is rebuilt from data: dataclass, attrs, "
             "pydantic, Enum, named tuple, exception."
         )
+    refuse_finalizer(found)
     return found
+
+
+def _missing_of(kind: type[Enum]) -> Any:
+    """What a class does with a value that no member has; of Python's own it is safe to call."""
+    return getattr(kind._missing_, "__func__", None)
 
 
 def _enum(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
@@ -215,12 +166,17 @@ def _enum(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
         if tree["name"] not in members:
             raise PayloadError(f"{tree.get('type')!r} has no member {str(tree['name'])[:80]!r}.")
         return members[tree["name"]]
-    return kind(decode(tree["value"]))
+    value = decode(tree["value"])
+    if value in kind._value2member_map_:
+        return kind._value2member_map_[value]
+    if issubclass(kind, Flag) and _missing_of(kind) is _missing_of(Flag):
+        return kind(of_type(int, value))  # several flags at once, by Python's own code
+    raise PayloadError(f"{tree.get('type')!r} has no member of the recorded value.")
 
 
 def _named_tuple(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     kind = _data_class(tree)
-    fields = decode(tree["fields"])
+    fields = of_type(dict, decode(tree["fields"]))
     if not issubclass(kind, tuple):
         raise PayloadError(f"{tree.get('type')!r} is no named tuple.")
     names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
@@ -231,19 +187,19 @@ def _named_tuple(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
 
 def _object(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     kind = _data_class(tree)
-    return set_state(object.__new__(kind), decode(tree["fields"]))
+    return set_state(object.__new__(kind), of_type(dict, decode(tree["fields"])))
 
 
 def _model(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     kind = _data_class(tree)
-    fields = decode(tree["fields"])
+    fields = of_type(dict, decode(tree["fields"]))
     instance: Any = object.__new__(kind)
     private = decode(tree["private"]) if "private" in tree else None
     if private is None and getattr(kind, "__private_attributes__", None):
         private = {}
     for name, value in (
         ("__dict__", fields),
-        ("__pydantic_fields_set__", set(tree["set"]) if "set" in tree else set(fields)),
+        ("__pydantic_fields_set__", _names(tree["set"]) if "set" in tree else set(fields)),
         ("__pydantic_extra__", decode(tree["extra"]) if "extra" in tree else None),
         ("__pydantic_private__", private),
     ):
@@ -253,9 +209,13 @@ def _model(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
 
 def _old_model(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     instance: Any = object.__new__(_data_class(tree))
-    object.__setattr__(instance, "__dict__", decode(tree["fields"]))
-    object.__setattr__(instance, "__fields_set__", set(tree["set"]))
+    object.__setattr__(instance, "__dict__", of_type(dict, decode(tree["fields"])))
+    object.__setattr__(instance, "__fields_set__", _names(tree["set"]))
     return instance
+
+
+def _names(names: Any) -> set[str]:
+    return {of_type(str, name) for name in of_type(list, names)}
 
 
 def _subclass(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
@@ -263,64 +223,25 @@ def _subclass(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     kind: Any = find_class(tree.get("type"))
     if base is None or not issubclass(kind, base):
         raise PayloadError(f"{tree.get('type')!r} is no {str(tree['base'])[:20]}.")
+    refuse_finalizer(kind)
     plain = decode(tree["v"])
     if type(plain) is Opaque:
         return plain
+    of_type(base, plain)
     if base in (dict, list, set):
         instance = base.__new__(kind)
         base.__init__(instance, plain)
     else:
         instance = base.__new__(kind, plain)
-    return set_state(instance, decode(tree["fields"])) if "fields" in tree else instance
+    return (
+        set_state(instance, of_type(dict, decode(tree["fields"]))) if "fields" in tree else instance
+    )
 
 
-def _fraction(text: str) -> Fraction:
-    """Read a fraction; not by its own parser, which computes ``1e999999999``."""
-    above, _, below = text.partition("/")
-    return Fraction(int(above), int(below or "1"))
-
-
-def _simple(build: Callable[[Any], Any]) -> _Decoder:
-    def decoder(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-        value = decode(tree["v"])
-        return value if type(value) is Opaque else build(value)
-
-    return decoder
-
-
-_DECODERS: Final[Mapping[str, _Decoder]] = {
+_DECODERS: Final[Mapping[str, Decoder]] = {
     "opaque": lambda t, d: Opaque(str(t["type"])[:MAX_PATH], str(t["why"])[:80]),
-    "text": _texts,
-    "int": _simple(lambda v: int(v, 16)),
-    "float": _float,
-    "pairs": _pairs,
-    "tuple": _simple(tuple),
-    "set": _simple(set),
-    "frozenset": _simple(frozenset),
-    "bytes": _bytes,
-    "bytearray": lambda t, d: bytearray(_bytes(t, d)),
-    "complex": _simple(lambda v: complex(*v)),
-    "range": _simple(lambda v: range(*v)),
-    "slice": _simple(lambda v: slice(*v)),
-    "ellipsis": lambda t, d: ...,
-    "notimplemented": lambda t, d: NotImplemented,
+    **DECODERS,
     "type": _missing(_type),
-    "datetime": _datetime,
-    "date": lambda t, d: date.fromisoformat(t["v"]),
-    "time": _time,
-    "timedelta": lambda t, d: timedelta(*t["v"]),
-    "timezone": _simple(timezone),
-    "zone": _simple(ZoneInfo),
-    "decimal": _simple(Decimal),
-    "fraction": _simple(_fraction),
-    "uuid": _simple(UUID),
-    "deque": lambda t, d: deque(d(t["v"]), t.get("maxlen")),
-    "ordereddict": _simple(OrderedDict),
-    "defaultdict": _defaultdict,
-    "counter": _simple(Counter),
-    "proxy": _simple(MappingProxyType),
-    "namespace": _simple(lambda v: SimpleNamespace(**v)),
-    "path": _path,
     "enum": _missing(_enum),
     "namedtuple": _missing(_named_tuple),
     "object": _missing(_object),

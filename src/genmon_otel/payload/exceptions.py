@@ -9,7 +9,6 @@ are not made this way have an adapter in :data:`_ADAPTERS`.
 from __future__ import annotations
 
 import builtins
-import importlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from types import MemberDescriptorType
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import web
-from genmon_otel.payload.paths import MAX_PATH, find_class, import_path, is_importable
-from genmon_otel.payload.state import state_of
+from genmon_otel.payload.decoding_built_in import of_type
+from genmon_otel.payload.paths import MAX_PATH, find_class, import_path, is_importable, loaded
+from genmon_otel.payload.state import refuse_finalizer, state_of
 from genmon_otel.records import Tree
 from genmon_otel.slots import args_of
 
@@ -137,7 +137,7 @@ def _validation_fields(error: Any) -> dict[str, Any]:
 
 
 def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
-    core = importlib.import_module("pydantic_core")
+    core = loaded("pydantic_core")
     lines = []
     for line in fields["errors"]:
         name, context = line["type"], line.get("ctx") or {}
@@ -174,9 +174,10 @@ def _retry_fields(error: Any) -> dict[str, Any]:
 
 
 def _retry_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
-    future = importlib.import_module("tenacity").Future
+    future = loaded("tenacity").Future
     attempt = future.construct(fields["attempts"], fields["outcome"], fields["failed"])
-    error: BaseException = kind(attempt)
+    error = _bare(kind, (attempt,))
+    _state(error)["last_attempt"] = attempt
     return error
 
 
@@ -190,8 +191,8 @@ def _client_fields(error: Any) -> dict[str, Any]:
 
 
 def _client_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
-    error = _bare(kind, fields["args"])
-    error.__dict__.update(response=fields["response"], operation_name=fields["operation"])
+    error = _bare(kind, of_type(tuple, fields["args"]))
+    _state(error).update(response=fields["response"], operation_name=fields["operation"])
     return error
 
 
@@ -202,10 +203,12 @@ def _http_fields(error: Any) -> dict[str, Any]:
 
 def _http_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
     body = io.BytesIO()  # it is read once, by whoever handles the error: it was not ours to read
-    error: BaseException = kind(
-        fields["url"], fields["code"], fields["msg"], fields["headers"], body
+    error: Any = _bare(kind, ())  # a subclass's own constructor is not called
+    loaded("urllib.error").HTTPError.__init__(
+        error, fields["url"], fields["code"], fields["msg"], fields["headers"], body
     )
-    return error
+    made: BaseException = error
+    return made
 
 
 #: (top-level package, class name) along the MRO -> adapter.
@@ -238,6 +241,10 @@ def _adapter(kind: type) -> str | None:
 # --- and back ----------------------------------------------------------------
 
 
+#: What every exception has, past what its own class may make of setting an attribute.
+_BASE: Final[Mapping[str, Any]] = vars(BaseException)
+
+
 def decode_error(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> BaseException:
     """Rebuild an exception from its tree.
 
@@ -245,7 +252,7 @@ def decode_error(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Base
         PayloadError: its class is gone, or is no exception.
     """
     kind = _class(tree)
-    fields = decode(tree["fields"]) if "fields" in tree else {}
+    fields = of_type(dict, decode(tree["fields"])) if "fields" in tree else {}
     if (adapter := tree.get("adapter")) is not None:
         if adapter != _adapter(kind):
             raise PayloadError(f"{adapter!r} does not rebuild {tree.get('type')!r}.")
@@ -257,8 +264,8 @@ def decode_error(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Base
         if link in tree:
             linked = decode(tree[link])
             if isinstance(linked, BaseException):
-                setattr(error, attribute, linked)
-    error.__suppress_context__ = tree.get("suppress") is True
+                _BASE[attribute].__set__(error, linked)
+    _BASE["__suppress_context__"].__set__(error, tree.get("suppress") is True)
     return error
 
 
@@ -267,8 +274,11 @@ def _class(tree: Mapping[str, Any]) -> type[BaseException]:
     kind = find_class(tree.get("base", tree.get("type")))
     if not issubclass(kind, BaseException):
         raise PayloadError(f"{str(tree.get('type'))[:MAX_PATH]!r} is no exception.")
+    refuse_finalizer(kind)
     if "base" not in tree:
         return kind
+    if type(kind) is not type or any("__init_subclass__" in vars(b) for b in kind.__mro__[:-1]):
+        raise PayloadError(f"{kind.__qualname__} has a say in its subclasses: none is made here.")
     module, _, name = str(tree.get("type"))[:MAX_PATH].partition(":")
     space = {"__module__": module, "__qualname__": name}
     return type(name.rpartition(".")[2], (kind,), space)
@@ -280,11 +290,13 @@ def _rebuilt(
     args = decode(tree.get("args"))
     if issubclass(kind, BaseExceptionGroup):
         members = [m for m in decode(tree.get("members", [])) if isinstance(m, BaseException)]
-        return BaseExceptionGroup.__new__(kind, str(args), members)
+        return BaseExceptionGroup.__new__(kind, of_type(str, args), members)
     error = _bare(kind, args if isinstance(args, tuple) else ())
-    for name, value in (decode(tree["built_in"]) if "built_in" in tree else {}).items():
-        if any(isinstance(error, k) and name in names for k, names in _BUILT_IN_STATE.items()):
-            setattr(error, name, value)
+    state = of_type(dict, decode(tree["built_in"])) if "built_in" in tree else {}
+    for built_in, names in _BUILT_IN_STATE.items():
+        if issubclass(kind, built_in):
+            for name in state.keys() & set(names):
+                vars(built_in)[name].__set__(error, state[name])
     return error
 
 
@@ -305,7 +317,12 @@ def _set(error: BaseException, fields: Mapping[str, Any]) -> None:
         if name in slots:
             slots[name].__set__(error, value)
         else:
-            error.__dict__[name] = value
+            _state(error)[name] = value
+
+
+def _state(error: BaseException) -> dict[str, Any]:
+    state: dict[str, Any] = _BASE["__dict__"].__get__(error)
+    return state
 
 
 def _slots(kind: type) -> Iterator[tuple[str, Any]]:

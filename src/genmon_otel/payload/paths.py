@@ -76,6 +76,21 @@ def parts_of(path: Any) -> tuple[str, list[str]]:
     return module_name, name.split(".")
 
 
+def loaded(name: str) -> Any:
+    """A library's module, where the application has loaded it: nothing is imported for a value.
+
+    Raises:
+        PayloadError: it has not.
+    """
+    module = sys.modules.get(name)
+    if module is None:
+        raise PayloadError(
+            f"A recorded value needs {name}, which is not loaded. Import it at the top of the "
+            "target's module."
+        )
+    return module
+
+
 def find_class(path: Any) -> type:
     """Find a class that data names, in the modules that are loaded. Nothing is imported or called.
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MemberDescriptorType
 from typing import Any, Final
 
+from genmon_otel.errors import PayloadError
+
 #: Classes of the standard library that are plain data, though not declared as such.
 PLAIN: Final = frozenset({"subprocess:CompletedProcess"})
 
@@ -27,6 +29,16 @@ def state_of(value: Any) -> dict[str, Any]:
     except AttributeError:
         pass
     return state
+
+
+def refuse_finalizer(kind: type) -> None:
+    """Refuse a class whose instances run code when they go: they were not made to be made so.
+
+    Raises:
+        PayloadError: it, or a class that it inherits from, defines ``__del__``.
+    """
+    if any("__del__" in vars(base) for base in kind.__mro__):
+        raise PayloadError(f"{kind.__qualname__} has a __del__: it is not rebuilt from data.")
 
 
 def set_state(instance: Any, fields: Mapping[Any, Any]) -> Any:

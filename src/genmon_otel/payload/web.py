@@ -7,7 +7,6 @@ The real classes come back, so ``error.response.headers["retry-after"]`` works.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from genmon_otel.errors import PayloadError
+from genmon_otel.payload.decoding_built_in import of_type
 from genmon_otel.payload.opaque import Opaque
+from genmon_otel.payload.paths import loaded
 from genmon_otel.records import Tree
 
 if TYPE_CHECKING:
@@ -132,8 +133,11 @@ _ENCODERS: Final[Mapping[str, Callable[[str, Encoding, Any], Tree]]] = {
 def decode_response(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     """Rebuild a response of its own library."""
     library = _library(tree)
-    headers = _texts(decode(tree.get("headers", {})))
+    # None that says how the body is packed: a small one may be huge when it is unpacked.
+    headers = kept_headers(_texts(decode(tree.get("headers", {}))))
     body = decode(tree["body"]) if "body" in tree else b""
+    if type(body) is not Opaque:
+        of_type(bytes, body)
     status = tree.get("status")
     if type(status) is not int or not 0 <= status <= 999:
         raise PayloadError(f"A recorded response has the status {status!r}. Give 100 to 599.")
@@ -165,7 +169,7 @@ def decode_request(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> An
         request.headers = library.structures.CaseInsensitiveDict()
         return request
     if library.__name__ == "aiohttp":
-        address = importlib.import_module("yarl").URL(url)
+        address = loaded("yarl").URL(url)
         return library.RequestInfo(address, method, _multidict({}), address)
     return library.Request(method, url)
 
@@ -180,7 +184,7 @@ def decode_headers(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> An
         case "multidict":
             return _multidict(headers)
         case "http":
-            message = importlib.import_module("http.client").HTTPMessage()
+            message = loaded("http.client").HTTPMessage()
             for name, value in headers.items():
                 message[name] = value
             return message
@@ -198,16 +202,11 @@ def _library(tree: Mapping[str, Any]) -> Any:
         raise PayloadError(
             f"HTTP library {str(name)[:80]!r} is not known. Allowed: {', '.join(sorted(_PACKAGES))}."
         )
-    try:
-        return importlib.import_module(str(name))
-    except ImportError as error:
-        raise PayloadError(
-            f"{name} is not installed here, and a recorded value needs it."
-        ) from error
+    return loaded(str(name))
 
 
 def _multidict(headers: Mapping[str, str]) -> Any:
-    multidict = importlib.import_module("multidict")
+    multidict = loaded("multidict")
     return multidict.CIMultiDictProxy(multidict.CIMultiDict(headers))
 
 

@@ -25,6 +25,9 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_ITEMS: Final = 2_000
 #: Characters of a name, a path or a message.
 MAX_TEXT: Final = 8_192
+#: Values in a case file, however nested.
+MAX_VALUES: Final = 1_000_000
+_TOO_MANY: Final = f"The case has more than {MAX_VALUES} values."
 #: Levels of nested JSON.
 MAX_DEPTH: Final = 500
 
@@ -190,8 +193,11 @@ class Case:
         """
         if len(text) > MAX_BYTES:
             raise CaseError(f"The case has {len(text)} bytes; at most {MAX_BYTES} are read.")
+        signs: Any = ",[{" if isinstance(text, str) else b",[{"
+        if sum(map(text.count, signs)) > 4 * MAX_VALUES:  # before they are made
+            raise CaseError(_TOO_MANY)
         try:
-            data = json.loads(text, parse_constant=_no_constant)
+            data = json.loads(text, parse_constant=_no_constant, parse_float=_finite_number)
         except CaseError:
             raise
         except (ValueError, RecursionError) as error:
@@ -199,14 +205,23 @@ class Case:
         return cls.from_dict(data)
 
 
+def _finite_number(text: str) -> float:
+    if math.isfinite(number := float(text)):
+        return number
+    raise CaseError(f"The case is no strict JSON: {text[:40]} is too large a number.")
+
+
 def _no_constant(word: str) -> Any:
     raise CaseError(f"The case is no strict JSON: it holds {word}.")
 
 
 def _check_depth(data: Any) -> None:
-    level, depth = [data], 0
+    level, depth, values = [data], 0, 0
     while level:
         depth += 1
+        values += len(level)
+        if values > MAX_VALUES:
+            raise CaseError(_TOO_MANY)
         if depth > MAX_DEPTH:
             raise CaseError(f"The case is nested more than {MAX_DEPTH} levels deep.")
         level = [

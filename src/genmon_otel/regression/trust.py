@@ -23,7 +23,7 @@ from genmon_otel.regression.roots import Roots
 #: Options of pytest's configuration, each a list of names.
 OPTIONS: Final = ("roots", "postconditions", "factories", "live", "programs", "env")
 PREFIX: Final = "genmon_"
-_PROGRAM: Final = re.compile(r"[\w+-][\w.+-]{0,99}\Z")
+_PROGRAM: Final = re.compile(r"[\w+][\w.+-]{0,99}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
