@@ -11,6 +11,7 @@ import pytest
 import genmon_otel
 from genmon_otel import conventions
 from genmon_otel.records import Category
+from genmon_otel.regression.trust import OPTIONS, PREFIX
 from genmon_otel.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,7 @@ def test_no_page_names_a_metric_that_does_not_exist() -> None:
     """Every genmon_ metric in the documentation is one of conventions' (or derived from one)."""
     known = {metric.name for metric in conventions.METRICS}
     tables = {value for name, value in vars(conventions).items() if name.startswith("TABLE_")}
+    options = {PREFIX + name for name in OPTIONS}  # of pytest's configuration
     ending = re.compile(r"_(bucket|sum|count)$")
     for page in PAGES:
         for word in re.findall(r"\bgenmon_[a-z_]+\b", text_of(page)):
@@ -72,4 +74,4 @@ def test_no_page_names_a_metric_that_does_not_exist() -> None:
                 continue
             base = ending.sub("", word)
             close = any(name.startswith(word) for name in known)  # genmon_records_{a,b}_total
-            assert base in known or word in tables or close, f"{page.name} names {word}"
+            assert base in known or word in tables | options or close, f"{page.name} names {word}"

@@ -161,11 +161,11 @@ class Lookup:
                 raise Refused(f"{name} is not marked with @genmon_otel.testing.{kind}")
             self._check_home(path, underlying(getattr(raw, "__func__", raw)))
         except Refused as refused:
-            raise Refused(
-                f"{path} may not be a {kind}: {str(refused).partition('. ')[0].rstrip('.')}. Put "
-                f"@genmon_otel.testing.{kind} above it in the project's code, or "
-                f"{self._trust.where()}:\n{self._trust.lines(option, [path])}"
-            ) from None
+            remedy = f"Put @genmon_otel.testing.{kind} above a function of the project's own"
+            if path.partition(":")[0].partition(".")[0] not in sys.stdlib_module_names:
+                remedy += f", or {self._trust.where()}:\n{self._trust.lines(option, [path])}"
+            why = str(refused).partition(". ")[0].rstrip(".")
+            raise Refused(f"{path} may not be a {kind}: {why}. {remedy}") from None
         return _read(holder, name, raw)
 
     def _reach(self, path: str) -> tuple[Any, str, Any]:

@@ -1,0 +1,202 @@
+"""Case files of a stranger, run by pytest and by the command line: nothing they name runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from case_kit import SOURCE, recorded
+from genmon_otel.cli import main
+from genmon_otel.payload import encode
+from genmon_otel.regression import files
+from genmon_otel.regression.case import Case
+
+pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
+
+#: Says that it ran in what every replay reports, whatever the walls did about it.
+STRIKE = """
+import os, sys
+def strike(*_):
+    try:
+        open(os.environ.get("CANARY", {canary!r}), "a").write(__name__)
+    except BaseException as error:
+        print("STRUCK", __name__, error)
+    raise KeyError("STRUCK " + __name__)
+"""
+APP = """
+import subprocess
+from genmon_otel.testing import postcondition
+from strike import strike
+
+def delete_all(request): strike()
+def unmarked(result): strike()
+
+@postcondition
+def marked(result): return True
+"""
+RANGE: Any = {"$": "tuple", "v": {"$": "range", "v": [0, 10**10, 1]}}
+
+#: By file: what it changes in an honest case, and what is said of it.
+ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
+    "warnings": (
+        {"env": {"PYTHONWARNINGS": "all:0:antigravity.x:0:0", "BROWSER": "/bin/sh -c 'id > x' %s"}},
+        "PYTHONWARNINGS steers an interpreter",
+    ),
+    "preload": ({"env": {"LD_PRELOAD": "./evil.so"}}, "LD_PRELOAD steers the dynamic linker"),
+    "path": ({"env": {"PYTHONPATH": "sites"}}, "PYTHONPATH steers an interpreter"),
+    "variable": ({"env": {"MODE": "test"}}, 'genmon_env = ["ALLOWED", "MODE"]'),
+    "sites": ({"root": "sites"}, ""),
+    "user-sites": ({"root": ".local/lib/python3/site-packages"}, "is installed code"),
+    "installed": ({"target": "shop_pip:main", "root": ".venv/lib/site-packages"}, "is installed code"),
+    "link": ({"target": "shop_out:build", "root": "link"}, "is outside the project"),
+    "python": ({"target": "json.tool:main"}, "belongs to Python"),
+    "shell": ({"target": "subprocess:run", "programs": ["sh"]}, 'genmon_programs = ["sh"]'),
+    "walk": ({"target": "app:subprocess.run"}, "subprocess is another module"),
+    "undecorated": ({"target": "app:delete_all"}, "not decorated with @generation"),
+    "exec": ({"postcondition": "builtins:exec"}, "builtins:exec may not be a postcondition"),
+    "unmarked": ({"postcondition": "app:unmarked"}, "app:unmarked may not be a postcondition"),
+    "system": ({"factories": {"request": "os:system"}}, "os:system may not be a factory"),
+    "popen": ({"factories": {"request": "app:strike"}}, "app:strike may not be a factory"),
+    "live": ({"live": ["ask"]}, 'genmon_live = ["ask"]'),
+    "tuple": ({"inputs": {"request": RANGE}}, "A recorded range has more than 500000 items"),
+    "range": ({"inputs": {"request": RANGE["v"]}}, "more than 500000 items"),
+    "type": (
+        {"inputs": {"request": {"$": "object", "type": "evil:Thing", "fields": {}}}}, "",
+    ),
+    "antigravity": (
+        {"inputs": {"request": {"$": "error", "type": "antigravity:x", "args": None}}}, "",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def home(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with an honest application, and what an attacker would have committed."""
+    for name in ("GENMON_STORE", "GENMON_STORE_FILE", "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
+    home = pytester.path
+    strike = STRIKE.format(canary=str(home / "canary"))
+    evil = strike + "strike()\n"
+    outside = home.parent / f"{home.name}-outside"
+    for path, source in {
+        "strike.py": strike,
+        "evil.py": evil,
+        "sites/sitecustomize.py": evil,
+        "sites/usercustomize.py": evil,
+        "sites/httpx.py": evil,
+        "sites/decimal.py": evil,
+        ".local/lib/python3/site-packages/usercustomize.py": evil,
+        ".venv/lib/site-packages/shop_pip.py": evil,
+        str(outside / "shop_out.py"): evil,
+    }.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(source, encoding="utf-8")
+    (home / "link").symlink_to(outside)
+    (home / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\ngenmon_env = ["ALLOWED"]\n', encoding="utf-8"
+    )
+    return home
+
+
+def honest(home: Path) -> Case:
+    """The case of an application beside which the attacks lie."""
+    case = recorded(home)
+    (home / "app.py").write_text(SOURCE + APP, encoding="utf-8")
+    return case
+
+
+def attack(case: Case, folder: Path) -> None:
+    """Write a file for each attack."""
+    folder.mkdir()
+    for slug, (changes, _) in ATTACKS.items():
+        data = replace(case, slug=slug).to_dict() | changes
+        (folder / f"{slug}.genmon.json").write_text(json.dumps(data), encoding="ascii")
+
+
+def test_no_attack_runs_code(pytester: pytest.Pytester, home: Path) -> None:
+    """Each is skipped with its reason, beside an honest case that fails as recorded; nothing struck."""
+    case = honest(home)
+    attack(case, home / "cases")
+    files.export(
+        replace(case, slug="honest", postcondition="app:marked", env={"ALLOWED": "1"}),
+        home / "cases",
+    )
+    ran = pytester.runpytest_subprocess("cases", "-rsx", "-n", "2")
+    # A root that does not hold the target is left out; a type that is not loaded is opaque, and
+    # nobody looks at it: these three fail as recorded, too.
+    ran.assert_outcomes(skipped=len(ATTACKS) - 3, xfailed=4)
+    text = ran.stdout.str()
+    missing = [word for _, word in ATTACKS.values() if word not in text]
+    assert missing == []
+    assert "STRUCK" not in text
+    assert not (home / "canary").exists()
+    assert not (home / "x").exists()
+
+
+def test_a_guarding_attack_is_an_error_and_the_command_line_says_the_same(
+    pytester: pytest.Pytester,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What proves nothing never passes: an error where a pass is expected, exit 1 of ``cases run``."""
+    case = honest(home)
+    for slug in ("exec", "variable", "live"):
+        guarding = replace(case, slug=slug, expect="passes").to_dict() | ATTACKS[slug][0]
+        (home / f"{slug}.genmon.json").write_text(json.dumps(guarding), encoding="ascii")
+    pytester.runpytest_subprocess().assert_outcomes(errors=3)
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(sys, "argv", ["genmon", "cases", "run", ".", "--json"])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main()
+    shown = {Path(each["case"]).name: each for each in json.loads(capsys.readouterr().out)}
+    assert left.value.code == 1
+    for slug in ("exec", "variable", "live"):
+        each = shown[f"{slug}.genmon.json"]
+        assert (each["verdict"], each["bad"]) == ("inconclusive", True)
+        assert ATTACKS[slug][1] in each["detail"]
+    assert not (home / "canary").exists()
+
+
+SHOWING = """
+import os
+from genmon_otel import generation, step
+from genmon_otel.testing import factory
+
+@step
+def ask(prompt):
+    if "bad" in prompt:
+        raise ConnectionResetError(104, "Connection reset by peer")
+    return "x = 1"
+
+def unmarked():
+    return "bad"
+
+@generation(name="build", factories={"other": "app:unmarked"})
+def build(request, other=None):
+    if os.environ.get("GENMON_REPLAY") and os.environ.get("MODE") != "test":
+        raise RuntimeError("MODE is not set")
+    return {"files": {"a.py": ask(other or request)}}
+"""
+
+
+def test_what_the_configuration_allows_works(pytester: pytest.Pytester, home: Path) -> None:
+    """A variable that is allowed is set, and a factory works that the decorator names."""
+    case = recorded(home, source=SHOWING)
+    (home / "pyproject.toml").unlink()
+    pytester.makeini("[pytest]\ngenmon_env = MODE OTHER\n")
+    inputs = encode({"request": "bad"})
+    files.export(
+        replace(case, env={"MODE": "test"}, factories={"other": "app:unmarked"}, inputs=inputs),
+        home,
+    )
+    ran = pytester.runpytest_subprocess("-rsx")
+    ran.assert_outcomes(xfailed=1)
+    assert "fail_same" in ran.stdout.str()
