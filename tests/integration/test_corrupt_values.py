@@ -184,6 +184,21 @@ def test_the_row_is_named_beside_the_list(
         json.loads(text, parse_constant=pytest.fail)
 
 
+def test_a_text_that_is_no_utf_8_is_read(tmp_path: Path) -> None:
+    """SQLite keeps any bytes as text."""
+    url = f"sqlite:///{tmp_path / 'store' / 'genmon.db'}"
+    store, _, handle = filled(url)
+    with store._database.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE generation_failures SET error_message = CAST(x'6eff6f' AS TEXT)")
+        )
+    store.close()
+    for command in COMMANDS:
+        answer = ask(url, handle, command)
+        assert answer.exception is None, command
+        assert not answer.stderr
+
+
 def test_a_writer_heals_what_it_writes_anew(store_url: str) -> None:
     """Strikes that cannot be read begin anew; the failure's newest occurrence replaces its context."""
     store, producer, handle = filled(store_url)

@@ -26,6 +26,7 @@ from genmon_otel.rules.page import PAGE
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.connect import POINTER
+from genmon_otel.wiring.folder_check import exposure
 from genmon_otel.wiring.host_check import bound_address
 
 Level = Literal["ok", "warning", "problem"]
@@ -97,6 +98,8 @@ def check_store(settings: Settings) -> Iterator[Finding]:
             "Run the application once, or this with --send-test-failure.",
         )
         return
+    if path is not None:
+        yield from _exposed("store", path.parent, names.ENV_STORE)
     store = SqlStore(settings.store, read_only=True)
     try:
         store.open()
@@ -157,6 +160,7 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
             f"Make it writable, or set {names.ENV_JOURNAL_DIR} to a folder that is.",
         )
         return
+    yield from _exposed("journal", folder, names.ENV_JOURNAL_DIR)
     free = shutil.disk_usage(there).free
     held = sum(file.stat().st_size for file in folder.glob("*.journal")) if folder == there else 0
     says = f"{folder}: {held / 1024:.0f} KiB in it, {free / 2**30:.1f} GiB free"
@@ -166,6 +170,18 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
         )
     else:
         yield Finding("ok", "journal", f"{says}; losing this disk loses what waits in it")
+
+
+def _exposed(topic: str, folder: Path, variable: str) -> Iterator[Finding]:
+    """Warn where other users of the machine can change what lies in a folder."""
+    says, remedy = exposure(folder)
+    if says:
+        yield Finding(
+            "warning",
+            topic,
+            f"{says}: others can delete, replace or add to what genmon keeps there.",
+            f"{remedy}, or set {variable} to a place of this user's own.",
+        )
 
 
 def _nearest(folder: Path) -> Path:

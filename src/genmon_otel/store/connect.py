@@ -183,6 +183,7 @@ class Database:
         if self.is_postgresql:
             return self._make_postgresql()
         if self.path is not None:
+            sqlite.refuse_foreign_link(self.path)
             if not self._read_only:
                 sqlite.prepare_file(self.path)
             self._file = _file(self.path)

@@ -86,11 +86,29 @@ def prepare_file(path: Path) -> None:
         ) from None
 
 
+def refuse_foreign_link(path: Path) -> None:
+    """Refuse a folder or file that leads to another user's: whoever can write here may have put it.
+
+    A path that was given is resolved by then, so that this is about the default one's.
+
+    Raises:
+        StoreUnavailable: it does.
+    """
+    for place in (path.parent, path):
+        if not place.is_symlink():
+            continue
+        for found in (place.lstat(), place.stat() if place.exists() else None):
+            if found is not None and found.st_uid not in (os.geteuid(), 0):
+                raise StoreUnavailable(
+                    f"The store {path} is not used: {place} is a link to {os.path.realpath(place)}, and link "
+                    f"or target belong to another user (uid {found.st_uid}). Remove the link, or name "
+                    "the store yourself: setup(store=...) or GENMON_STORE."
+                )
+
+
 def configure(connection: sqlite3.Connection, path: Path | None) -> None:
     """Set a fresh connection up: transactions are begun by us, journal mode as safe as fast."""
-    connection.isolation_level = None
-    # Without it one text that is no UTF-8 would end the list that it is in.
-    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    _begin_by_hand_and_read_any_text(connection)
     with closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
         if path is None:
@@ -105,9 +123,15 @@ def configure(connection: sqlite3.Connection, path: Path | None) -> None:
         cursor.execute(f"PRAGMA synchronous = {'NORMAL' if present == 'WAL' else 'FULL'}")
 
 
+def _begin_by_hand_and_read_any_text(connection: sqlite3.Connection) -> None:
+    """Leave transactions to us; one text that is no UTF-8 must not end the list that it is in."""
+    connection.isolation_level = None
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+
+
 def configure_read_only(connection: sqlite3.Connection) -> None:
     """Set up a connection that only reads: nothing of the file changes, its journal mode included."""
-    connection.isolation_level = None
+    _begin_by_hand_and_read_any_text(connection)
     with closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
         cursor.execute("PRAGMA query_only = ON")

@@ -35,6 +35,7 @@ from genmon_otel.store import SqlStore
 from genmon_otel.store.sqlite import is_locked
 from genmon_otel.wiring import metrics_server, providers
 from genmon_otel.wiring.flushing import Flush
+from genmon_otel.wiring.folder_check import exposure
 from genmon_otel.wiring.leaving import AtExit
 from genmon_otel.wiring.pseudonyms import Pseudonymous
 from genmon_otel.writer import Writer
@@ -198,6 +199,7 @@ class Installation:
 def _check_journal(settings: Settings) -> None:
     """Refuse a journal folder that was asked for and cannot be written; warn of another."""
     folder = default_journal_dir(settings)
+    _warn_of_exposure(settings, folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()  # permissions do not tell: root has them all
@@ -215,6 +217,26 @@ def _check_journal(settings: Settings) -> None:
             error.strerror,
             names.ENV_JOURNAL_DIR,
         )
+
+
+def _warn_of_exposure(settings: Settings, journal: Path) -> None:
+    """Warn where others can change store or journal; once where the journal lies in the store's folder."""
+    places = {names.ENV_JOURNAL_DIR: journal}
+    if settings.sqlite_path is not None:
+        places[names.ENV_STORE] = settings.sqlite_path.parent
+    told: set[str] = set()
+    for variable, folder in sorted(places.items(), reverse=True):
+        says, remedy = exposure(folder)
+        if says and says not in told:
+            told.add(says)
+            _log.warning(
+                "genmon: %s: others can delete, replace or add to what genmon keeps in %s. %s, or set %s to "
+                "a place of this user's own.",
+                says,
+                folder,
+                remedy,
+                variable,
+            )
 
 
 def _forks_unheard() -> bool:
