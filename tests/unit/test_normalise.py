@@ -58,6 +58,7 @@ HOSTILE = [
     "C:\\a", "``", "\x1b[", "input_value=", "datetime.datetime(", "Key (a)=", "<n>,", "9", "A1",
     "\\'", "1\u00a0", "\u0661 ", "\u300c", "[parameters: ", "On instance[", "Command '", "1 | \n", "a\n ^\n", "1: a\n",
     "output: ", "{", "[[", "{'a': ", "{a},", "aa ", "#ff", "None is ", "(a)/", "P1D", "a*", "/a b/",
+    "3. März ", "1月2日 ", "9am (", "named as missing: a", "a\n  b\n", "1 validation error for X\na\n  b\n", "('a',", "a-1a-bcdfg", ": a, b",
 ]  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from genmon_otel.text import GAP
+
 #: Characters of a longer message that are not looked at: its ends are cut out of it as it is.
 LIMIT: Final = 64 * 1024
 
@@ -53,6 +55,9 @@ def _pydantic(lines: list[str]) -> list[str]:
     rest: list[str] = []
     place = 0
     while place < len(lines):
+        if GAP in lines[place]:  # what was cut out of a text that is too long
+            place += 1
+            continue
         end = place + 1
         while end < len(lines) and lines[end].startswith("  "):
             end += 1
@@ -62,7 +67,8 @@ def _pydantic(lines: list[str]) -> list[str]:
         where = _INDEX.sub("0", lines[place])
         what, _, more = lines[place + 1].partition(" [type=")
         said = f"{where}\n{what.translate(_NO_DIGITS)}\n{more.partition(',')[0]}"
-        blocks.setdefault(said, [where, *lines[place + 1 : end]])
+        if not any(GAP in line for line in lines[place:end]):
+            blocks.setdefault(said, [where, *lines[place + 1 : end]])
         place = end
     return [line for said in sorted(blocks) for line in blocks[said]] + rest
 
@@ -105,6 +111,8 @@ def _joined(mark: str, members: list[str]) -> str:
         alike = [each for at, each in enumerate(members) if not at or bare[at] != bare[at - 1]]
         return ",".join(alike)
     known = dict.fromkeys(each.strip() for each in members)
+    if len(known) > 1:
+        known.pop("...", None)  # there are more that say the same
     if mark == "{" and all(each.startswith("'") and each.endswith("'") for each in known):
         return ", ".join(sorted(known))
     return ", ".join(known) if len(known) < len(members) else ",".join(members)

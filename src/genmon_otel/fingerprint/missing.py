@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 #: Characters looked at on either end of an output, and around each wording that is found.
@@ -83,7 +83,7 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
 )  # fmt: skip
 #: One of these is in whatever holds one of the wordings.
 _ANY: Final = (
-    "package", "regist", "ersion", "requirement", "ependency", "ommand", "GET http", ": Not found", "404 Not Found",
+    "package", "regist", "ersion", "requirement", "ependenc", "ommand", "GET http", ": Not found", "404 Not Found",
     "sh: ", "failed to resolve", "andidates", "specifier", "istribution", "channels", "artifact", "> Could", " gem ",
     "composer", "not in std", "GOROOT", "unknown rev", "denied for", "manifest for", "executable file", "Package",
 )  # fmt: skip
@@ -94,8 +94,17 @@ _MARGINS: Final = ("npm error ", "npm ERR! ", "404  ")
 _FRAMES: Final = dict.fromkeys(range(0x2500, 0x2580), " ")
 
 
-def missing(*said: object) -> tuple[str, ...]:
-    """Return the names of what programs said was not found, in alphabetical order.
+class Missing(NamedTuple):
+    """What programs said was not found."""
+
+    #: In alphabetical order; of many the first.
+    names: tuple[str, ...]
+    #: The lines around the first place that says so: the same, however much was printed.
+    lines: str
+
+
+def missing(*said: object) -> Missing | None:
+    """Return the names of what programs said was not found; None for none.
 
     Args:
         said: what they printed, as text or bytes, and messages that quote it; of longer ones
@@ -103,16 +112,24 @@ def missing(*said: object) -> tuple[str, ...]:
     """
     output = "\n".join([_readable(each) for each in said if each])
     if not any(word in output for word in _ANY):
-        return ()
+        return None
     found: dict[str, None] = {}
+    first = len(output)
     for wording, pattern in _COMPILED:
         if wording not in output:  # most are not
             continue
-        for piece in _around(output, wording):
+        for at, piece in _around(output, wording):
             if match := pattern.search(piece):
                 name = " ".join(unquote(name).rstrip(".") for name in match.groups() if name)
                 found.setdefault(name)
-    return tuple(sorted(found)[:_NAMES])
+                first = min(first, at)
+    if not found:
+        return None
+    begin = output.rfind("\n", 0, max(0, first - _AROUND)) + 1
+    end = output.find("\n", first + _AROUND)
+    return Missing(
+        tuple(sorted(found)[:_NAMES]), output[begin : end if end >= 0 else first + 2 * _AROUND]
+    )
 
 
 def _readable(said: object) -> str:
@@ -124,7 +141,7 @@ def _readable(said: object) -> str:
     return str(said) if isinstance(said, str) else said.decode("utf-8", "replace")
 
 
-def _around(output: str, wording: str) -> Iterator[str]:
+def _around(output: str, wording: str) -> Iterator[tuple[int, str]]:
     """What stands around the places where a wording is, on one line."""
     at = output.find(wording)
     for _ in range(_PLACES):
@@ -135,5 +152,5 @@ def _around(output: str, wording: str) -> Iterator[str]:
             piece = piece.replace(margin, " ")
         if not piece.isascii():
             piece = piece.translate(_FRAMES)
-        yield " ".join(piece.split())
+        yield at, " ".join(piece.split())
         at = output.find(wording, at + len(wording))

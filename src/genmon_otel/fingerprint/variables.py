@@ -139,6 +139,8 @@ _PHONE: Final = r"\+[0-9]{1,3}(?:[ ./-]?\(?[0-9]{1,5}\)?){2,6}(?![\w.,])"
 _DRIVE: Final = (
     r"[A-Za-z]:[\\/](?:[^\\/:*?\"'`<>|\n]{1,80}[\\/]+){0,16}[^\s\\/:*?\"'`<>|,;()\]]{0,80}"
 )
+#: Names that :mod:`genmon_otel.fingerprint.missing` found: of one package, or of two that do not fit.
+_ABSENT: Final = r"[^\s,]{1,600}+(?: [^\s,]{1,300}+)?"
 _TOKENS: Final = (
     r"(?=[A-Za-z_-]{0,48}[0-9])[A-Za-z0-9_]+(?:-+[A-Za-z0-9_]+){0,24}(?![A-Za-z0-9+/=_])",
     r"[A-Za-z0-9+/_-]{32,}={0,2}",
@@ -206,7 +208,7 @@ VARIABLE: Final = re.compile(
             r"(?=[A-Za-z])",
             (
                 ("date", rf"(?=[A-Z][a-z]{{2}})(?:{_any(*_DATE_WORDS)})"),
-                ("missing", r"named as missing: \S.{0,640}$"),
+                ("missing", rf"named as missing: {_ABSENT}(?:, {_ABSENT}){{0,5}}$"),
                 ("label", rf"{quoted.SUBJECT_LABEL}:\s(?=\w)[\w.@+-]{{1,80}}(?!:/)"),
                 ("subject", _SUBJECT),
                 ("person", _PERSON),

@@ -52,14 +52,12 @@ def windows(message: str) -> tuple[str, ...]:
 
 
 def without_parameters(text: str) -> str:
-    """Return a text without the values that SQLAlchemy says a statement was run with."""
+    """Return a text without the values that SQLAlchemy says a statement was run with, and its link."""
+    text = text.partition(" (Background on this error at: ")[0]
     before, opening, rest = text.partition("[parameters: ")
     if not opening:
         return text
-    values, closing, after = rest.partition("] (Background")
-    if closing or values.endswith("]"):
-        return f"{before}{closing[2:]}{after}".rstrip()
-    return text
+    return before.rstrip() if rest.endswith("]") else text
 
 
 def without_prose(text: str) -> str:

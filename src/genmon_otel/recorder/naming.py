@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Characters read of a message, half of its head: as many as normalising looks at.
 READ: Final = 2 * 1_024 + len(GAP)
+#: Characters of a message beyond which lists in a statement of SQL are shortened.
+_STATEMENT: Final = 700
 #: Characters kept of a message.
 MAX_MESSAGE: Final = 500
 #: Ids that are also words: taken out of messages, they would tear one failure apart.
@@ -49,28 +51,32 @@ def said_by(error: BaseException) -> str:
     held = carried(error)
     full = _said(error, LIMIT)
     said = full if len(full) <= READ else cut(distinct(full), READ)
-    printed = telling_lines(output(held))
+    absent = missing(full, held.get("stderr"), held.get("stdout"), held.get("output"))
+    printed = telling_lines(absent.lines if absent else output(held))
     if printed and (printed not in said or said.startswith("Command ")):
         said = f"{said}\n{printed}"
-    absent = missing(full, held.get("stderr"), held.get("stdout"), held.get("output"))
-    return f"{said}\nnamed as missing: {', '.join(absent)}" if absent else said
+    return f"{said}\nnamed as missing: {', '.join(absent.names)}" if absent else said
 
 
 def _said(error: BaseException, limit: int) -> str:
     """Its message; of jsonschema's, which ends with all that was validated, what comes before.
 
-    Of a long statement that SQLAlchemy quotes no more than one of each list's values.
+    Of a long statement of SQL no more than one of each list's values.
     """
     held = getattr(error, "__dict__", None)
     if type(held) is dict and "validator_value" in held and type(held.get("message")) is str:
         path = "".join(f"[{key!r}]" for key in islice(held.get("relative_path") or (), 12))
         return safe_str(f"{held['message']}\n\nOn instance{path}", limit)
     said = safe_str(error, limit)
-    if len(said) > READ and type(held) is dict and type(held.get("statement")) is str:
+    if len(said) > _STATEMENT and (" IN (" in said or "VALUES (" in said):
         from genmon_otel.fingerprint import bound_once
 
-        what, opening, _ = said.partition("\n[SQL: ")  # SQLAlchemy's
-        return f"{what}{opening}{bound_once(held['statement'])}]" if opening else said
+        what, opening, rest = said.partition("\n[SQL: ")  # SQLAlchemy's
+        if not opening:
+            return bound_once(said)
+        whole = held.get("statement") if type(held) is dict else None
+        statement = whole if type(whole) is str else rest.partition("]\n[parameters: ")[0]
+        return f"{what}{opening}{bound_once(statement)}]"
     return said
 
 
