@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
@@ -32,6 +33,24 @@ def written(name: str) -> tuple[str, ...]:
     return (path, name)
 
 
+def watch_connections(see: Callable[[str | None], None]) -> None:
+    """Have a function see each name that is attached to any connection made from now on."""
+    import _sqlite3
+    import sqlite3.dbapi2
+
+    original = sqlite3.connect
+
+    @functools.wraps(original)
+    def connect(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = original(*args, **kwargs)
+        watch_attached(connection, see)
+        return connection
+
+    # While it is being made, as the audit event tells of it, it cannot be asked for anything.
+    for module in (sqlite3, sqlite3.dbapi2, _sqlite3):
+        module.connect = connect  # type: ignore[attr-defined]
+
+
 def watch_attached(connection: sqlite3.Connection, see: Callable[[str | None], None]) -> None:
     """Have a function see each name that is attached (VACUUM INTO included).
 
@@ -48,4 +67,4 @@ def watch_attached(connection: sqlite3.Connection, see: Callable[[str | None], N
                 return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
 
-    connection.set_authorizer(authorize)
+    sqlite3.Connection.set_authorizer(connection, authorize)

@@ -72,6 +72,7 @@ class Sandbox:
         """Watch from now on. For good: audit hooks cannot be removed."""
         sys.addaudithook(self.audit)
         unaudited.report_to(self.audit)
+        databases.watch_connections(self._attaching)
         with contextlib.suppress(ImportError):
             from multiprocessing.process import BaseProcess
 
@@ -156,10 +157,9 @@ class Sandbox:
             for name in databases.written(os.fsdecode(args[0])):
                 self._write(name, -1)
 
-    def _connected(self, event: str, args: tuple[Any, ...]) -> None:
-        databases.watch_attached(args[0], self._attaching)
-
     def _attaching(self, name: str | None) -> None:
+        if self.phase == "over":
+            return
         if name is not None:
             self._guarded(Sandbox._database, "sqlite3.attach", (name,))
         elif not KERNEL_HOLDS:  # else the kernel looks at what cannot be seen here
@@ -236,7 +236,6 @@ _WATCHED: Final[Mapping[str, Handler]] = {
     "open": Sandbox._opening,
     "socket.bind": Sandbox._binding,
     "sqlite3.connect": Sandbox._database,
-    "sqlite3.connect/handle": Sandbox._connected,
     "ctypes.dlsym": Sandbox._native,
     "ctypes.dlsym/handle": Sandbox._native,
 }
