@@ -18,16 +18,19 @@ from genmon_otel.slots import name_of
 #: What stands where the middle of a long text was left out.
 GAP: Final = " … "
 
-#: Escape codes of terminals, and characters that stores refuse or terminals obey.
-_SCRUB: Final = re.compile(
-    r"(?P<escape>[\x1b\x9b]\[?(?:[0-9;:?]+[A-Za-z]|[mKJH])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\))"
-    r"|(?P<line>\r\n?|[\x0b\x0c\x85\u2028\u2029])"
-    r"|(?P<surrogate>[\ud800-\udfff])"
-    r"|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+#: Escape codes of terminals.
+_ESCAPES: Final = re.compile(
+    r"[\x1b\x9b]\[?(?:[0-9;:?]+[A-Za-z]|[mKJH])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
 )
+#: Characters that stores refuse or terminals obey, and what stands for them.
+_STAND_INS: Final[dict[int, str | None]] = {
+    **dict.fromkeys((*range(0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0)), None),
+    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), None),
+    **dict.fromkeys((0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029), "\n"),
+    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
+}
 #: The first character of each; a search for this alone is fast.
 _SUSPECT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_REPLACEMENTS: Final = {"line": "\n", "surrogate": "\ufffd"}
 
 #: Members shown of a container, and levels of nesting.
 _MAX_MEMBERS: Final = 20
@@ -56,11 +59,10 @@ def clean(text: str, limit: int) -> str:
     text = cut(text, limit)
     if text.isprintable() or not _SUSPECT.search(text):  # the first is ten times faster
         return text
-    return _SCRUB.sub(_scrubbed, text)
-
-
-def _scrubbed(match: re.Match[str]) -> str:
-    return _REPLACEMENTS.get(match.lastgroup or "", "")
+    text = text.replace("\r\n", "\n")
+    if "\x1b" in text or "\x9b" in text:
+        text = _ESCAPES.sub("", text)
+    return text.translate(_STAND_INS)
 
 
 def safe_str(obj: object, limit: int) -> str:

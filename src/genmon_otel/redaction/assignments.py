@@ -61,6 +61,9 @@ _TAGS: Final = re.compile(
 _DECLARED: Final = re.compile(
     r"&?[A-Za-z_][\w.\[\]<>| ?,]{0,60}?\s?=\s{0,4}[bBrRuUN]{0,2}(?P<quote>\\*[\"'`])"
 )
+#: Names that a quoted word often follows which is none of their values: the cookie `session`.
+_IN_BRACES: Final = re.compile(r"(?=.*[^\w.:!$-])[^\s\"'`{}]+")
+_ALSO_A_NOUN: Final = re.compile("token|key|cookie")
 _COMPARISONS: Final = frozenset({"==", "===", "!=", "!=="})
 _ONLY_WORDS: Final = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){1,30}")
 #: What separates a name from its value for certain; behind words only a mixed value is one.
@@ -82,13 +85,15 @@ def assigned(text: str, name: Name) -> list[Edit]:
         and text[start : start + 1] not in _OPENING
     ):
         line = leading(_HEADER_LINE, text, start).rstrip()
-        if len(line) < 3 or ("=" not in line and is_sentence(line)):
+        if len(line) < 3 or " = " in line or ("=" not in line and is_sentence(line)):
             return []
         if is_evident_non_secret(line, name.text, quoted=True, code=False, shell=False):
             return []
         return hidden(text, start, start + len(line))
     if "\n" in sep.rstrip(" \t") and not separator["close"] and not sep.endswith(": "):
         return []  # what stands on the next line is _below's
+    if tags := _TAGS.match(text, start):
+        start = tags.end()
     if quoted := _QUOTED.match(text, start):
         begin = quoted.end()
         stop = closing(text, begin, quoted["quote"])
@@ -99,7 +104,7 @@ def assigned(text: str, name: Name) -> list[Edit]:
             is_plain_word(value) or text[stop + len(quoted["quote"]) :][:2].lstrip()[:1] == ":"
         ):
             return []
-        if not sep.strip() and ("token" in word or "key" in word or value[:1].isspace()):
+        if not sep.strip() and (_ALSO_A_NOUN.search(word) or value[:1].isspace()):
             return []
         if sep.strip() in _COMPARISONS and ("token" in word or "key" in word or len(value) < 4):
             return []
@@ -135,19 +140,12 @@ def _container(text: str, name: Name, start: int) -> list[Edit]:
         and text[max(0, name.begin - 1) : name.begin] == ";"
     ):
         return hidden(text, start + 1, stop)  # ODBC
-    if (
-        text[start] == "{"
-        and not edits
-        and stop < len(text)
-        and not re.fullmatch(r"[\s\w.:!,\"'{$-]*", inner)
-    ):
+    if text[start] == "{" and not edits and stop < len(text) and _IN_BRACES.fullmatch(inner):
         return hidden(text, start + 1, stop)
     return edits
 
 
 def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool) -> list[Edit]:
-    if tags := _TAGS.match(text, start):
-        start = tags.end()
     token = leading(BARE, text, start)
     if (declared := _DECLARED.match(text, start)) is not None:
         stop = closing(text, declared.end(), declared["quote"])

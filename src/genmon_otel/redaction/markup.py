@@ -24,7 +24,7 @@ _NAME_KEYS: Final = (
 )  # fmt: skip
 _BEFORE_NAME: Final = frozenset("\"'=: [/.")
 _VALUE_KEY: Final = (
-    r"(?<![\w-])(?:\\*[\"'])?(?:(?:[Pp]arameter|[Oo]ption|[Ss]etting|[Ee]nv|[Hh]eader|[Vv]ariable)?_?[vV]alue|VALUE|val|v|data|content|secret|default|plaintext|stringValue|string_value|text|wert|valeur|valor)"
+    r"(?<![\w-])(?:\\*[\"'])?(?:(?:[Pp]arameter|[Oo]ption|[Ss]etting|[Ee]nv|[Hh]eader|[Vv]ariable)?_?[vV]alue|VALUE|[dD]efault_?[vV]alue|val|v|data|content|secret|default|plaintext|stringValue|string_value|text|wert|valeur|valor)"
     r"(?:\\*[\"'])?\s{0,4}(?:[:=]|=>)\s{0,8}"
 )
 #: From the name to the value in the same object or element, other fields between them.

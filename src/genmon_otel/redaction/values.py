@@ -20,7 +20,7 @@ _NOTHING: Final = (
 )
 #: Types, literals and words that stand where no value is.
 _NO_VALUE: Final = re.compile(
-    rf"(?i)(?:(?:{_TYPES})(?:\[\])?\??|{_NOTHING}|~|required(?:\|.*)?|optional|nullable\|.*|default|\.{{2,}}|…|[*•●x#.]{{3,}}|-+|\||>-?|\|-|[|+&])[.:!?;]?"
+    rf"(?i)(?:(?:{_TYPES})(?:\[\])?\??|{_NOTHING}|~|required(?:\|.*)?|optional|nullable\|.*|default|\.{{2,}}|…|[*•●x#.]{{3,}}|-+|\||>-?|\|-|[|+&]|disabled|enabled|inactive|active|ok|weak|strong)[.:!?;]?"
 )
 #: Placeholders in documents: ``<your key>``, ``your-api-key``, ``REPLACE_ME``.
 _TO_FILL_IN: Final = re.compile(
@@ -30,7 +30,7 @@ _TO_FILL_IN: Final = re.compile(
 )
 #: References to where the value is kept.
 _REFERENCE: Final = re.compile(
-    r"\$[0-9]+|\$\{[^}]*\}?|\$\(.*|\$\{\{.*|\{\{.*|\$[A-Z_][A-Z0-9_]*|\$env:\w+|\$[A-Za-z_]\w*(?:->|\[|::).*|\$[a-z_]+(?:[A-Z][a-z]+)*"
+    r"#/[\w/.-]+|<%.*|\$[0-9]+|\$\{[^}]*\}?|\$\(.*|\$\{\{.*|\{\{.*|\$[A-Z_][A-Z0-9_]*|\$env:\w+|\$[A-Za-z_]\w*(?:->|\[|::).*|\$[a-z_]+(?:[A-Z][a-z]+)*"
     r"|%\(?[A-Za-z_]*\)?[sdr]|%[A-Z_][A-Z0-9_]*%|%[sdr]|\?|:[a-z_]\w*|@[a-z_]+|#\{.*|@\{.*|\{[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?:![rs])?(?::[^}]*)?\}|\{\}|`.*"
     r"|(?:env|file|vault|op|aws|gcp|ssm|secretsmanager|keyring|keychain|doppler|akv|secret|ref|credential)s?://.*|(?:env|file|secret)[:.][\w./-]+"
     r"|arn:aws:.*|projects/.*/secrets/.*|!(?:secret|vault|env|env_var|Ref|ImportValue|Sub|GetAtt|reference)\b.*"
@@ -121,7 +121,7 @@ def is_evident_non_secret(value: str, name: str, *, quoted: bool, code: bool, sh
     if _is_same_word(value, name) or _is_other_kind(value, name.lower()):
         return True
     if quoted:
-        return _is_message(value)
+        return _is_message(value) or (len(value) < 3 and "key" in name.lower())
     if value.lower().rstrip(".,:;!?") in _STOP_WORDS:
         return True
     return _is_code(value, code=code, shell=shell)
