@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Tree
-from genmon_otel.redaction.credentials import redact_credentials
-from genmon_otel.redaction.named import redact_named
-from genmon_otel.redaction.personal import redact_personal
 from genmon_otel.redaction.placeholders import MARK, leading
-from genmon_otel.redaction.provider_keys import redact_keys
-from genmon_otel.redaction.trees import TreeRedactor
-from genmon_otel.redaction.url_encoded import redact_url_encoded
 from genmon_otel.text import GAP, clean, cut
+
+if TYPE_CHECKING:
+    from genmon_otel.redaction.trees import TreeRedactor
 
 #: Stands for the whole text where the application's own ``redact`` function failed.
 EXTRA_FAILED: Final = f"[{MARK}: the application's redact function failed]"
@@ -55,7 +52,7 @@ class Redactor:
         self._extra = extra
         #: Texts in which there was nothing to hide: one failure says the same again and again.
         self._harmless: set[str] = set()
-        self._trees = TreeRedactor(lambda text: self._settle(text, 2 * len(text) + 64, None))
+        self._trees: TreeRedactor | None = None
 
     def text(self, text: str, limit: int) -> str:
         """Return ``text`` without secrets, at most ``limit`` characters. Idempotent.
@@ -77,6 +74,10 @@ class Redactor:
 
     def tree(self, tree: Tree) -> Tree:
         """Return a copy of ``tree`` without secrets, of the same structure."""
+        if self._trees is None:
+            from genmon_otel.redaction.trees import TreeRedactor
+
+            self._trees = TreeRedactor(lambda text: self._settle(text, 2 * len(text) + 64, None))
         return self._trees.tree(tree)
 
     def _settle(self, text: str, limit: int, most: int | None) -> str:
@@ -89,6 +90,9 @@ class Redactor:
         return text
 
     def _once(self, text: str, most: int | None = None) -> str:
+        # its expressions take long to compile: when the first text is redacted
+        from genmon_otel.redaction.plain import redact_plain, redact_url_encoded
+
         if "%" in text:
             text = redact_url_encoded(text, lambda plain: redact_plain(plain, most))
         text = redact_plain(text, most)
@@ -115,13 +119,3 @@ class Redactor:
         tail = self._once(clean(tail, half + _MARGIN), _LEAST_NAMES)[-half:]
         head = head[: len(head) - len(leading(_SECRET_RUN, head[::-1]))]
         return f"{head}{GAP}{tail[len(leading(_SECRET_RUN, tail)) :]}"
-
-
-def redact_plain(text: str, most: int | None = None) -> str:
-    """Replace what is known by its own looks, then what stands behind a sensitive name.
-
-    Args:
-        text: any text.
-        most: sensitive names that are looked at; see :func:`redact_named`.
-    """
-    return redact_named(redact_personal(redact_credentials(redact_keys(text))), most)

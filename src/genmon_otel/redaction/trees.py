@@ -89,7 +89,7 @@ class TreeRedactor:
         rows = [_members(row) for row in tree]
         if not all(row is not None and len(row) == len(head) for row in rows):
             return None
-        if len(tree) == 2 and len(head) == 2:
+        if len(tree) == 2 and len(head) == 2 and _names_secret(head[0]):
             return None  # as likely pairs
         return [tree[0], *(self._row(row, head) for row in tree[1:])]
 
@@ -102,7 +102,9 @@ class TreeRedactor:
         if not isinstance(row, list):
             return self.tree(row)
         return [
-            self.hide(cell) if place < len(head) and _names_secret(head[place]) else self.tree(cell)
+            self.hide(cell, str(head[place]))
+            if place < len(head) and _names_secret(head[place])
+            else self.tree(cell)
             for place, cell in enumerate(row)
         ]
 

@@ -1,0 +1,21 @@
+"""All rules, one after the other, for a text as it is."""
+
+from __future__ import annotations
+
+from genmon_otel.redaction.credentials import redact_credentials
+from genmon_otel.redaction.named import redact_named
+from genmon_otel.redaction.personal import redact_personal
+from genmon_otel.redaction.provider_keys import redact_keys
+from genmon_otel.redaction.url_encoded import redact_url_encoded
+
+__all__ = ["redact_plain", "redact_url_encoded"]
+
+
+def redact_plain(text: str, most: int | None = None) -> str:
+    """Replace what is known by its own looks, then what stands behind a sensitive name.
+
+    Args:
+        text: any text.
+        most: sensitive names that are looked at; see :func:`redact_named`.
+    """
+    return redact_named(redact_personal(redact_credentials(redact_keys(text))), most)
