@@ -79,7 +79,15 @@ _REPEATED: Final = re.compile(
     r"|[\[({](?:[^\[\](){}]{1,160}|[^\[\](){}]{0,40}(?:\([^()]{1,40}\)[^\[\](){}]{0,40}){1,8})[\])}])(?:,\s?\1)+"
 )
 #: ``Montag, <date>``
-_WEEKDAY: Final = re.compile(rf"(?i:\b{languages.WEEKDAY}),?\s(?:den\s|le\s|dia\s|día\s)?<date>")
+_WEEKDAY: Final = re.compile(
+    rf"(?:\b(?i:{languages.WEEKDAY}),?\s(?:den\s|le\s|dia\s|día\s)?|\b[A-Za-zÀ-ÿ]{{2,3}}\.,?\s"
+    r"|(?:[上下]午|午前|午後|오전|오후)\s?)<date>"
+)
+#: ``rows 3, 7 and 9``
+_NUMBERED: Final = re.compile(
+    r"\b([Rr]ow|[Ll]ine|[Ii]tem|[Pp]age|[Cc]olumn|[Ff]ile|[Rr]ecord|[Pp]osition|[Oo]rder|[Cc]hunk|[Ss]tep)s"
+    r" <n>(?:,? (?:and|or) <n>)?"
+)
 #: ``3 items are``
 _AGREES: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?) (are|were|have|do)\b")
 _SINGULAR: Final = {"are": "is", "were": "was", "have": "has", "do": "does"}
@@ -197,6 +205,8 @@ def _counted_once(text: str) -> str:
         text = _AGREES.sub(lambda match: f"{match[1]} {_SINGULAR[match[2]]}", text)
     if "," in text and ("<" in text or "?" in text):
         text = _ONLY_MEMBER.sub(r"\1", _REPEATED.sub(r"\1", text))
+    if "s <n>" in text:
+        text = _NUMBERED.sub(r"\1 <n>", text)
     return text
 
 

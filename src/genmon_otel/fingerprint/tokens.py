@@ -57,7 +57,7 @@ _DIGITS: Final = re.compile(r"[0-9]+")
 #: its five characters hold no vowel, nor a digit that looks like one.
 _POD: Final = re.compile(
     r"([a-z][a-z0-9-]{0,60}?)-(?:[a-z0-9]{0,9}[0-9][a-z0-9]{0,9}-[bcdfghjklmnpqrstvwxz2456789]{5}"
-    r"|(?=[a-z]{0,4}[0-9][a-z]{0,4}[0-9])[a-f0-9]{8,10}-[a-z0-9]{5}"
+    r"|[0-9]{5}-[a-z]{3}|(?=[a-z]{0,4}[0-9][a-z]{0,4}[0-9])[a-f0-9]{8,10}-[a-z0-9]{5}"
     r"|(?=[a-z]{0,4}[0-9])[bcdfghjklmnpqrstvwxz2456789]{5})"
 )
 _SPLIT: Final = re.compile(r"([-_]+)")
