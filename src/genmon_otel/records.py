@@ -209,6 +209,9 @@ class Failure(NamedTuple):
     file: str = ""
     line: int = 0
     origin: Origin = "generation"
+    #: Name of the step whose answer was the last to be read before it; empty where none was, and
+    #: where a step itself failed.
+    answer_of: str = ""
     #: Evidence that decided the category, such as ``status:429``; empty where none did.
     #: ``classification.explain`` puts it into words.
     rule: str = ""

@@ -8,8 +8,22 @@ import pytest
 
 from genmon_otel.cli.failures import describe
 from genmon_otel.policy import OVERFLOW_FINGERPRINT, CaseState
+from genmon_otel.records import Category
 from genmon_otel.store import SqlStore
 from store_records import Producer, a_failure, failing
+
+
+def test_it_says_whose_answer_was_read(tmp_path: Path) -> None:
+    """A person sees whether a model's answer may be to blame for an ordinary bug."""
+    store = SqlStore(f"sqlite:///{tmp_path}/genmon.db")
+    store.open()
+    Producer(store).write(
+        failing(failure=a_failure(fingerprint="v2:k", category=Category.UNKNOWN, answer_of="plan"))
+    )
+    shown = [each.plain for each in describe(store.failure("v2:k"))]
+    assert "reading    perhaps the answer of step plan, the last before it" in shown
+    assert any(each.startswith("because    no evidence names a cause") for each in shown)
+    store.close()
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,18 @@ def test_steps_are_recorded_in_order() -> None:
     assert offsets == sorted(offsets)
 
 
+def test_a_bug_where_an_answer_was_read_says_whose_answer_it_was() -> None:
+    """It stays ``unknown``, since it may be an ordinary bug; the step that answered last is named."""
+    for read in (lambda answer: {}[answer], lambda answer: answer + 1):
+        failure = failing(lambda read=read: read(ask("one"))).record.failure
+        assert failure is not None
+        assert (failure.category, failure.rule) == ("unknown", "")
+        assert failure.answer_of == "ask"
+    failure = failing(lambda: (ask("fine"), ask("break"))).record.failure
+    assert failure is not None
+    assert failure.answer_of == ""
+
+
 def test_a_raising_step_is_the_trigger() -> None:
     """The escaping exception is the step's own object: a fault."""
     seen = failing(lambda: (ask("fine"), ask("break")))

@@ -125,7 +125,7 @@ _WORDS: Final = frozenset(
     "request_timed_out service_unavailable serviceunavailable".split()
 )
 #: Codes that only a provider writes, and so count wherever they stand in a text.
-DISTINCTIVE: Final = frozenset(
+_DISTINCTIVE: Final = frozenset(
     code for code in CODES if ("_" in code or len(code) > 14) and code not in _WORDS
 )
 
@@ -190,6 +190,11 @@ def by_code(code: str, *, of_client: bool = True) -> Verdict | None:
     if label is None or (not of_client and key in _WORDS):
         return None
     return Verdict(*label, f"code:{key}", Weight.EXACT)
+
+
+def is_distinctive(verdict: Verdict) -> bool:
+    """Whether the code of a verdict is one that only a provider writes."""
+    return verdict.rule.removeprefix("code:") in _DISTINCTIVE
 
 
 def by_errno(number: int) -> Verdict | None:

@@ -274,7 +274,7 @@ def _code_in(text: str) -> Verdict | None:
     if "_" in text or "Exception" in text or "Error" in text:
         for match in _CODE_IN_TEXT.finditer(text):
             verdict = codes.by_code(match[0], of_client=False)
-            if verdict is not None and verdict.rule.partition(":")[2] in codes.DISTINCTIVE:
+            if verdict and (match[0].endswith("Exception") or codes.is_distinctive(verdict)):
                 return replace(verdict, weight=Weight.MESSAGE)
     for match in _CODE_IN_ANSWER.finditer(text):
         if verdict := codes.by_code(match[1]):

@@ -156,7 +156,7 @@ EXACT: Final = _table(
         "libcst.ParserSyntaxError lark.UnexpectedInput pyparsing.ParseBaseException "
         "parso.ParserSyntaxError blib2to3.ParseError black.InvalidInput sqlglot.ParseError "
         "sqlglot.TokenError "
-        "graphql.GraphQLSyntaxError esprima.Error google.ParseError "
+        "graphql.GraphQLSyntaxError esprima.Error json5.Json5Exception hjson.HjsonDecodeError google.ParseError "
         "bs4.ParserRejectedMarkup lxml.ParseError django.TemplateSyntaxError",
     ),
     (

@@ -148,6 +148,13 @@ def describe(detail: FailureDetail) -> list[Text]:
     if context.get("file"):
         place = f"{context['file']}:{context.get('line')} in {context.get('function')}"
         lines.append(marked("broke at   {}", place))
+    if context.get("answer_of"):
+        # A KeyError may be an ordinary bug, or what a model's answer lacked: a person decides.
+        lines.append(
+            marked(
+                "reading    perhaps the answer of step {}, the last before it", context["answer_of"]
+            )
+        )
     if context.get("trace_id"):
         lines.append(marked("trace      {}", context["trace_id"]))
     lines.append(Text("case       ").append_text(_case(detail)))

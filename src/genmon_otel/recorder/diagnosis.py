@@ -191,6 +191,7 @@ def _failure(
         function=seen.function,
         file=seen.file,
         line=seen.line,
+        answer_of=step.name if kind == "content" and step is not None else "",
         rule=seen.rule,
     )
     return corrected(failure, generation.under.sink.corrections), step

@@ -211,6 +211,7 @@ def context_of(record: GenerationRecord) -> dict[str, Any]:
         "file": failure.file,
         "line": failure.line,
         "rule": failure.rule,
+        "answer_of": failure.answer_of,
         "context": dict(record.context),
     }
 
