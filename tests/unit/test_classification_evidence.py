@@ -12,6 +12,7 @@ from genmon_otel.classification import classify, explain, phrases
 from genmon_otel.classification.judgement import INDEX
 from genmon_otel.classification.logged import plain
 from genmon_otel.classification.verdict import RATE, TIMEOUT, Weight
+from genmon_otel.fingerprint import identify
 
 REAL = list(entries(DATA / "real.jsonl"))
 BUGS = list(entries(DATA / "bugs.jsonl"))
@@ -42,6 +43,27 @@ def test_of_ordinary_bugs_at_most_5_percent_get_a_category() -> None:
     ]
     print(*wrong, sep="\n")
     assert len(wrong) <= 0.05 * len(BUGS), wrong
+
+
+def test_no_two_different_bugs_are_one_failure() -> None:
+    """Even of one operation, and raised in one place."""
+    of = {}
+    merged = []
+    for entry in BUGS:
+        found = classify(error_of(entry))
+        fingerprint, _ = identify(
+            operation="build",
+            category=found.category,
+            error_type=found.error_type,
+            message=entry["message"],
+            stage="",
+            environment=found.is_environment,
+            places=("shop.work:run",),
+        )
+        other = of.setdefault(fingerprint, entry)
+        if other is not entry:
+            merged.append((other["id"], entry["id"]))
+    assert merged == []
 
 
 def test_each_rule_is_explained_in_words() -> None:
