@@ -74,7 +74,7 @@ CODES: Final[Mapping[str, Label]] = {
         ),
         (
             PROVIDER,
-            "overloaded_error overloaded server_error internal_error internal_server_error "
+            "overloaded_error overloaded api_error server_error internal_error internal_server_error "
             "internalserver internalfailure service_unavailable serviceunavailable unavailable "
             "engine_overloaded model_overloaded context_length_exceeded string_above_max_length "
             "context_window_exceeded content_filter content_policy_violation "
@@ -120,7 +120,7 @@ _WORDS: Final = frozenset(
     "timeout requests tokens throttling throttled slowdown overloaded unavailable conflict safety "
     "unauthenticated unauthorized forbidden requestexpired requesttimeout accessdenied "
     "permission_denied access_denied not_found_error notfound_error internal_error server_error "
-    "internal_server_error data_loss payment_required request_timeout notauthorized optinrequired "
+    "internal_server_error data_loss api_error payment_required request_timeout notauthorized optinrequired "
     "resourcenotfound internalfailure internalserver quota_exceeded quotaexceeded rate_limit "
     "request_timed_out service_unavailable serviceunavailable".split()
 )
@@ -136,6 +136,8 @@ _WRITTEN: Final[tuple[tuple[str, str, bool], ...]] = (
     ("openai, anthropic", r"\berror code: ([45]\d\d) - ", True),
     ("openai, anthropic", r"\berror code: ([45]\d\d)(?:$|[.,;)\n])", False),
     ("google-genai", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)\b", True),
+    ("openai, anthropic for Node", r"(?:^|\n)\w*error: ([45]\d\d) \{", True),
+    ("curl", r"\bcurl: \(22\) the requested url returned error: ([45]\d\d)", False),
     ("requests", r"\b([45]\d\d) (?:client|server) error: [^\n]{0,200} for url\b", False),
     ("httpx", r"\b(?:client|server) error '([45]\d\d) [^'\n]{1,60}' for url\b", False),
     ("urllib", r"\bhttp error ([45]\d\d): ", False),

@@ -146,7 +146,11 @@ def judge(error: BaseException) -> Verdict | None:
     if output and (verdict := judge_output(output)):
         return verdict
     if profile.exact:
-        return _refined(_not_json(profile.exact[0], error), error, held)
+        verdict = profile.exact[0]
+        if verdict.category is Category.VALIDATION_ERROR and evidence.says_not_json(error):
+            # The validator was given no JSON at all.
+            return Verdict(*SYNTAX, "parser:pydantic.json_invalid", verdict.weight)
+        return _refined(verdict, error, held)
     if not profile.server:
         for status in evidence.statuses(held, error, of_client=profile.client):
             verdict = codes.by_status(status, of_client=profile.client)
@@ -177,13 +181,6 @@ def _missing_program(error: BaseException) -> Verdict | None:
     """Return what a ``FileNotFoundError`` says whose file is a program."""
     text = INDEX.read(safe_str(error, 500).lower(), printed=False)
     return INDEX.first(text, "tool", Weight.EXACT)
-
-
-def _not_json(verdict: Verdict, error: BaseException) -> Verdict:
-    """Return ``syntax_error`` where a validator says that it was given no JSON at all."""
-    if verdict.category is Category.VALIDATION_ERROR and evidence.says_not_json(error):
-        return Verdict(*SYNTAX, "parser:pydantic.json_invalid", verdict.weight)
-    return verdict
 
 
 def _by_exit(code: object) -> Verdict | None:

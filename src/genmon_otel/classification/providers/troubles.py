@@ -170,6 +170,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         ),
         form(r"^(?:\w+: )?(?:typeerror: )?fetch failed(?:$|\n)", "fetch"),
         "socket hang up",
+        form(r"\bcurl: \((?:5|6|7|16|35|52|56|60|77|92)\) ", "curl"),
         "peer closed connection without sending complete message body",
         "incomplete chunked read",
         "server disconnected without sending a response",
