@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import genmon_otel.cli.cases  # noqa: F401 - now: pytester forgets what is first imported in a test
 from case_kit import SOURCE, recorded
 from genmon_otel.cli import main
 from genmon_otel.payload import encode
