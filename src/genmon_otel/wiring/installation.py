@@ -28,7 +28,10 @@ from genmon_otel.journal import default_journal_dir
 from genmon_otel.ports import Metrics, Sink
 from genmon_otel.processor import GenerationSpanProcessor
 from genmon_otel.records import Health
-from genmon_otel.redaction import Redactor
+from genmon_otel.redaction import (
+    Redactor,
+    plain,  # noqa: F401 - its expressions are compiled now rather than at the first failure
+)
 from genmon_otel.regression.propose import propose
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
