@@ -112,7 +112,7 @@ class TreeRedactor:
         """Replace every leaf of what stands under a sensitive name."""
         if isinstance(tree, str):
             if is_evident_non_secret(tree, name, quoted=True, code=False, shell=False):
-                return tree
+                return self._text(tree)
             return constant(len(tree))
         if isinstance(tree, list):
             return [self.hide(member, name) for member in tree]
@@ -128,7 +128,7 @@ class TreeRedactor:
             if tree.get("$") in _INERT:
                 return self.tree(tree)
             return {
-                key: value
+                key if key[:1] == "$" else self._text(key): value
                 if key in ("$", "type", "path", "library") and "$" in tree
                 else self.hide(value, name)
                 for key, value in tree.items()
