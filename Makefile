@@ -60,7 +60,8 @@ $(VENV)/.venv:
 	@touch $@
 
 # Only what a lock names by its hash is installed; the package itself is built with the locked hatchling.
-INSTALL = $(BIN)/python -m pip install -q --require-hashes
+# A lock is complete: nothing is resolved, which older pips cannot do for an extra of a locked package.
+INSTALL = $(BIN)/python -m pip install -q --no-deps --require-hashes
 ITSELF = $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 
 $(VENV)/.demo: $(VENV)/.venv requirements/demo.txt requirements/build.txt pyproject.toml
