@@ -324,3 +324,21 @@ def test_what_nobody_owns_is_removed(tmp_path: Path, monkeypatch: Any) -> None:
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
             [young.name, other.name, room.parent.name]
         )
+
+
+def test_a_folder_is_removed_however_deep_it_is(tmp_path: Path) -> None:
+    """Deeper than paths may be long and calls be nested, and closed to its owner."""
+    home = tmp_path / "home"
+    home.mkdir()
+    opened = os.open(home, os.O_RDONLY)
+    try:
+        for _ in range(2_500):
+            os.mkdir("deeper", dir_fd=opened)
+            below = os.open("deeper", os.O_RDONLY, dir_fd=opened)
+            os.close(opened)
+            opened = below
+        os.fchmod(opened, 0)
+    finally:
+        os.close(opened)
+    working_folder.remove(home)
+    assert not home.exists()

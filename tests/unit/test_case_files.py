@@ -166,3 +166,14 @@ def test_hostile_content_comes_back_as_it_was(
         assert files.read(path) == case
     finally:
         path.unlink()
+
+
+def test_a_deeply_nested_case_and_an_odd_root_are_no_tracebacks() -> None:
+    """A case that can be read can be laid out; a root with a NUL cannot be read."""
+    nested: Any = "x"
+    for _ in range(480):
+        nested = [nested]
+    data = CASE.to_dict() | {"inputs": {"a": nested}}
+    assert Case.from_dict(data).to_dict()["inputs"] == {"a": nested}
+    with pytest.raises(CaseError, match="root"):
+        Case.from_dict(CASE.to_dict() | {"root": "a\0b"})

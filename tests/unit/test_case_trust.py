@@ -15,7 +15,7 @@ from genmon_otel.recorder.location import remembered_target
 from genmon_otel.regression import steering
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.configuration import trust_in
-from genmon_otel.regression.lookup import Lookup, Refused
+from genmon_otel.regression.lookup import Lookup, Refused, where_it_went
 from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.trust import NONE, Trust
 from genmon_otel.testing import factory, postcondition
@@ -151,6 +151,12 @@ def other(function):
         return function(*args, **kwargs)
     return around
 
+class Asked:
+    __getattr__ = strike
+    __class__ = property(strike)
+
+asked = Asked()
+
 @other
 @generation
 def build(request): ...
@@ -282,6 +288,11 @@ def test_undecorated_and_missing_names_are_not_run(project: Path) -> None:
     for path in ("shop_main:made_up", "shop_main:made_up.build", "shop_none:x", "shop_pkg.none:x"):
         with pytest.raises(PayloadError):
             find(project, path)
+        where_it_went(path)
+    assert find(project, "shop_main:asked") is None
+    for find_it in (Lookup.postcondition, Lookup.receiver):
+        with pytest.raises((Refused, PayloadError)):
+            find_it(Lookup(Trust().within(project), Trust()), "shop_main:asked")
     assert not (project.parent / "canary").exists()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import httpx
 import pydantic
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,8 @@ from genmon_otel.errors import PayloadError
 from genmon_otel.payload import Opaque, decode, decode_exception, forget_touches
 from genmon_otel.payload.decoding import _DECODERS
 from genmon_otel.regression.case import MAX_VALUES, Case, CaseError
+
+assert httpx  # loaded, for values of its classes
 
 RANGE = {"$": "range", "v": [0, 10**10, 1]}
 HUGE = {"$": "range", "v": [0, 10**4, 1]}
@@ -36,6 +39,16 @@ GROWING: dict[str, Any] = {
         f"{base} of a number": {"$": "sub", "type": f"bounds:{base.title()}", "base": base, "v": n}
         for base, n in {"bytes": 10**10, "str": RANGE, "list": RANGE, "tuple": HUGE, "set": HUGE,
                         "int": "9" * 5000, "float": "1", "dict": [], "frozenset": HUGE}.items()
+    },
+    "place of a validation error": {
+        "$": "error", "type": "pydantic_core._pydantic_core:ValidationError", "adapter": "pydantic",
+        "fields": {"title": "t", "errors": [
+            {"type": "own", "loc": {"$": "range", "v": [0, 499_999, 1]}, "msg": "m", "input": 1},
+        ] * 50},
+    },
+    "end of a syntax error": {
+        "$": "error", "type": "builtins:SyntaxError", "args": None,
+        "built_in": {"text": "x", "offset": 1, "end_offset": 10**10},
     },
     "range": RANGE,
     "range of a range": {"$": "range", "v": RANGE},
@@ -301,3 +314,48 @@ def test_any_tree_decodes_or_is_refused(tree: Any) -> None:
             rebuild(tree)
     assert set(sys.modules) - before == set()
     assert [each for each in RAN if each not in ("__eq__", "__hash__")] == []
+
+
+class Asked:
+    """It says what its class is, and runs code to do so."""
+
+    __class__ = property(tell("__class__"))  # type: ignore[assignment]
+    __getattr__ = tell("__getattr__")
+
+
+asked = Asked()
+
+
+@dataclass
+class Speaking:
+    """It has a say in its text."""
+
+    __str__ = __repr__ = tell("__str__")
+
+
+@pytest.mark.parametrize("field", ["v", "headers", "method", "msg", "loc", "ctx"])
+def test_no_text_is_asked_of_an_object(field: str) -> None:
+    """Where a text belongs, an object of the application's is not made to give one."""
+    object_ = {"$": "object", "type": f"{__name__}:Speaking", "fields": {}}
+    library = {"library": "httpx"}
+    line: dict[str, Any] = {"type": "own", "loc": [], "msg": "m", "input": 1}
+    tree: dict[str, Any] = {
+        "v": {"$": "headers", **library, "v": {"a": object_}},
+        "headers": {"$": "response", **library, "status": 200, "headers": {"a": object_}},
+        "method": {"$": "request", **library, "method": object_},
+    }.get(field) or {
+        "$": "error", "type": "pydantic_core._pydantic_core:ValidationError", "adapter": "pydantic",
+        "fields": {"title": "t", "errors": [
+            line | {field: {"msg": object_, "loc": [object_], "ctx": {"a": object_}}[field]},
+        ]},
+    }  # fmt: skip
+    RAN.clear()
+    assert isinstance(decode(tree), Opaque)
+    assert RAN == []
+
+
+def test_what_is_no_class_is_not_asked_whether_it_is() -> None:
+    """A lazy object answers that by doing its work."""
+    RAN.clear()
+    assert isinstance(decode({"$": "object", "type": f"{__name__}:asked", "fields": {}}), Opaque)
+    assert RAN == []

@@ -11,8 +11,12 @@ from __future__ import annotations
 import builtins
 import io
 from collections.abc import Callable, Iterator, Mapping
-from types import MemberDescriptorType
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from types import MemberDescriptorType, NoneType
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import web
@@ -54,6 +58,11 @@ _BUILT_IN_STATE: Final[Mapping[type[BaseException], tuple[str, ...]]] = {
     UnicodeEncodeError: ("encoding", "object", "start", "end", "reason"),
     UnicodeTranslateError: ("object", "start", "end", "reason"),
 }
+
+
+#: Of these, the ones that say where in a text: who writes the error out fills up to there.
+_PLACES: Final = frozenset({"lineno", "offset", "end_lineno", "end_offset", "start", "end"})
+_MAX_PLACE: Final = 16 * 1024 * 1024
 
 
 def encode_nested(encoding: Encoding, error: BaseException) -> Tree:
@@ -136,17 +145,30 @@ def _validation_fields(error: Any) -> dict[str, Any]:
     }
 
 
+#: What a message of pydantic's is written with; nothing else has a say in it.
+_IN_CONTEXT: Final = frozenset({
+    str, int, float, bool, bytes, list, tuple, dict, set, frozenset, NoneType,
+    Decimal, Fraction, date, datetime, time, timedelta, UUID,
+})  # fmt: skip
+
+
 def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
     core = loaded("pydantic_core")
     lines = []
     for line in fields["errors"]:
-        name, context = line["type"], line.get("ctx") or {}
-        entry = {"type": name, "loc": tuple(line["loc"]), "input": line.get("input")}
+        name, context = of_type(str, line["type"]), of_type(dict, line.get("ctx") or {})
+        loc = line["loc"]
+        if type(loc) not in (list, tuple) or any(type(part) not in (str, int) for part in loc):
+            raise PayloadError("A recorded validation error has a place that is no names.")
+        if any(type(value) not in _IN_CONTEXT and not isinstance(value, Exception)
+               for value in context.values()):  # fmt: skip
+            raise PayloadError("A recorded validation error has a context that is no data.")
+        entry = {"type": name, "loc": tuple(loc), "input": line.get("input")}
         try:
             core.PydanticKnownError(name, context or None)
             entry.update({"ctx": context} if context else {})
         except Exception:  # a kind of the application's own
-            text = str(line["msg"]).replace("{", "(").replace("}", ")")
+            text = of_type(str, line["msg"]).replace("{", "(").replace("}", ")")
             entry["type"] = core.PydanticCustomError(name, text, context or None)
         lines.append(entry)
     # Messages for JSON speak of arrays and objects where those for Python do of lists and dicts.
@@ -296,6 +318,8 @@ def _rebuilt(
     for built_in, names in _BUILT_IN_STATE.items():
         if issubclass(kind, built_in):
             for name in state.keys() & set(names):
+                if name in _PLACES and type(state[name]) is int and abs(state[name]) > _MAX_PLACE:
+                    raise PayloadError(f"A recorded {name} is beyond any text: {state[name]:.3g}.")
                 vars(built_in)[name].__set__(error, state[name])
     return error
 

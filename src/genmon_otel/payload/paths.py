@@ -110,7 +110,7 @@ def find_class(path: Any) -> type:
     found: Any = module
     for name in names:
         found = vars(found).get(name)
-        if not isinstance(found, type):
+        if not issubclass(type(found), type):  # isinstance() would ask it for its __class__
             raise PayloadError(f"{path!r}: {module_name} defines no class {'.'.join(names)!r}.")
     if found.__module__ != module.__name__ or found.__qualname__ != ".".join(names):
         raise PayloadError(f"{path!r}: {module_name} does not define it, it has it from elsewhere.")

@@ -162,7 +162,7 @@ def decode_response(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> A
 def decode_request(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     """Rebuild a request: method and address, nothing else."""
     library = _library(tree)
-    method, url = str(decode(tree.get("method", "GET"))), str(decode(tree.get("url", "")))
+    method, url = _text(decode(tree.get("method", "GET"))), _text(decode(tree.get("url", "")))
     if library.__name__ == "requests":
         request = library.PreparedRequest()
         request.method, request.url = method, url
@@ -193,7 +193,7 @@ def decode_headers(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> An
 
 def decode_url(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     """Rebuild an address of its own library."""
-    return _library(tree).URL(str(decode(tree.get("v", ""))))
+    return _library(tree).URL(_text(decode(tree.get("v", ""))))
 
 
 def _library(tree: Mapping[str, Any]) -> Any:
@@ -211,9 +211,14 @@ def _multidict(headers: Mapping[str, str]) -> Any:
 
 
 def _texts(headers: Any) -> dict[str, str]:
-    if type(headers) is Opaque or not isinstance(headers, dict):
+    if type(headers) is not dict:
         return {}
-    return {str(name): str(value).replace("\n", " ") for name, value in headers.items()}
+    return {_text(name): _text(value).replace("\n", " ") for name, value in headers.items()}
+
+
+def _text(value: Any) -> str:
+    """A recorded text, or a number's; nothing that has a say in how it is written."""
+    return str(value) if type(value) in (int, float, bool) else of_type(str, value)
 
 
 def _reason(status: int) -> str:

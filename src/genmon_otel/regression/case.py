@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from typing import Any, Final, Literal, Self, get_args
 
@@ -140,7 +140,8 @@ class Case:
                 f"slug {self.slug[:130]!r} is not allowed. Use lower-case letters, digits, '_' and "
                 "'-', at most 120."
             )
-        if PurePath(self.root).is_absolute() or ".." in PurePath(self.root).parts:
+        root = PurePath(self.root)
+        if "\0" in self.root or root.is_absolute() or ".." in root.parts:
             raise CaseError(f"root {self.root[:130]!r} is not below the working directory.")
         step = self.trigger.step
         if step is not None and not 0 <= step < len(self.steps):
@@ -155,7 +156,8 @@ class Case:
 
     def to_dict(self) -> dict[str, Any]:
         """Lay the case out as JSON-able data."""
-        return {"genmon_case": VERSION, **json.loads(json.dumps(asdict(self)))}
+        text = json.dumps(self, default=lambda p: {f.name: getattr(p, f.name) for f in fields(p)})
+        return {"genmon_case": VERSION, **json.loads(text)}
 
     def to_json(self) -> str:
         """Write the case's file: stable, indented, ASCII."""
@@ -180,8 +182,7 @@ class Case:
                 "Upgrade genmon-otel, or export the case again."
             )
         _check_depth(data)
-        rest = {key: value for key, value in data.items() if key != "genmon_case"}
-        case: Self = _read(cls, rest, "case")
+        case: Self = _read(cls, {k: v for k, v in data.items() if k != "genmon_case"}, "case")
         return case
 
     @classmethod

@@ -13,7 +13,8 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from genmon_otel import payload
@@ -116,9 +117,9 @@ class Lookup:
             return self._own(path, _read(holder, name, raw)), None
         if remembered is not None:
             return self._own(path, remembered), _read(holder, name, raw)
-        if isinstance(raw, ModuleType):
+        if issubclass(type(raw), ModuleType):
             raise Refused(f"{path}: {name} is a module. {_ROOTS_REMEDY}")
-        return raw, None
+        return None, None  # undecorated: whatever it is, it is not asked
 
     def _own(self, path: str, target: Any) -> Any:
         """The target, where what it decorates is defined in the project."""
@@ -148,7 +149,7 @@ class Lookup:
         """Find the class of a target that is a method."""
         self.module(path)
         holder, name, raw = self._reach(path)
-        if not isinstance(raw, type):
+        if not issubclass(type(raw), type):
             raise PayloadError(f"{path!r} is no class.")
         self._check_home(path, raw)
         return _read(holder, name, raw)
@@ -159,7 +160,7 @@ class Lookup:
             holder, name, raw = self._reach(path)
             if not _carries(raw, mark):
                 raise Refused(f"{name} is not marked with @genmon_otel.testing.{kind}")
-            self._check_home(path, underlying(getattr(raw, "__func__", raw)))
+            self._check_home(path, underlying(_function(raw)))
         except Refused as refused:
             remedy = f"Put @genmon_otel.testing.{kind} above a function of the project's own"
             if path.partition(":")[0].partition(".")[0] not in sys.stdlib_module_names:
@@ -175,13 +176,14 @@ class Lookup:
         *way, last = names
         for name in way:
             raw = _held(path, holder, name)
-            if isinstance(raw, ModuleType):
+            if issubclass(type(raw), ModuleType):  # isinstance() would ask it for its __class__
                 raise Refused(f"{path}: {name} is another module. {_ROOTS_REMEDY}")
-            if not isinstance(raw, type) and hasattr(type(raw), "__get__"):
+            is_class = issubclass(type(raw), type)
+            if not is_class and hasattr(type(raw), "__get__"):
                 raise Refused(
                     f"{path}: {name} is neither a class nor an object of the project's own."
                 )
-            self._check_home(path, raw if isinstance(raw, type) else type(raw))
+            self._check_home(path, raw if is_class else type(raw))
             holder = raw
         return holder, last, _held(path, holder, last)
 
@@ -237,17 +239,23 @@ def _read(holder: Any, name: str, raw: Any) -> Any:
 
 def _spec_of(raw: Any) -> Spec | None:
     """What our decorator left on a callable, also below ``staticmethod`` and ``classmethod``."""
-    for each in (raw, getattr(raw, "__func__", None)):
-        found = getattr(each, ATTRIBUTE, None)
-        if isinstance(found, Spec):
+    for each in (raw, _function(raw)):
+        found = inspect.getattr_static(each, ATTRIBUTE, None)
+        if type(found) is Spec:
             return found
     return None
 
 
+def _function(raw: Any) -> Any:
+    """What a static or class method is made of; else the thing itself, which is asked nothing."""
+    return raw.__func__ if issubclass(type(raw), (staticmethod, classmethod)) else raw
+
+
 def _carries(raw: Any, mark: str) -> bool:
     """Whether a mark was put on this very thing, not on what it inherits from."""
+    kinds = (FunctionType, type)  # others may make attributes up when they are asked
     return any(
-        mark in getattr(each, "__dict__", ()) for each in (raw, getattr(raw, "__func__", None))
+        issubclass(type(each), kinds) and mark in vars(each) for each in (raw, _function(raw))
     )
 
 
@@ -260,10 +268,10 @@ def where_it_went(target: str) -> str:
             "does not do. Define it at the top of its module, or keep one in a variable there."
         )
     module = sys.modules.get(target.partition(":")[0])
-    if module is None or hasattr(module, name.partition(".")[0]):
+    if module is None or name.partition(".")[0] in vars(module):
         return REBIND
     try:
-        tree = ast.parse(inspect.getsource(module))
+        tree = ast.parse(Path(vars(module)["__file__"]).read_bytes())
     except Exception:  # no source, or none that this Python reads
         return REBIND
     guarded = (

@@ -112,7 +112,8 @@ class Sandbox:
             self._inside.busy = before
 
     def _network(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self._open:
+        # On what is connected already, as a pair of sockets is, a message needs no address.
+        if not self._open and not (event == "socket.sendmsg" and args[1] is None):
             self._refuse(
                 "network", f"{event} {_shown(args[-1] if 'connect' in event else args[0])}"
             )
@@ -202,7 +203,7 @@ class Sandbox:
             listed = args[1] if event == "subprocess.Popen" else program
             program = listed[0] if isinstance(listed, (list, tuple)) and listed else listed
         shown = _shown(program)
-        if event == "os.system" and any(sign in shown for sign in ";&|<>$`\n("):
+        if event == "os.system" and any(sign in os.fsdecode(program) for sign in ";&|<>$`\n("):
             shown = "sh"
         name = os.path.basename(shown.split(" ")[0])
         if name not in self._programs:

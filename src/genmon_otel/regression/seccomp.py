@@ -35,6 +35,12 @@ _FOREIGN: Final = 0x40000000
 _IO_URING_SETUP: Final = 425
 #: Machine -> its number for auditing, and those of connect and sendto.
 _MACHINES: Final = {"x86_64": (0xC000003E, 42, 44), "aarch64": (0xC00000B7, 203, 206)}
+#: By the same: add_key, request_key, keyctl (keys stay with the user), ptrace, and shmget, semget,
+#: msgget (what they make stays with the machine).
+_STAYING: Final = {
+    0xC000003E: (248, 249, 250, 101, 29, 64, 68),
+    0xC00000B7: (217, 218, 219, 117, 194, 190, 186),
+}
 
 
 class _Step(NamedTuple):
@@ -47,7 +53,10 @@ class _Step(NamedTuple):
 
 
 def program(architecture: int, connect: int, send_to: int) -> bytes:
-    """Return the filter: connect, sendto with an address, and other ways to the same, fail."""
+    """Return the filter.
+
+    Connect, sendto with an address, other ways to the same, and what would stay behind, fail.
+    """
     steps = [
         _Step(_LOAD, _ARCHITECTURE),
         _Step(_IF_EQUAL, architecture, "", "refuse"),
@@ -55,6 +64,7 @@ def program(architecture: int, connect: int, send_to: int) -> bytes:
         _Step(_IF_AT_LEAST, _FOREIGN, "refuse"),
         _Step(_IF_EQUAL, connect, "refuse"),
         _Step(_IF_EQUAL, _IO_URING_SETUP, "refuse"),
+        *(_Step(_IF_EQUAL, number, "refuse") for number in _STAYING[architecture]),
         _Step(_IF_EQUAL, send_to, "", "allow"),
         _Step(_LOAD, _FIFTH_LOW),
         _Step(_IF_EQUAL, 0, "", "refuse"),

@@ -19,7 +19,6 @@ Report = Callable[[str, tuple[Any, ...]], None]
 #: Functions of os whose argument is the number of a process, and that argument's position.
 _OF_PROCESSES: Final = {
     "pidfd_open": 0,
-    "setpriority": 1,
     "sched_setaffinity": 0,
     "sched_setscheduler": 0,
     "sched_setparam": 0,
@@ -41,6 +40,10 @@ def report_to(report: Report) -> None:
     def of_process(event: str, position: int) -> Callable[..., None]:
         return lambda *args: report(event, (args[position],))
 
+    def given_priority(which: int, who: int, priority: int) -> None:
+        # By user or group it would be that of processes outside.
+        report("os.setpriority", (who if which == os.PRIO_PROCESS else -1,))
+
     def sent_by_descriptor(descriptor: int, *_: Any) -> None:
         folder, number = os.path.split(events.path_of(descriptor))
         if folder == "/proc":  # else it was made by pidfd_open
@@ -54,6 +57,7 @@ def report_to(report: Report) -> None:
         "open": opened,
         "mkfifo": made_fifo,
         "mknod": made_node,
+        "setpriority": given_priority,
     }
     looks |= {name: of_process(f"os.{name}", at) for name, at in _OF_PROCESSES.items()}
     with contextlib.suppress(ImportError):

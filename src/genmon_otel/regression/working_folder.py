@@ -9,6 +9,7 @@ Only the standard library is imported: the guarding process has nothing else.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import stat
@@ -94,16 +95,33 @@ def _take(lock: int) -> bool:
 
 
 def remove(home: Path) -> None:
-    """Remove a folder and all in it, whatever modes its folders were given."""
-    shutil.rmtree(home, ignore_errors=True)
-    if home.exists():
-        for folder, names, _ in os.walk(home):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    path = os.path.join(folder, name)
-                    if not os.path.islink(path):
-                        os.chmod(path, 0o700)
+    """Remove a folder and all in it, whatever modes its folders were given, however deep they are."""
+    with contextlib.suppress(RecursionError):
         shutil.rmtree(home, ignore_errors=True)
+    if home.exists():
+        _take_apart(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _take_apart(home: Path) -> None:
+    """Empty a folder from its top, so that no path is long and no call within another."""
+    moved = itertools.count()
+    with contextlib.suppress(OSError):
+        os.chmod(home, 0o700)
+        folders = [path for path in home.iterdir() if path.is_dir() and not path.is_symlink()]
+        while folders:
+            folder = folders.pop()
+            with contextlib.suppress(OSError):
+                os.chmod(folder, 0o700)
+                with os.scandir(folder) as entries:
+                    found = list(entries)
+                for entry in found:
+                    if not entry.is_dir(follow_symlinks=False):
+                        os.unlink(entry.path)
+                        continue
+                    os.chmod(entry.path, 0o700)
+                    folders.append(home / f".{next(moved)}")
+                    os.rename(entry.path, folders[-1])
 
 
 def _mirror(cwd: Path, room: Path) -> None:
