@@ -34,9 +34,14 @@ _MAX_ALL: Final = 131_072
 _LONGEST_RUN: Final = 4_096
 #: Steps of comparing: about 0.3 µs each. Beyond, all of the text counts as content.
 _MAX_STEPS: Final = 3_000
+#: Steps that one comparison counts for, however little is alike.
+_COMPARISON: Final = 8
 #: Places of one piece that are compared, of the text and of a content; it may be all blanks.
 _MAX_PLACES: Final = 64
 _MAX_REPEATS: Final = 8
+_PIECES: Final = re.compile(f".{{{_GRAM}}}", re.DOTALL).findall
+#: Characters compared at first: most runs are short.
+_FIRST: Final = 32
 #: Pieces for which plain searches take less than an index of the text.
 _FEW_PIECES: Final = 64
 #: Pydantic's quotation of what it refused, and what follows it.
@@ -70,7 +75,7 @@ class Contents:
     def pieces(self) -> tuple[tuple[str, list[str]], ...]:
         """Each text with its pieces; the n-th begins at n times :data:`_GRAM`."""
         return tuple(
-            (text, [text[at : at + _GRAM] for at in range(0, len(text) - _GRAM + 1, _GRAM)])
+            (text, _PIECES(text))
             for text in self.texts
             if len(text.strip()) >= _SHORTEST
         )
@@ -168,9 +173,11 @@ def _where(text: str, contents: Contents) -> bytearray | None:
         whole = len(content.strip())
         compared = dict.fromkeys(shared, 0)
         for number, piece in enumerate(each) if shared else ():
-            if piece not in compared or compared[piece] == _MAX_REPEATS:
+            if piece not in compared:
                 continue
             compared[piece] += 1
+            if compared[piece] == _MAX_REPEATS:
+                del compared[piece]
             found = text.find(piece)
             for _ in range(_MAX_PLACES):
                 if found < 0:
@@ -184,10 +191,12 @@ def _where(text: str, contents: Contents) -> bytearray | None:
                         break
                 else:
                     start, end = _run(text, found, content, number * _GRAM)
-                    steps += (end - start) >> 5
+                    steps += _COMPARISON + ((end - start) >> 5)
                     if len(text[start:end].strip()) >= min(_PIECE, whole):
                         hidden[start:end] = b"\1" * (end - start)
                 found = text.find(piece, max(end - _GRAM, found) + 1)
+            if not compared:
+                break
         if 0 not in hidden:
             break
     return hidden
@@ -195,11 +204,16 @@ def _where(text: str, contents: Contents) -> bytearray | None:
 
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
     """Return where the text goes on like the content, to both sides of what both have in common."""
-    behind = _alike(text[found : found + _LONGEST_RUN], content[at : at + _LONGEST_RUN])
-    before = _alike(
-        text[max(0, found - _LONGEST_RUN) : found][::-1],
-        content[max(0, at - _LONGEST_RUN) : at][::-1],
-    )
+    for size in (_FIRST, _LONGEST_RUN):
+        behind = _alike(text[found : found + size], content[at : at + size])
+        if behind < size:
+            break
+    for size in (_FIRST, _LONGEST_RUN):
+        before = _alike(
+            text[max(0, found - size) : found][::-1], content[max(0, at - size) : at][::-1]
+        )
+        if before < size:
+            break
     return found - before, found + behind
 
 
