@@ -8,6 +8,7 @@ from typing import Final
 
 from genmon_otel.redaction.edits import Edit, apply, closing, hidden
 from genmon_otel.redaction.hints import Name
+from genmon_otel.redaction.near import at_places, lowered, places
 from genmon_otel.redaction.placeholders import constant, is_placeholder, leading
 from genmon_otel.redaction.sensitive import is_sensitive
 from genmon_otel.redaction.values import is_evident_non_secret
@@ -41,21 +42,21 @@ _COMMAND_WORDS: Final = frozenset(
 )
 _WORD: Final = re.compile(r"[^\s\"'`,;<>()]+")
 
-#: Programs and where they take a secret. The group is the secret.
+#: What the matches begin with of programs and places where they take a secret, which is the group.
 _TOKEN: Final = r"(?:\\*[\"'])?[,]?\s{1,8}(?:\\*[\"'])?"
 _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
     (literals, re.compile(pattern))
     for literals, pattern in (
         # user:password behind a flag, as text or as a list
         (
-            ("-u", "--user", "--proxy-user", "-U", "--auth", "-a"),
+            ("-u", "--user", "--proxy-user", "-U", "--auth", "-a", "--creds"),
             rf"(?:(?<=[\s\"'(\[,])(?:-u|-U|-a|--user|--proxy-user|--auth|--creds))(?:=|{_TOKEN})(?:\\*[\"'])?[\w.@+-]{{1,80}}:(?!//)(?=[^\s\"'/\\])([^\s\"'\\]{{1,200}})",
         ),
         (("curl",), r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-u[\w.@+-]{1,80}:([^\s\"'\\]{1,200})"),
-        (("smbclient", "mount"), r"(?:-U\s|user=|username=)[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})"),
+        (("-U", "user=", "username="), r"(?:-U\s|user=|username=)[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})"),
         (("mysql", "maria"), r"(?:mysql|maria)[\w-]*\b[^\n|;]{0,60}?[\s\"']-p(?!assword|ort|rotocol|lugin)([^\s\"'\\,]{3,200})"),
-        (("7z", "unrar", "rar "), r"\b(?:7za?|(?:un)?rar)\s\w\s(?:[^\n|;]{0,100}?\s)?-h?p([^\s\"'\\,]{3,200})"),
-        (("/p:",), r"\s/p:([^\s\"'\\,]{1,200})"),
+        (("7z", "unrar", "rar"), r"\b(?:7za?|(?:un)?rar)\s\w\s(?:[^\n|;]{0,100}?\s)?-h?p([^\s\"'\\,]{3,200})"),
+        (("/p:",), r"(?<=\s)/p:([^\s\"'\\,]{1,200})"),
         (("net ",), r"\bnet\s{1,4}use\s{1,4}\S{1,80}\s{1,4}\S{1,120}\s{1,4}([^\s/*\"'][^\s\"']{0,200})\s{1,4}/user"),
         (("net ",), r"\bnet\s{1,4}user\s{1,4}[\w.-]{1,80}\s{1,4}([^\s/*\"'][^\s\"']{0,200})"),
         (("rabbitmqctl",), r"\brabbitmqctl\s{1,4}(?:add_user|change_password|authenticate_user)\s{1,4}\S{1,80}\s{1,4}([^\s\"'\\,]{1,200})"),
@@ -66,8 +67,8 @@ _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
         (("redis-cli",), rf"\bredis-cli\b[^\n|;]{{0,100}}?[\s\"']-a(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
         (("ldap",), rf"\bldap\w{{3,12}}\b[^\n|;]{{0,100}}?[\s\"']-w(?:{_TOKEN})([^\s\"'\\,]{{1,200}})"),
         (("mongo", "clickhouse", "cqlsh", "influx", "sqlcmd", "bcp", "isql"), rf"\b(?:mongo\w*|clickhouse\S*|cqlsh|influx|sqlcmd|bcp|isql)\b[^\n|;]{{0,100}}?[\s\"']-[pP](?:{_TOKEN})?(?!assword)([^\s\"'\\,-][^\s\"'\\,]{{2,200}})"),
-        (("zip", "7z"), rf"\b(?:un)?zip\b[^\n|;]{{0,100}}?[\s\"']-P{_TOKEN}([^\s\"'\\,]{{1,200}})"),
-        (("pass:",), r"-pass(?:in|out)?\s{1,4}pass:([^\s\"'\\,]{1,200})"),
+        (("zip", "unzip"), rf"\b(?:un)?zip\b[^\n|;]{{0,100}}?[\s\"']-P{_TOKEN}([^\s\"'\\,]{{1,200}})"),
+        (("-pass",), r"-pass(?:in|out)?\s{1,4}pass:([^\s\"'\\,]{1,200})"),
         (("htpasswd",), r"\bhtpasswd\s(?:-\w{1,8}\s){0,4}[^\s-]{1,200}\s\S{1,80}\s([^\s\"'\\,|;]{1,200})"),
     )
 )  # fmt: skip
@@ -199,23 +200,24 @@ def redact_commands(text: str) -> str:
     """Replace the secrets that programs take behind flags whose names say nothing."""
     edits: list[Edit] = []
     if "echo" in text or "printf" in text:
-        for found in _PIPED.finditer(text):
+        for found in at_places(_PIPED, text, places(text, "echo", "printf")):
             start = found.start(1) + (found[1].find(":") + 1 if found[2] == "chpasswd" else 0)
             edits += hidden(text, start, found.end(1))
     if "dentified" in text or "DENTIFIED" in text:
-        for found in _IDENTIFIED.finditer(text):
+        for found in at_places(_IDENTIFIED, text, places(lowered(text), "identified")):
             edits += hidden(text, *found.span(1))
     if not _HAS_FLAG.search(text) and not any(literal in text for literal in _HAS_COMMAND):
         return apply(text, edits) if edits else text
-    for literals, pattern in _PROGRAMS:
-        if any(literal in text for literal in literals):
-            for found in pattern.finditer(text):
-                if _USER_AND_GROUP.search(found[0]) and "curl" not in text:
-                    continue
-                if not is_evident_non_secret(
-                    found[1], "password", quoted=False, code=False, shell=True
-                ):
-                    edits += hidden(text, found.start(1), found.end(1))
+    for begins, pattern in _PROGRAMS:
+        for found in at_places(pattern, text, places(text, *begins)):
+            if _USER_AND_GROUP.search(found[0]) and "curl" not in text:
+                continue
+            if "%" in pattern.pattern and "smbclient" not in text and "mount" not in text:
+                continue
+            if not is_evident_non_secret(
+                found[1], "password", quoted=False, code=False, shell=True
+            ):
+                edits += hidden(text, found.start(1), found.end(1))
     return apply(text, edits) if edits else text
 
 

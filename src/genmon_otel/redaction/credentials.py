@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from genmon_otel.redaction.near import at_places, lowered, matches, places, replaced
 from genmon_otel.redaction.placeholders import MARK, constant, is_placeholder, keyed, leading
 from genmon_otel.redaction.values import is_evident_non_secret
 
@@ -12,18 +13,8 @@ _SCHEME: Final = re.compile(
     rf"\b((?i:bearer|basic|negotiate|apikey|ntlm))(\s{{1,4}}|\+)(?!{MARK})"
     r"((?=[\w.~+/-]{0,200}[0-9A-Z=])[\w.~+/-]{8,}={0,2})"
 )
-#: One of these is in every text that _SCHEME could match.
-_HAS_SCHEME: Final = (
-    "earer",
-    "asic",
-    "egotiate",
-    "EARER",
-    "ASIC",
-    "pikey",
-    "piKey",
-    "PIKEY",
-    "NTLM",
-)
+#: In lower case; each match of _SCHEME begins with one.
+_SCHEMES: Final = ("bearer", "basic", "negotiate", "apikey", "ntlm")
 #: ``scheme://user:password@host``; also with one slash. The last ``@`` before a space or quote ends it.
 _USERINFO: Final = re.compile(
     r"(?<=[A-Za-z0-9+])(:/{1,3})([^\s/:@\"'<>?#]{0,128}):(?![0-9]{2,5}[/?#])([^\s\"'<>]{1,512})@(?=[\w.\[%-])"
@@ -68,17 +59,19 @@ def redact_credentials(text: str) -> str:
     """Replace private keys, what authentication schemes carry, passwords in addresses and signatures."""
     if _PEM_BEGIN in text or _PEM_END in text:
         text = _pem(text)
-    if any(scheme in text for scheme in _HAS_SCHEME):
-        text = _SCHEME.sub(_scheme, text)
+    if schemes := places(lowered(text), *_SCHEMES):
+        text = replaced(text, at_places(_SCHEME, text, schemes), _scheme)
     if "@" in text:
-        if ":/" in text:
-            text = _USERINFO.sub(_userinfo, text)
-            text = _TOKEN_USER.sub(lambda m: f"{m[1]}{constant(len(m[2]))}@", text)
-        text = _GO_USERINFO.sub(_bare_userinfo, text)
-        text = _BARE_USERINFO.sub(_bare_userinfo, text)
-        text = _ORACLE.sub(
-            lambda m: m[0] if is_placeholder(m[2]) else f"{m[1]}{constant(len(m[2]))}@", text
-        )
+        if slashes := places(text, ":/"):
+            text = replaced(text, matches(_USERINFO, text, slashes, 0, 700), _userinfo)
+            slashes = places(text, "://")
+            text = replaced(text, matches(_TOKEN_USER, text, slashes, 0, 300), _token_user)
+        drivers = places(text, "@tcp(", "@unix(")
+        text = replaced(text, matches(_GO_USERINFO, text, drivers, 200, 10), _bare_userinfo)
+        hosts = places(text, "@")
+        text = replaced(text, matches(_BARE_USERINFO, text, hosts, 200, 500), _bare_userinfo)
+        oracle = places(text, "oracle:", "sqlplus", "expdp", "impdp")
+        text = replaced(text, matches(_ORACLE, text, oracle, 0, 300), _oracle)
     if "$" in text or "SHA" in text or "pbkdf2" in text:
         text = _HASH.sub(lambda m: m[1] + constant(len(m[2])), text)
     if any(port in text for port in _PORTS):
@@ -93,6 +86,14 @@ def _scheme(match: re.Match[str]) -> str:
     secret = match[3]
     hidden = keyed("", secret) if match[1].lower() == "bearer" else constant(len(secret))
     return f"{match[1]}{match[2]}{hidden}"
+
+
+def _token_user(match: re.Match[str]) -> str:
+    return f"{match[1]}{constant(len(match[2]))}@"
+
+
+def _oracle(match: re.Match[str]) -> str:
+    return match[0] if is_placeholder(match[2]) else f"{match[1]}{constant(len(match[2]))}@"
 
 
 def _userinfo(match: re.Match[str]) -> str:

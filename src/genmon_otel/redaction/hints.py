@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from genmon_otel.redaction.near import lowered
 from genmon_otel.redaction.placeholders import leading
 from genmon_otel.redaction.sensitive import is_sensitive
 
@@ -86,9 +87,7 @@ def sensitive_names(text: str) -> Iterator[Name]:
 
 def _hinted(text: str) -> list[tuple[int, int]]:
     """Return where parts of sensitive names stand, in order, with their lengths."""
-    lower = text.lower()
-    if len(lower) != len(text):  # a few letters grow in lower case; positions must hold
-        lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+    lower = lowered(text)
     places: list[tuple[int, int]] = []
     for hint in _HINTS if text.isascii() else (*_HINTS, *_FOREIGN):
         at = lower.find(hint)

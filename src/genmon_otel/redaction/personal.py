@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from genmon_otel.redaction.edits import Edit, apply
+from genmon_otel.redaction.near import matches, places, replaced
 from genmon_otel.redaction.placeholders import EMAIL_PLACEHOLDER, zeros, zeros_and_x
 
 _EMAIL: Final = re.compile(
@@ -73,8 +74,9 @@ _MAY_BE_NUMBER: Final = re.compile(
 
 def redact_personal(text: str) -> str:
     """Replace e-mails, card, account, phone and social security numbers."""
-    if "@" in text:
-        text = _EMAIL.sub(EMAIL_PLACEHOLDER, text)
+    if at_signs := places(text, "@"):
+        found = matches(_EMAIL, text, at_signs, 80, 500)
+        text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
     if not _MAY_BE_NUMBER.search(text):
         return text
     text = apply(text, [edit for found in _IBAN.finditer(text) for edit in _iban(text, found)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from genmon_otel.redaction.near import at_places, places, replaced
 from genmon_otel.redaction.placeholders import MARK, keyed, leading
 
 #: Alphabets of the secret behind a prefix.
@@ -254,10 +255,14 @@ def redact_keys(text: str) -> str:
     """Replace every key of a provider that is known by its looks."""
     text = _separated(text)
     for prefix, pattern in _JOINED_PATTERNS:
-        if prefix in text:
-            text = pattern.sub(lambda match: keyed(prefix, match[1]), text)  # noqa: B023 - called at once
-    if "eyJ" in text:
-        text = _WEB_TOKEN.sub(_web_token, text)
+        if found := places(text, prefix):
+            text = replaced(
+                text,
+                at_places(pattern, text, found),
+                lambda match: keyed(prefix, match[1]),  # noqa: B023 - called at once
+            )
+    if found := places(text, "eyJ"):
+        text = replaced(text, at_places(_WEB_TOKEN, text, found), _web_token)
     if ":AA" in text:
         text = _TELEGRAM.sub(lambda match: keyed(match[1], match[2]), text)
     if "AKIA" in text or "ASIA" in text or "aws" in text:
@@ -268,10 +273,13 @@ def redact_keys(text: str) -> str:
         text = _BOT_TOKEN.sub(_behind_a_stop, text)
         text = _ZHIPU.sub(_behind_a_stop, text)
         text = _AIRTABLE.sub(_behind_a_stop, text)
-    if "EAAA" in text:
-        text = _SQUARE.sub(lambda match: keyed("EAAA", match[1]), text)
-    if "1//0" in text:
-        text = _REFRESH.sub(lambda match: keyed("1//0", match[1]), text)
+    for prefix, pattern in (("EAAA", _SQUARE), ("1//0", _REFRESH)):
+        if found := places(text, prefix):
+            text = replaced(
+                text,
+                at_places(pattern, text, found),
+                lambda match: keyed(prefix, match[1]),  # noqa: B023 - called at once
+            )
     return text
 
 
