@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.records import Tree
@@ -74,11 +74,7 @@ class Contents:
     @cached_property
     def pieces(self) -> tuple[tuple[str, list[str]], ...]:
         """Each text with its pieces; the n-th begins at n times :data:`_GRAM`."""
-        return tuple(
-            (text, _PIECES(text))
-            for text in self.texts
-            if len(text.strip()) >= _SHORTEST
-        )
+        return tuple((text, _PIECES(text)) for text in self.texts if len(text.strip()) >= _SHORTEST)
 
 
 def contents_of(generation: Generation, *more: str) -> Contents:
@@ -172,7 +168,8 @@ def _where(text: str, contents: Contents) -> bytearray | None:
         shared = of_text.intersection(each)
         whole = len(content.strip())
         compared = dict.fromkeys(shared, 0)
-        for number, piece in enumerate(each) if shared else ():
+        for number in _numbers(each, shared):
+            piece = each[number]
             if piece not in compared:
                 continue
             compared[piece] += 1
@@ -200,6 +197,11 @@ def _where(text: str, contents: Contents) -> bytearray | None:
         if 0 not in hidden:
             break
     return hidden
+
+
+def _numbers(each: list[str], shared: set[str]) -> Iterator[int]:
+    """Return which pieces of a content are in the text, too."""
+    return compress(range(len(each)), map(shared.__contains__, each)) if shared else iter(())
 
 
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:

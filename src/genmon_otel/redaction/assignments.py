@@ -166,7 +166,9 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     code = sep.strip() in ("=", ":=", ":", "=>") and left.rstrip().endswith(_CODE_LEFT)
     if is_evident_non_secret(value, name.text, quoted=False, code=code, shell=shell):
         return []
-    if is_evident_non_secret(token, name.text, quoted=False, code=code, shell=shell):
+    if token != value and is_evident_non_secret(
+        token, name.text, quoted=False, code=code, shell=shell
+    ):
         return []
     word = name.text.lower()
     if value.isdigit() and "token" in word:

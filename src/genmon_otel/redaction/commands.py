@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from genmon_otel.redaction.edits import Edit, apply, closing, hidden
+from genmon_otel.redaction.edits import Edit, apply, closing, hidden, rest
 from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.near import at_places, lowered, places
 from genmon_otel.redaction.placeholders import constant, is_placeholder, leading
@@ -53,7 +53,6 @@ _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
             rf"(?:(?<=[\s\"'(\[,])(?:-u|-U|-a|--user|--proxy-user|--auth|--creds))(?:=|{_TOKEN})(?:\\*[\"'])?[\w.@+-]{{1,80}}:(?!//)(?=[^\s\"'/\\])([^\s\"'\\]{{1,200}})",
         ),
         (("curl",), r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-u[\w.@+-]{1,80}:([^\s\"'\\]{1,200})"),
-        (("-U", "user=", "username="), r"(?:-U\s|user=|username=)[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})"),
         (("mysql", "maria"), r"(?:mysql|maria)[\w-]*\b[^\n|;]{0,60}?[\s\"']-p(?!assword|ort|rotocol|lugin)([^\s\"'\\,]{3,200})"),
         (("7z", "unrar", "rar"), r"\b(?:7za?|(?:un)?rar)\s\w\s(?:[^\n|;]{0,100}?\s)?-h?p([^\s\"'\\,]{3,200})"),
         (("/p:",), r"(?<=\s)/p:([^\s\"'\\,]{1,200})"),
@@ -72,6 +71,11 @@ _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
         (("htpasswd",), r"\bhtpasswd\s(?:-\w{1,8}\s){0,4}[^\s-]{1,200}\s\S{1,80}\s([^\s\"'\\,|;]{1,200})"),
     )
 )  # fmt: skip
+#: The same of programs that mount shares.
+_SHARES: Final = (
+    (("-U", "user="), re.compile(r"(?:-U\s|user=)[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})")),
+    (("username=",), re.compile(r"username=[\w.\\@+-]{1,80}%([^\s\"',\\]{1,200})")),
+)
 #: Characters of an argument that is looked at, and arguments before it.
 _MAX_WORD: Final = 512
 _MAX_BEFORE: Final = 12
@@ -196,8 +200,14 @@ def _word_behind(text: str, name: Name) -> list[Edit]:
     return hidden(text, gap.end(), gap.end() + len(value))
 
 
-def redact_commands(text: str) -> str:
-    """Replace the secrets that programs take behind flags whose names say nothing."""
+def redact_commands(text: str, most: int | None = None) -> str:
+    """Replace the secrets that programs take behind flags whose names say nothing.
+
+    Args:
+        text: any text.
+        most: places of one program that are looked at; all that follows the last one is hidden.
+            None for all.
+    """
     edits: list[Edit] = []
     if "echo" in text or "printf" in text:
         for found in at_places(_PIPED, text, places(text, "echo", "printf")):
@@ -208,11 +218,13 @@ def redact_commands(text: str) -> str:
             edits += hidden(text, *found.span(1))
     if not _HAS_FLAG.search(text) and not any(literal in text for literal in _HAS_COMMAND):
         return apply(text, edits) if edits else text
-    for begins, pattern in _PROGRAMS:
-        for found in at_places(pattern, text, places(text, *begins)):
+    mounts = "smbclient" in text or "mount" in text
+    for begins, pattern in (*_PROGRAMS, *(_SHARES if mounts else ())):
+        for number, found in enumerate(at_places(pattern, text, places(text, *begins)), 1):
+            if number == most:
+                edits += rest(text, found.end())
+                break
             if _USER_AND_GROUP.search(found[0]) and "curl" not in text:
-                continue
-            if "%" in pattern.pattern and "smbclient" not in text and "mount" not in text:
                 continue
             if not is_evident_non_secret(
                 found[1], "password", quoted=False, code=False, shell=True

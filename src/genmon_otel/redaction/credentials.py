@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel.redaction.near import at_places, lowered, matches, places, replaced
+from genmon_otel.redaction.near import at_places, lowered, matches, places, replaced, windows
 from genmon_otel.redaction.placeholders import MARK, constant, is_placeholder, keyed, leading
 from genmon_otel.redaction.values import is_evident_non_secret
 
@@ -63,15 +63,19 @@ def redact_credentials(text: str) -> str:
         text = replaced(text, at_places(_SCHEME, text, schemes), _scheme)
     if "@" in text:
         if slashes := places(text, ":/"):
-            text = replaced(text, matches(_USERINFO, text, slashes, 0, 700), _userinfo)
+            text = replaced(text, matches(_USERINFO, text, windows(slashes, 0, 700)), _userinfo)
             slashes = places(text, "://")
-            text = replaced(text, matches(_TOKEN_USER, text, slashes, 0, 300), _token_user)
+            text = replaced(text, matches(_TOKEN_USER, text, windows(slashes, 0, 300)), _token_user)
         drivers = places(text, "@tcp(", "@unix(")
-        text = replaced(text, matches(_GO_USERINFO, text, drivers, 200, 10), _bare_userinfo)
+        text = replaced(
+            text, matches(_GO_USERINFO, text, windows(drivers, 200, 10)), _bare_userinfo
+        )
         hosts = places(text, "@")
-        text = replaced(text, matches(_BARE_USERINFO, text, hosts, 200, 500), _bare_userinfo)
+        text = replaced(
+            text, matches(_BARE_USERINFO, text, windows(hosts, 200, 500)), _bare_userinfo
+        )
         oracle = places(text, "oracle:", "sqlplus", "expdp", "impdp")
-        text = replaced(text, matches(_ORACLE, text, oracle, 0, 300), _oracle)
+        text = replaced(text, matches(_ORACLE, text, windows(oracle, 0, 300)), _oracle)
     if "$" in text or "SHA" in text or "pbkdf2" in text:
         text = _HASH.sub(lambda m: m[1] + constant(len(m[2])), text)
     if any(port in text for port in _PORTS):

@@ -36,6 +36,14 @@ def hidden(text: str, start: int, stop: int) -> list[Edit]:
     return [(start, stop, constant(len(value)))]
 
 
+def rest(text: str, start: int) -> list[Edit]:
+    """Return the edit that hides all of a text from ``start`` on."""
+    value = text[start:]
+    if not value or is_placeholder(value.strip()):
+        return []
+    return [(start, len(text), f" {constant(len(value))}")]
+
+
 def span(text: str, start: int, stop: int, name: str, *, prose: bool = False) -> list[Edit]:
     """Hide a span without the spaces around it, unless it evidently is no secret."""
     value = text[start:stop]

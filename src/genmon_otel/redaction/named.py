@@ -17,7 +17,7 @@ from genmon_otel.redaction.commands import (
     redact_commands,
     set_by_command,
 )
-from genmon_otel.redaction.edits import Edit, apply
+from genmon_otel.redaction.edits import Edit, apply, rest
 from genmon_otel.redaction.hints import Name, sensitive_names
 from genmon_otel.redaction.markup import (
     beside_its_value,
@@ -25,7 +25,6 @@ from genmon_otel.redaction.markup import (
     in_form_part,
     refused_by_validation,
 )
-from genmon_otel.redaction.placeholders import constant, is_placeholder
 from genmon_otel.redaction.tables import in_insert, in_table
 
 #: Tried in this order; the first that finds something counts.
@@ -45,6 +44,18 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
     in_prose,
 )
 
+#: Rules that need one of some strings, each somewhere in the text.
+_NEEDS: Final[dict[Callable[[str, Name], list[Edit]], tuple[str, ...]]] = {
+    in_form_part: ("name=",),
+    in_element: ("<", ">"),
+    in_table: ("|", "│", "┃", "\n"),
+    in_insert: ("(",),
+    refused_by_validation: ("input_value=", "On instance["),
+    below: ("\n",),
+    in_netrc: ("machine", "login", "default", "account"),
+    in_setter: ("(",),
+}
+
 
 def redact_named(text: str, most: int | None = None) -> str:
     """Replace the values that stand behind sensitive names.
@@ -55,25 +66,22 @@ def redact_named(text: str, most: int | None = None) -> str:
     """
     edits: list[Edit] = []
     done = 0
+    rules = [
+        rule
+        for rule in RULES
+        if rule not in _NEEDS or any(literal in text for literal in _NEEDS[rule])
+    ]
     for number, name in enumerate(sensitive_names(text), 1):
         if number == most:
-            edits += _rest(text, max(done, name.end))
+            edits += rest(text, max(done, name.end))
             break
         if name.begin < done:
             continue
-        for rule in RULES:
+        for rule in rules:
             if found := rule(text, name):
                 edits += found
                 done = max(done, *(stop for _, stop, _ in found if stop - name.end < 100_000))
                 break
     if edits:
         text = apply(text, edits)
-    return redact_commands(text)
-
-
-def _rest(text: str, start: int) -> list[Edit]:
-    """Return the edit that hides all of a text from ``start`` on."""
-    rest = text[start:]
-    if not rest or is_placeholder(rest.strip()):
-        return []
-    return [(start, len(text), f" {constant(len(rest))}")]
+    return redact_commands(text, most)

@@ -31,26 +31,22 @@ def places(text: str, *literals: str) -> list[int]:
     return found
 
 
-def matches(
-    pattern: re.Pattern[str], text: str, around: list[int], before: int, behind: int
-) -> Iterator[re.Match[str]]:
-    """Yield the matches of an expression that hold one of some places.
-
-    Args:
-        pattern: each match holds one of the places.
-        text: what is searched.
-        around: the places, in order.
-        before: characters that a match may have before its first such place, or more.
-        behind: characters that a match and what it looks ahead at have behind it, or more.
-    """
-    begin = end = 0
+def windows(around: list[int], before: int, behind: int) -> list[tuple[int, int]]:
+    """Return the spans around some places, in order, those that touch as one."""
+    spans: list[tuple[int, int]] = []
     for at in around:
-        if at - before > end:
-            if end:
-                yield from pattern.finditer(text, begin, end)
-            begin = max(0, at - before)
-        end = max(end, at + behind)
-    if end:
+        begin, end = max(0, at - before), at + behind
+        if spans and begin <= spans[-1][1]:
+            begin = spans.pop()[0]
+        spans.append((begin, end))
+    return spans
+
+
+def matches(
+    pattern: re.Pattern[str], text: str, spans: list[tuple[int, int]]
+) -> Iterator[re.Match[str]]:
+    """Yield the matches of an expression within some spans; it looks behind their beginnings."""
+    for begin, end in spans:
         yield from pattern.finditer(text, begin, end)
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from genmon_otel.redaction.edits import Edit, apply
-from genmon_otel.redaction.near import matches, places, replaced
+from genmon_otel.redaction.near import matches, places, replaced, windows
 from genmon_otel.redaction.placeholders import EMAIL_PLACEHOLDER, zeros, zeros_and_x
 
 _EMAIL: Final = re.compile(
@@ -66,25 +66,28 @@ _CALLED: Final = re.compile(
     r"(?i)(?:phone|fon|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
     r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?\+?\(?\Z"
 )
-#: One of these is in every text that holds a number to be hidden.
+#: One of these is in every number to be hidden.
 _MAY_BE_NUMBER: Final = re.compile(
-    r"[0-9](?:(?:[ ./()\u00a0\u2009+-]{0,2}[0-9]){6}|(?<=[A-Za-z]{2}.)(?<![\w-]...)[0-9](?:[ \u00a0-]?[A-Za-z0-9]){11})"
+    r"[0-9](?:(?:[ ./()\u00a0\u2009+-]{0,4}[0-9]){6}|(?<=[A-Za-z]{2}.)(?<![\w-]...)[0-9](?:[ \u00a0-]?[A-Za-z0-9]){11})"
 )
 
 
 def redact_personal(text: str) -> str:
     """Replace e-mails, card, account, phone and social security numbers."""
     if at_signs := places(text, "@"):
-        found = matches(_EMAIL, text, at_signs, 80, 500)
+        found = matches(_EMAIL, text, windows(at_signs, 80, 500))
         text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
-    if not _MAY_BE_NUMBER.search(text):
+    numbers = [match.start() for match in _MAY_BE_NUMBER.finditer(text)]
+    if not numbers:
         return text
-    text = apply(text, [edit for found in _IBAN.finditer(text) for edit in _iban(text, found)])
-    text = _CARD.sub(_card, text)
+    spans = windows(numbers, 128, 256)  # of no number any changes its length
+    ibans = [edit for found in matches(_IBAN, text, spans) for edit in _iban(text, found)]
+    text = apply(text, ibans)
+    text = replaced(text, matches(_CARD, text, spans), _card)
     for literal, pattern in _PHONES:
         if literal in text:
-            text = pattern.sub(_phone, text)
-    return _NUMBER.sub(_called, text)
+            text = replaced(text, matches(pattern, text, spans), _phone)
+    return replaced(text, matches(_NUMBER, text, spans), _called)
 
 
 def _card(match: re.Match[str]) -> str:

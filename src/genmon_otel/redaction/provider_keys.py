@@ -249,6 +249,8 @@ _AWS_SECRET: Final = re.compile(
     r"(?<![A-Za-z0-9+/=_-])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])(?=[A-Za-z0-9+/]{0,39}[0-9])"
     r"[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-])"
 )  # fmt: skip
+#: What precedes one; a search for this is five times as fast.
+_BEFORE_AWS: Final = re.compile(r"[^A-Za-z0-9+/=_-](?=[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-]))")
 
 
 def redact_keys(text: str) -> str:
@@ -266,7 +268,10 @@ def redact_keys(text: str) -> str:
     if ":AA" in text:
         text = _TELEGRAM.sub(lambda match: keyed(match[1], match[2]), text)
     if "AKIA" in text or "ASIA" in text or "aws" in text:
-        text = _AWS_SECRET.sub(lambda match: keyed("", match[0]), text)
+        found = [0, *(match.end() for match in _BEFORE_AWS.finditer(text))]
+        text = replaced(
+            text, at_places(_AWS_SECRET, text, found), lambda match: keyed("", match[0])
+        )
     if "AC" in text or "SK" in text:
         text = _TWILIO.sub(lambda match: keyed(match[0][:2], match[0][2:]), text)
     if "." in text:

@@ -136,13 +136,10 @@ def in_insert(text: str, name: Name) -> list[Edit]:
     if text[name.end : name.end + 1] not in (",", ")", " ", "`", '"', "]"):
         return []
     opening = text.rfind("(", max(0, name.begin - 1_000), name.begin)
+    if opening < 0 or ")" in text[opening : name.begin]:
+        return []
     values = _VALUES.match(text, name.end)
-    if (
-        opening < 0
-        or values is None
-        or ")" in text[opening : name.begin]
-        or not _heads(name, opening)
-    ):
+    if values is None or not _heads(name, opening):
         return []
     name.regions[-1] = values.end() + _MAX_TABLE
     column = text.count(",", opening, name.begin)
