@@ -130,29 +130,31 @@ _DISTINCTIVE: Final = frozenset(
 )
 
 
-#: How client libraries write a status into a message: the library, the expression, and whether
-#: only a provider's client writes so, whose other 4xx are a provider's refusal.
-_WRITTEN: Final[tuple[tuple[str, str, bool], ...]] = (
-    ("openai, anthropic", r"\berror code: ([45]\d\d) - ", True),
-    ("openai, anthropic", r"\berror code: ([45]\d\d)(?:$|[.,;)\n])", False),
-    ("google-genai", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)\b", True),
-    ("openai, anthropic for Node", r"(?:^|\n)\w*error: ([45]\d\d) \{", True),
-    ("curl", r"\bcurl: \(22\) the requested url returned error: ([45]\d\d)", False),
-    ("requests", r"\b([45]\d\d) (?:client|server) error: [^\n]{0,200} for url\b", False),
-    ("httpx", r"\b(?:client|server) error '([45]\d\d) [^'\n]{1,60}' for url\b", False),
-    ("urllib", r"\bhttp error ([45]\d\d): ", False),
-    ("axios, undici", r"\b(?:failed|error) with status(?: code)?:? ([45]\d\d)\b", False),
-    ("aiohttp", r"^([45]\d\d), message='", False),
-    ("Go, gRPC", r"\bstatus[ _]?code[:=]? ?([45]\d\d)\b", False),
-    ("HTTP", r"\bhttp/[12](?:\.\d)? ([45]\d\d)\b", False),
+#: How client libraries write a status into a message: the library, words that are in each match,
+#: the expression, and whether only a provider's client writes so, whose other 4xx are a
+#: provider's refusal.
+_WRITTEN: Final[tuple[tuple[str, str, str, bool], ...]] = (
+    ("openai, anthropic", "error code: ", r"\berror code: ([45]\d\d) - ", True),
+    ("openai, anthropic", "error code: ", r"\berror code: ([45]\d\d)(?:$|[.,;)\n])", False),
+    ("google-genai", "", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)\b", True),
+    ("openai, anthropic for Node", "error: ", r"(?:^|\n)\w*error: ([45]\d\d) \{", True),
+    ("curl", "curl: (22)", r"\bcurl: \(22\) the requested url returned error: ([45]\d\d)", False),
+    ("requests", " error: ", r"\b([45]\d\d) (?:client|server) error: [^\n]{0,200} for url\b", False),
+    ("httpx", " error '", r"\b(?:client|server) error '([45]\d\d) [^'\n]{1,60}' for url\b", False),
+    ("urllib", "http error ", r"\bhttp error ([45]\d\d): ", False),
+    ("axios, undici", "with status", r"\b(?:failed|error) with status(?: code)?:? ([45]\d\d)\b", False),
+    ("aiohttp", ", message='", r"^([45]\d\d), message='", False),
+    ("Go, gRPC", "status", r"\bstatus[ _]?code[:=]? ?([45]\d\d)\b", False),
+    ("HTTP", "http/", r"\bhttp/[12](?:\.\d)? ([45]\d\d)\b", False),
 )  # fmt: skip
 
 
 def statuses_written(text: str) -> Iterator[tuple[re.Pattern[str], bool]]:
     """Yield the expressions for a status in a message, and whether a provider's client writes so."""
     if _A_STATUS.search(text):
-        for _, expression, of_provider in _WRITTEN:
-            yield _compiled(expression), of_provider
+        for _, words, expression, of_provider in _WRITTEN:
+            if words in text:
+                yield _compiled(expression), of_provider
 
 
 _A_STATUS: Final = re.compile(r"[45]\d\d")

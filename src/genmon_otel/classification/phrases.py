@@ -159,7 +159,7 @@ class PhraseIndex:
             candidates.update(number for number, phrase in self._unspaced if phrase in text)
         if printed:
             candidates.update(self._wordless)
-        flat = " ".join(text.translate(_ALIKE).split()) if candidates else ""
+        flat = " ".join(_alike(text).split()) if candidates else ""
         return Text(text, flat, printed, sorted(candidates))
 
     def first(self, text: Text, table: str, weight: Weight) -> Verdict | None:
@@ -192,7 +192,11 @@ def first_of(entries: Iterable[Entry], table: str, text: str, weight: Weight) ->
     return None
 
 
-_ALIKE: Final = {ord(mark): "'" for mark in _MARKS}
+def _alike(text: str) -> str:
+    """Write each quotation mark as an apostrophe."""
+    for mark in _MARKS[1:]:
+        text = text.replace(mark, "'")
+    return text
 
 
 @cache

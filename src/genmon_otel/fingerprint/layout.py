@@ -39,7 +39,8 @@ def one_line(text: str) -> str:
     text = clean(text, len(text))
     if "\n" in text:
         text = _without_source(text.split("\n"))
-    return _COMMAND.sub(_command, " ".join(text.split()))
+    text = " ".join(text.split())
+    return _COMMAND.sub(_command, text) if "Command '" in text else text
 
 
 def _command(match: re.Match[str]) -> str:

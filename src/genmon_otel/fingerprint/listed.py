@@ -76,12 +76,14 @@ def _pydantic(lines: list[str]) -> list[str]:
 def bound_once(statement: str) -> str:
     """Return a statement of SQL with each list of bound values as one: ``IN (?)``."""
     statement = statement[:LIMIT]
-    for bound in (
-        "?",
-        "%s",
-    ):  # the usual ones without an expression, which takes fifty times as long
+    for bound in ("?", "%s"):  # the usual ones first, which an expression takes far longer for
         while f"{bound}, {bound}, {bound}, {bound}" in statement:
             statement = statement.replace(f"{bound}, {bound}", bound)
+        row = f"({bound})"
+        for several in (f"({bound}, {bound}, {bound})", f"({bound}, {bound})"):
+            statement = statement.replace(several, row)
+        while f"{row}, {row}, {row}, {row}" in statement:
+            statement = statement.replace(f"{row}, {row}", row)
     return _ROW_AGAIN.sub(r"\1", _BOUND_AGAIN.sub(r"\1", statement))
 
 

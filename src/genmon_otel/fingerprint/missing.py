@@ -110,8 +110,8 @@ def missing(*said: object) -> Missing | None:
         said: what they printed, as text or bytes, and messages that quote it; of longer ones
             both ends are read, and what is neither is passed over.
     """
-    output = "\n".join([_readable(each) for each in said if each])
-    if not any(word in output for word in _ANY):
+    output = "\n".join(dict.fromkeys([_readable(each) for each in said if each]))
+    if not any(map(output.__contains__, _ANY)):
         return None
     found: dict[str, None] = {}
     first = len(output)

@@ -283,7 +283,7 @@ class _Scan:
 
     def _pair(self, match: re.Match[str]) -> str:
         name, _, value = match[0].partition("=")
-        name = _Scan(name).result if any(c.isdigit() for c in name) else name
+        name = _Scan(name).result if any(map(str.isdigit, name)) else name
         if not value:
             return f"{name}="
         if value in ("True", "False", "true", "false"):

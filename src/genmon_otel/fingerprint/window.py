@@ -26,6 +26,17 @@ _PROSE: Final = re.compile(
     r"(?: was| is)?:\s(?![\[{<'\"`])(?=.{120})(?:(?!\sFor troubleshooting).)+",
     re.DOTALL,
 )
+#: One of these is in whatever that matches.
+_SPEAKS: Final = (
+    "output",
+    "completion",
+    "answer",
+    "repl",
+    "snippet",
+    "markdown",
+    "generated",
+    "said",
+)
 #: What LangChain says of an answer, which follows to the end.
 _ANSWERED: Final = re.compile(
     r"\b(Invalid json output:|Could not parse LLM output:)\s(?!<str>)(?:(?!\sFor troubleshooting).)+",
@@ -64,6 +75,8 @@ def without_prose(text: str) -> str:
     """Return a text without what a model said at length where nothing quotes it."""
     if " output: " in text:
         text = _ANSWERED.sub(r"\1 <str> ", text)
+    if not any(map(text.__contains__, _SPEAKS)):
+        return text
     return _PROSE.sub(lambda match: f"{match[0].partition(':')[0]}: <str>", text)
 
 
