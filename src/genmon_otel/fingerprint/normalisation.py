@@ -47,8 +47,8 @@ _CODE_BEFORE: Final = re.compile(
 )
 #: One of these stands before every code; looked at first, since most numbers are none.
 _CODE_WORDS: Final = tuple(
-    "status code errno http http/ sqlstate winerror signal exit error failed failure returned responded response respond"
-    " got received said says answered replied gave with server client a an 0 1 2 3".split()
+    "status code errno http sqlstate winerror signal exit error failed failure returned responded response respond"
+    " got received said says answered replied gave with server client a an".split()
 )
 _REASON_AFTER: Final = re.compile(
     r" (?:OK|Bad|Unauthorized|Payment|Forbidden|Not |Method|Proxy|Request|Conflict|Gone|Length|Precondition"
@@ -260,7 +260,8 @@ class _Scan:
             return value
         if _STATUS.fullmatch(value) and _ARROW.search(before):
             return value
-        said = before.rstrip(" \"':=#([").lower().endswith(_CODE_WORDS)
+        words = before.rstrip(" \"':=#([").lower()
+        said = words.endswith(_CODE_WORDS) or "http/" in words
         code = _CODE_BEFORE.search(before) if said else None
         if code is None:
             return NUMBER

@@ -94,6 +94,7 @@ _LISTED_SENTENCE: Final = re.compile(r"[\"']\s?:\s?\[$")
 _SENTENCE: Final = re.compile(r"[A-Z][^.]* [^.]*\.")
 #: 'loc': ('body', 'title')
 _LOCATION: Final = re.compile(r"[\"'](?:loc|path|fields?|missing)[\"']\s?:\s?[\[(]$")
+_IMPORTED: Final = re.compile(r"\bimport(?:ed)?\b.{0,60}\bfrom\s$")
 #: schema['properties']['title']
 _SUBSCRIPTED: Final = re.compile(r"[\w\]]\[$")
 _NAME_LIKE: Final = re.compile(r"(?:[A-Za-z_]|<[a-z]+>)(?:[A-Za-z0-9_.-]|<[a-z]+>){0,40}")
@@ -166,11 +167,12 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         return content, Role.NAME
     if len(content) > 80:
         return content, Role.VALUE
-    if _SUBSCRIPTED.search(before) and after.startswith("]") and _NAME_LIKE.fullmatch(content):
+    if after.startswith("]") and _SUBSCRIPTED.search(before) and _NAME_LIKE.fullmatch(content):
         return content, Role.NAME
-    if _LISTED_SENTENCE.search(before) and _SENTENCE.fullmatch(content):
+    if before.endswith("[") and _LISTED_SENTENCE.search(before) and _SENTENCE.fullmatch(content):
         return content, Role.MESSAGE
-    if joined or _AFTER.match(after) or _LOCATION.search(before):
+    located = before.endswith(("[", "(")) and _LOCATION.search(before)
+    if joined or located or _AFTER.match(after):
         return content, Role.NAME
     if stripped.endswith("No such file or directory:") and _PROGRAM.fullmatch(content):
         return content, Role.NAME
@@ -179,7 +181,7 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         return content, Role.NAME
     if stripped.endswith(("token", "token:")) and _KEYWORD_LIKE.fullmatch(content):
         return content, Role.NAME
-    if re.search(r"\bimport(?:ed)?\b.{0,60}\bfrom\s$", text[max(0, start - 96) : start]):
+    if before.endswith("from ") and _IMPORTED.search(text[max(0, start - 96) : start]):
         return content, Role.NAME
     if (
         (not stripped or stripped.endswith("KeyError:"))
