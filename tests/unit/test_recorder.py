@@ -750,6 +750,22 @@ def test_errors_quote_no_content_on_spans(quote: Any, on: bool) -> None:
     assert any(word in failure.error_message + failure.stack_trace for word in quoted)
 
 
+def test_both_ends_of_a_long_content_are_kept_off_spans() -> None:
+    """Of a request that is too long to compare as a whole, what errors quote of either end is hidden."""
+    request = "".join(f"{number} sheep went over the hill. " for number in range(8_000))
+
+    @generation("counting")
+    def build(request: str) -> None:
+        raise Boom(f"cannot count {request[:200]} and {request[-200:]}")
+
+    with traced() as (_, exporter, _provider), pytest.raises(Boom):
+        build(request)
+    (event,) = exporter.get_finished_spans()[-1].events
+    shown = str(event.attributes[names.EXCEPTION_MESSAGE])
+    assert "cannot count" in shown
+    assert "sheep" not in shown
+
+
 def test_a_refused_result_is_not_shown_on_the_span() -> None:
     """A result that does not say why it failed is content; one that says so gives its reason."""
     for result, description in (

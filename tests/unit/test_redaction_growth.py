@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import random
 
 import pytest
 from tests.work_kit import growth
 
+from genmon_otel.decorators import generation
 from genmon_otel.recorder.content import Contents, hide
 from genmon_otel.redaction import Redactor
+from genmon_otel.testing import capture
 
 REDACTOR = Redactor()
 #: What expressions begin with, and what makes them try again.
@@ -29,6 +33,8 @@ PAIRS = [tuple(_CHANCE.sample(OPENERS, 2)) for _ in range(60)]
 #: Four times the text: quadratic work is sixteen times as much.
 SMALL, LARGE = 4_096, 16_384
 MOST = 10.0
+#: Work that is bounded may take a little longer where more memory is touched; linear takes four times.
+FLAT = 2.0
 
 
 def sized(unit: str, size: int) -> str:
@@ -105,3 +111,49 @@ def test_input_values_without_end_are_hidden_in_linear_time() -> None:
     short, long = (f"input{sized(' … ', size)}, input_type=str" for size in (8_192, 32_768))
     assert growth(lambda: hide(short, Contents(())), lambda: hide(long, Contents(()))) < MOST
     assert hide("x … my words, input_type=str]", Contents(())) == "x … <content>, input_type=str]"
+
+
+#: What a message and a request of a failing call are made of.
+SAID = (
+    "the quick brown fox ", "a", "\\", "line one\r\n", '{"id": 1, "name": "item"}, ', "<p>hello</p>\n",
+    base64.b64encode(random.Random(5).randbytes(3_000)).decode(), "1", "password=", "password=hunter2\n", '"', " ",
+    "-----BEGIN ", "\n", "\x1b[0m", "%41", "пароль ", "https://a.b/c?d=e&", "a@b.", "-u a:b ", "key: value, ",
+)  # fmt: skip
+_NUMBERS = itertools.count()
+
+
+@generation
+def fails(request: str, message: str) -> None:
+    """Raise a message."""
+    raise ValueError(message)
+
+
+def fail(message: str) -> None:
+    """Call what fails, with a text that no call had before."""
+    text = f"{next(_NUMBERS)} {message}"
+    with pytest.raises(ValueError, match=r"[0-9]"):
+        fails(text, text)
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_what_a_failing_call_costs_its_caller_is_bounded(part: int) -> None:
+    """Of a message that repeats the request four times as much costs no four times as much."""
+    wrong = []
+    with capture():
+        fail("warm")
+        for unit in SAID[part::3]:
+            short, long = sized(unit, 131_072), sized(unit, 524_288)
+            for rounds in (2, 5, 12):
+                grown = growth(lambda: fail(short), lambda: fail(long), rounds)  # noqa: B023
+                if grown < FLAT:
+                    break
+            else:
+                wrong.append(f"{unit[:20]!r}: {grown:.1f} times")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("unit", SAID)
+def test_redacting_a_tree_of_one_long_text_is_linear(unit: str) -> None:
+    """At sizes of real texts, too: 64 and 256 KB."""
+    short, long = sized(unit, 65_536), sized(unit, 262_144)
+    assert not too_fast([short], [long])

@@ -25,11 +25,12 @@ _SHORTEST: Final = 8
 _PIECE: Final = 16
 #: Every piece holds one of these at a multiple of its length.
 _GRAM: Final = 8
-#: Texts looked for, nodes of a tree that are visited, characters of a text and of all.
+#: Texts looked for, nodes of a tree that are visited, characters of a text's head and tail and of all.
 _MAX_TEXTS: Final = 500
 _MAX_NODES: Final = 5_000
-_MAX_TEXT: Final = 65_536
-_MAX_ALL: Final = 131_072
+_HEAD: Final = 24_576
+_TAIL: Final = 8_192
+_MAX_ALL: Final = 65_536
 #: Characters that one run may have to each side of the piece that was found.
 _LONGEST_RUN: Final = 4_096
 #: Steps of comparing: about 0.3 µs each. Beyond, all of the text counts as content.
@@ -87,7 +88,8 @@ def contents_of(generation: Generation, *more: str) -> Contents:
     found: dict[str, None] = dict.fromkeys(more)
     size = 0
     for whole in islice(_contents(generation), _MAX_TEXTS):
-        text = whole[:_MAX_TEXT]
+        # a long text that quotes another loses its middle: both ends are looked for
+        text = whole if len(whole) <= _HEAD + _TAIL else f"{whole[:_HEAD]}{GAP}{whole[-_TAIL:]}"
         if text in found or text == generation.framework:
             continue
         size += len(text)

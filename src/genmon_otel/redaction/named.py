@@ -44,6 +44,7 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
     in_prose,
 )
 
+_FAR: Final = 100_000
 #: Rules that need one of some strings, each somewhere in the text.
 _NEEDS: Final[dict[Callable[[str, Name], list[Edit]], tuple[str, ...]]] = {
     in_form_part: ("name=",),
@@ -80,7 +81,9 @@ def redact_named(text: str, most: int | None = None) -> str:
         for rule in rules:
             if found := rule(text, name):
                 edits += found
-                done = max(done, *(stop for _, stop, _ in found if stop - name.end < 100_000))
+                # of several, such as a table's cells, those far away leave what is between them
+                near = [stop for _, stop, _ in found if len(found) == 1 or stop - name.end < _FAR]
+                done = max([done, *near])
                 break
     if edits:
         text = apply(text, edits)
