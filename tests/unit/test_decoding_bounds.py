@@ -9,6 +9,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import EnumMeta, Flag, IntFlag
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genmon_otel.errors import PayloadError
-from genmon_otel.payload import Opaque, decode, decode_exception, forget_touches
+from genmon_otel.payload import Opaque, decode, decode_exception, encode, forget_touches
 from genmon_otel.payload.decoding import _DECODERS
 from genmon_otel.regression.case import MAX_VALUES, Case, CaseError
 
@@ -50,6 +51,17 @@ GROWING: dict[str, Any] = {
         "$": "error", "type": "builtins:SyntaxError", "args": None,
         "built_in": {"text": "x", "offset": 1, "end_offset": 10**10},
     },
+    **{
+        f"{kind} of one hash": {"$": kind, "v": [
+            [v, 1] if kind == "pairs" else v
+            for v in ({"$": "int", "v": hex(n * (2**61 - 1))} for n in range(1, 500))
+        ]}
+        for kind in ("set", "frozenset", "pairs")
+    },
+    "set of tuples of one hash": {"$": "set", "v": [
+        {"$": "tuple", "v": [0.5 + 0 * n, {"$": "int", "v": hex(n * (2**61 - 1))}]}
+        for n in range(1, 500)
+    ]},
     "range": RANGE,
     "range of a range": {"$": "range", "v": RANGE},
     "range without bound": {"$": "range", "v": [0, {"$": "int", "v": "0x" + "f" * 200}, 1]},
@@ -359,3 +371,122 @@ def test_what_is_no_class_is_not_asked_whether_it_is() -> None:
     RAN.clear()
     assert isinstance(decode({"$": "object", "type": f"{__name__}:asked", "fields": {}}), Opaque)
     assert RAN == []
+
+
+class Shades(Flag):
+    """Plain flags."""
+
+    RED, GREEN, BLUE = 1, 2, 4
+
+
+class Bits(IntFlag):
+    """Plain flags that are numbers."""
+
+    LOW, HIGH = 1, 2
+
+
+class CalledMeta(EnumMeta):
+    """It tells when its classes are called."""
+
+    __call__ = tell("metaclass __call__")
+
+
+class Called(Flag, metaclass=CalledMeta):
+    """Of such a metaclass."""
+
+    A, B = 1, 2
+
+
+class Mixin(int):
+    """It tells when it is made once its flags are there."""
+
+    def __new__(cls, value: int) -> Any:
+        RAN.append("mixin __new__")
+        return int.__new__(cls, value)
+
+
+class Mixed(Mixin, Flag):
+    """Flags with a constructor."""
+
+    A, B = 1, 2
+
+
+class AskedMeta(type):
+    """It tells when its classes are looked at."""
+
+    __getattr__ = tell("metaclass __getattr__")
+    __hash__ = tell("metaclass __hash__")  # type: ignore[assignment]
+
+
+class Pair(tuple, metaclass=AskedMeta):
+    """A tuple that may have fields."""
+
+
+@dataclass
+class Record(metaclass=AskedMeta):
+    """Data of such a metaclass."""
+
+
+class Spoken(ValueError):
+    """An error with a say in its text."""
+
+    __str__ = tell("__str__")
+
+
+def ctx_of(error: Any) -> dict[str, Any]:
+    """A validation error with an error in its context."""
+    line = {"type": "value_error", "loc": [], "msg": "m", "input": 1, "ctx": {"error": error}}
+    return {
+        "$": "error", "type": "pydantic_core._pydantic_core:ValidationError", "adapter": "pydantic",
+        "fields": {"title": "t", "errors": [line]},
+    }  # fmt: skip
+
+
+def test_no_class_has_a_say_in_how_it_is_read() -> None:
+    """Neither a metaclass, nor what flags are mixed with, nor an error's text, runs code."""
+    here, speaking = __name__, {"$": "object", "type": f"{__name__}:Speaking", "fields": {}}
+    builtin = {"$": "error", "type": "builtins:ValueError"}
+    trees: dict[str, Any] = {
+        "called": {"$": "enum", "type": f"{here}:Called", "value": 3},
+        "mixed": {"$": "enum", "type": f"{here}:Mixed", "value": 3},
+        "pair": {"$": "namedtuple", "type": f"{here}:Pair", "fields": {}},
+        "record": {"$": "object", "type": f"{here}:Record", "fields": {}},
+        "class": {"$": "type", "path": f"{here}:Pair"},
+        "text": ctx_of({"$": "error", "type": f"{here}:Spoken", "args": {"$": "tuple", "v": []}}),
+        "argument": ctx_of(builtin | {"args": {"$": "tuple", "v": [speaking]}}),
+        "deep argument": ctx_of(builtin | {"args": {"$": "tuple", "v": [[{"a": speaking}]]}}),
+        "file": ctx_of({"$": "error", "type": "builtins:OSError", "args": {"$": "tuple", "v": []},
+                        "built_in": {"errno": 1, "filename": speaking}}),
+    }  # fmt: skip
+    RAN.clear()
+    made = {name: decode(tree) for name, tree in trees.items()}
+    assert [name for name, value in made.items() if type(value) is not Opaque] == []
+    assert RAN == []
+
+
+def test_honest_flags_and_contexts_come_back() -> None:
+    """Several plain flags at once, and a validator's own errors, are what they were."""
+    for flags in (Shades.RED | Shades.BLUE, Bits.LOW | Bits.HIGH):
+        assert decode(encode(flags)) == flags
+
+    class Strict(pydantic.BaseModel):
+        name: str
+
+        @pydantic.field_validator("name")
+        @classmethod
+        def check(cls, value: str) -> str:
+            raise [ValueError("no"), KeyError("k"), UnicodeDecodeError("utf-8", b"x", 0, 1, "bad")][
+                int(value)
+            ]
+
+    for number in ("0", "2"):
+        with pytest.raises(pydantic.ValidationError) as caught:
+            Strict(name=number)
+        assert str(decode(encode(caught.value))) == str(caught.value)
+
+
+def test_members_of_few_hashes_come_back() -> None:
+    """Numbers that share a hash by chance, and many that do not, are no attack."""
+    members = {-1, -2, *(n * (2**61 - 1) for n in range(50)), *range(1_000)}
+    assert decode(encode(members)) == members
+    assert decode(encode(dict.fromkeys(members, 1))) == dict.fromkeys(members, 1)

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum, Flag
+from enum import Enum, EnumMeta, Flag, IntFlag
 from functools import partial
+from inspect import getattr_static
 from typing import Any, Final
 from uuid import UUID
 
@@ -136,7 +137,7 @@ def _is_data(kind: type) -> bool:
         any("__dataclass_fields__" in s or "__attrs_attrs__" in s for s in spaces)
         or any(b.__name__ == "BaseModel" and b.__module__.startswith("pydantic") for b in kind.__mro__)
         or issubclass(kind, (Enum, BaseException))
-        or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+        or (issubclass(kind, tuple) and type(getattr_static(kind, "_fields", None)) is tuple)
         or import_path(kind) in PLAIN
     )  # fmt: skip
 
@@ -152,24 +153,41 @@ def _data_class(tree: Mapping[str, Any]) -> type:
     return found
 
 
-def _missing_of(kind: type[Enum]) -> Any:
-    """What a class does with a value that no member has; of Python's own it is safe to call."""
-    return getattr(kind._missing_, "__func__", None)
+#: What Python calls of a class, and of its members, to make a value of several flags.
+_OF_FLAGS: Final = (
+    "_missing_ _iter_member_by_value_ _iter_member_by_def_ __new__ __setattr__ __getattribute__ "
+    "__getattr__ __hash__ __eq__"
+).split()
+
+
+def _are_plain_flags(kind: type[Enum]) -> bool:
+    """Whether several flags at once are made by Python's own code alone."""
+    return (
+        issubclass(kind, Flag)
+        and type(kind) is EnumMeta
+        and getattr_static(kind, "_member_type_", None) in (object, int)
+        and all(
+            getattr_static(kind, name, None) is getattr_static(model, name, None)
+            for model in [IntFlag if issubclass(kind, IntFlag) else Flag]
+            for name in _OF_FLAGS
+        )
+    )
 
 
 def _enum(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     kind = _data_class(tree)
     if not issubclass(kind, Enum):
         raise PayloadError(f"{tree.get('type')!r} is no Enum.")
-    members: Mapping[str, Any] = kind._member_map_
+    members = of_type(dict, getattr_static(kind, "_member_map_", None))
     if "name" in tree:
         if tree["name"] not in members:
             raise PayloadError(f"{tree.get('type')!r} has no member {str(tree['name'])[:80]!r}.")
         return members[tree["name"]]
     value = decode(tree["value"])
-    if value in kind._value2member_map_:
-        return kind._value2member_map_[value]
-    if issubclass(kind, Flag) and _missing_of(kind) is _missing_of(Flag):
+    by_value = of_type(dict, getattr_static(kind, "_value2member_map_", None))
+    if value in by_value:
+        return by_value[value]
+    if _are_plain_flags(kind):
         return kind(of_type(int, value))  # several flags at once, by Python's own code
     raise PayloadError(f"{tree.get('type')!r} has no member of the recorded value.")
 
@@ -179,7 +197,7 @@ def _named_tuple(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     fields = of_type(dict, decode(tree["fields"]))
     if not issubclass(kind, tuple):
         raise PayloadError(f"{tree.get('type')!r} is no named tuple.")
-    names: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
+    names: tuple[str, ...] = of_type(tuple, getattr_static(kind, "_fields", None))
     if set(names) != set(fields):
         raise PayloadError(f"{tree.get('type')!r} has other fields now: {', '.join(names)}.")
     return tuple.__new__(kind, [fields[name] for name in names])
@@ -195,7 +213,7 @@ def _model(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     fields = of_type(dict, decode(tree["fields"]))
     instance: Any = object.__new__(kind)
     private = decode(tree["private"]) if "private" in tree else None
-    if private is None and getattr(kind, "__private_attributes__", None):
+    if private is None and getattr_static(kind, "__private_attributes__", None):
         private = {}
     for name, value in (
         ("__dict__", fields),

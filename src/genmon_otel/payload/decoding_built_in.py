@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload.escapes import unescape
-from genmon_otel.payload.limits import MAX_DIGITS, MAX_EXPONENT, MAX_ITEMS
+from genmon_otel.payload.limits import MAX_ALIKE, MAX_DIGITS, MAX_EXPONENT, MAX_ITEMS
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, describe
 from genmon_otel.records import Tree
 
@@ -66,7 +66,18 @@ def _pairs(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> dict[Any, 
     pairs = of_type(list, tree["v"])
     if any(type(pair) is not list or len(pair) != 2 for pair in pairs):
         raise PayloadError("A recorded mapping holds what is no pair.")
-    return {decode(key): decode(value) for key, value in pairs}
+    keys = apart([decode(key) for key, _ in pairs])
+    return {key: decode(value) for key, (_, value) in zip(keys, pairs, strict=True)}
+
+
+def apart(members: list[Any]) -> list[Any]:
+    """The members of what is made by hash, where few of them share one: making it stays quick."""
+    alike = Counter(map(hash, members))
+    if alike and max(alike.values()) > MAX_ALIKE:
+        raise PayloadError(
+            f"A recorded set or mapping has more than {MAX_ALIKE} members of one hash."
+        )
+    return members
 
 
 def _bytes(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
@@ -189,8 +200,8 @@ DECODERS: Final[Mapping[str, Decoder]] = {
     "float": _float,
     "pairs": _pairs,
     "tuple": _made_of(list, tuple),
-    "set": _made_of(list, set),
-    "frozenset": _made_of(list, frozenset),
+    "set": _made_of(list, lambda members: set(apart(members))),
+    "frozenset": _made_of(list, lambda members: frozenset(apart(members))),
     "bytes": _bytes,
     "bytearray": _bytearray,
     "complex": _complex,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from inspect import getattr_static
 from types import MemberDescriptorType, NoneType
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -150,6 +151,30 @@ _IN_CONTEXT: Final = frozenset({
     str, int, float, bool, bytes, list, tuple, dict, set, frozenset, NoneType,
     Decimal, Fraction, date, datetime, time, timedelta, UUID,
 })  # fmt: skip
+#: Exceptions that write themselves out of their arguments, and of what C keeps of them.
+_WRITTEN: Final = (
+    BaseException, BaseExceptionGroup, KeyError, OSError, ImportError, SyntaxError,
+    UnicodeDecodeError, UnicodeEncodeError, UnicodeTranslateError,
+)  # fmt: skip
+
+
+def _is_quiet(value: Any) -> bool:
+    """Whether no code of a class of the application's runs where a value is written into a text."""
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if issubclass(type(each), BaseException):
+            said_by = getattr_static(type(each), "__str__")
+            if all(said_by is not vars(base).get("__str__") for base in _WRITTEN):
+                return False
+            waiting += [args_of(each), _c_state(each)]
+        elif type(each) not in _IN_CONTEXT:
+            return False
+        elif type(each) is dict:
+            waiting += [*each.keys(), *each.values()]
+        elif type(each) in (list, tuple, set, frozenset):
+            waiting += each
+    return True
 
 
 def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
@@ -160,8 +185,7 @@ def _validation_error(kind: Any, fields: Mapping[str, Any]) -> BaseException:
         loc = line["loc"]
         if type(loc) not in (list, tuple) or any(type(part) not in (str, int) for part in loc):
             raise PayloadError("A recorded validation error has a place that is no names.")
-        if any(type(value) not in _IN_CONTEXT and not isinstance(value, Exception)
-               for value in context.values()):  # fmt: skip
+        if not _is_quiet(context):
             raise PayloadError("A recorded validation error has a context that is no data.")
         entry = {"type": name, "loc": tuple(loc), "input": line.get("input")}
         try:

@@ -16,6 +16,8 @@ MAX_DEPTH: Final = 400
 MAX_DIGITS: Final = 300_000
 #: Powers of ten of a decimal, as of IEEE 754's decimal128: code that writes one out stays small.
 MAX_EXPONENT: Final = 6_200
+#: Members of one set, or keys of one mapping, with the same hash: each is compared with all of them.
+MAX_ALIKE: Final = 100
 
 
 class Budget:

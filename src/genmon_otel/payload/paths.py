@@ -112,9 +112,38 @@ def find_class(path: Any) -> type:
         found = vars(found).get(name)
         if not issubclass(type(found), type):  # isinstance() would ask it for its __class__
             raise PayloadError(f"{path!r}: {module_name} defines no class {'.'.join(names)!r}.")
+        if _speaks_for_itself(found):
+            raise PayloadError(f"{path!r} has a metaclass with a say in how it is read: it is not.")
     if found.__module__ != module.__name__ or found.__qualname__ != ".".join(names):
         raise PayloadError(f"{path!r}: {module_name} does not define it, it has it from elsewhere.")
     return found  # type: ignore[no-any-return]
+
+
+#: What is read of a class; a metaclass that defines one of these would run for it.
+_READ_OF_CLASSES: Final = frozenset(
+    "__getattribute__ __getattr__ __hash__ __eq__ __dict__ __mro__ __module__ __name__ __qualname__ "
+    "__subclasscheck__ _fields _member_map_ _value2member_map_ _missing_ __private_attributes__".split()
+)
+#: Whose metaclasses may: reading a class of theirs runs none of the application's code.
+_METACLASSES: Final = frozenset(
+    {"enum", "abc", "typing", "typing_extensions", "pydantic", "sqlmodel"}
+)
+_spaces_of: Final = vars(type)["__dict__"].__get__
+_bases_of: Final = vars(type)["__mro__"].__get__
+
+
+def _speaks_for_itself(kind: type) -> bool:
+    """Whether a class's metaclass has code of its own that runs when the class is looked at."""
+    for each in _bases_of(type(kind)):
+        if each is type:
+            return False
+        space = _spaces_of(each)
+        said = _READ_OF_CLASSES & space.keys()
+        if str(space.get("__module__")).partition(".")[0] not in _METACLASSES and any(
+            callable(space[name]) or hasattr(type(space[name]), "__get__") for name in said
+        ):
+            return True
+    return False
 
 
 def resolve(path: Any) -> Any:

@@ -27,6 +27,8 @@ MAX_ITEMS: Final = 2_000
 MAX_TEXT: Final = 8_192
 #: Values in a case file, however nested.
 MAX_VALUES: Final = 1_000_000
+#: Seconds, of a wait or since 1970: until 2100. Far later there are no dates.
+MAX_SECONDS: Final = 4_102_444_800.0
 _TOO_MANY: Final = f"The case has more than {MAX_VALUES} values."
 #: Levels of nested JSON.
 MAX_DEPTH: Final = 500
@@ -255,16 +257,9 @@ def _text(value: Any, where: str) -> str:
 
 
 def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
-        raise _refuse(where, value, "a number")
+    if type(value) not in (int, float) or not abs(value) <= MAX_SECONDS:  # nor is a NaN
+        raise _refuse(where, value, f"a number of seconds, at most {MAX_SECONDS:.0f}")
     return float(value)
-
-
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
 
 
 def _count(value: Any, where: str) -> int:

@@ -29,6 +29,8 @@ _LOOK_S: Final = 0.25
 _GRACE_S: Final = 5
 #: Devices that take writes without keeping them.
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
+#: Bytes of any one file that a replay writes, its standard output among them.
+MAX_FILE: Final = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ def _wait(child: int, plan: Plan, signals: _Signals) -> int:
     while not signals.told_to_end and os.getppid() == plan.owner and time.monotonic() < until:
         while True:
             ended, status = os.waitpid(-1, os.WNOHANG)
-            if ended == child:
+            if ended == child and not os.WIFSTOPPED(status):  # as whoever is traced does
                 return _exit_code(status)
             if not ended:
                 break
@@ -194,7 +196,7 @@ def _reap_until(process: int) -> int:
     """Wait for a process as the first of a namespace: the orphans of the others are its too."""
     while True:
         ended, status = os.wait()
-        if ended == process:
+        if ended == process and not os.WIFSTOPPED(status):
             return _exit_code(status)
 
 
@@ -209,6 +211,7 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
         held = landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
         if not plan.network:
             seccomp.forbid_addresses()
+    _bound_files()
     signal.alarm(int(plan.deadline_s) + _GRACE_S)
     for name in [name for name in sys.modules if name.partition(".")[0] == "genmon_otel"]:
         del sys.modules[name]  # they were found without their package
@@ -223,6 +226,19 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
 
     sandbox.KERNEL_HOLDS = held > 0
     replay.main(plan.request, str(plan.answer_to))
+
+
+def _bound_files() -> None:
+    """Bound what one file may become, for good, and have no core files.
+
+    Memory is not bounded: honest libraries map far more of it than they use.
+    """
+    import resource
+
+    for limit, most in ((resource.RLIMIT_FSIZE, MAX_FILE), (resource.RLIMIT_CORE, 0)):
+        _, allowed = resource.getrlimit(limit)
+        limited = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
+        resource.setrlimit(limit, (limited, limited))
 
 
 def _run_alone(plan: str) -> None:

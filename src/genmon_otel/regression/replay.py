@@ -25,9 +25,10 @@ from genmon_otel.decorators.wrappers import default_name
 from genmon_otel.errors import GenmonError, PayloadError
 from genmon_otel.recorder.location import remembered_target
 from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Spec
-from genmon_otel.records import Failure, GenerationRecord, Outcome, Recording, SuccessSample
+from genmon_otel.records import Failure, GenerationRecord, Outcome
 from genmon_otel.regression import bound_task, sandbox, virtual_time
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.collector import Broken, Collector
 from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.trust import Trust
@@ -46,31 +47,6 @@ class Obstacle(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.found: tuple[Reason, str] = (reason, detail)
-
-
-class Collector(recorder.NullSink):
-    """Keeps what the recorder delivers in this process."""
-
-    def __init__(self, operation: str) -> None:
-        self._operation = operation
-        self.records: list[GenerationRecord] = []
-        #: The first attempt that did not succeed; another that follows it is not the recorded one.
-        self.failed: GenerationRecord | None = None
-        self.shapes: dict[str, Any] = {}
-
-    def deliver(
-        self,
-        record: GenerationRecord,
-        recording: Recording | None = None,
-        sample: SuccessSample | None = None,
-    ) -> None:
-        """Keep it."""
-        self.records.append(record)
-        own = record.operation == self._operation
-        if self.failed is None and own and record.outcome is not Outcome.SUCCESS:
-            self.failed = record
-        if sample is not None:
-            self.shapes[record.generation_id] = sample.shape
 
 
 class Replay:
@@ -93,6 +69,7 @@ class Replay:
             open_gate=self._walls.gate,
             is_over=lambda: self._sink.failed is not None,
         )
+        self._broken = Broken()
         self._escaped = ""
         self._result: Any = None
         self._postcondition: str | None = None
@@ -177,7 +154,9 @@ class Replay:
         return self._case.target.partition(":")[0]
 
     def _runtime(self) -> recorder.Runtime:
-        return recorder.Runtime(sink=self._sink, clock=self._clock, player=self._player)
+        return recorder.Runtime(
+            sink=self._sink, clock=self._clock, player=self._player, metrics=self._broken
+        )
 
     def _arguments(self, target: Any, spec: Spec) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if spec.parameters is None:
@@ -321,6 +300,9 @@ class Replay:
             record = self._sink.failed
         others = [r for r in self._sink.records if r is not record and r.failure is not None]
         failure = record.failure if record else None
+        if not own and self._broken.first:
+            broken = f"The generation could not be recorded: {self._broken.first}"
+            obstacle = obstacle or ("crash", broken)
         if failure is None or failure.signature != self._case.expected.signature:
             obstacle = obstacle or self._walls.unforeseen
         return Observation(

@@ -38,6 +38,9 @@ DEADLINE_S: Final = 30.0
 _MAX_ANSWER: Final = 8 * 1024 * 1024
 #: Characters of the process's own output that are shown where it gave no answer.
 _MAX_OUTPUT: Final = 2_000
+_PRINTED_TOO_MUCH: Final = (
+    f"The replay printed more than {guardian.MAX_FILE >> 20} MB. Have the code print less."
+)
 #: Characters of why a run was judged as it was.
 _MAX_DETAIL: Final = 2_000
 #: Seconds that the guardian may take to end all that a replay has started, and itself.
@@ -208,6 +211,8 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
         finally:
             os.close(reader)
             _end(process)
+        if os.fstat(output.fileno()).st_size >= guardian.MAX_FILE:
+            return Observation(obstacle=("write", _PRINTED_TOO_MUCH))
         return _interpret(answer, in_time, deadline_s, process.returncode, _tail(output))
 
 

@@ -33,6 +33,8 @@ _HARMLESS: Final = frozenset({"/dev/null", "/dev/tty", "/dev/full", "/dev/zero"}
 _MAX_NOTES: Final = 20
 #: Bytes of a project's file that a replay may change a copy of.
 _MAX_COPIED: Final = 64 * 1024 * 1024
+#: Folders within each other that it may write in: links are looked for in each, at each write.
+_MAX_NESTED: Final = 200
 _ACTS: Final[Mapping[str, str]] = {
     "network": "use the network",
     "write": "write",
@@ -175,7 +177,10 @@ class Sandbox:
             name = os.fsdecode(path)
         if name in _HARMLESS:
             return
-        folder_name, last = os.path.split(_joined(name, folder))
+        whole = _joined(name, folder)
+        if whole.count(os.sep) > _MAX_NESTED:
+            self._refuse("write", f"more than {_MAX_NESTED} folders deep: {name[:200]}")
+        folder_name, last = os.path.split(whole)
         place = os.path.join(os.path.realpath(folder_name), last)
         if last in ("", os.curdir, os.pardir):
             place = os.path.realpath(place)

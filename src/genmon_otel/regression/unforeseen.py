@@ -58,7 +58,7 @@ def wall_met(error: BaseException) -> tuple[Reason, str] | None:
 
 def _reason(error: BaseException) -> Reason | None:
     if isinstance(error, OSError) and error.errno is not None:
-        if error.errno in _WRITE:
+        if error.errno in _WRITE or error.errno == errno.EFBIG:
             return "write"
         return "network" if error.errno in _NETWORK else None
     try:
