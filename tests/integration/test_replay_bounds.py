@@ -37,6 +37,9 @@ def build(what):
             os.chdir("a")
     if what == "core":
         assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
+    if what == "broken":
+        import genmon_otel.recorder as recorder
+        recorder.active.sink.deliver = None
     raise ValueError("after all")
 """
 
@@ -63,6 +66,7 @@ def replayed(folder: Path, what: str) -> RunResult:
         ("file", "write", "File too large"),
         ("deep", "write", "more than 200 folders deep"),
         ("core", "", "after all"),
+        ("broken", "crash", "could not be recorded: deliver: TypeError"),
     ],
 )
 def test_a_replay_that_meets_a_bound_says_so(
