@@ -22,7 +22,7 @@ from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
 from genmon_otel.regression.gate import GateResult, gate
 from genmon_otel.regression.needs import NOTHING, Needs
-from genmon_otel.regression.propose import case_from, with_samples
+from genmon_otel.regression.propose import case_from, fullest, with_samples
 from genmon_otel.regression.results import Result
 from genmon_otel.regression.runner import RunResult, run_case
 from genmon_otel.regression.trust import Trust
@@ -125,9 +125,9 @@ def verify(
     if not detail.recordings:
         found = GateResult(CaseState.UNREPRODUCIBLE, _no_recording(detail), ())
     else:
+        recording = fullest(detail.recordings)
         case = with_samples(
-            case_from(_described(detail), detail.recordings[0]),
-            store.success_samples(row.operation),
+            case_from(_described(detail), recording), store.success_samples(row.operation)
         )
         if row.case:
             case = _carried(case, stored(row), detail.recordings)
@@ -138,7 +138,7 @@ def verify(
         store.save_case(row.id, case.to_dict())
         found = gate(
             case,
-            unreplayable=detail.recordings[0].unreplayable,
+            unreplayable=recording.unreplayable,
             cwd=cwd,
             progress=progress,
         )
