@@ -191,12 +191,13 @@ class Operation:
     stages: Callable[[], Iterable[tuple[StageKind, str]]]
 
 
-_operations: Final[dict[str, Operation]] = {}
+#: By name and frameworks: several functions may make one operation, each for frameworks of its own.
+_operations: Final[dict[tuple[str, tuple[str, ...]], Operation]] = {}
 
 
 def register(operation: Operation) -> None:
     """Remember a decorated operation; its series are there at 0 as soon as metrics are."""
-    _operations[operation.name] = operation
+    _operations[operation.name, operation.frameworks] = operation
     _declare(operation, active)
 
 

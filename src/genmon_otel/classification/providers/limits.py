@@ -10,6 +10,12 @@ from genmon_otel.classification.verdict import RATE, TIMEOUT
 LIMITED: Final[tuple[Entry, ...]] = (
     entry(
         RATE,
+        "urllib3.retries",
+        "urllib3's ResponseError, also within requests' RetryError, after retries of HTTP 429",
+        "too many 429 error responses",
+    ),
+    entry(
+        RATE,
         "openai.rate",
         "OpenAI, Groq and services that imitate its API with HTTP 429",
         "rate limit reached for requests",
