@@ -9,6 +9,8 @@ from genmon_otel.text import GAP
 
 #: Characters of a longer message that are not looked at: its ends are cut out of it as it is.
 LIMIT: Final = 32 * 1024
+#: Lines of a message that has more than these are not compared with each other.
+_MAX_LINES: Final = 1_000
 
 _PYDANTIC: Final = " validation error"
 _INDEX: Final = re.compile(r"(?<![\w-])[0-9]+(?![\w-])")
@@ -30,7 +32,7 @@ def distinct(text: str) -> str:
     Pydantic's errors come in the order of their fields; of other lines each stays that is
     new but for its digits, and for the file that it begins with.
     """
-    if len(text) > LIMIT or "\n" not in text:
+    if len(text) > LIMIT or not 0 < text.count("\n") <= _MAX_LINES:
         return text
     lines = text.split("\n")
     if _PYDANTIC in text:
