@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
+import selectors
 import signal
 import socket
 import subprocess
@@ -95,7 +95,10 @@ def heard(outside: Path) -> Iterator[Callable[[], list[str]]]:
         listening[kind].listen()
     ports = [listening[kind].getsockname()[1] for kind in ("tcp", "udp")]
     (outside / "ports").write_text("{} {}".format(*ports))
-    yield lambda: [kind for kind, it in listening.items() if select.select([it], [], [], 0)[0]]
+    with selectors.DefaultSelector() as waiting:
+        for kind, it in listening.items():
+            waiting.register(it, selectors.EVENT_READ, kind)
+        yield lambda: [key.data for key, _ in waiting.select(0)]
     for it in listening.values():
         it.close()
 
