@@ -60,6 +60,8 @@ def clean(text: str, limit: int) -> str:
     if text.isprintable() or not _SUSPECT.search(text):  # the first is ten times faster
         return text
     text = text.replace("\r\n", "\n")
+    if not _SUSPECT.search(text):  # the usual case; translating takes a hundred times longer
+        return text
     if "\x1b" in text or "\x9b" in text:
         text = _ESCAPES.sub("", text)
     return text.translate(_STAND_INS)
