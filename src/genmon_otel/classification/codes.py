@@ -1,7 +1,7 @@
 """Rules over what an error carries: HTTP and gRPC statuses, providers' codes, errno.
 
 Sources: the error pages of the OpenAI, Anthropic, Google (google.rpc.Code), Bedrock
-Runtime, Azure OpenAI and Mistral API references; RFC 9110 and Cloudflare for statuses.
+Runtime, Azure OpenAI, Mistral, DashScope, Volcengine Ark and Tencent Hunyuan API references; RFC 9110 and Cloudflare for statuses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ CODES: Final[Mapping[str, Label]] = {
             TIMEOUT,
             "timeout timeout_error request_timeout deadline_exceeded modeltimeout "
             "requesttimeout gateway_timeout request_timed_out etimedout esockettimedout "
-            "econnaborted und_err_headers_timeout und_err_connect_timeout und_err_body_timeout",
+            "econnaborted und_err_headers_timeout und_err_connect_timeout und_err_body_timeout "
+            "enginerequesttimeout upstream_timeout",
         ),
         (
             RATE,
@@ -53,7 +54,12 @@ CODES: Final[Mapping[str, Label]] = {
             "service_tier_capacity_exceeded priorrequestnotcomplete rate_limit_reached_error "
             "throttling.ratequota throttling.burstrate throttling.allocationquota "
             "ratelimitexceeded requests_limit_exceeded engine_overloaded_error queue_exceeded "
-            "userbymodelbyminute",
+            "userbymodelbyminute engineserverlimitexceeded endpointrpmexceeded endpointtpmexceeded "
+            "modelaccountrpmratelimitexceeded modelaccounttpmratelimitexceeded "
+            "modelaccountipmratelimitexceeded accountratelimitexceeded inflightbatchsizeexceeded "
+            "requestbursttoofast limit_requests limit_burst_rate rpm_rate_limit_exceeded "
+            "tpm_rate_limit_exceeded rate_limit_reached_requests model_rate_limit "
+            "too_many_concurrent_requests concurrent_limit_exceeded",
         ),
         (
             SHUT_OUT,
@@ -70,7 +76,17 @@ CODES: Final[Mapping[str, Label]] = {
             "accountproblem invalid_organization mismatched_organization ip_not_authorized "
             "exceeded_current_quota_error arrearage allocationquota.freetieronly accountoverdue "
             "token_quota_exceeded userbymodelbyday accesstokenexpired "
-            "credential_error api_key_expired subscription_required spending_limit_reached",
+            "credential_error api_key_expired subscription_required spending_limit_reached "
+            "freeresourcepackexhausted resourcepackexhausted servicestoparrears servicestop "
+            "servicenotactivated authfailure unauthorizedoperation nonwhitelistaccount userunautherror "
+            "serviceoverdue servicenotopen setlimitexceeded invalidaccountstatus modelnotopen "
+            "invalidsubscription invalidapikey billing_disabled service_disabled consumer_invalid "
+            "access_token_expired access_token_scope_insufficient api_key_service_blocked "
+            "user_project_denied consumption_limit_reached token_quota_reached "
+            "authentication_token_expired authentication_token_not_valid model_authentication "
+            "tokens_per_day_limit_exceeded daily_limit_exceeded credits_exhausted out_of_credits "
+            "insufficient_funds insufficient_balance account_suspended usage_limit_exceeded "
+            "usage_limit_reached monthly_limit_reached coding_plan_hour_quota_exceeded",
         ),
         (
             PROVIDER,
@@ -82,9 +98,17 @@ CODES: Final[Mapping[str, Label]] = {
             "model_not_available model_decommissioned deploymentnotfound modelnotready "
             "modelerror modelstreamerror resourcenotfound not_found_error notfound_error "
             "request_too_large conflict data_loss data_inspection_failed econnrefused "
-            "econnreset enotfound eai_again epipe ehostunreach enetunreach und_err_socket",
+            "econnreset enotfound eai_again epipe ehostunreach enetunreach und_err_socket "
+            "engineservererror internalerror internalserviceerror serveroverloaded modelnotfound "
+            "datainspectionfailed sensitivecontentdetected inputtextsensitivecontentdetected "
+            "outputtextsensitivecontentdetected inputimagesensitivecontentdetected "
+            "outputimagesensitivecontentdetected outputvideosensitivecontentdetected "
+            "textillegaldetected imageillegaldetected invalidendpointormodel tokens_limit_reached "
+            "exceed_context_size_error model_not_supported unavailable_error flagged_content "
+            "image_generation_user_error moderation_error content_moderation server_overloaded "
+            "unsupported_value model_overloaded_error",
         ),
-        (VALIDATION, "json_validate_failed tool_use_failed"),
+        (VALIDATION, "json_validate_failed tool_use_failed output_parsing_failure"),
         (
             DEPENDENCY,
             "module_not_found err_module_not_found err_package_path_not_exported "
@@ -122,7 +146,16 @@ _WORDS: Final = frozenset(
     "permission_denied access_denied not_found_error notfound_error internal_error server_error "
     "internal_server_error data_loss api_error payment_required request_timeout notauthorized optinrequired "
     "resourcenotfound internalfailure internalserver quota_exceeded quotaexceeded rate_limit "
-    "request_timed_out service_unavailable serviceunavailable".split()
+    "request_timed_out service_unavailable serviceunavailable internalerror servicestop "
+    "authfailure modelnotfound insufficient_funds insufficient_balance account_suspended "
+    "usage_limit_exceeded usage_limit_reached daily_limit_exceeded monthly_limit_reached "
+    "moderation_error unsupported_value flagged_content invalidsubscription modelnotopen "
+    "credits_exhausted out_of_credits access_token_expired service_disabled billing_disabled "
+    "consumer_invalid model_not_supported authentication_token_expired unavailable_error "
+    "authentication_token_not_valid concurrent_limit_exceeded too_many_concurrent_requests "
+    "server_overloaded upstream_timeout content_moderation unauthorizedoperation serveroverloaded "
+    "invalidaccountstatus servicenotactivated serviceoverdue servicenotopen nonwhitelistaccount "
+    "internalserviceerror internalservice userunautherror consumption_limit_reached".split()
 )
 #: Codes that only a provider writes, and so count wherever they stand in a text.
 _DISTINCTIVE: Final = frozenset(
@@ -138,6 +171,19 @@ _WRITTEN: Final[tuple[tuple[str, str, str, bool], ...]] = (
     ("openai, anthropic", "error code: ", r"\berror code: ([45]\d\d)(?:$|[.,;)\n])", False),
     ("google-genai", "", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)\b", True),
     ("openai, anthropic for Node", "error: ", r"(?:^|\n)\w*error: ([45]\d\d) \{", True),
+    ("google for Node", "googlegenerativeai error", r"googlegenerativeai error\]: [^\n]{0,200}\[([45]\d\d) ", True),
+    ("openai, anthropic for Node", "error: ", r"(?:^|\n|uncaught )(?:ratelimit|authentication|badrequest|notfound|permissiondenied|internalserver|unprocessableentity|conflict|api)error: ([45]\d\d) ", True),
+    ("websockets", "rejected websocket", r"\bserver rejected websocket connection: http ([45]\d\d)\b", True),
+    ("websocket-client", "handshake status", r"\bhandshake status ([45]\d\d) ", True),
+    ("ws for Node", "unexpected server response", r"\bunexpected server response: ([45]\d\d)\b", False),
+    ("got", "response code", r"\bresponse code ([45]\d\d) \([a-z]", False),
+    ("reqwest", "http status ", r"\bhttp status (?:client|server) error \(([45]\d\d) ", False),
+    ("faraday", "responded with status", r"\bthe server responded with status ([45]\d\d)\b", False),
+    ("guzzle", "resulted in a", r"\bresulted in a [`']([45]\d\d) ", False),
+    (".NET", "indicate success", r"\bstatus code does not indicate success: ([45]\d\d)\b", False),
+    ("PowerShell", "remote server returned", r"\bthe remote server returned an error: \(([45]\d\d)\)", False),
+    ("Java", "http response code", r"\bserver returned http response code: ([45]\d\d) for url\b", False),
+    ("fetch", "http error!", r"\bhttp error! ?\(?status: ?([45]\d\d)\b", False),
     ("curl", "curl: (22)", r"\bcurl: \(22\) the requested url returned error: ([45]\d\d)", False),
     ("requests", " error: ", r"\b([45]\d\d) (?:client|server) error: [^\n]{0,200} for url\b", False),
     ("httpx", " error '", r"\b(?:client|server) error '([45]\d\d) [^'\n]{1,60}' for url\b", False),
@@ -190,6 +236,10 @@ def by_code(code: str, *, of_client: bool = True) -> Verdict | None:
     label = CODES.get(key)
     if label is None:
         key = key.removesuffix("error")
+        label = CODES.get(key)
+    if label is None and "." in key:  # FailedOperation.ServiceStop, Throttling.User
+        first, _, rest = key.partition(".")
+        key = rest if rest in CODES else first
         label = CODES.get(key)
     if label is None or (not of_client and key in _WORDS):
         return None

@@ -70,7 +70,7 @@ _CODE_IN_TEXT: Final = re.compile(
 )
 #: A code where a provider's answer has one: ``'code': 'overloaded'``.
 _CODE_IN_ANSWER: Final = re.compile(
-    r"""['"](?:code|type|status|reason)['"]: ?['"]([A-Za-z_.]{3,60})['"]"""
+    r"""['"](?:code|type|status|reason)['"]: ?['"]([A-Za-z_.]{3,60})['"]|\bcode:([A-Z][A-Za-z.]{3,60}) message:"""
 )
 #: The package registry answered, not a model.
 _REGISTRY: Final = re.compile(r"\bregistry\.|/simple/|pypi\.|npmjs|unpkg\.|jsdelivr|cdnjs")
@@ -274,7 +274,7 @@ def _code_in(text: str) -> Verdict | None:
             if verdict and (match[0].endswith("Exception") or codes.is_distinctive(verdict)):
                 return replace(verdict, weight=Weight.MESSAGE)
     for match in _CODE_IN_ANSWER.finditer(text):
-        if verdict := codes.by_code(match[1]):
+        if verdict := codes.by_code(match[1] or match[2]):
             return replace(verdict, weight=Weight.MESSAGE)
     return None
 

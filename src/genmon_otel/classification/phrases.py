@@ -34,6 +34,10 @@ _MARKS: Final = "'\"`\u00b4\u2018\u2019\u201c\u201d\u00ab\u00bb"
 _QUOTE: Final = f"[{_MARKS}]"
 
 
+#: What precedes a status where a client prints it: "room 429: too many requests" is none.
+ANSWERED: Final = r"(?:^|[\n(\[{'\"`<>=:,;|-] ?|\b(?:https?(?:/\d(?:\.\d)?)?|status|code|error|err!?|returned|returns|got|received|with|response|responded|failed|server|an?) )"
+
+
 class Form(NamedTuple):
     """A regular expression over lower-case text, and the words of each match.
 

@@ -36,8 +36,54 @@ def _table(*groups: tuple[Label, str]) -> Mapping[str, Label]:
     return {name: label for label, names in groups for name in names.split()}
 
 
+def _each(packages: str, *groups: tuple[Label, str]) -> Mapping[str, Label]:
+    """Make a table of classes that several packages name alike, since one generator wrote them."""
+    return {
+        f"{package}.{name}": label
+        for label, names in groups
+        for package in packages.split()
+        for name in names.split()
+    }
+
+
+#: SDKs that Stainless generates, as it does OpenAI's: their classes have the same names.
+_STAINLESS: Final = (
+    "groq cerebras together fireworks writerai runwayml perplexity sambanova zai zhipuai "
+    "portkey_ai llama_api_client llama_stack_client"
+)
+#: SDKs that Fern generates, as it does Cohere's.
+_FERN: Final = "cohere ai21 elevenlabs hume deepgram letta_client zep_cloud"
+#: SDKs that follow OpenAI's before 1.0.
+_EARLY: Final = "openai voyageai together fireworks"
+
+
+_GENERATED: Final = {
+    **_each(
+        _STAINLESS,
+        (TIMEOUT, "APITimeoutError"),
+        (RATE, "RateLimitError"),
+        (SHUT_OUT, "AuthenticationError PermissionDeniedError"),
+        (PROVIDER, "APIConnectionError APIResponseValidationError BadRequestError NotFoundError"),
+        (PROVIDER, "ConflictError UnprocessableEntityError"),
+    ),
+    **_each(
+        _FERN,
+        (TIMEOUT, "GatewayTimeoutError"),
+        (RATE, "TooManyRequestsError"),
+        (SHUT_OUT, "UnauthorizedError ForbiddenError PaymentRequiredError InvalidTokenError"),
+        (PROVIDER, "ServiceUnavailableError InternalServerError"),
+    ),
+    **_each(
+        _EARLY,
+        (TIMEOUT, "Timeout"),
+        (RATE, "RateLimitError"),
+        (SHUT_OUT, "AuthenticationError PermissionError"),
+        (PROVIDER, "APIConnectionError ServiceUnavailableError InvalidRequestError TryAgain"),
+    ),
+}
+
 #: Types that say all there is to say.
-EXACT: Final = _table(
+EXACT: Final = _GENERATED | _table(
     (
         TIMEOUT,
         "TimeoutError asyncio.TimeoutError socket.timeout httpx.ReadTimeout httpx.ConnectTimeout "
@@ -53,14 +99,23 @@ EXACT: Final = _table(
         "google.TimeoutError langgraph.NodeTimeoutError java.SocketTimeoutException java.HttpTimeoutException langchain_core.ModelTimeoutError "
         "huggingface_hub.InferenceTimeoutError llama_index.WorkflowTimeoutError playwright.TimeoutError selenium.TimeoutException "
         "pyppeteer.TimeoutError pexpect.TIMEOUT temporalio.TimeoutError e2b.TimeoutException "
-        "daytona.DaytonaTimeoutError modal.TimeoutError trio.TooSlowError func_timeout.FunctionTimedOut",
+        "daytona.DaytonaTimeoutError modal.TimeoutError trio.TooSlowError func_timeout.FunctionTimedOut "
+        "workflows.WorkflowTimeoutError volcenginesdkarkruntime.ArkAPITimeoutError "
+        "azure.ServiceRequestTimeoutError azure.ServiceResponseTimeoutError curl_cffi.Timeout "
+        "niquests.Timeout niquests.ReadTimeout niquests.ConnectTimeout "
+        "websocket.WebSocketTimeoutException dashscope.TimeoutException qianfan.RequestTimeoutError "
+        "lmstudio.LMStudioTimeoutError text_generation.ShardTimeoutError agents.ToolTimeoutError "
+        "tavily.TimeoutError firecrawl.RequestTimeoutError eventlet.Timeout "
+        "gevent.Timeout ray.GetTimeoutError",
     ),
     (
         RATE,
         "openai.RateLimitError anthropic.RateLimitError groq.RateLimitError "
         "together.RateLimitError cohere.TooManyRequestsError google.ResourceExhausted "
         "google.TooManyRequests litellm.RateLimitError litellm.RouterRateLimitError "
-        "langchain_core.ModelRateLimitError zhipuai.APIReachLimitError",
+        "langchain_core.ModelRateLimitError zhipuai.APIReachLimitError zai.APIReachLimitError "
+        "volcenginesdkarkruntime.ArkRateLimitError text_generation.RateLimitExceededError "
+        "firecrawl.RateLimitError duckduckgo_search.RatelimitException ddgs.RatelimitException",
     ),
     (
         SHUT_OUT,
@@ -79,7 +134,15 @@ EXACT: Final = _table(
         "litellm.AuthenticationError litellm.PermissionDeniedError "
         "litellm.BudgetExceededError langchain_core.ModelAuthenticationError "
         "langchain_core.ModelPermissionDeniedError huggingface_hub.GatedRepoError "
-        "huggingface_hub.LocalTokenNotFoundError azure.ClientAuthenticationError",
+        "huggingface_hub.LocalTokenNotFoundError azure.ClientAuthenticationError "
+        "volcenginesdkarkruntime.ArkAuthenticationError "
+        "volcenginesdkarkruntime.ArkPermissionDeniedError zai.APIAuthenticationError "
+        "zhipuai.APIAuthenticationError dashscope.AuthenticationError "
+        "qianfan.AccessTokenExpiredError aleph_alpha_client.QuotaError "
+        "ibm_watsonx_ai.InvalidCredentialsError ai21.MissingApiKeyError "
+        "semantic_kernel.ServiceInvalidAuthError agent_framework.ServiceInvalidAuthError "
+        "tavily.UsageLimitExceededError tavily.InvalidAPIKeyError tavily.MissingAPIKeyError "
+        "tavily.ForbiddenError firecrawl.PaymentRequiredError firecrawl.UnauthorizedError",
     ),
     (
         PROVIDER,
@@ -114,6 +177,27 @@ EXACT: Final = _table(
         "huggingface_hub.RepositoryNotFoundError langchain_core.ContextOverflowError "
         "langchain_core.ModelAPIError langchain_core.ModelConnectionError "
         "langchain_core.ModelInvalidRequestError langchain_core.ModelNotFoundError "
+        "vllm.EngineDeadError vllm.EngineGenerateError vllm.AsyncEngineDeadError "
+        "vllm.MQEngineDeadError aleph_alpha_client.BusyError "
+        "volcenginesdkarkruntime.ArkAPIConnectionError volcenginesdkarkruntime.ArkNotFoundError "
+        "volcenginesdkarkruntime.ArkBadRequestError zai.APIServerFlowExceedError "
+        "zhipuai.APIServerFlowExceedError zai.APIInternalError zhipuai.APIInternalError "
+        "replicate.ModelError dashscope.ServiceUnavailableError "
+        "text_generation.OverloadedError text_generation.GenerationError "
+        "text_generation.IncompleteGenerationError text_generation.ShardNotReadyError "
+        "text_generation.ValidationError lmstudio.LMStudioServerError "
+        "lmstudio.LMStudioModelNotFoundError lmstudio.LMStudioPredictionError "
+        "lmstudio.LMStudioWebsocketError lmstudio.LMStudioChannelClosedError "
+        "crewai.LLMContextLengthExceededError crewai.LLMContextLengthExceededException "
+        "semantic_kernel.ContentFilterAIException semantic_kernel.ServiceContentFilterException "
+        "agent_framework.ServiceContentFilterException pydantic_ai.ContentFilterError "
+        "langchain_google_genai.ChatGoogleGenerativeAIError appbuilder.RiskInputException "
+        "appbuilder.HTTPConnectionException appbuilder.AppBuilderServerException "
+        "azure.ServiceRequestError azure.ServiceResponseError azure.IncompleteReadError "
+        "niquests.SSLError niquests.ProxyError niquests.ChunkedEncodingError "
+        "websocket.WebSocketConnectionClosedException websocket.WebSocketAddressException "
+        "websocket.WebSocketProxyException httpx_sse.SSEError h11.RemoteProtocolError "
+        "h2.ProtocolError curl_cffi.ConnectionError curl_cffi.SSLError curl_cffi.ProxyError "
         "websockets.ConnectionClosed asyncio.IncompleteReadError ConnectionError socket.gaierror socket.herror "
         "ssl.SSLError",
     ),
@@ -134,6 +218,12 @@ EXACT: Final = _table(
         "agents.ModelBehaviorError dspy.AdapterParseError smolagents.AgentParsingError "
         "xmlschema.XMLSchemaValidationError dacite.DaciteError "
         "litellm.GuardrailRaisedException sqlalchemy.IntegrityError sqlalchemy.DataError "
+        "agents.InputGuardrailTripwireTriggered agents.OutputGuardrailTripwireTriggered "
+        "cattrs.IterableValidationError cattrs.ForbiddenExtraKeysError "
+        ""
+        "beartype.BeartypeCallHintViolation "
+        "jsonschema_rs.ValidationError strictyaml.YAMLValidationError "
+        "trafaret.DataError "
         "urllib3.LocationValueError sqlite3.IntegrityError sqlite3.DataError psycopg.IntegrityError psycopg.DataError "
         "psycopg2.IntegrityError psycopg2.DataError",
     ),
@@ -180,7 +270,25 @@ FALLBACK: Final = _table(
         "http.HTTPException huggingface_hub.HfHubHTTPError huggingface_hub.TextGenerationError "
         "ollama.ResponseError replicate.ReplicateException together.TogetherException "
         "zhipuai.ZhipuAIError voyageai.VoyageError dashscope.DashScopeException "
-        "azure.AzureError langchain_core.ModelError websockets.WebSocketException",
+        "azure.AzureError langchain_core.ModelError websockets.WebSocketException "
+        "websocket.WebSocketException curl_cffi.RequestException curl_cffi.CurlError pycurl.error "
+        "niquests.RequestException tencentcloud.TencentCloudSDKException "
+        "volcenginesdkarkruntime.ArkAPIError zai.ZaiError qianfan.QianfanError qianfan.APIError "
+        "appbuilder.AppBuilderBaseException ibm_watsonx_ai.ApiRequestFailure "
+        "ibm_watsonx_ai.WMLClientError ibm_cloud_sdk_core.ApiException voyageai.APIError "
+        "cerebras.CerebrasError fireworks.FireworksError together.TogetherError "
+        "sambanova.SambaNovaError perplexity.PerplexityError writerai.WriterError "
+        "portkey_ai.APIError replicate.ReplicateError lmstudio.LMStudioError "
+        "text_generation.UnknownError ollama.RequestError ai21.AI21APIError "
+        "mistralai.SDKError mistralai.SDKBaseError elevenlabs.ApiError "
+        "semantic_kernel.ServiceResponseException semantic_kernel.ServiceException "
+        "agent_framework.ServiceResponseException smolagents.AgentGenerationError "
+        "pydantic_ai.ModelAPIError pydantic_ai.ModelHTTPError",
+    ),
+    (TIMEOUT, "google.RetryError"),
+    (
+        MACHINE,
+        "ray.OutOfMemoryError ray.WorkerCrashedError",
     ),
     (
         VALIDATION,
@@ -209,7 +317,11 @@ CLIENTS: Final = frozenset(
     "openai anthropic groq mistralai cohere google litellm botocore httpx httpx2 requests "
     "aiohttp urllib urllib3 huggingface_hub ollama replicate together zhipuai voyageai "
     "dashscope azure pydantic_ai langchain_core vertexai grpc websockets cerebras xai_sdk "
-    "ai21 fireworks writerai runwayml portkey_ai langfuse vllm".split()
+    "ai21 fireworks writerai runwayml portkey_ai langfuse vllm volcenginesdkarkruntime "
+    "tencentcloud zai qianfan appbuilder ibm_watsonx_ai ibm_cloud_sdk_core sambanova perplexity "
+    "aleph_alpha_client text_generation lmstudio curl_cffi niquests websocket elevenlabs hume "
+    "deepgram letta_client llama_api_client llama_stack_client semantic_kernel agent_framework "
+    "crewai smolagents langchain_google_genai tavily firecrawl httpx_sse".split()
 )
 
 #: A mistake in the program: its message quotes the program, so words in it tell nothing.

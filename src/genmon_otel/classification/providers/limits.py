@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genmon_otel.classification.phrases import Entry, entry, form
+from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import RATE, TIMEOUT
 
 LIMITED: Final[tuple[Entry, ...]] = (
@@ -28,6 +28,10 @@ LIMITED: Final[tuple[Entry, ...]] = (
         "you are sending requests too quickly. pace your",
         "rate limit exceeded: free-models-per-min",
         "request reached organization max",
+        "request reached user+model max",
+        "is temporarily rate-limited upstream",
+        "you have reached the rate limit specific to this model",
+        "rate limit exceeded(rpm)",
         "requests per minute limit exceeded",
         "tokens per minute limit exceeded",
     ),
@@ -58,6 +62,7 @@ LIMITED: Final[tuple[Entry, ...]] = (
         "Bedrock's ThrottlingException",
         "throttlingexception",
         "too many tokens, please wait before trying again",
+        "your request rate is too high. reduce the frequency",
         "too many requests, please wait before trying again",
         "provisionedthroughputexceededexception",
     ),
@@ -82,13 +87,19 @@ LIMITED: Final[tuple[Entry, ...]] = (
         "request was rejected due to rate limiting. (details|if you want)",
         "max rpm reached, waiting for next minute",
         "open api qps request limit reached",
+        "(rpm|tpm) rate limit reached",
+        "rate limit is exceeded. try again in # seconds",
+        "秒级流控超限",
+        "并发流控超限",
+        "您的账户已达到速率限制",
+        "引擎层请求超过限额",
         "allocated quota exceeded, please increase your quota limit",
         "rate limit of # per #s exceeded for",
         "api calls / minute",
         "并发数过高",
         "请求频率过高",
         "当前api请求过多",
-        form(r"\b429[, :'(\"-]{1,4}(?:message=')?too many requests\b", "429 many"),
+        form(ANSWERED + r"429[, :'(\"-]{1,4}(?:message=')?too many requests\b", "429 many"),
     ),
 )
 
@@ -132,8 +143,8 @@ LATE: Final[tuple[Entry, ...]] = (
         TIMEOUT,
         "gateway.timeout",
         "Cloudflare, nginx, Envoy and load balancers",
-        form(r"\b504[ :-]{1,3}(?:gateway time-?out|deadline)", "504"),
-        form(r"\b524: a timeout occurred|\b408 request time-?out\b", "524", "408"),
+        form(ANSWERED + r"504[ :-]{1,3}(?:gateway time-?out|deadline)", "504"),
+        form(ANSWERED + r"(?:524: a timeout occurred|408 request time-?out\b)", "524", "408"),
         "upstream request timeout",
         "upstream timed out (110",
         "stream timeout, upstream",
@@ -155,5 +166,7 @@ LATE: Final[tuple[Entry, ...]] = (
         "hard time limit (#s) exceeded",
         "agent stopped due to (iteration limit or |)time limit",
         "stream idle timeout - partial response received",
+        "timed out while waiting for response to clientrequest. waited",
+        "operation timed out after # seconds. currently active steps",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genmon_otel.classification.phrases import Entry, entry, form
+from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import SHUT_OUT
 
 REFUSED: Final[tuple[Entry, ...]] = (
@@ -23,6 +23,11 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "no auth credentials found",
         "user not found., code: 401",
         "your organization must be verified to",
+        "openai account associated with this api key has been deactivated",
+        "country, region, or territory not supported",
+        "you have insufficient permissions for this operation. missing",
+        "your access was terminated due to violation",
+        "does not have access to model '",
     ),
     entry(
         SHUT_OUT,
@@ -50,6 +55,9 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "permission denied: consumer",
         "consumer '…' has been suspended",
         "generative language api has not been used in project",
+        "user location is not supported for the api use",
+        "this api method requires billing to be enabled",
+        "request had insufficient authentication scopes",
         "permission 'aiplatform.…' denied",
     ),
     entry(
@@ -59,6 +67,9 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "the security token included in the request is",
         "unable to locate credentials",
         "is not authorized to perform: bedrock",
+        "model use case details have not been submitted for this account",
+        "model access is denied due to",
+        "signature expired: … is now earlier than",
         "you don't have access to the model with the specified model id",
         "(accessdeniedexception) when calling",
         "(unrecognizedclientexception) when calling",
@@ -70,6 +81,9 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "Azure OpenAI with HTTP 401",
         "access denied due to invalid subscription key",
         "access denied due to virtual network",
+        "the principal … lacks the required data action",
+        "principal does not have access to api/operation",
+        "public access is disabled. please configure private endpoint",
     ),
     entry(
         SHUT_OUT,
@@ -79,6 +93,14 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "no api key provided",
         "invalid api key provided",
         "is restricted and you are not in the authorized list",
+        "login fail: please carry the api secret key",
+        "provided api key could not be found",
+        "the api key or ak/sk in the request is missing or invalid",
+        "has not activated the model",
+        "sufficient permissions to call inference providers on behalf of",
+        "organization has been restricted. please reach out to support",
+        "令牌已过期或验证不正确",
+        "请前往控制台申请试用",
         "you are trying to access a gated repo",
         "access to model … is restricted",
         "the api_key client option",
@@ -90,11 +112,12 @@ REFUSED: Final[tuple[Entry, ...]] = (
             "hf key",
         ),
         form(
-            r"\b(?:401 unauthorized|403 forbidden)(?:$|[.,;:)'\"\n]| (?:for|from|error|\()\b)",
+            ANSWERED
+            + r"(?:401 unauthorized|403 forbidden)(?:$|[.,;:)'\"\n]| (?:for|from|error|\()\b)",
             "401",
             "403",
         ),
-        form(r"\b402 payment required\b", "402"),
+        form(ANSWERED + r"402 payment required\b", "402"),
     ),
 )
 #: What makes a provider's 4xx a refused key; tried only beside a status, a code or a type.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genmon_otel.classification.phrases import Entry, entry, form
+from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import RATE, SHUT_OUT
 
 #: Sentences that say a quota or the credit is used up, wherever they stand.
@@ -17,9 +17,11 @@ SPENT: Final[tuple[Entry, ...]] = (
         "you exceeded your current quota",
         "you have exhausted your daily quota on this model",
         form(r"\byou have reached your daily \S{1,60} quota limit", "daily quota limit"),
-        form(r"\b402 (?:insufficient (?:balance|credits)|payment required)\b", "402"),
+        form(ANSWERED + r"402 (?:insufficient (?:balance|credits)|payment required)\b", "402"),
         "exceeded your current quota, please check your",
         "exceeded_current_quota_error",
+        "your newly created team doesn't have any credits",
+        "inactive subscription or usage limit reached",
         "billing_hard_limit_reached",
         "billing hard limit has been reached",
         "your account is not active, please check your billing details",
@@ -37,6 +39,8 @@ SPENT: Final[tuple[Entry, ...]] = (
         form(r"per 86400s exceeded", "86400"),
         "open api daily request limit reached",
         "open api total request limit reached",
+        "out of call volume quota. quota will be replenished",
+        "日流控超限",
         "已达到当天调用次数上限",
         "已达到每日调用限额",
     ),
@@ -79,6 +83,12 @@ SPENT: Final[tuple[Entry, ...]] = (
         "accountoverdueerror",
         "your account has an overdue balance",
         "make sure your account is in good standing",
+        "insufficient balance, please recharge your account or check your plan",
+        "is denied because your account balance is overdue",
+        "has reached the set inference limit for",
+        "资源包余量已用尽",
+        "欠费停服",
+        "coding plan套餐已到期",
         "free tier of the model has been exhausted",
         "exhausted its free trial quota",
         "账户已欠费",
@@ -98,6 +108,11 @@ SPENT: Final[tuple[Entry, ...]] = (
         "you have insufficient credit to run this model",
         "reaching the monthly spending limit or failure to pay past invoices",
         "api calls / month",
+        "you have exceeded your (free |pro |)gpu quota",
+        "you have reached the free time limit. to continue using replicate",
+        "insufficient balance (1008)",
+        "usage limit exceeded (2056)",
+        "this request exceeds your plan's set usage limit",
         "cloud credits expired",
         "this request exceeds your quota of",
         "budget has been exceeded! current cost",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from genmon_otel.classification.phrases import Entry, entry, form
+from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import PROVIDER, UNKNOWN, VALIDATION
 
 #: The application's own stores: their drivers speak of sockets and time as HTTP clients do.
@@ -41,6 +41,17 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "exceeds the maximum number of tokens allowed",
         "please reduce the length of",
         "exceed context window of",
+        "your input exceeds the context window of this model",
+        "is longer than the maximum model length of",
+        "is longer than the model's context length",
+        "exceeds the model's maximum context length",
+        "exceeds the available context size",
+        "your request exceeded model token limit",
+        "'inputs' tokens + 'max_new_tokens' must be <=",
+        "the input token count … exceeds the maximum number of tokens",
+        "prompt tokens too long",
+        "request body too large for … model. max size: # tokens",
+        "keep the first # tokens when context the overflows",
         form(
             r"\brequest too large for (?:model )?[`'\"]?(?:gpt|o\d|chatgpt|llama|claude|mixtral|gemma|qwen|deepseek|kimi|[a-z-]{2,20}/)",
             "large",
@@ -76,6 +87,13 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "(input|output) data may contain inappropriate content",
         "data may contain inappropriate content",
         "content exists risk",
+        "was rejected because it was considered high risk",
+        "potentially violating our usage policy",
+        "your prompt was flagged as potentially violating",
+        "may contain sensitive information. request id",
+        "the input or output was flagged as sensitive. please try again",
+        "nsfw content detected. try running it again",
+        "(input|output) new_sensitive",
         "invalid_prompt",
         "不安全或敏感内容",
     ),
@@ -94,6 +112,12 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "the server is overloaded or not ready yet",
         form(r"\bmodel \S{1,80} is currently loading\b|\bmodel is currently loading\b", "loading"),
         "model is not ready for inference",
+        "is currently over capacity. please try again and back off",
+        "bedrock is unable to process your request",
+        "model too busy, unable to get response",
+        "server busy, please try again. maximum pending requests exceeded",
+        "the system is currently experiencing high demand and cannot process",
+        "deepseek服务器繁忙",
         "模型当前负载过高",
     ),
     entry(
@@ -108,7 +132,8 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "an error occurred while processing your request. you can retry",
         "the server encountered an error and could not complete your request",
         form(
-            r"\b(?:500[ :(-]{1,3}internal server error|502[ :(-]{1,3}bad gateway|503[ :(-]{1,3}(?:service (?:temporarily )?unavailable|unavailable|the service is)|520[ :(-]{1,3}web server|529\b[^\n]{0,40}overloaded)",
+            ANSWERED
+            + r"(?:500[ :(-]{1,3}internal server error|502[ :(-]{1,3}bad gateway|503[ :(-]{1,3}(?:service (?:temporarily )?unavailable|unavailable|the service is)|520[ :(-]{1,3}web server|529\b[^\n]{0,40}overloaded)",
             "500",
             "502",
             "503",
@@ -119,6 +144,13 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "upstream connect error or disconnect/reset before headers",
         "statuscode.unavailable",
         "llama runner process has terminated",
+        "enginecore encountered an issue",
+        "engine core initialization failed",
+        "background loop has errored already",
+        "engine loop is not running. inspect the stacktrace",
+        "prediction interrupted; please retry (code: pa)",
+        "director: unexpected error handling prediction",
+        "引擎层内部错误",
         "api connection error",
     ),
     entry(
@@ -138,6 +170,15 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "no endpoints found (matching|for|that)",
         "publisher model '…' was not found",
         "is not a valid model id",
+        "model not found, inaccessible, and/or not deployed",
+        "unable to access non-serverless model",
+        "registry.ollama.ai/library/… does not support",
+        "no models loaded. please load a model",
+        "no allowed providers are available for the selected model",
+        "all providers have been ignored",
+        "the model or endpoint … does not exist or you do not have access to it",
+        "is not supported by any provider you have enabled",
+        "is not supported for task … and provider",
         "model_decommissioned",
         "not_found_error … model:",
         "invocation of model id … with on-demand throughput isn't supported",
@@ -221,5 +262,8 @@ ANSWER_PARSERS: Final[tuple[Entry, ...]] = (
         "guardrail tripwire triggered",
         "exceeded maximum retries (#) for (output|result) validation",
         "received empty model response",
+        "no object generated: response did not match schema",
+        "type validation failed: value:",
+        "invalid arguments for tool …: type validation failed",
     ),
 )

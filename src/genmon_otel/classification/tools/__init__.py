@@ -17,6 +17,8 @@ from genmon_otel.classification.tools.compilers import (
     PARSE_ERRORS,
     TYPE_ERRORS,
 )
+from genmon_otel.classification.tools.ecosystems import ECOSYSTEMS, MANIFESTS
+from genmon_otel.classification.tools.frameworks import FRAMEWORKS
 from genmon_otel.classification.tools.linters import REPORTS, TOOLCHAINS
 from genmon_otel.classification.tools.machine import MACHINE_GAVE_OUT, PATIENCE
 from genmon_otel.classification.tools.packages import INSTALLERS, MODULES, NOT_THERE, SCRIPTS
@@ -24,11 +26,14 @@ from genmon_otel.classification.tools.packages import INSTALLERS, MODULES, NOT_T
 TOOLS: Final[tuple[Entry, ...]] = (
     *MACHINE_GAVE_OUT,
     *PATIENCE,
+    *MANIFESTS,
+    *FRAMEWORKS,
     *TOOLCHAINS,
     *REPORTS,
     *PARSE_ERRORS,
     *SCRIPTS,
     *INSTALLERS,
+    *ECOSYSTEMS,
     *MODULES,
     *NOT_THERE,
     *MISSING_PIECES,

@@ -42,6 +42,7 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
         "out of memory: killed process",
         "fatal error: out of memory",
         "memory allocation of # bytes failed",
+        "model requires more system memory (# gib) than is available",
     ),
     entry(
         MACHINE,
