@@ -169,7 +169,7 @@ _DISTINCTIVE: Final = frozenset(
 _WRITTEN: Final[tuple[tuple[str, str, str, bool], ...]] = (
     ("openai, anthropic", "error code: ", r"\berror code: ([45]\d\d) - ", True),
     ("openai, anthropic", "error code: ", r"\berror code: ([45]\d\d)(?:$|[.,;)\n])", False),
-    ("google-genai", "", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)\b", True),
+    ("google-genai", "", r"\b([45]\d\d) (?:invalid_argument|failed_precondition|unauthenticated|permission_denied|not_found|resource_exhausted|cancelled|internal|unavailable|deadline_exceeded)(?:$|[.:,;)\n{]| \{| error encountered)", True),
     ("openai, anthropic for Node", "error: ", r"(?:^|\n)\w*error: ([45]\d\d) \{", True),
     ("google for Node", "googlegenerativeai error", r"googlegenerativeai error\]: [^\n]{0,200}\[([45]\d\d) ", True),
     ("openai, anthropic for Node", "error: ", r"(?:^|\n|uncaught )(?:ratelimit|authentication|badrequest|notfound|permissiondenied|internalserver|unprocessableentity|conflict|api)error: ([45]\d\d) ", True),

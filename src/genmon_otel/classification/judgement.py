@@ -70,7 +70,7 @@ _CODE_IN_TEXT: Final = re.compile(
 )
 #: A code where a provider's answer has one: ``'code': 'overloaded'``.
 _CODE_IN_ANSWER: Final = re.compile(
-    r"""['"](?:code|type|status|reason)['"]: ?['"]([A-Za-z_.]{3,60})['"]|\bcode:([A-Z][A-Za-z.]{3,60}) message:"""
+    r"""['"](?:code|type|status|reason)['"]: ?['"]([A-Za-z_.]{3,60})['"]|\bcode:([A-Z][A-Za-z.]{3,60}) message:[^\n]{0,300}\brequestId:"""
 )
 #: The package registry answered, not a model.
 _REGISTRY: Final = re.compile(r"\bregistry\.|/simple/|pypi\.|npmjs|unpkg\.|jsdelivr|cdnjs")

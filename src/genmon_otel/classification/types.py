@@ -16,7 +16,6 @@ obvious:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from genmon_otel.classification.verdict import (
@@ -32,11 +31,11 @@ from genmon_otel.classification.verdict import (
 )
 
 
-def _table(*groups: tuple[Label, str]) -> Mapping[str, Label]:
+def _table(*groups: tuple[Label, str]) -> dict[str, Label]:
     return {name: label for label, names in groups for name in names.split()}
 
 
-def _each(packages: str, *groups: tuple[Label, str]) -> Mapping[str, Label]:
+def _each(packages: str, *groups: tuple[Label, str]) -> dict[str, Label]:
     """Make a table of classes that several packages name alike, since one generator wrote them."""
     return {
         f"{package}.{name}": label

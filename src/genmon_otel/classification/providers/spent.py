@@ -70,7 +70,6 @@ SPENT: Final[tuple[Entry, ...]] = (
         SHUT_OUT,
         "deepseek.balance",
         "DeepSeek, SiliconFlow, MiniMax and xAI with HTTP 402 or 403",
-        "insufficient_balance",
         "sorry, your account balance is insufficient",
         "has either used all available credits or",
         "used all available credits or reached its monthly spending limit",
