@@ -155,7 +155,10 @@ FRAMEWORKS: Final[tuple[Entry, ...]] = (
         "cannot be used outside of module code",
         "expected ';', '}' or <eof>",
         form(
-            r"(?:^|\n)\W{0,8}[×x] (?:expression expected|expected [`'\"(a-z]|unexpected (?:token|eof)|unterminated )"
+            r"(?:^|\n)\W{0,8}[×x] (?:expression expected|expected [`'\"(a-z]|unexpected (?:token|eof)|unterminated )",
+            "expected",
+            "unexpected",
+            "unterminated",
         ),
         form(
             r"@parcel/transformer-\w{2,20}: (?:unexpected|expected|unterminated|missing|invalid)",
