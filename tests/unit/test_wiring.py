@@ -247,10 +247,14 @@ def test_metrics_are_in_the_registry_with_what_was_decorated_before(
     parts: dict[str, Any],
 ) -> None:
     """Operations decorated before setup have their series at 0 at once."""
+
+    @generation(name="decorated_before", framework="react")
+    def build() -> None: ...
+
     setup(**parts)
-    labels = {"operation": "build_app", "framework": "react", "outcome": "success"}
+    labels = {"operation": "decorated_before", "framework": "react", "outcome": "success"}
     assert parts["registry"].get_sample_value("genmon_generations_total", labels) == 0
-    build_app()
+    build()
     assert parts["registry"].get_sample_value("genmon_generations_total", labels) == 1
 
 

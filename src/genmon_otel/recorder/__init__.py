@@ -191,13 +191,12 @@ class Operation:
     stages: Callable[[], Iterable[tuple[StageKind, str]]]
 
 
-#: By name and frameworks: several functions may make one operation, each for frameworks of its own.
-_operations: Final[dict[tuple[str, tuple[str, ...]], Operation]] = {}
+_operations: Final[dict[str, Operation]] = {}
 
 
 def register(operation: Operation) -> None:
     """Remember a decorated operation; its series are there at 0 as soon as metrics are."""
-    _operations[operation.name, operation.frameworks] = operation
+    _operations[operation.name] = operation
     _declare(operation, active)
 
 
