@@ -88,9 +88,9 @@ def server_down(folder: Path) -> Iterator[World]:
 @contextmanager
 def server_silent(folder: Path) -> Iterator[World]:
     """A PostgreSQL whose host vanishes and closes nothing."""
-    from genmon_otel.store.impatient import Impatient
+    from genmon_otel.store.timeout_connection import TimeoutConnection
 
-    Impatient.answer_timeout_s = ANSWER_TIMEOUT_S
+    TimeoutConnection.answer_timeout_s = ANSWER_TIMEOUT_S
     with (
         postgresql.running(settings=SETTINGS) as server,
         tcp_proxy.before(f"{server.folder}/.s.PGSQL.5432") as proxy,

@@ -56,12 +56,12 @@ def signals_behind(error: BaseException) -> set[int]:
     return set()
 
 
-def goes_its_way(error: BaseException | None) -> bool:
+def must_propagate(error: BaseException | None) -> bool:
     """Whether an exception is for the application, whoever raised it: an interruption, or an end."""
     return issubclass(type(error), _TO_END) or is_interruption(error)
 
 
-def let_through() -> None:
+def reraise_if_signal() -> None:
     """Raise the exception being handled again if it is an interruption."""
     error = sys.exc_info()[1]
     if error is not None and is_interruption(error):

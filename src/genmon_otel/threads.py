@@ -28,7 +28,7 @@ _FAULTS: Final = frozenset(
 _HELD_BACK: Final = frozenset(signal.valid_signals()) - _FAULTS
 
 
-def undisturbed(start: Callable[[], _Started]) -> _Started:
+def with_signals_blocked(start: Callable[[], _Started]) -> _Started:
     """Start threads that no signal will ever reach.
 
     They inherit that from the thread that starts them, which gets its signals again when they

@@ -20,7 +20,7 @@ from servers import postgresql, tcp_proxy
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
-impatient = pytest.importorskip("genmon_otel.store.impatient")
+timeout_connection = pytest.importorskip("genmon_otel.store.timeout_connection")
 
 
 def through(proxy: tcp_proxy.Proxy, url: str) -> str:
@@ -33,7 +33,7 @@ def test_a_host_that_vanishes_and_returns(
     postgresql_server: postgresql.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mid-run: callers do not wait, failures are in the journal, and all is stored by itself."""
-    monkeypatch.setattr(impatient.Impatient, "answer_timeout_s", 1.0)
+    monkeypatch.setattr(timeout_connection.TimeoutConnection, "answer_timeout_s", 1.0)
     monkeypatch.setitem(connect._POSTGRESQL_ARGUMENTS, "connect_timeout", 2)
     with tcp_proxy.before(f"{postgresql_server.folder}/.s.PGSQL.5432") as proxy:
         made = Application(
@@ -73,7 +73,7 @@ def test_an_answer_that_does_not_come_is_an_unavailable_store(
     postgresql_server: postgresql.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The read is given up and says why; the next connection, once there is one, works."""
-    monkeypatch.setattr(impatient.Impatient, "answer_timeout_s", 0.3)
+    monkeypatch.setattr(timeout_connection.TimeoutConnection, "answer_timeout_s", 0.3)
     with tcp_proxy.before(f"{postgresql_server.folder}/.s.PGSQL.5432") as proxy:
         store = SqlStore(through(proxy, postgresql_server.new_database()))
         store.open()

@@ -481,7 +481,7 @@ class BrokenSeries:
     def inc(self, amount: float = 1) -> None:
         self.errors += 1
 
-    def born(self, label_sets: Any, at: float) -> None:
+    def set_start_time(self, label_sets: Any, at: float) -> None:
         list(label_sets)
 
     def close(self) -> None:
@@ -596,7 +596,7 @@ def test_every_place_and_reason_is_there_at_0(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
     """The tables of places and reasons name what the code uses, no more and no less."""
-    named = calls_of("contain", "_contain", "internal_error", "_on_error")
+    named = calls_of("suppress_and_count", "_contain", "internal_error", "_on_error")
     named |= {Generation.noun, StageRun.noun, LABEL_OVERFLOW, BROKEN}
     assert named == set(names.INTERNAL_PLACES)
     reasons = {value for name, value in vars(names).items() if name.startswith("DROPPED_")}

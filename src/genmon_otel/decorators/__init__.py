@@ -252,7 +252,7 @@ def _open(spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | 
             return StageRun(scope.generation, "phase", spec.operation)
         return Generation(spec, recorder.active, args, kwargs)
     except BaseException:
-        recorder.contain("start")
+        recorder.suppress_and_count("start")
         return None
 
 

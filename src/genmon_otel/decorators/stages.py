@@ -19,7 +19,7 @@ from genmon_otel.decorators.wrappers import (
     wrap,
 )
 from genmon_otel.ports import StepPlayer
-from genmon_otel.recorder import contain
+from genmon_otel.recorder import suppress_and_count
 from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.held import HeldArguments, are_atoms
 from genmon_otel.recorder.scope import Scope, current
@@ -62,7 +62,7 @@ def open_stage(  # noqa: PLR0917 - the last two are what a partial of it is call
             kept = args if plain else HeldArguments(parameters, args, kwargs or {})
         return StageRun(generation, kind, name, is_async, parameters, kept)
     except BaseException:
-        contain("stage", generation.under)
+        suppress_and_count("stage", generation.under)
         return None
 
 

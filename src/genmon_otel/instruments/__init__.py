@@ -213,7 +213,7 @@ class Instruments:
         self, operation: str, declared: tuple[str, ...], severity: Severity | None
     ) -> None:
         ends = list(product((operation,), declared, Outcome))
-        self._backend.born(
+        self._backend.set_start_time(
             [
                 tuple(
                     self._values.admit(*pair)[0]
@@ -341,7 +341,7 @@ class Instruments:
     def _make(self, metric: Metric, label_values: LabelSet) -> Any:
         """Ask the backend for a series; one of GENERATIONS is born before it can be seen."""
         if metric is names.GENERATIONS:
-            self._backend.born((label_values,), self._now())
+            self._backend.set_start_time((label_values,), self._now())
         return self._backend.series(metric, label_values)
 
     def _overflow(self, label: str) -> None:

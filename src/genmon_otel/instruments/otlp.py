@@ -87,7 +87,7 @@ class OtlpSeries:
             series.inc(0)
         return series
 
-    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
+    def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Set the birth of each series of GENERATIONS that has none yet."""
         for label_set in label_sets:
             if label_set not in self._born:

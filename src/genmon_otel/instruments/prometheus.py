@@ -104,9 +104,9 @@ class PrometheusSeries:
         collector = self._collectors[metric.name]
         return collector.labels(*label_values) if metric.labels else collector
 
-    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
+    def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Set the birth of each series of GENERATIONS that has none yet."""
-        self._starts.born(label_sets, at)
+        self._starts.set_start_time(label_sets, at)
 
     def close(self) -> None:
         """Take the collectors out of the registry."""

@@ -22,7 +22,7 @@ class Backend(Protocol):
     def series(self, metric: Metric, label_values: LabelSet) -> Any:
         """The series with these label values; created at 0 where the backend can."""
 
-    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
+    def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Set the birth of each series of GENERATIONS that has none yet."""
 
     def close(self) -> None:

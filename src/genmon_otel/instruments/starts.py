@@ -28,7 +28,7 @@ class Starts:
         self._born: set[LabelSet] = set()
         self._lock = forkable_lock()
 
-    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
+    def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Note the birth of each series that has none yet."""
         with self._lock:
             for label_set in label_sets:
@@ -53,7 +53,7 @@ class SharedStarts:
         self._born: dict[LabelSet, float] = {}
         self._pid = 0
 
-    def born(self, label_sets: Iterable[LabelSet], at: float) -> None:
+    def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
         """Note the birth of each series that has none yet."""
         with self._lock:
             if self._pid != os.getpid():

@@ -63,7 +63,7 @@ class GenerationSpanProcessor(SpanProcessor):
                 context = span.get_span_context()
                 self._inside.add((context.trace_id, context.span_id))
         except BaseException:
-            recorder.contain("processor")
+            recorder.suppress_and_count("processor")
 
     def on_end(self, span: ReadableSpan) -> None:
         """Keep the foreign failure that this span is, if it is one."""
@@ -77,7 +77,7 @@ class GenerationSpanProcessor(SpanProcessor):
                 if not self._inside.pop(key) and failed_root(span):
                     self._tell(span, key)
         except BaseException:
-            recorder.contain("processor")
+            recorder.suppress_and_count("processor")
 
     def _is_ours(self, scope: InstrumentationScope) -> bool:
         if scope.name != names.TRACER:
@@ -93,7 +93,7 @@ class GenerationSpanProcessor(SpanProcessor):
         try:
             return recorder.runtime().sink.flush(min(timeout_millis / 1000, MAX_FLUSH_S))
         except BaseException:
-            recorder.contain("processor")
+            recorder.suppress_and_count("processor")
             return False
 
     def _tell(self, span: ReadableSpan, key: _SpanKey) -> None:

@@ -20,7 +20,7 @@ from opentelemetry import trace
 from genmon_otel import conventions as names
 from genmon_otel.corrections import NO_CORRECTIONS
 from genmon_otel.instruments import NullMetrics
-from genmon_otel.interruption import goes_its_way
+from genmon_otel.interruption import must_propagate
 from genmon_otel.ports import Clock, Ended, Metrics, Sink, StepPlayer
 from genmon_otel.recorder.identity import new_id
 from genmon_otel.records import (
@@ -161,7 +161,7 @@ def install(new: Runtime) -> None:
     try:
         new.sink.watch(new.in_flight)
     except Exception:
-        contain("watch", new)
+        suppress_and_count("watch", new)
     for operation in list(_operations.values()):
         _declare(operation, new)
 
@@ -207,7 +207,7 @@ def _declare(operation: Operation, to: Runtime) -> None:
         for kind, stage in operation.stages():
             to.metrics.declare_stage(operation.name, kind, stage)
     except Exception:
-        contain("declare", to)
+        suppress_and_count("declare", to)
 
 
 # --- what breaks inside us --------------------------------------------------------
@@ -215,7 +215,7 @@ def _declare(operation: Operation, to: Runtime) -> None:
 _next_line: Final[dict[str, float]] = {}
 
 
-def contain(where: str, under: Runtime | None = None) -> None:
+def suppress_and_count(where: str, under: Runtime | None = None) -> None:
     """Keep the internal error being handled from the application: count it, log it seldom.
 
     It may be any: values and callables of the application's raise what they like. Only what
@@ -225,7 +225,7 @@ def contain(where: str, under: Runtime | None = None) -> None:
         where: the place, a label value: few and fixed.
         under: the runtime to count in; None: the one in force.
     """
-    if goes_its_way(sys.exc_info()[1]):
+    if must_propagate(sys.exc_info()[1]):
         raise  # noqa: PLE0704 - it is called where the error is handled
     try:
         to = under or active

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel import conventions as names
-from genmon_otel.recorder import Runtime, contain
+from genmon_otel.recorder import Runtime, suppress_and_count
 from genmon_otel.recorder.binding import Option, framework_name, identifier, request_text
 from genmon_otel.recorder.held import HeldArguments
 from genmon_otel.recorder.spec import Spec
@@ -40,7 +40,7 @@ def hold(
         if text and (len(text) >= _MAX_RAW_REQUEST or under.content_on_spans):
             text = under.redactor.text(text, MAX_REQUEST)
     except BaseException:
-        contain("options", under)
+        suppress_and_count("options", under)
     return held, text
 
 
@@ -57,7 +57,7 @@ def read(
         else:
             generation.framework = _framework(generation, option, found)
     except BaseException:
-        contain("options", generation.under)
+        suppress_and_count("options", generation.under)
 
 
 def _found(option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

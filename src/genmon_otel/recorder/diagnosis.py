@@ -22,8 +22,8 @@ from genmon_otel.corrections import corrected
 from genmon_otel.recorder.content import contents_of, hide
 from genmon_otel.recorder.examination import Examined, examine, look_into
 from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, wording_of, wording_of_redacted
+from genmon_otel.recorder.process_info import out_of_time
 from genmon_otel.recorder.stage_run import StageRun, hung_classification
-from genmon_otel.recorder.surroundings import out_of_time
 from genmon_otel.records import (
     ENVIRONMENT_CATEGORIES,
     FINGERPRINT_VERSION,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.payload import Streamed, encode, shape
 from genmon_otel.policy import SUCCESS_SAMPLES
-from genmon_otel.recorder import Runtime, contain
+from genmon_otel.recorder import Runtime, suppress_and_count
 from genmon_otel.recorder.location import locate
 from genmon_otel.recorder.stage_run import MAX_STAGES, StageRun
 from genmon_otel.records import (
@@ -88,7 +88,7 @@ def _redacted(context: Mapping[str, Tree], under: Runtime) -> Mapping[str, Tree]
     try:
         redacted: Mapping[str, Tree] = under.redactor.tree(dict(context))
     except Exception:
-        contain("redaction", under)
+        suppress_and_count("redaction", under)
         return NOTHING
     return redacted
 

@@ -9,18 +9,18 @@ from typing import Any, ClassVar, Final
 
 from genmon_otel import conventions as names
 from genmon_otel.forks import forkable_lock
-from genmon_otel.interruption import goes_its_way
+from genmon_otel.interruption import must_propagate
 from genmon_otel.payload import Streamed, encode
-from genmon_otel.recorder import Runtime, contain, diagnosis, root_span
+from genmon_otel.recorder import Runtime, diagnosis, root_span, suppress_and_count
 from genmon_otel.recorder.binding import framework_name
 from genmon_otel.recorder.called_with import hold, read
 from genmon_otel.recorder.held import HeldArguments, are_atoms
 from genmon_otel.recorder.keepsakes import UNSEEN, note_of, record_of, recording_of, sample_of
 from genmon_otel.recorder.otel_context import attach
+from genmon_otel.recorder.process_info import measure, task_id, used
 from genmon_otel.recorder.scope import CURRENT, Scope
 from genmon_otel.recorder.spec import Spec
 from genmon_otel.recorder.stage_run import StageRun
-from genmon_otel.recorder.surroundings import measure, task_id, used
 from genmon_otel.records import (
     MAX_REQUEST,
     NOTHING,
@@ -118,7 +118,7 @@ class Generation(Scope):
             try:
                 attributes = root_span.attributes(self)
             except BaseException:
-                contain("span", under)
+                suppress_and_count("span", under)
         self.start_span(under, spec.span_name, attributes)
         self.span_context = self.span.get_span_context()
 
@@ -157,7 +157,7 @@ class Generation(Scope):
             if file_count is not None:
                 self.file_count = _count("file_count", file_count)
         except BaseException:
-            contain("set", self.under)
+            suppress_and_count("set", self.under)
 
     def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
         """Add to the tokens used so far; safe from any task or thread."""
@@ -171,7 +171,7 @@ class Generation(Scope):
                         used_now = self.tokens.get(key, 0) + _count(key, count)
                         self.tokens = {**self.tokens, key: min(used_now, _MAX_COUNT)}
         except BaseException:
-            contain("add_tokens", self.under)
+            suppress_and_count("add_tokens", self.under)
 
     def complete(self) -> None:
         """Say that the result is complete: whoever stops listening now has not cancelled it."""
@@ -262,10 +262,10 @@ class Generation(Scope):
             try:
                 failed = diagnosis.refuses(predicate, result)
             except BaseException as error:
-                if goes_its_way(error):  # not the predicate's doing
+                if must_propagate(error):  # not the predicate's doing
                     self._fail(error, None)
                     raise
-                contain("failure_if", self.under)
+                suppress_and_count("failure_if", self.under)
             else:
                 if failed:
                     self._end(Outcome.FAILURE, diagnosis.Refused(result), result)
@@ -288,7 +288,7 @@ class Generation(Scope):
                 elif outcome is Outcome.FAILURE:
                     problem = diagnosis.Raised(cause)
         except BaseException:
-            contain("outcome", self.under)
+            suppress_and_count("outcome", self.under)
             outcome, problem = Outcome.FAILURE, diagnosis.Raised(error)
         self._end(outcome, problem, result)
 
@@ -320,7 +320,7 @@ class Generation(Scope):
                 try:
                     sample = sample_of(self, result)
                 except BaseException:
-                    contain("sample", under)
+                    suppress_and_count("sample", under)
             try:  # before the span ends: what others do then may take long, or break
                 if handed_over:
                     pass
@@ -330,7 +330,7 @@ class Generation(Scope):
                     under.sink.deliver(self.record(), recording, sample)
                 handed_over = True
             except BaseException:
-                contain("deliver", under)
+                suppress_and_count("deliver", under)
             try:
                 under.metrics.ended(self)
                 if self._measured is not None:
@@ -338,14 +338,14 @@ class Generation(Scope):
                 if self.failure is not None:
                     diagnosis.log(self, self.failure)
             except BaseException:
-                contain("metrics", under)
+                suppress_and_count("metrics", under)
             try:
                 if outcome is _SUCCESS and self.file_count is None and not under.content_on_spans:
                     self.span.end()
                 else:
                     root_span.end(self, outcome, self.failure, result)
             except BaseException:
-                contain("span", under)
+                suppress_and_count("span", under)
             finally:
                 # Nothing may keep alive what is over: neither errors with their frames and large
                 # arguments, nor a cycle that would wait for the garbage collector.
@@ -366,7 +366,7 @@ class Generation(Scope):
             if self.errors:
                 self.faults = diagnosis.step_faults(self.stages, hangs=outcome.is_attempt)
         except BaseException:
-            contain("stage", self.under)
+            suppress_and_count("stage", self.under)
 
     def _diagnose(self, problem: diagnosis.Problem) -> Recording | None:
         """Find out what failed, and keep what a replay needs; None where nothing is kept."""
@@ -379,15 +379,15 @@ class Generation(Scope):
                 recording = recording_of(self, self.failure, trigger, self.duration_s, error)
         except BaseException:
             if self.failure is not None:
-                contain("recording", under)
+                suppress_and_count("recording", under)
             else:
-                contain("diagnosis", under)
+                suppress_and_count("diagnosis", under)
                 self.failure = diagnosis.undiagnosed(self, problem)
         try:
             if self.request:  # of others, the writer redacts it
                 self._request = under.redactor.text(self.request, MAX_REQUEST)
         except BaseException:
-            contain("redaction", under)
+            suppress_and_count("redaction", under)
             self._request = None
         return recording
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry import trace
 
-from genmon_otel.recorder import Runtime, contain, streams
+from genmon_otel.recorder import Runtime, streams, suppress_and_count
 from genmon_otel.recorder.otel_context import Context, around, attach, detach, with_span
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Scope:
         try:
             span = under.tracer.start_span(name, outer, attributes=attributes)
         except BaseException:
-            contain("span", under)
+            suppress_and_count("span", under)
             span = _NO_SPAN
         self.span = span
         self._outer_context = outer
@@ -159,7 +159,7 @@ class Scope:
             try:
                 followed = streams.follow(self, result)
             except BaseException:
-                contain(self.noun)
+                suppress_and_count(self.noun)
             else:
                 if followed is not None:
                     return followed
@@ -197,12 +197,12 @@ class Scope:
 
     def _contain(self) -> None:
         """Keep what broke the end from the application, and end all the same."""
-        contain(self.noun)
+        suppress_and_count(self.noun)
         if self.torn is not None:
             try:
                 self._fail(GeneratorExit(), None)
             except BaseException:
-                contain(self.noun)
+                suppress_and_count(self.noun)
 
     def abandoned(self, items: int | None = None) -> None:
         """Nobody will ever ask for the rest: end now, if it has not ended."""

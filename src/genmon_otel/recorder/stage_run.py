@@ -10,7 +10,7 @@ from opentelemetry.trace import StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.payload import encode, encode_exception
-from genmon_otel.recorder import contain
+from genmon_otel.recorder import suppress_and_count
 from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.held import Held, HeldArguments
 from genmon_otel.recorder.naming import wording
@@ -220,7 +220,7 @@ class StageRun(Scope):
             if len(self._chunks) < MAX_CHUNKS:
                 self._chunks.append(Held(item))
         except BaseException:
-            contain("chunk", self.generation.under)
+            suppress_and_count("chunk", self.generation.under)
 
     def _succeed(self, result: Any, items: int | None) -> None:
         ended = self.generation.under.clock.monotonic()  # not with what keeping it takes
@@ -246,7 +246,7 @@ class StageRun(Scope):
             if self.kind == "step":
                 self._keep_error(error, outcome)
         except BaseException:
-            contain("stage", self.generation.under)
+            suppress_and_count("stage", self.generation.under)
         self._end(outcome, ended, error)
 
     def _keep_error(self, error: BaseException, outcome: Outcome) -> None:

@@ -211,7 +211,7 @@ class Database:
 
     def _make_postgresql(self) -> sa.Engine:
         try:
-            from genmon_otel.store import impatient
+            from genmon_otel.store import timeout_connection
         except ImportError:
             raise ConfigurationError(
                 f"The store {self.masked} needs a driver that is not installed. Install it: "
@@ -236,7 +236,7 @@ class Database:
 
         @sa.event.listens_for(engine, "do_connect")
         def _connect(_dialect: Any, _record: Any, arguments: Any, named: Any) -> Any:
-            return impatient.connect(arguments, named)
+            return timeout_connection.connect(arguments, named)
 
         return engine
 

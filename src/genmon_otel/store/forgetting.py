@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from genmon_otel.policy import CaseState
 from genmon_otel.ports import Propose
 from genmon_otel.store import schema
-from genmon_otel.store.birth import proposals
+from genmon_otel.store.case_creation import proposals
 from genmon_otel.store.codec import loads, name
 from genmon_otel.store.connect import Database
 from genmon_otel.store.rows import Forgotten

@@ -22,7 +22,7 @@ from genmon_otel.records import (
 from genmon_otel.store import (
     cases,
     failures,
-    kept,
+    recordings,
     relabelling,
     retention,
     runs,
@@ -246,7 +246,7 @@ class SqlStore:
     def success_samples(self, operation: str) -> list[SuccessSample]:
         """Return what successful results of an operation looked like, newest first."""
         with self._database.read() as connection:
-            return kept.samples(connection, operation)
+            return recordings.samples(connection, operation)
 
     # --- cases -------------------------------------------------------------
 

@@ -101,7 +101,7 @@ def upgrade(database: Database) -> str | None:
 
 @contextmanager
 def _patient(connection: sa.Connection) -> Iterator[None]:
-    """Let each statement's answer take its time (see :mod:`genmon_otel.store.impatient`)."""
+    """Let each statement's answer take its time (see :mod:`genmon_otel.store.timeout_connection`)."""
     raw = driver_connection(connection)
     raw.answer_timeout_s = UPGRADE_TIMEOUT_S
     try:

@@ -14,14 +14,14 @@ from genmon_otel.policy import DAY_S, STRIKES
 from genmon_otel.ports import Propose
 from genmon_otel.records import Batch, GenerationRecord, Outcome, Strike, WriteResult
 from genmon_otel.store import analytics, grouping, schema
-from genmon_otel.store.birth import complete, make_cases
+from genmon_otel.store.case_creation import complete, make_cases
 from genmon_otel.store.codec import name, stamp
 from genmon_otel.store.connect import Database
 from genmon_otel.store.cursor import Cursor
 from genmon_otel.store.grouping import Group
 from genmon_otel.store.impact import ActiveUsers, Fact, ProjectsHit, StoredFacts, UsersHit
-from genmon_otel.store.kept import keep_recordings, keep_samples
 from genmon_otel.store.live import LiveRuns
+from genmon_otel.store.recordings import keep_recordings, keep_samples
 
 #: Rows that one minute of one kind of generation is spread over, by producer.
 SHARDS: Final = 16

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from genmon_otel import conventions as names
-from genmon_otel.threads import undisturbed
+from genmon_otel.threads import with_signals_blocked
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -35,7 +35,7 @@ class Standby:
             thread = threading.Thread(
                 target=self._serve, args=(self._work,), name=name, daemon=True
             )
-            undisturbed(thread.start)
+            with_signals_blocked(thread.start)
 
     def do(self, work: Callable[[], None]) -> bool:
         """Give work to a thread; False where this process has none."""
@@ -68,7 +68,9 @@ class Flush:
             self._done.set()
             return
         try:
-            undisturbed(threading.Thread(target=self._run, name="genmon-flush", daemon=True).start)
+            with_signals_blocked(
+                threading.Thread(target=self._run, name="genmon-flush", daemon=True).start
+            )
         except RuntimeError:  # the interpreter is going: no more threads
             if not standby.do(self._run):
                 self._run()

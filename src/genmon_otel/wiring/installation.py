@@ -39,8 +39,8 @@ from genmon_otel.store.sqlite import is_locked
 from genmon_otel.wiring import metrics_server, providers
 from genmon_otel.wiring.flushing import Flush
 from genmon_otel.wiring.folder_check import exposure
-from genmon_otel.wiring.leaving import AtExit
 from genmon_otel.wiring.pseudonyms import Pseudonymous
+from genmon_otel.wiring.shutdown_hooks import AtExit
 from genmon_otel.writer import Writer
 
 _log = logging.getLogger(names.LOGGER)

@@ -22,7 +22,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.instruments.prometheus import is_multiprocess
-from genmon_otel.threads import undisturbed
+from genmon_otel.threads import with_signals_blocked
 from genmon_otel.wiring.bounded_http import BoundedServer
 from genmon_otel.wiring.host_check import HostCheck, bound_address
 from genmon_otel.wiring.shared_metrics import AllProcesses
@@ -68,7 +68,7 @@ class MetricsServer:
         self._app = HostCheck(metrics if around is None else around(metrics), host)
         if not self._bind():
             heir = threading.Thread(target=self._take_over, name="genmon-metrics-port", daemon=True)
-            undisturbed(heir.start)
+            with_signals_blocked(heir.start)
         this = weakref.ref(self)
         os.register_at_fork(after_in_child=lambda: _forget(this()))
 
@@ -98,7 +98,7 @@ class MetricsServer:
                 "out and serve prometheus_client's registry yourself."
             ) from None
         thread = threading.Thread(target=server.serve_forever, name="genmon-metrics", daemon=True)
-        undisturbed(thread.start)
+        with_signals_blocked(thread.start)
         self._server = server
         return True
 

@@ -20,7 +20,7 @@ from opentelemetry import context
 
 from genmon_otel import conventions as names
 from genmon_otel.corrections import Corrections
-from genmon_otel.interruption import let_through
+from genmon_otel.interruption import reraise_if_signal
 from genmon_otel.journal import default_journal_dir, store_identity
 from genmon_otel.journal.frames import Kind
 from genmon_otel.journal.payloads import encode_record
@@ -29,7 +29,7 @@ from genmon_otel.recorder import BROKE_INSIDE, SystemClock, handled
 from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
-from genmon_otel.threads import undisturbed
+from genmon_otel.threads import with_signals_blocked
 from genmon_otel.writer.here import Here
 from genmon_otel.writer.sending import BATCH
 from genmon_otel.writer.waiting import MANY, Account
@@ -251,7 +251,7 @@ class Writer:
             if here.thread is not None or here.closed:
                 return
             thread = threading.Thread(target=self._run, args=(here,), name="genmon", daemon=True)
-            undisturbed(thread.start)
+            with_signals_blocked(thread.start)
             here.thread = thread
             here.many = MANY
             self.awake = True
@@ -337,7 +337,7 @@ class Writer:
     def _contain(self, where: str) -> None:
         """Keep an error of ours from the application: count it, log it at most once a minute."""
         if threading.current_thread() is not self._here.thread:
-            let_through()
+            reraise_if_signal()
         self.metrics.internal_error(where)
         if (now := time.monotonic()) - self._complained_at >= 60:
             self._complained_at = now

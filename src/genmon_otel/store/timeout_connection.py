@@ -29,7 +29,7 @@ class AnyTime(TimestamptzLoader):
             return bytes(data).decode("utf-8", "replace")
 
 
-class Impatient(psycopg.Connection[Any]):
+class TimeoutConnection(psycopg.Connection[Any]):
     """A connection that closes itself when an answer does not come."""
 
     #: Seconds; whoever asks for something that takes long raises it.
@@ -58,6 +58,6 @@ class Impatient(psycopg.Connection[Any]):
 
 def connect(arguments: Any, named: Any) -> Any:
     """Open a connection with what SQLAlchemy gives."""
-    opened = Impatient.connect(*arguments, **named)
+    opened = TimeoutConnection.connect(*arguments, **named)
     opened.adapters.register_loader("timestamptz", AnyTime)
     return opened

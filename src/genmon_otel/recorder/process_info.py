@@ -7,7 +7,7 @@ import time
 import tracemalloc
 from typing import Final
 
-from genmon_otel.interruption import let_through
+from genmon_otel.interruption import reraise_if_signal
 
 #: Share of a task's hard limit after which its end is the limit's doing: the generation began
 #: later than its task.
@@ -35,7 +35,7 @@ def task_id() -> str | None:
         found = task.request.id if task else None
         return found if isinstance(found, str) else None
     except Exception:
-        let_through()  # such as the task's own soft time limit
+        reraise_if_signal()  # such as the task's own soft time limit
         return None
 
 
@@ -50,5 +50,5 @@ def out_of_time(elapsed_s: float) -> bool:
         limit = given or task.time_limit or task.app.conf.task_time_limit
         return bool(limit) and elapsed_s >= _NEARLY * limit
     except Exception:
-        let_through()
+        reraise_if_signal()
         return False
