@@ -2,7 +2,7 @@
 
 Counted are bytecode instructions and calls (of Python and C functions) in the
 caller's thread. ``guard.json`` holds what they were; the test in
-``tests/unit/test_benchmark_guard.py`` fails at :data:`BOUND` times as much.
+``tests/integration/test_benchmark_guard.py`` fails at :data:`BOUND` times as much.
 
     python -m benchmarks.guard            show the counts beside those of guard.json
     python -m benchmarks.guard --write    after a change that is worth its cost

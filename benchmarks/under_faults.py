@@ -22,12 +22,12 @@ from typing import Any, Final
 
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
-from tests.servers import postgresql, tcp_proxy
 
 from benchmarks.databases import SETTINGS
 from benchmarks.table import Table
 from genmon_otel import generation, recorder, setup, shutdown
 from genmon_otel.store import SqlStore
+from tests.servers import postgresql, tcp_proxy
 
 ROUNDS, QUICK_ROUNDS = 5, 1
 CALLS: Final = 300

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from genmon_otel import recorder
-from servers import postgresql
+from tests.servers import postgresql
 
 # A busy machine is slow; how long an example takes says nothing about the code. The same examples are tried each
 # time, so that a failure is the change's; `make fuzz` looks for others.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from grafana.source.variables import OF_PAIR
-
 from genmon_otel import conventions as names
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, HEALTH_WINDOW_S
 from genmon_otel.records import Category
@@ -14,6 +12,7 @@ from genmon_otel.rules.options import LATELY, Options
 from genmon_otel.rules.page import clearing_time
 from genmon_otel.rules.promql import gained, over, selector
 from genmon_otel.rules.recorded import increase_name
+from grafana.source.variables import OF_PAIR
 
 _OPTIONS: Final = Options()
 HOUR: Final = increase_name(HEALTH_WINDOW_S)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from grafana_foundation_sdk.builders import dashboard as builders
+
+from genmon_otel import conventions as names
+from genmon_otel.policy import CaseState, Verdict
 from grafana.source.counting import WHAT, cut
 from grafana.source.panels import (
     BLUE,
@@ -28,10 +32,6 @@ from grafana.source.variables import (
     metrics_source,
     of_column,
 )
-from grafana_foundation_sdk.builders import dashboard as builders
-
-from genmon_otel import conventions as names
-from genmon_otel.policy import CaseState, Verdict
 
 VERDICTS: Final = {
     Verdict.PASS: GREEN,

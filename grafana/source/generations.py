@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from grafana_foundation_sdk.builders import dashboard as builders
+
+from genmon_otel import conventions as names
+from genmon_otel.rules.options import SCOPE
+from genmon_otel.rules.promql import selector
 from grafana.source import counting
 from grafana.source.counting import HOUR, LATELY_COUNT, WHAT, attempts, cut, failed
 from grafana.source.panels import (
@@ -38,11 +43,6 @@ from grafana.source.variables import (
     scope,
     scrape_interval,
 )
-from grafana_foundation_sdk.builders import dashboard as builders
-
-from genmon_otel import conventions as names
-from genmon_otel.rules.options import SCOPE
-from genmon_otel.rules.promql import selector
 
 PAIR: Final = (*SCOPE, "operation", "framework")
 _WHO: Final = "{{operation}}/{{framework}} {{namespace}}"

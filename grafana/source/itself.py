@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from grafana_foundation_sdk.builders import dashboard as builders
+
+from genmon_otel import conventions as names
+from genmon_otel.conventions import Metric
+from genmon_otel.rules.options import SCOPE
+from genmon_otel.rules.promql import selector
 from grafana.source.failures import STATES, STATUSES, VERDICTS
 from grafana.source.panels import (
     BLUE,
@@ -29,12 +35,6 @@ from grafana.source.variables import (
     of_label,
     scope,
 )
-from grafana_foundation_sdk.builders import dashboard as builders
-
-from genmon_otel import conventions as names
-from genmon_otel.conventions import Metric
-from genmon_otel.rules.options import SCOPE
-from genmon_otel.rules.promql import selector
 
 _HERE: Final = matchers(*SCOPE, "instance")
 _WHERE: Final = "{{job}} {{instance}}"

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grafana.source.panels import GREEN, RED, YELLOW, Prom, Query, dress, thresholds, value_texts
 from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import dashboard as models
+
+from grafana.source.panels import GREEN, RED, YELLOW, Prom, Query, dress, thresholds, value_texts
 
 #: What a cell shows for a value that is not there.
 ABSENT: Final = "–"

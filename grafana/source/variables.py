@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.source.panels import DATABASE, PROMETHEUS
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as models
 
 from genmon_otel import conventions as names
 from genmon_otel.rules.options import SCOPE
+from grafana.source.panels import DATABASE, PROMETHEUS
 
 #: Labels that series may lack: everything, the absent label too, is ``.*``.
 _MAY_BE_ABSENT: Final = ".*"

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import genmon_otel.cli.cases  # noqa: F401 - now: pytester forgets what is first imported in a test
-from case_kit import SOURCE, recorded
 from genmon_otel.cli import main
 from genmon_otel.payload import encode
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case
+from tests.case_kit import SOURCE, recorded
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ from genmon_otel.errors import NotFound, StoreRefused, StoreUnavailable
 from genmon_otel.policy import Verdict
 from genmon_otel.store import SqlStore, schema
 from genmon_otel.wiring.exporter import StoreMetrics
-from store_records import Producer, failing, recording_of, sample_of, success
+from tests.store_records import Producer, failing, recording_of, sample_of, success
 
 #: Put into every column, one after another, as far as the database takes it.
 VALUES: list[Any] = [

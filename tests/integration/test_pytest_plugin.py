@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from case_kit import recorded
 from genmon_otel.policy import CaseState
 from genmon_otel.regression import files, results
 from genmon_otel.regression.case import Case
 from genmon_otel.store import SqlStore
-from store_records import Producer, a_failure, failing
+from tests.case_kit import recorded
+from tests.store_records import Producer, a_failure, failing
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.slow

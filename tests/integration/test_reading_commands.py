@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
-from tests.integration.test_store_schema import at_revision
 
 from genmon_otel.cli import genmon
 from genmon_otel.errors import GenmonError, StoreUnavailable
 from genmon_otel.store import SqlStore, schema
-from store_records import Producer, failing, success
+from tests.integration.test_store_schema import at_revision
+from tests.store_records import Producer, failing, success
 
 READING = (
     ("doctor",),

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from fault_server import Fault, FaultServer, serving
 
 from genmon_otel.classification import classify
+from tests.integration.fault_server import Fault, FaultServer, serving
 
 pytestmark = pytest.mark.slow
 

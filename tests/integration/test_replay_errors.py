@@ -16,11 +16,11 @@ import pydantic
 import pytest
 import tenacity
 import test_real_sdks as sdks
-from fault_server import Fault, FaultServer, serving
 from test_real_sdks import rows
 
 from genmon_otel.classification import classify
 from genmon_otel.payload import decode_exception, encode_exception
+from tests.integration.fault_server import Fault, FaultServer, serving
 
 SECRET = "canary-7f3a9-do-not-leak"
 RATE_HEADERS = {

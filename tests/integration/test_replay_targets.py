@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from case_kit import SOURCE, recorded
 from genmon_otel.policy import Verdict
 from genmon_otel.regression.runner import run_case
+from tests.case_kit import SOURCE, recorded
 
 TASK = """
 import celery

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from genmon_otel.errors import ConfigurationError, StoreUnavailable
 from genmon_otel.store import SqlStore, sqlite
-from store_records import Producer, failing, success
+from tests.store_records import Producer, failing, success
 
 
 def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from genmon_otel.addresses import mask_url
 from genmon_otel.cli.db import db
 from genmon_otel.errors import SchemaMismatch, StoreMissing
 from genmon_otel.store import SqlStore, schema, upgrade
-from store_records import Producer, success
+from tests.store_records import Producer, success
 
 SPAWN = multiprocessing.get_context("spawn")
 

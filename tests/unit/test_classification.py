@@ -30,11 +30,11 @@ import tenacity
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.work_kit import growth, instructions
 
 from genmon_otel.classification import classify, classify_text
 from genmon_otel.classification.logged import plain
 from genmon_otel.records import Category, Severity
+from tests.work_kit import growth, instructions
 
 TOOL_OUTPUT = sorted((Path(__file__).parents[1] / "data" / "tool_output").glob("*/*.txt"))
 

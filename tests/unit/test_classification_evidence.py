@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.evidence_kit import DATA, entries, error_of
 
 from genmon_otel.classification import classify, explain, phrases
 from genmon_otel.classification.judgement import INDEX
 from genmon_otel.classification.logged import plain
 from genmon_otel.classification.verdict import RATE, TIMEOUT, Weight
 from genmon_otel.fingerprint import identify
+from tests.evidence_kit import DATA, entries, error_of
 
 REAL = list(entries(DATA / "real.jsonl"))
 BUGS = list(entries(DATA / "bugs.jsonl"))

@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.work_kit import growth
 
 from genmon_otel.classification import classify, classify_text, register_rule
 from genmon_otel.errors import GenmonError
 from genmon_otel.records import Category, Severity
+from tests.work_kit import growth
 
 
 class Refused(RuntimeError):

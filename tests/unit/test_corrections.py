@@ -23,7 +23,7 @@ from genmon_otel.testing import capture
 from genmon_otel.wiring.pseudonyms import Pseudonymous
 from genmon_otel.writer import drain
 from genmon_otel.writer.adoption import died
-from writer_kit import (
+from tests.writer_kit import (
     CountingMetrics,
     FakeClock,
     MemoryStore,

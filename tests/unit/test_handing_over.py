@@ -18,15 +18,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
-from tests.writer_kit import (
-    FakeClock,
-    MemoryStore,
-    failure,
-    running,
-    settings_for,
-    success,
-    writer_by_hand,
-)
 
 from genmon_otel import conventions as names
 from genmon_otel import current_generation, generation, phase, recorder, step
@@ -37,6 +28,15 @@ from genmon_otel.redaction import Redactor
 from genmon_otel.testing import capture
 from genmon_otel.writer import Writer
 from genmon_otel.writer.waiting import MAX_RECORDS
+from tests.writer_kit import (
+    FakeClock,
+    MemoryStore,
+    failure,
+    running,
+    settings_for,
+    success,
+    writer_by_hand,
+)
 
 
 @generation("handed over")

@@ -11,12 +11,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.writer_kit import MemoryStore, failure, recording, writer_by_hand
 
 from genmon_otel.journal import Journal, default_journal_dir, forget, store_identity
 from genmon_otel.journal.frames import Frame, Kind
 from genmon_otel.journal.segments import claim, list_producers, read_all, sweep
 from genmon_otel.settings import Settings
+from tests.writer_kit import MemoryStore, failure, recording, writer_by_hand
 
 STORE = "0" * 12
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.work_kit import growth
 
 from genmon_otel.fingerprint import normalise
 from genmon_otel.fingerprint.missing import missing
 from genmon_otel.recorder.naming import said_by
+from tests.work_kit import growth
 
 OUTPUTS = [
     json.loads(line)

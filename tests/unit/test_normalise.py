@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.work_kit import growth
 
 from genmon_otel.fingerprint import normalisation
 from genmon_otel.fingerprint.normalisation import key, normalise
+from tests.work_kit import growth
 
 #: What the best known open table of such cases lists, its known misses included.
 EXPECTED = [

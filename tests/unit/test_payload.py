@@ -27,7 +27,6 @@ from anthropic.types import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion
-from tests.work_kit import growth, instructions
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import (
@@ -40,6 +39,7 @@ from genmon_otel.payload import (
     shape,
     touches,
 )
+from tests.work_kit import growth, instructions
 
 
 class Colour(enum.Enum):

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from scripts import pin_images
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case_kit import failure_row, recorded
 from genmon_otel.records import Recording, StepRecord, SuccessSample
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.propose import case_from, propose, slug, with_samples
+from tests.case_kit import failure_row, recorded
 
 VALUE = StepRecord("ask", {"p": 1}, "value", "x", ended_s=1.0)
 RAISED = StepRecord("ask", {"p": 1}, "exception", {"$": "error"}, ended_s=1.0)

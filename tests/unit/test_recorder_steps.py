@@ -8,12 +8,12 @@ import json
 from typing import Any
 
 import pytest
-from tests.work_kit import instructions
 
 from genmon_otel.classification import classify
 from genmon_otel.decorators import generation, phase, step
 from genmon_otel.payload import decode, decode_exception
 from genmon_otel.testing import Captured, capture
+from tests.work_kit import instructions
 
 
 class Boom(Exception):

@@ -9,10 +9,10 @@ import urllib.parse
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.work_kit import growth
 
 from genmon_otel.redaction import EXTRA_FAILED, Redactor
 from genmon_otel.text import GAP
+from tests.work_kit import growth
 
 REDACTOR = Redactor()
 LIMIT = 8_192

@@ -7,12 +7,12 @@ import itertools
 import random
 
 import pytest
-from tests.work_kit import growth
 
 from genmon_otel.decorators import generation
 from genmon_otel.recorder.content import Contents, hide
 from genmon_otel.redaction import Redactor
 from genmon_otel.testing import capture
+from tests.work_kit import growth
 
 REDACTOR = Redactor()
 #: What expressions begin with, and what makes them try again.

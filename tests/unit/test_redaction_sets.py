@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.redaction_places import planted, structured
-
 from genmon_otel.redaction import Redactor
+from tests.redaction_places import planted, structured
 
 DATA = Path(__file__).parents[1] / "data" / "redaction"
 REDACTOR = Redactor()

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.work_kit import growth, instructions
 
 from genmon_otel.stacks import format_stack, frames, is_in_app, raise_site
 from genmon_otel.text import safe_str
+from tests.work_kit import growth, instructions
 
 
 def caught(call: Callable[[], object]) -> BaseException:

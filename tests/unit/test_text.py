@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.work_kit import growth
 
 from genmon_otel.classification import classify_text
 from genmon_otel.fingerprint.normalisation import normalise
 from genmon_otel.redaction import Redactor
 from genmon_otel.text import clean, safe_repr, safe_str
+from tests.work_kit import growth
 
 
 class Hostile:

@@ -10,6 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from genmon_otel.journal import Journal
+from genmon_otel.journal.frames import Kind, pack
+from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
+from genmon_otel.records import Batch, GenerationRecord, InFlight, Outcome, SuccessSample
+from genmon_otel.redaction import Redactor
+from genmon_otel.writer import Writer
+from genmon_otel.writer.running import RunningNotes
+from genmon_otel.writer.waiting import MAX_RECORDS
 from tests.writer_kit import (
     ByHand,
     CountingMetrics,
@@ -24,15 +33,6 @@ from tests.writer_kit import (
     success,
     writer_by_hand,
 )
-
-from genmon_otel.journal import Journal
-from genmon_otel.journal.frames import Kind, pack
-from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
-from genmon_otel.records import Batch, GenerationRecord, InFlight, Outcome, SuccessSample
-from genmon_otel.redaction import Redactor
-from genmon_otel.writer import Writer
-from genmon_otel.writer.running import RunningNotes
-from genmon_otel.writer.waiting import MAX_RECORDS
 
 
 def test_a_failure_is_in_the_journal_when_deliver_returns(tmp_path: Path) -> None:

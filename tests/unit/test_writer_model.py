@@ -9,6 +9,8 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from genmon_otel.records import GenerationRecord, InFlight
 from tests.writer_kit import (
     ByHand,
     CountingMetrics,
@@ -22,8 +24,6 @@ from tests.writer_kit import (
     success,
     writer_by_hand,
 )
-
-from genmon_otel.records import GenerationRecord, InFlight
 
 
 class Processes(RuleBasedStateMachine):

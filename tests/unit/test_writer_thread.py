@@ -13,6 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry import context
 from prometheus_client import CollectorRegistry
+
+from genmon_otel.instruments import PrometheusMetrics
+from genmon_otel.records import Batch, WriteResult
+from genmon_otel.redaction import Redactor
+from genmon_otel.writer import Writer
 from tests.writer_kit import (
     CountingMetrics,
     FakeClock,
@@ -23,11 +28,6 @@ from tests.writer_kit import (
     success,
     writer_by_hand,
 )
-
-from genmon_otel.instruments import PrometheusMetrics
-from genmon_otel.records import Batch, WriteResult
-from genmon_otel.redaction import Redactor
-from genmon_otel.writer import Writer
 
 
 class StuckStore(MemoryStore):

@@ -1,0 +1,171 @@
+"""Retention, forgetting a person, and roles: what goes, and what stays."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.policy import ANALYTICS_DAYS, RECORDINGS_DAYS, CaseState
+from genmon_otel.store import SqlStore, schema
+from tests.servers import postgresql
+from tests.store_records import (
+    DAY,
+    START,
+    FakeClock,
+    Producer,
+    failing,
+    recording_of,
+    sample_of,
+    success,
+)
+
+
+def everything(store: SqlStore) -> str:
+    """All text of all tables."""
+    with store._database.read() as connection:
+        return "\n".join(
+            repr(row)
+            for table in schema.metadata.sorted_tables
+            for row in connection.execute(sa.select(table))
+        )
+
+
+def test_what_outlived_its_days_goes(producer: Producer, store: SqlStore, clock: FakeClock) -> None:
+    """Rows go after 90 days, recordings after 30, in steps of the size asked for; failures stay."""
+    record = failing("a", user_id="old")
+    producer.write(record, recordings=(recording_of(record),))
+    producer.write(*(success(START + n) for n in range(24)))
+    clock.at = START + RECORDINGS_DAYS * DAY + 60
+    assert store.prune() == 1
+    assert store.failure("v2:fingerprint-a").recordings == ()
+    assert len(store.generations()) == 25
+    Producer(store).write(failing("a", clock.at, user_id="new"))
+    clock.at = START + (ANALYTICS_DAYS + 1) * DAY + 60
+    steps: list[int] = []
+    gone = store.prune(steps.append, limit=10)
+    assert all(late - early <= 10 for early, late in zip([0, *steps], steps, strict=False))
+    assert gone == steps[-1] >= 25
+    assert store.prune_step(10) == 0
+    assert [row.user_id for row in store.generations()] == ["new"]
+    detail = store.failure("v2:fingerprint-a")
+    assert detail.row.occurrence_count == 2
+    assert detail.impact.users == 1
+    assert store.health(3600, START + 60).attempts == 0
+
+
+def test_a_person_is_forgotten(producer: Producer, store: SqlStore) -> None:
+    """No row, recording, sample, counter or case has a trace of them; others' stay."""
+    hers = [
+        failing("a", user_id="ada-77", project_id="proj-ada-77", user_request="ada-77 wants",
+                context={"who": "ada-77"})
+        for _ in range(3)
+    ]  # fmt: skip
+    other = failing("a", user_id="bob")
+    producer.write(other, recordings=(recording_of(other),))
+    producer.write(
+        *hers,
+        recordings=tuple(recording_of(r, inputs={"request": "ada-77"}) for r in hers[:2]),
+    )
+    mine = success(user_id="ada-77", user_request="ada-77")
+    producer.write(mine, samples=(sample_of(mine),))
+    assert set(store.cases()[0].case["recordings"]) >= {hers[0].generation_id}
+    cleared = store.forget("ada-77")
+    assert (cleared.generations, cleared.recordings, cleared.samples) == (4, 2, 1)
+    assert (cleared.cases, cleared.failures) == (1, 1)
+    text = everything(store).replace("proj-ada-77", "")
+    assert "ada-77" not in text
+    assert "bob" in text
+    assert store.cases()[0].case["recordings"] == [other.generation_id]
+    assert store.failure("v2:fingerprint-a").row.occurrence_count == 4
+    again = store.forget("ada-77")
+    assert again == type(again)()
+
+
+def test_a_case_of_nothing_but_theirs_is_emptied(store_url: str, clock: FakeClock) -> None:
+    """When every recording of a case was the forgotten person's, it says that it has none."""
+    store = SqlStore(
+        store_url, clock=clock, propose=lambda _f, rs: {"r": rs[0].inputs} if rs else {}
+    )
+    store.open()
+    records = [failing("a", user_id="ada") for _ in range(3)]
+    Producer(store).write(*records, recordings=tuple(map(recording_of, records)))
+    store.set_case_state(store.cases()[0].id, CaseState.REPRODUCED)
+    store.forget("ada")
+    case = store.cases()[0]
+    assert (case.case, case.state) == ({}, CaseState.UNREPRODUCIBLE)
+    assert "forgotten" in case.state_reason
+    store.close()
+
+
+def test_the_exporter_counts(producer: Producer, store: SqlStore) -> None:
+    """Cases by state and failures by status are counted store-wide."""
+    producer.write(*(failing("a") for _ in range(3)), failing("b"), failing("c"))
+    store.set_failure_status("v2:fingerprint-b", "resolved")
+    counts = store.counts()
+    assert counts.cases_by_state == {"proposed": 1}
+    assert counts.failures_by_status == {"open": 2, "resolved": 1}
+    assert counts.runs == {}
+
+
+def test_tail_gives_what_came_after(producer: Producer, store: SqlStore) -> None:
+    """Generations come in the order they were stored, each once, with what failed."""
+    producer.write(success(), success())
+    (_, last) = store.generations()
+    producer.write(failing("a"), success(operation="other"))
+    rows = store.generations(after=last.id)
+    assert [row.outcome for row in rows] == ["failure", "success"]
+    assert (rows[0].handle, rows[0].category, rows[0].place) == (
+        store.failures()[0].handle, "rate_limit", "call_model",
+    )  # fmt: skip
+    assert store.generations(after=rows[-1].id) == []
+    assert [r.operation for r in store.generations(after=last.id, operation="other")] == ["other"]
+    assert store.generations(limit=1) == [rows[-1]]
+
+
+@pytest.mark.postgres
+def test_grants_let_each_role_do_its_work_and_no_more(
+    own_postgresql_server: postgresql.Server,
+) -> None:
+    """The application writes but changes no table; Grafana reads but neither ids nor requests."""
+    import psycopg
+
+    postgresql_url = own_postgresql_server.new_database()
+    owner = SqlStore(postgresql_url)
+    owner.open()
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        for role in ("genmon_app", "genmon_grafana"):
+            connection.execute(f'CREATE ROLE "{role}" LOGIN')
+        connection.execute(owner.grants())  # type: ignore[arg-type]
+    application = SqlStore(postgresql_url.replace("genmon@", "genmon_app@"))
+    application.open()
+    records = [failing("a") for _ in range(3)]
+    Producer(application).write(*records, recordings=tuple(map(recording_of, records)))
+    assert application.prune() > 0
+    application.relabel("v2:fingerprint-a", category="unknown", reviewer="ada")
+    assert [each.category for each in application.corrections()] == ["unknown"]
+    application.undo_relabel("v2:fingerprint-a")
+    application.forget("ada")
+    assert application.cases()[0].state is CaseState.PROPOSED
+    url = postgresql_url.replace("genmon@", "genmon_grafana@")
+    with psycopg.connect(url, autocommit=True) as reader:
+        assert reader.execute("SELECT count(*) FROM generation_failures").fetchone() == (1,)
+        reader.execute("SELECT operation, outcome, created_at FROM generation_analytics")
+        for forbidden in ("user_request FROM generation_analytics", "* FROM failure_recordings"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(f"SELECT {forbidden}")
+    with (
+        psycopg.connect(postgresql_url.replace("genmon@", "genmon_app@")) as app,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        app.execute("DROP TABLE generation_failures")
+    with pytest.raises(ConfigurationError):
+        owner.grants('x"; DROP TABLE y')
+    owner.close()
+    application.close()
+
+
+def test_grants_are_postgresqls(tmp_path: object) -> None:
+    """A SQLite store has no roles, and says what protects it instead."""
+    with pytest.raises(ConfigurationError, match="0600"):
+        SqlStore(f"sqlite:///{tmp_path}/x.db").grants()

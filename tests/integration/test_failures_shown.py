@@ -1,0 +1,51 @@
+"""What ``genmon failures show`` says of a failure that has no case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genmon_otel.cli.failures import describe
+from genmon_otel.policy import OVERFLOW_FINGERPRINT, CaseState
+from genmon_otel.records import Category
+from genmon_otel.store import SqlStore
+from tests.store_records import Producer, a_failure, failing
+
+
+def test_it_says_whose_answer_was_read(tmp_path: Path) -> None:
+    """A person sees whether a model's answer may be to blame for an ordinary bug."""
+    store = SqlStore(f"sqlite:///{tmp_path}/genmon.db")
+    store.open()
+    Producer(store).write(
+        failing(failure=a_failure(fingerprint="v2:k", category=Category.UNKNOWN, answer_of="plan"))
+    )
+    shown = [each.plain for each in describe(store.failure("v2:k"))]
+    assert "reading    perhaps the answer of step plan, the last before it" in shown
+    assert any(each.startswith("because    no evidence names a cause") for each in shown)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "status", "words"),
+    [
+        ("v2:b", "open", "none: F-"),
+        ("v2:b", "ignored", "none: an ignored failure gets none"),
+        (f"{OVERFLOW_FINGERPRINT}build_app", "open", "none: these are many failures"),
+        ("v2:c", "open", "none yet: the third"),
+    ],
+)
+def test_why_there_is_no_case(tmp_path: Path, fingerprint: str, status: str, words: str) -> None:
+    """A case that will never come is not promised."""
+    store = SqlStore(f"sqlite:///{tmp_path}/genmon.db")
+    store.open()
+    producer = Producer(store)
+    producer.write(*(failing("a") for _ in range(3)))
+    store.set_case_state(store.cases()[0].id, CaseState.REJECTED, reviewer="eve")
+    signature = "v2:signature-a" if fingerprint == "v2:b" else "v2:another"
+    producer.write(failing(failure=a_failure(fingerprint=fingerprint, signature=signature)))
+    store.set_failure_status(fingerprint, status)  # type: ignore[arg-type]
+    shown = [each.plain for each in describe(store.failure(fingerprint))]
+    (line,) = (each for each in shown if each.startswith("case "))
+    assert words in line
+    store.close()
