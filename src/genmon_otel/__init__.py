@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from genmon_otel.classification import register_rule
     from genmon_otel.decorators import current_generation, generation, phase, step
     from genmon_otel.errors import GenmonError
-    from genmon_otel.processor import GenerationSpanProcessor
     from genmon_otel.records import Category, Severity
-    from genmon_otel.wiring import check_health, setup, shutdown
+    from genmon_otel.wiring import GenerationSpanProcessor, check_health, setup, shutdown
 
 __all__ = [
     "Category",
@@ -38,7 +37,7 @@ __all__ = [
 
 _HOMES = {
     "Category": "records",
-    "GenerationSpanProcessor": "processor",
+    "GenerationSpanProcessor": "wiring",
     "GenmonError": "errors",
     "Severity": "records",
     "check_health": "wiring",

@@ -26,6 +26,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry, Counter
 
 from genmon_otel import (
+    GenerationSpanProcessor,
     GenmonError,
     check_health,
     current_generation,
@@ -37,7 +38,6 @@ from genmon_otel import (
 )
 from genmon_otel import conventions as names
 from genmon_otel.instruments import NullMetrics
-from genmon_otel.processor import GenerationSpanProcessor
 from genmon_otel.wiring import metrics_server
 
 

@@ -26,7 +26,7 @@ APPLICATION = """
     import json
     from opentelemetry import trace
     from genmon_otel import generation, recorder
-    from genmon_otel.processor import GenerationSpanProcessor
+    from genmon_otel import GenerationSpanProcessor
 
     @generation(name="build_app", framework="react")
     def build_app():

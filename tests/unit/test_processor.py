@@ -16,8 +16,9 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 
-from genmon_otel import GenerationSpanProcessor, generation, phase, recorder, step
+from genmon_otel import generation, phase, recorder, step
 from genmon_otel import conventions as names
+from genmon_otel.processor import ForeignFailureProcessor
 from genmon_otel.recorder.remembered import Remembered
 from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, capture
@@ -70,19 +71,19 @@ def provider(*processors: SpanProcessor, **options: Any) -> TracerProvider:
 
 
 PROVIDERS: dict[str, Callable[[], trace.TracerProvider]] = {
-    "sampled 100 %": lambda: provider(GenerationSpanProcessor()),
+    "sampled 100 %": lambda: provider(ForeignFailureProcessor()),
     "sampled 10 %": lambda: provider(
-        GenerationSpanProcessor(), sampler=ParentBased(TraceIdRatioBased(0.1))
+        ForeignFailureProcessor(), sampler=ParentBased(TraceIdRatioBased(0.1))
     ),
-    "sampled 0 %": lambda: provider(GenerationSpanProcessor(), sampler=ALWAYS_OFF),
+    "sampled 0 %": lambda: provider(ForeignFailureProcessor(), sampler=ALWAYS_OFF),
     "recorded at 0 %": lambda: provider(
-        GenerationSpanProcessor(), sampler=RecordGenerations(ALWAYS_OFF)
+        ForeignFailureProcessor(), sampler=RecordGenerations(ALWAYS_OFF)
     ),
     "no processor": provider,
-    "twice": lambda: provider(GenerationSpanProcessor(), GenerationSpanProcessor()),
-    "the same one twice": lambda: provider(*[GenerationSpanProcessor()] * 2),
-    "behind one that raises": lambda: provider(Raises(), GenerationSpanProcessor()),
-    "before one that raises": lambda: provider(GenerationSpanProcessor(), Raises()),
+    "twice": lambda: provider(ForeignFailureProcessor(), ForeignFailureProcessor()),
+    "the same one twice": lambda: provider(*[ForeignFailureProcessor()] * 2),
+    "behind one that raises": lambda: provider(Raises(), ForeignFailureProcessor()),
+    "before one that raises": lambda: provider(ForeignFailureProcessor(), Raises()),
     "no SDK": trace.NoOpTracerProvider,
     "a proxy": trace.ProxyTracerProvider,
 }
@@ -98,7 +99,7 @@ def test_exactly_once(make: Callable[[], trace.TracerProvider]) -> None:
 
 def test_exactly_once_after_the_provider_was_shut_down() -> None:
     """A provider that the application stops under us changes nothing."""
-    made = provider(GenerationSpanProcessor())
+    made = provider(ForeignFailureProcessor())
     with capture(tracer_provider=made) as seen:
         run(10)
         made.shutdown()
@@ -108,7 +109,7 @@ def test_exactly_once_after_the_provider_was_shut_down() -> None:
 
 def test_exactly_once_when_the_body_seeds_the_random_numbers() -> None:
     """Trace and span ids that repeat do not merge generations, nor foreign failures into them."""
-    made = provider(GenerationSpanProcessor())
+    made = provider(ForeignFailureProcessor())
 
     @generation(name="seeded")
     def seeded() -> None:
@@ -122,7 +123,7 @@ def test_exactly_once_when_the_body_seeds_the_random_numbers() -> None:
 
 def test_exactly_once_in_threads() -> None:
     """Eight threads under one provider with two processors deliver each generation once."""
-    made = provider(GenerationSpanProcessor(), GenerationSpanProcessor())
+    made = provider(ForeignFailureProcessor(), ForeignFailureProcessor())
     with capture(tracer_provider=made) as seen:
         threads = [threading.Thread(target=run, args=(50,)) for _ in range(8)]
         for thread in threads:
@@ -137,7 +138,7 @@ def test_exactly_once_with_the_sdk_disabled() -> None:
     script = """
         import test_processor as t
         from genmon_otel.testing import capture
-        with capture(tracer_provider=t.provider(t.GenerationSpanProcessor())) as seen:
+        with capture(tracer_provider=t.provider(t.ForeignFailureProcessor())) as seen:
             t.run()
         t.exactly(seen)
         assert seen.records[0].trace_id is None
@@ -163,7 +164,7 @@ def test_delivered_before_the_span_ends() -> None:
             if names.ATTR_OUTCOME in (span.attributes or {}):
                 seen_then.append(len(seen.records))
 
-    with capture(tracer_provider=provider(Looks(), GenerationSpanProcessor())) as seen:
+    with capture(tracer_provider=provider(Looks(), ForeignFailureProcessor())) as seen:
         run(2)
     assert seen_then == [1, 2]
 
@@ -184,7 +185,7 @@ class Hostile:
 @pytest.mark.parametrize("span", [None, Hostile(), object()], ids=["none", "hostile", "other"])
 def test_no_hook_raises(span: Any) -> None:
     """Spans of a broken SDK are passed over."""
-    processor = GenerationSpanProcessor()
+    processor = ForeignFailureProcessor()
     processor.on_start(span)
     processor.on_end(span)
     processor._on_ending(span)
@@ -193,7 +194,7 @@ def test_no_hook_raises(span: Any) -> None:
 
 def test_a_sink_that_breaks_is_kept_from_the_application() -> None:
     """Neither an own generation nor a foreign failure surfaces what the sink raised."""
-    made = provider(GenerationSpanProcessor())
+    made = provider(ForeignFailureProcessor())
 
     class Broken(Captured):
         def deliver(self, *args: Any, **kwargs: Any) -> None:
@@ -217,10 +218,10 @@ def test_flushing_waits_for_the_sink_but_not_for_long() -> None:
             asked.append(timeout_s)
             return False
 
-    with capture(tracer_provider=provider(GenerationSpanProcessor())):
+    with capture(tracer_provider=provider(ForeignFailureProcessor())):
         recorder.runtime().sink = Slow()
-        assert GenerationSpanProcessor().force_flush(30_000) is False
-        assert GenerationSpanProcessor().force_flush(1_000) is False
+        assert ForeignFailureProcessor().force_flush(30_000) is False
+        assert ForeignFailureProcessor().force_flush(1_000) is False
     assert asked == [5.0, 1.0]
 
 
@@ -229,7 +230,7 @@ def test_flushing_waits_for_the_sink_but_not_for_long() -> None:
 
 @pytest.fixture
 def made() -> TracerProvider:
-    return provider(GenerationSpanProcessor())
+    return provider(ForeignFailureProcessor())
 
 
 @pytest.fixture
@@ -441,7 +442,7 @@ def test_langfuse_says_error_by_a_level(tracer: trace.Tracer, seen: Captured) ->
 
 def test_a_foreign_failure_is_told_once_by_two_processors() -> None:
     """The processor added twice keeps a foreign failure once."""
-    made = provider(GenerationSpanProcessor(), GenerationSpanProcessor())
+    made = provider(ForeignFailureProcessor(), ForeignFailureProcessor())
     with capture(tracer_provider=made) as seen:
         fail(made.get_tracer("theirs"))
     assert len(seen.records) == 1

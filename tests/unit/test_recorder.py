@@ -26,7 +26,7 @@ from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.instruments import PrometheusMetrics
-from genmon_otel.processor import GenerationSpanProcessor
+from genmon_otel.processor import ForeignFailureProcessor
 from genmon_otel.recorder.content import Contents, hide
 from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, ManualClock, capture, sequential_ids
@@ -157,9 +157,9 @@ class Raises(SpanProcessor):
     "processors",
     [
         (),
-        (GenerationSpanProcessor(),),
-        (GenerationSpanProcessor(), GenerationSpanProcessor()),
-        (Raises(), GenerationSpanProcessor()),
+        (ForeignFailureProcessor(),),
+        (ForeignFailureProcessor(), ForeignFailureProcessor()),
+        (Raises(), ForeignFailureProcessor()),
     ],
     ids=["absent", "once", "twice", "behind one that raises"],
 )
@@ -178,7 +178,7 @@ def test_delivered_exactly_once(ratio: float, processors: tuple[SpanProcessor, .
 
 def test_delivered_after_the_provider_was_shut_down() -> None:
     """The application's tracing may be gone; generations still count."""
-    with traced(None, GenerationSpanProcessor()) as (seen, _, provider):
+    with traced(None, ForeignFailureProcessor()) as (seen, _, provider):
         provider.shutdown()
         recorded()
     assert len(seen.records) == 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-__all__ = ["GenerationSpanProcessor"]
+__all__ = ["MAX_FLUSH_S", "ForeignFailureProcessor"]
 
 #: Seconds that ``force_flush`` may wait for the store; what is not stored is journalled.
 MAX_FLUSH_S: Final = 5.0
@@ -35,11 +35,11 @@ _SpanKey = tuple[int, int]
 _told: Final[Remembered[_SpanKey]] = Remembered()
 
 
-class GenerationSpanProcessor(SpanProcessor):
+class ForeignFailureProcessor(SpanProcessor):
     """Keep the failures of other GenAI instrumentations.
 
-    ``setup()`` adds one to the TracerProvider. Generations of ours do not depend on it:
-    the recorder delivers each of them itself, exactly once, before its span ends.
+    It is what :class:`genmon_otel.GenerationSpanProcessor` does with spans. Generations of ours do
+    not depend on it: the recorder delivers each of them itself, exactly once, before its span ends.
 
     A *foreign* failure is a workflow's, agent's or model call's span that ended with
     an error, made by another instrumentation, with no GenAI span above it, and with no

@@ -1,36 +1,31 @@
-"""The door of an application: ``setup()``, ``shutdown()``, ``check_health()``."""
+"""What an application calls: ``setup()``, ``shutdown()``, ``check_health()``."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from genmon_otel import conventions as names
-from genmon_otel.errors import ConfigurationError, GenmonError
-from genmon_otel.forks import forkable_lock
+from genmon_otel.errors import GenmonError
 from genmon_otel.policy import HEALTH_WINDOW_S
 from genmon_otel.records import Health
-from genmon_otel.settings import Settings
+from genmon_otel.wiring import in_force
+from genmon_otel.wiring.in_force import SHUTDOWN_S
+from genmon_otel.wiring.span_processor import GenerationSpanProcessor, add_once
 from genmon_otel.wiring.zero_code import GenmonInstrumentor, sampler
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
     from prometheus_client import CollectorRegistry
 
-    from genmon_otel.wiring.installation import Installation
-
-__all__ = ["GenmonInstrumentor", "check_health", "sampler", "setup", "shutdown"]
-
-_log = logging.getLogger(names.LOGGER)
-
-#: Seconds that ``shutdown()`` and the interpreter's exit may take.
-SHUTDOWN_S: Final = 5.0
-
-_installed: Installation | None = None
-_lock = forkable_lock()
+__all__ = [
+    "GenerationSpanProcessor",
+    "GenmonInstrumentor",
+    "check_health",
+    "sampler",
+    "setup",
+    "shutdown",
+]
 
 
 def setup(
@@ -54,8 +49,10 @@ def setup(
 
     An argument left out (None) is read from its variable, named in brackets; an
     argument wins over its variable, except that ``GENMON_CAPTURE=off`` beats everything.
-    Called again with the same settings it does nothing; with others it warns, and the
-    first stay until :func:`shutdown`. In the process of a replay it does nothing at all.
+    Called again it does nothing; arguments that differ from what is in force are named in a
+    warning, and the first stay until :func:`shutdown`. It adds a
+    :class:`GenerationSpanProcessor` to the provider, and is the same as one that the application
+    added itself. In the process of a replay it does nothing at all.
 
     A server that cannot be reached is no error, nor is a store whose schema is of another
     version of genmon: what happens is journalled, and written when the store can be used.
@@ -88,59 +85,32 @@ def setup(
         GenmonError: a setting is not allowed, or the store's file or folder cannot be used.
             Nothing is left half set up; decorated code runs on.
     """
-    global _installed
-    if os.environ.get(names.ENV_REPLAY) == "1":
-        return
-    # Here, because a replay imports the application and must not wait for the database's library.
-    from genmon_otel.wiring.installation import Installation
-
-    _check_objects(registry, redact)
-    settings = Settings.resolve(
-        os.environ,
-        cwd=Path.cwd(),
-        store=store,
-        service_name=service_name,
-        metrics=metrics,
-        metrics_port=metrics_port,
-        metrics_host=metrics_host,
-        capture=capture,
-        frameworks=frameworks,
-        code_version=code_version,
-        journal_dir=journal_dir,
-        pseudonym_key=pseudonym_key,
-        resources=resources,
+    installation = in_force.install(
+        {
+            "store": store,
+            "service_name": service_name,
+            "tracer_provider": tracer_provider,
+            "registry": registry,
+            "metrics": metrics,
+            "metrics_port": metrics_port,
+            "metrics_host": metrics_host,
+            "capture": capture,
+            "frameworks": frameworks,
+            "redact": redact,
+            "code_version": code_version,
+            "journal_dir": journal_dir,
+            "pseudonym_key": pseudonym_key,
+            "resources": resources,
+        }
     )
-    given: dict[str, Any] = {
-        "tracer_provider": tracer_provider,
-        "registry": registry,
-        "redact": redact,
-    }
-    with _lock:
-        if _installed is None:
-            _installed = Installation(settings, exit_s=SHUTDOWN_S, **given)
-        elif differing := _installed.differing(settings, given):
-            _log.warning(
-                "setup() was called again with another %s; the first stays. "
-                "Call shutdown() before to change it.",
-                ", ".join(differing),
-            )
-
-
-def _check_objects(registry: object, redact: object) -> None:
-    """Refuse what is no registry and no function, by name."""
-    if registry is not None and not hasattr(registry, "register"):
-        raise ConfigurationError(
-            f"registry={registry!r} is not allowed. Give a prometheus_client.CollectorRegistry, "
-            "or leave it out for the default one."
-        )
-    if redact is not None and not callable(redact):
-        raise ConfigurationError(
-            f"redact={redact!r} is not allowed. Give a function from text to text."
-        )
+    if installation is not None:
+        add_once(installation.provider)
 
 
 def shutdown(timeout_s: float = SHUTDOWN_S) -> bool:
     """Write what is left and undo :func:`setup`; decorated code runs on, and keeps nothing.
+
+    It undoes a :class:`GenerationSpanProcessor` too, which stays in its provider and does nothing.
 
     Args:
         timeout_s: seconds to take at most, the exporters of spans and metrics included.
@@ -149,10 +119,7 @@ def shutdown(timeout_s: float = SHUTDOWN_S) -> bool:
         Whether everything was written in time. What was not is in the journal, or counted
         as dropped. True when there was nothing to undo.
     """
-    global _installed
-    with _lock:
-        installed, _installed = _installed, None
-    return installed is None or installed.close(timeout_s)
+    return in_force.uninstall(timeout_s)
 
 
 def check_health(window_s: float = HEALTH_WINDOW_S) -> Health:
@@ -164,9 +131,9 @@ def check_health(window_s: float = HEALTH_WINDOW_S) -> Health:
         window_s: seconds to look back.
 
     Raises:
-        GenmonError: ``setup()`` has not been called, or the store cannot be read.
+        GenmonError: genmon is not set up, or the store cannot be read.
     """
-    installed = _installed
+    installed = in_force.current()
     if installed is None:
         raise GenmonError(
             "check_health() needs a store, and there is none. Call setup() first, or ask "

@@ -8,13 +8,14 @@ import os
 import sys
 import tempfile
 import time
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor
 from prometheus_client import CollectorRegistry
 
 from genmon_otel import conventions as names
@@ -26,7 +27,6 @@ from genmon_otel.instruments import Instruments, NullMetrics, PrometheusMetrics
 from genmon_otel.instruments.otlp import OtlpMetrics
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.ports import Metrics, Sink
-from genmon_otel.processor import GenerationSpanProcessor
 from genmon_otel.records import Health
 from genmon_otel.redaction import (
     Redactor,
@@ -39,6 +39,7 @@ from genmon_otel.store.sqlite import is_locked
 from genmon_otel.wiring import metrics_server, providers
 from genmon_otel.wiring.flushing import Flush
 from genmon_otel.wiring.folder_check import exposure
+from genmon_otel.wiring.provider_search import SearchingTracer, provider_of
 from genmon_otel.wiring.pseudonyms import Pseudonymous
 from genmon_otel.wiring.shutdown_hooks import AtExit
 from genmon_otel.writer import Writer
@@ -61,6 +62,8 @@ class Installation:
     Args:
         settings: what was decided.
         exit_s: seconds that the interpreter's exit may wait for the flush.
+        processor: the application's own, whose provider makes the spans; None: ``setup()``
+            chooses the provider.
         tracer_provider: as given to ``setup()``.
         registry: as given to ``setup()``.
         redact: as given to ``setup()``.
@@ -74,29 +77,50 @@ class Installation:
         settings: Settings,
         *,
         exit_s: float,
+        processor: SpanProcessor | None = None,
         tracer_provider: Any = None,
         registry: CollectorRegistry | None = None,
         redact: Callable[[str], str] | None = None,
     ) -> None:
         self._settings = settings
         self._exit_s = exit_s
-        self._given = {"tracer_provider": tracer_provider, "registry": registry, "redact": redact}
+        self._processor = processor
+        self._objects = {"tracer_provider": tracer_provider, "registry": registry, "redact": redact}
         self._stop_exports: list[Callable[[], Flush]] = []
+        #: The provider that makes the spans; None: that of the application's processor.
+        self.provider: Any = None
+        self._made_provider = False
         with ExitStack() as undo:
             self._build(undo)
             self._undo = undo.pop_all()
 
-    def differing(self, settings: Settings, given: Mapping[str, Any]) -> list[str]:
-        """Names of the settings in which another ``setup()`` differs from this one."""
+    def differing(
+        self, settings: Settings, given: Iterable[str], objects: Mapping[str, Any]
+    ) -> list[str]:
+        """Return the names of the options in which another request differs from this one.
+
+        Args:
+            settings: what the other request resolves to.
+            given: names of the settings that it gave; those left out agree.
+            objects: its provider, registry and redaction; None agrees.
+        """
         return [
-            field
-            for field in settings.__dataclass_fields__
-            if getattr(settings, field) != getattr(self._settings, field)
+            name for name in given if getattr(settings, name) != getattr(self._settings, name)
         ] + [
             name
-            for name, value in given.items()
-            if value is not None and value is not self._given[name]
+            for name, value in objects.items()
+            if value is not None and value is not self._in_use(name)
         ]
+
+    def _in_use(self, name: str) -> Any:
+        if name == "tracer_provider" and self.provider is None and self._processor is not None:
+            return provider_of(self._processor)
+        return self._objects[name]
+
+    def trace_with(self, processor: SpanProcessor) -> None:
+        """Make spans with the provider of a processor that came later, where none was configured before."""
+        if self._made_provider:
+            self._runtime.tracer = self._searching(processor, self._runtime.tracer)
 
     def health(self, window_s: float) -> Health:
         """The verdict over the store, this process's own generations included."""
@@ -127,14 +151,14 @@ class Installation:
         told = _check_store(settings)
         _check_journal(settings)
         metrics = self._metrics(undo)
-        redactor = Redactor(self._given["redact"])
+        redactor = Redactor(self._objects["redact"])
         self._store = SqlStore(settings.store, propose=propose)
         self._writer = Writer(
             self._store, settings=settings, metrics=metrics, redactor=redactor, told=told
         )
         undo.callback(self._writer.close, 0)
-        runtime = recorder.Runtime(
-            tracer=self._provider().get_tracer(names.TRACER, __version__),
+        runtime = self._runtime = recorder.Runtime(
+            tracer=self._tracer(),
             metrics=metrics,
             sink=self._sink(),
             capture=settings.capture,
@@ -155,7 +179,7 @@ class Installation:
             server = metrics_server.serve(
                 settings.metrics_port,
                 settings.metrics_host,
-                self._given["registry"],
+                self._objects["registry"],
                 on_damage=lambda: metrics.internal_error("metrics_file"),
             )
             undo.callback(server.close)
@@ -176,7 +200,7 @@ class Installation:
             return NullMetrics()
         if settings.metrics == "prometheus":
             made: Instruments = PrometheusMetrics(
-                self._given["registry"], resources=settings.resources
+                self._objects["registry"], resources=settings.resources
             )
         else:
             provider, stop = providers.meter_provider(settings.service_name)
@@ -186,17 +210,24 @@ class Installation:
         undo.callback(made.close)
         return made
 
-    def _provider(self) -> Any:
-        """The provider to trace with, our processor added to it once."""
-        provider, exports = providers.tracer_provider(
-            self._given["tracer_provider"], self._settings.service_name
-        )
+    def _tracer(self) -> trace.Tracer:
+        """The tracer of the provider that was given, has the application's processor, or is global."""
+        given = self._objects["tracer_provider"]
+        if self._processor is not None and given is None:
+            anybodys = trace.get_tracer(names.TRACER, __version__)
+            return self._searching(self._processor, anybodys)
+        self.provider, exports = providers.tracer_provider(given, self._settings.service_name)
         if exports is not None:
+            self._made_provider = True
             self._stop_exports.append(exports.stop)
-        if hasattr(provider, "add_span_processor") and provider not in _with_processor:
-            provider.add_span_processor(GenerationSpanProcessor())
-            _with_processor.add(provider)
-        return provider
+        tracer: trace.Tracer = self.provider.get_tracer(names.TRACER, __version__)
+        return tracer
+
+    def _searching(self, processor: SpanProcessor, otherwise: trace.Tracer) -> SearchingTracer:
+        def on_found(tracer: trace.Tracer) -> None:
+            self._runtime.tracer = tracer
+
+        return SearchingTracer(processor, otherwise, on_found)
 
 
 def _check_journal(settings: Settings) -> None:
@@ -252,10 +283,6 @@ def _forks_unheard() -> bool:
         return bool(uwsgi.worker_id() == 0 and (uwsgi.masterpid() or uwsgi.numproc > 1))
     except (AttributeError, TypeError):
         return False
-
-
-#: Providers that have our processor: it cannot be taken out again, and needs not be.
-_with_processor: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
 def _check_store(settings: Settings) -> type[Exception] | None:
