@@ -16,8 +16,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 
-from genmon_otel import generation, phase, recorder, step
 from genmon_otel import conventions as names
+from genmon_otel import generation, phase, recorder, step
 from genmon_otel.processor import ForeignFailureProcessor
 from genmon_otel.recorder.remembered import Remembered
 from genmon_otel.records import Outcome
