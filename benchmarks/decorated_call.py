@@ -282,7 +282,7 @@ def measure(row: Row, rounds: int) -> dict[str, Any]:
     ratios, bares, candidates = [], [], []
     seconds(row.yardstick, row.calls), seconds(row.measured, row.calls)
     for turn in range(rounds):
-        recorder.runtime().sink.flush(60.0)
+        recorder.active_runtime().sink.flush(60.0)
         gc.collect()
         if turn % 2:
             candidate = seconds(row.measured, row.calls)

@@ -37,7 +37,7 @@ def build(number, *, user_id):
             raise ValueError(f"no files for request {number}")
 
 def waiting():
-    return recorder.runtime().sink.account().in_memory
+    return recorder.active_runtime().sink.account().in_memory
 
 for number in range(1, count + 1):
     try:

@@ -210,6 +210,6 @@ def _measured(
 
 def _catch_up() -> None:
     """Wait until the store holds everything: none of it may be lost to a fault."""
-    sink: Any = recorder.runtime().sink
+    sink: Any = recorder.active_runtime().sink
     if not sink.flush(120):
         raise RuntimeError("the store does not catch up after the fault")

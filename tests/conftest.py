@@ -23,10 +23,10 @@ settings.load_profile("same")
 @pytest.fixture(autouse=True)
 def decorated() -> Iterator[None]:
     """Forget what a test decorated: a hundred operations have series, and a worker runs thousands of tests."""
-    before = dict(recorder._operations)
+    before = dict(recorder.runtime._operations)
     yield
-    recorder._operations.clear()
-    recorder._operations.update(before)
+    recorder.runtime._operations.clear()
+    recorder.runtime._operations.update(before)
 
 
 @pytest.fixture(scope="session")

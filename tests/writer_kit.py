@@ -12,7 +12,7 @@ from typing import Any
 
 from genmon_otel.corrections import Correction
 from genmon_otel.errors import StoreRefused, StoreUnavailable
-from genmon_otel.recorder import NullMetrics
+from genmon_otel.instruments import NullMetrics
 from genmon_otel.records import (
     Batch,
     Category,

@@ -17,7 +17,6 @@ from genmon_otel.records import (
     Recording,
     Severity,
     StageEnd,
-    StageKind,
     SuccessSample,
     Tree,
     WriteResult,
@@ -119,8 +118,6 @@ class Metrics(Protocol):
         self, operation: str, framework: str, category: Category, severity: Severity, /
     ) -> None:
         """Create one series of FAILURES at 0, where the operation is one of this process's."""
-
-    def declare_stage(self, operation: str, kind: StageKind, name: str) -> None: ...
 
     def started(self, operation: str, /) -> None: ...
 

@@ -114,7 +114,7 @@ class Captured:
     ) -> None:
         """Keep it, its request redacted as the writer would."""
         if record.failure is None and record.user_request is not None:
-            request = recorder.runtime().redactor.text(record.user_request, MAX_REQUEST)
+            request = recorder.active_runtime().redactor.text(record.user_request, MAX_REQUEST)
             record = record._replace(user_request=request)
         self.records.append(record)
         if recording is not None:
@@ -166,7 +166,7 @@ def capture(
         player: serves steps in place of calling them; None: they are called.
         tracer_provider: makes spans; None: the application's own, if it has one.
     """
-    before = recorder.runtime()
+    before = recorder.active_runtime()
     seen = Captured()
     runtime = recorder.Runtime(
         tracer=trace.get_tracer(names.TRACER, tracer_provider=tracer_provider),

@@ -18,6 +18,7 @@ import pytest
 import replayed_app as app
 
 from genmon_otel import recorder
+from genmon_otel.null_sink import NullSink
 from genmon_otel.payload import encode, shape
 from genmon_otel.policy import Verdict
 from genmon_otel.recordings import prepare
@@ -33,7 +34,7 @@ GOOD = shape(app.App("b", {"index.html": "<p>hello</p>"}))
 PAGES = shape({"files": {"index.html": "x"}, "at": 2024})
 
 
-class Kept(recorder.NullSink):
+class Kept(NullSink):
     """Remembers the last delivery."""
 
     last: tuple[GenerationRecord, Recording | None] | None = None
@@ -51,7 +52,7 @@ class Kept(recorder.NullSink):
 def capture() -> Iterator[Callable[..., Case]]:
     """Run a failing orchestrator for real and make a case of what was recorded."""
     sink = Kept()
-    before = recorder.runtime()
+    before = recorder.active_runtime()
     recorder.install(recorder.Runtime(sink=sink))
 
     def run(call: Callable[..., Any], *args: Any, script: Any = None, **changes: Any) -> Case:

@@ -39,7 +39,7 @@ def build(what):
         assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
     if what == "broken":
         import genmon_otel.recorder as recorder
-        recorder.active.sink.deliver = None
+        recorder.active_runtime().sink.deliver = None
     raise ValueError("after all")
 """
 

@@ -77,7 +77,7 @@ def test_setup_runs_on_and_journals(
         pytest.skip("an older SQLite file is upgraded when it is opened")
     change(url, version=found)
     setup(**parts)
-    sink = recorder.runtime().sink
+    sink = recorder.active_runtime().sink
     with pytest.raises(ValueError, match="no bracket"):
         build("no bracket")
     assert build() == "fine"
@@ -101,7 +101,7 @@ def test_a_schema_that_becomes_newer_while_we_run(
     """A column is renamed under us: said once, by the schema's number, and nothing is lost."""
     url = parts["store"]
     setup(**parts)
-    sink = recorder.runtime().sink
+    sink = recorder.active_runtime().sink
     build()
     assert sink.flush(30)
     there, gone = "generation_analytics RENAME COLUMN framework TO", "framework_2"

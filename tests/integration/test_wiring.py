@@ -126,7 +126,7 @@ def test_the_environment_is_enough(
     monkeypatch.setenv("GENMON_JOURNAL_DIR", str(tmp_path / "elsewhere"))
     monkeypatch.setenv("GENMON_METRICS", "none")
     setup(**parts)
-    runtime = recorder.runtime()
+    runtime = recorder.active_runtime()
     assert runtime.code_version == "v7"
     assert runtime.frameworks == {"react", "vue"}
     assert isinstance(runtime.metrics, NullMetrics)
@@ -139,7 +139,7 @@ def test_capture_off_in_the_environment_beats_the_argument(
     """Whoever runs the service can always switch recording off."""
     monkeypatch.setenv("GENMON_CAPTURE", "off")
     setup(capture="all", **parts)
-    assert recorder.runtime().capture == "off"
+    assert recorder.active_runtime().capture == "off"
 
 
 def test_users_redaction_is_applied(tmp_path: Path, parts: dict[str, Any]) -> None:
@@ -170,7 +170,7 @@ def test_user_ids_are_stored_as_pseudonyms_on_request(
             assert all("alice" not in str(note.user_id) for note in noted())
 
     def noted() -> list[Any]:
-        return list(recorder.runtime().sink._sink.list_in_flight())  # type: ignore[attr-defined]
+        return list(recorder.active_runtime().sink._sink.list_in_flight())  # type: ignore[attr-defined]
 
     setup("store.db", **parts)
     personal("alice@example.com")
@@ -264,10 +264,10 @@ def test_metrics_are_in_the_registry_with_what_was_decorated_before(
 def test_twice_is_harmless(parts: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     """The same call again changes nothing and says nothing."""
     setup(**parts)
-    runtime = recorder.runtime()
+    runtime = recorder.active_runtime()
     setup(**parts)
     setup()
-    assert recorder.runtime() is runtime
+    assert recorder.active_runtime() is runtime
     assert len(processors(parts["tracer_provider"])) == 1
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
@@ -289,7 +289,7 @@ def test_shutdown_undoes_setup(parts: dict[str, Any]) -> None:
     """Afterwards nothing is counted, served or kept, and decorated code runs on."""
     setup(metrics_port=0, **parts)
     shutdown()
-    assert recorder.runtime() is recorder._default
+    assert recorder.active_runtime() is recorder.runtime._default
     assert list(parts["registry"].collect()) == []
     assert build_app() == "fine"
     assert shutdown() is True
@@ -311,7 +311,7 @@ def test_a_replay_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """In the process of a replay setup touches nothing, whatever its arguments."""
     monkeypatch.setenv(names.ENV_REPLAY, "1")
     setup("mysql://nonsense", metrics_port=-7)
-    assert recorder.runtime() is recorder._default
+    assert recorder.active_runtime() is recorder.runtime._default
     assert list(tmp_path.iterdir()) == []
 
 
@@ -355,11 +355,11 @@ def test_what_cannot_be_honoured_is_refused_at_once(
         setup(**{**parts, **arguments})
     assert len(str(refused.value)) > 30
     assert "hunter2" not in str(refused.value)
-    assert recorder.runtime() is recorder._default
+    assert recorder.active_runtime() is recorder.runtime._default
     assert list(parts["registry"].collect()) == []
     assert build_app() == "fine"
     setup(**parts)  # and can be set up properly afterwards
-    assert recorder.runtime() is not recorder._default
+    assert recorder.active_runtime() is not recorder.runtime._default
 
 
 def test_a_clash_in_the_registry_is_refused(parts: dict[str, Any]) -> None:
@@ -684,7 +684,7 @@ def test_a_forked_child_counts_for_itself(tmp_path: Path) -> None:
         """
         setup()
         build_app()
-        assert recorder.runtime().sink.flush(20)  # no thread is inside SQLite while we fork
+        assert recorder.active_runtime().sink.flush(20)  # no thread is inside SQLite while we fork
         child = os.fork()
         build_app()
         if child:
@@ -732,7 +732,7 @@ def test_nothing_runs_yet_where_uwsgi_will_fork(
     uwsgi = SimpleNamespace(worker_id=lambda: worker, masterpid=lambda: master, numproc=processes)
     monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
     setup(**parts)
-    sink = recorder.runtime().sink
+    sink = recorder.active_runtime().sink
     assert sink.awake is not waits
     assert ("lazy-apps" in caplog.text) is waits
     with generation("build"):

@@ -36,7 +36,7 @@ APPLICATION = """
     provider = trace.get_tracer_provider()
     processors = provider._active_span_processor._span_processors
     print(json.dumps({
-        "set up": recorder.runtime() is not recorder._default,
+        "set up": recorder.active_runtime() is not recorder.runtime._default,
         "processors": sum(isinstance(p, GenerationSpanProcessor) for p in processors),
         "sampler": provider.sampler.get_description(),
         "recorded": sum(recorded),

@@ -109,7 +109,7 @@ def build():
     raise ValueError("no such colour")
 
 def shown():
-    sink = recorder.runtime().sink
+    sink = recorder.active_runtime().sink
     assert sink.flush(30)
     counts = {
         f"{s.labels['category']} {s.labels['severity']}": s.value
@@ -129,7 +129,7 @@ for command in sys.stdin:
     what, _, text = command.strip().partition(" ")
     if what == "wait":
         deadline = time.monotonic() + 60
-        while [c for c, _ in recorder.runtime().sink.corrections.values()] != text.split():
+        while [c for c, _ in recorder.active_runtime().sink.corrections.values()] != text.split():
             assert time.monotonic() < deadline
             time.sleep(0.02)
         print(json.dumps("seen"), flush=True)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from genmon_otel.errors import ConfigurationError, GenmonError, PayloadError
-from genmon_otel.recorder.location import remembered_target
+from genmon_otel.recorder.runtime import remembered_target
 from genmon_otel.regression import steering
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.configuration import trust_in

@@ -18,6 +18,7 @@ from genmon_otel.corrections import Correction, Corrections, corrected, in_force
 from genmon_otel.errors import StoreUnavailable
 from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.journal.payloads import decode_record, encode_record
+from genmon_otel.null_sink import NullSink
 from genmon_otel.records import Category, Severity
 from genmon_otel.testing import capture
 from genmon_otel.wiring.pseudonyms import Pseudonymous
@@ -43,7 +44,7 @@ def correction(fingerprint: str) -> Correction:
 # --- what applies them ----------------------------------------------------------
 
 
-class Corrected(recorder.NullSink):
+class Corrected(NullSink):
     """A sink whose store has corrections."""
 
     corrections: Corrections
@@ -64,10 +65,10 @@ def fail(registry: CollectorRegistry, corrections: Corrections) -> tuple[str, di
         sink = Corrected()
         sink.corrections = corrections
         sink.deliver = seen.deliver  # type: ignore[method-assign]
-        recorder.runtime().sink = sink
+        recorder.active_runtime().sink = sink
         with pytest.raises(ValueError, match="colour"):
             build()
-        recorder.runtime().metrics.fold()
+        recorder.active_runtime().metrics.fold()
     (span,) = spans.get_finished_spans()
     kept = seen.record.failure
     assert kept is not None

@@ -16,7 +16,6 @@ from typing import Any, Literal
 import pytest
 from prometheus_client import CollectorRegistry
 
-import genmon_otel
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.errors import GenmonError
 from genmon_otel.instruments import PrometheusMetrics
@@ -1257,40 +1256,3 @@ def test_severities_that_are_possible_are_there_at_0() -> None:
         died,
     }
     assert found["always_low"] == {*((category, "low") for category in Category.known()), died}
-
-
-def test_stages_that_the_code_names_are_there_at_0() -> None:
-    """Methods, functions of an outer scope and blocks with a constant name, before any call."""
-
-    @step
-    def ask() -> None: ...
-
-    class Builder:
-        @step(name="method")
-        def ms(self) -> None: ...
-
-        @generation("names_stages")
-        async def build(self) -> None:
-            ask()
-            self.ms()
-            with phase("plan"):
-                pass
-            async with genmon_otel.step(name="install"):
-                [phase("nested") for _ in "x"]
-            print("no stage")
-
-    registry = CollectorRegistry()
-    with capture(metrics=PrometheusMetrics(registry)):
-        pass
-    found = {
-        (kind, sample.labels[kind])
-        for family in registry.collect()
-        for sample in family.samples
-        for kind in ("phase", "step")
-        if sample.labels.get("operation") == "names_stages" and kind in sample.labels
-    }
-    own = "test_stages_that_the_code_names_are_there_at_0.ask"
-    assert found == {
-        ("phase", "plan"), ("phase", "nested"),
-        ("step", "install"), ("step", "method"), ("step", own),
-    }  # fmt: skip

@@ -196,7 +196,7 @@ def test_no_error_is_kept_alive() -> None:
     del error
     gc.collect()
     assert gone() is None
-    assert under.examined
+    assert under.analysed
 
 
 def test_memory_is_bounded() -> None:
@@ -204,7 +204,7 @@ def test_memory_is_bounded() -> None:
     under = Runtime()
     for number in range(1_000):
         examine(under, raised(ValueError(f"number {number}")))
-    assert len(under.examined) < 200
+    assert len(under.analysed) < 200
 
 
 def test_a_metaclass_without_a_hash_harms_nobody() -> None:

@@ -121,7 +121,7 @@ def test_a_link_to_somebody_elses_is_not_followed(
             os.chown(place, SOMEBODY, -1, follow_symlinks=False)
     with pytest.raises(GenmonError, match=r"is a link to .*GENMON_STORE"):
         setup(**parts)
-    assert recorder.runtime() is recorder._default
+    assert recorder.active_runtime() is recorder.runtime._default
     assert [each for each in theirs.iterdir() if each.stat().st_size] == []
 
 

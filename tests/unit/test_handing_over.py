@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from genmon_otel import conventions as names
 from genmon_otel import current_generation, generation, phase, recorder, step
 from genmon_otel.instruments import MAX_EVENTS, NullMetrics, PrometheusMetrics
+from genmon_otel.null_sink import NullSink
 from genmon_otel.recorder import called_with, diagnosis, live_generation
 from genmon_otel.records import GenerationRecord
 from genmon_otel.redaction import Redactor
@@ -133,7 +134,7 @@ def test_what_has_ended_keeps_neither_arguments_nor_context_alive() -> None:
 def test_what_waits_for_the_writer_keeps_no_large_argument_alive() -> None:
     """However long the writer is inside its store: only small ones are read later."""
 
-    class Waiting(recorder.NullSink):
+    class Waiting(NullSink):
         def __init__(self) -> None:
             self.ended: list[Any] = []
 
@@ -142,7 +143,7 @@ def test_what_waits_for_the_writer_keeps_no_large_argument_alive() -> None:
 
     image, sink = bytes(100_000), Waiting()
     with capture():
-        runtime = recorder.runtime()
+        runtime = recorder.active_runtime()
         runtime.sink = sink
         runtime.sample_due["handed over"] = float("inf")
         before = sys.getrefcount(image)
@@ -417,7 +418,7 @@ def test_a_request_on_a_span_is_redacted() -> None:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with capture(tracer_provider=provider):
-        recorder.runtime().content_on_spans = True
+        recorder.active_runtime().content_on_spans = True
         handed_over("my password is hunter2")
     (span,) = exporter.get_finished_spans()
     said = str((span.attributes or {})[names.GEN_AI_INPUT_MESSAGES])

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRat
 from genmon_otel import conventions as names
 from genmon_otel import generation, phase, recorder, step
 from genmon_otel.processor import ForeignFailureProcessor
-from genmon_otel.recorder.remembered import Remembered
+from genmon_otel.processor.bounded_set import BoundedSet
 from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, capture
 from genmon_otel.wiring.zero_code import RecordGenerations
@@ -201,7 +201,7 @@ def test_a_sink_that_breaks_is_kept_from_the_application() -> None:
             raise OSError("no space left")
 
     with capture(tracer_provider=made):
-        recorder.runtime().sink = Broken()
+        recorder.active_runtime().sink = Broken()
         assert build_app("fine") == "fine"
         with made.get_tracer("theirs").start_as_current_span(
             "agent", attributes={names.GEN_AI_OPERATION_NAME: "invoke_agent"}
@@ -219,7 +219,7 @@ def test_flushing_waits_for_the_sink_but_not_for_long() -> None:
             return False
 
     with capture(tracer_provider=provider(ForeignFailureProcessor())):
-        recorder.runtime().sink = Slow()
+        recorder.active_runtime().sink = Slow()
         assert ForeignFailureProcessor().force_flush(30_000) is False
         assert ForeignFailureProcessor().force_flush(1_000) is False
     assert asked == [5.0, 1.0]
@@ -471,7 +471,7 @@ def test_foreign_failures_are_redacted_and_bounded(tracer: trace.Tracer, seen: C
 
 def test_memory_of_spans_is_bounded() -> None:
     """Spans that never end are forgotten, oldest first."""
-    spans: Remembered[tuple[int, int]] = Remembered()
+    spans: BoundedSet[tuple[int, int]] = BoundedSet()
     for number in range(25_000):
         assert spans.add((1, number))
     assert not spans.add((1, 24_999))

@@ -12,13 +12,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, get_args, overload
 
-from genmon_otel import recorder
 from genmon_otel.conventions import NO_FRAMEWORK, OTHER
-from genmon_otel.decorators.named_stages import named_by
 from genmon_otel.decorators.stages import Runs, forsake, phase, step
 from genmon_otel.decorators.wrappers import checked_name, decorate, default_name, underlying, wrap
 from genmon_otel.errors import GenmonError
 from genmon_otel.payload import import_path
+from genmon_otel.recorder import runtime
 from genmon_otel.recorder.binding import (
     Option,
     Parameters,
@@ -28,7 +27,6 @@ from genmon_otel.recorder.binding import (
 )
 from genmon_otel.recorder.current import NoGeneration, current_generation
 from genmon_otel.recorder.live_generation import Generation
-from genmon_otel.recorder.location import remember_target
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Nested, Spec
 from genmon_otel.recorder.stage_run import StageRun
@@ -110,14 +108,9 @@ class GenerationBlock(Runs):
 
         wrapper = wrap(function, functools.partial(_open, spec))
         setattr(wrapper, ATTRIBUTE, spec)
-        remember_target(spec.target, wrapper)
-        recorder.register(
-            recorder.Operation(
-                spec.operation,
-                *_declarable(spec.framework, declared, parameters, options["framework"]),
-                spec.severity,
-                lambda: named_by(underlying(function), {phase: "phase", step: "step"}),
-            )
+        declarable = _declarable(spec.framework, declared, parameters, options["framework"])
+        runtime.register(
+            runtime.Operation(spec.operation, *declarable, spec.severity), spec.target, wrapper
         )
         return wrapper
 
@@ -250,9 +243,9 @@ def _open(spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | 
         scope = current()
         if scope is not None and spec.nested == "phase" and scope.generation.is_open:
             return StageRun(scope.generation, "phase", spec.operation)
-        return Generation(spec, recorder.active, args, kwargs)
+        return Generation(spec, runtime.active, args, kwargs)
     except BaseException:
-        recorder.suppress_and_count("start")
+        runtime.suppress_and_count("start")
         return None
 
 

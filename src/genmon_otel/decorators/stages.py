@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from genmon_otel import recorder
-from genmon_otel.decorators.named_stages import remember
 from genmon_otel.decorators.wrappers import (
     checked_name,
     cleaned_name,
@@ -19,9 +17,10 @@ from genmon_otel.decorators.wrappers import (
     wrap,
 )
 from genmon_otel.ports import StepPlayer
-from genmon_otel.recorder import suppress_and_count
+from genmon_otel.recorder import runtime
 from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.held import HeldArguments, are_atoms
+from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import Scope, current
 from genmon_otel.recorder.spec import ATTRIBUTE, StageSpec
 from genmon_otel.recorder.stage_run import StageRun
@@ -132,7 +131,7 @@ class Block(Runs):
         try:
             if run is not None:
                 run.enter()
-            if self._kind == "step" and (player := recorder.active.player) is not None:
+            if self._kind == "step" and (player := runtime.active.player) is not None:
                 player.play(name, None, {})
             self._runs.append(run)
         except BaseException as error:
@@ -242,7 +241,6 @@ def _decorated(kind: StageKind, function: Any, name: str | None) -> Any:
         opens = functools.partial(open_stage, kind, spec.name, recorded, spec.is_async)
         wrapper = wrap(bare, opens, _served(spec) if kind == "step" else None)
         setattr(wrapper, ATTRIBUTE, spec)
-        remember(bare, spec)
         return wrapper
 
     return decorate(kind, function, build)
@@ -262,7 +260,7 @@ def _served(spec: StageSpec) -> Callable[..., Any]:
         play = _play
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        player = recorder.active.player
+        player = runtime.active.player
         if player is None:  # the replay has just ended
             return function(*args, **kwargs)
         return play(player, spec, bind(args, kwargs))

@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final
 
-from genmon_otel import recorder
 from genmon_otel.errors import GenmonError
+from genmon_otel.recorder import runtime
 from genmon_otel.recorder.streams import Open, async_generator, generator
 from genmon_otel.text import clean, safe_repr
 
@@ -33,7 +33,7 @@ def wrap(
     """
 
     def target(*args: Any, **kwargs: Any) -> Any:
-        chosen = function if served is None or recorder.active.player is None else served
+        chosen = function if served is None or runtime.active.player is None else served
         return chosen(*args, **kwargs)
 
     code = underlying(function)
@@ -79,7 +79,7 @@ def _function(function: Any, opens: Open, served: Callable[..., Any] | None) -> 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         scope = opens(args, kwargs)
-        target = function if served is None or recorder.active.player is None else served
+        target = function if served is None or runtime.active.player is None else served
         if scope is None:
             return target(*args, **kwargs)
         try:
@@ -100,7 +100,7 @@ def _coroutine(function: Any, opens: Open, served: Callable[..., Any] | None) ->
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         scope = opens(args, kwargs)
-        target = function if served is None or recorder.active.player is None else served
+        target = function if served is None or runtime.active.player is None else served
         if scope is None:
             return await target(*args, **kwargs)
         try:

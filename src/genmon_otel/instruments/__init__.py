@@ -28,7 +28,7 @@ from genmon_otel.instruments.nothing import NullMetrics
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
 from genmon_otel.ports import Ended
-from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageEnd, StageKind
+from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageEnd
 
 __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
 
@@ -232,14 +232,6 @@ class Instruments:
             self._reopened[(operation, category)]
         if self._measured:
             self._resources[(operation,)]
-
-    def declare_stage(self, operation: str, kind: StageKind, name: str) -> None:
-        with self._lock:
-            try:
-                for outcome in Outcome:
-                    self._stages[kind][(operation, name, outcome)]
-            except Exception:
-                self._broke("declare_stage")
 
     # The first three are part of every call; see __init__ for what they are where notes can wait.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import StatusCode, get_current_span
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
+from genmon_otel.failure_log import log_failure
+from genmon_otel.processor.bounded_set import BoundedSet
 from genmon_otel.processor.foreign import failed_root, is_genai, record_of
-from genmon_otel.recorder.diagnosis import log
-from genmon_otel.recorder.remembered import Remembered, failed_traces
+from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import current
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ _SpanKey = tuple[int, int]
 
 
 #: Foreign failures that were delivered: with the processor added twice, once.
-_told: Final[Remembered[_SpanKey]] = Remembered()
+_told: Final[BoundedSet[_SpanKey]] = BoundedSet()
+#: Ids of traces in which a generation of ours failed: what is above it failed of the same.
+_failed_traces: Final[BoundedSet[int]] = BoundedSet()
 
 
 class ForeignFailureProcessor(SpanProcessor):
@@ -49,7 +52,7 @@ class ForeignFailureProcessor(SpanProcessor):
 
     def __init__(self) -> None:
         # Spans with a generation or another GenAI span above them: never foreign roots.
-        self._inside: Remembered[_SpanKey] = Remembered()
+        self._inside: BoundedSet[_SpanKey] = BoundedSet()
         #: The scope of our own spans, once seen: to recognise the next ones at a glance.
         self._own: InstrumentationScope | None = None
 
@@ -63,21 +66,23 @@ class ForeignFailureProcessor(SpanProcessor):
                 context = span.get_span_context()
                 self._inside.add((context.trace_id, context.span_id))
         except BaseException:
-            recorder.suppress_and_count("processor")
+            suppress_and_count("processor")
 
     def on_end(self, span: ReadableSpan) -> None:
         """Keep the foreign failure that this span is, if it is one."""
         try:
             scope = span.instrumentation_scope
-            if scope is not None and (scope is self._own or self._is_ours(scope)):
-                return
             context = span.get_span_context()
+            if scope is not None and (scope is self._own or self._is_ours(scope)):
+                if context is not None and _is_failed_generation(span):
+                    _failed_traces.add(context.trace_id)
+                return
             if context is not None:
                 key = (context.trace_id, context.span_id)
                 if not self._inside.pop(key) and failed_root(span):
                     self._tell(span, key)
         except BaseException:
-            recorder.suppress_and_count("processor")
+            suppress_and_count("processor")
 
     def _is_ours(self, scope: InstrumentationScope) -> bool:
         if scope.name != names.TRACER:
@@ -91,18 +96,18 @@ class ForeignFailureProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Wait for the store, but no longer than five seconds."""
         try:
-            return recorder.runtime().sink.flush(min(timeout_millis / 1000, MAX_FLUSH_S))
+            return recorder.active_runtime().sink.flush(min(timeout_millis / 1000, MAX_FLUSH_S))
         except BaseException:
-            recorder.suppress_and_count("processor")
+            suppress_and_count("processor")
             return False
 
     def _tell(self, span: ReadableSpan, key: _SpanKey) -> None:
         """Deliver a foreign failure, unless it has been told already."""
-        if key[0] not in failed_traces and _told.add(key):
-            runtime = recorder.runtime()
+        if key[0] not in _failed_traces and _told.add(key):
+            runtime = recorder.active_runtime()
             record, failure = record_of(span, runtime)
             runtime.sink.deliver(record)
-            log(record, failure)
+            log_failure(record, failure)
 
     def _is_below_genai(self, parent_context: Context | None) -> bool:
         """Whether the span that begins has a GenAI span of anybody's above it, in this process."""
@@ -119,3 +124,12 @@ class ForeignFailureProcessor(SpanProcessor):
 def _in_open_generation() -> bool:
     scope = current()
     return scope is not None and scope.generation.is_open
+
+
+def _is_failed_generation(span: ReadableSpan) -> bool:
+    """Whether a span of ours is that of a generation that failed."""
+    return (
+        span.status.status_code is StatusCode.ERROR
+        and span.attributes is not None
+        and names.ATTR_FAILURE_CATEGORY in span.attributes
+    )

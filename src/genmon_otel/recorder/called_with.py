@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel import conventions as names
-from genmon_otel.recorder import Runtime, suppress_and_count
 from genmon_otel.recorder.binding import Option, framework_name, identifier, request_text
 from genmon_otel.recorder.held import HeldArguments
+from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.spec import Spec
 from genmon_otel.records import MAX_REQUEST
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from genmon_otel.records import (
     FINGERPRINT_VERSION,
     Category,
     Failure,
-    GenerationRecord,
     Severity,
     StepFault,
     Trigger,
@@ -37,13 +35,7 @@ from genmon_otel.records import (
 from genmon_otel.text import safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
-    from genmon_otel.ports import Ended
     from genmon_otel.recorder.live_generation import Generation
-
-_log = logging.getLogger(names.LOGGER)
-
-#: Handle, operation, category, where, trace.
-_LINE: Final = "genmon failure %s %s %s at %s trace=%s"
 
 #: Seconds after which a cancellation that finds a step pending is the step's fault, not the user's.
 STALL_S: Final = 30.0
@@ -370,24 +362,3 @@ def mark(span: Span, failure: Failure, generation: Generation, result: Any) -> N
         },
     )
     span.set_status(Status(StatusCode.ERROR, message[:_MAX_DESCRIPTION]))
-
-
-def log(ended: Ended | GenerationRecord, failure: Failure) -> None:
-    """Write the one line of a failure; its place in the code is where that was raised."""
-    from genmon_otel.fingerprint import handle
-
-    if not _log.isEnabledFor(logging.ERROR):
-        return
-    line = (
-        handle(failure.fingerprint),
-        ended.operation,
-        failure.label[0],
-        failure.stage or failure.function or "-",
-        ended.trace_id or "-",
-    )
-    _log.handle(
-        _log.makeRecord(
-            names.LOGGER, logging.ERROR, failure.file, failure.line, _LINE, line, None,
-            failure.function or None,
-        )
-    )  # fmt: skip

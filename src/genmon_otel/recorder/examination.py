@@ -20,7 +20,7 @@ from genmon_otel.stacks import MAX_STACK, code_path, format_stack, frames, raise
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
-    from genmon_otel.recorder import Runtime
+    from genmon_otel.recorder.runtime import Runtime
 
 #: Errors remembered at a time, and the longest of them: frames, characters of its arguments.
 _MAX_KEPT: Final = 128
@@ -75,18 +75,19 @@ def examine(
 
     try:
         key, codes = _key(error)
-        kept = under.examined.get(key) if key is not None else None
+        kept = under.analysed.get(key) if key is not None else None
     except BaseException as broken:  # a metaclass says how its classes are hashed
         if is_interruption(broken):
             raise
         key, codes, kept = None, (), None
     if kept is not None and kept[1] is rules_in_force():
-        return kept[0]
+        known: Examined = kept[0]
+        return known
     examined = look_into(under, error, classified or classify(error))
     if key is not None:
-        if len(under.examined) >= _MAX_KEPT:
-            under.examined.clear()
-        under.examined[key] = examined, rules_in_force(), codes
+        if len(under.analysed) >= _MAX_KEPT:
+            under.analysed.clear()
+        under.analysed[key] = examined, rules_in_force(), codes
     return examined
 
 

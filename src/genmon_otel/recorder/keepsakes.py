@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.payload import Streamed, encode, shape
-from genmon_otel.policy import SUCCESS_SAMPLES
-from genmon_otel.recorder import Runtime, suppress_and_count
 from genmon_otel.recorder.location import locate
+from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.stage_run import MAX_STAGES, StageRun
 from genmon_otel.records import (
     NOTHING,
@@ -23,9 +22,6 @@ from genmon_otel.records import (
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation
-
-#: Seconds between success samples of one operation, once there are as many as are kept.
-_SAMPLE_EVERY_S: Final = 60.0
 
 #: The result of a generation that was complete before it was cut off; nothing is known of it.
 UNSEEN: Final = Streamed(-1)
@@ -143,10 +139,7 @@ def sample_of(generation: Generation, result: Any) -> SuccessSample | None:
     under, operation = generation.under, generation.spec.operation
     if result is UNSEEN or generation.capture == "off" or generation.spec.function is None:
         return None
-    taken = under.samples_taken.get(operation, 0) + 1
-    under.samples_taken[operation] = taken
-    if taken >= SUCCESS_SAMPLES:
-        under.sample_due[operation] = under.clock.monotonic() + _SAMPLE_EVERY_S
+    under.note_sample(operation)
     donors = generation.stages if generation.capture == "all" else ()
     return SuccessSample(
         generation_id=generation.id,

@@ -8,16 +8,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from genmon_otel import conventions as names
+from genmon_otel.failure_log import log_failure
 from genmon_otel.forks import forkable_lock
 from genmon_otel.interruption import must_propagate
 from genmon_otel.payload import Streamed, encode
-from genmon_otel.recorder import Runtime, diagnosis, root_span, suppress_and_count
+from genmon_otel.recorder import diagnosis, root_span
 from genmon_otel.recorder.binding import framework_name
 from genmon_otel.recorder.called_with import hold, read
 from genmon_otel.recorder.held import HeldArguments, are_atoms
 from genmon_otel.recorder.keepsakes import UNSEEN, note_of, record_of, recording_of, sample_of
 from genmon_otel.recorder.otel_context import attach
 from genmon_otel.recorder.process_info import measure, task_id, used
+from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import CURRENT, Scope
 from genmon_otel.recorder.spec import Spec
 from genmon_otel.recorder.stage_run import StageRun
@@ -177,8 +179,6 @@ class Generation(Scope):
         """Say that the result is complete: whoever stops listening now has not cancelled it."""
         self.completed = True
 
-    # --- lifecycle
-
     @property
     def generation(self) -> Generation:  # type: ignore[override]
         """Itself: without a reference, which would be a cycle."""
@@ -251,8 +251,6 @@ class Generation(Scope):
         under.metrics.started(self.spec.operation)
         self._outer_context = attach(self._inner_context)  # as Scope.enter does, without the call
         self._token = CURRENT.set(self)
-
-    # --- end
 
     def _succeed(self, result: Any, items: int | None) -> None:
         predicate = self.spec.failure_if
@@ -336,7 +334,7 @@ class Generation(Scope):
                 if self._measured is not None:
                     under.metrics.resources(spec.operation, *used(self._measured))
                 if self.failure is not None:
-                    diagnosis.log(self, self.failure)
+                    log_failure(self.record(), self.failure)
             except BaseException:
                 suppress_and_count("metrics", under)
             try:

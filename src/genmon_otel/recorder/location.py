@@ -6,14 +6,13 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from traceback import walk_stack, walk_tb
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from genmon_otel import recorder
 from genmon_otel.interruption import is_interruption
 from genmon_otel.payload.paths import import_path, is_importable
 from genmon_otel.recorder.spec import ATTRIBUTE, Spec
@@ -21,23 +20,6 @@ from genmon_otel.stacks import is_in_app
 
 #: Frames looked at for the object of a method, on either side of the decorator.
 _MAX_FRAMES: Final = 64
-
-#: Of a replay's process: what was decorated, by target.
-_targets: dict[str, Callable[..., Any]] = {}
-
-
-def remember_target(target: str, wrapper: Callable[..., Any]) -> None:
-    """In a replay, keep what was decorated.
-
-    Its module may hold a task or a command in its place, or nothing.
-    """
-    if recorder.runtime().player is not None:
-        _targets[target] = wrapper
-
-
-def remembered_target(target: str) -> Callable[..., Any] | None:
-    """What was decorated as this target in this process; None where nothing was."""
-    return _targets.get(target)
 
 
 def locate(spec: Spec, here: str, error: BaseException | None = None) -> tuple[str, str]:

@@ -9,7 +9,6 @@ from genmon_otel import conventions as names
 from genmon_otel.payload import Streamed
 from genmon_otel.recorder import diagnosis
 from genmon_otel.recorder.identity import pseudonym
-from genmon_otel.recorder.remembered import failed_traces
 from genmon_otel.recorder.spec import span_attributes
 from genmon_otel.records import MAX_REQUEST, Failure, Outcome
 from genmon_otel.text import safe_repr
@@ -42,7 +41,6 @@ def end(generation: Generation, outcome: Outcome, failure: Failure | None, resul
         if generation.file_count is not None:
             span.set_attribute(names.ATTR_FILE_COUNT, generation.file_count)
         if failure is not None:
-            failed_traces.add(span.get_span_context().trace_id)
             diagnosis.mark(span, failure, generation, result)
         if (
             generation.under.content_on_spans

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from opentelemetry import trace
 
-from genmon_otel.recorder import Runtime, streams, suppress_and_count
+from genmon_otel.recorder import streams
 from genmon_otel.recorder.otel_context import Context, around, attach, detach, with_span
+from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 
 if TYPE_CHECKING:
     from genmon_otel.recorder.live_generation import Generation

@@ -10,10 +10,10 @@ from opentelemetry.trace import StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.payload import encode, encode_exception
-from genmon_otel.recorder import suppress_and_count
 from genmon_otel.recorder.binding import Parameters
 from genmon_otel.recorder.held import Held, HeldArguments
 from genmon_otel.recorder.naming import wording
+from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import Scope
 from genmon_otel.records import (
     Category,

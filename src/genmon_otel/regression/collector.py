@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from genmon_otel.instruments.nothing import NullMetrics
-from genmon_otel.recorder import NullSink
+from genmon_otel.null_sink import NullSink
 from genmon_otel.records import GenerationRecord, Outcome, Recording, SuccessSample
 
 

@@ -23,7 +23,7 @@ from genmon_otel.code_version import sources_version
 from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.decorators.wrappers import default_name
 from genmon_otel.errors import GenmonError, PayloadError
-from genmon_otel.recorder.location import remembered_target
+from genmon_otel.recorder.runtime import remembered_target
 from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Spec
 from genmon_otel.records import Failure, GenerationRecord, Outcome
 from genmon_otel.regression import bound_task, sandbox, virtual_time

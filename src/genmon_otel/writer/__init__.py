@@ -8,7 +8,6 @@ a memory and a thread of its own: what its parent had stays with the parent.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -18,14 +17,14 @@ from typing import Final
 
 from opentelemetry import context
 
-from genmon_otel import conventions as names
+from genmon_otel.clock import SystemClock
 from genmon_otel.corrections import Corrections
+from genmon_otel.internal_errors import report
 from genmon_otel.interruption import reraise_if_signal
 from genmon_otel.journal import default_journal_dir, store_identity
 from genmon_otel.journal.frames import Kind
 from genmon_otel.journal.payloads import encode_record
 from genmon_otel.ports import Clock, Ended, Metrics, Store
-from genmon_otel.recorder import BROKE_INSIDE, SystemClock, handled
 from genmon_otel.records import GenerationRecord, InFlight, Outcome, Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
@@ -45,7 +44,6 @@ _SUCCESS_SHARE: Final = 0.25
 #: Keys that make instrumentations of databases look away.
 _SUPPRESS: Final = ("suppress_instrumentation", context._SUPPRESS_INSTRUMENTATION_KEY)
 
-_log = logging.getLogger(names.LOGGER)
 _writers: Final[weakref.WeakSet[Writer]] = weakref.WeakSet()
 
 
@@ -80,7 +78,6 @@ class Writer:
         self.clock: Clock = clock or SystemClock()
         self.redactor = redactor
         self._in_flight: Callable[[], Iterable[InFlight]] = tuple
-        self._complained_at = float("-inf")
         self.awake = False
         self._here = Here(self, ())
         metrics.watch(self._report)
@@ -338,10 +335,7 @@ class Writer:
         """Keep an error of ours from the application: count it, log it at most once a minute."""
         if threading.current_thread() is not self._here.thread:
             reraise_if_signal()
-        self.metrics.internal_error(where)
-        if (now := time.monotonic()) - self._complained_at >= 60:
-            self._complained_at = now
-            _log.warning(BROKE_INSIDE, where, handled(self.redactor))
+        report(where, self.metrics, self.redactor)
 
 
 class _Forking(threading.local):

@@ -20,6 +20,7 @@ from typing import Final
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import StoreUnavailable
+from genmon_otel.failure_log import log_failure
 from genmon_otel.fingerprint import identify
 from genmon_otel.journal import Journal
 from genmon_otel.journal.frames import Frame, Kind
@@ -32,7 +33,6 @@ from genmon_otel.journal.payloads import (
 )
 from genmon_otel.journal.segments import Segment, claim, list_producers, read_all, sweep
 from genmon_otel.ports import Clock, Metrics, Store
-from genmon_otel.recorder import diagnosis
 from genmon_otel.records import (
     PROCESS_DIED,
     Category,
@@ -358,7 +358,7 @@ class _Orphan:
         if failure.origin != PROCESS_DIED:
             return
         self._metrics.ended(record)
-        diagnosis.log(record, failure)
+        log_failure(record, failure)
 
 
 def died(note: InFlight, died_at: float) -> GenerationRecord:

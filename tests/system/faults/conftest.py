@@ -26,7 +26,7 @@ class Application:
 
     def end(self) -> Books:
         """Shut down in good order and check that every generation is accounted for."""
-        sink = recorder.runtime().sink
+        sink = recorder.active_runtime().sink
         assert sink.flush(180), sink.account()
         found = books(self.registry)  # they leave the registry with shutdown()
         assert shutdown(30)

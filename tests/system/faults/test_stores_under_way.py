@@ -101,7 +101,7 @@ def test_a_store_that_takes_five_seconds_a_write(
         return write(store, batch)
 
     load(300)
-    assert recorder.runtime().sink.flush(30)
+    assert recorder.active_runtime().sink.flush(30)
     monkeypatch.setattr(SqlStore, "write", slow)
     assert load(1000) < UNHINDERED_US
     while not begun:
@@ -130,7 +130,7 @@ def take_away(url: str) -> None:
 def test_a_database_that_is_taken_away(application: Application) -> None:
     """Its schema is made anew under way, and what ends from then on is there."""
     load(10)
-    sink = recorder.runtime().sink
+    sink = recorder.active_runtime().sink
     assert sink.flush(30)
     take_away(application.store)
     load(20)

@@ -51,7 +51,7 @@ def test_a_host_that_vanishes_and_returns(
         )
         try:
             load(300)
-            assert recorder.runtime().sink.flush(30)
+            assert recorder.active_runtime().sink.flush(30)
             with proxy.silent():
                 assert load(500) < UNHINDERED_US
                 deadline = time.monotonic() + 60
@@ -59,7 +59,7 @@ def test_a_host_that_vanishes_and_returns(
                     time.sleep(0.1)  # until the dead connection is given up and another tried
                 assert proxy.refused
                 load(100)
-                account = recorder.runtime().sink.account()
+                account = recorder.active_runtime().sink.account()
                 assert account.journalled >= 300
             found = made.end()
         finally:

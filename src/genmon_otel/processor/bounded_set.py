@@ -1,4 +1,4 @@
-"""What happened lately, without end and in bounded memory."""
+"""A set of bounded size that forgets its oldest members."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final, Generic, TypeVar
 
 from genmon_otel.forks import forkable_lock
 
-#: Remembered at a time; beyond that the oldest are forgotten.
+#: Members at a time; beyond that the oldest are forgotten.
 _MAX: Final = 10_000
 _MISSING: Final = object()
 
 K = TypeVar("K", bound=Hashable)
 
 
-class Remembered(Generic[K]):
-    """A set that forgets its oldest members; safe in threads."""
+class BoundedSet(Generic[K]):
+    """A set that forgets its oldest members; safe from any thread."""
 
     def __init__(self) -> None:
         self._keys: OrderedDict[K, None] = OrderedDict()
@@ -26,7 +26,7 @@ class Remembered(Generic[K]):
         return key in self._keys
 
     def add(self, key: K) -> bool:
-        """Remember; False when it is remembered already."""
+        """Add a member; return False where it is one already."""
         with self._lock:
             if key in self._keys:
                 return False
@@ -36,9 +36,5 @@ class Remembered(Generic[K]):
             return True
 
     def pop(self, key: K) -> bool:
-        """Forget; whether it was remembered."""
+        """Remove a member; return whether it was one."""
         return bool(self._keys) and self._keys.pop(key, _MISSING) is None
-
-
-#: Ids of traces in which a generation failed: what is above it there failed of the same.
-failed_traces: Final[Remembered[int]] = Remembered()
