@@ -13,6 +13,7 @@ from typing import Any
 from genmon_otel.corrections import Correction
 from genmon_otel.errors import StoreRefused, StoreUnavailable
 from genmon_otel.instruments import NullMetrics
+from genmon_otel.journal import Journal
 from genmon_otel.records import (
     Batch,
     Category,
@@ -31,6 +32,8 @@ from genmon_otel.records import (
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
 from genmon_otel.writer import Writer
+from genmon_otel.writer.memory_queue import MemoryQueue
+from genmon_otel.writer.process_state import ProcessState
 
 
 class FakeClock:
@@ -185,31 +188,51 @@ class CountingMetrics(NullMetrics):
         self.bytes = size
 
 
+class WithoutThread(ProcessState):
+    """A process whose thread is the test's."""
+
+    def start(self) -> None:
+        """Start none."""
+
+
 class ByHand(Writer):
     """A writer without a thread: the test says when it has its turns."""
 
-    def _start(self, here: Any) -> None:
-        pass
+    process_type = WithoutThread
 
     def turns(self, count: int = 1) -> None:
         """So many turns, an error in one contained as the thread does."""
         for _ in range(count):
-            self._turn(self._here)
+            self._process.turn()
 
     def drain(self) -> None:
         """Turns until there is nothing more to do at once."""
         for _ in range(10_000):
-            if not self._turn(self._here):
+            if not self._process.turn():
                 return
         raise AssertionError("the writer does not come to rest")
 
+    def hurry(self) -> None:
+        """Let the next turn try the store, however often it failed."""
+        self._process._loop.hurry()
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of this process."""
+        return self._process._journal
+
+    @property
+    def queue(self) -> MemoryQueue:
+        """The queue of this process."""
+        return self._process._queue
+
     def crash(self) -> None:
         """What ``kill -9`` does, as far as one process can do it to itself: locks go, files stay."""
-        self._here.closed = True
-        self._here.drain.adopter.close()
-        for segment in self._here.journal._segments:
+        self._process.is_closed = True
+        self._process._loop.release_adopted()
+        for segment in self.journal._segments:
             segment.release(delete=False)
-        self._here.journal._segments.clear()
+        self.journal._segments.clear()
 
 
 def settings_for(folder: Path, store: str = "sqlite:////nowhere/genmon.db") -> Settings:

@@ -95,9 +95,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import CollectorRegistry
 from genmon_otel import check_health, generation, recorder, setup, shutdown
-from genmon_otel.writer import drain
+from genmon_otel.writer import loop
 
-drain._CORRECTIONS_EVERY_S = 0.1
+loop.CORRECTIONS_EVERY_S = 0.1
 spans, registry, lines = InMemorySpanExporter(), CollectorRegistry(), []
 provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(spans))

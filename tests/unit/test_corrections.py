@@ -22,8 +22,8 @@ from genmon_otel.null_sink import NullSink
 from genmon_otel.records import Category, Severity
 from genmon_otel.testing import capture
 from genmon_otel.wiring.pseudonyms import Pseudonymous
-from genmon_otel.writer import drain
-from genmon_otel.writer.adoption import died
+from genmon_otel.writer import loop
+from genmon_otel.writer.unfinished import process_died_record
 from tests.writer_kit import (
     CountingMetrics,
     FakeClock,
@@ -142,7 +142,7 @@ def test_the_thread_asks_twice_a_minute_busy_or_idle(tmp_path: Path) -> None:
         writer.turns()
         clock.advance(1)
     assert store.asked_for_corrections == 3
-    assert drain._CORRECTIONS_EVERY_S <= 30
+    assert loop.CORRECTIONS_EVERY_S <= 30
 
 
 def test_a_change_is_seen_at_the_next_look(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_forked_child_begins_with_what_its_parent_knows(tmp_path: Path) -> Non
     writer = writer_by_hand(tmp_path, store)
     writer.turns()
     store.down = True
-    writer._forked()
+    writer._start_over()
     writer.turns()
     assert dict(writer.corrections) == {"v2:a": SAID}
 
@@ -205,7 +205,7 @@ def test_a_death_is_counted_as_people_see_it(tmp_path: Path) -> None:
     """The adopter counts and logs it under the correction, and stores what the rules say."""
     store, clock, metrics = MemoryStore(), FakeClock(), CountingMetrics()
     note = running("d" * 32, clock.now() - 5, "chat")
-    expected = died(note, clock.now()).failure
+    expected = process_died_record(note, clock.now()).failure
     assert expected is not None
     store.corrected = [correction(expected.fingerprint)]
     writer = writer_by_hand(tmp_path, store, clock)

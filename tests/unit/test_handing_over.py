@@ -9,7 +9,6 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,9 @@ from genmon_otel.records import GenerationRecord
 from genmon_otel.redaction import Redactor
 from genmon_otel.testing import capture
 from genmon_otel.writer import Writer
-from genmon_otel.writer.waiting import MAX_RECORDS
+from genmon_otel.writer.batches import BATCH
+from genmon_otel.writer.memory_queue import MAX_RECORDS
+from genmon_otel.writer.process_state import ProcessState
 from tests.writer_kit import (
     FakeClock,
     MemoryStore,
@@ -47,22 +48,6 @@ def handed_over(request: str, image: bytes = b"") -> str:
 
 class Struck(Exception):
     """What a signal's handler raises."""
-
-
-@dataclass(eq=False)
-class Ending:
-    """A generation that has ended, as a sink sees it."""
-
-    made: GenerationRecord
-    before: Callable[[], None] = lambda: None
-
-    @property
-    def id(self) -> str:
-        return self.made.generation_id
-
-    def record(self) -> GenerationRecord:
-        self.before()
-        return self.made
 
 
 def test_a_request_is_redacted_though_the_diagnosis_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,20 +198,20 @@ def test_a_default_that_may_change_is_read_at_once() -> None:
 # --- the writer's side -------------------------------------------------------------
 
 
-def test_an_end_amidst_close_is_journalled(tmp_path: Path) -> None:
-    """A success that arrives right after close() emptied the memory is there for the next process."""
+def test_an_end_amid_close_is_journalled(tmp_path: Path) -> None:
+    """A success that is put in memory right after close() emptied it is there for the next process."""
     store, clock = MemoryStore(), FakeClock()
     writer = writer_by_hand(tmp_path, store, clock)
     writer.drain()
+    put = writer.queue.put
 
-    class Closing(deque[Any]):
-        def append(self, ended: Any) -> None:
-            assert writer._here.closed or writer.close(1)
-            super().append(ended)
+    def closing(record: GenerationRecord, seq: int | None) -> bool:
+        assert writer._process.is_closed or writer.close(1)
+        return put(record, seq)
 
-    writer._here.arrived = writer._here.waiting.arrived = Closing()
-    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
-    writer.take(Ending(success("b" * 32)))  # type: ignore[arg-type]
+    writer.queue.put = closing  # type: ignore[method-assign]
+    writer.deliver(success("a" * 32))
+    writer.deliver(success("b" * 32))
     assert writer.account().in_memory == 0
     assert writer.account().balanced
     writer.close(1)
@@ -234,63 +219,38 @@ def test_an_end_amidst_close_is_journalled(tmp_path: Path) -> None:
     assert sorted(store.ids()) == ["a" * 32, "b" * 32]
 
 
-def test_an_interruption_on_the_way_into_the_books_loses_nothing(tmp_path: Path) -> None:
-    """Whoever makes the record may be struck: the next one makes it, once."""
-    writer = writer_by_hand(tmp_path, MemoryStore())
-    ending = Ending(success("a" * 32))
-
-    def strike() -> None:
-        ending.before = lambda: None
-        raise Struck
-
-    ending.before = strike
-    writer.take(ending)  # type: ignore[arg-type]
-    with pytest.raises(Struck):
-        writer.account()
-    assert (writer.account().delivered, writer.account().in_memory) == (1, 1)
-
-
-def test_a_finaliser_that_ends_a_generation_amidst_the_books(tmp_path: Path) -> None:
-    """It neither enters them twice nor is forgotten."""
+@pytest.mark.parametrize("ended", [success, failure])
+def test_an_end_delivered_again_after_an_interruption_counts_once(
+    tmp_path: Path, ended: Callable[[str], GenerationRecord]
+) -> None:
+    """A signal struck the caller right after the first time; without a journal, a failure as well."""
+    (tmp_path / "j").write_text("in the way")
     store = MemoryStore()
-    writer = writer_by_hand(tmp_path, store)
-    ending = Ending(success("a" * 32))
-
-    def finalise() -> None:
-        ending.before = lambda: None
-        writer.take(Ending(success("b" * 32)))  # type: ignore[arg-type]
-        writer.account()
-
-    ending.before = finalise
-    writer.take(ending)  # type: ignore[arg-type]
-    assert writer.account().delivered == 2
+    writer = writer_by_hand(tmp_path / "j", store)
+    record = ended("a" * 32)
+    writer.deliver(record)
+    writer.deliver(record)
+    assert writer.account().delivered == 1
     writer.drain()
-    assert store.ids() == ["a" * 32, "b" * 32]
+    assert store.ids() == ["a" * 32]
 
 
-def test_a_store_that_is_down_keeps_no_generation_alive(tmp_path: Path) -> None:
-    """Records are small and bounded, what they are made of is not."""
-    store = MemoryStore()
-    store.down = True
-    writer = writer_by_hand(tmp_path, store)
-    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
-    writer.turns()
-    assert not writer._here.waiting.arrived
-    assert writer.account().in_memory == 1
+def test_an_interruption_amid_an_eviction_loses_no_count(tmp_path: Path) -> None:
+    """What a full memory gave up before a signal struck is counted as dropped."""
 
+    class Striking(deque[GenerationRecord]):
+        def popleft(self) -> GenerationRecord:
+            super().popleft()
+            raise Struck
 
-def test_callers_count_what_a_late_writer_does_not(tmp_path: Path) -> None:
-    """Each end that finds the writer behind, and each failure, counts a little of what waits."""
-    metrics = PrometheusMetrics(CollectorRegistry())
-    writer = writer_by_hand(tmp_path, MemoryStore(), metrics=metrics)
-    writer._here.many = 0
-    for told in (lambda: writer.take(Ending(success())), lambda: writer.deliver(failure())):  # type: ignore[arg-type]
-        for _ in range(MAX_EVENTS + 1):
-            metrics.started("build_app")
-        before = metrics._waiting()
-        told()
-        assert metrics._waiting() < before
-        metrics.fold()
+    writer = writer_by_hand(tmp_path, MemoryStore())
+    for n in range(MAX_RECORDS):
+        writer.deliver(success(f"{n:032x}"))
+    writer.queue._others = Striking(writer.queue._others)
+    with pytest.raises(Struck):
+        writer.queue.put(success())
+    assert writer.account().dropped == {"memory_full": 1}
+    assert writer.account().balanced
 
 
 def test_a_success_wakes_no_thread_that_runs(
@@ -300,31 +260,76 @@ def test_a_success_wakes_no_thread_that_runs(
     metrics = NullMetrics()
     settings = settings_for(tmp_path)
     writer = Writer(MemoryStore(), settings=settings, metrics=metrics, redactor=Redactor())  # type: ignore[arg-type]
-    writer.take(Ending(success()))  # type: ignore[arg-type]
-    assert writer._here.thread is not None
+    writer.deliver(success())
+    assert writer._process.has_thread
     woken: list[str] = []
-    monkeypatch.setattr(writer._here, "wake", lambda: woken.append("woken"))
-    writer.take(Ending(success()))  # type: ignore[arg-type]
+    monkeypatch.setattr(writer._process, "wake", lambda: woken.append("woken"))
+    writer.deliver(success())
     assert woken == []
     monkeypatch.undo()
     assert writer.close(5)
 
 
+def test_a_full_batch_wakes_the_thread_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many more come before it has its turn."""
+    writer = writer_by_hand(tmp_path, MemoryStore())
+    woken: list[int] = []
+    monkeypatch.setattr(writer._process, "wake", lambda: woken.append(len(writer.queue)))
+    for _ in range(3 * BATCH):
+        writer.deliver(success())
+    assert woken == [BATCH]
+
+
 def test_memory_is_bounded_where_no_thread_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Callers do what the writer's thread would: the books are kept, and the oldest successes go."""
+    """The oldest successes go, counted; callers never notice."""
 
-    def refuse(here: Any) -> None:
+    def refuse() -> None:
         raise RuntimeError("can't start new thread")
 
     writer = writer_by_hand(tmp_path, MemoryStore())
-    monkeypatch.setattr(writer, "_start", refuse)
-    for n in range(MAX_RECORDS + MAX_RECORDS // 2 + 100):
-        writer.take(Ending(success(f"{n:032x}")))  # type: ignore[arg-type]
+    monkeypatch.setattr(writer._process, "start", refuse)
+    for n in range(2 * MAX_RECORDS):
+        writer.deliver(success(f"{n:032x}"))
     account = writer.account()
-    assert account.in_memory == MAX_RECORDS
+    assert account.in_memory <= MAX_RECORDS
+    assert account.delivered == 2 * MAX_RECORDS
     assert account.balanced
+
+
+def test_callers_never_send_redact_or_count_for_the_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far the writer is behind: its work stays its own, the oldest successes go instead."""
+    writer = writer_by_hand(tmp_path, MemoryStore())
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("a caller did the writer's work")
+
+    monkeypatch.setattr(ProcessState, "turn", forbidden)
+    monkeypatch.setattr(Redactor, "text", forbidden)
+    monkeypatch.setattr(MemoryStore, "write", forbidden)
+    for _ in range(MAX_RECORDS + 500):
+        writer.deliver(success(user_request="a page"))
+    assert writer.account().stored == 0
+    assert writer.account().dropped["memory_full"] >= 500
+    assert writer._services.metrics.errors == {}  # type: ignore[attr-defined]
+
+
+def test_a_failure_survives_any_number_of_successes(tmp_path: Path) -> None:
+    """Without a journal failures wait in memory too, and no success pushes them out."""
+    (tmp_path / "j").write_text("in the way")
+    store = MemoryStore()
+    writer = writer_by_hand(tmp_path / "j", store)
+    writer.deliver(failure("f" * 32))
+    for _ in range(2 * MAX_RECORDS):
+        writer.deliver(success())
+    writer.drain()
+    assert "f" * 32 in store.ids()
+    assert writer.account().balanced
 
 
 def test_a_generation_of_very_many_stages_counts_at_its_end() -> None:
@@ -345,27 +350,13 @@ def test_a_generation_of_very_many_stages_counts_at_its_end() -> None:
     assert relieved[0] > MAX_EVENTS
 
 
-def test_a_caller_helps_once_half_of_the_memory_waits(tmp_path: Path) -> None:
-    """Up to there it only calls the thread; beyond, more goes in the books than comes."""
-    writer = writer_by_hand(tmp_path, MemoryStore())
-    here, arrived = writer._here, writer._here.waiting.arrived
-    most = MAX_RECORDS // 2
-    arrived.extend(Ending(success(f"{n:032x}")) for n in range(most - 1))  # type: ignore[misc]
-    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
-    assert len(arrived) == most
-    assert here.bell.acquire(blocking=False)
-    writer.take(Ending(success("b" * 32)))  # type: ignore[arg-type]
-    assert len(arrived) == most - 1
-    assert writer.account().delivered == most + 1
-
-
 def test_the_bell_rings_until_it_is_heard(tmp_path: Path) -> None:
     """Rung twice before the thread listens, it is one more turn."""
-    here = writer_by_hand(tmp_path, MemoryStore())._here
-    here.wake()
-    here.wake()
-    assert here.bell.acquire(blocking=False)
-    assert not here.bell.acquire(blocking=False)
+    process = writer_by_hand(tmp_path, MemoryStore())._process
+    process.wake()
+    process.wake()
+    assert process._bell.acquire(blocking=False)
+    assert not process._bell.acquire(blocking=False)
 
 
 def test_nothing_ends_the_writers_thread(tmp_path: Path) -> None:
@@ -398,7 +389,7 @@ def test_a_success_that_was_noted_ends_in_the_journal(tmp_path: Path) -> None:
     writer.watch(lambda: [running("a" * 32, clock.now() - 5)])
     writer.turns()
     writer.watch(tuple)
-    writer.take(Ending(success("a" * 32)))  # type: ignore[arg-type]
+    writer.deliver(success("a" * 32))
     assert writer.account().journalled == 1
 
 
@@ -409,7 +400,7 @@ def test_what_ends_while_it_is_being_noted_is_not_noted(tmp_path: Path) -> None:
     lists = iter([[running("a" * 32, clock.now() - 5)], []])
     writer.watch(lambda: next(lists))
     writer.turns()
-    assert not writer._here.running.noted
+    assert not writer._process._running._noted
 
 
 def test_a_request_on_a_span_is_redacted() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from genmon_otel.journal import Journal, default_journal_dir, forget, store_identity
 from genmon_otel.journal.frames import Frame, Kind
-from genmon_otel.journal.segments import claim, list_producers, read_all, sweep
+from genmon_otel.journal.segments import claim, list_producers, read_all, remove_unfinished
 from genmon_otel.settings import Settings
 from tests.writer_kit import MemoryStore, failure, recording, writer_by_hand
 
@@ -207,9 +207,9 @@ def test_a_deleted_folder_is_written_again(tmp_path: Path) -> None:
         it.append(Kind.RECORD, b'{"n":%d}' % n)
     shutil.rmtree(folder)
     it.append(Kind.RECORD, b'{"n":10}')
-    it.mend()
+    it.restore_deleted()
     it.append(Kind.RECORD, b'{"n":11}')
-    it.mend()
+    it.restore_deleted()
     assert errors == ["journal"]
     assert claim(sorted(folder.iterdir())) is None
     assert len(seqs(it.read(100))) == 12
@@ -224,11 +224,11 @@ def test_a_deleted_folder_is_written_again(tmp_path: Path) -> None:
 
 def test_half_made_segments_are_swept(tmp_path: Path) -> None:
     """What a process left that died while making a segment goes after a minute, not before."""
-    old, young = tmp_path / "a.unborn", tmp_path / "b.unborn"
+    old, young = tmp_path / "a.unfinished", tmp_path / "b.unfinished"
     for path in (old, young):
         path.write_bytes(b"")
     os.utime(old, (1, 1))
-    sweep(tmp_path)
+    remove_unfinished(tmp_path)
     assert list(tmp_path.iterdir()) == [young]
 
 

@@ -17,8 +17,8 @@ from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
 from genmon_otel.records import Batch, GenerationRecord, InFlight, Outcome, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.writer import Writer
-from genmon_otel.writer.running import RunningNotes
-from genmon_otel.writer.waiting import MAX_RECORDS
+from genmon_otel.writer.memory_queue import MAX_RECORDS
+from genmon_otel.writer.running_notes import RunningNotes
 from tests.writer_kit import (
     ByHand,
     CountingMetrics,
@@ -182,7 +182,7 @@ def test_memory_is_bounded_oldest_success_first(tmp_path: Path) -> None:
     assert account.dropped == {"memory_full": 100} == metrics.drops
     assert account.balanced
     store.down = False
-    writer._here.drain.backoff.hurry()
+    writer.hurry()
     writer.drain()
     kept = {r.generation_id for r in (*failures, *successes[100:])}
     assert set(store.ids()) == kept
@@ -251,7 +251,7 @@ def test_recordings_are_redacted_before_they_touch_the_disk(tmp_path: Path) -> N
     writer.turns()
     assert secret not in "".join(path.read_text("latin-1") for path in journals(tmp_path))
     store.down = False
-    writer._here.drain.backoff.hurry()
+    writer.hurry()
     writer.drain()
     assert len(store.recordings) == 1
     assert secret not in repr(store.records) + repr(store.recordings)
@@ -307,7 +307,7 @@ def test_a_finaliser_may_deliver_inside_deliver(tmp_path: Path) -> None:
     """A generation that ends in the middle of another's delivery neither hangs nor is lost."""
     store = MemoryStore()
     writer = writer_by_hand(tmp_path, store)
-    journal = writer._here.journal
+    journal = writer.journal
     write = journal._write
 
     def interrupted(*args: object) -> None:
@@ -408,7 +408,7 @@ def test_a_note_that_cannot_be_renewed_keeps_its_segment(tmp_path: Path) -> None
     writer = writer_by_hand(tmp_path, store, clock)
     writer.watch(lambda: [running("d" * 32, 1.0)])
     writer.turns()
-    journal = writer._here.journal
+    journal = writer.journal
     append = journal.append
     journal.append = lambda kind, payload, share=1.0: (  # type: ignore[method-assign]
         None if kind == Kind.RUNNING else append(kind, payload, share=share)
@@ -527,12 +527,12 @@ def test_what_is_being_loaded_while_close_looks_is_journalled(tmp_path: Path) ->
     writer = writer_by_hand(tmp_path, store, clock)
 
     def amidst(text: str) -> str:
-        writer.redactor = Redactor()
-        writer._here.drain._redactor = writer.redactor
+        batches._redactor = Redactor()
         writer.close(0)
         return text
 
-    writer._here.drain._redactor = Redactor(amidst)
+    batches = writer._process._loop._batches
+    batches._redactor = Redactor(amidst)
     for name in "ab":
         writer.deliver(success(name * 32)._replace(user_request="a page"))
     writer.turns()
@@ -548,13 +548,13 @@ def test_what_is_delivered_while_close_runs_is_journalled(tmp_path: Path) -> Non
     """A success that found the writer open, and its memory emptied for good right after."""
     store, clock = MemoryStore(), FakeClock()
     writer = writer_by_hand(tmp_path, store, clock)
-    add = writer._here.waiting.add
+    put = writer.queue.put
 
-    def late(record: GenerationRecord, seq: int | None) -> None:
+    def late(record: GenerationRecord, seq: int | None) -> bool:
         writer.close(0)
-        add(record, seq)
+        return put(record, seq)
 
-    writer._here.waiting.add = late  # type: ignore[method-assign]
+    writer.queue.put = late  # type: ignore[method-assign]
     writer.deliver(success("a" * 32))
     assert writer.account().in_memory == 0
     writer.close(0)
@@ -711,7 +711,7 @@ def test_a_writer_whose_lock_did_not_hold(tmp_path: Path) -> None:
     first = [failure() for _ in range(3)]
     for record in first:
         writer.deliver(record)
-    producer = writer._here.journal.producer
+    producer = writer.journal.producer
     # Somebody replayed our journal as an adopter would.
     store.write(Batch(producer, 0, 3, records=tuple(first)))
     later = [failure() for _ in range(3)]

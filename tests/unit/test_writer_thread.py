@@ -187,7 +187,7 @@ def test_a_fork_waits_for_the_stores_library_but_not_for_ever(
     """No child is born amidst a write that ends soon; one that does not end holds nobody up."""
     writer, store = stuck
     writer.deliver(failure())
-    writer._here.wake()
+    writer._process.wake()
     assert store.asked.wait(10)
     begin = time.monotonic()
     assert _child_sees(store) == b"amidst"

@@ -1,8 +1,8 @@
-"""The journal: what must survive the process is in a file before the caller goes on.
+"""The journal: what must survive the process is in a file before its caller continues.
 
 Append-only segments of checked frames, one ``os.write`` each (about 3 µs; what the
 kernel has survives ``kill -9``). A segment goes once the store holds everything in
-it. A full disk or an unwritable folder is no error: :meth:`Journal.append` answers
+it. A full disk or an unwritable folder is no error: :meth:`Journal.append` returns
 None, and the writer keeps the record in memory.
 
 Losing the disk loses the journal; ``genmon doctor`` says where it lies.
@@ -43,7 +43,7 @@ _log = logging.getLogger(names.LOGGER)
 
 
 def default_journal_dir(settings: Settings) -> Path:
-    """Where journals lie: as set, else beside the SQLite store, else the state directory."""
+    """Return the folder of journals: as set, else beside the SQLite store, else the state directory."""
     if settings.journal_dir is not None:
         return settings.journal_dir
     path = settings.sqlite_path
@@ -56,14 +56,15 @@ def default_journal_dir(settings: Settings) -> Path:
 class Journal:
     """The journal of one process.
 
-    Appending is safe from any thread; :meth:`read` and :meth:`cover` belong to the
-    writer's thread. Not to be used across a fork: see :meth:`abandon`.
+    :meth:`append` may be called from any thread: its lock serialises the frames, each written by
+    one ``os.write``. :meth:`read` and :meth:`cover` belong to the writer's thread. Not to be used
+    across a fork: see :meth:`abandon`.
 
     Args:
-        directory: where the segments go; made when first needed. None: nowhere, every
-            append answers None.
+        directory: folder of the segments, created when first needed. None: there is none, every
+            append returns None.
         store: identity of the store (:func:`store_identity`).
-        on_error: called with a place's name for each thing that went wrong.
+        on_error: called with the name of the place for each error.
         segment_bytes: size after which the next segment begins.
         max_bytes: bytes that may wait for the store.
     """
@@ -82,14 +83,15 @@ class Journal:
         self._on_error = on_error
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
-        # Reentrant: a signal handler or a finaliser may deliver while this thread appends.
+        # Reentrant: a signal handler or a finaliser may deliver while its thread appends;
+        # ``_appending`` makes that inner append return None instead of splitting a frame.
         self._lock = threading.RLock()
         self._appending = False
         self._retry_at = 0.0
         self._warned = False
-        self._renew()
+        self._begin_producer()
 
-    def _renew(self) -> None:
+    def _begin_producer(self) -> None:
         #: Identity of the writer of these segments, 32 hex digits.
         self.producer = uuid.uuid4().hex
         self._segments: list[Segment] = []
@@ -101,45 +103,45 @@ class Journal:
         self._record_seqs = array("Q")
         self._bytes = 0
         self._cursor = (0, 0)  # number of the segment, offset
-        self._ahead: deque[Frame] = deque()
+        self._read_ahead: deque[Frame] = deque()
 
     @property
     def last_seq(self) -> int:
-        """Sequence number of the last frame; 0 before the first."""
+        """Return the sequence number of the last frame; 0 before the first."""
         return self._seq
 
     @property
     def covered(self) -> int:
-        """The store holds every frame up to this one."""
+        """Return the sequence number up to which the store holds every frame."""
         return self._covered
 
     @property
     def segment(self) -> int:
-        """Number of the segment that is appended to; 0 before the first."""
+        """Return the number of the segment that is appended to; 0 before the first."""
         return self._number
 
     @property
     def pending_records(self) -> int:
-        """Records in it that the store does not hold yet."""
+        """Return how many of its records the store does not hold yet."""
         return len(self._record_seqs)
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of the segments that hold something the store does not."""
+        """Return the bytes of its segments; 0 where the store holds everything in them."""
         return 0 if self._covered >= self._seq else self._bytes
 
     def append(self, kind: Kind, payload: bytes, *, share: float = 1.0) -> int | None:
         """Write one frame.
 
         Args:
-            kind: what it tells.
+            kind: what it holds.
             payload: ASCII JSON.
-            share: part of the room that frames of this sort may fill, so that what
-                is dear finds some left.
+            share: part of ``max_bytes`` that frames of this sort may fill, 0 to 1, so that
+                failures find some left.
 
         Returns:
             Its sequence number; None when it could not be written (full disk,
-            unwritable folder, no room), which is counted and logged once.
+            unwritable folder, ``max_bytes`` reached), which is counted and logged once.
         """
         if self.directory is None or len(payload) > MAX_PAYLOAD:
             return None
@@ -161,7 +163,9 @@ class Journal:
             return None
         seq = self._seq + 1
         frame = pack(seq, kind, payload)
-        self._seq = seq  # before the write: an interrupt behind it must not make a second one
+        self._seq = (
+            seq  # before the write: an interruption right after it must not repeat the number
+        )
         try:
             self._write(segment, frame)
         except OSError:
@@ -180,13 +184,13 @@ class Journal:
     def _write(self, segment: Segment, frame: bytes) -> None:
         written = os.write(segment.fd, frame)
         if written != len(frame):
-            # The disk is full: take the beginning back, so that no torn frame is left.
+            # The disk is full: remove the part that was written, so that no cut-off frame is left.
             os.ftruncate(segment.fd, segment.size - written)
             raise OSError(f"{written} of {len(frame)} bytes written")
 
     def _current(self) -> Segment | None:
-        """The segment to append to; None while the folder is not worth another try."""
-        if self._fits():
+        """Return the segment to append to; None until it is time to try the folder again."""
+        if self._has_space():
             return self._segments[-1]
         if time.monotonic() < self._retry_at or self.directory is None:
             return None
@@ -207,12 +211,12 @@ class Journal:
         self._bytes += len(header)
         return segment
 
-    def _fits(self) -> bool:
-        """Whether the last segment takes more. No system call: it would give up the GIL."""
+    def _has_space(self) -> bool:
+        """Whether the last segment takes more. No system call, which would release the GIL."""
         return bool(self._segments) and self._filled < self._segment_bytes
 
     def _failed(self, error: OSError) -> None:
-        if not self._fits():
+        if not self._has_space():
             self._retry_at = time.monotonic() + _RETRY_S
         self._on_error("journal")
         if not self._warned:
@@ -227,19 +231,19 @@ class Journal:
             )
 
     def read(self, records: int) -> list[Frame]:
-        """Take the next frames, in order, until ``records`` of them are records.
+        """Return the next frames, in order, until ``records`` of them are records.
 
-        Each frame is given once; only damage is skipped, and counted.
+        Each frame is returned once; only damage is skipped, and counted.
         """
         taken: list[Frame] = []
-        while records > 0 and (self._ahead or self._read_on()):
-            frame = self._ahead.popleft()
+        while records > 0 and (self._read_ahead or self._read_stretch()):
+            frame = self._read_ahead.popleft()
             records -= frame.kind == Kind.RECORD
             taken.append(frame)
         return taken
 
-    def _read_on(self) -> bool:
-        """Read the next stretch into ``_ahead``; False when there is nothing more."""
+    def _read_stretch(self) -> bool:
+        """Read the next stretch into ``_read_ahead``; False when there is nothing more."""
         while True:
             number, offset = self._cursor
             with self._lock:
@@ -259,15 +263,15 @@ class Journal:
             if found.skipped:
                 self._on_error("journal_damage")
             self._cursor = (segment.number, offset + found.consumed)
-            self._ahead.extend(found.frames)
-            if self._ahead:
+            self._read_ahead.extend(found.frames)
+            if self._read_ahead:
                 return True
 
     def cover(self, seq: int) -> int:
-        """Note that the store holds everything up to ``seq``; delete what is not needed.
+        """Note that the store holds every frame up to ``seq``.
 
         Returns:
-            How many records that makes.
+            How many records are among those that it did not hold before.
         """
         with self._lock:
             count = bisect_right(self._record_seqs, seq)
@@ -276,12 +280,12 @@ class Journal:
             return count
 
     def pending(self, seq: int) -> list[int]:
-        """The records up to ``seq`` that the store does not hold."""
+        """Return the numbers of the record frames up to ``seq`` that the store does not hold."""
         with self._lock:
             return self._record_seqs[: bisect_right(self._record_seqs, seq)].tolist()
 
     def settle(self, seq: int) -> None:
-        """Note that one record no longer waits, though frames before it do."""
+        """Note that one record is settled, though frames before it are not."""
         with self._lock:
             at = bisect_right(self._record_seqs, seq) - 1
             if at >= 0 and self._record_seqs[at] == seq:
@@ -298,28 +302,27 @@ class Journal:
                 segment.release(delete=True)
 
     def touch(self) -> None:
-        """Leave a sign of life: the time at which an adopter will say this process died."""
+        """Set the time at which an adopter will say that this process died, if it has by then."""
         with self._lock:
             if self._segments:
                 os.utime(self._segments[-1].fd)
 
-    def mend(self) -> None:
-        """Write again the segments that somebody deleted under us.
+    def restore_deleted(self) -> None:
+        """Write again the segments that another process deleted.
 
-        Whoever cleans up takes only the names: what we hold can still be read, but it
-        would be gone with the process.
+        Only their names are gone: what they hold can be read as long as this process lives.
         """
         with self._lock:
-            gone = [segment for segment in self._segments if segment.deleted]
-            if gone and gone[-1] is self._segments[-1]:
-                self._filled = self._segment_bytes  # appended to no more
-        for segment in gone:
+            deleted = [segment for segment in self._segments if segment.deleted]
+            if deleted and deleted[-1] is self._segments[-1]:
+                self._filled = self._segment_bytes  # the next append begins another segment
+        for segment in deleted:
             try:
                 segment.write_again(self.store, self.producer)
             except OSError as error:
                 self._failed(error)
                 return
-        if gone:
+        if deleted:
             self._on_error("journal")
             _log.warning(
                 "genmon: somebody deleted the journal in %s under a running process; it is "
@@ -328,23 +331,23 @@ class Journal:
             )
 
     def close(self) -> int:
-        """Let go of all segments; delete them if the store holds everything.
+        """Release all segments; delete them if the store holds everything.
 
         Later appends go to new segments of a new producer: the old ones belong to
         whoever adopts them.
 
         Returns:
-            How many records wait in the segments left behind.
+            How many records are in the segments left behind.
         """
         with self._lock:
             left = self.pending_records
             everything = self._covered >= self._seq
             for segment in self._segments:
                 segment.release(delete=everything)
-            self._renew()
+            self._begin_producer()
             return left
 
     def abandon(self) -> None:
-        """Forget it all in a forked child: the files and the records are the parent's."""
+        """Close all files in a forked child: they and their records are the parent's."""
         for segment in self._segments:
             segment.release(delete=False)

@@ -1,4 +1,4 @@
-"""Clear a person from journals that nobody holds and from what was put aside."""
+"""Clearing a person from journals that no process holds, and from what was put aside."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Final
 from genmon_otel.journal.frames import Frame, Kind, pack
 from genmon_otel.journal.segments import Segment, claim, list_all, read_all
 
-#: What the store refused, or a version did not understand, as JSON lines beside the journal.
+#: File of JSON lines beside the journal: what the store refused or a version did not understand.
 REFUSED: Final = "refused.jsonl"
-#: What tells of a person in a record or a note.
+#: Fields of a record or a note that identify a person.
 _PERSONAL: Final = ("user_id", "user_request", "context", "project_id")
 
 
 def forget(directory: Path, user: str) -> int:
-    """Clear a person from the journals in a folder; how many frames told of them.
+    """Clear a person from the journals in a folder; return how many frames named them.
 
-    Their records stay, without who it was and what was asked; recordings of them go.
-    Journals of processes that run are left out: within seconds they are in the store,
+    Their records stay, without who it was and what was asked; their recordings are removed.
+    Journals of running processes are left out: within seconds they are in the store,
     unless it is down. Run it again then.
 
     Args:
@@ -64,16 +64,16 @@ def _without(frame: Frame, generations: set[Any]) -> Frame | None:
 
 
 def _forget_refused(path: Path, user: str) -> int:
-    """Drop the lines that were put aside for this person, and for their generations."""
+    """Remove the lines that were put aside of this person, and of their generations."""
     try:
         lines = path.read_text("ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         return 0
-    said = [_tree(str(_tree(line.encode()).get("payload", "")).encode()) for line in lines]
-    theirs = {tree.get("generation_id") for tree in said if tree.get("user_id") == user}
+    payloads = [_tree(str(_tree(line.encode()).get("payload", "")).encode()) for line in lines]
+    theirs = {tree.get("generation_id") for tree in payloads if tree.get("user_id") == user}
     kept = [
         line
-        for line, tree in zip(lines, said, strict=True)
+        for line, tree in zip(lines, payloads, strict=True)
         if tree.get("generation_id") not in theirs
     ]
     if theirs:
@@ -90,7 +90,7 @@ def _tree(payload: bytes) -> dict[str, Any]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replace a file in one step; who waits for the old one's lock finds it gone."""
+    """Replace a file in one step; a process that waits for the old one's lock finds it deleted."""
     new = path.with_name(f"{path.name}.new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:

@@ -1,4 +1,4 @@
-"""One frame of a journal: how it is packed, and how frames are found again in damaged bytes.
+"""The format of a frame, and finding intact frames among damaged bytes.
 
 A frame is ``magic | crc32 | length | seq | kind | payload``, little-endian. The
 checksum covers everything behind it. The magic begins with a byte that no ASCII
@@ -53,16 +53,16 @@ class Scan:
     """What was found in a stretch of bytes."""
 
     frames: tuple[Frame, ...]
-    #: Bytes dealt with; what lies behind may be a frame whose end has not been read yet.
+    #: Bytes that need not be read again; behind them a frame may begin whose end was not read yet.
     consumed: int
     #: Bytes that belong to no intact frame.
     skipped: int
-    #: Whether some of these are the last ones.
-    torn: bool = False
+    #: Whether some of these are the last ones: a frame was cut off.
+    is_cut_off: bool = False
 
 
 def pack(seq: int, kind: int, payload: bytes) -> bytes:
-    """Make the bytes of one frame."""
+    """Return the bytes of one frame."""
     body = _HEAD.pack(len(payload), seq, kind) + payload
     return MAGIC + _CRC.pack(zlib.crc32(body)) + body
 
@@ -81,15 +81,15 @@ def scan(data: bytes, *, final: bool = True) -> Scan:
         found = data.find(MAGIC, at)
         if found < 0:
             rest = len(data) - at
-            waiting = 0 if final else _begun_magic(data, at)
-            skipped += rest - waiting
-            return Scan(tuple(frames), len(data) - waiting, skipped, rest > waiting)
+            unread = 0 if final else _partial_magic(data, at)
+            skipped += rest - unread
+            return Scan(tuple(frames), len(data) - unread, skipped, rest > unread)
         skipped += found - at
         at = found
         end = _end(data, at)
         if end is not None and end > len(data) and not final:
             return Scan(tuple(frames), at, skipped)
-        if end is None or end > len(data) or not _intact(data, at, end):
+        if end is None or end > len(data) or not _is_intact(data, at, end):
             at += 1  # not a frame, or a damaged one: search on behind this magic
             skipped += 1
             continue
@@ -99,20 +99,20 @@ def scan(data: bytes, *, final: bool = True) -> Scan:
 
 
 def _end(data: bytes, at: int) -> int | None:
-    """Where the frame at ``at`` should end; None when its length cannot be true."""
+    """Return where the frame at ``at`` should end; None when its length is impossible."""
     if at + OVERHEAD > len(data):
         return at + OVERHEAD
     length = int(_HEAD.unpack_from(data, at + _HEAD_AT)[0])
     return at + OVERHEAD + length if length <= MAX_PAYLOAD else None
 
 
-def _intact(data: bytes, at: int, end: int) -> bool:
+def _is_intact(data: bytes, at: int, end: int) -> bool:
     (crc,) = _CRC.unpack_from(data, at + _CRC_AT)
     return bool(zlib.crc32(memoryview(data)[at + _HEAD_AT : end]) == crc)
 
 
-def _begun_magic(data: bytes, at: int) -> int:
-    """How many of the last bytes may be the beginning of a magic."""
+def _partial_magic(data: bytes, at: int) -> int:
+    """Return how many of the last bytes may be the beginning of a magic."""
     return next(
         (size for size in range(len(MAGIC) - 1, 0, -1) if data[at:].endswith(MAGIC[:size])), 0
     )

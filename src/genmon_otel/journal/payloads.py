@@ -1,8 +1,8 @@
-"""What journal frames say: records, recordings and notes as ASCII JSON, and back.
+"""Payloads of journal frames: records, recordings and notes as ASCII JSON, and back.
 
 Keys are the names of the records' own fields; what equals a field's default is left
-out. A reader ignores keys it does not know and says that it did, so that a record of
-a newer version is neither lost nor silently stripped.
+out. A reader ignores keys that it does not know and returns that it did, so that a record
+of a newer version is neither lost nor silently shortened.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _encode_lossy = json.JSONEncoder(
 
 
 def _defaults(kind: type[Any]) -> dict[str, Any]:
-    """The fields of a record in order, with their defaults; a fresh object where there is none."""
+    """Return the fields of a record with their defaults, a fresh object for those without one."""
     if issubclass(kind, tuple):
         named: Any = kind
         return {name: named._field_defaults.get(name, object()) for name in named._fields}
@@ -59,7 +59,7 @@ _FAILURE: Final = _defaults(Failure)
 _RECORDING: Final = _defaults(Recording)
 _STEP: Final = _defaults(StepRecord)
 _RUNNING: Final = _defaults(InFlight)
-#: Seen from outside: the seq of a batch that a spilled record may already be stored in.
+#: Key of the position of a batch that may have stored this record already.
 POSITION: Final = "position"
 
 
@@ -72,14 +72,14 @@ def _dump(tree: Mapping[str, Any]) -> bytes:
     try:
         return _encode(tree).encode("ascii")
     except (TypeError, ValueError, RecursionError):
-        # Not JSON after all. What cannot be said becomes its text.
+        # Not JSON after all: what cannot be encoded becomes its text.
         return _encode_lossy({**tree, "context": {}, "tokens": {}}).encode("ascii")
 
 
 def encode_record(
     record: GenerationRecord, *, position: int | None = None, limit: int = MAX_RECORD
 ) -> bytes:
-    """Make the payload of a record, at most ``limit`` bytes.
+    """Return the payload of a record, at most ``limit`` bytes.
 
     What does not fit is shortened: the stack first, then context, request, stages,
     message; identity, times, category and fingerprint never.
@@ -87,8 +87,8 @@ def encode_record(
     Args:
         record: what ended. The request of anything but a failure is left out: it is
             not redacted yet.
-        position: for a record that may be stored by a batch whose answer never came:
-            that batch's position (see :mod:`genmon_otel.writer.adoption`).
+        position: of the batch that may have stored it, where the store did not answer (see
+            :mod:`genmon_otel.writer.adoption`).
         limit: bytes.
     """
     tree = _tree(record, _RECORD)
@@ -124,7 +124,7 @@ _MIN_STACK: Final = 500
 
 
 def _fitting(text: str, room: int) -> bytes:
-    """The text as JSON, its middle left out until it fits."""
+    """Return the text as JSON, its middle left out so that it fits."""
     data = _encode(text).encode("ascii")
     while len(data) > max(room, 2) and text:
         size = min(len(text) - 1, int(len(text) * room / len(data) * 0.95))
@@ -193,7 +193,7 @@ def _load(payload: bytes) -> dict[str, Any]:
 
 
 def _known(tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """The keys that this version knows, and whether there were others."""
+    """Return the keys that this version knows, and whether there were others."""
     known = {key: value for key, value in tree.items() if key in defaults}
     return known, len(known) != len(tree)
 
@@ -203,7 +203,7 @@ def decode_record(payload: bytes) -> tuple[GenerationRecord, int | None, bool]:
 
     Returns:
         The record, its ``position`` (see :func:`encode_record`) and whether a newer
-        version said more than this one understands.
+        version wrote more than this one understands.
 
     Raises:
         ValueError, TypeError, KeyError: the payload is no record.
@@ -233,14 +233,14 @@ def decode_record(payload: bytes) -> tuple[GenerationRecord, int | None, bool]:
 
 
 def encode_recording(recording: Recording) -> bytes:
-    """Make the payload of a redacted recording. The caller minds its size."""
+    """Return the payload of a redacted recording. The caller checks its size."""
     tree = _tree(recording, _RECORDING)
     tree["steps"] = [_tree(step, _STEP) for step in recording.steps]
     return _dump(tree)
 
 
 def decode_recording(payload: bytes) -> tuple[Recording, bool]:
-    """Rebuild a recording, and say whether a newer version said more.
+    """Rebuild a recording; also return whether a newer version wrote more.
 
     Raises:
         ValueError, TypeError, KeyError: the payload is no recording.
@@ -255,7 +255,7 @@ def decode_recording(payload: bytes) -> tuple[Recording, bool]:
 
 
 def encode_running(note: InFlight) -> bytes:
-    """Make the payload of a note that a generation is running."""
+    """Return the payload of a note that a generation is running."""
     return _dump(_tree(note, _RUNNING))
 
 
@@ -269,21 +269,21 @@ def decode_running(payload: bytes) -> InFlight:
 
 
 def encode_ended(generation_id: str) -> bytes:
-    """Make the payload that says a noted generation ended."""
+    """Return the payload that says that a noted generation ended."""
     return _dump({"generation_id": generation_id})
 
 
 def generation_of(payload: bytes) -> str:
-    """The generation that a record, note or end is about; empty when it says none."""
+    """Return the id of the generation that a frame is about; empty when it says none."""
     return str(_load(payload).get("generation_id", ""))
 
 
-#: Layout of the journal that this version writes and reads.
+#: Format of the journal that this version writes and reads.
 FORMAT: Final = 1
 
 
 def encode_header(*, store: str, producer: str, segment: int) -> bytes:
-    """Make the payload of a segment's first frame."""
+    """Return the payload of a segment's first frame."""
     return _dump(
         {
             "format": FORMAT,
@@ -296,7 +296,7 @@ def encode_header(*, store: str, producer: str, segment: int) -> bytes:
 
 
 def check_format(payload: bytes) -> None:
-    """Refuse a segment of a layout that is newer than ours.
+    """Refuse a segment of a format that is newer than ours.
 
     Raises:
         ConfigurationError: it is newer, or no header at all.

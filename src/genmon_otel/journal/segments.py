@@ -1,7 +1,7 @@
-"""Segment files: named, made, held and claimed so that each has one owner at a time.
+"""Segment files: named, created, locked and claimed so that each has one owner at a time.
 
 A segment is ``<store>.<producer>.<number>.journal``. Its owner holds a POSIX record
-lock on it (``lockf``), which the kernel lets go when the process dies, however it
+lock on it (``lockf``), which the kernel releases when the process dies, however it
 dies, and which a forked child does not inherit. Closing *any* descriptor of a file
 drops the process's lock on it, so a process never opens a segment that it holds.
 """
@@ -22,15 +22,15 @@ from genmon_otel.addresses import mask_url
 from genmon_otel.journal.frames import Frame, Scan, scan
 
 SUFFIX: Final = ".journal"
-#: A segment that is being made: not locked yet, so nobody else may look at it.
-UNBORN: Final = ".unborn"
-#: Seconds after which a segment that is still being made was abandoned.
-_UNBORN_S: Final = 60.0
+#: Suffix of a segment that is being created and may not be locked yet: nobody claims it.
+UNFINISHED: Final = ".unfinished"
+#: Seconds after which the process that was creating a segment has died.
+_UNFINISHED_S: Final = 60.0
 _READ_BYTES: Final = 1 << 20
 _NAME: Final = re.compile(
     r"(?P<store>[0-9a-f]{12})\.(?P<producer>[0-9a-f]{32})\.(?P<number>\d{6,})" + re.escape(SUFFIX)
 )
-#: Segments that this process holds (or a parent of it held), with the process id.
+#: Paths of the segments that this process has locked (or its parent had), with the process id.
 _held: Final[dict[str, int]] = {}
 
 
@@ -54,16 +54,16 @@ class Segment:
 
     @property
     def size(self) -> int:
-        """Bytes in the file now."""
+        """Return the bytes in the file now."""
         return os.fstat(self.fd).st_size
 
     @property
     def deleted(self) -> bool:
-        """Whether somebody took the file away under us."""
+        """Whether another process deleted the file while we hold it."""
         return os.fstat(self.fd).st_nlink == 0
 
     def write_again(self, store: str, producer: str) -> None:
-        """Make a file that was deleted under us anew, from what we hold of it.
+        """Create a file anew that was deleted while we hold it, from its open descriptor.
 
         Raises:
             OSError: the folder cannot be made or written.
@@ -86,7 +86,7 @@ class Segment:
         return os.pread(self.fd, size, offset)
 
     def release(self, *, delete: bool) -> None:
-        """Let go of the file, and delete it when everything in it is in the store."""
+        """Close the file, which releases its lock; delete it where the store holds everything."""
         if delete:
             self.path.unlink(missing_ok=True)
         os.close(self.fd)
@@ -95,36 +95,36 @@ class Segment:
 
 
 def create(directory: Path, store: str, producer: str, number: int) -> Segment:
-    """Make an empty segment that this process holds.
+    """Create an empty segment that this process has locked.
 
-    It is locked under another name first: an adopter that saw it unlocked would take it.
+    It is locked under another name first: an adopter that saw it unlocked would claim it.
 
     Raises:
         OSError: the folder cannot be made or written, or does not know locks.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"{store}.{producer}.{number:06d}{SUFFIX}"
-    unborn = path.with_suffix(UNBORN)
+    unfinished = path.with_suffix(UNFINISHED)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(unborn, flags, 0o600)
+    fd = os.open(unfinished, flags, 0o600)
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.rename(unborn, path)
+        os.rename(unfinished, path)
     except OSError:
         os.close(fd)
-        unborn.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
     _held[str(path)] = os.getpid()
     return Segment(path, number, fd)
 
 
 def list_all(directory: Path) -> list[Path]:
-    """The segments in a folder, whichever store they are for."""
+    """Return the segments in a folder, whichever store they are for."""
     return sorted(path for path in directory.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name))
 
 
 def list_producers(directory: Path, store: str) -> dict[str, list[Path]]:
-    """The segments in a folder by producer, each in order; those of one store only."""
+    """Return one store's segments in a folder by producer, each in order."""
     found: dict[str, list[Path]] = {}
     try:
         names = sorted(os.listdir(directory))
@@ -138,7 +138,7 @@ def list_producers(directory: Path, store: str) -> dict[str, list[Path]]:
 
 
 def claim(paths: Iterable[Path]) -> list[Segment] | None:
-    """Take all segments of a producer that died; None while anybody holds one of them."""
+    """Lock all segments of a producer that died; None while any process holds one of them."""
     claimed: list[Segment] = []
     for path in paths:
         segment = _claim(path)
@@ -159,29 +159,29 @@ def _claim(path: Path) -> Segment | None:
         return None
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        there = os.fstat(fd).st_nlink > 0
+        exists = os.fstat(fd).st_nlink > 0
     except OSError:
-        there = False
-    if not there:
+        exists = False
+    if not exists:
         os.close(fd)
         return None
     _held[str(path)] = os.getpid()
     return Segment(path, int(path.name.split(".")[2]), fd)
 
 
-def sweep(directory: Path) -> None:
-    """Delete what processes left that died while they made a segment."""
-    for path in directory.glob(f"*{UNBORN}"):
+def remove_unfinished(directory: Path) -> None:
+    """Delete the files of processes that died while they created a segment."""
+    for path in directory.glob(f"*{UNFINISHED}"):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
             continue
         try:
-            if time.time() - os.fstat(fd).st_mtime > _UNBORN_S:
+            if time.time() - os.fstat(fd).st_mtime > _UNFINISHED_S:
                 fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink(missing_ok=True)
         except OSError:
-            pass  # somebody is at it
+            pass  # another process is at it
         finally:
             os.close(fd)
 
@@ -194,15 +194,15 @@ def read_stretch(segment: Segment, offset: int, end: int) -> Scan:
         found = scan(segment.read(offset, stop - offset), final=stop == end)
         if found.consumed:
             return found
-        if stop == end:  # the file was cut behind our back
+        if stop == end:  # another process cut the file short
             return Scan((), end - offset, end - offset, True)
         size *= 2
 
 
 def read_all(
-    segment: Segment, on_damage: Callable[[bool], None] = lambda torn: None
+    segment: Segment, on_damage: Callable[[bool], None] = lambda is_at_end: None
 ) -> Iterator[Frame]:
-    """Every intact frame of a segment, in order.
+    """Yield every intact frame of a segment, in order.
 
     Args:
         segment: which.
@@ -215,4 +215,4 @@ def read_all(
         offset += found.consumed
         yield from found.frames
         if found.skipped:
-            on_damage(found.torn)
+            on_damage(found.is_cut_off)

@@ -148,13 +148,17 @@ class Installation:
     def _build(self, undo: ExitStack) -> None:
         """Put the parts together, each one's undoing pushed on ``undo``."""
         settings = self._settings
-        told = _check_store(settings)
+        known_error = _check_store(settings)
         _check_journal(settings)
         metrics = self._metrics(undo)
         redactor = Redactor(self._objects["redact"])
         self._store = SqlStore(settings.store, propose=propose)
         self._writer = Writer(
-            self._store, settings=settings, metrics=metrics, redactor=redactor, told=told
+            self._store,
+            settings=settings,
+            metrics=metrics,
+            redactor=redactor,
+            known_error=known_error,
         )
         undo.callback(self._writer.close, 0)
         runtime = self._runtime = recorder.Runtime(

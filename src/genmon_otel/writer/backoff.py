@@ -1,4 +1,4 @@
-"""When to try the store again."""
+"""When to try the store again after a failed attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store refuses, or this version does not understand, is put aside for a person."""
+"""A file for what the store refuses or this version does not understand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of one producer on their way into the store, each exactly once.
+"""Sending the batches of one producer to the store, each exactly once.
 
 The store moves the producer's position in the same transaction as the rows. So a
 batch whose answer was lost is simply sent again: if its position is there already,
@@ -24,9 +24,7 @@ from genmon_otel.records import (
 )
 from genmon_otel.writer.quarantine import Quarantine
 
-#: Records in one transaction.
-BATCH: Final = 500
-#: Errors of the store that nobody foresaw, after which a batch is taken for poisoned.
+#: Unforeseen errors of the store after which a batch is taken for poisoned.
 _PATIENCE: Final = 3
 
 
@@ -49,7 +47,7 @@ class _Load:
     #: Whether whoever moved the producer's position has stored these very items.
     conditional: bool = False
     tries: int = 0
-    broken: int = 0
+    unforeseen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +89,15 @@ class Sender:
 
     @property
     def busy(self) -> bool:
-        """Whether something is on its way: until then nothing more may be loaded."""
+        """Whether a batch is under way: until it is settled nothing more may be loaded."""
         return bool(self._loads)
 
     def load(self, items: Sequence[Item], seq: int, *, conditional: bool = False) -> None:
-        """Put the next batch on its way; ``seq`` is the last frame that it covers."""
+        """Take the next batch; ``seq`` is the last journal frame that it covers."""
         self._loads.append(_Load(tuple(items), max(seq, self.seq), conditional))
 
-    def unsettled(self) -> Iterable[Item]:
-        """What is on its way and may, or may not, be in the store already."""
+    def unsettled(self) -> list[Item]:
+        """Return what is under way: it may, or may not, be in the store already."""
         return [item for load in list(self._loads) for item in load.items]
 
     def send(self) -> Receipt:
@@ -120,7 +118,7 @@ class Sender:
             recordings=tuple(i.recording for i in load.items if i.recording is not None),
             samples=tuple(item.sample for item in load.items if item.sample is not None),
         )
-        begun = time.monotonic()
+        began = time.monotonic()
         try:
             result = self._store.write(batch)
         except StoreUnavailable:
@@ -129,14 +127,14 @@ class Sender:
             return self._refused(load, str(error))
         except Exception as error:
             self._metrics.internal_error("store")
-            load.broken += 1
-            if load.broken < _PATIENCE:
+            load.unforeseen += 1
+            if load.unforeseen < _PATIENCE:
                 raise StoreUnavailable(f"The store broke: {error!r}") from error
             return self._refused(load, repr(error))
         finally:
-            self._metrics.batch_seconds(time.monotonic() - begun)
+            self._metrics.batch_seconds(time.monotonic() - began)
         if result.duplicate:
-            return self._was_there(load, result)
+            return self._settled_before(load, result)
         return self._settled(load, self.position + 1, result)
 
     def _settled(self, load: _Load, position: int, result: WriteResult | None) -> Receipt:
@@ -144,21 +142,21 @@ class Sender:
         self.position, self.seq = position, load.seq
         return Receipt(stored=load.items, seq=load.seq, result=result)
 
-    def _was_there(self, load: _Load, result: WriteResult | None) -> Receipt:
+    def _settled_before(self, load: _Load, result: WriteResult | None) -> Receipt:
         """Our position is taken: by this very batch, or by somebody who adopted us."""
         position, seq = self._store.producer_position(self.producer)
         if (position, seq) == (self.position + 1, load.seq) or load.conditional:
             return self._settled(load, position, result)
-        there = tuple(i for i in load.items if i.seq is not None and i.seq <= seq)
+        stored = tuple(i for i in load.items if i.seq is not None and i.seq <= seq)
         load.items = tuple(i for i in load.items if i.seq is None or i.seq > seq)
         load.seq = max(load.seq, seq)
         self.position, self.seq = position, seq
-        return Receipt(stored=there, seq=seq)
+        return Receipt(stored=stored, seq=seq)
 
     def _refused(self, load: _Load, reason: str) -> Receipt:
         position, _ = self._store.producer_position(self.producer)
         if position > self.position:  # an earlier try was stored, its answer lost
-            return self._was_there(load, None)
+            return self._settled_before(load, None)
         self._loads.popleft()
         if len(load.items) > 1:
             self._halve(load)

@@ -1,4 +1,4 @@
-"""A flood of ever new failures ends up in one row an operation, so that nothing else starves."""
+"""The limit of new failures a minute: a flood of them becomes one row an operation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WINDOW_S: Final = 60.0
 
 
 class NewFailures:
-    """Lets so many new fingerprints a minute through; the rest get their operation's overflow.
+    """Admit so many new fingerprints a minute; the rest get their operation's overflow fingerprint.
 
     Args:
         on_overflow: called for each record that was moved.
@@ -28,14 +28,14 @@ class NewFailures:
         self._on_overflow = on_overflow
 
     def admit(self, record: GenerationRecord, now: float) -> GenerationRecord:
-        """The record as it is to be stored; ``now`` is monotonic."""
+        """Return the record as it is to be stored; ``now`` is monotonic."""
         if record.failure is None or self._is_known(record.failure.fingerprint, now):
             return record
         self._on_overflow()
-        name = f"{OVERFLOW_FINGERPRINT}{record.operation}"
+        overflow = f"{OVERFLOW_FINGERPRINT}{record.operation}"
         failure = record.failure._replace(
-            fingerprint=name,
-            signature=name,
+            fingerprint=overflow,
+            signature=overflow,
             trigger_signature=None,
             error_message=(
                 f"More than {NEW_FAILURES_A_MINUTE} new failures in a minute; the rest are "

@@ -1,4 +1,4 @@
-"""Notes of generations in flight: if their process dies, somebody can still count them."""
+"""Notes of running generations: if their process dies, another one can still count them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from genmon_otel.records import InFlight
 NOTE_AFTER_S: Final = 1.0
 #: In place of last step and segment: not in the journal yet.
 _MARKED: Final = ("", -1)
-#: The writer's end made it ``cancelled``: no note may follow.
+#: The writer's close delivered it as cancelled: no note may follow.
 _CANCELLED: Final = ("", -2)
 
 
 class RunningNotes:
-    """Notes running generations in the journal, and knows which of them need an end there.
+    """Note running generations in the journal, and know which of them need an end there.
 
     A note without an end in a dead process's journal counts as a failure, so no note
-    may follow its generation's end. Both sides do their own step first and then look:
-    :meth:`tick` marks as noted, then asks what is running still; a generation that ends
-    is listed no more before :meth:`ended` asks whether it is noted.
+    may follow its generation's end. The writer's thread (:meth:`tick`) first marks a generation
+    as noted, then lists what is running; the thread that ends a generation first takes it off
+    that list, then asks here (:meth:`end`). So one of the two always sees the other.
     """
 
     def __init__(self, journal: Journal, inherited: Iterable[str] = ()) -> None:
@@ -34,31 +34,31 @@ class RunningNotes:
         self._inherited = frozenset(inherited)
         self._lock = threading.RLock()
         #: By generation: last step and segment of its latest note.
-        self.noted: dict[str, tuple[str, int]] = {}
+        self._noted: dict[str, tuple[str, int]] = {}
         self._first_seen: dict[str, float] = {}
         self._owed: set[str] = set()
         self._missing: set[str] = set()
         self._cancelled: set[str] = set()
 
-    def ended(self, generation_id: str) -> bool:
-        """Say that a generation ended; whether the journal must tell."""
-        if generation_id not in self.noted:
+    def end(self, generation_id: str) -> bool:
+        """Note that a generation ended; whether its end must be in the journal."""
+        if generation_id not in self._noted:
             return False
         with self._lock:
-            return self.noted.pop(generation_id, None) is not None
+            return self._noted.pop(generation_id, None) is not None
 
     def cancel(
         self, in_flight: Callable[[], Iterable[InFlight]]
     ) -> Iterator[tuple[InFlight, bool]]:
-        """What runs and is to be told as cancelled, each with whether the journal must tell.
+        """Yield what is running and now counts as cancelled, with whether the journal must say so.
 
-        What ends meanwhile is told once: by itself, or here if it came upon its mark.
+        What ends meanwhile is delivered once: by itself, or here if it came upon its mark.
         """
         notes = list(in_flight())
         with self._lock:
-            before = {note.generation_id: self.noted.get(note.generation_id) for note in notes}
+            before = {note.generation_id: self._noted.get(note.generation_id) for note in notes}
             self._cancelled.update(before)
-            self.noted.update(dict.fromkeys(before, _CANCELLED))
+            self._noted.update(dict.fromkeys(before, _CANCELLED))
         running = {note.generation_id for note in in_flight()}
         for note in notes:
             generation = note.generation_id
@@ -66,7 +66,7 @@ class RunningNotes:
                 yield note, before[generation] is not None
 
     def was_cancelled(self, generation_id: str) -> bool:
-        """Whether a generation that ends has been told as cancelled; true once."""
+        """Whether a generation that ends was delivered as cancelled before; true once."""
         if generation_id not in self._cancelled:
             return False
         with self._lock:
@@ -75,14 +75,20 @@ class RunningNotes:
             return was
 
     def owe(self, generation_id: str) -> None:
-        """Tell the journal later: it could not be written."""
+        """Write the end of a noted generation later: the journal could not be written."""
         self._owed.add(generation_id)
 
     def tick(
         self, in_flight: Callable[[], Iterable[InFlight]], now: float, monotonic: float
     ) -> None:
-        """Note what runs for more than a second, again when its last step or the segment changed."""
-        self._pay()
+        """Note what runs for more than a second, anew when its last step or the segment changed.
+
+        Args:
+            in_flight: lists what is running.
+            now: Unix seconds.
+            monotonic: seconds of the monotonic clock.
+        """
+        self._write_owed_ends()
         seen = {note.generation_id: note for note in in_flight()}
         self._first_seen = {
             generation: self._first_seen.get(generation, monotonic) for generation in seen
@@ -94,49 +100,49 @@ class RunningNotes:
             if max(now - note.started_at, monotonic - self._first_seen[generation]) >= NOTE_AFTER_S
             and generation not in self._inherited
         ]
-        fresh = [note.generation_id for note in due if note.generation_id not in self.noted]
-        self.noted.update((generation, _MARKED) for generation in fresh)
+        fresh = [note.generation_id for note in due if note.generation_id not in self._noted]
+        self._noted.update((generation, _MARKED) for generation in fresh)
         if fresh:
             self._unmark(fresh, {note.generation_id for note in in_flight()})
         for note in due:
             self._note(note)
         self._forget(seen)
-        if self.noted:
+        if self._noted:
             self._journal.touch()
 
     def oldest_segment(self) -> int:
-        """The first segment of the journal that holds a note still needed."""
-        segments = [segment for _, segment in self.noted.values()]
+        """Return the number of the first segment that holds a note still needed."""
+        segments = [segment for _, segment in self._noted.values()]
         return min(segments, default=self._journal.segment)
 
     def _unmark(self, fresh: Iterable[str], running: Container[str]) -> None:
-        """Take back the mark of what ended before it could see it."""
+        """Remove the mark of what ended before it could see it."""
         with self._lock:
             for generation in fresh:
                 if generation not in running:
-                    self.noted.pop(generation, None)
+                    self._noted.pop(generation, None)
 
     def _note(self, note: InFlight) -> None:
         generation = note.generation_id
         with self._lock:
-            written = self.noted.get(generation)
+            written = self._noted.get(generation)
             now = (note.last_step, self._journal.segment)
             if written in (None, now, _CANCELLED):  # it has ended, or has been noted so
                 return
             if self._journal.append(Kind.RUNNING, encode_running(note)) is not None:
-                self.noted[generation] = now
+                self._noted[generation] = now
             elif written == _MARKED:
-                del self.noted[generation]
+                del self._noted[generation]
 
     def _forget(self, accounted: Iterable[str]) -> None:
-        """End the notes of generations that nobody lists or delivered for two ticks."""
-        missing = self.noted.keys() - set(accounted)
+        """End the notes of generations that were neither listed nor delivered for two ticks."""
+        missing = self._noted.keys() - set(accounted)
         for generation in missing & self._missing:
-            self.noted.pop(generation, None)
+            self._noted.pop(generation, None)
             self._owed.add(generation)
         self._missing = missing
 
-    def _pay(self) -> None:
+    def _write_owed_ends(self) -> None:
         for generation in list(self._owed):
             if self._journal.append(Kind.ENDED, encode_ended(generation)) is None:
                 return

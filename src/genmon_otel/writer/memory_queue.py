@@ -1,0 +1,192 @@
+"""The records of one process that are in memory, and how many records met each fate."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from genmon_otel import conventions as names
+from genmon_otel.records import GenerationRecord
+
+#: Records in memory; at about 1.5 KB each, 15 MB.
+MAX_RECORDS: Final = 10_000
+#: Records that go at once when memory is full, so that few calls spend time on it.
+DROPPED_AT_ONCE: Final = 100
+#: Journalled records kept whole as well, because the journal's copy is shortened.
+MAX_WHOLE: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the records of one process are. At rest the two sides are equal."""
+
+    #: Delivered by this process's generations.
+    delivered: int
+    #: Taken over from processes that died, and settled.
+    adopted: int
+    stored: int
+    journalled: int
+    in_memory: int
+    dropped: Mapping[str, int]
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing is lost: what came in equals what is accounted for."""
+        accounted = self.stored + self.journalled + self.in_memory + sum(self.dropped.values())
+        return self.delivered + self.adopted == accounted
+
+
+class MemoryQueue:
+    """Bounded queue from the threads that deliver records to the writer's thread.
+
+    Every method takes the one lock, which only this class knows, and may be called from any
+    thread. The lock is reentrant because a finaliser may deliver while its thread is inside.
+    A signal handler may raise only where a call returns, so :meth:`put` changes its counters
+    first and appends last: an interrupted call has done all of it or nothing.
+
+    Args:
+        on_drop: called without the lock, with reason and count of records that were given up.
+        max_records: records in memory, leased ones included.
+    """
+
+    def __init__(self, on_drop: Callable[[str, int], None], max_records: int = MAX_RECORDS) -> None:
+        self._lock = threading.RLock()
+        self._on_drop = on_drop
+        self._max_records = max_records
+        self._failures: deque[GenerationRecord] = deque()
+        #: Successes, cancelled and rejected ones; the oldest go first when memory is full.
+        self._others: deque[GenerationRecord] = deque()
+        self._whole: dict[int, GenerationRecord] = {}
+        self._latest: tuple[str, str] = ("", "")
+        self._is_closed = False
+        self._delivered = self._adopted = self._stored = self._leased = 0
+        self._dropped: Counter[str] = Counter()
+        self._put_total = self._gone_total = 0
+
+    def __len__(self) -> int:
+        """Return how many records are in memory, leased ones included."""
+        return len(self._failures) + len(self._others) + self._leased
+
+    @property
+    def put_total(self) -> int:
+        """Records ever put in memory."""
+        return self._put_total
+
+    @property
+    def gone_total(self) -> int:
+        """Records that have left memory: stored, journalled, refused or dropped."""
+        return self._gone_total
+
+    # --- for the threads that deliver ------------------------------------------
+
+    def put(self, record: GenerationRecord, seq: int | None = None) -> bool:
+        """Take a finished generation.
+
+        Args:
+            record: what ended. The latest one given again is ignored: an interruption struck
+                its caller right after the first time.
+            seq: sequence number of its journal frame; None: it is in memory only.
+
+        Returns:
+            Whether somebody will lease it; False after :meth:`close`.
+        """
+        with self._lock:
+            if seq is not None:
+                self._delivered += 1
+                if len(self._whole) < MAX_WHOLE:
+                    self._whole[seq] = record
+                return True
+            end = record.generation_id, record.outcome
+            if end == self._latest:
+                return not self._is_closed
+            records = self._others if record.failure is None else self._failures
+            self._latest = end
+            self._delivered += 1
+            self._put_total += 1
+            records.append(record)
+            dropped = 0
+            if len(self._failures) + len(self._others) + self._leased > self._max_records:
+                dropped = self._evict()
+        if dropped:
+            self._on_drop(names.DROPPED_FULL, dropped)
+        return not self._is_closed
+
+    def _evict(self) -> int:
+        """Give up the oldest successes, the oldest failure only where there is no success."""
+        records, most = (self._others, DROPPED_AT_ONCE) if self._others else (self._failures, 1)
+        before = len(records)
+        try:
+            for _ in range(min(before, most)):
+                records.popleft()
+        finally:  # a signal handler may have raised amid the loop
+            dropped = before - len(records)
+            self._gone_total += dropped
+            self._dropped[names.DROPPED_FULL] += dropped
+        return dropped
+
+    # --- for the writer's thread, and for whoever closes the process -------------
+
+    def lease(self, limit: int) -> list[GenerationRecord]:
+        """Take out up to ``limit`` records, failures first.
+
+        They count as in memory until :meth:`ack` or :meth:`drop` says what became of them.
+        """
+        with self._lock:
+            leased: list[GenerationRecord] = []
+            for records in (self._failures, self._others):
+                for _ in range(min(limit - len(leased), len(records))):
+                    leased.append(records.popleft())
+            self._leased += len(leased)
+            return leased
+
+    def ack(self, *, stored: int = 0, leased: int = 0, adopted: int = 0) -> None:
+        """Note what became of records.
+
+        Args:
+            stored: records that are in the store now, from wherever they came.
+            leased: leased records that are no longer in memory: stored, journalled or dropped.
+            adopted: records of dead processes that are settled: stored or dropped.
+        """
+        with self._lock:
+            self._stored += stored
+            self._adopted += adopted
+            self._leased -= leased
+            self._gone_total += leased
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Count records that are given up; a leased one is acknowledged as well."""
+        if count > 0:
+            with self._lock:
+                self._dropped[reason] += count
+            self._on_drop(reason, count)
+
+    def take_whole(self, seq: int) -> GenerationRecord | None:
+        """Return the journalled record as it was delivered, once; None: only the journal has it."""
+        with self._lock:
+            return self._whole.pop(seq, None)
+
+    def forget_whole(self, up_to: int) -> None:
+        """Release the whole records of frames up to a sequence number: they are stored."""
+        with self._lock:
+            for seq in [known for known in self._whole if known <= up_to]:
+                del self._whole[seq]
+
+    def close(self) -> None:
+        """Have :meth:`put` say from now on that nobody leases what it takes."""
+        with self._lock:
+            self._is_closed = True
+
+    def account(self, journalled: int) -> Account:
+        """Say where all records are, given how many the journal holds for the store."""
+        with self._lock:
+            return Account(
+                delivered=self._delivered,
+                adopted=self._adopted,
+                stored=self._stored,
+                journalled=journalled,
+                in_memory=len(self),
+                dropped=dict(self._dropped),
+            )

@@ -1,0 +1,231 @@
+"""Recordings and success samples: raw ones in bounded memory, redacted ones ready for the store."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from genmon_otel.journal import Journal
+from genmon_otel.journal.frames import MAX_PAYLOAD, Frame, Kind
+from genmon_otel.journal.payloads import decode_recording, encode_recording
+from genmon_otel.policy import RECORDING_VARIANTS, SUCCESS_SAMPLES
+from genmon_otel.ports import Metrics
+from genmon_otel.recordings import prepare, prepare_step
+from genmon_otel.records import Recording, SuccessSample, Tree
+from genmon_otel.redaction import Redactor
+from genmon_otel.writer.sending import Item
+
+#: Bytes of raw recordings.
+MAX_RAW_BYTES: Final = 16 * 2**20
+#: Raw recordings kept without their payload once the bytes are used up.
+_MAX_STUBS: Final = 1_000
+#: Nodes of a tree that are weighed; what is larger counts as so many bytes.
+_WEIGHED_NODES: Final = 128
+_LARGE_BYTES: Final = 256 * 1024
+
+#: Recordings of one fingerprint that one process sends in an hour: the store keeps the
+#: newest few variants, and redacting costs time.
+AN_HOUR: Final = 3 * RECORDING_VARIANTS
+_HOUR_S: Final = 3600.0
+#: Fingerprints whose recordings are counted.
+_COUNTED: Final = 1_000
+#: Prepared recordings kept beside the journal's copies, and those that no journal took.
+_MAX_PREPARED: Final = 200
+#: Part of the journal's room that recordings may fill.
+_SHARE: Final = 0.5
+
+
+class RecordingQueue:
+    """Raw recordings and success samples, from the callers to the writer's thread.
+
+    Safe from any thread. The lock is reentrant because a finaliser may deliver while its
+    thread is inside.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._recordings: deque[tuple[Recording, int]] = deque()
+        self._bytes = 0
+        self._samples: dict[str, deque[SuccessSample]] = {}
+        #: Recordings and samples ever put in and not replaced by a newer sample.
+        self.put_total = 0
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether raw recordings use half of their bytes."""
+        return 2 * self._bytes > MAX_RAW_BYTES
+
+    def put(self, recording: Recording) -> bool:
+        """Keep a raw recording; False when it was kept without its payload, or not at all."""
+        size = weigh(recording.inputs) + sum(
+            weigh(step.arguments) + weigh(step.outcome) for step in recording.steps
+        )
+        with self._lock:
+            fits = self._bytes + size <= MAX_RAW_BYTES
+            if not fits:
+                if len(self._recordings) >= _MAX_STUBS:
+                    return False
+                size = 0
+                recording = stub(recording, "memory: the writer was behind")
+            self.put_total += 1
+            self._bytes += size
+            self._recordings.append((recording, size))
+            return fits
+
+    def put_sample(self, sample: SuccessSample) -> None:
+        """Keep a raw success sample: an operation's newest, as many as the store keeps."""
+        with self._lock:
+            samples = self._samples.setdefault(sample.operation, deque())
+            samples.append(sample)
+            if len(samples) > SUCCESS_SAMPLES:
+                samples.popleft()
+            else:
+                self.put_total += 1
+
+    def take(self) -> Recording | None:
+        """Return the oldest raw recording; None when there is none."""
+        with self._lock:
+            if not self._recordings:
+                return None
+            recording, size = self._recordings.popleft()
+            self._bytes -= size
+            return recording
+
+    def take_samples(self) -> list[SuccessSample]:
+        """Return all raw samples."""
+        with self._lock:
+            samples, self._samples = self._samples, {}
+        return [sample for queue in samples.values() for sample in queue]
+
+
+class PreparedRecordings:
+    """Redacted, journalled recordings and samples. Belongs to the writer's thread."""
+
+    def __init__(
+        self, journal: Journal, queue: RecordingQueue, redactor: Redactor, metrics: Metrics
+    ) -> None:
+        self._journal = journal
+        self._queue = queue
+        self._redactor = redactor
+        self._metrics = metrics
+        self._prepared: dict[int, Recording] = {}
+        self._seq_of: dict[str, int] = {}
+        self._sent: set[int] = set()
+        self._unjournalled: list[Recording] = []
+        self._samples: list[SuccessSample] = []
+        #: Recordings and samples taken from the queue so far.
+        self.done = 0
+        self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    @property
+    def has_unjournalled(self) -> bool:
+        """Whether something prepared is in memory only."""
+        return bool(self._unjournalled or self._samples)
+
+    def prepare(self, now: float) -> None:
+        """Redact and journal what the callers left; ``now`` is monotonic."""
+        while (raw := self._queue.take()) is not None:
+            if not self._is_enough(raw.fingerprint, now):
+                self._keep(self._redacted(raw))
+            self.done += 1
+        for sample in self._queue.take_samples():
+            try:
+                self._samples.append(self._redacted_sample(sample))
+            except Exception:
+                self._metrics.internal_error("prepare")
+            self.done += 1
+
+    def take_unjournalled(self) -> Iterator[Item]:
+        """Yield what is in memory only, once."""
+        recordings, self._unjournalled = self._unjournalled, []
+        samples, self._samples = self._samples, []
+        yield from (Item(recording=recording) for recording in recordings)
+        yield from (Item(sample=sample) for sample in samples)
+
+    def of_generation(self, generation_id: str) -> Recording | None:
+        """Return the recording of a generation ahead of its frame, once."""
+        seq = self._seq_of.pop(generation_id, None)
+        if seq is None:
+            return None
+        self._sent.add(seq)
+        return self._prepared.pop(seq)
+
+    def of_frame(self, frame: Frame) -> Recording | None:
+        """Return the recording in a frame of our journal; None when it was returned before."""
+        if frame.seq in self._sent:
+            self._sent.discard(frame.seq)
+            return None
+        recording = self._prepared.pop(frame.seq, None)
+        if recording is not None:
+            self._seq_of.pop(recording.generation_id, None)
+            return recording
+        try:
+            return decode_recording(frame.payload)[0]
+        except (ValueError, TypeError, KeyError):
+            self._metrics.internal_error("journal_damage")
+            return None
+
+    def _is_enough(self, fingerprint: str, now: float) -> bool:
+        """Count a recording; whether this hour has seen enough of this failure."""
+        since, count = self._counts.pop(fingerprint, (now, 0))
+        if now - since >= _HOUR_S:
+            since, count = now, 0
+        self._counts[fingerprint] = (since, count + 1)
+        if len(self._counts) > _COUNTED:
+            self._counts.popitem(last=False)
+        return count >= AN_HOUR
+
+    def _redacted(self, raw: Recording) -> Recording:
+        try:
+            return prepare(raw, self._redactor)
+        except Exception:
+            self._metrics.internal_error("prepare")
+            return replace(stub(raw, "redaction failed"), redacted=True)
+
+    def _redacted_sample(self, sample: SuccessSample) -> SuccessSample:
+        """Redact and digest a sample's steps as a recording's are."""
+        return replace(
+            sample,
+            shape=self._redactor.tree(sample.shape),
+            steps=tuple(prepare_step(step, self._redactor) for step in sample.steps),
+        )
+
+    def _keep(self, recording: Recording) -> None:
+        payload = encode_recording(recording)
+        if len(payload) > MAX_PAYLOAD:
+            recording = stub(recording, "size")
+            payload = encode_recording(recording)
+        seq = self._journal.append(Kind.RECORDING, payload, share=_SHARE)
+        if seq is None:
+            if len(self._unjournalled) < _MAX_PREPARED:
+                self._unjournalled.append(recording)
+            else:
+                self._metrics.internal_error("recording_dropped")
+        elif len(self._prepared) < _MAX_PREPARED:
+            self._prepared[seq] = recording
+            self._seq_of[recording.generation_id] = seq
+
+
+def stub(recording: Recording, reason: str) -> Recording:
+    """Return a recording without its payload, that says why it cannot be replayed."""
+    return replace(recording, inputs=None, steps=(), trigger_step=None, unreplayable=reason)
+
+
+def weigh(tree: Tree) -> int:
+    """Estimate the bytes of a tree: in bounded time, rather too many than too few."""
+    size, stack = 0, [tree]
+    for _ in range(_WEIGHED_NODES):
+        if not stack:
+            return size
+        node = stack.pop()
+        size += 64
+        if isinstance(node, str):
+            size += len(node)
+        elif isinstance(node, dict):
+            stack.extend(node.values())
+        elif isinstance(node, list | tuple):
+            stack.extend(node)
+    return size + (_LARGE_BYTES if stack else 0)
