@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from opentelemetry import context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_value
 
 from genmon_otel.corrections import NO_CORRECTIONS, Corrections
 from genmon_otel.journal import Journal
@@ -33,7 +33,7 @@ _JOIN_S: Final = 1.0
 #: Part of the journal's room that ends of long successes may fill.
 _SUCCESS_SHARE: Final = 0.25
 #: Context keys that make instrumentations of databases and HTTP clients do nothing.
-_SUPPRESS: Final = ("suppress_instrumentation", context._SUPPRESS_INSTRUMENTATION_KEY)
+_SUPPRESS: Final = ("suppress_instrumentation", _SUPPRESS_INSTRUMENTATION_KEY)
 
 
 class ProcessState:
@@ -165,7 +165,7 @@ class ProcessState:
 
     def _run(self) -> None:
         for key in _SUPPRESS:
-            context.attach(context.set_value(key, True))
+            attach(set_value(key, True))
         while not self._is_stopping:
             if not self.turn():
                 self._bell.acquire(timeout=_PAUSE_S)
