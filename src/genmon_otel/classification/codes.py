@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from typing import Final
 
@@ -161,6 +162,18 @@ _WORDS: Final = frozenset(
 _DISTINCTIVE: Final = frozenset(
     code for code in CODES if ("_" in code or len(code) > 14) and code not in _WORDS
 )
+
+#: The words of each code, by the longest: some client libraries glue a suffix to those of one word.
+_BY_WORD: Final[Mapping[str, list[Set[str]]]] = defaultdict(list)
+for _code in CODES:
+    _parts = frozenset(re.findall(r"[a-z]+", _code))
+    for _suffix in ("", "error", "exception") if len(_parts) == 1 else ("",):
+        _BY_WORD[max(_parts, key=len) + _suffix].append(_parts if not _suffix else frozenset())
+
+
+def may_stand_in(words: Set[str]) -> bool:
+    """Whether a text with these words (lower case) may quote a code."""
+    return any(parts <= words for word in _BY_WORD.keys() & words for parts in _BY_WORD[word])
 
 
 #: How client libraries write a status into a message: the library, words that are in each match,

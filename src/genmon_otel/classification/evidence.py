@@ -17,7 +17,7 @@ from genmon_otel.slots import args_of, members_of, module_of, name_of
 from genmon_otel.text import cut, safe_repr, safe_str
 
 #: Characters of one text that rules look at, head and tail.
-TEXT_LIMIT: Final = 6_000
+TEXT_LIMIT: Final = 4_000
 #: Exceptions that one exception may point to beside its cause.
 _LINKS: Final = (
     "original_exception", "original_error", "last_exception", "last_error", "reason", "inner",

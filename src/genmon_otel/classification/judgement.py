@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 from genmon_otel.classification import codes, evidence, providers
 from genmon_otel.classification.logged import plain
 from genmon_otel.classification.parsers import PARSERS
-from genmon_otel.classification.phrases import PhraseIndex, Text, first_of
+from genmon_otel.classification.phrases import PhraseIndex, Text, first_of, longest_word
 from genmon_otel.classification.tools import TOOL_REPORTS, TOOLS
 from genmon_otel.classification.types import (
     BUGS,
@@ -63,6 +63,10 @@ _MAX_REMEMBERED: Final = 4_096
 #: ``json.decoder.JSONDecodeError``, and at the end of a traceback ``TimeoutError: ``.
 _TYPE_IN_TEXT: Final = re.compile(
     r"(?<![\w.])(?:([a-z_]\w{0,40})\.(?:\w{1,40}\.){0,6}|(?m:^))([A-Z]\w{2,60})(?=[:(\s]|$)"
+)
+#: The longest word of each class that :func:`_type_in` knows, in lower case.
+_TYPE_WORDS: Final = frozenset(
+    longest_word(name.rpartition(".")[2].lower()) for name in (*EXACT, *INFRASTRUCTURE)
 )
 #: Codes as they are written into messages: ``overloaded_error``, ``ThrottlingException``.
 _CODE_IN_TEXT: Final = re.compile(
@@ -260,9 +264,10 @@ def _judge(original: str, weight: Weight) -> Verdict | None:
 
 def _of_provider(original: str, text: Text) -> Verdict | None:
     """Return what a message says that no tool printed: a code, a status, a sentence, a class."""
-    verdict = _code_in(original) or _status_in(text.lines)
-    if verdict is None:
-        verdict = INDEX.first(text, "provider", Weight.MESSAGE) or _type_in(original)
+    verdict = _code_in(original) if codes.may_stand_in(text.words) else None
+    verdict = verdict or _status_in(text.lines) or INDEX.first(text, "provider", Weight.MESSAGE)
+    if verdict is None and not _TYPE_WORDS.isdisjoint(text.words):
+        verdict = _type_in(original)
     return _refined_by(verdict, text.lines) if verdict else None
 
 

@@ -13,11 +13,14 @@ from typing import Final
 
 #: An escaped end of line; not ``C:\new`` or ``..\node_modules``, which go on in lower case.
 _ESCAPED_LINE: Final = re.compile(r"\\n(?![a-z])")
-_ESCAPE: Final = re.compile(
+#: Others, in the order in which they are undone; NUL stands for a backslash until the end.
+_ESCAPES: Final = (
+    ("\\\\", "\0"), ("\\n", "\n"), ("\\r", ""), ("\\t", "\t"), ('\\"', '"'), ("\\'", "'"), ("\\/", "/")
+)  # fmt: skip
+_CODES: Final = re.compile(
     r"\\(?:x1b|u001b|033)\[[0-9;?]{0,20}[a-z]"
-    r"|(?P<bytes>(?:\\x[0-9a-f]{2}){1,8})|\\u(?P<unicode>[0-9a-f]{4})|\\(?P<one>[nrt\"'\\/])"
+    r"|(?P<bytes>(?:\\x[0-9a-f]{2}){1,8})|\\u(?P<unicode>[0-9a-f]{4})"
 )
-_ONE: Final = {"n": "\n", "r": "", "t": "\t"}
 #: ``2026-01-02T03:04:05.678Z``, ``web-build | ``, docker's ``#12 3.456``, ``web:build: ``, ``[0] ``.
 _STAMP: Final = re.compile(
     r"(?m)^(?!\n|$)"
@@ -27,12 +30,36 @@ _STAMP: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=16)  # phrases and clauses are looked for in the same text, one after the other
+#: Lines of a text that has more than these are compared, and the shortest that go.
+_MANY_LINES: Final = 24
+_SHORTEST: Final = 12
+_NO_DIGITS: Final = dict.fromkeys(range(ord("0"), ord("9") + 1))
+
+
+@lru_cache(maxsize=16)
 def plain(text: str) -> str:
-    """Output in lower case as its program printed it, whoever logged or quoted it since."""
+    """Return output in lower case as its program printed it, whoever logged or quoted it since.
+
+    Of many lines that differ in nothing but digits the first stays.
+    """
+    text = _unstamped(text)
+    if text.count("\n") < _MANY_LINES:
+        return text
+    known: set[str] = set()
+    lines = []
+    for line, bare in zip(text.split("\n"), text.translate(_NO_DIGITS).split("\n"), strict=True):
+        if len(bare) < _SHORTEST or bare not in known:
+            known.add(bare)
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _unstamped(text: str) -> str:
     text = text.lower()
     if "\\n" in text and _ESCAPED_LINE.search(text):
-        text = _ESCAPE.sub(_meant, text)
+        for written, meant in _ESCAPES:
+            text = text.replace(written, meant)
+        text = _CODES.sub(_meant, text).replace("\0", "\\")
     if "\n" in text:
         for begin in (0, text.find("\n") + 1, text.rfind("\n", 0, -1) + 1):
             found = _STAMP.match(text, begin)
@@ -43,8 +70,6 @@ def plain(text: str) -> str:
 
 def _meant(match: re.Match[str]) -> str:
     kind = match.lastgroup
-    if kind == "one":
-        return _ONE.get(match["one"], match["one"])
     if kind == "bytes":
         return bytes.fromhex(match["bytes"].replace("\\x", "")).decode("utf-8", "replace")
     return chr(int(match["unicode"], 16)) if kind == "unicode" else ""
