@@ -130,13 +130,15 @@ def normalise(message: str) -> str:
     """
     if type(message) is not str:
         message = str.__str__(message)  # a subclass may have hostile methods
-    whole = GAP.join(map(_normalise, windows(distinct(message))))
-    if len(whole) <= sum(_KEPT) + len(GAP):
-        return whole
+    pieces = windows(distinct(message))
+    if len(pieces) == 1 and len(pieces[0]) <= sum(_KEPT):
+        whole = _normalise(pieces[0])
+    else:
+        whole = _normalise(_shortened(GAP.join(map(_scanned, pieces))))
     for _ in range(_MAX_ROUNDS):  # a cut may leave one quotation mark of two
-        before, whole = whole, _normalise(_shortened(whole))
-        if whole == before:
+        if len(whole) <= sum(_KEPT) + len(GAP):
             return whole
+        whole = _normalise(_shortened(whole))
     return _shortened(_words(whole))
 
 
@@ -210,6 +212,16 @@ def _counted_once(text: str) -> str:
     return text
 
 
+def _inner(text: str) -> str:
+    """Return what stands for a part of a token."""
+    return text if text.isascii() and text.isalpha() else _scanned_part(text)
+
+
+@lru_cache(maxsize=256)
+def _scanned_part(text: str) -> str:
+    return _Scan(text).result
+
+
 class _Scan:
     """One pass over one text; knows what stood before, which decides what a value means."""
 
@@ -222,9 +234,8 @@ class _Scan:
         self.result = VARIABLE.sub(self._replace, text)
 
     def _replace(self, match: re.Match[str]) -> str:
-        kind = (match.lastgroup or "").partition("_")[0].rstrip("1")
-        handler = _HANDLERS.get(kind)
-        return handler(self, match) if handler else f"<{kind}>"
+        handler = _BY_GROUP[match.lastgroup or ""]
+        return handler if type(handler) is str else handler(self, match)
 
     def _quoted(self, match: re.Match[str]) -> str:
         start, end = match.span()
@@ -235,11 +246,11 @@ class _Scan:
         if role is quoted.Role.VALUE:
             if _ROOTED_QUOTED.fullmatch(content) or _FILE_QUOTED.fullmatch(content):
                 return self._as_path(content)
-            inner = _Scan(content).result if any(mark in content for mark in "/\\.") else ""
+            inner = _inner(content) if any(mark in content for mark in "/\\.") else ""
             return inner if quoted.TYPED.fullmatch(inner) else "<str>"
         if role is quoted.Role.NAME:
             self.kept_until = end
-        inner = content if len(content) <= 3 and not content.isalnum() else _Scan(content).result
+        inner = content if len(content) <= 3 and not content.isalnum() else _inner(content)
         return f"'{inner}'"
 
     def _number(self, match: re.Match[str]) -> str:
@@ -251,14 +262,13 @@ class _Scan:
         if len(value) > 6:
             return NUMBER
         start, end = match.span()
-        if _STATUS.fullmatch(value) and _REASON_AFTER.match(self.text, end):
-            return value
         before = self.text[max(0, start - 28) : start]
-        if len(value) == 4 and before.endswith("(") and _DB_ERROR_AFTER.match(self.text, end):
+        if len(value) == 3 and _STATUS.fullmatch(value):
+            if _REASON_AFTER.match(self.text, end) or _ARROW.search(before):
+                return value
+        elif len(value) == 4 and before.endswith("(") and _DB_ERROR_AFTER.match(self.text, end):
             return value
         if start == 1 and self.text[0] in "[(" and _LEADING_STATUS.match(self.text, 1):
-            return value
-        if _STATUS.fullmatch(value) and _ARROW.search(before):
             return value
         words = before.rstrip(" \"':=#([").lower()
         said = words.endswith(_CODE_WORDS) or "http/" in words
@@ -284,7 +294,7 @@ class _Scan:
 
     def _pair(self, match: re.Match[str]) -> str:
         name, _, value = match[0].partition("=")
-        name = _Scan(name).result if any(map(str.isdigit, name)) else name
+        name = _inner(name) if any(map(str.isdigit, name)) else name
         if not value:
             return f"{name}="
         if value in ("True", "False", "true", "false"):
@@ -292,8 +302,8 @@ class _Scan:
         if quoted.is_subject(name):
             return f"{name}=<str>"
         if quoted.names_problem(name):
-            return f"{name}={value if len(value) <= 6 and value.isdigit() else _Scan(value).result}"
-        return f"{name}={_Scan(value).result}"
+            return f"{name}={value if len(value) <= 6 and value.isdigit() else _inner(value)}"
+        return f"{name}={_inner(value)}"
 
     def _label(self, match: re.Match[str]) -> str:
         return f"{match[0].partition(':')[0]}: <str>"
@@ -310,7 +320,7 @@ class _Scan:
 
     def _instance(self, match: re.Match[str]) -> str:
         where, _, _ = match[0].partition(": ")
-        return f"{_Scan(where).result}: <str>"
+        return f"{_inner(where)}: <str>"
 
     def _path(self, match: re.Match[str]) -> str:
         value = re.sub(r"(?::[0-9]+){1,2}$|\([0-9, ]+\)$|\?.*$", "", match[0])
@@ -318,11 +328,11 @@ class _Scan:
         if value.startswith("/") and before.endswith(
             ("GET ", "POST ", "PUT ", "PATCH ", "DELETE ", "HEAD ", "OPTIONS ")
         ):
-            return "/".join(_Scan(part).result for part in value.split("/"))
+            return "/".join(_inner(part) for part in value.split("/"))
         return self._as_path(value)
 
     def _pointer(self, match: re.Match[str]) -> str:
-        return "/".join(_Scan(part).result for part in match[0].split("/"))
+        return "/".join(_inner(part) for part in match[0].split("/"))
 
     def _as_path(self, value: str) -> str:
         name = re.split(r"[\\/]", value.rstrip("/\\"))[-1]
@@ -384,4 +394,10 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "instance": _Scan._instance,
     "missing": lambda _scan, match: match[0],
     "unclosed": lambda _scan, _match: "<str>",
+}
+#: What becomes of a match, by the name of its group in :data:`VARIABLE`: ``number_d``, ``path1_w``.
+_BY_GROUP: Final[dict[str, str | Callable[[_Scan, re.Match[str]], str]]] = {
+    group: _HANDLERS.get(kind, f"<{kind}>")
+    for group in VARIABLE.groupindex
+    for kind in [group.partition("_")[0].rstrip("1")]
 }

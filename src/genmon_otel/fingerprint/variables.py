@@ -116,8 +116,8 @@ _RELATIVE: Final = (
     # app/(shop)/[slug]/page.tsx
     r"(?:(?:[\w.@-]{1,64}|\([\w.-]{1,40}\)|\[{1,2}[\w.-]{1,40}\]{1,2})/){0,15}"
     r"[\w.@+()\[\]-]{0,64}?\.[A-Za-z][A-Za-z0-9]{0,6}(?![A-Za-z0-9_.])",
-    rf"(?:[\w.@-]{{1,64}}\\{{1,2}}){{1,12}}[\w.@+-]{{0,64}}?\.{EXTENSION}(?![A-Za-z0-9_])",
-    rf"[\w@+-][\w.@+-]{{0,64}}?\.{EXTENSION}(?![\w(-]|\.[A-Za-z])",
+    rf"(?:[\w.@-]{{1,64}}+\\{{1,2}}+){{1,12}}+[\w.@+-]{{0,64}}?\.{EXTENSION}(?![A-Za-z0-9_])",
+    rf"[\w@+-]{{1,64}}+(?:\.[\w@+-]{{1,64}}+){{0,5}}?\.{EXTENSION}(?![\w(-]|\.[A-Za-z])",
 )
 #: A JSON pointer, as ajv names what a rule is about.
 _POINTER: Final = r"/[\w/$~-]{1,120}(?=:?\s(?:must|is a required|should|expected)\b)"
