@@ -222,6 +222,14 @@ def _scanned_part(text: str) -> str:
     return _Scan(text).result
 
 
+@lru_cache(maxsize=256)
+def _code_before(before: str) -> re.Match[str] | None:
+    """Return the words that make a number behind them a code."""
+    words = before.rstrip(" \"':=#([").lower()
+    said = words.endswith(_CODE_WORDS) or "http/" in words
+    return _CODE_BEFORE.search(before) if said else None
+
+
 class _Scan:
     """One pass over one text; knows what stood before, which decides what a value means."""
 
@@ -250,8 +258,11 @@ class _Scan:
             return inner if quoted.TYPED.fullmatch(inner) else "<str>"
         if role is quoted.Role.NAME:
             self.kept_until = end
-        inner = content if len(content) <= 3 and not content.isalnum() else _inner(content)
-        return f"'{inner}'"
+        if len(content) <= 3 and not content.isalnum():
+            return f"'{content}'"
+        if content[0] == content[-1] and content[0] in "'\"`":
+            content = content[1:-1]  # tsc: Module '"react"' has no exported member
+        return f"'{_inner(content)}'"
 
     def _number(self, match: re.Match[str]) -> str:
         value = match[0]
@@ -270,9 +281,7 @@ class _Scan:
             return value
         if start == 1 and self.text[0] in "[(" and _LEADING_STATUS.match(self.text, 1):
             return value
-        words = before.rstrip(" \"':=#([").lower()
-        said = words.endswith(_CODE_WORDS) or "http/" in words
-        code = _CODE_BEFORE.search(before) if said else None
+        code = _code_before(before)
         if code is None:
             return NUMBER
         if code["weak"]:

@@ -31,23 +31,20 @@ class Role(Enum):
     MESSAGE = "message"
 
 
+#: What stands right before a quoted string: a word, and brackets.
+_BEFORE: Final = re.compile(r"(\w+)(?:\(s\))?[:=]?\s*([\[({]{0,2})$")
 #: Words right before a quoted name of code or schema.
-_BEFORE: Final = re.compile(
-    r"\b(?:modules?|named|attributes?|arguments?|params?|parameters?|propert(?:y|ies)|members?|functions?|methods?"
-    r"|class|codec|encoding|columns?|tables?|relation|fields?|keys?|types?|variables?|symbol|identifier|packages?"
-    r"|plugins?|preset|loader|operator|keyword|constraint|command|resolve|reading|setting|hook|format|tag|enum"
-    r"|option|extension|element|rule|requirement|library|decorator|annotation|directive|prop|props|script|engine|dependency"
-    r"|export|exports|import|interface|trait|struct|namespace|syntax|unit|schema|event|header|language|locale"
-    r"|flag|metric|label|collection|view|sequence|trigger|role|permission|scope|missing|instance of"
-    r"|import name|export named|does not provide an export|unexpected keyword argument|(?:a|an) |not|expected|required|instead of)"
-    r"(?:\(s\))?[:=]?\s*[\[({]{0,2}$",
-    re.IGNORECASE,
+_NAMING: Final = frozenset(
+    "module modules named attribute attributes argument arguments param params parameter parameters property"
+    " properties member members function functions method methods class codec encoding column columns table"
+    " tables relation field fields key keys type types variable variables symbol identifier package packages"
+    " plugin plugins preset loader operator keyword constraint command resolve reading setting hook format tag"
+    " enum option extension element rule requirement library decorator annotation directive prop props script"
+    " engine dependency export exports import interface trait struct namespace syntax unit schema event header"
+    " language locale flag metric label collection view sequence trigger role permission scope".split()
 )
-#: Of those, words that hold only if the quoted string names a type or a bit of syntax.
-_TYPE_ONLY: Final = re.compile(
-    r"\b(?:a|an|not|expected|received|got|instead of|to|and|missing|of|required)[:=]?\s*\(?$",
-    re.IGNORECASE,
-)
+#: Words before one that hold only if it is listed: ``expected ['title']``.
+_LISTING: Final = frozenset("missing a an not expected required".split())
 _AFTER: Final = re.compile(
     r"\s?(?:object\b|is not (?:defined|a function|exported|recogni[sz]ed as|a module|callable|iterable|subscriptable"
     r"|assignable|a constructor|in this registry|in the npm registry)|codec\b|is a required\b|has no (?:attribute|exported|member|default export)|is required|field required"
@@ -88,7 +85,7 @@ PROSE: Final = (
     r"|message|messages|query|token|tokens|limit|quota|record|service|table|content|text|model|config|preferences?)"
 )
 
-_KEY_BEFORE: Final = re.compile(r"""["']([\w.$-]{1,40})["']\s?:\s?$|\b([A-Za-z_]\w{0,40})=$""")
+_KEY: Final = re.compile(r"[\w.$-]{1,40}")
 #: {'title': ['Not a valid string.']}, as marshmallow and Django say it
 _LISTED_SENTENCE: Final = re.compile(r"[\"']\s?:\s?\[$")
 _SENTENCE: Final = re.compile(r"[A-Z][^.]* [^.]*\.")
@@ -150,9 +147,8 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         return content, Role.NAME if _CODEC.fullmatch(content) else Role.VALUE
     if not any(map(str.isalnum, content)):
         return content, Role.NAME if _PUNCTUATION.fullmatch(content) else Role.VALUE
-    key = _KEY_BEFORE.search(before) if stripped.endswith((":", "=")) else None
-    if key:
-        name = key[1] or key[2]
+    name = _key(stripped) if stripped.endswith((":", "=")) else ""
+    if name:
         if names_problem(name) and not is_subject(name):
             return content, Role.MESSAGE
         return content, Role.VALUE
@@ -176,8 +172,7 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
         return content, Role.NAME
     if stripped.endswith("No such file or directory:") and _PROGRAM.fullmatch(content):
         return content, Role.NAME
-    near = before[-24:]  # no word of these is longer
-    if _BEFORE.search(near) and not _TYPE_ONLY.search(near):
+    if _is_named(before[-24:]):  # no word of these is longer
         return content, Role.NAME
     if stripped.endswith(("token", "token:")) and _KEYWORD_LIKE.fullmatch(content):
         return content, Role.NAME
@@ -190,3 +185,27 @@ def role(text: str, start: int, end: int, *, joined: bool) -> tuple[str, Role]:
     ):
         return content, Role.NAME
     return content, Role.VALUE
+
+
+def _key(before: str) -> str:
+    """Return the key or label whose value follows ``before``; empty for none."""
+    if before[-1] == "=":
+        begin = len(before) - 1
+        while begin and (before[begin - 1].isalnum() or before[begin - 1] == "_"):
+            begin -= 1
+        return before[begin:-1]
+    said = before[:-1].rstrip()
+    begin = said.rfind(said[-1], 0, -1) if said[-1:] in ("'", '"') else -1
+    name = said[begin + 1 : -1] if begin >= 0 else ""
+    return name if _KEY.fullmatch(name) else ""
+
+
+def _is_named(before: str) -> bool:
+    """Whether the word before a quoted string says that it is a name of code or schema."""
+    match = _BEFORE.search(before)
+    if match is None:
+        return False
+    word = match[1].lower()
+    if word == "name":
+        return before[: match.start()].rstrip().lower().endswith("import")
+    return word in _NAMING or (word in _LISTING and match[2] not in ("", "("))

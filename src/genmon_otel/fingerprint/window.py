@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final
 
 from genmon_otel.fingerprint import quoted
@@ -10,6 +11,12 @@ from genmon_otel.fingerprint import quoted
 #: Characters read of a longer message: so many of its head and of its tail.
 _HEAD: Final = 1_024
 _TAIL: Final = 384
+
+#: What is neither a word nor between two: values, and what stands around them.
+_VALUES: Final = re.compile(r"[0-9.]+|[^A-Za-z0-9.\s,;)!?\]}]{1,3}")
+#: So many count of head and of tail: where there are more, the message is data.
+_HEAD_VALUES: Final = 112
+_TAIL_VALUES: Final = 40
 
 _CLOSED: Final = re.compile(quoted.PATTERN)
 _OPENING: Final = re.compile(r"(?:(?<=[\s:=(\[{,>])|^)[\"'`\u201c\u00ab\u300c]")
@@ -49,6 +56,12 @@ def windows(message: str) -> tuple[str, ...]:
     if len(message) <= _HEAD + _TAIL:
         return (message,)
     head, tail = message[:_HEAD], message[-_TAIL:]
+    ends = [match.end() for match in islice(_VALUES.finditer(head), _HEAD_VALUES)]
+    if len(ends) == _HEAD_VALUES:
+        head = head[: ends[-1]]
+    begins = [match.start() for match in _VALUES.finditer(tail)]
+    if len(begins) > _TAIL_VALUES:
+        tail = tail[begins[-_TAIL_VALUES] :]
     blank = _CLOSED.sub(lambda match: "_" * len(match[0]), head)
     quote = _OPENING.search(blank)
     bracket = _open_bracket(blank if quote is None else blank[: quote.start()])
