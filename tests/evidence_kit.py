@@ -64,8 +64,16 @@ def error_of(entry: Mapping[str, Any]) -> BaseException:
         plain = type(kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": _first})
         error = plain.__new__(plain)
         error.args = (entry["message"],)
-    held = {name: entry.get(name) for name in ("status_code", "code", "body")}
+    held = {name: entry.get(name) for name in ("status_code", "code", "body", "errno")}
     response = entry.get("response")
+    where = entry.get("status_at", "status_code")  # where the library keeps the status
+    if where != "status_code" and (status := held.pop("status_code")):
+        if where.startswith("response["):
+            response = {"ResponseMetadata": {"HTTPStatusCode": status}, **(response or {})}
+        elif where.startswith("response."):
+            response = {**(response or {}), where.removeprefix("response."): status}
+        else:
+            held[where] = status
     if (
         isinstance(response, dict)
         and "ResponseMetadata" not in response
@@ -73,7 +81,7 @@ def error_of(entry: Mapping[str, Any]) -> BaseException:
     ):
         response = SimpleNamespace(**response)
     if kind.__module__.startswith("botocore") and isinstance(held["body"], dict):
-        response = held.pop("body")
+        response = held.pop("body") | (response if isinstance(response, dict) else {})
     if isinstance(error, OSError) and isinstance(held["code"], int):
         held["errno"] = held.pop("code")
     held |= {"response": response, **entry.get("attrs", {})}
@@ -86,6 +94,8 @@ def error_of(entry: Mapping[str, Any]) -> BaseException:
             except (AttributeError, TypeError):
                 error.__dict__[name] = value
     error.__cause__ = error_of({"message": "", **cause}) if cause else None
+    if context := entry.get("context"):
+        error.__context__ = error_of({"message": "", **context})
     return error
 
 

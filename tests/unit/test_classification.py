@@ -187,7 +187,7 @@ REAL: tuple[tuple[tuple[str, str], Callable[[], object]], ...] = (
     (SYNTAX, lambda: Plan.model_validate_json("{")),
     (VALIDATION, lambda: jsonschema.validate({}, {"required": ["a"]})),
     (VALIDATION, lambda: PlanSchema().load({})),
-    (VALIDATION, parse_answer),
+    (SYNTAX, parse_answer),
     (VALIDATION, refuse_twice),
     (DEPENDENCY, lambda: importlib.import_module("no_such_package_here")),
     (DEPENDENCY, lambda: importlib.metadata.version("no-such-package-here")),

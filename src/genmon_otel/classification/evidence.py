@@ -216,11 +216,6 @@ def body_text(held: Mapping[str, Any]) -> str:
     return safe_repr(body, 2_000) if type(body) in (dict, list) else ""
 
 
-def says_not_json(error: BaseException) -> bool:
-    """Whether pydantic, or a parser of answers that derives from it, was given no JSON at all."""
-    return "type=json_invalid" in safe_str(error, 1_000)
-
-
 def links(error: BaseException) -> Iterator[BaseException]:
     """Exceptions it was made from, other than by ``raise ... from``: nearest first."""
     held = fields(error)

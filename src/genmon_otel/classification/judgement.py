@@ -151,9 +151,8 @@ def judge(error: BaseException) -> Verdict | None:
         return verdict
     if profile.exact:
         verdict = profile.exact[0]
-        if verdict.category is Category.VALIDATION_ERROR and evidence.says_not_json(error):
-            # The validator was given no JSON at all.
-            return Verdict(*SYNTAX, "parser:pydantic.json_invalid", verdict.weight)
+        if verdict.category is Category.VALIDATION_ERROR and (rule := _not_json(error)):
+            return Verdict(*SYNTAX, rule, verdict.weight)
         return _refined(verdict, error, held)
     if not profile.server:
         for status in evidence.statuses(held, error, of_client=profile.client):
@@ -172,6 +171,14 @@ def judge(error: BaseException) -> Verdict | None:
 def _is_own(code: str, held: Mapping[str, Any]) -> bool:
     """Whether an attribute of the exception itself holds a code, rather than a response or a body."""
     return any(held.get(name) == code for name in ("code", "type", "status", "reason"))
+
+
+def _not_json(error: BaseException) -> str:
+    """Return the rule by which a validator says that it was given no JSON at all; empty for none."""
+    text = safe_str(error, 1_000)
+    if "type=json_invalid" in text:
+        return "parser:pydantic.json_invalid"
+    return "parser:langchain.json" if text.startswith("Invalid json output: ") else ""
 
 
 def _of_inotify(error: BaseException) -> Verdict | None:

@@ -20,6 +20,14 @@ PARSERS: Final[tuple[Entry, ...]] = (
     ),
     entry(
         SYNTAX,
+        "langchain.json",
+        "LangChain's parsers of JSON, an answer that is none",
+        form(
+            r"\binvalid json output: [\s\S]{0,400}\boutput_parsing_failure\b", "json output parsing"
+        ),
+    ),
+    entry(
+        SYNTAX,
         "python.json",
         "Python's json: JSONDecodeError",
         form(

@@ -181,6 +181,15 @@ MISSING_PIECES: Final[tuple[Entry, ...]] = (
         form(r"error: (?:[\w./-]{1,120}: )?no such module '", "module"),
         form(r"can't find crate for", "crate"),
     ),
+    printed(
+        DEPENDENCY,
+        "missing_export",
+        "rollup, vite, esbuild and webpack, a name that a module does not export",
+        "is not exported by",
+        "no matching export",
+        form(r"missing_?export", "missing", "missingexport"),
+        form(r"\bexport (?:named )?['\"][^'\"\n]{1,80}['\"][^\n]{0,60}\bnot found in", "export"),
+    ),
 )
 
 TYPE_ERRORS: Final[tuple[Entry, ...]] = (
@@ -228,15 +237,6 @@ TYPE_ERRORS: Final[tuple[Entry, ...]] = (
             "tests",
             "test",
         ),
-    ),
-    printed(
-        VALIDATION,
-        "missing_export",
-        "rollup, vite, esbuild and webpack, a name that a module does not export",
-        "is not exported by",
-        "no matching export",
-        form(r"missing_?export", "missing", "missingexport"),
-        form(r"\bexport (?:named )?['\"][^'\"\n]{1,80}['\"][^\n]{0,60}\bnot found in", "export"),
     ),
 )
 
