@@ -237,7 +237,8 @@ def first_of(entries: Iterable[Entry], table: str, text: str, weight: Weight) ->
 
 def longest_word(text: str) -> str:
     """Return the longest word of a text in lower case."""
-    return max(_WORD.findall(text), key=len)
+    words: list[str] = _WORD.findall(text)
+    return max(words, key=len)
 
 
 def _words(text: str) -> set[str]:

@@ -26,8 +26,9 @@ from typing import Final
 from genmon_otel.fingerprint import languages, quoted
 from genmon_otel.fingerprint.layout import one_line
 from genmon_otel.fingerprint.listed import distinct, members_once
+from genmon_otel.fingerprint.numbers import number
 from genmon_otel.fingerprint.tokens import ID, NUMBER, token
-from genmon_otel.fingerprint.variables import EXTENSION, SIZE, VARIABLE
+from genmon_otel.fingerprint.variables import EXTENSION, VARIABLE
 from genmon_otel.fingerprint.window import windows, without_parameters, without_prose
 from genmon_otel.text import GAP
 
@@ -38,40 +39,8 @@ _KEPT: Final = (512, 256)
 #: Scans of one text until nothing changes; two nearly always suffice.
 _MAX_ROUNDS: Final = 4
 
-#: Words before a number that make it a code: any code, or only what looks like an HTTP status.
-_CODE_BEFORE: Final = re.compile(
-    r"(?:\b(?:http_?)?status(?:[ _-]?code)?|\b(?:[a-z]+_)?code|errno|\bHTTP(?:/[0-9.]*)?|exit(?: status| code)"
-    r"|SQLSTATE|WinError|signal|returncode|statusCode|errorCode|exitCode)[\"'\s:=#(\[]*$"
-    r"|(?P<weak>\b(?:\w{1,20}code|error|failed|failure|returned|responded|response|respond|got|received|said|says|answered|replied|gave|with|server|client|a|an))[\s:(\[]*$",
-    re.IGNORECASE,
-)
-#: One of these stands before every code; looked at first, since most numbers are none.
-_CODE_WORDS: Final = tuple(
-    "status code errno http sqlstate winerror signal exit error failed failure returned responded response respond"
-    " got received said says answered replied gave with server client a an".split()
-)
-_REASON_AFTER: Final = re.compile(
-    r" (?:OK|Bad|Unauthorized|Payment|Forbidden|Not |Method|Proxy|Request|Conflict|Gone|Length|Precondition"
-    r"|Payload|Content|URI|Unsupported|Unprocessable|Too |Internal|Service|Gateway|Client|Server|Moved|Found)"
-)
-#: Of a database's driver: ``(1062, "Duplicate entry …")``.
-_DB_ERROR_AFTER: Final = re.compile(r", [\"'<]")
-#: ``GET https://… -> 404``
-_ARROW: Final = re.compile(r"(?:<(?:url|path)>|://\S{1,24}) (?:\u2192|->|=>) $")
 #: Between two quoted names of one list.
 _JOINS: Final = re.compile(r"\s*(?:,(?:\s*(?:[0-9]{1,6}|<n>),)*|,?\s*(?:and|or)|[/|])\s*")
-#: ``[500] backend failed``, at the very beginning.
-_LEADING_STATUS: Final = re.compile(r"[45][0-9]{2}(?=[\])])")
-_UNIT_AFTER: Final = re.compile(
-    r"[ -](?!for\b|from\b|on\b|at\b|when\b|while\b|calling\b|in\b|by\b|error|status|response|and\b)[a-z]"
-)
-_UNIT: Final = re.compile(r"(?!(?:st|nd|rd|th)$)(?:[^\W\d_]|/)+$")
-_SIZE_ONLY: Final = re.compile(SIZE)
-_STATUS: Final = re.compile(r"[1-5][0-9]{2}")
-#: What servers send: ``got 141`` is a count.
-_HTTP_STATUS: Final = re.compile(
-    r"10[0-3]|20[0-8]|226|30[0-8]|4(?:[0-3][0-9]|4[0-4]|51|60|9[4-9])|5(?:[0-3][0-9]|61|9[89])"
-)
 _PLURAL: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?)(?:(ies)|(?<![siua])s)\b")
 #: Members alike of a list, or of a list of lists.
 _REPEATED: Final = re.compile(
@@ -222,14 +191,6 @@ def _scanned_part(text: str) -> str:
     return _Scan(text).result
 
 
-@lru_cache(maxsize=256)
-def _code_before(before: str) -> re.Match[str] | None:
-    """Return the words that make a number behind them a code."""
-    words = before.rstrip(" \"':=#([").lower()
-    said = words.endswith(_CODE_WORDS) or "http/" in words
-    return _CODE_BEFORE.search(before) if said else None
-
-
 class _Scan:
     """One pass over one text; knows what stood before, which decides what a value means."""
 
@@ -243,7 +204,7 @@ class _Scan:
 
     def _replace(self, match: re.Match[str]) -> str:
         handler = _BY_GROUP[match.lastgroup or ""]
-        return handler if type(handler) is str else handler(self, match)
+        return handler if isinstance(handler, str) else handler(self, match)
 
     def _quoted(self, match: re.Match[str]) -> str:
         start, end = match.span()
@@ -265,37 +226,7 @@ class _Scan:
         return f"'{_inner(content)}'"
 
     def _number(self, match: re.Match[str]) -> str:
-        value = match[0]
-        if not value[-1].isdigit():
-            unit = _UNIT.search(value)
-            if unit:
-                return "<size>" if _SIZE_ONLY.fullmatch(unit[0]) else "<duration>"
-        if len(value) > 6:
-            return NUMBER
-        start, end = match.span()
-        before = self.text[max(0, start - 28) : start]
-        if len(value) == 3 and _STATUS.fullmatch(value):
-            if _REASON_AFTER.match(self.text, end) or _ARROW.search(before):
-                return value
-        elif len(value) == 4 and before.endswith("(") and _DB_ERROR_AFTER.match(self.text, end):
-            return value
-        if start == 1 and self.text[0] in "[(" and _LEADING_STATUS.match(self.text, 1):
-            return value
-        code = _code_before(before)
-        if code is None:
-            return NUMBER
-        if code["weak"]:
-            word = code["weak"].lower()
-            if (
-                word == "error"
-                and self.text[start - 1] == " "
-                and value.isdigit()
-                and 3 <= len(value) <= 5
-            ):
-                return value
-            if not _HTTP_STATUS.fullmatch(value) or _UNIT_AFTER.match(self.text, end):
-                return NUMBER
-        return value
+        return number(self.text, *match.span())
 
     def _date(self, match: re.Match[str]) -> str:
         value = match[0]

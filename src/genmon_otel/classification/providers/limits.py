@@ -7,17 +7,13 @@ from typing import Final
 from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import RATE, TIMEOUT
 
+# One phrase a line.
+# fmt: off
 LIMITED: Final[tuple[Entry, ...]] = (
-    entry(
-        RATE,
-        "urllib3.retries",
-        "urllib3's ResponseError, also within requests' RetryError, after retries of HTTP 429",
+    entry(RATE, "urllib3.retries", "urllib3's ResponseError, also within requests' RetryError, after retries of HTTP 429",
         "too many 429 error responses",
     ),
-    entry(
-        RATE,
-        "openai.rate",
-        "OpenAI, Groq and services that imitate its API with HTTP 429",
+    entry(RATE, "openai.rate", "OpenAI, Groq and services that imitate its API with HTTP 429",
         "rate limit reached for requests",
         form(r"\brate limit reached for [^\n]{1,100} in organization\b", "organization"),
         form(r"\brate limit reached for default-\w", "default"),
@@ -35,20 +31,14 @@ LIMITED: Final[tuple[Entry, ...]] = (
         "requests per minute limit exceeded",
         "tokens per minute limit exceeded",
     ),
-    entry(
-        RATE,
-        "anthropic.rate",
-        "Anthropic with HTTP 429",
+    entry(RATE, "anthropic.rate", "Anthropic with HTTP 429",
         "rate_limit_error",
         "would exceed your (organization's|account's) rate limit",
         "number of request tokens has exceeded your (per-minute|daily|) rate limit",
         "number of concurrent connections has exceeded",
         "number of requests has exceeded your (per-minute |daily |)rate limit",
     ),
-    entry(
-        RATE,
-        "google.rate",
-        "Google with HTTP 429 RESOURCE_EXHAUSTED",
+    entry(RATE, "google.rate", "Google with HTTP 429 RESOURCE_EXHAUSTED",
         "resource has been exhausted (e.g. check quota)",
         "quota exceeded for quota metric",
         "quota exceeded for …per_minute",
@@ -56,27 +46,18 @@ LIMITED: Final[tuple[Entry, ...]] = (
         "resource_exhausted",
         "resource exhausted. please try again later",
     ),
-    entry(
-        RATE,
-        "bedrock.rate",
-        "Bedrock's ThrottlingException",
+    entry(RATE, "bedrock.rate", "Bedrock's ThrottlingException",
         "throttlingexception",
         "too many tokens, please wait before trying again",
         "your request rate is too high. reduce the frequency",
         "too many requests, please wait before trying again",
         "provisionedthroughputexceededexception",
     ),
-    entry(
-        RATE,
-        "azure.rate",
-        "Azure OpenAI with HTTP 429",
+    entry(RATE, "azure.rate", "Azure OpenAI with HTTP 429",
         "(call|token) rate limit of your current",
         "have exceeded (call|token) rate limit",
     ),
-    entry(
-        RATE,
-        "rate",
-        "Mistral, Cohere, Together, Replicate, Zhipu, DashScope and others with HTTP 429",
+    entry(RATE, "rate", "Mistral, Cohere, Together, Replicate, Zhipu, DashScope and others with HTTP 429",
         "requests rate limit exceeded",
         "service tier capacity exceeded for this model",
         "service_tier_capacity_exceeded",
@@ -104,18 +85,12 @@ LIMITED: Final[tuple[Entry, ...]] = (
 )
 
 LATE: Final[tuple[Entry, ...]] = (
-    entry(
-        TIMEOUT,
-        "openai.timeout",
-        "clients of OpenAI and Anthropic",
+    entry(TIMEOUT, "openai.timeout", "clients of OpenAI and Anthropic",
         form(r"^(?:\w+(?:\.\w+)*: )?request timed out\.(?:\s|$)", "timed"),
         "apitimeouterror - request timed out",
         "request timed out or interrupted. this could be due to a network timeout",
     ),
-    entry(
-        TIMEOUT,
-        "http_client.timeout",
-        "urllib3, requests, httpx, aiohttp, curl, axios, undici, Go's net/http, ssl and sockets",
+    entry(TIMEOUT, "http_client.timeout", "urllib3, requests, httpx, aiohttp, curl, axios, undici, Go's net/http, ssl and sockets",
         "read timed out. (read timeout",
         "read timed out. (connect timeout",
         "connect timeout=",
@@ -139,10 +114,7 @@ LATE: Final[tuple[Entry, ...]] = (
         "connection timeout to host",
         "sockettimeoutexception",
     ),
-    entry(
-        TIMEOUT,
-        "gateway.timeout",
-        "Cloudflare, nginx, Envoy and load balancers",
+    entry(TIMEOUT, "gateway.timeout", "Cloudflare, nginx, Envoy and load balancers",
         form(ANSWERED + r"504[ :-]{1,3}(?:gateway time-?out|deadline)", "504"),
         form(ANSWERED + r"(?:524: a timeout occurred|408 request time-?out\b)", "524", "408"),
         "upstream request timeout",
@@ -154,10 +126,7 @@ LATE: Final[tuple[Entry, ...]] = (
         "code = deadlineexceeded",
         "statuscode.deadline_exceeded",
     ),
-    entry(
-        TIMEOUT,
-        "runner.timeout",
-        "subprocess, AWS Lambda, Celery, Playwright, Puppeteer, LangChain and timeout(1)",
+    entry(TIMEOUT, "runner.timeout", "subprocess, AWS Lambda, Celery, Playwright, Puppeteer, LangChain and timeout(1)",
         form(r"\bcommand ['\"\[][^\n]{1,300} timed out after [\d.]{1,12} seconds", "command"),
         form(r"\btask timed out after \d{1,6}\.\d\d seconds", "task"),
         "navigation timeout of # ms exceeded",

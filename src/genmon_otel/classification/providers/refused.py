@@ -7,11 +7,10 @@ from typing import Final
 from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import SHUT_OUT
 
+# One phrase a line.
+# fmt: off
 REFUSED: Final[tuple[Entry, ...]] = (
-    entry(
-        SHUT_OUT,
-        "openai.key",
-        "OpenAI and services that imitate its API with HTTP 401",
+    entry(SHUT_OUT, "openai.key", "OpenAI and services that imitate its API with HTTP 401",
         "incorrect api key provided",
         "you didn't provide an api key",
         "invalid_api_key",
@@ -29,20 +28,14 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "your access was terminated due to violation",
         "does not have access to model '",
     ),
-    entry(
-        SHUT_OUT,
-        "anthropic.key",
-        "Anthropic with HTTP 401 or 403, and its client without a key",
+    entry(SHUT_OUT, "anthropic.key", "Anthropic with HTTP 401 or 403, and its client without a key",
         "invalid x-api-key",
         "authentication_error",
         "could not resolve authentication method",
         "this organization has been disabled",
         "invalid bearer token",
     ),
-    entry(
-        SHUT_OUT,
-        "google.key",
-        "Google with HTTP 400, 401 or 403, and its client without credentials",
+    entry(SHUT_OUT, "google.key", "Google with HTTP 400, 401 or 403, and its client without credentials",
         "api key not valid. please pass a valid api key",
         "api_key_invalid",
         "api key expired. please renew",
@@ -60,10 +53,7 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "request had insufficient authentication scopes",
         "permission 'aiplatform.…' denied",
     ),
-    entry(
-        SHUT_OUT,
-        "aws.key",
-        "Bedrock and its client",
+    entry(SHUT_OUT, "aws.key", "Bedrock and its client",
         "the security token included in the request is",
         "unable to locate credentials",
         "is not authorized to perform: bedrock",
@@ -75,20 +65,14 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "(unrecognizedclientexception) when calling",
         "(expiredtokenexception) when calling",
     ),
-    entry(
-        SHUT_OUT,
-        "azure.key",
-        "Azure OpenAI with HTTP 401",
+    entry(SHUT_OUT, "azure.key", "Azure OpenAI with HTTP 401",
         "access denied due to invalid subscription key",
         "access denied due to virtual network",
         "the principal … lacks the required data action",
         "principal does not have access to api/operation",
         "public access is disabled. please configure private endpoint",
     ),
-    entry(
-        SHUT_OUT,
-        "key",
-        "clients of Mistral, Cohere, Groq, Hugging Face, litellm and others",
+    entry(SHUT_OUT, "key", "clients of Mistral, Cohere, Groq, Hugging Face, litellm and others",
         "invalid api token",
         "no api key provided",
         "invalid api key provided",
@@ -104,40 +88,18 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "you are trying to access a gated repo",
         "access to model … is restricted",
         "the api_key client option",
-        form(
-            r"\b(?:openai|anthropic|gemini|google|mistral|cohere|groq|openrouter|deepseek|together|azure_openai|hf|xai|perplexity|fireworks|huggingface\w{0,10})_(?:api_)?(?:key|token)\b(?:[^\n]{0,30}\b(?:not|missing|required|unset|empty|environment)\b|$)",
-            "api key",
-            "api token",
-            "hf token",
-            "hf key",
-        ),
-        form(
-            ANSWERED
-            + r"(?:401 unauthorized|403 forbidden)(?:$|[.,;:)'\"\n]| (?:for|from|error|\()\b)",
-            "401",
-            "403",
-        ),
+        form(r"\b(?:openai|anthropic|gemini|google|mistral|cohere|groq|openrouter|deepseek|together|azure_openai|hf|xai|perplexity|fireworks|huggingface\w{0,10})_(?:api_)?(?:key|token)\b(?:[^\n]{0,30}\b(?:not|missing|required|unset|empty|environment)\b|$)", "api key", "api token", "hf token", "hf key"),
+        form(ANSWERED + r"(?:401 unauthorized|403 forbidden)(?:$|[.,;:)'\"\n]| (?:for|from|error|\()\b)", "401", "403"),
         form(ANSWERED + r"402 payment required\b", "402"),
     ),
 )
 #: What makes a provider's 4xx a refused key; tried only beside a status, a code or a type.
 REFUSED_WORDS: Final[tuple[Entry, ...]] = (
-    entry(
-        SHUT_OUT,
-        "key_refused",
-        "providers beside HTTP 400 or 403",
-        form(
-            r"\b(?:incorrect|invalid|missing|wrong|expired|no|revoked|malformed)\b[^\n]{0,20}\b(?:x-)?api[ _-]?(?:key|token)\b"
-        ),
-        form(
-            r"\bapi[ _-]?(?:key|token)\b[^\n]{0,40}\b(?:not valid|invalid|not found|missing|required|expired|incorrect|revoked|disabled|suspended|leaked)\b"
-        ),
-        form(
-            r"\b(?:api_key_invalid|authentication_error|invalid_api_key|invalid authentication|unauthori[sz]ed)\b"
-        ),
+    entry(SHUT_OUT, "key_refused", "providers beside HTTP 400 or 403",
+        form(r"\b(?:incorrect|invalid|missing|wrong|expired|no|revoked|malformed)\b[^\n]{0,20}\b(?:x-)?api[ _-]?(?:key|token)\b"),
+        form(r"\bapi[ _-]?(?:key|token)\b[^\n]{0,40}\b(?:not valid|invalid|not found|missing|required|expired|incorrect|revoked|disabled|suspended|leaked)\b"),
+        form(r"\b(?:api_key_invalid|authentication_error|invalid_api_key|invalid authentication|unauthori[sz]ed)\b"),
         form(r"\bnot authorized to perform\b|\b(?:don't|do not) have access to the model\b"),
-        form(
-            r"\b(?:account|organization|project|team)\b[^\n]{0,60}\b(?:deactivated|suspended|disabled|terminated)\b"
-        ),
+        form(r"\b(?:account|organization|project|team)\b[^\n]{0,60}\b(?:deactivated|suspended|disabled|terminated)\b"),
     ),
 )

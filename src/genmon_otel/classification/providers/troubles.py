@@ -7,12 +7,11 @@ from typing import Final
 from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import PROVIDER, UNKNOWN, VALIDATION
 
+# One phrase a line.
+# fmt: off
 #: The application's own stores: their drivers speak of sockets and time as HTTP clients do.
 STORES: Final[tuple[Entry, ...]] = (
-    entry(
-        UNKNOWN,
-        "database",
-        "drivers of PostgreSQL, MySQL, Redis, MongoDB and SQLite",
+    entry(UNKNOWN, "database", "drivers of PostgreSQL, MySQL, Redis, MongoDB and SQLite",
         form(r"\bport (?:5432|3306|6379|27017)\b", "5432", "3306", "6379", "27017"),
         form(r":(?:5432|3306|6379|27017)\b", "5432", "3306", "6379", "27017"),
         "connection to server at",
@@ -29,10 +28,7 @@ STORES: Final[tuple[Entry, ...]] = (
 )
 
 BROKEN: Final[tuple[Entry, ...]] = (
-    entry(
-        PROVIDER,
-        "context_length",
-        "OpenAI, Anthropic, Google, Bedrock, Cohere, Groq, OpenRouter and vLLM with HTTP 400 or 413",
+    entry(PROVIDER, "context_length", "OpenAI, Anthropic, Google, Bedrock, Cohere, Groq, OpenRouter and vLLM with HTTP 400 or 413",
         form(r"\bmaximum context length is \d[\d,]{0,12} tokens", "maximum context length"),
         "context_length_exceeded",
         "prompt is too long: # tokens",
@@ -52,10 +48,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "prompt tokens too long",
         "request body too large for … model. max size: # tokens",
         "keep the first # tokens when context the overflows",
-        form(
-            r"\brequest too large for (?:model )?[`'\"]?(?:gpt|o\d|chatgpt|llama|claude|mixtral|gemma|qwen|deepseek|kimi|[a-z-]{2,20}/)",
-            "large",
-        ),
+        form(r"\brequest too large for (?:model )?[`'\"]?(?:gpt|o\d|chatgpt|llama|claude|mixtral|gemma|qwen|deepseek|kimi|[a-z-]{2,20}/)", "large"),
         "too many tokens: total number of tokens",
         "prompt contains # tokens … too large for model",
         "max_tokens: # > #",
@@ -63,25 +56,15 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "context_window_exceeded",
         "contextwindowexceedederror",
     ),
-    entry(
-        PROVIDER,
-        "content_filter",
-        "OpenAI, Azure, Anthropic, Google, DashScope and Zhipu when a filter stopped the answer",
+    entry(PROVIDER, "content_filter", "OpenAI, Azure, Anthropic, Google, DashScope and Zhipu when a filter stopped the answer",
         "content management policy",
         "output blocked by content filtering policy",
         "rejected as a result of our safety system",
         "content_policy_violation",
         "responsibleaipolicyviolation",
-        form(
-            r"\bfinish[_ ]?reason\W{1,8}(?:is |was |finishreason\.)?\W{0,3}(?:safety|recitation|content_filter|prohibited_content|blocklist|spii)\b",
-            "finish",
-            "finishreason",
-        ),
+        form(r"\bfinish[_ ]?reason\W{1,8}(?:is |was |finishreason\.)?\W{0,3}(?:safety|recitation|content_filter|prohibited_content|blocklist|spii)\b", "finish", "finishreason"),
         "prohibited_content",
-        form(
-            r"\b(?:response|candidate|prompt) was blocked (?:due to|by|because of) (?:safety|recitation|prohibited|other\b|blocklist|gemini|spii|language)",
-            "blocked",
-        ),
+        form(r"\b(?:response|candidate|prompt) was blocked (?:due to|by|because of) (?:safety|recitation|prohibited|other\b|blocklist|gemini|spii|language)", "blocked"),
         "the response was blocked by safety filters",
         "data_inspection_failed",
         "(input|output) data may contain inappropriate content",
@@ -97,10 +80,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "invalid_prompt",
         "不安全或敏感内容",
     ),
-    entry(
-        PROVIDER,
-        "overloaded",
-        "Anthropic, OpenAI, Google, Mistral, Cerebras and others with HTTP 503 or 529",
+    entry(PROVIDER, "overloaded", "Anthropic, OpenAI, Google, Mistral, Cerebras and others with HTTP 503 or 529",
         "overloaded_error",
         form(r"(?:^|: |- |')overloaded(?:'|$|\. https)", "overloaded"),
         "the engine is currently overloaded",
@@ -120,10 +100,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "deepseek服务器繁忙",
         "模型当前负载过高",
     ),
-    entry(
-        PROVIDER,
-        "server_error",
-        "OpenAI, Google, Bedrock and proxies with HTTP 500, 502 or 503",
+    entry(PROVIDER, "server_error", "OpenAI, Google, Bedrock and proxies with HTTP 500, 502 or 503",
         "the server had an error (while|) processing your request",
         "an internal error has occurred. please retry",
         "(internalserverexception) when calling",
@@ -131,15 +108,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "(serviceunavailableexception) when calling",
         "an error occurred while processing your request. you can retry",
         "the server encountered an error and could not complete your request",
-        form(
-            ANSWERED
-            + r"(?:500[ :(-]{1,3}internal server error|502[ :(-]{1,3}bad gateway|503[ :(-]{1,3}(?:service (?:temporarily )?unavailable|unavailable|the service is)|520[ :(-]{1,3}web server|529\b[^\n]{0,40}overloaded)",
-            "500",
-            "502",
-            "503",
-            "520",
-            "529",
-        ),
+        form(ANSWERED + r"(?:500[ :(-]{1,3}internal server error|502[ :(-]{1,3}bad gateway|503[ :(-]{1,3}(?:service (?:temporarily )?unavailable|unavailable|the service is)|520[ :(-]{1,3}web server|529\b[^\n]{0,40}overloaded)", "500", "502", "503", "520", "529"),
         "no healthy upstream",
         "upstream connect error or disconnect/reset before headers",
         "statuscode.unavailable",
@@ -153,15 +122,9 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "引擎层内部错误",
         "api connection error",
     ),
-    entry(
-        PROVIDER,
+    entry(PROVIDER, "model_not_found", "OpenAI, Anthropic, Google, Azure, Ollama, Groq and OpenRouter with HTTP 404",
         "model_not_found",
-        "OpenAI, Anthropic, Google, Azure, Ollama, Groq and OpenRouter with HTTP 404",
-        "model_not_found",
-        form(
-            r"\bthe model:? [`'\"][\w.:/@-]{1,80}[`'\"] does not exist(?:$|[.'\"\n]| or you)",
-            "model exist",
-        ),
+        form(r"\bthe model:? [`'\"][\w.:/@-]{1,80}[`'\"] does not exist(?:$|[.'\"\n]| or you)", "model exist"),
         "the model '…' has been (deprecated|decommissioned)",
         "model '…' not found, try pulling it first",
         "models/… is not found for api version",
@@ -184,10 +147,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "invocation of model id … with on-demand throughput isn't supported",
         "the provided model identifier is invalid",
     ),
-    entry(
-        PROVIDER,
-        "connection",
-        "httpx, requests, aiohttp, urllib3, Node, Go, ssl and the operating system",
+    entry(PROVIDER, "connection", "httpx, requests, aiohttp, urllib3, Node, Go, ssl and the operating system",
         form(r"(?:^|: )connection error\.(?:\s|$)", "connection"),
         "('connection aborted.', ",
         "remote end closed connection without response",
@@ -199,16 +159,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "nodename nor servname provided",
         "no address associated with hostname",
         "getaddrinfo (enotfound|eai_again|failed)",
-        form(
-            r"\b(?:connect|read|write|getaddrinfo) (?:econnrefused|econnreset|enotfound|eai_again|ehostunreach|enetunreach|epipe)\b",
-            "econnrefused",
-            "econnreset",
-            "enotfound",
-            "again",
-            "ehostunreach",
-            "enetunreach",
-            "epipe",
-        ),
+        form(r"\b(?:connect|read|write|getaddrinfo) (?:econnrefused|econnreset|enotfound|eai_again|ehostunreach|enetunreach|epipe)\b", "econnrefused", "econnreset", "enotfound", "again", "ehostunreach", "enetunreach", "epipe"),
         form(r"^(?:\w+: )?(?:typeerror: )?fetch failed(?:$|\n)", "fetch"),
         "socket hang up",
         form(r"\bcurl: \((?:5|6|7|16|35|52|56|60|77|92)\) ", "curl"),
@@ -247,10 +198,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
 )
 #: What a provider refused of a model's answer, and what parsers of answers say.
 ANSWER_PARSERS: Final[tuple[Entry, ...]] = (
-    entry(
-        VALIDATION,
-        "answer_parser",
-        "LangChain, instructor, OpenAI's structured outputs and guardrails",
+    entry(VALIDATION, "answer_parser", "LangChain, instructor, OpenAI's structured outputs and guardrails",
         "could not parse llm output",
         "output_parsing_failure",
         "could not parse response content as the length limit was reached",

@@ -7,29 +7,22 @@ from typing import Final
 from genmon_otel.classification.phrases import Entry, entry, form, printed
 from genmon_otel.classification.verdict import MACHINE, RATE, UNKNOWN
 
+# One phrase a line.
+# fmt: off
 MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
-    entry(
-        UNKNOWN,
-        "inotify",
-        "Node and Python, when the kernel's limit of file watchers is reached: the disk is not full",
+    entry(UNKNOWN, "inotify", "Node and Python, when the kernel's limit of file watchers is reached: the disk is not full",
         "system limit for number of file watchers reached",
         "inotify watch limit reached",
         "inotify instance limit reached",
     ),
-    entry(
-        MACHINE,
-        "disk_full",
-        "the C library, npm, uv, PostgreSQL and SQLite on a full disk",
+    entry(MACHINE, "disk_full", "the C library, npm, uv, PostgreSQL and SQLite on a full disk",
         "no space left on device",
         "enospc",
         "database or disk is full",
         "disk quota exceeded",
         "there is not enough space on the disk",
     ),
-    entry(
-        MACHINE,
-        "out_of_memory",
-        "V8, CUDA, the JVM, Python, Kubernetes and the kernel",
+    entry(MACHINE, "out_of_memory", "V8, CUDA, the JVM, Python, Kubernetes and the kernel",
         "javascript heap out of memory",
         "reached heap limit allocation failed",
         "cuda out of memory",
@@ -44,39 +37,17 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
         "memory allocation of # bytes failed",
         "model requires more system memory (# gib) than is available",
     ),
-    entry(
-        MACHINE,
-        "process_killed",
-        "shells, Celery, concurrent.futures and subprocess when a process was killed or crashed",
-        form(
-            r"\bsig(?:kill|segv|abrt|bus|ill)\b|\bsignal (?:9|11|6)\b",
-            "sigkill",
-            "sigsegv",
-            "sigabrt",
-            "sigbus",
-            "sigill",
-            "signal",
-        ),
+    entry(MACHINE, "process_killed", "shells, Celery, concurrent.futures and subprocess when a process was killed or crashed",
+        form(r"\bsig(?:kill|segv|abrt|bus|ill)\b|\bsignal (?:9|11|6)\b", "sigkill", "sigsegv", "sigabrt", "sigbus", "sigill", "signal"),
         "was terminated abruptly while the future was running",
         "segmentation fault (core dumped)",
         "(core dumped)",
-        form(
-            r"\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=(]{1,3}(?:137|139|134|-9|-11|-6)\b",
-            "exit",
-            "exited",
-            "code",
-            "status",
-        ),
-        form(
-            r"(?:^|\n)(?:[^\n]{0,80}: )?(?:line \d+: )?(?: *\d+ )?killed *(?:$|\n| {3})", "killed"
-        ),
+        form(r"\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=(]{1,3}(?:137|139|134|-9|-11|-6)\b", "exit", "exited", "code", "status"),
+        form(r"(?:^|\n)(?:[^\n]{0,80}: )?(?:line \d+: )?(?: *\d+ )?killed *(?:$|\n| {3})", "killed"),
         "-- native stack trace --",
         "worker exited prematurely: (signal|exitcode)",
     ),
-    printed(
-        MACHINE,
-        "process_crashed",
-        "shells and runtimes",
+    printed(MACHINE, "process_crashed", "shells and runtimes",
         "segmentation fault",
         "killed (exit code 137)",
     ),
@@ -84,24 +55,12 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
 MACHINE_GAVE_OUT_NAMES: Final = frozenset(each.name for each in MACHINE_GAVE_OUT)
 
 PATIENCE: Final[tuple[Entry, ...]] = (
-    entry(
-        RATE,
-        "registry.rate",
-        "npm, pnpm, yarn, bun, pip and uv, when the package registry answers 429",
+    entry(RATE, "registry.rate", "npm, pnpm, yarn, bun, pip and uv, when the package registry answers 429",
         "npm (err!|error) code e429",
         form(r"\be429\b", "e 429"),
         "err_pnpm_fetch_429",
-        form(
-            r"(?:response code: |get https?://[^\s]{1,200} - |client error \(|too many requests - )429\b",
-            "response 429",
-            "get 429",
-            "client 429",
-            "many 429",
-        ),
+        form(r"(?:response code: |get https?://[^\s]{1,200} - |client error \(|too many requests - )429\b", "response 429", "get 429", "client 429", "many 429"),
         form(r"error (?:error: )?\"?https?://[^\s\"]{1,200}: too many requests", "requests"),
-        form(
-            r"\b429 client error: too many requests for url: https?://(?:registry\.|pypi\.|[^\s]{1,60}/simple/)",
-            "429 many",
-        ),
+        form(r"\b429 client error: too many requests for url: https?://(?:registry\.|pypi\.|[^\s]{1,60}/simple/)", "429 many"),
     ),
 )
