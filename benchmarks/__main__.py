@@ -20,6 +20,7 @@ from benchmarks.table import Table
 #: In the order of the page in the docs.
 NAMES = (
     "decorated_call",
+    "large_inputs",
     "imports",
     "memory",
     "store_write",

@@ -296,7 +296,7 @@ class Recording:
     operation: str
     #: Import path of the decorated callable, ``package.module:Class.method``; empty for a block.
     target: str
-    #: Tree of the bound arguments by name (``self`` left out; see ``factories``).
+    #: Tree of the bound arguments by name (``self`` left out; see ``factory``).
     inputs: Tree
     steps: tuple[StepRecord, ...]
     #: Index into ``steps`` of the outcome the failure came from; None for ``input``.

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, get_args, overload
 
 from genmon_otel.conventions import NO_FRAMEWORK, OTHER
-from genmon_otel.decorators.factories import check_parameters, checked_factories, refuse_others
 from genmon_otel.decorators.stages import Runs, forsake, phase, step
 from genmon_otel.decorators.wrappers import checked_name, decorate, default_name, underlying, wrap
 from genmon_otel.errors import GenmonError
@@ -95,7 +94,7 @@ class GenerationBlock(Runs):
         options = self._options
         if options["failure_if"] is not None and _yields(underlying(function)):
             raise _never_called(f"{default_name(function)}, which yields its results one by one")
-        check_parameters(options["factories"], parameters)
+        _check_factories(options["factories"], parameters)
         compiled = {key: compile_option(key, options[key], parameters) for key in _IDENTITY}
         declared = _frameworks(function, options["framework"], parameters)
         spec = Spec(
@@ -135,6 +134,7 @@ def generation(
     nested: Nested = "phase",
     stream: bool = False,
     stall_s: float | None = None,
+    factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
 ) -> GenerationBlock: ...
 @overload
@@ -153,6 +153,7 @@ def generation(
     nested: Nested = "phase",
     stream: bool = False,
     stall_s: float | None = None,
+    factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
 ) -> GenerationBlock: ...
 def generation(
@@ -172,8 +173,8 @@ def generation(
     nested: Nested = "phase",
     stream: bool = False,
     stall_s: float | None = None,
+    factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
-    **others: Any,
 ) -> Any:
     """Make each call a generation: traced, counted, and kept if it fails.
 
@@ -204,14 +205,12 @@ def generation(
         stream: a returned iterator belongs to the generation, which ends with it; the
             caller gets a proxy of it. Streaming responses with a ``body_iterator`` need no telling.
         stall_s: seconds a step may be pending before a cancellation means that it hung; None: 30.
-        factories: what a replay makes ``self`` and arguments of that are no data, such as sessions,
-            by parameter name: ``"package.module:name"`` of a callable or of the object itself, or a
-            callable. What can be called without arguments is called.
+        factory: makes ``self`` in a replay: ``"package.module:name"`` or a callable.
+        factories: make arguments that are no data, such as sessions, by parameter name.
 
     Raises:
         GenmonError: an option cannot be honoured, or it was put on what cannot be called.
     """
-    refuse_others(others)
     options = {
         "framework": framework,
         "user_id": user_id,
@@ -225,7 +224,8 @@ def generation(
         "capture": None if capture is None else _choice("capture", capture, get_args(Capture)),
         "nested": _choice("nested", nested, get_args(Nested)),
         "stream": _checked_flag("stream", stream),
-        "factories": checked_factories(factories),
+        "factory": _checked_factory("factory", factory),
+        "factories": _checked_factories(factories),
     }
     if isinstance(function, str) and name is not None:
         raise GenmonError(
@@ -340,3 +340,42 @@ def _checked_expected(value: Any) -> tuple[type[BaseException], ...]:
         f"expected={safe_repr(value, 60)} is not allowed. Give exception classes, "
         "for example expected=(InvalidPrompt,)."
     )
+
+
+def _checked_factory(option: str, value: Any) -> Any:
+    if value is None or callable(value):
+        return value
+    if isinstance(value, str) and all(part.isidentifier() for part in _parts(value)):
+        return value
+    raise GenmonError(
+        f"{option}={safe_repr(value, 60)} is not allowed. Give an import path, for example "
+        "'package.module:make_orchestrator', or a callable without arguments."
+    )
+
+
+def _checked_factories(given: Any) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if isinstance(given, Mapping) and all(isinstance(parameter, str) for parameter in given):
+        return {
+            parameter: _checked_factory(f"factories[{parameter!r}]", made)
+            for parameter, made in given.items()
+        }
+    raise GenmonError(
+        f"factories={safe_repr(given, 60)} is not allowed. Give a mapping from parameter names to "
+        "factories, for example {'session': 'package.module:make_session'}."
+    )
+
+
+def _check_factories(factories: Mapping[str, Any], parameters: Parameters) -> None:
+    for parameter in factories:
+        if parameter not in parameters.names and parameters.var_keyword is None:
+            raise GenmonError(
+                f"factories={{{parameter!r}: ...}} names no parameter. "
+                f"There are: {', '.join(sorted(parameters.names)) or 'none'}."
+            )
+
+
+def _parts(path: str) -> list[str]:
+    module, _, name = path.partition(":")
+    return [*module.split("."), *name.split(".")]

@@ -7,9 +7,9 @@ content, and what is compared with the error's text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import compress, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.records import Tree
@@ -31,20 +31,21 @@ _MAX_NODES: Final = 5_000
 _HEAD: Final = 24_576
 _TAIL: Final = 8_192
 _MAX_ALL: Final = 65_536
-#: Characters that one run may have to each side of the piece that was found.
+#: Characters that one run may have behind the piece that was found, and before it.
 _LONGEST_RUN: Final = 4_096
-#: Steps of comparing: about 0.3 µs each. Beyond, all of the text counts as content.
-_MAX_STEPS: Final = 3_000
-#: Steps that one comparison counts for, however little is alike.
-_COMPARISON: Final = 8
-#: Places of one piece that are compared, of the text and of a content; it may be all blanks.
-_MAX_PLACES: Final = 64
-_MAX_REPEATS: Final = 8
+_LONGEST_BEFORE: Final = 64
+#: Comparisons of one pass: about 3 µs each. Beyond, what is left of the texts counts as content.
+_MAX_COMPARISONS: Final = 256
+#: Places of one piece in the contents that are compared: it may be all blanks.
+_MAX_PLACES: Final = 8
+#: Gaps of one text at which a content may have been cut.
+_MAX_GAPS: Final = 16
 _PIECES: Final = re.compile(f".{{{_GRAM}}}", re.DOTALL).findall
 #: Characters compared at first: most runs are short.
 _FIRST: Final = 32
-#: Pieces for which plain searches take less than an index of the text.
-_FEW_PIECES: Final = 64
+#: What stands between texts that are compared together; :func:`genmon_otel.text.clean` leaves none.
+_BETWEEN_TEXTS: Final = "\x01" * _GRAM
+_BETWEEN_CONTENTS: Final = "\x02" * _GRAM
 #: Pydantic's quotation of what it refused, and what follows it.
 _INPUT_VALUE: Final = re.compile(r"\binput_value=(?:.*(?=, input_type=)|.*)")
 _INPUT_TYPE: Final = ", input_type="
@@ -73,9 +74,35 @@ class Contents:
         self.texts = tuple(texts)
 
     @cached_property
-    def pieces(self) -> tuple[tuple[str, list[str]], ...]:
-        """Each text with its pieces; the n-th begins at n times :data:`_GRAM`."""
-        return tuple((text, _PIECES(text)) for text in self.texts if len(text.strip()) >= _SHORTEST)
+    def with_quoted(self) -> Contents:
+        """The same, and each as ``repr`` writes it, which is how errors quote."""
+        return Contents(dict.fromkeys([*self.texts, *(repr(text)[1:-1] for text in self.texts)]))
+
+    @cached_property
+    def joined(self) -> str:
+        """All of them that are long enough to hold a piece."""
+        return _BETWEEN_CONTENTS.join(text for text in self.texts if len(text.strip()) >= _PIECE)
+
+    @cached_property
+    def short(self) -> tuple[str, ...]:
+        """Those that are looked for as a whole."""
+        return tuple(text for text in self.texts if _SHORTEST <= len(text.strip()) < _PIECE)
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """The pieces of :attr:`joined`; the n-th begins at n times :data:`_GRAM`."""
+        return _PIECES(self.joined)
+
+    @cached_property
+    def distinct(self) -> frozenset[str]:
+        """The pieces, each once."""
+        return frozenset(self.pieces)
+
+    @cached_property
+    def first_places(self) -> dict[str, int]:
+        """Where each piece is found first."""
+        places = range((len(self.pieces) - 1) * _GRAM, -1, -_GRAM)
+        return dict(zip(reversed(self.pieces), places, strict=True))
 
 
 def contents_of(generation: Generation, *more: str) -> Contents:
@@ -96,10 +123,6 @@ def contents_of(generation: Generation, *more: str) -> Contents:
         if size > _MAX_ALL:
             break
         found[text] = None
-        quoted = repr(text)[1:-1]  # errors quote
-        if quoted not in found:
-            size += len(quoted)
-            found[quoted] = None
     return Contents(found)
 
 
@@ -113,26 +136,48 @@ def _contents(generation: Generation) -> Iterator[str]:
 
 
 def hide(text: str, contents: Contents) -> str:
-    """Return a text without the contents, without pieces of 16 characters of them, without pydantic's.
+    """Return one text as :func:`hide_all` does."""
+    return hide_all((text,), contents)[0]
 
-    Linear in both, and bounded: where comparing takes too long, all of the text is taken for content.
+
+def hide_all(texts: Sequence[str], contents: Contents) -> list[str]:
+    """Return texts without the contents, without pieces of 16 characters of them, without pydantic's.
+
+    Linear in both, and bounded: where comparing takes too long, all of the text that it came to,
+    and those behind it, are taken for content.
     """
-    if "input" in text:
-        text = _INPUT_VALUE.sub(f"input_value={CONTENT}", text)
-        text = _without_cut_input(text)
+    texts = [_without_input_values(text) for text in texts]
     if not contents.texts:
-        return text
-    hidden = _where(text, contents)
-    if hidden is None:
-        return CONTENT
-    kept, at = [], 0
-    while at < len(text):
+        return texts
+    together = _BETWEEN_TEXTS.join(texts)
+    if "\\" in together:  # else what ``repr`` escapes is in none of them
+        contents = contents.with_quoted
+    hidden, end = _where(together, contents)
+    shown: list[str] = []
+    begin = 0
+    for text in texts:
+        stop = begin + len(text)
+        shown.append(_shown(together, hidden, begin, stop) if stop <= end else CONTENT)
+        begin = stop + len(_BETWEEN_TEXTS)
+    return shown
+
+
+def _shown(text: str, hidden: bytearray, at: int, stop: int) -> str:
+    """Return a stretch of a text with :data:`CONTENT` in place of what is hidden."""
+    kept: list[str] = []
+    while at < stop:
         mark = hidden[at]
-        end = hidden.find(1 - mark, at)
-        end = len(text) if end < 0 else end
+        end = hidden.find(1 - mark, at, stop)
+        end = stop if end < 0 else end
         kept.append(CONTENT if mark else text[at:end])
         at = end
     return "".join(kept)
+
+
+def _without_input_values(text: str) -> str:
+    if "input" not in text:
+        return text
+    return _without_cut_input(_INPUT_VALUE.sub(f"input_value={CONTENT}", text))
 
 
 def _without_cut_input(text: str) -> str:
@@ -153,57 +198,40 @@ def _without_cut_input(text: str) -> str:
     return "".join([*parts, text[done:]]) if parts else text
 
 
-def _where(text: str, contents: Contents) -> bytearray | None:
-    """Tell for each character whether it is content; None if that took too long to find out."""
+def _where(text: str, contents: Contents) -> tuple[bytearray, int]:
+    """Tell for each character whether it is content, and up to where that was found out."""
     hidden = bytearray(len(text))
-    for content in contents.texts if GAP in text else ():
-        _hide_ends(text, content, hidden)
-    pieces = contents.pieces
-    if sum(len(each) for _, each in pieces) <= _FEW_PIECES:
-        # The rule: nothing was quoted.
-        pieces = tuple(pair for pair in pieces if any(piece in text for piece in pair[1]))
-    if not pieces:
-        return hidden
-    of_text = {text[at : at + _GRAM] for at in range(len(text) - _GRAM + 1)}
-    steps = 0
-    for content, each in pieces:
-        shared = of_text.intersection(each)
-        whole = len(content.strip())
-        compared = dict.fromkeys(shared, 0)
-        for number in _numbers(each, shared):
-            piece = each[number]
-            if piece not in compared:
-                continue
-            compared[piece] += 1
-            if compared[piece] == _MAX_REPEATS:
-                del compared[piece]
-            found = text.find(piece)
-            for _ in range(_MAX_PLACES):
-                if found < 0:
-                    break
-                steps += 1
-                if steps > _MAX_STEPS:
-                    return None
-                if hidden[found]:  # go on behind what is hidden already
-                    end = hidden.find(0, found)
-                    if end < 0:
-                        break
-                else:
-                    start, end = _run(text, found, content, number * _GRAM)
-                    steps += _COMPARISON + ((end - start) >> 5)
-                    if len(text[start:end].strip()) >= min(_PIECE, whole):
-                        hidden[start:end] = b"\1" * (end - start)
-                found = text.find(piece, max(end - _GRAM, found) + 1)
-            if not compared:
+    if GAP in text:
+        _hide_ends(text, contents.texts, hidden)
+    for content in contents.short:
+        whole = content.strip()
+        found = text.find(whole)
+        while found >= 0:
+            hidden[found : found + len(whole)] = b"\1" * len(whole)
+            found = text.find(whole, found + len(whole))
+    distinct, last = contents.distinct, len(text) - _GRAM + 1
+    hits = [at for at in range(last) if text[at : at + _GRAM] in distinct] if distinct else ()
+    compared = done = 0
+    for at in hits:
+        if at < done:
+            continue
+        content = contents.joined
+        piece = text[at : at + _GRAM]
+        place = contents.first_places[piece]
+        for _ in range(_MAX_PLACES):
+            compared += 1
+            if compared > _MAX_COMPARISONS:
+                return hidden, at
+            start, end = _run(text, at, content, place)
+            # What goes on beyond its end has a piece of its own from here on.
+            done = max(done, end - 2 * _GRAM + 2)
+            if len(text[start:end].strip()) >= _PIECE:
+                hidden[start:end] = b"\1" * (end - start)
                 break
-        if 0 not in hidden:
-            break
-    return hidden
-
-
-def _numbers(each: list[str], shared: set[str]) -> Iterator[int]:
-    """Return which pieces of a content are in the text, too."""
-    return compress(range(len(each)), map(shared.__contains__, each)) if shared else iter(())
+            place = content.find(piece, place + 1)
+            if place < 0:
+                break
+    return hidden, len(text)
 
 
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
@@ -212,12 +240,8 @@ def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
         behind = _alike(text[found : found + size], content[at : at + size])
         if behind < size:
             break
-    for size in (_FIRST, _LONGEST_RUN):
-        before = _alike(
-            text[max(0, found - size) : found][::-1], content[max(0, at - size) : at][::-1]
-        )
-        if before < size:
-            break
+    size = min(found, at, _LONGEST_BEFORE)
+    before = _alike(text[found - size : found][::-1], content[at - size : at][::-1])
     return found - before, found + behind
 
 
@@ -235,15 +259,23 @@ def _alike(one: str, other: str) -> int:
     return low
 
 
-def _hide_ends(text: str, content: str, hidden: bytearray) -> None:
+def _hide_ends(text: str, contents: Iterable[str], hidden: bytearray) -> None:
     """Hide the beginning of a content that was cut off before a gap, or its end after one."""
     gap = text.find(GAP)
-    after = gap + len(GAP)
-    for size in range(min(_PIECE, len(content)), _GRAM // 2 - 1, -1):
-        if text.endswith(content[:size], 0, gap):
-            hidden[gap - size : gap] = b"\1" * size
-            break
-    for size in range(min(_PIECE, len(content)), _GRAM // 2 - 1, -1):
-        if text.startswith(content[-size:], after):
-            hidden[after : after + size] = b"\1" * size
-            break
+    for _ in range(_MAX_GAPS):
+        if gap < 0:
+            return
+        after = gap + len(GAP)
+        left, right = text[max(0, gap - _PIECE) : gap], text[after : after + _PIECE]
+        for content in contents:
+            if content[: _GRAM // 2] in left:
+                for size in range(min(_PIECE, len(content)), _GRAM // 2 - 1, -1):
+                    if left.endswith(content[:size]):
+                        hidden[gap - size : gap] = b"\1" * size
+                        break
+            if content[-_GRAM // 2 :] in right:
+                for size in range(min(_PIECE, len(content)), _GRAM // 2 - 1, -1):
+                    if right.startswith(content[-size:]):
+                        hidden[after : after + size] = b"\1" * size
+                        break
+        gap = text.find(GAP, after)

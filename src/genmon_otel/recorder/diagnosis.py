@@ -18,7 +18,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.corrections import corrected
-from genmon_otel.recorder.content import contents_of, hide
+from genmon_otel.recorder.content import contents_of, hide_all
 from genmon_otel.recorder.examination import Examined, examine, look_into
 from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, wording_of, wording_of_redacted
 from genmon_otel.recorder.process_info import out_of_time
@@ -340,7 +340,7 @@ def mark(span: Span, failure: Failure, generation: Generation, result: Any) -> N
         # a result that says no reason: the message is what the result looks like
         is_content = result is not None and _said(result) is None
         contents = contents_of(generation, *((message,) if is_content else ()))
-        message, stack = hide(message, contents), hide(stack, contents)
+        message, stack = hide_all((message, stack), contents)
     category, severity = failure.label
     span.set_attributes(
         {

@@ -11,7 +11,7 @@ from genmon_otel import conventions as names
 from genmon_otel.failure_log import log_failure
 from genmon_otel.forks import forkable_lock
 from genmon_otel.interruption import must_propagate
-from genmon_otel.payload import Streamed, encode
+from genmon_otel.payload import Streamed
 from genmon_otel.recorder import diagnosis, root_span
 from genmon_otel.recorder.binding import framework_name
 from genmon_otel.recorder.called_with import hold, read
@@ -23,6 +23,7 @@ from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import CURRENT, Scope
 from genmon_otel.recorder.spec import Spec
 from genmon_otel.recorder.stage_run import StageRun
+from genmon_otel.recorder.user_context import with_entry
 from genmon_otel.records import (
     MAX_REQUEST,
     NOTHING,
@@ -41,10 +42,9 @@ from genmon_otel.text import clean, safe_repr
 
 #: Errors of stages that are remembered, to find the one that escaped.
 _MAX_ERRORS: Final = 32
-#: Entries of ``set(**context)``, characters of a key, bytes of a value.
-_MAX_CONTEXT: Final = 32
+#: Names of tokens, characters of one.
+_MAX_NAMES: Final = 32
 _MAX_KEY: Final = 64
-_MAX_CONTEXT_BYTES: Final = 4096
 #: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
 _MAX_COUNT: Final = 2**53
 
@@ -71,6 +71,7 @@ class Generation(Scope):
     project_id: str | None = None
     tokens: Mapping[str, int] = NOTHING
     context: Mapping[str, Tree] = NOTHING
+    _context_sizes: Mapping[str, int] = NOTHING
     file_count: int | None = None
     completed: bool = False
     #: The last errors of stages, oldest first.
@@ -153,9 +154,8 @@ class Generation(Scope):
                 self.framework = name
                 self.span.set_attribute(names.ATTR_FRAMEWORK, name)
             for key, value in context.items():
-                if len(self.context) < _MAX_CONTEXT or key in self.context:
-                    tree = encode(value, _MAX_CONTEXT_BYTES)
-                    self.context = {**self.context, clean(key, _MAX_KEY): tree}
+                held = self.context, self._context_sizes
+                self.context, self._context_sizes = with_entry(*held, key, value)
             if file_count is not None:
                 self.file_count = _count("file_count", file_count)
         except BaseException:
@@ -169,7 +169,7 @@ class Generation(Scope):
             with _tokens_lock:
                 for name, count in {"input": input, "output": output, **other}.items():
                     key = clean(name, _MAX_KEY)
-                    if count and (key in self.tokens or len(self.tokens) < _MAX_CONTEXT):
+                    if count and (key in self.tokens or len(self.tokens) < _MAX_NAMES):
                         used_now = self.tokens.get(key, 0) + _count(key, count)
                         self.tokens = {**self.tokens, key: min(used_now, _MAX_COUNT)}
         except BaseException:

@@ -103,8 +103,7 @@ def _impersonal(generation: Generation, said: str) -> str:
             said = _whole(whose).sub(stands, said)
     if not generation.request:
         return said
-    request = generation.request[:READ]
-    return hide(said, Contents({request, repr(request)[1:-1]}))
+    return hide(said, Contents([generation.request[:READ]]))
 
 
 @lru_cache(maxsize=64)

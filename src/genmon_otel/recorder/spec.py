@@ -24,8 +24,7 @@ ATTRIBUTE = "__genmon__"
 
 Nested = Literal["phase", "attempt"]
 Factory = str | Callable[..., Any]
-"""How a replay makes what is no data: a callable, or the import path ``package.module:name`` of one or
-of the object itself."""
+"""How a replay makes what is no data: an import path ``package.module:name``, or a callable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +53,9 @@ class Spec:
     nested: Nested = "phase"
     #: Whether a returned iterator belongs to the generation.
     stream: bool = False
-    #: What a replay makes ``self`` and arguments of that are no data, by parameter name.
+    #: Makes ``self`` in a replay; called without arguments.
+    factory: Factory | None = None
+    #: Make arguments that are no data in a replay, by parameter name.
     factories: Mapping[str, Factory] = field(default_factory=dict)
     # Worked out here so that no call has to:
     span_name: str = field(init=False)
@@ -66,14 +67,6 @@ class Spec:
     first_framework: str = field(init=False)
     #: What is on the span from its beginning, where that is the same on each call.
     attributes: Mapping[str, str] | None = field(init=False)
-
-    @property
-    def receiver_factory(self) -> Factory | None:
-        """How a replay makes ``self``, whatever the method calls it; None: nothing was said."""
-        parameters = self.parameters
-        if parameters is None or not parameters.has_receiver:
-            return None
-        return self.factories.get(parameters.positional[0]) or self.factories.get("self")
 
     def __post_init__(self) -> None:
         set_once = functools.partial(object.__setattr__, self)

@@ -29,7 +29,7 @@ _MARGIN: Final = 1_024
 _MAX_ROUNDS: Final = 6
 #: Sensitive names that are looked at in a short text; one that holds more is hidden from there
 #: on. Trees have no such limit: their texts are redacted where nobody waits.
-_LEAST_NAMES: Final = 32
+_LEAST_NAMES: Final = 16
 
 #: Where a secret ends for certain.
 _SECRET_END: Final = re.compile(r"[\s\"'`]")
@@ -38,6 +38,9 @@ _SECRET_RUN: Final = re.compile(r"[\w+/=.~%:@\\-]*")
 #: Texts that are remembered to hold no secret, and characters of each.
 _REMEMBERED: Final = 256
 _MAX_REMEMBERED: Final = 4_096
+#: The same of the texts in trees.
+_LEAVES: Final = 4_096
+_MAX_LEAF: Final = 64
 
 
 class Redactor:
@@ -52,6 +55,7 @@ class Redactor:
         self._extra = extra
         #: Texts in which there was nothing to hide: one failure says the same again and again.
         self._harmless: set[str] = set()
+        self._harmless_leaves: set[str] = set()
         self._trees: TreeRedactor | None = None
 
     def text(self, text: str, limit: int) -> str:
@@ -77,8 +81,19 @@ class Redactor:
         if self._trees is None:
             from genmon_otel.redaction.trees import TreeRedactor
 
-            self._trees = TreeRedactor(lambda text: self._settle(text, 2 * len(text) + 64, None))
+            self._trees = TreeRedactor(self._leaf)
         return self._trees.tree(tree)
+
+    def _leaf(self, text: str) -> str:
+        """Redact one text of a tree; most are short, and the same again and again."""
+        if text in self._harmless_leaves:
+            return text
+        redacted = self._settle(text, 2 * len(text) + 64, None)
+        if redacted == text and len(text) <= _MAX_LEAF and self._extra is None:
+            if len(self._harmless_leaves) >= _LEAVES:
+                self._harmless_leaves.clear()
+            self._harmless_leaves.add(text)
+        return redacted
 
     def _settle(self, text: str, limit: int, most: int | None) -> str:
         """Redact until nothing changes: what one placeholder leaves may complete another match."""

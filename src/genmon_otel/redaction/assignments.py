@@ -7,7 +7,7 @@ from typing import Final
 
 from genmon_otel.redaction.edits import Edit, closing, hidden, is_plain_word
 from genmon_otel.redaction.hints import Name
-from genmon_otel.redaction.placeholders import leading
+from genmon_otel.redaction.placeholders import is_placeholder, leading
 from genmon_otel.redaction.values import is_evident_non_secret, is_sentence
 
 #: Characters that rules look at before a name and behind it.
@@ -160,6 +160,8 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     ):
         token += text[start + len(token)]  # a call, or a type with its parameters
     value = _without_closers(token.rstrip(".,;:!?"))
+    if is_placeholder(value):
+        return []
     left = text[max(0, name.begin - 60) : name.begin]
     line_start = _begins_line(left)
     shell = line_start and sep == "=" and _SHELL_NAME.fullmatch(name.text) is not None

@@ -74,6 +74,8 @@ def _may_name(left: str) -> bool:
     key = left.rstrip("\"'\\ ")
     if key[-1:] in ("[", "/", "."):
         return True
+    if key[-1:] not in (":", "=", ">"):
+        return False
     key = key.rstrip("=:> ").rstrip("\"'\\ ")
     return key.lower().endswith(_NAME_KEYS)
 

@@ -56,6 +56,16 @@ _NEEDS: Final[dict[Callable[[str, Name], list[Edit]], tuple[str, ...]]] = {
     in_netrc: ("machine", "login", "default", "account"),
     in_setter: ("(",),
 }
+#: Rules that need one of some characters right behind the name; an empty one is the text's end.
+_BEHIND: Final[dict[Callable[[str, Name], list[Edit]], str]] = {
+    in_table: "*`_~\"' \t|│┃,;\r\n",
+    in_insert: ',) `"]',
+    below: "\\\"' \t:",
+    in_netrc: " \t\r\n",
+    set_by_command: " \t'\"",
+    in_setter: "(",
+    in_prose: " ",
+}
 
 
 def redact_named(text: str, most: int | None = None) -> str:
@@ -72,13 +82,21 @@ def redact_named(text: str, most: int | None = None) -> str:
         for rule in RULES
         if rule not in _NEEDS or any(literal in text for literal in _NEEDS[rule])
     ]
+    by_char: dict[str, list[Callable[[str, Name], list[Edit]]]] = {}
     for number, name in enumerate(sensitive_names(text), 1):
         if number == most:
             edits += rest(text, max(done, name.end))
             break
         if name.begin < done:
             continue
-        for rule in rules:
+        behind = text[name.end : name.end + 1]
+        if behind not in by_char:
+            by_char[behind] = [
+                rule
+                for rule in rules
+                if rule not in _BEHIND or behind in _BEHIND[rule] or behind.isspace()
+            ]
+        for rule in by_char[behind]:
             if found := rule(text, name):
                 edits += found
                 # of several, such as a table's cells, those far away leave what is between them

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from genmon_otel.redaction.edits import Edit, apply
-from genmon_otel.redaction.near import matches, places, replaced, windows
+from genmon_otel.redaction.near import lowered, matches, places, replaced, windows
 from genmon_otel.redaction.placeholders import EMAIL_PLACEHOLDER, zeros, zeros_and_x
 
 _EMAIL: Final = re.compile(
@@ -25,7 +25,8 @@ _CARD_ISSUER: Final = re.compile(
 #: Sizes of the groups in which cards are printed.
 _CARD_GROUPS: Final = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (6, 13)})
 _GROUP: Final = re.compile(r"[0-9]+")
-_DIGIT: Final = re.compile(r"[0-9]")
+#: What every other digit counts for in a card's checksum (Luhn).
+_DOUBLED: Final = {str(digit): sum(divmod(2 * digit, 10)) for digit in range(10)}
 
 #: Length of a bank account's number by country (IBAN registry).
 _IBAN_LENGTHS: Final = {
@@ -66,6 +67,10 @@ _CALLED: Final = re.compile(
     r"(?i)(?:phone|fon|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
     r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?\+?\(?\Z"
 )
+#: What such words hold, in lower case.
+_CALLS: Final = re.compile(
+    r"fon|tel|mobil|cell|fax|handy|whats|call|sms|t[ée]l|hone|portable|телефон|电话|電話"
+)
 #: One of these is in every number to be hidden.
 _MAY_BE_NUMBER: Final = re.compile(
     r"[0-9](?:(?:[ ./()\u00a0\u2009+-]{0,4}[0-9]){6}|(?<=[A-Za-z]{2}.)(?<![\w-]...)[0-9](?:[ \u00a0-]?[A-Za-z0-9]){11})"
@@ -87,17 +92,20 @@ def redact_personal(text: str) -> str:
     for literal, pattern in _PHONES:
         if literal in text:
             text = replaced(text, matches(pattern, text, spans), _phone)
-    return replaced(text, matches(_NUMBER, text, spans), _called)
+    called = [match.end() for match in _CALLS.finditer(lowered(text))]
+    if not called:
+        return text
+    return replaced(text, matches(_NUMBER, text, windows(called, 0, 96)), _called)
 
 
 def _card(match: re.Match[str]) -> str:
-    digits = [int(char) for char in _DIGIT.findall(match[0])]
-    groups = tuple(map(len, _GROUP.findall(match[0])))
-    if not _CARD_ISSUER.fullmatch("".join(map(str, digits))):
+    groups = _GROUP.findall(match[0])
+    digits = "".join(groups)
+    if not _CARD_ISSUER.fullmatch(digits):
         return match[0]
-    if "." in match[0] and groups not in _CARD_GROUPS:
+    if "." in match[0] and tuple(map(len, groups)) not in _CARD_GROUPS:
         return match[0]
-    total = sum(digits[-1::-2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
+    total = sum(map(int, digits[-1::-2])) + sum(map(_DOUBLED.__getitem__, digits[-2::-2]))
     return zeros(match[0]) if total % 10 == 0 else match[0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from genmon_otel.redaction.credentials import redact_credentials
 from genmon_otel.redaction.named import redact_named
 from genmon_otel.redaction.personal import redact_personal
@@ -11,6 +13,10 @@ from genmon_otel.redaction.url_encoded import redact_url_encoded
 __all__ = ["redact_plain", "redact_url_encoded"]
 
 
+#: Fewer letters and digits in a row than any secret has that is known by its looks.
+_SHORT: Final = 15
+
+
 def redact_plain(text: str, most: int | None = None) -> str:
     """Replace what is known by its own looks, then what stands behind a sensitive name.
 
@@ -18,4 +24,6 @@ def redact_plain(text: str, most: int | None = None) -> str:
         text: any text.
         most: sensitive names that are looked at; see :func:`redact_named`.
     """
+    if len(text) < _SHORT and text.isalnum() and text.isascii():
+        return text
     return redact_named(redact_personal(redact_credentials(redact_keys(text))), most)

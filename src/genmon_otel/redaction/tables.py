@@ -12,6 +12,7 @@ from genmon_otel.redaction.placeholders import leading
 #: Characters of a line that are looked at, and of a table in HTML or SQL.
 _MAX_LINE: Final = 600
 _BAR: Final = "|│┃"
+_BARS: Final = re.compile(f"[{_BAR}]")
 _CELL_END: Final = re.compile(r"[*`_~]{0,3}[ \t]{0,80}[|│┃]")
 _CELL: Final = re.compile(
     r"[ \t]{0,80}[*`_~]{0,3}(?P<text>[^|│┃\r\n]{1,1000}?)[*`_~]{0,3}[ \t]{0,80}(?=[|│┃\r\n]|\\n|\Z)"
@@ -83,11 +84,12 @@ def _column(text: str, at: int, column: int, name: Name) -> list[Edit]:
         end = text.find("\n", start, start + 4_000)
         end = min(len(text), start + 4_000) if end < 0 else end
         row = text[start:end]
-        bars = [place for place, char in enumerate(row) if char in _BAR]
+        bars = [found.start() for found in _BARS.finditer(row)]
+        is_ruler = _RULER.match(row) is not None
         if len(bars) < max(1, column):
-            if not row.strip() or _RULER.match(row) is None:
+            if not is_ruler:
                 break
-        elif not _RULER.match(row):
+        elif not is_ruler:
             left = bars[column - 1] + 1 if column else 0
             right = bars[column] if column < len(bars) else len(row)
             cell = row[left:right]

@@ -36,7 +36,7 @@ _REMEDIES: Final = {
     "opaque": "A value that cannot be recorded is needed. Make its class a dataclass, make it in a "
     "step, or name what makes it on the decorator: @generation(factories=…).",
     "redaction": "What was hidden there cannot be rebuilt; keep secrets out of it.",
-    "factory": "Name what makes it on the decorator: @generation(factories={'self': 'package.module:make'}).",
+    "factory": "Name what makes it on the decorator: factory= for self, factories= for arguments.",
     "unrecorded": "Say what the step answers: genmon cases verify {handle} --recovery STEP=JSON",
     "network": "Decorate what calls out with @step, so that it is recorded.",
     "subprocess": "Decorate what starts the program with @step, so that it is recorded; or let it "

@@ -167,13 +167,10 @@ class Replay:
             raise Obstacle("payload", f"The inputs cannot be rebuilt: {error}") from None
         if not isinstance(inputs, dict):
             raise Obstacle("payload", "The inputs are no mapping from names to values.")
-        self._named = tuple(spec.factories.values())
+        self._named = (*spec.factories.values(), spec.factory)
+        factories: dict[str, Factory] = {**spec.factories, **self._case.factories}
         receiver = spec.parameters.positional[0] if spec.parameters.has_receiver else ""
-        asked = self._case.factories
-        own = asked.get("self") or asked.get(receiver) or spec.receiver_factory
-        factories: dict[str, Factory] = {**spec.factories, **asked}
-        if receiver:
-            factories = {k: v for k, v in factories.items() if k not in ("self", receiver)}
+        own = factories.pop(receiver, None) or factories.pop("self", None) or spec.factory
         for name, factory in factories.items():
             inputs[name] = self._made(name, factory)
         for name, tree in dict(self._case.inputs).items():
@@ -199,15 +196,13 @@ class Replay:
             raise Obstacle(
                 "factory",
                 f"{self._case.target} is a method, and {owner}() gives no object "
-                f"({_line(error)}). Name what makes one: @generation(factories={'self': 'package.module:make'})",
+                f"({_line(error)}). Name what makes one: @generation(factory='package.module:make')",
             ) from None
 
-    def _made(self, name: str, factory: Any) -> Any:
-        """Make an argument; what a factory's path names is taken as it is where it makes nothing."""
+    def _made(self, name: str, factory: Factory) -> Any:
         try:
-            if isinstance(factory, str):
-                factory = self._lookup.maker(factory, self._named)
-            return factory() if _makes(factory) else factory
+            make = self._lookup.maker(factory, self._named) if isinstance(factory, str) else factory
+            return make()
         except Refused as error:
             raise Obstacle("trust", str(error)) from None
         except BaseException as error:
@@ -381,16 +376,3 @@ def main(request_path: str, descriptor: str) -> None:
     while line:
         line = line[os.write(answer_to, line) :]
     os._exit(0)  # threads of the replayed code may wait for ever
-
-
-def _makes(factory: Any) -> bool:
-    """Whether a factory is called: a class, or what can be called without arguments."""
-    if not callable(factory) or isinstance(factory, type):
-        return callable(factory)
-    try:
-        inspect.signature(factory).bind()
-    except TypeError:
-        return False  # such as a client that is called with a prompt: it is meant itself
-    except ValueError:
-        return True  # built in, without a signature
-    return True
