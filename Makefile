@@ -3,10 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Real processes on a crowded machine: a test has a second chance, and the summary names who took it (RERUN).
-RERUNS := --reruns 1
+PYTEST := $(BIN)/pytest -n logical --dist loadgroup --durations 20
 
-.PHONY: help demo test fuzz servers-go lint types bench bench-peers wheel generate lock pin-images clean
+.PHONY: help demo test-unit test test-long test-all servers fuzz servers-go lint types bench bench-peers wheel generate lock pin-images clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -14,12 +13,23 @@ help:            ## this list
 demo: $(VENV)/.demo          ## watch the loop close, in under a minute
 	@$(BIN)/genmon demo
 
-test: $(VENV)/.dev           ## every test (slow and server-backed ones included)
+test-unit: $(VENV)/.dev      ## what needs no other process and no server: a minute at most
+	$(PYTEST) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
+
+test: $(VENV)/.dev servers   ## all that a change can break, on real databases and servers
+	$(PYTEST) -m "not long" $(ARGS)
+
+test-long: $(VENV)/.dev servers  ## what `make test` leaves out; each says why
+	$(PYTEST) -m long $(ARGS)
+
+test-all: $(VENV)/.dev servers  ## every test
+	$(PYTEST) $(ARGS)
+
+servers:         ## install the servers that tests talk to, where that is allowed
 	@scripts/servers
-	$(BIN)/pytest -n auto --dist loadgroup $(RERUNS) $(ARGS)
 
 fuzz: $(VENV)/.dev           ## the property tests on examples that were never tried before
-	$(BIN)/pytest -n auto -m hypothesis --hypothesis-profile fresh $(ARGS)
+	$(PYTEST) -m hypothesis --hypothesis-profile fresh $(ARGS)
 
 servers-go:      ## build the newest Prometheus, a Collector and Jaeger with Go, for the tests of what is pushed
 	tests/servers/go_programs.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/genmon-otel/go_programs"

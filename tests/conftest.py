@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,35 @@ settings.register_profile(
 )
 settings.register_profile("fresh", settings.get_profile("same"), derandomize=False, print_blob=True)
 settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that is left out of ``make test`` and does not say why."""
+    for item in items:
+        for mark in item.iter_markers("long"):
+            if not mark.args:
+                raise pytest.UsageError(f"{item.nodeid}: say why it is long: mark.long('...')")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what to install, or what else it takes, for the tests that were skipped."""
+    reasons = [
+        str(report.longrepr[2]).removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", ())
+        if isinstance(report.longrepr, tuple)
+    ]
+    if reasons:
+        told = Counter(_remedy(reason) for reason in reasons)
+        line = "; ".join(f"{remedy} ({count})" for remedy, count in told.most_common())
+        terminalreporter.write_line(f"{len(reasons)} skipped. To run them too: {line}")
+
+
+def _remedy(reason: str) -> str:
+    """What a skipped test needs: the command that its reason names, else the reason."""
+    if reason.startswith("could not import"):
+        return "pip install -r requirements/dev.txt"
+    command = re.search(r"(apt-get install|pip install|make [a-z]|tests/servers/)[^`]*", reason)
+    return command[0] if command else reason
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,6 @@ from genmon_otel.regression.case import Case
 from tests.case_kit import SOURCE, recorded
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.slow
 
 #: Says that it ran in what every replay reports, whatever the walls did about it.
 STRIKE = """

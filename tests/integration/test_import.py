@@ -106,7 +106,6 @@ def test_decorating_imports_no_sdk() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.slow
 def test_importing_costs_little_more_than_what_it_stands_on() -> None:
     """The package imports within 1.3 times the SDK's trace package and prometheus_client.
 

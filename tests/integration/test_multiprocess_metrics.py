@@ -348,7 +348,6 @@ def workers_answering(port: int, wanted: int) -> tuple[int, set[bytes]]:
     return asked, who
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--preload",)], ids=["workers", "preload"])
 def test_one_endpoint_serves_all_workers(tmp_path: Path, options: tuple[str, ...]) -> None:
     """Two gunicorn workers answer; one port has the counts of both, exactly."""
@@ -373,7 +372,6 @@ def test_one_endpoint_serves_all_workers(tmp_path: Path, options: tuple[str, ...
         )
 
 
-@pytest.mark.slow
 def test_a_sibling_takes_the_endpoint_over(tmp_path: Path) -> None:
     """When the worker that serves the metrics is killed, they are served again soon."""
     with gunicorn(tmp_path) as (port, metrics_port):

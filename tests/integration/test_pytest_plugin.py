@@ -18,7 +18,6 @@ from tests.case_kit import recorded
 from tests.store_records import Producer, a_failure, failing
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.slow
 
 #: Case by its file's name: what differs from the recorded one.
 SUITE: dict[str, dict[str, Any]] = {

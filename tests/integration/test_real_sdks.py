@@ -15,8 +15,6 @@ import pytest
 from genmon_otel.classification import classify
 from tests.integration.fault_server import Fault, FaultServer, serving
 
-pytestmark = pytest.mark.slow
-
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
 CHAT = {"messages": MESSAGES, "model": "m"}

@@ -28,8 +28,6 @@ from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected
 from genmon_otel.regression.runner import RunResult, run_case
 from genmon_otel.regression.trust import Trust
 
-pytestmark = pytest.mark.slow
-
 GOOD = shape(app.App("b", {"index.html": "<p>hello</p>"}))
 PAGES = shape({"files": {"index.html": "x"}, "at": 2024})
 

@@ -14,7 +14,6 @@ from genmon_otel.regression.case import Case, CaseError, CaseTrigger, Expected
 from genmon_otel.regression.runner import RunResult, run_case
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(os.name != "posix", reason="replays need POSIX"),
 ]
 

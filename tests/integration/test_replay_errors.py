@@ -60,7 +60,6 @@ def same_class(one: BaseException, other: BaseException) -> bool:
     return type(one) is type(other)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("call", "fault", "_told"), list(rows()))
 def test_sdk_errors_come_back_as_they_were(
     server: FaultServer, call: sdks.Call, fault: Fault, _told: Any

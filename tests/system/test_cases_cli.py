@@ -13,8 +13,6 @@ import pytest
 
 from genmon_otel.cli import main
 
-pytestmark = pytest.mark.slow
-
 STEPS = """
 from genmon_otel import generation, step
 

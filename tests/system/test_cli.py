@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,7 +55,7 @@ Genmon = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an application that made 4 good and 3 bad attempts, and failed a page."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "application.py").write_text(APPLICATION, encoding="utf-8")
@@ -64,15 +65,30 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def home(filled: Path, tmp_path: Path) -> Path:
+    """A test's own copy of that folder: what one does to the store no other finds."""
+    return shutil.copytree(filled, tmp_path / "home")
+
+
 def environment() -> dict[str, str]:
     """This process's variables without any of genmon's."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GENMON_")}
     return {**kept, "COLUMNS": "120", "PYTHONPATH": "."}
 
 
+#: A child inherits an ignored SIGINT (``nohup make test &``); a shell's foreground does not ignore it.
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from genmon_otel.cli import main
+main()
+"""
+
+
 def command(*arguments: str) -> list[str]:
     """The command line as a user's shell would start it."""
-    return [sys.executable, "-c", "from genmon_otel.cli import main; main()", *arguments]
+    return [sys.executable, "-c", START, *arguments]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,11 +35,17 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store of one failure, which has become a case."""
     folder = tmp_path_factory.mktemp("home")
     subprocess.run([sys.executable, "-c", APPLICATION], cwd=folder, env=environment(), check=True)
     return folder
+
+
+@pytest.fixture
+def home(filled: Path, tmp_path: Path) -> Path:
+    """A test's own copy of that folder."""
+    return shutil.copytree(filled, tmp_path / "home")
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ import sys
 import textwrap
 from pathlib import Path
 
-import pytest
-
 APPLICATION = textwrap.dedent(
     """
     import json
@@ -54,7 +52,6 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
 def test_a_fix_is_a_new_version_without_git(tmp_path: Path) -> None:
     """Without git the replayed sources name the version, so a fix makes the case guard."""
     source = tmp_path / "application.py"

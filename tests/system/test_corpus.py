@@ -21,6 +21,14 @@ from genmon_otel.store import SqlStore
 from tests.system.corpus import Bug, contents, faults, inputs
 
 BUGS: list[Bug] = [*contents.BUGS, *faults.BUGS, *inputs.BUGS]
+#: One of each kind of callable and trigger, the first: what ``make test`` asks.
+CORE = {(bug.kind, bug.trigger): bug.name for bug in reversed(BUGS)}.values()
+ALL = [
+    pytest.param(
+        bug, id=bug.name, marks=() if bug.name in CORE else pytest.mark.long("six replays a bug")
+    )
+    for bug in BUGS
+]
 
 #: Runs the orchestrator as an application would: one good request, then the bug three times.
 RECORD = textwrap.dedent(
@@ -95,8 +103,7 @@ def replays(case: Case, sources: dict[str, str], folder: Path) -> dict[str, RunR
         return dict(zip(sources, pool.map(replay, sources), strict=True))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+@pytest.mark.parametrize("bug", ALL)
 def test_a_bug_reproduces_resists_mutants_and_yields_to_its_fix(bug: Bug, tmp_path: Path) -> None:
     """The red gate reproduces the bug, no mutant passes, the real fix does."""
     store, case = gated(bug, tmp_path)
@@ -132,7 +139,7 @@ def test_the_corpus_is_wide() -> None:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long("a hundred replays")
 def test_a_hundred_replays_agree_on_four_workers(tmp_path: Path) -> None:
     """100 replays, four at a time under pytest-xdist, give 100 equal verdicts."""
     chosen = [bug for bug in BUGS if bug.name in ("one_of_many", "one_branch_hangs")]

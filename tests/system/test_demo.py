@@ -35,7 +35,6 @@ def genmon(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
 def test_the_loop_closes_and_closes_again(tmp_path: Path) -> None:
     """The demo exits 0, shows each act, and leaves a guarding case; a second run does the same."""
     for _ in range(2):
@@ -86,7 +85,6 @@ def test_two_demos_at_once_keep_apart(tmp_path: Path, monkeypatch: pytest.Monkey
     assert demo._free() == Path(".genmon/demo")
 
 
-@pytest.mark.slow
 def test_a_model_of_ones_own_is_asked(tmp_path: Path) -> None:
     """``--model URL`` asks that endpoint, by the first model it lists, and reports honestly."""
     with model_server() as server:
@@ -140,7 +138,6 @@ def rubbish(*, willing: bool) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.slow
 def test_a_model_that_answers_rubbish_gets_an_honest_story(tmp_path: Path) -> None:
     """The case is born, gated and approved; the fix does not help, and nothing says it did."""
     with rubbish(willing=True) as url:
@@ -159,7 +156,6 @@ def test_a_model_that_answers_rubbish_gets_an_honest_story(tmp_path: Path) -> No
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.slow
 def test_a_model_that_dies_under_way_is_not_the_app_builders_fault(tmp_path: Path) -> None:
     """Where the model never answers there is nothing to mend: no case is approved, exit 1."""
     with rubbish(willing=False) as url:

@@ -13,8 +13,6 @@ import pytest
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.store import SqlStore
 
-pytestmark = pytest.mark.slow
-
 #: One process of the application: VERSION, how often it tries, and the faults of each generation.
 APPLICATION = """
 import sys

@@ -142,7 +142,6 @@ shutdown()
 """
 
 
-@pytest.mark.slow
 def test_a_running_process_follows_another_ones_word(store_url: str, tmp_path: Path) -> None:
     """Relabelled in one process, counted so in the other: metrics, span, log line, health, rows."""
     script = tmp_path / "application.py"

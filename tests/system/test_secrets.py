@@ -11,12 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
 from tests.unit.test_redaction import KINDS, secrets
-
-pytestmark = pytest.mark.slow
 
 LEAKY = Path(__file__).parent / "faults" / "leaky.py"
 #: The kind whose failures happen three times and become cases.

@@ -17,7 +17,7 @@ from genmon_otel.rules.budget import BUDGET
 from tests.prometheus_kit.alert_cases import CASES, TICK, AlertCase
 from tests.prometheus_kit.programs import Programs
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
+pytestmark = [pytest.mark.prometheus]
 
 RULES: dict[str, Any] = yaml.safe_load(render_rules())
 ALERTS = sorted(

@@ -233,7 +233,6 @@ def test_what_is_not_allowed_is_refused(tmp_path: Path, options: list[str], says
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 def test_an_installed_wheel_exports_the_same(tmp_path: Path) -> None:
     """Without the checkout, the wheel's own copies are found."""
     subprocess.run(

@@ -260,7 +260,6 @@ def test_containers_can_read_what_they_are_handed(strict_tree: Path) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.prometheus
-@pytest.mark.slow
 def test_application_database_and_prometheus_work_together(
     stable: Programs, own_postgresql_server: postgresql.Server, tmp_path: Path
 ) -> None:

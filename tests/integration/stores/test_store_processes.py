@@ -75,7 +75,6 @@ def write_crossing(number: int, barrier: Any, url: str) -> None:
 
 
 @pytest.mark.postgres
-@pytest.mark.slow
 def test_eight_processes_neither_deadlock_nor_lose(postgresql_url: str) -> None:
     """Eight processes upserting the same rows in random order all finish, and all is counted."""
     SqlStore(postgresql_url).open()

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from tests.system.faults.world import World, ids
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long("processes that run into limits of memory")
 
 MB = 2**20
 PROBE = f"""

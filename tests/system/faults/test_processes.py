@@ -11,7 +11,7 @@ import pytest
 
 from tests.system.faults.world import World, ids
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long("many processes for each way to end and each store")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from tests.system.faults.world import World
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long("whole servers under load, started and ended")
 
 
 def free_port() -> int:

@@ -14,7 +14,10 @@ import pytest
 
 from tests.system.faults.world import World, ids
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.long("half a minute of load and random kills for each seed and store"),
+    pytest.mark.timeout(400),
+]
 
 #: Seconds of load, processes at a time, and how they end.
 LOAD_S = 30.0

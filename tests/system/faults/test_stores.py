@@ -15,7 +15,7 @@ import pytest
 
 from tests.system.faults.world import World, ids
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long("waits until disks are full, locks give up and servers are away")
 
 #: Microseconds that no call takes which waits for nobody, on however busy a machine; who waits
 #: for one of these faults waits for seconds. What a call costs meanwhile, to the microsecond, is

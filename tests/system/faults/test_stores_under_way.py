@@ -22,9 +22,9 @@ from tests.system.faults.conftest import Application
 from tests.system.faults.test_stores import UNHINDERED_US, small_disk
 from tests.system.faults.world import World
 
-__all__ = ["small_disk"]
+pytestmark = pytest.mark.long("stores that hang for seconds while an application runs")
 
-pytestmark = pytest.mark.slow
+__all__ = ["small_disk"]
 
 
 @generation(name="build", framework="react")

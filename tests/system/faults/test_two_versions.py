@@ -101,7 +101,6 @@ def change_schema(url: str, *statements: str, version: str = "9999") -> None:
     engine.dispose()
 
 
-@pytest.mark.slow
 def test_a_running_process_writes_on_in_a_schema_that_only_grew(application: Application) -> None:
     """One revision ahead, with a column that may be empty and a table: nothing stops."""
     load(10)
@@ -132,7 +131,6 @@ ASKS_FOR_MORE = {
 }
 
 
-@pytest.mark.slow
 def test_a_running_process_is_not_refused_its_rows_by_a_newer_schema(
     application: Application, caplog: pytest.LogCaptureFixture
 ) -> None:

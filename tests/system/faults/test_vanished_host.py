@@ -18,7 +18,7 @@ from tests.system.faults.conftest import Application
 from tests.system.faults.test_stores import UNHINDERED_US
 from tests.system.faults.test_stores_under_way import load
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.long("waits until a vanished host is noticed"), pytest.mark.postgres]
 
 timeout_connection = pytest.importorskip("genmon_otel.store.timeout_connection")
 

@@ -124,6 +124,7 @@ def test_spans_that_go_astray(application: Application) -> None:
     assert {span.name for span in spans.get_finished_spans()} == {"invoke_workflow build"}
 
 
+@pytest.mark.long("twenty thousand failures, each of another fingerprint")
 def test_floods_are_bounded_and_starve_nobody(application: Application) -> None:
     """10,000 fingerprints and 10,000 label values a minute: counted, and one plain call is seen."""
     letters = "bcdfghjklm"

@@ -20,9 +20,9 @@ from tests.prometheus_kit.programs import Programs
 from tests.servers import postgresql
 
 pytestmark = [
+    pytest.mark.long("every panel asked over minutes of traffic on real servers"),
     pytest.mark.prometheus,
     pytest.mark.postgres,
-    pytest.mark.slow,
     pytest.mark.xdist_group("dashboards"),
 ]
 

@@ -14,7 +14,7 @@ from tests.prometheus_kit.loopback import Receiver, free_port, get, running, unt
 from tests.prometheus_kit.programs import Programs
 from tests.prometheus_kit.watched import HERE, alerts, application, monitoring, pages_three_of_five
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager, pytest.mark.slow]
+pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager]
 
 
 def test_pages_within_seconds_and_resolves(

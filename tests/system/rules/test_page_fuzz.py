@@ -16,7 +16,10 @@ from tests.prometheus_kit.promtool import Case, run
 TICK_S = 5
 SPAN_S = 3 * 3600
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.long("hundreds of random histories for each step"),
+    pytest.mark.prometheus,
+]
 
 
 def _case(seed: int, step: int, gauge: bool, expr: str) -> Case:

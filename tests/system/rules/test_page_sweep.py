@@ -14,7 +14,10 @@ from genmon_otel.rules.page import PAGE
 from tests.prometheus_kit.programs import Programs
 from tests.prometheus_kit.promtool import Case, run
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.long("every pair of attempts and failures through every history"),
+    pytest.mark.prometheus,
+]
 
 Values = list[float | str | None]
 #: One process: (success values, failure values, start gauge values), one value a scrape.

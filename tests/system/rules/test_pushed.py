@@ -15,7 +15,11 @@ from tests.prometheus_kit.loopback import Receiver, collector, free_port, get, u
 from tests.prometheus_kit.programs import Programs
 from tests.prometheus_kit.watched import alerts, application, monitoring, pages_three_of_five, seen
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.alertmanager, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.long("Prometheus, a Collector and an Alertmanager for each way metrics come"),
+    pytest.mark.prometheus,
+    pytest.mark.alertmanager,
+]
 
 JOBS = ("three-of-five", "four-of-four", "three-of-six")
 RECEIVERS = ("--web.enable-otlp-receiver", "--web.enable-remote-write-receiver")

@@ -11,7 +11,7 @@ from tests.prometheus_kit.loopback import free_port, get, running, until
 from tests.prometheus_kit.programs import Programs
 from tests.prometheus_kit.watched import application
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.slow]
+pytestmark = [pytest.mark.long("a Collector and Jaeger"), pytest.mark.prometheus]
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
