@@ -1,23 +1,19 @@
-"""Rules as data, and the YAML they are written as.
-
-Written here rather than with a YAML library so that ``genmon assets export`` works on
-a bare installation, and so that the generated files are stable and pleasant to read.
-"""
+"""Rules as data, and the YAML they are written as."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-_PLAIN = re.compile(r"[A-Za-z_/]([A-Za-z0-9_/.:-]*[A-Za-z0-9_/-])?|[0-9]+[smhdw]")
-_WORDS_OF_YAML = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
-#: What a block may hold: the printable characters of YAML that end no line.
-_BLOCK = re.compile(r"[\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
-#: What a quoted string must escape beyond what JSON does.
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+import yaml
+
+#: Strings that every reader of YAML, 1.1 or 1.2, takes for strings without quotes.
+_PLAIN: Final = re.compile(r"[A-Za-z_/]([A-Za-z0-9_/.:-]*[A-Za-z0-9_/-])?|[0-9]+[smhdw]")
+_WORDS_OF_YAML: Final = frozenset("true false null yes no on off y n".split())
+#: Characters from which on a string is written as a block of its own.
+_LONG: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,59 +58,29 @@ class Group:
         }
 
 
+class _Dumper(yaml.SafeDumper):
+    """Keep the order of keys, indent lists, write no aliases, and quote what might not be a string."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def string(self, text: str) -> yaml.ScalarNode:
+        """Choose how a string is written; where its characters forbid that, PyYAML quotes it."""
+        style = "'" if '"' in text else '"'
+        if "\n" in text or (len(text) > _LONG and " " in text):
+            style = "|"
+        elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
+            style = ""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.string)
+
+
 def to_yaml(tree: Any) -> str:
     """Write mappings, sequences, strings, numbers and booleans as YAML, blocks for long text."""
-    return "\n".join(_lines(tree)) + "\n"
-
-
-def _lines(node: Any) -> list[str]:
-    if isinstance(node, Mapping):
-        return [line for key, value in node.items() for line in _entry(_scalar(str(key)), value)]
-    return [line for value in node for line in _item(value)]
-
-
-def _entry(key: str, value: Any) -> list[str]:
-    if isinstance(value, Mapping | list | tuple):
-        if not value:
-            return [f"{key}: {'{}' if isinstance(value, Mapping) else '[]'}"]
-        return [f"{key}:", *("  " + line for line in _lines(value))]
-    if isinstance(value, str) and _fits_block(value):
-        return [f"{key}: |-", *("  " + line for line in value.split("\n"))]
-    return [f"{key}: {_scalar(value)}"]
-
-
-def _item(value: Any) -> list[str]:
-    if isinstance(value, Mapping | list | tuple):
-        if not value:
-            return ["- {}" if isinstance(value, Mapping) else "- []"]
-        first, *rest = _lines(value)
-        return [f"- {first}", *("  " + line for line in rest)]
-    return [f"- {_scalar(value)}"]
-
-
-def _fits_block(text: str) -> bool:
-    """Whether a literal block keeps ``text`` as it is."""
-    lines = text.split("\n")
-    return (
-        ("\n" in text or (len(text) > 60 and " " in text))
-        and _BLOCK.fullmatch(text) is not None
-        and lines[0][:1] not in ("", " ")
-        and lines[-1] != ""
-        and all(line.strip() or not line for line in lines)
-    )
-
-
-def _scalar(value: Any) -> str:
-    if isinstance(value, str):
-        if _PLAIN.fullmatch(value) and value.lower() not in _WORDS_OF_YAML:
-            return value
-        if '"' in value and "'" not in value and _BLOCK.fullmatch(value) and "\n" not in value:
-            return f"'{value}'"
-        return _UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False))
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    raise TypeError(f"{type(value).__name__} has no place in a rules file.")
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"\\U{ord(match[0]):08x}"
+    text: str = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**9)
+    return text
