@@ -71,8 +71,11 @@ def dashboards() -> Iterator[tuple[Path, str]]:
 
 def rules() -> Iterator[tuple[Path, str]]:
     """Alerting rules and Alertmanager's configuration."""
+    from genmon_otel.assets import Choices
+    from genmon_otel.assets.kubernetes import PROMETHEUS_RULE, render_prometheus_rule
     from genmon_otel.rules.__main__ import committed
 
+    yield ROOT / PROMETHEUS_RULE, render_prometheus_rule(Choices().rules)
     for name, text in committed().items():
         yield ROOT / "prometheus_rules" / name, text
 

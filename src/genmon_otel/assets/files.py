@@ -6,15 +6,17 @@ import re
 from typing import Final
 
 from genmon_otel.assets.choices import Choices
+from genmon_otel.assets.kubernetes import PROMETHEUS_RULE, render_prometheus_rule
 from genmon_otel.assets.shipped import dashboards, shipped
 from genmon_otel.rules import message_template, render_alertmanager, render_rules
 from genmon_otel.rules.alertmanager import TEMPLATE
 
 RULES: Final = "prometheus_rules/genmon.rules.yml"
 ALERTMANAGER: Final = "prometheus_rules/alertmanager/alertmanager.yml"
-#: Where files say the scrape interval: Prometheus' own, and Grafana's of its data source.
+#: Where files say the scrape interval: Prometheus' own, Grafana's of its data source, a PodMonitor's.
 _INTERVAL: Final = re.compile(
-    r"^(\s*(?:scrape_interval|evaluation_interval|timeInterval): )30s$", re.M
+    r"^(\s*(?:scrape_interval|evaluation_interval|timeInterval|- port: metrics\n\s*interval): )30s$",
+    re.M,
 )
 
 
@@ -37,6 +39,7 @@ def as_files(choices: Choices) -> dict[str, str]:
             runbook_url=options.runbook_url,
             labels=options.labels,
         ),
+        PROMETHEUS_RULE: render_prometheus_rule(options),
         ALERTMANAGER: render_alertmanager(choices.pager, choices.tickets),
         f"prometheus_rules/alertmanager/{TEMPLATE}": message_template(),
     }

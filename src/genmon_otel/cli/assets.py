@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import get_args
+from typing import Final, get_args
 
 import click
 
-from genmon_otel.assets import Choices, as_files, as_kubernetes
+from genmon_otel.assets import Choices, as_files
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import console, json_option, print_json
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.rules.alertmanager import Pager, Tickets
+
+#: What is applied to a cluster, within the folder.
+OVERLAY: Final = "deploy/kubernetes/overlays/example"
 
 
 @click.group()
@@ -22,37 +25,27 @@ def assets() -> None:
 
 @assets.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["files", "kubernetes"], case_sensitive=False), default="files",
-              show_default=True, help="Configuration files and a compose stack, or resources "
-              "for the Prometheus operator.")  # fmt: skip
 @click.option("--scrape-interval", type=click.Choice(["15", "30", "60"]), default="30",
               show_default=True, help="Seconds between scrapes; the rules count exactly for it.")  # fmt: skip
 @click.option("--grafana-url", metavar="URL", help="Where Grafana is, for links in alerts.")
 @click.option("--runbook-url", metavar="URL", help="Folder of the runbooks, or an address with "
               "{alert} in it, for links in alerts.")  # fmt: skip
-@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Put on every alert "
-              "and, for kubernetes, on every resource. May be given more than once.")  # fmt: skip
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Put on every alert. "
+              "May be given more than once.")  # fmt: skip
 @click.option("--pager", type=click.Choice(get_args(Pager), case_sensitive=False), default="pagerduty",
               show_default=True, help="Who is woken.")  # fmt: skip
 @click.option("--tickets", type=click.Choice(get_args(Tickets), case_sensitive=False), default="slack",
               show_default=True, help="Who gets the rest.")  # fmt: skip
-@click.option("--namespace", default="default", show_default=True, metavar="NAME",
-              help="Of the applications, for kubernetes; alerts stay within it.")  # fmt: skip
-@click.option("--prometheus-namespace", default="monitoring", show_default=True, metavar="NAME",
-              help="Of Prometheus, for kubernetes; only its pods there may scrape.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace files that differ.")
 @json_option
 def export(  # noqa: PLR0917 (one parameter an option)
     folder: Path,
-    form: str,
     scrape_interval: str,
     grafana_url: str | None,
     runbook_url: str | None,
     labels: tuple[str, ...],
     pager: Pager,
     tickets: Tickets,
-    namespace: str,
-    prometheus_namespace: str,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -68,10 +61,8 @@ def export(  # noqa: PLR0917 (one parameter an option)
         labels=dict(_pair(label) for label in labels),
         pager=pager,
         tickets=tickets,
-        namespace=namespace,
-        prometheus_namespace=prometheus_namespace,
     )
-    rendered = (as_files if form == "files" else as_kubernetes)(choices)
+    rendered = as_files(choices)
     if not overwrite:
         _keep(folder, rendered)
     for name, text in rendered.items():
@@ -85,11 +76,14 @@ def export(  # noqa: PLR0917 (one parameter an option)
         return
     out = console()
     out.print(marked("{} files written to {}", len(rendered), folder))
-    if form == "files":
-        out.print(marked("[dim]The whole stack: see {}[/]", folder / "deploy" / "README.md"))
-    else:
-        command = f"kubectl apply -f {quote(str(folder))}"
-        out.print(marked("[dim]{}, after a look at *.example.yaml[/]", command))
+    stack, overlay = folder / "deploy" / "README.md", folder / OVERLAY
+    out.print(marked("[dim]The whole stack on one machine: see {}[/]", stack))
+    out.print(
+        marked(
+            "[dim]Kubernetes: edit {} and what it names, then[/]", overlay / "kustomization.yaml"
+        )
+    )
+    out.print(marked("[dim]{}[/]", f"kubectl apply -k {quote(str(overlay))}"))
 
 
 def _pair(text: str) -> tuple[str, str]:

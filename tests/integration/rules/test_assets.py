@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,10 +16,12 @@ import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from genmon_otel.assets import Choices, as_files, as_kubernetes
+from genmon_otel.assets import Choices, as_files
 from genmon_otel.cli import genmon
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.rules import render_alertmanager, render_rules
+from genmon_otel.rules.alertmanager import inhibitions, route
+from tests.prometheus_kit.kubernetes import built, resources
 from tests.prometheus_kit.programs import Programs
 
 ROOT = Path(__file__).parents[3]
@@ -26,8 +30,7 @@ CRDS = {
     "PodMonitor": "podmonitors.v1.json",
     "AlertmanagerConfig": "alertmanagerconfigs.v1alpha1.json",
 }
-PAGERS = ["pagerduty", "opsgenie", "webhook"]
-TICKETS = ["slack", "email", "webhook"]
+MATCHER = re.compile(r'(\w+)(=~|!=|!~|=)"(.*)"')
 
 
 def export(folder: Path, *options: str) -> dict[str, Any]:
@@ -55,11 +58,6 @@ def closed(schema: Any) -> Any:
     if isinstance(tree.get("properties"), dict) and "type" in tree and not keeps:
         tree.setdefault("additionalProperties", False)
     return tree
-
-
-def resources(**options: Any) -> dict[str, dict[str, Any]]:
-    """Every resource, by file name."""
-    return {name: yaml.safe_load(text) for name, text in as_kubernetes(Choices(**options)).items()}
 
 
 def test_files_are_laid_out_as_in_the_repository(tmp_path: Path) -> None:
@@ -90,6 +88,10 @@ def test_choices_reach_every_file(tmp_path: Path) -> None:
     page = json.loads(written["grafana/dashboards/generations.json"])
     (scrape,) = (v for v in page["templating"]["list"] if v["name"] == "scrape")
     assert scrape["query"] == "15s"
+    monitor = yaml.safe_load(written["deploy/kubernetes/base/podmonitor.yaml"])
+    assert monitor["spec"]["podMetricsEndpoints"][0]["interval"] == "15s"
+    rule = yaml.safe_load(written["deploy/kubernetes/base/prometheusrule.yaml"])
+    assert rule["spec"] == yaml.safe_load(written["prometheus_rules/genmon.rules.yml"])
 
 
 @pytest.mark.prometheus
@@ -127,69 +129,106 @@ def test_scripts_can_be_run(tmp_path: Path) -> None:
     assert (tmp_path / "deploy" / "secrets.sh").stat().st_mode & 0o111
 
 
-@pytest.mark.parametrize("pager", PAGERS)
-@pytest.mark.parametrize("tickets", TICKETS)
-def test_resources_fit_the_published_schemas(pager: str, tickets: str) -> None:
+def problems(resource: dict[str, Any]) -> list[str]:
+    """What the operator would refuse or drop of a resource of its own."""
+    schema = closed(json.loads((ROOT / "tests/data/crds" / CRDS[resource["kind"]]).read_text()))
+    schema["properties"]["metadata"] = {"type": "object"}
+    return [error.message for error in Draft202012Validator(schema).iter_errors(resource)]
+
+
+def test_resources_fit_the_published_schemas() -> None:
     """Every operator resource is valid, with no field that the operator would drop."""
-    written = resources(
-        pager=pager, tickets=tickets, grafana_url="https://g", runbook_url="https://r",
-        labels={"release": "prometheus"}, namespace="web",
-    )  # fmt: skip
-    seen = set()
-    for resource in written.values():
-        if resource["kind"] in CRDS:
-            seen.add(resource["kind"])
-            schema = json.loads((ROOT / "tests/data/crds" / CRDS[resource["kind"]]).read_text())
-            schema = closed(schema)
-            schema["properties"]["metadata"] = {"type": "object"}
-            errors = list(Draft202012Validator(schema).iter_errors(resource))
-            assert not errors, errors[0]
-    assert seen == set(CRDS)
+    found = {each["kind"]: problems(each) for each in resources().values() if each["kind"] in CRDS}
+    assert found == {kind: [] for kind in CRDS}
 
 
 def test_the_schema_check_can_fail() -> None:
     """A misspelt field of a PodMonitor is found."""
-    schema = closed(json.loads((ROOT / "tests/data/crds/podmonitors.v1.json").read_text()))
-    schema["properties"]["metadata"] = {"type": "object"}
     broken = resources()["podmonitor.yaml"]
-    assert not list(Draft202012Validator(schema).iter_errors(broken))
+    assert not problems(broken)
     broken["spec"]["podMetricsEndpoints"][0]["intervall"] = "30s"
-    assert list(Draft202012Validator(schema).iter_errors(broken))
+    assert problems(broken)
 
 
-def test_resources_carry_rules_dashboards_and_labels() -> None:
-    """The rules and dashboards are the very same; labels are on resources and alerts."""
-    written = resources(labels={"release": "prometheus", "app.kubernetes.io/team": "web"})
-    rules = written["prometheusrule.yaml"]["spec"]
-    assert rules == yaml.safe_load(render_rules(labels={"release": "prometheus"}))
-    for resource in written.values():
-        assert resource["metadata"]["labels"]["release"] == "prometheus"
-        assert resource["metadata"]["labels"]["app.kubernetes.io/team"] == "web"
+def test_resources_carry_rules_and_dashboards() -> None:
+    """The rules and dashboards are the very same as those of the files."""
+    written = resources()
+    assert written["prometheusrule.yaml"]["spec"] == yaml.safe_load(render_rules())
     for title in ("generations", "failures", "itself"):
-        resource = written[f"dashboard-{title}.yaml"]
+        resource = written[f"configmap genmon-dashboard-{title}"]
         assert resource["metadata"]["labels"]["grafana_dashboard"] == "1"
-        (text,) = resource["data"].values()
         committed = (ROOT / "grafana" / "dashboards" / f"{title}.json").read_text(encoding="utf-8")
-        assert json.loads(text) == json.loads(committed)
+        assert resource["data"] == {f"genmon-{title}.json": committed}
 
 
-def test_alerts_stay_in_the_namespace_of_the_applications() -> None:
-    """Everything is in one namespace, groups by it, and inhibits within it only."""
-    written = resources(namespace="web")
-    assert {resource["metadata"]["namespace"] for resource in written.values()} == {"web"}
-    spec = written["alertmanagerconfig.yaml"]["spec"]
-    assert "namespace" in spec["route"]["groupBy"]
-    assert all("namespace" in rule["equal"] for rule in spec["inhibitRules"])
-    page = spec["route"]["routes"][-1]
-    assert page["receiver"] == "genmon-page"
-    assert page["matchers"] == [{"name": "severity", "value": "critical", "matchType": "="}]
+def spelt_for_the_operator(tree: Any) -> Any:
+    """Routes and inhibitions of Alertmanager's file, in the spelling of an AlertmanagerConfig."""
+    if isinstance(tree, list):
+        return [spelt_for_the_operator(each) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    spelt = {}
+    for key, value in tree.items():
+        if key.endswith("matchers"):
+            matches = [MATCHER.fullmatch(each) for each in value]
+            name = {"source_matchers": "sourceMatch", "target_matchers": "targetMatch"}.get(
+                key, key
+            )
+            spelt[name] = [{"name": m[1], "value": m[3], "matchType": m[2]} for m in matches if m]
+        else:
+            head, *rest = key.split("_")
+            spelt[head + "".join(word.title() for word in rest)] = spelt_for_the_operator(value)
+    return spelt
+
+
+def test_the_operator_routes_as_the_file_does() -> None:
+    """Routes and inhibitions of the AlertmanagerConfig are those of Alertmanager's own file."""
+    spec = resources()["alertmanagerconfig.yaml"]["spec"]
+    assert spec["route"] == spelt_for_the_operator(route())
+    assert spec["inhibitRules"] == spelt_for_the_operator(inhibitions())
+    assert {each["name"] for each in spec["receivers"]} == {"genmon-page", "genmon-ticket"}
+
+
+def test_an_overlay_sets_what_differs(tmp_path: Path) -> None:
+    """Namespace, labels, images and Prometheus' namespace of an exported overlay reach every resource."""
+    export(tmp_path)
+    overlay = tmp_path / "deploy" / "kubernetes" / "overlays" / "web"
+    shutil.copytree(overlay.with_name("example"), overlay)
+    path = overlay / "kustomization.yaml"
+    text = path.read_text(encoding="utf-8")
+    for old, new in (
+        ("namespace: default", "namespace: web"),
+        ("value: monitoring", "value: observability"),
+        ("release: kube-prometheus-stack", "release: ours"),
+        ("newTag: set-by-your-release", "newTag: v7"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    made = built(overlay)
+    if made is None:
+        pytest.skip("neither kubectl nor kustomize is installed")
+    assert len(made) == len(resources())
+    for resource in made:
+        assert resource["metadata"]["namespace"] == "web", resource
+        assert resource["metadata"]["labels"]["release"] == "ours"
+        assert resource["metadata"]["labels"]["app.kubernetes.io/part-of"] == "genmon"
+        if resource["kind"] in CRDS:
+            assert problems(resource) == []
+        if resource["kind"] == "Deployment":
+            (container,) = resource["spec"]["template"]["spec"]["containers"]
+            assert container["image"].endswith(":v7")
+        for rule in resource["spec"]["ingress"] if resource["kind"] == "NetworkPolicy" else ():
+            (peer,) = rule["from"]
+            names = peer["namespaceSelector"]["matchLabels"]
+            assert names == {"kubernetes.io/metadata.name": "observability"}
 
 
 def test_pods_run_with_the_least_they_need() -> None:
     """Not as root, nothing writable but the journal and /tmp, secrets from files, scraped."""
     written = resources()
     selected = written["podmonitor.yaml"]["spec"]["selector"]["matchLabels"].items()
-    for name in ("application.example.yaml", "exporter.yaml"):
+    for name in ("application.yaml", "exporter.yaml"):
         template = written[name]["spec"]["template"]
         assert selected <= template["metadata"]["labels"].items()
         pod = template["spec"]
@@ -207,9 +246,9 @@ def test_pods_run_with_the_least_they_need() -> None:
         mounts = {each["mountPath"]: each for each in container["volumeMounts"]}
         store = next(path for path in mounts if env["GENMON_STORE_FILE"].startswith(path))
         assert mounts[store]["readOnly"]
-    env = {e["name"]: e["value"] for e in written["application.example.yaml"]["spec"]["template"]
+    env = {e["name"]: e["value"] for e in written["application.yaml"]["spec"]["template"]
            ["spec"]["containers"][0]["env"]}  # fmt: skip
-    volumes = written["application.example.yaml"]["spec"]["template"]["spec"]["volumes"]
+    volumes = written["application.yaml"]["spec"]["template"]["spec"]["volumes"]
     assert env["GENMON_JOURNAL_DIR"] == "/journal"
     assert {"name": "journal", "emptyDir": {"sizeLimit": "1Gi"}} in volumes
 
@@ -220,9 +259,6 @@ def test_pods_run_with_the_least_they_need() -> None:
         (["--label", "team"], "KEY=VALUE"),
         (["--label", "severity=page"], "severity"),
         (["--grafana-url", "grafana"], "grafana_url"),
-        (["--format", "kubernetes", "--label", "a=b c"], "a='b c'"),
-        (["--format", "kubernetes", "--namespace", "Web"], "Web"),
-        (["--format", "kubernetes", "--prometheus-namespace", "Obs_1"], "Obs_1"),
     ],
 )
 def test_what_is_not_allowed_is_refused(tmp_path: Path, options: list[str], says: str) -> None:

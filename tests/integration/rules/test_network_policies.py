@@ -1,4 +1,4 @@
-"""The exported NetworkPolicies: valid, closed, and open for exactly what the pods do."""
+"""The NetworkPolicies of deploy/kubernetes: valid, closed, and open for exactly what the pods do."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
-from genmon_otel.assets import Choices, as_kubernetes
-from genmon_otel.errors import ConfigurationError
+from tests.prometheus_kit.kubernetes import resources
 
 
 def object_of(**properties: Any) -> dict[str, Any]:
@@ -87,11 +84,6 @@ class Pod:
 PROMETHEUS = Pod("monitoring", (("app.kubernetes.io/name", "prometheus"),))
 DNS = Pod("kube-system", (("k8s-app", "kube-dns"),))
 STRANGER = Pod("elsewhere", (("app.kubernetes.io/name", "prometheus"),))
-
-
-def resources(**options: Any) -> dict[str, dict[str, Any]]:
-    """Every resource, by file name."""
-    return {name: yaml.safe_load(text) for name, text in as_kubernetes(Choices(**options)).items()}
 
 
 def policies(written: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -196,11 +188,10 @@ def test_pods_reach_what_they_need_and_nothing_else() -> None:
 
 def test_policies_are_of_kubernetes_form() -> None:
     """No field that the API server would not know, and no block that it would refuse."""
-    written = policies(resources(namespace="web", labels={"team": "web"}))
+    written = policies(resources())
     assert len(written) == 3
     for policy in written:
         assert policy["apiVersion"] == "networking.k8s.io/v1"
-        assert policy["metadata"]["namespace"] == "web"
         errors = list(Draft202012Validator(SPEC).iter_errors(policy["spec"]))
         assert not errors, errors[0]
         for rule in policy["spec"]["egress"]:
@@ -220,17 +211,16 @@ def test_the_form_s_check_can_fail() -> None:
     assert list(Draft202012Validator(SPEC).iter_errors(policy["spec"]))
 
 
-@pytest.mark.parametrize("labels", [{}, {"app.kubernetes.io/part-of": "shop"}])
-def test_every_pod_of_the_export_is_selected_and_no_other(labels: dict[str, str]) -> None:
+def test_every_pod_of_the_export_is_selected_and_no_other() -> None:
     """A user's own pods that are scraped, or are part of the same, keep their network."""
-    written = resources(labels=labels)
+    written = resources()
     pods = [
         each["spec"]["template"]["metadata"]["labels"]
         for each in written.values()
         if each["kind"] == "Deployment"
     ]
     assert {pod["app.kubernetes.io/name"] for pod in pods} == BOTH
-    own = {"app.kubernetes.io/name": "shop", "genmon.io/scrape": "true", **labels}
+    own = {"app.kubernetes.io/name": "shop", "genmon.io/scrape": "true"}
     for policy in policies(written):
         selector = policy["spec"]["podSelector"]
         assert not selects(selector, own)
@@ -241,17 +231,3 @@ def test_every_pod_of_the_export_is_selected_and_no_other(labels: dict[str, str]
     for deployment in (each for each in written.values() if each["kind"] == "Deployment"):
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         assert "metrics" in {port["name"] for port in container["ports"]}
-
-
-def test_where_prometheus_is_can_be_said() -> None:
-    """The chosen namespace is the only one that may scrape; a name that cannot be is refused."""
-    text = as_kubernetes(Choices(prometheus_namespace="observability"))[
-        "networkpolicy-exporter.yaml"
-    ]
-    (rule,) = yaml.safe_load(text)["spec"]["ingress"]
-    (peer,) = rule["from"]
-    assert peer["namespaceSelector"]["matchLabels"] == {
-        "kubernetes.io/metadata.name": "observability"
-    }
-    with pytest.raises(ConfigurationError, match="Obs_1"):
-        Choices(prometheus_namespace="Obs_1")
