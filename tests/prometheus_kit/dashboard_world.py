@@ -25,7 +25,7 @@ from genmon_otel.records import Health
 from genmon_otel.regression import review
 from genmon_otel.rules import render_rules
 from genmon_otel.store import SqlStore
-from genmon_otel.store.grants import grants
+from genmon_otel.store.grants import build_grants
 from genmon_otel.wiring.exporter import serve
 from grafana.preview.asking import Servers
 from tests.prometheus_kit.loopback import free_port, get, prometheus, until
@@ -99,7 +99,7 @@ def world(
     with psycopg.connect(url, autocommit=True) as owner:
         for role in ROLES:
             owner.execute(f"CREATE ROLE {role}")
-        owner.execute(grants(*ROLES))
+        owner.execute(build_grants(*ROLES))
     port, exporter_port = free_port(), free_port()
     rules = folder / "genmon.rules.yml"
     rules.write_text(render_rules(SCRAPE_S))

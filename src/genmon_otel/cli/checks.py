@@ -25,7 +25,7 @@ from genmon_otel.journal import default_journal_dir
 from genmon_otel.rules.page import PAGE
 from genmon_otel.settings import Settings
 from genmon_otel.store import SqlStore
-from genmon_otel.store.connect import POINTER
+from genmon_otel.store.connect import DOCTOR_HINT
 from genmon_otel.wiring.folder_check import exposure
 from genmon_otel.wiring.host_check import bound_address
 
@@ -117,7 +117,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         yield Finding("problem", "store", error.says, f"{error.remedy} {until}")
         return
     except StoreUnavailable as error:
-        says = str(error).removesuffix(POINTER).strip()
+        says = str(error).removesuffix(DOCTOR_HINT).strip()
         yield Finding("problem", "store", says, _remedy(settings))
         return
     except GenmonError as error:

@@ -1,4 +1,4 @@
-"""The birth of a case: the third strike, and recordings that come after it."""
+"""Creates a case at a failure's third strike, and rebuilds it while it waits for review."""
 
 from __future__ import annotations
 
@@ -14,23 +14,36 @@ from genmon_otel.policy import CaseState
 from genmon_otel.ports import Propose
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
-from genmon_otel.store.codec import dumps_exactly, load_recording, loads, name, optional_name
+from genmon_otel.store.codec import (
+    dumps_exactly,
+    load_recording,
+    loads,
+    storable_name,
+    storable_name_or_none,
+)
 from genmon_otel.store.columns import Unreadable
-from genmon_otel.store.grouping import Group, failure_of, trigger_count
-from genmon_otel.store.reading import kept_in
+from genmon_otel.store.grouping import FailureGroup, failure_of, trigger_count
+from genmon_otel.store.reading import load_each
 
 _log = logging.getLogger(names.LOGGER)
 
 
-def make_cases(
-    connection: sa.Connection, due: Sequence[Group], propose: Propose | None, now: float
+def create_cases(
+    connection: sa.Connection, due: Sequence[FailureGroup], propose: Propose | None, now: float
 ) -> None:
-    """Make the cases of failures that struck three times, but of those whose like was rejected.
+    """Create a case for each failure, except where a case with the same signature was rejected.
 
-    The failures' rows are locked by this transaction, so racing processes make one each.
+    This transaction holds the locks on the failures' rows, so concurrent processes create one
+    case for a failure.
+
+    Args:
+        connection: inside the batch's transaction.
+        due: the failures that reached three strikes.
+        propose: builds a case's JSON; None leaves it empty.
+        now: Unix seconds.
     """
     tests, failures = schema.tests, schema.failures
-    signatures = {each.id: name(failure_of(each.newest).signature) for each in due}
+    signatures = {each.id: storable_name(failure_of(each.newest).signature) for each in due}
     rejected = set(
         connection.execute(
             sa.select(tests.c.signature).where(
@@ -39,47 +52,47 @@ def make_cases(
             )
         ).scalars()
     )
-    born = {each.id: each for each in due if signatures[each.id] not in rejected}
-    if not born:
+    to_create = {each.id: each for each in due if signatures[each.id] not in rejected}
+    if not to_create:
         return
-    proposed = proposals(connection, born, propose)
+    proposed = build_proposals(connection, to_create, propose)
     rows = []
-    for each in born.values():
+    for each in to_create.values():
         failure, (case, users) = failure_of(each.newest), proposed[each.id]
         rows.append(
             {
                 "created_from_failure_id": each.id,
                 "signature": signatures[each.id],
-                "trigger_signature": optional_name(failure.trigger_signature),
+                "trigger_signature": storable_name_or_none(failure.trigger_signature),
                 "trigger": failure.trigger,
                 "trigger_count": trigger_count(each.newest),
                 "case": case,
                 "created_at": now,
                 "state": CaseState.PROPOSED,
                 "state_reason": "",
-                "failing_version": optional_name(each.newest.code_version),
+                "failing_version": storable_name_or_none(each.newest.code_version),
                 "user_ids": users,
             }
         )
     connection.execute(sa.insert(tests), rows)
     connection.execute(
-        sa.update(failures).where(failures.c.id.in_(list(born))).values(test_generated=True)
+        sa.update(failures).where(failures.c.id.in_(list(to_create))).values(test_generated=True)
     )
     ids = connection.execute(
         sa.select(tests.c.created_from_failure_id, tests.c.id).where(
-            tests.c.created_from_failure_id.in_(list(born))
+            tests.c.created_from_failure_id.in_(list(to_create))
         )
     )
     for failure_id, case_id in ids:
-        born[failure_id].case_id = case_id
+        to_create[failure_id].case_id = case_id
 
 
-def complete(
+def rebuild_proposed_cases(
     connection: sa.Connection, failure_ids: Iterable[int], propose: Propose | None
 ) -> None:
-    """Propose anew, with recordings that came after the strike, cases nobody looked at yet."""
+    """Build the cases of failures again, from all their recordings, while they are ``proposed``."""
     tests = schema.tests
-    waiting = connection.execute(
+    proposed_rows = connection.execute(
         sa.select(tests.c.id, tests.c.created_from_failure_id)
         .where(
             tests.c.created_from_failure_id.in_(sorted(set(failure_ids))),
@@ -88,47 +101,49 @@ def complete(
         .order_by(tests.c.id)
         .with_for_update()
     ).all()
-    proposed = proposals(connection, [row.created_from_failure_id for row in waiting], propose)
-    for case_id, failure_id in waiting:
+    proposed = build_proposals(
+        connection, [row.created_from_failure_id for row in proposed_rows], propose
+    )
+    for case_id, failure_id in proposed_rows:
         case, users = proposed[failure_id]
         connection.execute(
             sa.update(tests).where(tests.c.id == case_id).values(case=case, user_ids=users)
         )
 
 
-#: A case's JSON, and whose recordings it was made from.
+#: A case's JSON, and the users whose recordings it was built from.
 Proposal = tuple[dict[str, Tree], list[str]]
 
 
-def proposals(
+def build_proposals(
     connection: sa.Connection, failure_ids: Iterable[int], propose: Propose | None
 ) -> dict[int, Proposal]:
-    """Build cases of failures' rows and recordings, by the failures' ids.
+    """Build the cases' JSON from the failures' rows and recordings; return it by failure id.
 
-    What ``propose`` raises costs the case's content, never the batch: a later recording
-    proposes it again, and its card says that it has none.
+    An exception of ``propose`` is logged and leaves the JSON empty, so that the batch is stored
+    all the same. The case's card says so, and the next recording builds it again.
     """
     ids = sorted(failure_ids)
     if propose is None or not ids:
         return {failure_id: ({}, []) for failure_id in ids}
     failures, table = schema.failures, schema.recordings
-    kept: dict[int, list[Any]] = defaultdict(list)
+    recordings_of: dict[int, list[Any]] = defaultdict(list)
     for recorded in connection.execute(
         sa.select(table.c.id, table.c.failure_id, table.c.recording, table.c.user_id)
         .where(table.c.failure_id.in_(ids))
         .order_by(table.c.unreplayable != "", table.c.id.desc())
     ):
-        kept[recorded.failure_id].append(recorded)
+        recordings_of[recorded.failure_id].append(recorded)
     built: dict[int, Proposal] = {}
     for row in connection.execute(sa.select(failures).where(failures.c.id.in_(ids))).mappings():
-        found = kept[row["id"]]
-        users = sorted({str(each.user_id) for each in found if each.user_id is not None})
+        stored = recordings_of[row["id"]]
+        users = sorted({str(each.user_id) for each in stored if each.user_id is not None})
         try:
-            recordings = kept_in(
-                connection, names.TABLE_RECORDINGS, (each._mapping for each in found), "recording",
+            recordings = load_each(
+                connection, names.TABLE_RECORDINGS, (each._mapping for each in stored), "recording",
                 load_recording,
             )  # fmt: skip
-            case = dict(propose(described(row), list(recordings)))
+            case = dict(propose(proposal_input(row), list(recordings)))
             dumps_exactly(case)
         except Exception:
             _log.exception("genmon could not propose a case for failure %s", row["handle"])
@@ -137,16 +152,16 @@ def proposals(
     return built
 
 
-def described(row: Mapping[Any, Any]) -> dict[str, Tree]:
-    """Return a failure's row as ``propose`` reads it: its columns and what its context says."""
+def proposal_input(row: Mapping[Any, Any]) -> dict[str, Tree]:
+    """Return what ``propose`` gets of a failure: the row's columns and the keys of its context."""
     context = loads(row["context"])
     context = (
         {k: v for k, v in context.items() if k != "user_id"} if isinstance(context, dict) else {}
     )
-    private = ("strikes", "users_by_day", "resolved_through", "relabelled_by", "relabelled_at")
+    internal = ("strikes", "users_by_day", "resolved_through", "relabelled_by", "relabelled_at")
     columns = {
         key: None if isinstance(value, Unreadable) else value
         for key, value in row.items()
-        if key not in private
+        if key not in internal
     }
     return {**columns, **context, "category": row["failure_category"]}

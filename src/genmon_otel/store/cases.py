@@ -1,4 +1,4 @@
-"""Reading cases, and moving them: a person's word, the red gate's, never two at once."""
+"""Lists, fetches and saves cases. A change of a case locks its row until the transaction ends."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from genmon_otel.errors import InvalidTransition, NotFound
 from genmon_otel.policy import CaseState, Verdict, transition
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
-from genmon_otel.store.codec import MESSAGE_LIMIT, as_handle, loads, optional_name
+from genmon_otel.store.codec import MESSAGE_LIMIT, loads, normalise_handle, storable_name_or_none
 from genmon_otel.store.reading import RowReader
 from genmon_otel.store.rows import CaseRow, RunRow
 from genmon_otel.text import clean
 
 _TESTS, _FAILURES = schema.tests, schema.failures
-_CASES: Final = sa.select(
+_SELECT_CASES: Final = sa.select(
     _TESTS,
     _FAILURES.c.handle,
     _FAILURES.c.operation,
@@ -26,47 +26,47 @@ _CASES: Final = sa.select(
 ).join_from(_TESTS, _FAILURES, _FAILURES.c.id == _TESTS.c.created_from_failure_id)
 
 
-def listed(
+def list_cases(
     connection: sa.Connection,
     *,
     state: str | None = None,
     operation: str | None = None,
     limit: int = 100,
 ) -> list[CaseRow]:
-    """List cases, newest first."""
-    query = _CASES.order_by(_TESTS.c.id.desc()).limit(limit)
+    """List at most ``limit`` cases, newest first; None for a filter means all."""
+    query = _SELECT_CASES.order_by(_TESTS.c.id.desc()).limit(limit)
     if state is not None:
         query = query.where(_TESTS.c.state == CaseState(state))
     if operation is not None:
         query = query.where(_FAILURES.c.operation == operation)
-    return [_row(connection, found) for found in connection.execute(query).mappings()]
+    return [_case_row(connection, found) for found in connection.execute(query).mappings()]
 
 
-def find(connection: sa.Connection, ref: int | str) -> CaseRow:
-    """Find a case by its number, or by the handle of the failure it was made from.
+def fetch_case(connection: sa.Connection, ref: int | str) -> CaseRow:
+    """Fetch a case by its number, or by the handle (or its start) of the failure it was made from.
 
     Raises:
-        NotFound: there is none, or there are several whose handle starts so.
+        NotFound: no case matches, or several do.
     """
     text = str(ref).strip()
     if text.isdecimal() and len(text) < 18:
-        found = connection.execute(_CASES.where(_TESTS.c.id == int(text))).mappings().all()
+        found = connection.execute(_SELECT_CASES.where(_TESTS.c.id == int(text))).mappings().all()
         if found:
-            return _row(connection, found[0])
-    short = as_handle(text)
+            return _case_row(connection, found[0])
+    short = normalise_handle(text)
     handle = _FAILURES.c.handle
     for where in (handle == short, handle.startswith(short, autoescape=True)):
-        found = connection.execute(_CASES.where(where).limit(2)).mappings().all()
+        found = connection.execute(_SELECT_CASES.where(where).limit(2)).mappings().all()
         if len(found) == 1 and short != "F-":
-            return _row(connection, found[0])
+            return _case_row(connection, found[0])
     raise NotFound(f"There is no one case {text!r}. 'genmon cases list' shows those there are.")
 
 
-def of_failure(connection: sa.Connection, failure_id: int) -> CaseRow | None:
-    """Return the case made from a failure; None when there is none."""
-    query = _CASES.where(_TESTS.c.created_from_failure_id == failure_id)
+def fetch_case_of_failure(connection: sa.Connection, failure_id: int) -> CaseRow | None:
+    """Fetch the case made from a failure; None when there is none."""
+    query = _SELECT_CASES.where(_TESTS.c.created_from_failure_id == failure_id)
     found = connection.execute(query).mappings().first()
-    return None if found is None else _row(connection, found)
+    return None if found is None else _case_row(connection, found)
 
 
 def set_state(
@@ -79,22 +79,22 @@ def set_state(
     reviewer: str | None = None,
     reason: str = "",
 ) -> CaseRow:
-    """Move a case to another state, if :func:`genmon_otel.policy.transition` allows it.
+    """Change the state of a case, if :func:`genmon_otel.policy.transition` allows it.
 
     Args:
         connection: inside a transaction.
-        ref: number, or handle of the failure.
+        ref: number of the case, or handle of its failure.
         wanted: the state asked for.
         at: Unix seconds.
-        expected: the state that the asker saw; None when it does not matter.
-        reviewer: who decided; None when the red gate did.
-        reason: why, for the card.
+        expected: the state that the reviewer was shown; None to skip this check.
+        reviewer: who decided; None when the reproduction check did.
+        reason: shown on the card.
 
     Raises:
         NotFound: there is no such case.
-        InvalidTransition: the state does not lead there, or is not the one expected.
+        InvalidTransition: not allowed from the present state, or that is not ``expected``.
     """
-    case = _locked(connection, ref)
+    case = _lock_case(connection, ref)
     if expected is not None and case.state is not expected:
         raise InvalidTransition(
             f"Case {case.handle} is {case.state} by now, not {expected}. Look at it again: "
@@ -105,54 +105,57 @@ def set_state(
         "state_reason": clean(reason, MESSAGE_LIMIT),
     }
     if reviewer is not None:
-        values |= {"reviewer": optional_name(reviewer), "reviewed_at": at}
+        values |= {"reviewer": storable_name_or_none(reviewer), "reviewed_at": at}
     connection.execute(sa.update(_TESTS).where(_TESTS.c.id == case.id).values(**values))
-    return find(connection, case.id)
+    return fetch_case(connection, case.id)
 
 
-def save(connection: sa.Connection, ref: int | str, case: Mapping[str, Tree]) -> CaseRow:
-    """Replace a case's JSON, as after the red gate or ``genmon cases rebind``.
+def save_case(connection: sa.Connection, ref: int | str, case: Mapping[str, Tree]) -> CaseRow:
+    """Replace a case's JSON, after the reproduction check or ``genmon cases rebind``.
 
-    It may hold what any recording of its failure and any sample of its operation held:
-    ``genmon db forget`` finds it by whose these are.
+    The JSON may contain data from any recording of the failure and any sample of the operation,
+    so their users are added to ``user_ids``, by which ``genmon db forget`` finds the case.
     """
-    row = _locked(connection, ref)
+    row = _lock_case(connection, ref)
     recordings, samples = schema.recordings, schema.samples
-    whose = connection.execute(
+    users_of_sources = connection.execute(
         sa.union(
             sa.select(recordings.c.user_id).where(recordings.c.failure_id == row.failure_id),
             sa.select(samples.c.user_id).where(samples.c.operation == row.operation),
         )
     ).scalars()
-    known = connection.execute(
+    stored = connection.execute(
         sa.select(_TESTS.c.user_ids).where(_TESTS.c.id == row.id)
     ).scalar_one()
-    owners = loads(known)
-    listed_owners = owners if isinstance(owners, list) else []
-    users = sorted({*map(str, listed_owners), *(str(user) for user in whose if user is not None)})
+    earlier_users = loads(stored)
+    if not isinstance(earlier_users, list):
+        earlier_users = []
+    users = sorted(
+        {*map(str, earlier_users), *(str(user) for user in users_of_sources if user is not None)}
+    )
     connection.execute(
         sa.update(_TESTS).where(_TESTS.c.id == row.id).values(case=dict(case), user_ids=users)
     )
-    return find(connection, row.id)
+    return fetch_case(connection, row.id)
 
 
-def rename(
+def save_signatures(
     connection: sa.Connection,
     ref: int | str,
     signature: str,
     trigger_signature: str | None,
     reason: str,
 ) -> CaseRow:
-    """Give a case the signatures that its failure and its trigger have today.
+    """Replace the signatures of a case and of its trigger, after a change of the fingerprint version.
 
     Args:
         connection: inside a transaction.
-        ref: number, or handle of the failure.
-        signature: what a replay, and production, are compared with from now on.
-        trigger_signature: of the fault it came from; None for none.
-        reason: for the card.
+        ref: number of the case, or handle of its failure.
+        signature: compared with replays and with failures in production.
+        trigger_signature: of the step outcome that caused the failure; None when no step did.
+        reason: shown on the card.
     """
-    row = _locked(connection, ref)
+    row = _lock_case(connection, ref)
     connection.execute(
         sa.update(_TESTS)
         .where(_TESTS.c.id == row.id)
@@ -162,39 +165,39 @@ def rename(
             state_reason=clean(reason, MESSAGE_LIMIT),
         )
     )
-    return find(connection, row.id)
+    return fetch_case(connection, row.id)
 
 
-def runs(connection: sa.Connection, case_id: int, limit: int = 50) -> list[RunRow]:
-    """Return the newest runs of a case, newest first."""
+def list_runs(connection: sa.Connection, case_id: int, limit: int = 50) -> list[RunRow]:
+    """List at most ``limit`` runs of a case, newest first."""
     table = schema.test_runs
     found = connection.execute(
         sa.select(table).where(table.c.test_id == case_id).order_by(table.c.id.desc()).limit(limit)
     )
-    return [_run(connection, run) for run in found.mappings()]
+    return [_run_row(connection, run) for run in found.mappings()]
 
 
-def _run(connection: sa.Connection, found: Mapping[Any, Any]) -> RunRow:
+def _run_row(connection: sa.Connection, found: Mapping[Any, Any]) -> RunRow:
     read = RowReader(connection, names.TABLE_TEST_RUNS, found, found["id"])
     return RunRow(
         run_id=read.text("run_id"),
         case_id=read.integer("test_id"),
-        at=read.moment("created_at"),
+        at=read.timestamp("created_at"),
         channel=read.text("channel"),
         code_version=read.optional_text("code_version"),
-        verdict=read.choice("verdict", Verdict, Verdict.INCONCLUSIVE),
+        verdict=read.member("verdict", Verdict, Verdict.INCONCLUSIVE),
         detail=read.text("detail"),
     )
 
 
-def _locked(connection: sa.Connection, ref: int | str) -> CaseRow:
-    """Find a case and keep others from moving it until the transaction ends."""
-    case = find(connection, ref)
+def _lock_case(connection: sa.Connection, ref: int | str) -> CaseRow:
+    """Fetch a case after locking its row until the transaction ends."""
+    case = fetch_case(connection, ref)
     connection.execute(sa.select(_TESTS.c.id).where(_TESTS.c.id == case.id).with_for_update())
-    return find(connection, case.id)
+    return fetch_case(connection, case.id)
 
 
-def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseRow:
+def _case_row(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseRow:
     read = RowReader(connection, names.TABLE_TESTS, found, found["handle"] or found["id"])
     return CaseRow(
         id=read.integer("id"),
@@ -207,12 +210,12 @@ def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseRow:
         trigger=read.text("trigger"),
         trigger_count=read.integer("trigger_count", 1),
         case=read.json_object("case"),
-        created_at=read.moment("created_at"),
-        # From here 'genmon cases verify' leads on.
-        state=read.choice("state", CaseState, CaseState.UNREPRODUCIBLE),
+        created_at=read.timestamp("created_at"),
+        # An unknown state becomes one from which 'genmon cases verify' can go on.
+        state=read.member("state", CaseState, CaseState.UNREPRODUCIBLE),
         state_reason=read.text("state_reason"),
         reviewer=read.optional_text("reviewer"),
-        reviewed_at=read.optional_moment("reviewed_at"),
+        reviewed_at=read.optional_timestamp("reviewed_at"),
         failing_version=read.optional_text("failing_version"),
         confidence_score=read.number("confidence_score"),
         flakiness=read.number("flakiness"),
@@ -220,5 +223,5 @@ def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseRow:
         pass_count=read.integer("pass_count"),
         fail_count=read.integer("fail_count"),
         inconclusive_count=read.integer("inconclusive_count"),
-        last_run_at=read.optional_moment("last_run_at"),
+        last_run_at=read.optional_timestamp("last_run_at"),
     )

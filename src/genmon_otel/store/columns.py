@@ -1,7 +1,8 @@
-"""Types of columns that read whatever is there: a value that cannot be read never ends a list.
+"""Column types that never raise when a row is read, whatever the column holds.
 
-SQLite keeps any value in any column, and people edit databases. What a column's type cannot
-make of a value is an :class:`Unreadable`, which :mod:`genmon_otel.store.reading` names.
+SQLite stores any value in any column, and people edit databases by hand. A value that a column's
+type cannot convert becomes an :class:`Unreadable`, so that one damaged row does not hide the
+others; :mod:`genmon_otel.store.reading` reports it.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A value that its column's type can make nothing of, as the database gave it."""
+    """A value that its column's type cannot convert, as the database returned it."""
 
     value: Any
 
 
-def instant(seconds: float) -> datetime:
-    """Return Unix seconds as an aware UTC time, to the nearest microsecond."""
+def to_datetime(seconds: float) -> datetime:
+    """Convert Unix seconds to an aware UTC ``datetime``, to the nearest microsecond."""
     return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
 
 
-def _seconds(value: Any) -> Any:
-    """Return a stored time as Unix seconds."""
+def _to_seconds(value: Any) -> Any:
+    """Convert a stored timestamp to Unix seconds; None stays None, another value is Unreadable."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         if not isinstance(moment, datetime):
@@ -43,36 +44,36 @@ def _seconds(value: Any) -> Any:
 
 
 class Instant(TypeDecorator[float]):
-    """A time: Unix seconds in Python, a UTC timestamp in the database."""
+    """A timestamp: Unix seconds in Python, UTC in the database."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else instant(value)
+        return None if value is None else to_datetime(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
-        """Read by ourselves: SQLAlchemy raises at a text that is no time."""
-        return _seconds
+        """Convert with our own function: SQLAlchemy's raises when the text is not a timestamp."""
+        return _to_seconds
 
 
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+def _refuse_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text} is no number")
+        raise ValueError(f"{text} is not a finite number")
     return number
 
 
-def parsed(value: Any) -> Any:
-    """Return what JSON text says; an :class:`Unreadable` for text that is none."""
+def parse_json(value: Any) -> Any:
+    """Parse JSON text; return :class:`Unreadable` where it is not JSON, any other value unchanged."""
     if not isinstance(value, (str, bytes)):
         return value
     try:
-        return json.loads(value, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(value, parse_constant=_refuse_constant, parse_float=_finite_float)
     except (ValueError, RecursionError):
         return Unreadable(value)
 
@@ -84,5 +85,5 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
-        """Read by ourselves: SQLAlchemy raises at a text that is no JSON."""
-        return parsed if dialect.name == "sqlite" else None
+        """Convert with our own function: SQLAlchemy's raises when the text is not JSON."""
+        return parse_json if dialect.name == "sqlite" else None

@@ -1,4 +1,6 @@
-"""Connections: one engine a process, transactions that are begun and ended in one place."""
+"""Connections to the database: one SQLAlchemy engine a process, and the only place that begins and ends
+transactions.
+"""
 
 from __future__ import annotations
 
@@ -20,25 +22,26 @@ from genmon_otel.addresses import HIDDEN, POSTGRESQL, SQLITE, is_understood, mas
 from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
 from genmon_otel.store import sqlite
 from genmon_otel.store.codec import dumps_exactly
-from genmon_otel.store.columns import parsed
+from genmon_otel.store.columns import parse_json
 from genmon_otel.store.reading import DAMAGE_LOG, DamageLog
 
-#: Connections a process keeps, and may open beyond that for a moment.
+#: Connections that a process keeps open, and those that it may open beyond them for a short time.
 POOL_SIZE: Final = 2
 POOL_OVERFLOW: Final = 3
-#: Seconds to wait: for a connection of the pool, for the server to answer, for a lock, for a query.
+#: Seconds to wait for a free connection of the pool, for the server to accept a connection, for a
+#: lock, and for a statement.
 POOL_TIMEOUT_S: Final = 10
 CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 10
 STATEMENT_TIMEOUT_S: Final = 30
 
-#: What libraries that instrument databases look at. Source: opentelemetry-instrumentation,
-#: ``utils.is_instrumentation_enabled``.
+#: Key in the context that tells instrumentations of databases to make no span.
+#: Source: opentelemetry-instrumentation, ``utils.is_instrumentation_enabled``.
 _SUPPRESS: Final = "suppress_instrumentation"
 
 _POSTGRESQL_ARGUMENTS: Final = {
     "connect_timeout": CONNECT_TIMEOUT_S,
-    # A host that vanished: told after 15 s, whether or not something is on its way.
+    # Milliseconds, seconds: a host that is gone is noticed after 15 s, with data in flight or not.
     "tcp_user_timeout": 15_000,
     "keepalives_idle": 5,
     "keepalives_interval": 5,
@@ -48,26 +51,29 @@ _POSTGRESQL_ARGUMENTS: Final = {
     f"-c idle_in_transaction_session_timeout={2 * STATEMENT_TIMEOUT_S}s -c timezone=UTC",
 }
 
-#: Engines inherited over a fork. They are the parent's: never used here, never closed (closing
-#: would say goodbye on the parent's socket, or unlink the parent's log), so never collected.
-_inherited: list[sa.Engine] = []
+#: Engines that a forked child inherited. Their connections are the parent's: the child neither uses
+#: nor closes them (closing would end the parent's session, or delete the parent's WAL file). This
+#: list keeps them from being garbage-collected, which would close them.
+_engines_of_parent: list[sa.Engine] = []
 
 
-#: What SQLite says of a schema that is not the expected one.
-_NO_SUCH: Final = re.compile(r"no such (?:table|column)|has no column|values for \d+ columns")
+#: SQLite's messages where a table or column of a statement is missing.
+_MISSING_IN_SCHEMA: Final = re.compile(
+    r"no such (?:table|column)|has no column|values for \d+ columns"
+)
 
-#: Where to look when the store does not answer.
-POINTER: Final = "'genmon doctor' says what to look at."
+#: The hint in every message about a store that cannot be used.
+DOCTOR_HINT: Final = "'genmon doctor' says what to look at."
 
 
 class Database:
-    """One database as one process sees it: an engine that is made anew after a fork.
+    """One database in one process. Thread-safe; after a fork the child makes its own engine.
 
     Args:
-        url: its connection string.
-        read_only: the connections refuse every write, and change nothing of a SQLite file, not
-            even its journal mode: it may be another application's.
-        damage: names values that cannot be read; None: in the log.
+        url: the connection string.
+        read_only: True to refuse every write and to leave a SQLite file as it is, its journal
+            mode included: it may be another application's.
+        damage: reports values that cannot be read; None logs them.
     """
 
     def __init__(
@@ -75,9 +81,10 @@ class Database:
     ) -> None:
         self._read_only = read_only
         self.damage = damage or DamageLog()
-        self.masked = mask_url(url)
+        self.masked_url = mask_url(url)
         self.url = _sqlalchemy_url(url)
-        #: Drivers quote what they were given; longest first, as one may hold another.
+        #: Removed from error texts: drivers quote what they were given. Longest first, because one
+        #: secret may contain another.
         self._secrets = sorted(
             {*secrets_of(url), *map(unquote, secrets_of(url))}, key=len, reverse=True
         )
@@ -89,55 +96,66 @@ class Database:
         self._lock = threading.Lock()
         self._engine: sa.Engine | None = None
         self._pid = os.getpid()
-        #: The SQLite file that the engine is for, and how often another one was found in its place.
-        self._file: tuple[int, int] | None = None
-        self.replaced = 0
+        #: Identity of the SQLite file that the engine has open.
+        self._open_file: tuple[int, int] | None = None
+        #: How often another file was found at the path of the open one.
+        self.file_replacements = 0
 
     @property
     def engine(self) -> sa.Engine:
-        """The engine of this very process."""
+        """The engine of this process; made on first use, after a fork, and for a replaced file."""
         if self._pid != os.getpid():
-            # The lock may have been held by a thread that did not survive the fork.
+            # In a forked child. A thread of the parent may have held the lock, and that thread does
+            # not exist here, so nobody would release it.
             self._lock = threading.Lock()
             if self._engine is not None:
-                _inherited.append(self._engine)
+                _engines_of_parent.append(self._engine)
             self._engine = None
             self._pid = os.getpid()
-        if self._engine is not None and self.path is not None and _file(self.path) != self._file:
-            # Deleted or replaced under us: what is written to the old one nobody reads.
-            self.replaced += 1
+        if (
+            self._engine is not None
+            and self.path is not None
+            and _file_identity(self.path) != self._open_file
+        ):
+            # The file was deleted or replaced while it was open: nobody reads what goes into it.
+            self.file_replacements += 1
             self.close()
         engine = self._engine
         if engine is None:
             with self._lock:
                 engine = self._engine
                 if engine is None:
-                    engine = self._engine = self._make()
+                    engine = self._engine = self._create_engine()
         return engine
 
     def close(self) -> None:
-        """Close this process's connections; the next use opens new ones."""
+        """Close this process's connections. The next use opens new ones."""
         engine = self._engine
         if self._pid == os.getpid() and engine is not None:
             self._engine = None
-            with self._translated(), suppressed():
+            with self._translate_errors(), without_instrumentation():
                 engine.dispose()
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """Open a transaction that may write; commit at the end, roll back on any error.
+        """Open a transaction that may write; commit at the end of the block, roll back on any error.
 
         Raises:
             StoreUnavailable: the database cannot be reached or written now.
-            StoreRefused: it refuses what is to be written.
+            StoreRefused: the database rejects a row because of its values.
         """
-        with suppressed(), self._translated(), self.engine.connect() as connection:
+        with (
+            without_instrumentation(),
+            self._translate_errors(),
+            self.engine.connect() as connection,
+        ):
             connection.info[DAMAGE_LOG] = self.damage
             if self.is_postgresql:
                 with connection.begin():
                     yield connection
                 return
-            # BEGIN IMMEDIATE: a deferred transaction that turns writer is refused at once.
+            # BEGIN IMMEDIATE takes the write lock and waits for it. A deferred transaction that
+            # writes later would fail at once where another one holds the lock.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -149,13 +167,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """Open a connection to read from; each statement sees what is committed by then."""
-        with suppressed(), self._translated(), self.engine.connect() as connection:
+        """Open a connection for reading, without a transaction: each statement sees what is committed."""
+        with (
+            without_instrumentation(),
+            self._translate_errors(),
+            self.engine.connect() as connection,
+        ):
             connection.info[DAMAGE_LOG] = self.damage
             yield connection
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (sa.exc.SQLAlchemyError, sqlite3.Error, OverflowError, UnicodeError) as error:
@@ -166,35 +188,38 @@ class Database:
             raise self.translate(error) from error
 
     def translate(self, error: BaseException) -> StoreUnavailable | StoreRefused:
-        """Tell a row that is refused for good from a store that cannot answer now."""
+        """Turn a driver's error into StoreRefused (retrying is useless) or StoreUnavailable.
+
+        Its message is cut and contains no secret of the connection string.
+        """
         cause = getattr(error, "orig", None) or error
-        said = " ".join(str(cause).split())
+        message = " ".join(str(cause).split())
         for secret in self._secrets:
-            said = said.replace(secret, HIDDEN)
-        said = said[:300]
-        if _is_refusal(cause):
-            return StoreRefused(f"The store {self.masked} refuses a row: {said}")
+            message = message.replace(secret, HIDDEN)
+        message = message[:300]
+        if _is_data_error(cause):
+            return StoreRefused(f"The store {self.masked_url} refuses a row: {message}")
         return StoreUnavailable(
-            f"The store {self.masked} cannot be used now: "
-            f"{(said or type(cause).__name__).rstrip('.')}. {POINTER}"
+            f"The store {self.masked_url} cannot be used now: "
+            f"{(message or type(cause).__name__).rstrip('.')}. {DOCTOR_HINT}"
         )
 
-    def _make(self) -> sa.Engine:
+    def _create_engine(self) -> sa.Engine:
         if self.is_postgresql:
-            return self._make_postgresql()
+            return self._create_postgresql_engine()
         if self.path is not None:
-            sqlite.refuse_foreign_link(self.path)
+            sqlite.refuse_link_of_another_user(self.path)
             if not self._read_only:
                 sqlite.prepare_file(self.path)
-            self._file = _file(self.path)
+            self._open_file = _file_identity(self.path)
         engine = sa.create_engine(
             self.url,
             poolclass=QueuePool,
-            # A database in memory is one connection's own.
+            # A database in memory belongs to one connection.
             pool_size=POOL_SIZE if self.path else 1,
             max_overflow=POOL_OVERFLOW if self.path else 0,
             pool_timeout=POOL_TIMEOUT_S,
-            # Without a reset on return: whoever began a transaction here ended it.
+            # No reset needed: begin() ends every transaction that it begins.
             pool_reset_on_return=None,
             json_serializer=dumps_exactly,
             connect_args={"check_same_thread": False, "timeout": sqlite.BUSY_TIMEOUT_S},
@@ -209,12 +234,12 @@ class Database:
 
         return engine
 
-    def _make_postgresql(self) -> sa.Engine:
+    def _create_postgresql_engine(self) -> sa.Engine:
         try:
             from genmon_otel.store import timeout_connection
         except ImportError:
             raise ConfigurationError(
-                f"The store {self.masked} needs a driver that is not installed. Install it: "
+                f"The store {self.masked_url} needs a driver that is not installed. Install it: "
                 'pip install "genmon-otel[postgres]".'
             ) from None
         engine = sa.create_engine(
@@ -225,12 +250,12 @@ class Database:
             pool_timeout=POOL_TIMEOUT_S,
             pool_recycle=1800,
             json_serializer=dumps_exactly,
-            json_deserializer=parsed,
+            json_deserializer=parse_json,
             execution_options={"postgresql_readonly": True} if self._read_only else {},
             connect_args={
                 key: value
                 for key, value in _POSTGRESQL_ARGUMENTS.items()
-                if key not in self.url.query  # what the connection string says wins
+                if key not in self.url.query  # the connection string has priority
             },
         )
 
@@ -242,8 +267,8 @@ class Database:
 
 
 @contextmanager
-def suppressed() -> Iterator[None]:
-    """Keep instrumentations of databases off our own: their spans would come back to us."""
+def without_instrumentation() -> Iterator[None]:
+    """Suppress spans of database instrumentations: genmon's own processor would receive them."""
     token = otel_context.attach(otel_context.set_value(_SUPPRESS, True))
     try:
         yield
@@ -251,8 +276,8 @@ def suppressed() -> Iterator[None]:
         otel_context.detach(token)
 
 
-def _file(path: Path) -> tuple[int, int] | None:
-    """Which file lies there; None when there is none."""
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file; None when there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -261,7 +286,7 @@ def _file(path: Path) -> tuple[int, int] | None:
 
 
 def driver_connection(connection: sa.Connection) -> Any:
-    """Return the driver's own connection below one of SQLAlchemy's."""
+    """Return the driver's connection that a connection of SQLAlchemy wraps."""
     return connection.connection.driver_connection
 
 
@@ -285,28 +310,33 @@ def _sqlalchemy_url(url: str) -> sa.URL:
     return parsed.set(drivername=SQLITE if backend == SQLITE else f"{POSTGRESQL}+psycopg")
 
 
-def _is_refusal(cause: BaseException) -> bool:
-    """Whether an error is about the values of a row: SQL states 22 and 23, or what SQLite says."""
+def _is_data_error(cause: BaseException) -> bool:
+    """Whether an error is about the values of a row, so that the same row would fail again.
+
+    On PostgreSQL: SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation).
+    """
     if isinstance(cause, (OverflowError, UnicodeError)):
         return True
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):
         return state[:2] in ("22", "23")
     if isinstance(cause, sqlite3.Error):
-        # ProgrammingError: a type that SQLite cannot bind; "database is locked" is Operational.
+        # ProgrammingError: a type that SQLite cannot bind. "database is locked" is Operational.
         return isinstance(
             cause,
             (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError,
              sqlite3.InterfaceError),
         )  # fmt: skip
-    # psycopg's own, raised before anything is sent: a value of a type it cannot adapt.
+    # Raised by psycopg before it sends anything: a value of a type that it cannot adapt.
     return type(cause).__name__ in ("DataError", "ProgrammingError", "NotSupportedError")
 
 
-def is_about_schema(error: StoreUnavailable) -> bool:
-    """Whether a statement met another schema than ours: a table or column that is not there."""
+def is_schema_error(error: StoreUnavailable) -> bool:
+    """Whether a statement failed because a table or column of genmon's schema is missing."""
     cause: Any = getattr(error.__cause__, "orig", None) or error.__cause__
     state = getattr(cause, "sqlstate", None)
-    if isinstance(state, str):  # class 42, of which 42501 is a privilege that is missing
+    if isinstance(state, str):  # class 42; 42501 is a missing privilege
         return state[:2] == "42" and state != "42501"
-    return isinstance(cause, sqlite3.OperationalError) and bool(_NO_SUCH.search(str(cause)))
+    return isinstance(cause, sqlite3.OperationalError) and bool(
+        _MISSING_IN_SCHEMA.search(str(cause))
+    )

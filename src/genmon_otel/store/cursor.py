@@ -1,4 +1,4 @@
-"""Bare cursors inside a transaction that SQLAlchemy holds."""
+"""Runs the prepared statements of a batch on the driver's cursors, inside SQLAlchemy's transaction."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from genmon_otel.store.codec import dumps
 from genmon_otel.store.connect import driver_connection
 from genmon_otel.store.statements import Prepared, statements
 
-#: From this many rows on, PostgreSQL takes them faster by COPY.
-COPY_ROWS: Final = 20
+#: From this many rows on, PostgreSQL inserts faster with COPY.
+MIN_COPY_ROWS: Final = 20
 
 Row = tuple[Any, ...]
 
-#: Rows as one parameter; times go as text. Every text in them was cleaned before.
-_rows = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=str).encode
+#: Encodes rows as one parameter, timestamps as text. Their texts were cleaned before.
+_encode_rows = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=str).encode
 
 
 class Cursor:
-    """Runs the hot path's statements, on PostgreSQL in as few round trips as it can.
+    """Executes the statements of one batch, on PostgreSQL in few round trips.
 
-    There statements are sent without waiting for each one's answer (psycopg's
-    pipeline), and rows go all at once, so a batch costs a few round trips instead of
-    a dozen; an error surfaces at the next statement whose answer is read, or in
-    :meth:`finish`. So ask for everything that can be asked, then read the answers.
+    On PostgreSQL statements are sent in psycopg's pipeline mode, without waiting for each answer,
+    and rows are sent together: a few round trips a batch instead of a dozen. An error is raised
+    where the next answer is fetched, or by :meth:`finish_pipeline`. So callers send every query
+    that they can before they fetch the first answer. On SQLite each statement runs at once.
     """
 
     def __init__(self, connection: sa.Connection, is_postgresql: bool) -> None:
@@ -40,30 +40,30 @@ class Cursor:
 
     @property
     def connection(self) -> sa.Connection:
-        """The transaction, for statements off the hot path."""
-        self.finish()
+        """The connection of this transaction, for other statements; leaves the pipeline first."""
+        self.finish_pipeline()
         return self._connection
 
     @property
-    def held(self) -> sa.Connection:
-        """The transaction, to ask what it is and not to run anything on."""
+    def connection_in_pipeline(self) -> sa.Connection:
+        """The same connection while the pipeline goes on: read its attributes, execute nothing."""
         return self._connection
 
-    def run(self, statement: Prepared, *parameters: Any) -> Any:
-        """Run a statement once; its cursor, to read the answer from when it is needed."""
+    def execute(self, statement: Prepared, *parameters: Any) -> Any:
+        """Execute a statement and return the driver's cursor, from which to fetch the answer later."""
         cursor = self._cursor()
         cursor.execute(statement.sql, parameters)
         return cursor
 
-    def many(self, statement: Prepared, rows: Sequence[Row]) -> None:
-        """Run a statement for each row, in order."""
+    def execute_many(self, statement: Prepared, rows: Sequence[Row]) -> None:
+        """Execute a statement for each row, in order."""
         if not rows:
             return
         cursor = self._cursor()
-        if statement.takes_rows:
+        if statement.takes_json_rows:
             names = statement.names
             cursor.execute(
-                statement.sql, (_rows([dict(zip(names, r, strict=True)) for r in rows]),)
+                statement.sql, (_encode_rows([dict(zip(names, r, strict=True)) for r in rows]),)
             )
         elif len(rows) == 1:
             cursor.execute(statement.sql, rows[0])
@@ -71,34 +71,37 @@ class Cursor:
             cursor.executemany(statement.sql, rows)
 
     def insert_analytics(self, rows: Sequence[Row]) -> None:
-        """Insert generations, the way that is fastest for that many."""
-        if self.is_postgresql and len(rows) >= COPY_ROWS:
-            self.finish()
+        """Insert rows of ``generation_analytics``, many on PostgreSQL with COPY."""
+        if self.is_postgresql and len(rows) >= MIN_COPY_ROWS:
+            self.finish_pipeline()
             with self._raw.cursor().copy(self.statements.copy_analytics) as copy:
                 for row in rows:
                     copy.write_row(row)
         else:
-            self.many(self.statements.insert_analytics, rows)
+            self.execute_many(self.statements.insert_analytics, rows)
 
-    def finish(self) -> None:
-        """Wait for the answers to everything that was sent."""
+    def finish_pipeline(self) -> None:
+        """Leave the pipeline: wait for the answers to all statements sent so far.
+
+        Raises the driver's error where one of them failed.
+        """
         if self._pipeline is not None:
             pipeline, self._pipeline = self._pipeline, None
             pipeline.__exit__(None, None, None)
 
-    def abandon(self) -> None:
-        """Leave the pipeline because of an error that is on its way already."""
+    def close_after_error(self) -> None:
+        """Leave the pipeline while another error propagates; further errors are dropped."""
         with suppress(Exception):
-            self.finish()
+            self.finish_pipeline()
 
-    def paired(self, pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
-        """Return pairs as the parameters of a statement that takes them."""
+    def pair_parameters(self, pairs: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:
+        """Return the parameters of a statement that takes pairs: two arrays, or one JSON array."""
         if self.is_postgresql:
             return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         return (dumps([list(pair) for pair in pairs]),)
 
-    def listed(self, values: Iterable[Any]) -> Any:
-        """Return a list as one parameter."""
+    def list_parameter(self, values: Iterable[Any]) -> Any:
+        """Return a list as one parameter: an array, or a JSON array."""
         return list(values) if self.is_postgresql else dumps(list(values))
 
     def _cursor(self) -> Any:

@@ -1,4 +1,4 @@
-"""Reading failures, and what a person says of them: resolved, ignored, open again."""
+"""Lists and fetches failures, and saves the status that a person gives one."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.policy import DAY_S, CaseState
 from genmon_otel.records import Recording, Severity
 from genmon_otel.store import cases, schema
-from genmon_otel.store.codec import as_handle, load_recording
+from genmon_otel.store.codec import load_recording, normalise_handle
 from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED
-from genmon_otel.store.impact import WEEK, active_users
-from genmon_otel.store.reading import RowReader, kept_in
+from genmon_otel.store.impact import WEEK_DAYS, count_active_users
+from genmon_otel.store.reading import RowReader, load_each
 from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
 
 Sort = Literal["last_seen", "first_seen", "count", "users"]
-_ORDER: Final[Mapping[str, sa.Column[Any]]] = {
+_SORT_COLUMN: Final[Mapping[str, sa.Column[Any]]] = {
     "last_seen": schema.failures.c.last_seen_at,
     "first_seen": schema.failures.c.first_seen_at,
     "count": schema.failures.c.occurrence_count,
@@ -28,7 +28,7 @@ _ORDER: Final[Mapping[str, sa.Column[Any]]] = {
 Status = Literal["open", "resolved", "ignored"]
 
 
-def listed(
+def list_failures(
     connection: sa.Connection,
     *,
     status: str | None = None,
@@ -38,81 +38,86 @@ def listed(
     sort: Sort = "last_seen",
     limit: int = 50,
 ) -> list[FailureRow]:
-    """List failures, the newest (or most frequent, or most widely felt) first.
+    """List failures.
 
     Args:
         connection: to read over.
         status: ``open``, ``resolved`` or ``ignored``; None for all.
         category: None for all.
         operation: None for all.
-        since: only those seen at or after this Unix time; None for all.
-        sort: what comes first.
-        limit: at most so many.
+        since: Unix seconds; only failures last seen then or later. None for all.
+        sort: the column to sort by, highest value first.
+        limit: the most rows to return.
 
     Raises:
         ConfigurationError: there is no such status or order.
     """
     table = schema.failures
-    if sort not in _ORDER:
+    if sort not in _SORT_COLUMN:
         raise ConfigurationError(
             f"sort={sort!r} is not allowed. Use one of: {', '.join(get_args(Sort))}."
         )
-    query = sa.select(table).order_by(_ORDER[sort].desc(), table.c.id.desc()).limit(limit)
+    query = sa.select(table).order_by(_SORT_COLUMN[sort].desc(), table.c.id.desc()).limit(limit)
     if status is not None:
-        query = query.where(table.c.status == _checked(status))
+        query = query.where(table.c.status == _validate_status(status))
     if category is not None:
         query = query.where(table.c.failure_category == category)
     if operation is not None:
         query = query.where(table.c.operation == operation)
     if since is not None:
         query = query.where(table.c.last_seen_at >= since)
-    return [_row(connection, found) for found in connection.execute(query).mappings()]
+    return [_failure_row(connection, found) for found in connection.execute(query).mappings()]
 
 
-def find(connection: sa.Connection, ref: str) -> FailureRow:
-    """Find a failure by its handle, with or without ``F-``, its fingerprint, or the start of either.
+def fetch_failure(connection: sa.Connection, ref: str) -> FailureRow:
+    """Fetch a failure by its handle (with or without ``F-``), its fingerprint, or the start of either.
 
     Raises:
-        NotFound: there is none, or there are several that start so.
+        NotFound: no failure matches, or several do.
     """
     table = schema.failures
-    short = as_handle(ref)
-    for exact in (table.c.handle == short, table.c.fingerprint == ref.strip()):
+    handle = normalise_handle(ref)
+    for exact in (table.c.handle == handle, table.c.fingerprint == ref.strip()):
         found = connection.execute(sa.select(table).where(exact)).mappings().first()
         if found is not None:
-            return _row(connection, found)
-    starts = sa.or_(
-        table.c.handle.startswith(short, autoescape=True),
+            return _failure_row(connection, found)
+    has_prefix = sa.or_(
+        table.c.handle.startswith(handle, autoescape=True),
         table.c.fingerprint.startswith(ref.strip(), autoescape=True),
     )
-    several = (
-        connection.execute(sa.select(table).where(starts).order_by(table.c.id).limit(6))
+    matches = (
+        connection.execute(sa.select(table).where(has_prefix).order_by(table.c.id).limit(6))
         .mappings()
         .all()
-        if short != "F-"
+        if handle != "F-"
         else []
     )
-    if len(several) == 1:
-        return _row(connection, several[0])
-    if several:
-        those = ", ".join(str(each["handle"]) for each in several)
-        raise NotFound(f"{ref!r} is the start of several failures: {those}. Give more of it.")
+    if len(matches) == 1:
+        return _failure_row(connection, matches[0])
+    if matches:
+        handles = ", ".join(str(each["handle"]) for each in matches)
+        raise NotFound(f"{ref!r} is the start of several failures: {handles}. Give more of it.")
     raise NotFound(f"There is no failure {ref!r}. 'genmon failures list' shows those there are.")
 
 
-def show(connection: sa.Connection, ref: str) -> FailureDetail:
-    """Return a failure with whom it hit, its recordings and its case."""
-    row = find(connection, ref)
+def fetch_detail(connection: sa.Connection, ref: str) -> FailureDetail:
+    """Fetch a failure with its impact, recordings and case.
+
+    Raises:
+        NotFound: no failure matches, or several do.
+    """
+    row = fetch_failure(connection, ref)
     return FailureDetail(
         row=row,
-        impact=impact(connection, row.id),
-        recordings=tuple(recordings(connection, row.id)),
-        case=cases.of_failure(connection, row.id),
-        rejected_with=_rejected_with(connection, row),
+        impact=fetch_impact(connection, row.id),
+        recordings=tuple(list_recordings(connection, row.id)),
+        case=cases.fetch_case_of_failure(connection, row.id),
+        rejected_with=_fetch_rejected_with(connection, row),
     )
 
 
-def _rejected_with(connection: sa.Connection, row: FailureRow) -> str | None:
+def _fetch_rejected_with(connection: sa.Connection, row: FailureRow) -> str | None:
+    """Fetch the handle of another failure with this signature whose case was rejected."""
     tests, table = schema.tests, schema.failures
     return connection.execute(
         sa.select(table.c.handle)
@@ -127,19 +132,19 @@ def _rejected_with(connection: sa.Connection, row: FailureRow) -> str | None:
     ).scalar()
 
 
-def recordings(connection: sa.Connection, failure_id: int) -> list[Recording]:
-    """Return a failure's recordings: replayable ones first, newest first."""
+def list_recordings(connection: sa.Connection, failure_id: int) -> list[Recording]:
+    """List a failure's recordings: those that can be replayed first, newest first."""
     table = schema.recordings
     found = connection.execute(
         sa.select(table.c.id, table.c.recording)
         .where(table.c.failure_id == failure_id)
         .order_by(table.c.unreplayable != "", table.c.id.desc())
     ).mappings()
-    return list(kept_in(connection, names.TABLE_RECORDINGS, found, "recording", load_recording))
+    return list(load_each(connection, names.TABLE_RECORDINGS, found, "recording", load_recording))
 
 
-def impact(connection: sa.Connection, failure_id: int) -> Impact:
-    """Return whom a failure hit, at the same cost however many they are."""
+def fetch_impact(connection: sa.Connection, failure_id: int) -> Impact:
+    """Fetch how many users and projects a failure hit; constant time, from counters."""
     table = schema.failures
     row = connection.execute(
         sa.select(
@@ -152,39 +157,41 @@ def impact(connection: sa.Connection, failure_id: int) -> Impact:
     )
     found = row.mappings().one()
     read = RowReader(connection, names.TABLE_FAILURES, found, found["handle"] or failure_id)
-    last_day = int(read.moment("last_seen_at") // DAY_S)
+    last_day = int(read.timestamp("last_seen_at") // DAY_S)
     by_day = read.counts_by_day("users_by_day")
     return Impact(
         users=read.integer("user_count"),
         projects=read.integer("project_count"),
-        users_week=sum(n for day, n in by_day.items() if last_day - WEEK < int(day) <= last_day),
-        active_week=active_users(connection, last_day),
+        users_week=sum(
+            n for day, n in by_day.items() if last_day - WEEK_DAYS < int(day) <= last_day
+        ),
+        active_week=count_active_users(connection, last_day),
     )
 
 
 def set_status(connection: sa.Connection, ref: str, status: Status) -> FailureRow:
-    """Say that a failure is resolved, ignored or open; the row after it.
+    """Set a failure's status and return its row.
 
-    A resolved one that happens again is open again; an ignored one stays ignored.
+    The next occurrence reopens a resolved failure; an ignored one stays ignored.
 
     Raises:
         NotFound: there is no such failure.
         ConfigurationError: there is no such status.
     """
     table = schema.failures
-    row = find(connection, ref)
+    row = fetch_failure(connection, ref)
     connection.execute(
         sa.update(table)
         .where(table.c.id == row.id)
         .values(
-            status=_checked(status),
+            status=_validate_status(status),
             resolved_through=table.c.last_seen_at if status == RESOLVED else None,
         )
     )
-    return find(connection, row.fingerprint)
+    return fetch_failure(connection, row.fingerprint)
 
 
-def _checked(status: str) -> str:
+def _validate_status(status: str) -> str:
     if status not in get_args(Status):
         raise ConfigurationError(
             f"status={status!r} is not allowed. Use {OPEN!r}, {RESOLVED!r} or {IGNORED!r}."
@@ -192,7 +199,7 @@ def _checked(status: str) -> str:
     return status
 
 
-def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> FailureRow:
+def _failure_row(connection: sa.Connection, found: Mapping[Any, Any]) -> FailureRow:
     read = RowReader(connection, names.TABLE_FAILURES, found, found["handle"] or found["id"])
     return FailureRow(
         id=read.integer("id"),
@@ -203,13 +210,13 @@ def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> FailureRow:
         operation=read.text("operation"),
         framework=read.text("framework"),
         category=read.text("failure_category"),
-        severity=read.choice("severity", Severity, Severity.MEDIUM),
+        severity=read.member("severity", Severity, Severity.MEDIUM),
         error_type=read.text("error_type"),
         error_message=read.text("error_message"),
         stack_trace=read.text("stack_trace"),
         occurrence_count=read.integer("occurrence_count"),
-        first_seen_at=read.moment("first_seen_at"),
-        last_seen_at=read.moment("last_seen_at"),
+        first_seen_at=read.timestamp("first_seen_at"),
+        last_seen_at=read.timestamp("last_seen_at"),
         status=read.one_of("status", get_args(Status), OPEN),
         reopened_count=read.integer("reopened_count"),
         test_generated=bool(found["test_generated"]),
@@ -217,7 +224,7 @@ def _row(connection: sa.Connection, found: Mapping[Any, Any]) -> FailureRow:
         project_count=read.integer("project_count"),
         context={k: v for k, v in read.json_object("context").items() if k != "user_id"},
         relabelled_by=read.optional_text("relabelled_by"),
-        relabelled_at=read.optional_moment("relabelled_at"),
+        relabelled_at=read.optional_timestamp("relabelled_at"),
         rules_category=read.optional_text("rules_category"),
         rules_severity=read.optional_text("rules_severity"),
     )

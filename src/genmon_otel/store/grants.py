@@ -1,4 +1,4 @@
-"""Least privilege on PostgreSQL: what an application and a dashboard may do, as SQL."""
+"""Builds SQL that grants least privilege on PostgreSQL to applications and dashboards."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.store import schema
 
 _ROLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_$-]{0,62}")
-#: What dashboards have no need to read: who, and what they asked for.
-_PRIVATE: Final = frozenset(
+#: Tables that dashboards may not read, because they hold user ids, requests or recordings.
+_PRIVATE_TABLES: Final = frozenset(
     {
         names.TABLE_RECORDINGS,
         names.TABLE_SAMPLES,
@@ -24,18 +24,18 @@ _PRIVATE: Final = frozenset(
 _PRIVATE_COLUMNS: Final = frozenset({"user_id", "user_ids", "user_request", "context", "case"})
 
 
-def grants(application: str = "genmon_app", reader: str = "genmon_grafana") -> str:
-    """Return SQL that lets one role write the tables and another read what dashboards show.
+def build_grants(application: str = "genmon_app", reader: str = "genmon_grafana") -> str:
+    """Build SQL that lets one role write the tables and another read what dashboards show.
 
-    The owner of the tables (who ran ``genmon db upgrade``) runs it once after each upgrade.
+    The owner of the tables (the role that ran ``genmon db upgrade``) runs it after each upgrade.
 
     Args:
-        application: role that applications connect as: reads, writes and prunes, changes no
-            table.
-        reader: role that Grafana connects as: reads, without user ids, requests, recordings.
+        application: role of applications. It reads, writes and deletes rows and cannot change
+            the schema.
+        reader: role of Grafana. It reads, except user ids, requests and recordings.
 
     Raises:
-        ConfigurationError: a role has a name that would have to be quoted with care.
+        ConfigurationError: a role's name is not letters, digits, ``_``, ``$`` and ``-``.
     """
     for role in (application, reader):
         if not _ROLE.fullmatch(role):
@@ -53,12 +53,12 @@ def grants(application: str = "genmon_app", reader: str = "genmon_grafana") -> s
         lines.append(f'GRANT SELECT, INSERT, UPDATE, DELETE ON {table.name} TO "{application}";')
         if "id" in table.c and table is not schema.producers:
             lines.append(f'GRANT USAGE ON SEQUENCE {table.name}_id_seq TO "{application}";')
-        if table.name in _PRIVATE:
+        if table.name in _PRIVATE_TABLES:
             continue
         columns = [c.name for c in table.columns if c.name not in _PRIVATE_COLUMNS]
-        shown = f" ({', '.join(_quoted(c) for c in columns)})"
-        what = "" if len(columns) == len(table.columns) else shown
-        lines.append(f'GRANT SELECT{what} ON {table.name} TO "{reader}";')
+        column_list = f" ({', '.join(_quoted(c) for c in columns)})"
+        limited_to = "" if len(columns) == len(table.columns) else column_list
+        lines.append(f'GRANT SELECT{limited_to} ON {table.name} TO "{reader}";')
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,9 @@
-"""The failures of one batch: grouped by fingerprint, upserted in key order, read back, settled.
+"""Groups the failures of one batch by fingerprint and stores them.
 
-The upsert locks each failure's row until the transaction ends, in key order, so that
-racing processes neither deadlock nor count past each other. What depends on the row
-(strikes, reopening, users hit) is worked out after it and written in one more pass.
+Three steps in one transaction. :func:`upsert_failures` inserts or updates each failure's row, in
+the order of fingerprints; that locks the row until the transaction ends, so concurrent processes
+neither deadlock nor lose a count. :func:`load_rows` reads the rows. :func:`save_groups` writes what
+depends on their old values: strikes, status, users hit.
 """
 
 from __future__ import annotations
@@ -13,25 +14,26 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from genmon_otel import conventions as names
-from genmon_otel.fingerprint import handle
+from genmon_otel.fingerprint import handle as handle_of
 from genmon_otel.policy import OVERFLOW_FINGERPRINT
 from genmon_otel.records import Failure, GenerationRecord
 from genmon_otel.store.codec import (
     MESSAGE_LIMIT,
     TEXT_LIMIT,
     dumps,
-    name,
-    optional_name,
-    stamp,
+    storable_name,
+    storable_name_or_none,
+    to_timestamp,
 )
 from genmon_otel.store.cursor import Cursor
-from genmon_otel.store.impact import Tally
+from genmon_otel.store.impact import ImpactDelta
 from genmon_otel.store.reading import RowReader
 from genmon_otel.store.strikes import Strikes
 from genmon_otel.text import clean
 
-#: Advisory lock under which handles of new failures are given, so that each is unique.
-HANDLES_LOCK: Final = 0x67656E6D_01
+#: Key of the advisory lock of PostgreSQL that a transaction holds while it assigns handles to new
+#: failures, so that no two get the same.
+HANDLE_LOCK_KEY: Final = 0x67656E6D_01
 HANDLE_LENGTHS: Final = range(4, 33)
 
 OPEN: Final = "open"
@@ -40,8 +42,8 @@ IGNORED: Final = "ignored"
 
 
 @dataclass(slots=True)
-class Group:
-    """The records of a batch that share a fingerprint, and the failure's row."""
+class FailureGroup:
+    """The records of a batch that share a fingerprint, and their failure's row."""
 
     fingerprint: str
     records: list[GenerationRecord] = field(default_factory=list)
@@ -53,10 +55,10 @@ class Group:
     is_new: bool = False
     case_id: int | None = None
     case_state: str | None = None
-    #: The category that a person gave it; None where that of the rules holds.
-    relabelled: str | None = None
+    #: The category that a person set; None where the rules' category applies.
+    category_by_person: str | None = None
     strikes: Strikes = field(default_factory=Strikes)
-    tally: Tally = field(default_factory=lambda: Tally({}))
+    impact: ImpactDelta = field(default_factory=lambda: ImpactDelta({}))
 
     @property
     def newest(self) -> GenerationRecord:
@@ -64,17 +66,17 @@ class Group:
         return max(self.records, key=lambda record: record.ended_at)
 
     def count_strikes(self) -> dict[str, int]:
-        """Count each record's strike; distinct strikes in its window, by generation id."""
+        """Add each record's strike; return the distinct strikes in its window, by generation id."""
         return {
             record.generation_id: self.strikes.add(
-                name(record.strike_key or record.generation_id), record.ended_at
+                storable_name(record.strike_key or record.generation_id), record.ended_at
             )
             for record in self.records
         }
 
     @property
-    def makes_cases(self) -> bool:
-        """Whether a case may come of it: not of overflow, foreign spans, or what is ignored."""
+    def may_have_case(self) -> bool:
+        """Whether a case may be created: not for overflow, ignored failures and foreign spans."""
         return (
             not self.fingerprint.startswith(OVERFLOW_FINGERPRINT.rstrip(":"))
             and self.status != IGNORED
@@ -83,119 +85,137 @@ class Group:
 
 
 def failure_of(record: GenerationRecord) -> Failure:
-    """Return the failure of a failing record."""
+    """Return the failure of a record that has one."""
     assert record.failure is not None
     return record.failure
 
 
-def group_of(record: GenerationRecord, groups: Mapping[str, Group]) -> Group | None:
-    """Return the failure that a record belongs to; None where it did not fail."""
-    return None if record.failure is None else groups.get(name(record.failure.fingerprint))
+def group_of(record: GenerationRecord, groups: Mapping[str, FailureGroup]) -> FailureGroup | None:
+    """Return the group of a record's failure; None where it did not fail."""
+    return None if record.failure is None else groups.get(storable_name(record.failure.fingerprint))
 
 
-def category_of(record: GenerationRecord, groups: Mapping[str, Group]) -> str:
-    """Return the category that a record counts under: a person's, else the rules'; empty for none."""
+def category_of(record: GenerationRecord, groups: Mapping[str, FailureGroup]) -> str:
+    """Return the category that a person set, else the rules'; empty where the record did not fail."""
     if record.failure is None:
         return ""
     found = group_of(record, groups)
-    return (found and found.relabelled) or str(record.failure.category)
+    return (found and found.category_by_person) or str(record.failure.category)
 
 
-def group(records: Sequence[GenerationRecord]) -> dict[str, Group]:
-    """Group failing records by fingerprint, in key order, each group in event order."""
-    groups: dict[str, Group] = {}
+def group_by_fingerprint(records: Sequence[GenerationRecord]) -> dict[str, FailureGroup]:
+    """Group failing records by fingerprint: sorted by fingerprint, each group by ``ended_at``."""
+    groups: dict[str, FailureGroup] = {}
     for record in sorted(records, key=lambda record: record.ended_at):
-        key = name(failure_of(record).fingerprint)
+        key = storable_name(failure_of(record).fingerprint)
         if key not in groups:
-            groups[key] = Group(key)
+            groups[key] = FailureGroup(key)
         groups[key].records.append(record)
     return dict(sorted(groups.items()))
 
 
-def upsert(cursor: Cursor, groups: dict[str, Group], recorded: Iterable[str]) -> Any:
-    """Add the groups to the failures' rows, lock these, and ask for them: for :func:`read_back`.
+def upsert_failures(
+    cursor: Cursor, groups: dict[str, FailureGroup], recorded: Iterable[str]
+) -> Any:
+    """Insert or update the failures' rows, which locks them, and send the query for them.
 
     Args:
         cursor: inside the batch's transaction.
-        groups: by fingerprint, in key order.
-        recorded: fingerprints that only a recording is about, locked in the same pass.
+        groups: by fingerprint, sorted.
+        recorded: fingerprints of the batch's recordings. Rows without a group are locked in the
+            same pass, so that all locks are taken in one order.
+
+    Returns:
+        The driver's cursor, for :func:`load_rows`; None without groups.
     """
-    others = sorted(set(map(name, recorded)) - set(groups)) if cursor.is_postgresql else []
-    waiting: list[tuple[Any, ...]] = []
-    for key in heapq.merge(groups, others):
+    only_recorded = (
+        sorted(set(map(storable_name, recorded)) - set(groups)) if cursor.is_postgresql else []
+    )
+    rows: list[tuple[Any, ...]] = []
+    for key in heapq.merge(groups, only_recorded):
         if key in groups:
-            waiting.append(_row(groups[key], cursor.is_postgresql))
+            rows.append(_failure_row(groups[key], cursor.is_postgresql))
         else:
-            cursor.many(cursor.statements.upsert_failures, waiting)
-            waiting = []
-            cursor.run(cursor.statements.lock_failure, key)
-    cursor.many(cursor.statements.upsert_failures, waiting)
-    return cursor.run(cursor.statements.read_failures, cursor.listed(groups)) if groups else None
+            cursor.execute_many(cursor.statements.upsert_failures, rows)
+            rows = []
+            cursor.execute(cursor.statements.lock_failure, key)
+    cursor.execute_many(cursor.statements.upsert_failures, rows)
+    return (
+        cursor.execute(cursor.statements.read_failures, cursor.list_parameter(groups))
+        if groups
+        else None
+    )
 
 
-def read_back(cursor: Cursor, groups: dict[str, Group], asked: Any) -> None:
-    """Fill the groups in from their failures' rows; give new failures a handle."""
-    for row in asked.fetchall() if asked is not None else ():
-        (fingerprint, identity, short, status, generated, strikes, resolved_through, by_day,
-         relabelled, case_id, case_state) = row  # fmt: skip
-        each = groups[fingerprint]
-        each.id, each.handle, each.status = identity, short or "", status
-        each.test_generated = bool(generated)
-        read = RowReader(
-            cursor.held, names.TABLE_FAILURES, {"strikes": strikes, "users_by_day": by_day},
-            short or identity,
-        )  # fmt: skip
-        each.strikes = Strikes(read.strikes("strikes"))
-        each.tally = Tally(read.counts_by_day("users_by_day"))
-        each.case_id, each.case_state, each.relabelled = case_id, case_state, relabelled
-        newest = stamp(each.newest.ended_at, cursor.is_postgresql)
-        unknown = type(resolved_through) is not type(newest)  # none, or none that can be compared
-        if status == RESOLVED and (unknown or newest >= resolved_through):
-            each.status, each.reopened = OPEN, True
-    fresh = [each for each in groups.values() if not each.handle]
-    if fresh:
-        _give_handles(cursor, fresh)
+def load_rows(cursor: Cursor, groups: dict[str, FailureGroup], result: Any) -> None:
+    """Fill the groups from their failures' rows; assign a handle to each new failure.
 
-
-def settle(cursor: Cursor, groups: dict[str, Group]) -> None:
-    """Write what was worked out for each group back to its row, where it says anything new.
-
-    Once there is a case, further strikes are not kept: nobody counts on from three.
+    ``result`` is what :func:`upsert_failures` returned.
     """
-    cursor.many(
-        cursor.statements.settle_failures,
+    for row in result.fetchall() if result is not None else ():
+        (fingerprint, row_id, handle, status, has_case, strikes, resolved_through, by_day,
+         category, case_id, case_state) = row  # fmt: skip
+        group = groups[fingerprint]
+        group.id, group.handle, group.status = row_id, handle or "", status
+        group.test_generated = bool(has_case)
+        read = RowReader(
+            cursor.connection_in_pipeline,
+            names.TABLE_FAILURES,
+            {"strikes": strikes, "users_by_day": by_day},
+            handle or row_id,
+        )
+        group.strikes = Strikes(read.strikes("strikes"))
+        group.impact = ImpactDelta(read.counts_by_day("users_by_day"))
+        group.case_id, group.case_state, group.category_by_person = case_id, case_state, category
+        newest = to_timestamp(group.newest.ended_at, cursor.is_postgresql)
+        # None, or a damaged value: treated as older than any occurrence.
+        is_comparable = type(resolved_through) is type(newest)
+        if status == RESOLVED and (not is_comparable or newest >= resolved_through):
+            group.status, group.reopened = OPEN, True
+    without_handle = [group for group in groups.values() if not group.handle]
+    if without_handle:
+        _assign_handles(cursor, without_handle)
+
+
+def save_groups(cursor: Cursor, groups: dict[str, FailureGroup]) -> None:
+    """Update the rows of the groups that changed: handle, status, strikes, users and projects.
+
+    Once a case exists, further strikes alone are not stored: nobody needs their number.
+    """
+    cursor.execute_many(
+        cursor.statements.update_failures,
         [
-            (each.handle, each.status, dumps(each.strikes.as_json()), int(each.reopened),
-             each.tally.users, each.tally.projects, dumps(each.tally.by_day), each.id)
-            for each in groups.values()
-            if each.is_new or each.reopened or each.tally.changed or not each.test_generated
+            (group.handle, group.status, dumps(group.strikes.as_json()), int(group.reopened),
+             group.impact.users, group.impact.projects, dumps(group.impact.by_day), group.id)
+            for group in groups.values()
+            if group.is_new or group.reopened or group.impact.has_changed or not group.test_generated
         ],
     )  # fmt: skip
 
 
-def _row(each: Group, postgresql: bool) -> tuple[Any, ...]:
-    newest = each.newest
+def _failure_row(group: FailureGroup, is_postgresql: bool) -> tuple[Any, ...]:
+    newest = group.newest
     failure = failure_of(newest)
     return (
-        each.fingerprint,
-        name(failure.signature),
-        optional_name(failure.trigger_signature),
-        name(newest.operation),
-        name(failure.error_type),
+        group.fingerprint,
+        storable_name(failure.signature),
+        storable_name_or_none(failure.trigger_signature),
+        storable_name(newest.operation),
+        storable_name(failure.error_type),
         clean(failure.error_message, MESSAGE_LIMIT),
         str(failure.category),
         str(failure.severity),
-        len(each.records),
-        stamp(each.records[0].ended_at, postgresql),
-        stamp(newest.ended_at, postgresql),
+        len(group.records),
+        to_timestamp(group.records[0].ended_at, is_postgresql),
+        to_timestamp(newest.ended_at, is_postgresql),
         clean(failure.stack_trace, TEXT_LIMIT),
-        name(newest.framework),
+        storable_name(newest.framework),
         dumps(context_of(newest)),
     )
 
 
 def context_of(record: GenerationRecord) -> dict[str, Any]:
-    """Return what is kept of a failure's newest occurrence beside its columns."""
+    """Return the JSON of the failure's column ``context``, from its newest occurrence."""
     failure = failure_of(record)
     return {
         "generation_id": record.generation_id,
@@ -217,29 +237,29 @@ def context_of(record: GenerationRecord) -> dict[str, Any]:
 
 
 def trigger_count(record: GenerationRecord) -> int:
-    """How often in a row the step met the failure's trigger; at least once."""
+    """Return how many times in a row the step had the failure's trigger; at least 1."""
     trigger = failure_of(record).trigger_signature
     return max(
-        (each.consecutive for each in record.step_faults if each.trigger_signature == trigger),
+        (fault.consecutive for fault in record.step_faults if fault.trigger_signature == trigger),
         default=1,
     )
 
 
-def _give_handles(cursor: Cursor, fresh: list[Group]) -> None:
-    """Give each new failure the shortest handle that no other has."""
+def _assign_handles(cursor: Cursor, new_groups: list[FailureGroup]) -> None:
+    """Assign to each new failure the shortest handle that no other failure has."""
     if cursor.is_postgresql:
-        cursor.run(cursor.statements.lock_handles, HANDLES_LOCK)
-    given: set[str] = set()
+        cursor.execute(cursor.statements.lock_handles, HANDLE_LOCK_KEY)
+    taken: set[str] = set()
     for length in HANDLE_LENGTHS:
-        wanted = {each.fingerprint: handle(each.fingerprint, length) for each in fresh}
-        asked = cursor.listed(sorted(wanted.values()))
-        found = cursor.run(cursor.statements.read_handles, asked).fetchall()
-        given.update(short for (short,) in found)
-        for each in fresh:
-            short = wanted[each.fingerprint]
-            if short not in given:
-                each.handle, each.is_new = short, True
-                given.add(short)
-        fresh = [each for each in fresh if not each.handle]
-        if not fresh:
+        wanted = {group.fingerprint: handle_of(group.fingerprint, length) for group in new_groups}
+        candidates = cursor.list_parameter(sorted(wanted.values()))
+        found = cursor.execute(cursor.statements.read_handles, candidates).fetchall()
+        taken.update(handle for (handle,) in found)
+        for group in new_groups:
+            candidate = wanted[group.fingerprint]
+            if candidate not in taken:
+                group.handle, group.is_new = candidate, True
+                taken.add(candidate)
+        new_groups = [group for group in new_groups if not group.handle]
+        if not new_groups:
             return

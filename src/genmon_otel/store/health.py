@@ -1,6 +1,7 @@
-"""Health and trends: whole minutes from the rollups, the two edges from the index.
+"""Computes health and trends: whole minutes from the rollups, the partial minutes at both ends of a
+window from an index of ``generation_analytics``.
 
-So an hour costs the same at ten rows and at a hundred million.
+So an hour costs the same with ten rows in the table and with a hundred million.
 """
 
 from __future__ import annotations
@@ -16,31 +17,38 @@ from genmon_otel import conventions as names
 from genmon_otel.policy import healthy
 from genmon_otel.records import Health, Outcome
 from genmon_otel.store import schema
-from genmon_otel.store.rows import Trend
+from genmon_otel.store.rows import TrendPoint
 
 MINUTE_S = 60
 
 
-def health(
+def fetch_health(
     connection: sa.Connection, window_s: float, now: float, operation: str | None = None
 ) -> Health:
-    """Judge the attempts that ended in the last ``window_s`` seconds, both ends included.
+    """Compute health over the attempts that ended in the last ``window_s`` seconds, ends included.
 
-    Over all operations the failures that ``genmon doctor`` asked for do not count.
+    Args:
+        connection: to read over.
+        window_s: seconds.
+        now: Unix seconds.
+        operation: only that one's attempts; None for all but the failures that
+            ``genmon doctor`` sends as a test.
     """
     start = now - window_s
     first, last = math.ceil(start / MINUTE_S) * MINUTE_S, math.floor(now / MINUTE_S) * MINUTE_S
     counts: Counter[tuple[str, str]] = Counter()
     if first <= last:
         if first < last:
-            counts.update(_minutes(connection, first, last, operation))
+            counts.update(_count_rollups(connection, first, last, operation))
         if start < first:
-            counts.update(_edge(connection, start, first, operation, closed=False))
-        counts.update(_edge(connection, last, now, operation, closed=True))
+            counts.update(
+                _count_generations(connection, start, first, operation, end_included=False)
+            )
+        counts.update(_count_generations(connection, last, now, operation, end_included=True))
     else:
-        counts.update(_edge(connection, start, now, operation, closed=True))
+        counts.update(_count_generations(connection, start, now, operation, end_included=True))
     successes = sum(n for (outcome, _), n in counts.items() if outcome == Outcome.SUCCESS)
-    by_category = {  # a category that all its failures were moved out of is left with 0
+    by_category = {  # relabelling leaves a count of 0 behind
         c: n for (outcome, c), n in sorted(counts.items()) if outcome == Outcome.FAILURE and n
     }
     failures = sum(by_category.values())
@@ -56,14 +64,14 @@ def health(
     )
 
 
-def trend(
+def list_trend(
     connection: sa.Connection,
     since: float,
     until: float,
     step_s: int,
     operation: str | None = None,
-) -> list[Trend]:
-    """Return counts by outcome for each step from ``since`` to ``until``, empty steps left out.
+) -> list[TrendPoint]:
+    """List counts by outcome for each step from ``since`` to ``until``, without empty steps.
 
     Args:
         connection: to read over.
@@ -93,45 +101,52 @@ def trend(
         counts, durations = steps.setdefault(at, (Counter(), []))
         counts[str(outcome)] += int(count)
         durations.append(duration)
-    return [Trend(at, dict(counts), sum(durations)) for at, (counts, durations) in steps.items()]
+    return [
+        TrendPoint(at, dict(counts), sum(durations)) for at, (counts, durations) in steps.items()
+    ]
 
 
-def _minutes(
+def _count_rollups(
     connection: sa.Connection, first: float, last: float, operation: str | None
 ) -> dict[tuple[str, str], int]:
     table = schema.rollups
     query = (
         sa.select(table.c.outcome, table.c.category, sa.func.sum(table.c.count))
         .where(table.c.minute >= first, table.c.minute < last)
-        .where(_of(table.c.operation, operation))
+        .where(_matches(table.c.operation, operation))
         .group_by(table.c.outcome, table.c.category)
     )
-    return _counts(connection, query)
+    return _fetch_counts(connection, query)
 
 
-def _edge(
-    connection: sa.Connection, start: float, end: float, operation: str | None, *, closed: bool
+def _count_generations(
+    connection: sa.Connection,
+    start: float,
+    end: float,
+    operation: str | None,
+    *,
+    end_included: bool,
 ) -> dict[tuple[str, str], int]:
     table = schema.analytics
     category = sa.func.coalesce(table.c.failure_category, "")
-    until = table.c.created_at <= end if closed else table.c.created_at < end
+    until = table.c.created_at <= end if end_included else table.c.created_at < end
     query = (
         sa.select(table.c.outcome, category, sa.func.count())
         .where(table.c.created_at >= start, until)
-        .where(_of(table.c.operation, operation))
+        .where(_matches(table.c.operation, operation))
         .group_by(table.c.outcome, category)
     )
-    return _counts(connection, query)
+    return _fetch_counts(connection, query)
 
 
-def _of(column: sa.Column[str], operation: str | None) -> sa.ColumnElement[bool]:
+def _matches(column: sa.Column[str], operation: str | None) -> sa.ColumnElement[bool]:
     return column != names.SELFTEST_OPERATION if operation is None else column == operation
 
 
-def _counts(connection: sa.Connection, query: sa.Select[Any]) -> dict[tuple[str, str], int]:
+def _fetch_counts(connection: sa.Connection, query: sa.Select[Any]) -> dict[tuple[str, str], int]:
     counts: Counter[tuple[str, str]] = Counter()
     for outcome, category, n in connection.execute(query):
-        # SQLite keeps anything, also what is no number and no text
+        # SQLite stores any value in any column.
         if isinstance(n, (int, float, Decimal)) and math.isfinite(n):
             counts[str(outcome), str(category)] += int(n)
     return counts

@@ -1,7 +1,7 @@
-"""Reading rows: the one place that knows what to do about a value that is not what it should be.
+"""Reads rows that may hold damaged values: the only module that decides what to do about one.
 
-Such a value is named once (table, row, column, what it holds), and replaced by the nearest thing
-that can be shown; the row stays in its list, and the list goes on.
+A damaged value is reported once (table, row, column, value) and replaced by a default, so that
+its row is still listed and the rows after it are read.
 """
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
-from genmon_otel.store.columns import Unreadable, parsed
+from genmon_otel.store.columns import Unreadable, parse_json
 from genmon_otel.text import clean
 
 _log = logging.getLogger(names.LOGGER)
 
-#: Key of a connection's ``info`` under which its :class:`DamageLog` is.
+#: Key in a connection's ``info`` that holds its :class:`DamageLog`.
 DAMAGE_LOG: Final = "genmon_damage_log"
-#: Characters of a damaged value that are shown, and damaged values that are named.
-_SHOWN: Final = 60
-_NAMED: Final = 1_000
+#: Characters of a damaged value that are shown.
+_MAX_SHOWN: Final = 60
+#: Damaged values that one log reports; further ones are ignored.
+_MAX_REPORTED: Final = 1_000
 
-Choice = TypeVar("Choice", bound=StrEnum)
-Kept = TypeVar("Kept")
+Member = TypeVar("Member", bound=StrEnum)
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A value that is not what its column holds."""
+    """A stored value that is not of its column's kind."""
 
     table: str
-    #: Handle or number of the row.
+    #: Handle or id of the row.
     row: str
     column: str
-    #: The value, bounded and cleaned.
+    #: The value, cut and cleaned.
     value: str
 
     def __str__(self) -> str:
@@ -47,171 +48,171 @@ class Damage:
 
 
 class DamageLog:
-    """Names each damaged value once.
+    """Reports each damaged value once.
 
     Args:
-        on_damage: told of each; None: a warning in the log.
+        on_damage: called with each; None logs a warning instead.
     """
 
     def __init__(self, on_damage: Callable[[Damage], None] | None = None) -> None:
-        self._on_damage = on_damage or _warn
-        self._named: set[tuple[str, str, str]] = set()
+        self._on_damage = on_damage or _log_warning
+        self._reported: set[tuple[str, str, str]] = set()
 
-    def note(self, damage: Damage) -> None:
-        """Name it, unless it was named, or too many were."""
+    def report(self, damage: Damage) -> None:
+        """Report a value, unless it was reported before or the limit is reached."""
         key = (damage.table, damage.row, damage.column)
-        if key in self._named or len(self._named) >= _NAMED:
+        if key in self._reported or len(self._reported) >= _MAX_REPORTED:
             return
-        self._named.add(key)
+        self._reported.add(key)
         self._on_damage(damage)
 
 
-def _warn(damage: Damage) -> None:
+def _log_warning(damage: Damage) -> None:
     _log.warning("genmon: %s; the rest is read.", damage)
 
 
 class RowReader:
-    """Reads one row, column by column.
+    """Reads one row, column by column. A damaged value is reported and replaced by a default.
 
     Args:
-        connection: what the row was read over.
-        table: the name of the table that its columns are of.
-        row: its values by column.
-        who: names the row: a handle, else its number.
+        connection: the one the row was read over; its ``info`` holds the :class:`DamageLog`.
+        table: name of the table that the columns belong to.
+        row: values by column.
+        row_name: for reports: a handle, else the row's id.
     """
 
     def __init__(
-        self, connection: sa.Connection, table: str, row: Mapping[Any, Any], who: Any
+        self, connection: sa.Connection, table: str, row: Mapping[Any, Any], row_name: Any
     ) -> None:
         self._log: DamageLog = connection.info.get(DAMAGE_LOG) or DamageLog()
         self._table = table
         self._row = row
-        self._who = clean(str(who), 40)
+        self._row_name = clean(str(row_name), 40)
 
-    def damaged(self, column: str, value: Any) -> None:
-        """Name a value that is not what its column holds."""
-        held = value.value if isinstance(value, Unreadable) else value
-        text = held if isinstance(held, str) else repr(held)
-        shown = clean(text, _SHOWN).replace("\n", " ")
-        self._log.note(Damage(self._table, self._who, column, repr(shown)))
+    def report(self, column: str, value: Any) -> None:
+        """Report a damaged value."""
+        stored = value.value if isinstance(value, Unreadable) else value
+        text = stored if isinstance(stored, str) else repr(stored)
+        shown = clean(text, _MAX_SHOWN).replace("\n", " ")
+        self._log.report(Damage(self._table, self._row_name, column, repr(shown)))
 
     def text(self, column: str) -> str:
-        """A text; of another value what it says."""
+        """Return text; of another value its ``str``, of None empty text."""
         value = self._row[column]
         if isinstance(value, str):
             return value
-        self.damaged(column, value)
-        return "" if value is None else clean(str(value), _SHOWN)
+        self.report(column, value)
+        return "" if value is None else clean(str(value), _MAX_SHOWN)
 
     def optional_text(self, column: str) -> str | None:
-        """A text, or None."""
+        """Return text or None."""
         return None if self._row[column] is None else self.text(column)
 
     def number(self, column: str, default: float = 0.0) -> float:
-        """A finite number."""
+        """Return a finite number, else ``default``."""
         value = self._row[column]
         if isinstance(value, (int, float)) and math.isfinite(value):
             return value
-        self.damaged(column, value)
+        self.report(column, value)
         return default
 
     def integer(self, column: str, default: int = 0) -> int:
-        """A whole number."""
+        """Return an integer, else ``default``."""
         value = self._row[column]
         if isinstance(value, int):
             return int(value)
-        self.damaged(column, value)
+        self.report(column, value)
         return default
 
     def optional_integer(self, column: str) -> int | None:
-        """A whole number, or None."""
+        """Return an integer or None."""
         return None if self._row[column] is None else self.integer(column)
 
-    #: A time, in Unix seconds; 0 for one that cannot be read.
-    moment = number
+    #: Returns a timestamp in Unix seconds; 0 for a damaged one.
+    timestamp = number
 
-    def optional_moment(self, column: str) -> float | None:
-        """A time in Unix seconds; None for none, and for one that cannot be read."""
+    def optional_timestamp(self, column: str) -> float | None:
+        """Return a timestamp in Unix seconds; None where there is none and for a damaged one."""
         value = self._row[column]
         if value is None or (isinstance(value, (int, float)) and math.isfinite(value)):
             return value
-        self.damaged(column, value)
+        self.report(column, value)
         return None
 
-    def choice(self, column: str, kind: type[Choice], default: Choice) -> Choice:
-        """One of an enumeration's values."""
+    def member(self, column: str, kind: type[Member], default: Member) -> Member:
+        """Return a member of an enumeration, else ``default``."""
         value = self._row[column]
         try:
             return kind(value)
         except ValueError:
-            self.damaged(column, value)
+            self.report(column, value)
             return default
 
     def one_of(self, column: str, allowed: Iterable[str], default: str) -> str:
-        """One of some words."""
+        """Return text that is one of ``allowed``, else ``default``."""
         value = self._row[column]
         if isinstance(value, str) and value in allowed:
             return value
-        self.damaged(column, value)
+        self.report(column, value)
         return default
 
-    def known(self, column: str, allowed: Iterable[str]) -> str:
-        """A word as it is; named where it is none of those there are."""
+    def text_reported_unless(self, column: str, allowed: Iterable[str]) -> str:
+        """Return text as it is stored; report it where it is not one of ``allowed``."""
         value = self.text(column)
         if value not in allowed:
-            self.damaged(column, value)
+            self.report(column, value)
         return value
 
     def json_object(self, column: str) -> dict[str, Any]:
-        """A JSON object; an empty one for what is none."""
-        value = parsed(self._row[column])
+        """Return a JSON object, else an empty one."""
+        value = parse_json(self._row[column])
         if isinstance(value, dict):
             return value
-        self.damaged(column, value)
+        self.report(column, value)
         return {}
 
     def json_list(self, column: str) -> list[Any]:
-        """A JSON list; an empty one for what is none."""
-        value = parsed(self._row[column])
+        """Return a JSON list, else an empty one."""
+        value = parse_json(self._row[column])
         if isinstance(value, list):
             return value
-        self.damaged(column, value)
+        self.report(column, value)
         return []
 
     def counts_by_day(self, column: str) -> dict[str, int]:
-        """Counts by day since 1970; those that are none left out."""
-        found = self.json_object(column)
-        sound = {
-            day: n for day, n in found.items() if day.isdecimal() and len(day) < 9 and _is_count(n)
+        """Return counts by day since 1970, without damaged entries."""
+        stored = self.json_object(column)
+        valid = {
+            day: n for day, n in stored.items() if day.isdecimal() and len(day) < 9 and _is_count(n)
         }
-        if len(sound) != len(found):
-            self.damaged(column, str(found))
-        return sound
+        if len(valid) != len(stored):
+            self.report(column, str(stored))
+        return valid
 
     def strikes(self, column: str) -> list[tuple[float, str]]:
-        """The strikes of a failure; those that are none left out."""
-        found = self.json_list(column)
-        sound = [(float(each[0]), str(each[1])) for each in found if _is_strike(each)]
-        if len(sound) != len(found):
-            self.damaged(column, str(found))
-        return sound
+        """Return ``(ended_at, strike_key)`` of each strike, without damaged entries."""
+        stored = self.json_list(column)
+        valid = [(float(each[0]), str(each[1])) for each in stored if _is_strike(each)]
+        if len(valid) != len(stored):
+            self.report(column, str(stored))
+        return valid
 
 
-def kept_in(
+def load_each(
     connection: sa.Connection,
     table: str,
     rows: Iterable[Mapping[Any, Any]],
     column: str,
-    load: Callable[[Any], Kept],
-) -> Iterator[Kept]:
-    """Yield what rows keep as JSON; those that cannot be rebuilt are named and left out."""
+    load: Callable[[Any], Loaded],
+) -> Iterator[Loaded]:
+    """Yield what ``load`` makes of one JSON column; report and skip rows for which it raises."""
     for row in rows:
         try:
-            found = load(row[column])
+            loaded = load(row[column])
         except (ValueError, TypeError, LookupError, AttributeError):
-            RowReader(connection, table, row, row["id"]).damaged(column, row[column])
+            RowReader(connection, table, row, row["id"]).report(column, row[column])
             continue
-        yield found
+        yield loaded
 
 
 def _is_count(value: Any) -> bool:

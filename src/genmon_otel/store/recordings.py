@@ -1,4 +1,4 @@
-"""What is kept of single generations beside their rows: recordings and success samples."""
+"""Saves and lists recordings and success samples."""
 
 from __future__ import annotations
 
@@ -13,26 +13,41 @@ from genmon_otel.errors import StoreRefused
 from genmon_otel.policy import RECORDING_VARIANTS, SUCCESS_SAMPLES
 from genmon_otel.records import GenerationRecord, Recording, SuccessSample
 from genmon_otel.store import schema
-from genmon_otel.store.codec import dump_kept, load_sample, loads, name, optional_name
-from genmon_otel.store.reading import kept_in
+from genmon_otel.store.codec import (
+    dump_recording,
+    load_sample,
+    loads,
+    storable_name,
+    storable_name_or_none,
+)
+from genmon_otel.store.reading import load_each
 
 
-def keep_recordings(
+def save_recordings(
     connection: sa.Connection,
     recordings: Sequence[Recording],
     records: Mapping[str, GenerationRecord],
     now: float,
 ) -> list[int]:
-    """Keep recordings, at most three of a failure; return the failures that got one.
+    """Save recordings, at most three of a failure.
 
-    The failures' rows are locked by the caller (:func:`grouping.upsert`). When there are
-    three, a recording that can be replayed takes the place of one that cannot, and otherwise
-    the first ones stay: a case is made from them.
+    The caller holds the locks on the failures' rows (:func:`.grouping.upsert_failures`). Where
+    three are stored, a recording that can be replayed replaces one that cannot; else the stored
+    ones stay, because a case is built from them.
+
+    Args:
+        connection: inside the batch's transaction.
+        recordings: redacted ones.
+        records: the batch's records by generation id.
+        now: Unix seconds.
+
+    Returns:
+        The row ids of the failures that a recording was saved for.
 
     Raises:
         StoreRefused: a recording is not redacted.
     """
-    grown: list[int] = []
+    changed: list[int] = []
     table = schema.recordings
     for recording in recordings:
         if not recording.redacted:
@@ -42,67 +57,67 @@ def keep_recordings(
             )
         failure_id = connection.execute(
             sa.select(schema.failures.c.id).where(
-                schema.failures.c.fingerprint == name(recording.fingerprint)
+                schema.failures.c.fingerprint == storable_name(recording.fingerprint)
             )
         ).scalar()
         if failure_id is None:
-            continue  # its failure's row never came here: nothing would ever show it
-        kept = connection.execute(
+            continue  # the failure is not in this store, so nothing could show the recording
+        stored = connection.execute(
             sa.select(table.c.id, table.c.generation_id, table.c.unreplayable)
             .where(table.c.failure_id == failure_id)
             .order_by(table.c.id)
         ).all()
-        if any(row.generation_id == recording.generation_id for row in kept):
+        if any(row.generation_id == recording.generation_id for row in stored):
             continue
-        if len(kept) >= RECORDING_VARIANTS:
-            useless = next((row.id for row in kept if row.unreplayable), None)
-            if useless is None or recording.unreplayable:
+        if len(stored) >= RECORDING_VARIANTS:
+            replaceable = next((row.id for row in stored if row.unreplayable), None)
+            if replaceable is None or recording.unreplayable:
                 continue
-            connection.execute(sa.delete(table).where(table.c.id == useless))
+            connection.execute(sa.delete(table).where(table.c.id == replaceable))
         connection.execute(
             sa.insert(table)
             .values(
                 failure_id=failure_id,
                 generation_id=recording.generation_id,
                 created_at=now,
-                user_id=_user_of(connection, recording.generation_id, records),
+                user_id=_fetch_user(connection, recording.generation_id, records),
                 unreplayable=recording.unreplayable,
-                recording=loads(dump_kept(recording)),
+                recording=loads(dump_recording(recording)),
             )
             .inline()
         )
-        grown.append(failure_id)
-    return grown
+        changed.append(failure_id)
+    return changed
 
 
-def keep_samples(
+def save_samples(
     connection: sa.Connection,
     samples: Iterable[SuccessSample],
     records: Mapping[str, GenerationRecord],
 ) -> None:
-    """Keep success samples, the newest three of an operation."""
+    """Save success samples and delete all but the newest three of each operation."""
     table = schema.samples
     by_operation: dict[str, list[SuccessSample]] = defaultdict(list)
     for sample in samples:
-        by_operation[name(sample.operation)].append(sample)
-    for operation, all_of_one in sorted(by_operation.items()):
-        newest = sorted(all_of_one, key=lambda sample: sample.ended_at)[-SUCCESS_SAMPLES:]
+        by_operation[storable_name(sample.operation)].append(sample)
+    for operation, of_operation in sorted(by_operation.items()):
+        newest = sorted(of_operation, key=lambda sample: sample.ended_at)[-SUCCESS_SAMPLES:]
         for sample in newest:
-            known = sa.select(table.c.id).where(table.c.generation_id == sample.generation_id)
-            if connection.execute(known).first() is None:
+            stored = sa.select(table.c.id).where(table.c.generation_id == sample.generation_id)
+            if connection.execute(stored).first() is None:
                 connection.execute(
                     sa.insert(table)
                     .values(
                         operation=operation,
                         generation_id=sample.generation_id,
                         ended_at=sample.ended_at,
-                        code_version=optional_name(sample.code_version),
-                        user_id=_user_of(connection, sample.generation_id, records),
-                        sample=loads(dump_kept(sample)),
+                        code_version=storable_name_or_none(sample.code_version),
+                        user_id=_fetch_user(connection, sample.generation_id, records),
+                        sample=loads(dump_recording(sample)),
                     )
                     .inline()
                 )
-        oldest_kept = (
+        newest_stored = (
             sa.select(table.c.id)
             .where(table.c.operation == operation)
             .order_by(table.c.ended_at.desc(), table.c.id.desc())
@@ -111,29 +126,29 @@ def keep_samples(
         connection.execute(
             sa.delete(table).where(
                 table.c.operation == operation,
-                table.c.id.not_in(sa.select(oldest_kept.subquery().c.id)),
+                table.c.id.not_in(sa.select(newest_stored.subquery().c.id)),
             )
         )
 
 
-def samples(connection: sa.Connection, operation: str) -> list[SuccessSample]:
-    """Return what successful results of an operation looked like, newest first."""
+def list_samples(connection: sa.Connection, operation: str) -> list[SuccessSample]:
+    """List the success samples of an operation, newest first."""
     table = schema.samples
     found = connection.execute(
         sa.select(table.c.id, table.c.sample)
         .where(table.c.operation == operation)
         .order_by(table.c.ended_at.desc(), table.c.id.desc())
     ).mappings()
-    return list(kept_in(connection, names.TABLE_SAMPLES, found, "sample", load_sample))
+    return list(load_each(connection, names.TABLE_SAMPLES, found, "sample", load_sample))
 
 
-def _user_of(
+def _fetch_user(
     connection: sa.Connection, generation_id: str, records: Mapping[str, GenerationRecord]
 ) -> Any:
-    """Return whose generation it was, from this batch or an earlier one."""
+    """Return the user of a generation of this batch or an earlier one; None when unknown."""
     record = records.get(generation_id)
     if record is not None:
-        return optional_name(record.user_id)
+        return storable_name_or_none(record.user_id)
     table = schema.analytics
     return connection.execute(
         sa.select(table.c.user_id).where(table.c.generation_id == generation_id)

@@ -1,7 +1,7 @@
-"""What a person says of a failure instead of the rules: its category and its severity.
+"""Saves the category and severity that a person gives a failure instead of the rules.
 
-The failure's row holds what is in force. The rules' answer stays beside it, for
-:func:`undo`. Fingerprint and signature keep the rules' category, so a relabelled failure
+The failure's row holds the values that apply; the rules' values are in other columns of it, for
+:func:`undo`. Fingerprint and signature still contain the rules' category, so a relabelled failure
 stays one group and its case is compared as before.
 """
 
@@ -19,16 +19,16 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_WINDOW_S, OVERFLOW_FINGERPRINT
 from genmon_otel.records import Category, Severity
 from genmon_otel.store import failures, schema
-from genmon_otel.store.codec import name
+from genmon_otel.store.codec import storable_name
 from genmon_otel.store.rows import FailureRow
 
 _MINUTE_S: Final = 60
-#: Shard of the rollups that holds what was moved; those of writing processes are below it.
-MOVED: Final = 16
+#: Shard of the rollups for counts that relabelling moves; the shards of processes are 0 to 15.
+RELABEL_SHARD: Final = 16
 
 
-def corrections(connection: sa.Connection) -> list[Correction]:
-    """Return what people said of failures, by fingerprint."""
+def list_corrections(connection: sa.Connection) -> list[Correction]:
+    """List the categories and severities that people set, by fingerprint."""
     table = schema.failures
     found = connection.execute(
         sa.select(
@@ -42,7 +42,7 @@ def corrections(connection: sa.Connection) -> list[Correction]:
         .order_by(table.c.fingerprint)
     )
     return [
-        Correction(fingerprint, operation, framework, Category(category), _severity(severity))
+        Correction(fingerprint, operation, framework, Category(category), _known_severity(severity))
         for fingerprint, operation, framework, category, severity in found
     ]
 
@@ -57,63 +57,68 @@ def relabel(
     at: float,
     is_declared: bool = False,
 ) -> FailureRow:
-    """Give a failure another category, severity or both; the row after it.
+    """Set a failure's category, severity or both, and return its row.
 
     Args:
         connection: inside a transaction.
         ref: handle, fingerprint or the start of one.
-        category: None to keep the one it has.
-        severity: None for the category's own, or the failure's where the category stays.
-        reviewer: who decides.
+        category: None to keep the present one.
+        severity: None for the default of a new category; the present one where the category
+            stays.
+        reviewer: who decided.
         at: Unix seconds.
-        is_declared: whether a category that neither this process nor the store knows is
-            taken all the same, because the application declares it.
+        is_declared: True to accept a category that neither this process nor the store knows,
+            because the application declares it.
 
     Raises:
         NotFound: there is no such failure.
-        ConfigurationError: category or severity is not allowed, or the failure stands
-            for many.
+        ConfigurationError: category or severity is not allowed, or this is the overflow
+            failure, which stands for many.
     """
     if category is None and severity is None:
         raise ConfigurationError("Give a category, a severity or both.")
-    row = _locked(connection, ref)
+    row = _lock_failure(connection, ref)
     if row.fingerprint.startswith(OVERFLOW_FINGERPRINT):
         raise ConfigurationError(
             f"{row.handle} stands for many failures, which have categories of their own. "
             "Relabel one of those: 'genmon failures list' shows them."
         )
-    wanted = row.category if category is None else _checked(connection, category, is_declared)
+    wanted = (
+        row.category if category is None else _validate_category(connection, category, is_declared)
+    )
     if severity is not None:
-        level = _checked_severity(severity)
+        level = _parse_severity(severity)
     elif wanted == row.category:
-        level = _severity(row.severity)
+        level = _known_severity(row.severity)
     else:
-        level = _usual_severity(connection, wanted)
+        level = _default_severity(connection, wanted)
     is_first = row.relabelled_at is None
-    _set(
+    _save_label(
         connection,
         row,
         at,
         failure_category=wanted,
         severity=str(level),
-        relabelled_by=name(reviewer),
+        relabelled_by=storable_name(reviewer),
         relabelled_at=at,
         rules_category=row.category if is_first else row.rules_category,
         rules_severity=row.severity if is_first else row.rules_severity,
     )
-    return failures.find(connection, row.fingerprint)
+    return failures.fetch_failure(connection, row.fingerprint)
 
 
 def undo(connection: sa.Connection, ref: str, at: float) -> FailureRow:
-    """Go back to what the rules say of a failure; the row after it. Harmless where they decide.
+    """Restore the category and severity of the rules, and return the failure's row.
+
+    Changes nothing where no person set them.
 
     Raises:
         NotFound: there is no such failure.
     """
-    row = _locked(connection, ref)
+    row = _lock_failure(connection, ref)
     if row.relabelled_at is None:
         return row
-    _set(
+    _save_label(
         connection,
         row,
         at,
@@ -124,33 +129,34 @@ def undo(connection: sa.Connection, ref: str, at: float) -> FailureRow:
         rules_category=None,
         rules_severity=None,
     )
-    return failures.find(connection, row.fingerprint)
+    return failures.fetch_failure(connection, row.fingerprint)
 
 
-def _locked(connection: sa.Connection, ref: str) -> FailureRow:
-    """Lock a failure's row, as whoever writes its occurrences does, and read it after that."""
+def _lock_failure(connection: sa.Connection, ref: str) -> FailureRow:
+    """Lock a failure's row, as transactions that write its occurrences do, then read it."""
     table = schema.failures
-    fingerprint = failures.find(connection, ref).fingerprint
+    fingerprint = failures.fetch_failure(connection, ref).fingerprint
     connection.execute(
         sa.select(table.c.id).where(table.c.fingerprint == fingerprint).with_for_update()
     )
-    return failures.find(connection, fingerprint)
+    return failures.fetch_failure(connection, fingerprint)
 
 
-def _set(connection: sa.Connection, row: FailureRow, at: float, **values: Any) -> None:
+def _save_label(connection: sa.Connection, row: FailureRow, at: float, **values: Any) -> None:
     table = schema.failures
     connection.execute(sa.update(table).where(table.c.id == row.id).values(values))
     _move_counts(connection, row.id, values["failure_category"], at)
 
 
 def _move_counts(connection: sa.Connection, failure_id: int, category: str, at: float) -> None:
-    """Count the failure's generations of the last hour under its category of now.
+    """Move the rollup counts of the failure's generations of the last hour to a category.
 
-    Exact: who writes them holds the failure's row, which is locked here.
+    Exact: this transaction holds the lock on the failure's row, which every transaction that
+    writes its generations takes first.
     """
     table = schema.analytics
     since = math.floor((at - HEALTH_WINDOW_S) / _MINUTE_S) * _MINUTE_S
-    others = sa.and_(
+    to_move = sa.and_(
         table.c.created_at >= since,
         table.c.failure_id == failure_id,
         table.c.failure_category != category,
@@ -159,24 +165,24 @@ def _move_counts(connection: sa.Connection, failure_id: int, category: str, at: 
     durations: defaultdict[tuple[Any, ...], float] = defaultdict(float)
     columns = (table.c.created_at, table.c.operation, table.c.framework, table.c.outcome,
                table.c.failure_category, table.c.duration_s)  # fmt: skip
-    for ended, *kind, before, duration in connection.execute(sa.select(*columns).where(others)):
+    for ended, *kind, before, duration in connection.execute(sa.select(*columns).where(to_move)):
         if not all(isinstance(each, (int, float)) for each in (ended, duration)):
-            continue  # which minute it is counted in nobody can tell
+            continue  # damaged: its minute is unknown
         minute = round(ended * 1_000_000) // 60_000_000 * _MINUTE_S
         for label, sign in ((before, -1), (category, 1)):
-            key = (minute, *kind, label, MOVED)
+            key = (minute, *kind, label, RELABEL_SHARD)
             counts[key] += sign
             durations[key] += sign * duration
     if not counts:
         return
-    connection.execute(sa.update(table).where(others).values(failure_category=category))
+    connection.execute(sa.update(table).where(to_move).values(failure_category=category))
     names = [column.name for column in schema.rollups.columns]
     rows = [dict(zip(names, (*key, n, durations[key]), strict=True))
             for key, n in sorted(counts.items())]  # fmt: skip
-    connection.execute(_added_to_rollups(connection), rows)
+    connection.execute(_upsert_rollups(connection), rows)
 
 
-def _added_to_rollups(connection: sa.Connection) -> Any:
+def _upsert_rollups(connection: sa.Connection) -> Any:
     table = schema.rollups
     insert: Any = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
     return insert.on_conflict_do_update(
@@ -185,15 +191,15 @@ def _added_to_rollups(connection: sa.Connection) -> Any:
     )
 
 
-def _checked(connection: sa.Connection, category: str, is_declared: bool) -> str:
-    """The name of a category that there is: genmon's, the application's, or one met before."""
+def _validate_category(connection: sa.Connection, category: str, is_declared: bool) -> str:
+    """Return a category's name; it must be built in, declared or stored, unless ``is_declared``."""
     wanted = category.strip().lower()
     if not Category.is_name(wanted):
         raise ConfigurationError(
             f"Category name {category!r} is not allowed. Use lower-case letters, digits and '_', "
             "at most 40."
         )
-    known = {*Category.known(), *_met(connection)}
+    known = {*Category.known(), *_stored_categories(connection)}
     if wanted not in known and not is_declared:
         raise ConfigurationError(
             f"Category {wanted!r} is not known. Known are: {', '.join(sorted(known))}. If your "
@@ -203,16 +209,16 @@ def _checked(connection: sa.Connection, category: str, is_declared: bool) -> str
     return wanted
 
 
-def _met(connection: sa.Connection) -> set[str]:
-    """Categories that failures of the store have, or had before somebody relabelled them."""
+def _stored_categories(connection: sa.Connection) -> set[str]:
+    """Return the categories of stored failures, and those that they had before relabelling."""
     table = schema.failures
     columns = (table.c.failure_category, table.c.rules_category)
     found = sa.union(*(sa.select(column).where(column.is_not(None)) for column in columns))
     return set(connection.execute(found).scalars())
 
 
-def _usual_severity(connection: sa.Connection, category: str) -> Severity:
-    """The severity of a category: as declared, else as its newest failure has it, else medium."""
+def _default_severity(connection: sa.Connection, category: str) -> Severity:
+    """Return a category's declared severity, else that of its newest failure, else medium."""
     if category in Category.known():
         return Category(category).default_severity
     table = schema.failures
@@ -222,10 +228,10 @@ def _usual_severity(connection: sa.Connection, category: str) -> Severity:
         .order_by(table.c.last_seen_at.desc())
         .limit(1)
     ).scalar()
-    return _severity(newest or Severity.MEDIUM)
+    return _known_severity(newest or Severity.MEDIUM)
 
 
-def _checked_severity(severity: str) -> Severity:
+def _parse_severity(severity: str) -> Severity:
     try:
         return Severity(severity.strip().lower())
     except ValueError:
@@ -234,6 +240,6 @@ def _checked_severity(severity: str) -> Severity:
         ) from None
 
 
-def _severity(stored: str) -> Severity:
-    """A severity as a row has it; medium where it is none of ours."""
+def _known_severity(stored: str) -> Severity:
+    """Return a stored severity; medium for an unknown one."""
     return Severity(stored) if stored in list(Severity) else Severity.MEDIUM

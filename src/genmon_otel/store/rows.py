@@ -1,4 +1,4 @@
-"""What the store answers with: small frozen views of its rows. Times are Unix seconds."""
+"""Frozen values that the store returns. Times are Unix seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genmon_otel.records import Recording, Tree
 
 @dataclass(frozen=True, slots=True)
 class FailureRow:
-    """A group of alike failing generations."""
+    """One failure: all failing generations with the same fingerprint."""
 
     id: int
     handle: str
@@ -33,35 +33,35 @@ class FailureRow:
     test_generated: bool
     user_count: int
     project_count: int
-    #: Of the newest occurrence: generation_id, trace_id, stage, file, line, context, and so on.
+    #: Details of the newest occurrence: generation_id, trace_id, stage, file, line, context and others.
     context: Mapping[str, Tree] = field(repr=False)
-    #: Who set category and severity instead of the rules, and when; None where the rules did.
+    #: The person who set category and severity, and when; None where the rules set them.
     relabelled_by: str | None = None
     relabelled_at: float | None = None
-    #: What the rules said of a relabelled failure's newest occurrence.
+    #: Category and severity of a relabelled failure's newest occurrence by the rules.
     rules_category: str | None = None
     rules_severity: str | None = None
 
     @property
     def place(self) -> str:
-        """Where it failed, as the log says it: the phase or step, else the function that raised."""
+        """The phase or step that failed, else the function that raised; empty when neither is known."""
         return str(self.context.get("stage") or self.context.get("function") or "")
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """Whom a failure hit."""
+    """How many users and projects a failure hit."""
 
     #: Distinct users and projects of the last 90 days (or since the failure began).
     users: int
     projects: int
-    #: In the seven days up to the failure's last occurrence: users it hit, users there were.
+    #: In the seven days up to the last occurrence: users that it hit, and active users.
     users_week: int
     active_week: int
 
     @property
     def share(self) -> float | None:
-        """Share of that week's active users that it hit, 0 to 1; None when none is known."""
+        """Share of that week's active users that it hit, 0 to 1; None when no active user is known."""
         return min(1.0, self.users_week / self.active_week) if self.active_week else None
 
 
@@ -71,7 +71,7 @@ class CaseRow:
 
     id: int
     failure_id: int
-    #: Handle of the failure it was made from.
+    #: Handle of the failure that it was created from.
     handle: str
     operation: str
     category: str
@@ -97,13 +97,14 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class FailureDetail:
-    """Everything ``failures show`` says."""
+    """Everything that ``genmon failures show`` prints."""
 
     row: FailureRow
     impact: Impact
     recordings: tuple[Recording, ...]
     case: CaseRow | None
-    #: Handle of a failure of the same signature whose case was rejected: this one gets none.
+    #: Handle of another failure with this signature whose case was rejected, which is why this one
+    #: has no case; None otherwise.
     rejected_with: str | None = None
 
 
@@ -122,7 +123,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRow:
-    """One generation, as ``tail`` prints it."""
+    """One generation, as ``genmon tail`` prints it."""
 
     id: int
     generation_id: str
@@ -136,22 +137,22 @@ class GenerationRow:
     trace_id: str | None
     code_version: str | None
     metadata: Mapping[str, Tree]
-    #: Of the failure: None for a generation that did not fail.
+    #: Of its failure; None for a generation that did not fail.
     handle: str | None
     category: str | None
     severity: str | None
     error_type: str | None
     error_message: str | None
-    #: Where it failed: the phase or step, else the function that raised; empty when it did not fail.
+    #: The phase or step that failed, else the function that raised; empty when it did not fail.
     place: str
-    #: Distinct failing generations alike in the seven days up to this one; 0 when it did not fail.
+    #: Distinct strikes of its failure in the seven days up to its end; 0 when it did not fail.
     strike: int
     case_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Trend:
-    """Counts of one step of time."""
+class TrendPoint:
+    """Counts of one time step, which begins at ``at``."""
 
     at: float
     by_outcome: Mapping[str, int]
@@ -160,7 +161,7 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Store-wide counts, as the exporter serves them."""
+    """Counts over the whole store, as ``genmon exporter`` serves them."""
 
     cases_by_state: Mapping[str, int]
     #: By channel, then by verdict.
@@ -170,12 +171,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What clearing a person from the store touched."""
+    """How many rows :meth:`SqlStore.forget` changed or deleted."""
 
     generations: int = 0
     failures: int = 0
     recordings: int = 0
     samples: int = 0
-    #: Cases that were made from this person's recordings: made anew from others', or emptied.
+    #: Cases built from this person's recordings: built again from others', or emptied.
     cases: int = 0
+    #: Rows that count this person as hit or active.
     counters: int = 0

@@ -1,4 +1,4 @@
-"""Runs of cases: each is kept once, and moves its case's counters, confidence and state."""
+"""Saves runs of cases, each once, and updates the case's counters, confidence and state."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from genmon_otel import conventions as names
 from genmon_otel.errors import NotFound
 from genmon_otel.policy import CaseState, Verdict, after_run
 from genmon_otel.store import schema
-from genmon_otel.store.codec import MESSAGE_LIMIT, name, optional_name
-from genmon_otel.store.confidence import RUNS, Exposure, confidence, flakiness
+from genmon_otel.store.codec import MESSAGE_LIMIT, storable_name, storable_name_or_none
+from genmon_otel.store.confidence import MAX_RUNS, PastRun, confidence, flakiness
 from genmon_otel.store.reading import RowReader
 from genmon_otel.text import clean
 
-_COUNTER: Final[Mapping[Verdict, str]] = {
+_COUNTER_COLUMN: Final[Mapping[Verdict, str]] = {
     Verdict.PASS: "pass_count",
     Verdict.FAIL_SAME: "fail_count",
     Verdict.FAIL_OTHER: "fail_count",
@@ -26,21 +26,25 @@ _COUNTER: Final[Mapping[Verdict, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One run of a case, to be kept."""
+class NewRun:
+    """One run of a case, to be saved."""
 
-    #: The same run told twice is one run.
+    #: Unique: a run whose id is already stored is not saved again.
     run_id: str
     case_id: int
     channel: str
     code_version: str | None
     verdict: Verdict
+    #: Unix seconds.
     at: float
     detail: str = ""
 
 
-def record(connection: sa.Connection, run: Run) -> CaseState:
-    """Keep a run; the case's state after it. A ``run_id`` that is kept already changes nothing.
+def save_run(connection: sa.Connection, run: NewRun) -> CaseState:
+    """Save a run and return the state of its case after it.
+
+    The case's row is locked until the transaction ends. A ``run_id`` that is already stored
+    changes nothing.
 
     Raises:
         NotFound: there is no such case.
@@ -60,12 +64,12 @@ def record(connection: sa.Connection, run: Run) -> CaseState:
             f"There is no case {run.case_id}. 'genmon cases list' shows those there are."
         )
     read = RowReader(connection, names.TABLE_TESTS, case, case["id"])
-    state = read.choice("state", CaseState, CaseState.UNREPRODUCIBLE)
-    run_id, version = name(run.run_id), optional_name(run.code_version)
-    known = sa.select(runs.c.id).where(runs.c.run_id == run_id)
-    if connection.execute(known).first() is not None:
+    state = read.member("state", CaseState, CaseState.UNREPRODUCIBLE)
+    run_id, version = storable_name(run.run_id), storable_name_or_none(run.code_version)
+    same_run = sa.select(runs.c.id).where(runs.c.run_id == run_id)
+    if connection.execute(same_run).first() is not None:
         return state
-    history = _history(connection, run.case_id)
+    history = _fetch_history(connection, run.case_id)
     connection.execute(
         sa.insert(runs)
         .values(
@@ -74,17 +78,17 @@ def record(connection: sa.Connection, run: Run) -> CaseState:
         )
         .inline()
     )  # fmt: skip
-    after = after_run(
+    new_state = after_run(
         state,
         run.verdict,
         code_version=version,
         failing_version=read.optional_text("failing_version"),
         earlier=[each.verdict for each in history if each.code_version == version],
     )
-    history.append(Exposure(run.channel, version, run.verdict, run.at))
-    counter = tests.c[_COUNTER[run.verdict]]
+    history.append(PastRun(run.channel, version, run.verdict, run.at))
+    counter = tests.c[_COUNTER_COLUMN[run.verdict]]
     values: dict[str, Any] = {
-        "state": after,
+        "state": new_state,
         "run_count": tests.c.run_count + 1,
         counter.name: counter + 1,
         "confidence_score": confidence(history),
@@ -92,22 +96,24 @@ def record(connection: sa.Connection, run: Run) -> CaseState:
         "last_run_at": run.at,
     }
     connection.execute(sa.update(tests).where(tests.c.id == run.case_id).values(**values))
-    return after
+    return new_state
 
 
-def _history(connection: sa.Connection, case_id: int) -> list[Exposure]:
-    """Return the newest runs of a case, oldest first."""
+def _fetch_history(connection: sa.Connection, case_id: int) -> list[PastRun]:
+    """Fetch the newest runs of a case, oldest first."""
     runs = schema.test_runs
     newest = connection.execute(
         sa.select(runs.c.id, runs.c.channel, runs.c.code_version, runs.c.verdict, runs.c.created_at)
         .where(runs.c.test_id == case_id)
         .order_by(runs.c.id.desc())
-        .limit(RUNS)
+        .limit(MAX_RUNS)
     )
     history = []
     for row in newest.mappings():
         read = RowReader(connection, names.TABLE_TEST_RUNS, row, row["id"])
         version = read.optional_text("code_version")
-        verdict = read.choice("verdict", Verdict, Verdict.INCONCLUSIVE)
-        history.append(Exposure(read.text("channel"), version, verdict, read.moment("created_at")))
+        verdict = read.member("verdict", Verdict, Verdict.INCONCLUSIVE)
+        history.append(
+            PastRun(read.text("channel"), version, verdict, read.timestamp("created_at"))
+        )
     return history[::-1]

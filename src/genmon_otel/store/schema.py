@@ -30,12 +30,12 @@ from sqlalchemy import (
 from genmon_otel import conventions as names
 from genmon_otel.store.columns import Instant, Json
 
-#: Revision of the schema below; the newest file in ``migrations/versions``.
+#: Revision of the schema below: the newest file in ``migrations/versions``.
 REVISION: Final = "0004"
-#: Every revision there was, oldest first. One that is not here is a newer genmon's.
+#: All revisions, oldest first. An unknown one was made by a newer genmon.
 REVISIONS: Final = ("0001", "0002", "0003", "0004")
 
-#: SQLite hands out row ids only to INTEGER; PostgreSQL's 2 billion would run out.
+#: SQLite assigns row ids only to INTEGER; on PostgreSQL that is 32 bits, which could overflow.
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -67,7 +67,7 @@ analytics: Final = Table(
     Column("code_version", Text),
     Column("metadata", Json, nullable=False),
     UniqueConstraint("generation_id", name="uq_generation_analytics_generation_id"),
-    # Covers what health counts of a window's edge minutes, so that no row is fetched for it.
+    # Covers the query of health for a window's partial minutes: no row is fetched.
     Index("ix_generation_analytics_created_at", "created_at", "outcome", "failure_category"),
 )
 
@@ -94,17 +94,17 @@ failures: Final = Table(
     Column("test_generated", Boolean, nullable=False, server_default=false()),
     #: Newest strikes, ``[[ended_at, strike_key], ...]``; see strikes.py.
     Column("strikes", Json, nullable=False, server_default="[]"),
-    #: Of a resolved failure: the newest occurrence that was resolved.
+    #: When the newest occurrence before a person resolved the failure ended; else null.
     Column("resolved_through", Instant),
     _count("reopened_count"),
     _count("user_count"),
     _count("project_count"),
-    #: How many users it hit last on which day, ``{"20415": 3}``; the newest seven days.
+    #: Users by the day (since 1970) on which it hit them last, ``{"20415": 3}``; the newest seven days.
     Column("users_by_day", Json, nullable=False, server_default="{}"),
-    #: Who set ``failure_category`` and ``severity`` instead of the rules, and when; null: nobody.
+    #: The person who set ``failure_category`` and ``severity``, and when; null: the rules set them.
     Column("relabelled_by", Text),
     Column("relabelled_at", Instant),
-    #: What the rules said of a relabelled failure's newest occurrence.
+    #: Category and severity of a relabelled failure's newest occurrence by the rules.
     Column("rules_category", Text),
     Column("rules_severity", Text),
     UniqueConstraint("fingerprint", name="uq_generation_failures_fingerprint"),
@@ -112,7 +112,7 @@ failures: Final = Table(
     Index("ix_generation_failures_last_seen_at", "last_seen_at"),
     Index("ix_generation_failures_status_last_seen_at", "status", "last_seen_at"),
     Index("ix_generation_failures_occurrence_count", "occurrence_count"),
-    # Each process asks for the relabelled ones every half minute.
+    # Each process queries the relabelled ones every half minute.
     Index(
         "ix_generation_failures_relabelled_at",
         "relabelled_at",
@@ -155,7 +155,7 @@ failure_users: Final = Table(
     metadata,
     Column("failure_id", BigId, primary_key=True, autoincrement=False),
     Column("user_id", Text, primary_key=True),
-    #: Days since 1970 of the user's newest hit.
+    #: Day (since 1970) on which the failure hit the user last.
     Column("last_day", Integer, nullable=False),
     Index("ix_failure_users_last_day", "last_day"),
 )
@@ -176,8 +176,9 @@ active_users: Final = Table(
     Index("ix_active_users_day", "day"),
 )
 
-#: Users by day and by the days since they were active before (7: a week or more, or never).
-#: Users active in the seven days up to D: those of day D-6+i whose gap is more than i.
+#: Number of users by day and ``gap``: the days since they were active before (7: a week or more, or
+#: never). The users active in the seven days up to D are, for i from 0 to 6, those of day D-6+i
+#: whose gap is more than i: each is counted on the first active day.
 active_user_counts: Final = Table(
     names.TABLE_ACTIVE_USER_COUNTS,
     metadata,
@@ -200,7 +201,7 @@ tests: Final = Table(
     Column("signature", Text, nullable=False),
     Column("trigger_signature", Text),
     Column("trigger", Text, nullable=False),
-    #: How often in a row the step met its trigger before the generation failed.
+    #: How many times in a row the step had the trigger before the generation failed.
     Column("trigger_count", Integer, nullable=False),
     Column("case", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -208,7 +209,7 @@ tests: Final = Table(
     Column("state_reason", Text, nullable=False),
     Column("reviewer", Text),
     Column("reviewed_at", Instant),
-    #: Code version the failure was recorded on.
+    #: Code version on which the failure was recorded.
     Column("failing_version", Text),
     Column("confidence_score", Float, nullable=False, server_default=text("0")),
     Column("flakiness", Float, nullable=False, server_default=text("0")),
@@ -217,7 +218,7 @@ tests: Final = Table(
     _count("fail_count"),
     _count("inconclusive_count"),
     Column("last_run_at", Instant),
-    #: Users whose recordings the case was made from, for ``forget``.
+    #: Users whose recordings the case was built from, for ``genmon db forget``.
     Column("user_ids", Json, nullable=False, server_default="[]"),
     UniqueConstraint(
         "created_from_failure_id", name="uq_auto_generated_tests_created_from_failure_id"
@@ -250,10 +251,11 @@ rollups: Final = Table(
     Column("operation", Text, primary_key=True),
     Column("framework", Text, primary_key=True),
     Column("outcome", Text, primary_key=True),
-    #: Empty where nothing failed.
+    #: Empty for generations that did not fail.
     Column("category", Text, primary_key=True),
-    #: 0 to 15, by producer, so that writing processes do not queue for one row; 16 holds what a
-    #: person moved from one category to another, so its counts may be negative: add up the shards.
+    #: 0 to 15, by producer, so that concurrent processes do not wait for one row's lock. 16 holds
+    #: what relabelling moved from one category to another, so its counts may be negative: the
+    #: count is the sum over all shards.
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
     _count("count"),
     Column("duration_sum_s", Float, nullable=False),

@@ -1,4 +1,4 @@
-"""SqlStore: everything the rest of genmon asks of a database, behind one door."""
+"""SqlStore: the only interface to the database for the rest of genmon."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from genmon_otel.records import (
 from genmon_otel.store import (
     cases,
     failures,
+    health,
     recordings,
     relabelling,
     retention,
@@ -31,12 +32,11 @@ from genmon_otel.store import (
     tail,
     upgrade,
 )
-from genmon_otel.store import health as minutes
-from genmon_otel.store.codec import name
-from genmon_otel.store.connect import Database, driver_connection, is_about_schema
+from genmon_otel.store.codec import storable_name
+from genmon_otel.store.connect import Database, driver_connection, is_schema_error
 from genmon_otel.store.failures import Sort, Status
-from genmon_otel.store.forgetting import forget
-from genmon_otel.store.grants import grants
+from genmon_otel.store.forgetting import forget_user
+from genmon_otel.store.grants import build_grants
 from genmon_otel.store.reading import Damage, DamageLog
 from genmon_otel.store.rows import (
     CaseRow,
@@ -46,14 +46,14 @@ from genmon_otel.store.rows import (
     Forgotten,
     GenerationRow,
     RunRow,
-    Trend,
+    TrendPoint,
 )
-from genmon_otel.store.runs import Run
-from genmon_otel.store.write import Writing
+from genmon_otel.store.runs import NewRun
+from genmon_otel.store.write import BatchWriter
 
-#: Rows that go in one step of :meth:`SqlStore.prune`.
+#: Rows that one step of :meth:`SqlStore.prune` deletes.
 PRUNE_ROWS = 2_000
-#: Seconds between two steps on SQLite, where a writer that waits looks again every 0.1 s.
+#: Seconds between two steps on SQLite, where a waiting writer tries the lock again every 0.1 s.
 PRUNE_PAUSE_S = 0.12
 
 
@@ -70,22 +70,21 @@ class SystemClock:
 
 
 class SqlStore:
-    """A store in SQLite or PostgreSQL; see :class:`genmon_otel.ports.Store`.
+    """A store in SQLite or PostgreSQL. Implements :class:`genmon_otel.ports.Store`.
 
-    Safe to share between threads, and to use after a fork: the child opens its own
-    connections and leaves the parent's alone.
+    Thread-safe. After a fork the child opens its own connections and leaves the parent's alone.
 
     Args:
         url: ``sqlite:///path`` or ``postgresql://user@host/database``.
-        clock: None for the machine's.
-        propose: builds a case at the third strike; None keeps cases without content.
+        clock: None for the system clock.
+        propose: builds a case's JSON at the third strike; None leaves it empty.
         read_only: True to refuse every change, of the schema too: the database may be another
-            application's, or have another genmon's schema.
-        on_damage: told once of each value in the database that cannot be read, and that something
-            else is shown for; None: a warning in the log.
+            application's, or have another version's schema.
+        on_damage: called once for each stored value that cannot be read and is replaced by a
+            default; None logs a warning instead.
 
-    Every method raises ``StoreUnavailable`` where trying again may help (the message
-    carries the connection string without its password), ``StoreRefused`` where not.
+    Every method raises ``StoreUnavailable`` where a retry may succeed, ``StoreRefused`` where it
+    cannot. Their messages contain the connection string without its password.
     """
 
     def __init__(
@@ -101,28 +100,28 @@ class SqlStore:
         self._database = Database(url, read_only=read_only, damage=DamageLog(on_damage))
         self._clock = clock or SystemClock()
         self._propose = propose
-        self._writing = Writing(self._database, propose)
+        self._writer = BatchWriter(self._database, propose)
 
     # --- schema ------------------------------------------------------------
 
     def open(self) -> None:
-        """Connect; make the schema in an empty database, upgrade an older SQLite file.
+        """Connect; create the schema in an empty database, upgrade an older SQLite file.
 
-        A store that only reads makes and upgrades nothing.
+        With ``read_only`` nothing is created or upgraded.
 
         Raises:
-            SchemaMismatch: the schema is newer than this genmon, or older on a server or for a
-                store that only reads.
-            StoreMissing: there is none, and this store only reads.
+            SchemaMismatch: the schema is newer than this genmon; or older, on PostgreSQL or with
+                ``read_only``.
+            StoreMissing: there is no schema, and the store is ``read_only``.
         """
         if not self._database.is_postgresql:
             with self._database.read() as connection:
-                sqlite.check(driver_connection(connection), self._database.path)
-        upgrade.ensure(self._database, change=not self._read_only)
-        self._writing.remembered.clear()
+                sqlite.check_integrity(driver_connection(connection), self._database.path)
+        upgrade.ensure_schema(self._database, change=not self._read_only)
+        self._writer.stored_keys.clear()
 
     def upgrade(self) -> str | None:
-        """Bring the schema to this genmon's revision (``genmon db upgrade``); the one before."""
+        """Upgrade the schema (``genmon db upgrade``); return the revision before, None for none."""
         return upgrade.upgrade(self._database)
 
     def close(self) -> None:
@@ -134,16 +133,18 @@ class SqlStore:
     def write(self, batch: Batch) -> WriteResult:
         """Store a batch in one transaction, exactly once."""
         try:
-            return self._writing.write(batch, self._clock.now())
+            return self._writer.write(batch, self._clock.now())
         except (StoreRefused, StoreUnavailable) as error:
-            if isinstance(error, StoreRefused) or is_about_schema(error):
-                upgrade.check_still_ours(self._database)
+            if isinstance(error, StoreRefused) or is_schema_error(error):
+                upgrade.check_revision(self._database)
             raise
 
     def producer_position(self, producer: str) -> tuple[int, int]:
-        """``(position, journal_seq)`` of a producer; ``(0, 0)`` when it never wrote."""
+        """Return ``(position, journal_seq)`` of a producer; ``(0, 0)`` when it has not written."""
         table = schema.producers
-        query = sa.select(table.c.position, table.c.journal_seq).where(table.c.id == name(producer))
+        query = sa.select(table.c.position, table.c.journal_seq).where(
+            table.c.id == storable_name(producer)
+        )
         with self._database.read() as connection:
             found = connection.execute(query).first()
         return (0, 0) if found is None else (int(found[0]), int(found[1]))
@@ -156,29 +157,35 @@ class SqlStore:
         now: float | None = None,
         operation: str | None = None,
     ) -> Health:
-        """Judge the attempts that ended in the last ``window_s`` seconds, at any table size."""
+        """Compute health over the attempts of the last ``window_s`` seconds, in constant time.
+
+        ``now`` is Unix seconds, None for the clock's; ``operation`` None for all.
+        """
         now = self._clock.now() if now is None else now
         with self._database.read() as connection:
-            return minutes.health(connection, window_s, now, operation)
+            return health.fetch_health(connection, window_s, now, operation)
 
     def trend(
         self, since: float, until: float, *, step_s: int = 3_600, operation: str | None = None
-    ) -> list[Trend]:
-        """Return counts by outcome for each step of time (whole minutes), empty ones left out."""
+    ) -> list[TrendPoint]:
+        """List counts by outcome for each time step, without empty steps.
+
+        ``since`` and ``until`` are Unix seconds, ``step_s`` seconds in whole minutes.
+        """
         with self._database.read() as connection:
-            return minutes.trend(connection, since, until, step_s, operation)
+            return health.list_trend(connection, since, until, step_s, operation)
 
     def generations(
         self, *, after: int | None = None, operation: str | None = None, limit: int = 100
     ) -> list[GenerationRow]:
-        """Return generations stored after the one with id ``after``; None: the newest ones."""
+        """List generations stored after the one with row id ``after``; None for the newest ones."""
         with self._database.read() as connection:
-            return tail.generations(connection, after=after, operation=operation, limit=limit)
+            return tail.list_generations(connection, after=after, operation=operation, limit=limit)
 
     def counts(self) -> Counts:
-        """Return what ``genmon exporter`` serves: cases, runs and failures, counted."""
+        """Count cases, runs and failures, for ``genmon exporter``."""
         with self._database.read() as connection:
-            return tail.counts(connection)
+            return tail.fetch_counts(connection)
 
     # --- failures ----------------------------------------------------------
 
@@ -192,23 +199,27 @@ class SqlStore:
         sort: Sort = "last_seen",
         limit: int = 50,
     ) -> list[FailureRow]:
-        """List failures; see :func:`genmon_otel.store.failures.listed`."""
+        """List failures; see :func:`genmon_otel.store.failures.list_failures`."""
         with self._database.read() as connection:
-            return failures.listed(
+            return failures.list_failures(
                 connection, status=status, category=category, operation=operation,
                 since=since, sort=sort, limit=limit,
             )  # fmt: skip
 
     def failure(self, ref: str) -> FailureDetail:
-        """Return a failure by handle, fingerprint or the start of one.
+        """Fetch a failure, with its impact, recordings and case.
 
-        With whom it hit, its recordings and its case.
+        Args:
+            ref: handle, fingerprint or the start of either.
+
+        Raises:
+            NotFound: no failure matches, or several do.
         """
         with self._database.read() as connection:
-            return failures.show(connection, ref)
+            return failures.fetch_detail(connection, ref)
 
     def set_failure_status(self, ref: str, status: Status) -> FailureRow:
-        """Say that a failure is ``resolved``, ``ignored`` or ``open`` again."""
+        """Set a failure's status: ``resolved``, ``ignored`` or ``open``."""
         with self._database.begin() as connection:
             return failures.set_status(connection, ref, status)
 
@@ -221,7 +232,7 @@ class SqlStore:
         reviewer: str,
         is_declared: bool = False,
     ) -> FailureRow:
-        """Correct a failure's category or severity; see :func:`.relabelling.relabel`."""
+        """Set a failure's category or severity; see :func:`.relabelling.relabel`."""
         with self._database.begin() as connection:
             return relabelling.relabel(
                 connection, ref, category=category, severity=severity, reviewer=reviewer,
@@ -229,24 +240,24 @@ class SqlStore:
             )  # fmt: skip
 
     def undo_relabel(self, ref: str) -> FailureRow:
-        """Go back to the category and severity that the rules say."""
+        """Restore the category and severity of the rules."""
         with self._database.begin() as connection:
             return relabelling.undo(connection, ref, self._clock.now())
 
     def corrections(self) -> list[Correction]:
-        """Return the categories and severities that people set, for processes to apply."""
+        """List the categories and severities that people set, for running processes to apply."""
         with self._database.read() as connection:
-            return relabelling.corrections(connection)
+            return relabelling.list_corrections(connection)
 
     def recordings(self, failure_id: int) -> list[Recording]:
-        """Return a failure's recordings: replayable ones first, newest first."""
+        """List a failure's recordings: those that can be replayed first, newest first."""
         with self._database.read() as connection:
-            return failures.recordings(connection, failure_id)
+            return failures.list_recordings(connection, failure_id)
 
     def success_samples(self, operation: str) -> list[SuccessSample]:
-        """Return what successful results of an operation looked like, newest first."""
+        """List the success samples of an operation, newest first."""
         with self._database.read() as connection:
-            return recordings.samples(connection, operation)
+            return recordings.list_samples(connection, operation)
 
     # --- cases -------------------------------------------------------------
 
@@ -255,17 +266,21 @@ class SqlStore:
     ) -> list[CaseRow]:
         """List cases, newest first."""
         with self._database.read() as connection:
-            return cases.listed(connection, state=state, operation=operation, limit=limit)
+            return cases.list_cases(connection, state=state, operation=operation, limit=limit)
 
     def case(self, ref: int | str) -> CaseRow:
-        """Return a case by its number or by its failure's handle."""
+        """Fetch a case by its number or by its failure's handle.
+
+        Raises:
+            NotFound: no case matches, or several do.
+        """
         with self._database.read() as connection:
-            return cases.find(connection, ref)
+            return cases.fetch_case(connection, ref)
 
     def case_runs(self, case_id: int, limit: int = 50) -> list[RunRow]:
-        """Return the newest runs of a case, newest first."""
+        """List at most ``limit`` runs of a case, newest first."""
         with self._database.read() as connection:
-            return cases.runs(connection, case_id, limit)
+            return cases.list_runs(connection, case_id, limit)
 
     def set_case_state(
         self,
@@ -276,7 +291,7 @@ class SqlStore:
         reviewer: str | None = None,
         reason: str = "",
     ) -> CaseRow:
-        """Move a case to another state; see :func:`genmon_otel.store.cases.set_state`."""
+        """Change the state of a case; see :func:`genmon_otel.store.cases.set_state`."""
         with self._database.begin() as connection:
             return cases.set_state(
                 connection, ref, wanted, at=self._clock.now(), expected=expected,
@@ -284,18 +299,18 @@ class SqlStore:
             )  # fmt: skip
 
     def save_case(self, ref: int | str, case: Mapping[str, Tree]) -> CaseRow:
-        """Replace a case's JSON, as after the red gate or ``genmon cases rebind``."""
+        """Replace a case's JSON, after the reproduction check or ``genmon cases rebind``."""
         with self._database.begin() as connection:
-            return cases.save(connection, ref, case)
+            return cases.save_case(connection, ref, case)
 
     def rename_case(
         self, ref: int | str, signature: str, trigger_signature: str | None, reason: str
     ) -> CaseRow:
-        """Give a case the signatures that its failure and its trigger have today."""
+        """Replace a case's signatures; see :func:`genmon_otel.store.cases.save_signatures`."""
         with self._database.begin() as connection:
-            return cases.rename(connection, ref, signature, trigger_signature, reason)
+            return cases.save_signatures(connection, ref, signature, trigger_signature, reason)
 
-    def record_run(  # noqa: PLR0917 - the words of a run, in the order people say them
+    def record_run(  # noqa: PLR0917 - called by position
         self,
         case_id: int,
         channel: Channel,
@@ -305,15 +320,15 @@ class SqlStore:
         run_id: str,
         at: float | None = None,
     ) -> CaseRow:
-        """Keep one run of a case, once a ``run_id``; the case after it.
+        """Save one run of a case, once for each ``run_id``, and return the case after it.
 
         Args:
             case_id: number of the case.
             channel: ``ci``, ``replay`` or ``live``.
-            code_version: what the run was on; None when unknown.
-            verdict: what it showed.
-            detail: why, for people.
-            run_id: names the run: the same one told again changes nothing.
+            code_version: the version that the run tested; None when unknown.
+            verdict: the result.
+            detail: the reason, for people.
+            run_id: unique; a run whose id is stored changes nothing.
             at: Unix seconds; None for now.
 
         Raises:
@@ -324,43 +339,43 @@ class SqlStore:
                 f"channel={channel!r} is not allowed. Use one of: {', '.join(CHANNELS)}."
             )
         when = self._clock.now() if at is None else at
-        run = Run(run_id, case_id, channel, code_version, Verdict(verdict), when, detail)
+        run = NewRun(run_id, case_id, channel, code_version, Verdict(verdict), when, detail)
         with self._database.begin() as connection:
-            runs.record(connection, run)
-            return cases.find(connection, case_id)
+            runs.save_run(connection, run)
+            return cases.fetch_case(connection, case_id)
 
     # --- upkeep ------------------------------------------------------------
 
     def prune_step(self, limit: int) -> int:
-        """Delete at most ``limit`` rows that outlived their retention; how many went."""
+        """Delete at most ``limit`` expired rows; return how many were deleted."""
         return retention.prune_step(self._database, self._clock.now(), limit)
 
     def prune(self, on_step: Callable[[int], None] | None = None, limit: int = PRUNE_ROWS) -> int:
-        """Delete everything that outlived its retention, step by step; how many rows went.
+        """Delete all expired rows step by step; return how many were deleted.
 
         Args:
-            on_step: told after each step how many rows went so far.
-            limit: rows a step; writers get their turn between two.
+            on_step: called after each step with the number of rows deleted so far.
+            limit: rows of one step; other processes can write between two steps.
         """
-        gone = 0
+        deleted = 0
         while step := self.prune_step(limit):
-            gone += step
+            deleted += step
             if on_step is not None:
-                on_step(gone)
+                on_step(deleted)
             if step == limit and not self._database.is_postgresql:
                 time.sleep(PRUNE_PAUSE_S)
-        return gone
+        return deleted
 
     def forget(self, user: str) -> Forgotten:
-        """Clear a person from rows, recordings and cases; what was cleared. Journals are not ours."""
-        cleared = forget(self._database, user, self._propose)
-        self._writing.remembered.clear()
-        return cleared
+        """Delete a person's data from rows, recordings and cases; journals are outside the store."""
+        forgotten = forget_user(self._database, user, self._propose)
+        self._writer.stored_keys.clear()
+        return forgotten
 
     def grants(self, application: str = "genmon_app", reader: str = "genmon_grafana") -> str:
-        """Return SQL of least-privilege roles for PostgreSQL."""
+        """Build SQL that grants least privilege on PostgreSQL; see :func:`.grants.build_grants`."""
         if not self._database.is_postgresql:
             raise ConfigurationError(
-                "Grants are PostgreSQL's; a SQLite store is protected by its file's mode (0600)."
+                "Grants are for PostgreSQL. A SQLite store is protected by its file's mode (0600)."
             )
-        return grants(application, reader)
+        return build_grants(application, reader)

@@ -1,4 +1,4 @@
-"""What a SQLite file needs before it can be trusted: folder, journal mode, a look at its pages."""
+"""Prepares, configures and checks a SQLite file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from genmon_otel.errors import StoreUnavailable
 
-#: Seconds a connection waits for another one's write.
+#: Seconds that a connection waits for another one's write lock.
 BUSY_TIMEOUT_S: Final = 10.0
-#: Seconds that looking for damage may take; a file too large for that is looked at in part.
-CHECK_S: Final = 1.0
-#: First versions, by line, in which a WAL reset cannot lose acknowledged rows.
+#: Seconds that the integrity check may take; of a large file only a part is checked.
+INTEGRITY_CHECK_S: Final = 1.0
+#: First fixed version of each release line: older ones can lose committed rows at a WAL reset.
 #: Source: https://www.sqlite.org/wal.html, "The WAL-Reset Bug".
 WAL_SAFE: Final = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
-#: File systems on which SQLite's shared memory or locks do not work between hosts.
+#: File systems on which SQLite's shared memory or file locks do not work between hosts.
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     "nfs nfs4 cifs smb3 smbfs 9p afs ceph glusterfs lustre fuse.sshfs fuse.s3fs "
     "fuse.glusterfs fuse.gcsfuse fuse.blobfuse2 virtiofs".split()
@@ -26,14 +26,14 @@ NETWORK_FILE_SYSTEMS: Final = frozenset(
 
 
 def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
-    """Whether this SQLite may use a write-ahead log with several processes."""
+    """Whether this SQLite can use a write-ahead log with several processes without losing rows."""
     return version >= WAL_SAFE[0] or any(
         version[:2] == fixed[:2] and version >= fixed for fixed in WAL_SAFE
     )
 
 
 def file_system(path: Path, mounts: str | None = None) -> str:
-    """Return the kind of file system a path lies on; empty where the system does not say.
+    """Return the type of the file system that holds a path; empty where the system does not tell.
 
     Args:
         path: an existing path.
@@ -45,7 +45,7 @@ def file_system(path: Path, mounts: str | None = None) -> str:
         except OSError:
             return ""
     resolved = str(path.resolve())
-    best, kind = "", ""
+    longest, kind = "", ""
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
         words = fields.split()
@@ -53,19 +53,19 @@ def file_system(path: Path, mounts: str | None = None) -> str:
             continue
         point = words[4].replace("\\040", " ")
         inside = resolved == point or resolved.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, rest.split()[0]
+        if inside and len(point) >= len(longest):
+            longest, kind = point, rest.split()[0]
     return kind
 
 
 def prepare_file(path: Path) -> None:
-    """Make the folder (0700, with a ``.gitignore`` of its own) and the file (0600) if missing.
+    """Create the folder (0700, with its own ``.gitignore``) and the file (0600) if missing.
 
-    A folder that is there already is somebody else's and stays as it is. The file is
-    opened here only when it is new: closing an old one would drop SQLite's locks on it.
+    An existing folder is not changed. An existing file is not opened: closing it would release
+    the POSIX locks that SQLite holds on it in this process.
 
     Raises:
-        StoreUnavailable: the folder or the file cannot be made.
+        StoreUnavailable: the folder or the file cannot be created.
     """
     folder = path.parent
     try:
@@ -78,21 +78,22 @@ def prepare_file(path: Path) -> None:
             try:
                 os.close(os.open(path, flags, 0o600))
             except FileExistsError:
-                pass  # another process was faster
+                pass  # another process created it
     except OSError as error:
         raise StoreUnavailable(
-            f"The store {path} cannot be made ({error.strerror or error}). Give a path in a "
+            f"The store {path} cannot be created ({error.strerror or error}). Give a path in a "
             "folder that this process may write to: setup(store=...) or GENMON_STORE."
         ) from None
 
 
-def refuse_foreign_link(path: Path) -> None:
-    """Refuse a folder or file that leads to another user's: whoever can write here may have put it.
+def refuse_link_of_another_user(path: Path) -> None:
+    """Refuse a symbolic link that another user made or whose target is another user's.
 
-    A path that was given is resolved by then, so that this is about the default one's.
+    Any user who can write to the working directory could place such a link. Paths that were
+    configured are resolved before, so only the default path can be a link here.
 
     Raises:
-        StoreUnavailable: it does.
+        StoreUnavailable: the folder or the file is such a link.
     """
     for place in (path.parent, path):
         if not place.is_symlink():
@@ -107,8 +108,12 @@ def refuse_foreign_link(path: Path) -> None:
 
 
 def configure(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Set a fresh connection up: transactions are begun by us, journal mode as safe as fast."""
-    _begin_by_hand_and_read_any_text(connection)
+    """Configure a new connection: explicit transactions, busy timeout, journal mode.
+
+    WAL where it is safe, else a rollback journal (TRUNCATE). ``path`` is None for a database in
+    memory.
+    """
+    _configure_driver(connection)
     with closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
         if path is None:
@@ -116,34 +121,36 @@ def configure(connection: sqlite3.Connection, path: Path | None) -> None:
         wal = wal_is_safe() and file_system(path.parent) not in NETWORK_FILE_SYSTEMS
         mode = "WAL" if wal else "TRUNCATE"
         present = cursor.execute("PRAGMA journal_mode").fetchone()[0].upper()
-        # WAL stays with the file, and to be set needs it to itself for a moment: only where it
-        # is not. TRUNCATE is each connection's own.
+        # WAL is stored in the file, and setting it needs an exclusive lock: only where it is not
+        # set. TRUNCATE is a setting of each connection.
         if present != mode or not wal:
             present = cursor.execute(f"PRAGMA journal_mode = {mode}").fetchone()[0].upper()
         cursor.execute(f"PRAGMA synchronous = {'NORMAL' if present == 'WAL' else 'FULL'}")
 
 
-def _begin_by_hand_and_read_any_text(connection: sqlite3.Connection) -> None:
-    """Leave transactions to us; one text that is no UTF-8 must not end the list that it is in."""
+def _configure_driver(connection: sqlite3.Connection) -> None:
+    """Turn off the driver's implicit transactions, and decode any text: bad UTF-8 must not raise."""
     connection.isolation_level = None
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
 
 
 def configure_read_only(connection: sqlite3.Connection) -> None:
-    """Set up a connection that only reads: nothing of the file changes, its journal mode included."""
-    _begin_by_hand_and_read_any_text(connection)
+    """Configure a connection that only reads and changes nothing in the file, its journal mode included."""
+    _configure_driver(connection)
     with closing(connection.cursor()) as cursor:
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}")
         cursor.execute("PRAGMA query_only = ON")
 
 
-def check(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Look for damage, for at most :data:`CHECK_S` seconds: an INSERT succeeds on a broken file.
+def check_integrity(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Check the file for damage, for at most :data:`INTEGRITY_CHECK_S` seconds.
+
+    Needed because an INSERT into a damaged file may succeed.
 
     Raises:
-        StoreUnavailable: the file is damaged or no database at all.
+        StoreUnavailable: the file is damaged or is not a SQLite database.
     """
-    deadline = time.monotonic() + CHECK_S
+    deadline = time.monotonic() + INTEGRITY_CHECK_S
     connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -163,7 +170,7 @@ def check(connection: sqlite3.Connection, path: Path | None) -> None:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether an error comes of somebody else's writing to the file, which passes."""
+    """Whether an error, or its cause, says that another connection has the file locked: retry later."""
     link: BaseException | None = error
     while link is not None:
         code = getattr(link, "sqlite_errorcode", 0) & 0xFF

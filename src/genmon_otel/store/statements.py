@@ -1,8 +1,8 @@
-"""The statements of the hot path: built with SQLAlchemy, compiled once, run on a bare cursor.
+"""The statements that store a batch: built with SQLAlchemy, compiled once for each dialect.
 
-SQLAlchemy's execution of a statement costs as much as SQLite's own work for it, and
-a batch of one runs a dozen. So text and order of parameters are worked out once for
-each dialect, and :class:`genmon_otel.store.cursor.Cursor` does the rest.
+To execute a statement through SQLAlchemy costs as much as SQLite's own work for it, and a batch of
+one record needs a dozen. So :class:`genmon_otel.store.cursor.Cursor` executes the compiled text on
+the driver's cursor.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ FAILURES: Final = (
     "failure_category", "severity", "occurrence_count", "first_seen_at", "last_seen_at",
     "stack_trace", "framework", "context",
 )  # fmt: skip
-#: What a newer occurrence replaces in a failure's row.
-NEWEST: Final = ("trigger_signature", "error_message", "stack_trace", "framework", "context")
-#: What is settled once a batch's failures are read back: set, and added to what is there.
-SET: Final = ("handle", "status", "strikes", "users_by_day")
-ADDED: Final = ("reopened_count", "user_count", "project_count")
-SETTLED: Final = ("handle", "status", "strikes", "reopened_count", "user_count", "project_count",
+#: Columns of a failure's row that a newer occurrence replaces.
+FROM_NEWEST: Final = ("trigger_signature", "error_message", "stack_trace", "framework", "context")
+#: Columns that are written after a batch's failures were read: replaced, and added to.
+REPLACED: Final = ("handle", "status", "strikes", "users_by_day")
+INCREMENTED: Final = ("reopened_count", "user_count", "project_count")
+UPDATED: Final = ("handle", "status", "strikes", "reopened_count", "user_count", "project_count",
                   "users_by_day", "id")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Text of a statement and the order of its parameters."""
+    """The text of a compiled statement and the order of its parameters."""
 
     sql: str
     names: tuple[str, ...]
-    #: Whether it takes all its rows at once, as one parameter: a JSON array of objects.
-    takes_rows: bool = False
+    #: Whether its one parameter is a JSON array of objects, one a row.
+    takes_json_rows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The hot path's statements in one dialect. Rows are tuples in each one's ``names``."""
+    """All statements in one dialect. A row is a tuple in the order of a statement's ``names``."""
 
-    move_producer: Prepared
+    advance_producer: Prepared
     insert_analytics: Prepared
     copy_analytics: str
     upsert_failures: Prepared
     lock_failure: Prepared
     lock_handles: Prepared
     read_failures: Prepared
-    settle_failures: Prepared
+    update_failures: Prepared
     read_handles: Prepared
     read_failure_users: Prepared
     upsert_failure_users: Prepared
@@ -66,11 +66,11 @@ class Statements:
     insert_active_users: Prepared
     upsert_active_user_counts: Prepared
     upsert_rollups: Prepared
-    read_guarding: Prepared
+    read_guarding_cases: Prepared
 
 
-def rows(table: sa.Table, columns: Sequence[str]) -> Any:
-    """Rows given as one JSON parameter, with the types of a table's columns."""
+def json_rows(table: sa.Table, columns: Sequence[str]) -> Any:
+    """Return a table expression over one JSON parameter, typed as a table's columns. PostgreSQL only."""
     types = (
         sa.column(name, sa.Text() if isinstance(table.c[name].type, Json) else table.c[name].type)
         for name in columns
@@ -80,14 +80,14 @@ def rows(table: sa.Table, columns: Sequence[str]) -> Any:
     return function.render_derived(name="given", with_types=True)
 
 
-def _read(given: Any, column: sa.Column[Any]) -> Any:
-    """A given value as its column takes it: JSON comes as its text."""
+def _as_column(given: Any, column: sa.Column[Any]) -> Any:
+    """Cast a value of :func:`json_rows` to its column's type: JSON is given as text."""
     return sa.cast(given, postgresql.JSON) if isinstance(column.type, Json) else given
 
 
 @cache
 def statements(is_postgresql: bool) -> Statements:
-    """Compile all of them for one dialect."""
+    """Compile all statements for one dialect; cached."""
     insert: Any = postgresql.insert if is_postgresql else sqlite.insert
     dialect: sa.Dialect = (
         psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
@@ -95,31 +95,33 @@ def statements(is_postgresql: bool) -> Statements:
         else sqlite.dialect(paramstyle="qmark")
     )
 
-    def prepared(statement: Any, columns: Sequence[str] = ()) -> Prepared:
+    def compile_(statement: Any, columns: Sequence[str] = ()) -> Prepared:
         if isinstance(statement, sa.Insert):
-            statement = statement.inline()  # no RETURNING for ids that nobody reads
+            statement = statement.inline()  # without RETURNING: nobody reads the ids
         compiled = statement.compile(dialect=dialect, column_keys=list(columns) or None)
         return Prepared(str(compiled), tuple(compiled.positiontup or ()))
 
-    def upserted(statement: Any, columns: Sequence[str]) -> Prepared:
-        """Of an INSERT whose conflicts are settled: rows one by one, or all at once."""
+    def compile_insert(statement: Any, columns: Sequence[str]) -> Prepared:
+        """Compile an INSERT … ON CONFLICT: of one row, on PostgreSQL of many as JSON."""
         if not is_postgresql:
-            return prepared(statement, columns)
-        given = rows(statement.table, columns)
-        selected = sa.select(*(_read(given.c[name], statement.table.c[name]) for name in columns))
-        compiled = prepared(statement.from_select(list(columns), selected))
-        return Prepared(compiled.sql, tuple(columns), takes_rows=True)
+            return compile_(statement, columns)
+        given = json_rows(statement.table, columns)
+        selected = sa.select(
+            *(_as_column(given.c[name], statement.table.c[name]) for name in columns)
+        )
+        compiled = compile_(statement.from_select(list(columns), selected))
+        return Prepared(compiled.sql, tuple(columns), takes_json_rows=True)
 
-    def among(column: sa.ColumnElement[Any], values: str) -> sa.ColumnElement[bool]:
-        """Membership in a list given as one parameter, so that the text never changes."""
+    def is_in(column: sa.ColumnElement[Any], values: str) -> sa.ColumnElement[bool]:
+        """Compare with a list given as one parameter, so that the text is the same for any length."""
         if is_postgresql:
             array = sa.bindparam(values, type_=postgresql.ARRAY(column.type))
             return column == sa.func.any(array)
         items = sa.func.json_each(sa.bindparam(values, type_=sa.Text)).table_valued("value")
         return column.in_(sa.select(items.c.value))
 
-    def pairs(first: sa.Column[Any], second: sa.Column[Any]) -> Any:
-        """Two columns' values given together: two arrays, or one JSON array of pairs."""
+    def equals_pair(first: sa.Column[Any], second: sa.Column[Any]) -> Any:
+        """Compare two columns with a list of pairs: two arrays, on SQLite one JSON array."""
         if is_postgresql:
             arrays = [
                 sa.bindparam(column.name, type_=postgresql.ARRAY(column.type))
@@ -133,13 +135,13 @@ def statements(is_postgresql: bool) -> Statements:
             second == sa.func.json_extract(table.c.value, sa.literal_column("'$[1]'")),
         )
 
-    def users_or_projects(table: sa.Table, *wanted: sa.Column[Any]) -> Prepared:
-        """Which of the given pairs of a failure's fingerprint and a name are in a table."""
+    def select_stored_pairs(table: sa.Table, *wanted: sa.Column[Any]) -> Prepared:
+        """Select the given pairs of fingerprint and user or project that are in a table."""
         columns = (failures.c.fingerprint, wanted[0])
-        return prepared(
+        return compile_(
             sa.select(failures.c.fingerprint, *wanted)
             .select_from(table.join(failures, failures.c.id == table.c.failure_id))
-            .where(pairs(*columns))
+            .where(equals_pair(*columns))
         )
 
     failures, rollups = schema.failures, schema.rollups
@@ -149,38 +151,40 @@ def statements(is_postgresql: bool) -> Statements:
 
     move = insert(producers)
     upsert = insert(failures)
-    newer = upsert.excluded.last_seen_at >= failures.c.last_seen_at
-    older_first = upsert.excluded.first_seen_at < failures.c.first_seen_at
+    is_newer = upsert.excluded.last_seen_at >= failures.c.last_seen_at
+    is_older = upsert.excluded.first_seen_at < failures.c.first_seen_at
     rollup = insert(rollups)
     user = insert(failure_users)
     count = insert(counts)
     active = insert(active_users)
 
-    def settled(value: Any) -> sa.Update:
-        """A failure's row after what a batch worked out: ``value`` gives each column's."""
+    def update_failure(value: Any) -> sa.Update:
+        """Update a failure's row; ``value`` returns the expression for a column's name."""
         return (
             sa.update(failures)
             .where(failures.c.id == value("id"))
             .values(
-                {name: value(name) for name in SET}
-                | {name: failures.c[name] + value(name) for name in ADDED}
+                {name: value(name) for name in REPLACED}
+                | {name: failures.c[name] + value(name) for name in INCREMENTED}
             )
         )
 
     if is_postgresql:
-        found = rows(failures, SETTLED)
-        text = prepared(settled(lambda name: _read(found.c[name], failures.c[name]))).sql
-        settle = Prepared(text, SETTLED, takes_rows=True)
+        given = json_rows(failures, UPDATED)
+        text = compile_(
+            update_failure(lambda name: _as_column(given.c[name], failures.c[name]))
+        ).sql
+        update = Prepared(text, UPDATED, takes_json_rows=True)
     else:
-        settle = prepared(settled(lambda name: sa.bindparam(f"new_{name}", type_=sa.Text)))
+        update = compile_(update_failure(lambda name: sa.bindparam(f"new_{name}", type_=sa.Text)))
 
-    if is_postgresql:  # other processes may insert the same: the server says which rows were new
+    if is_postgresql:  # RETURNING tells which rows this transaction inserted, not a concurrent one
         arrays = (
             sa.bindparam("users", type_=postgresql.ARRAY(sa.Text)),
             sa.bindparam("days", type_=postgresql.ARRAY(sa.Integer)),
         )
         given = sa.func.unnest(*arrays).table_valued("user_id", "day").render_derived()
-        insert_active = prepared(
+        insert_active = compile_(
             active.from_select(
                 ["user_id", "day"],
                 sa.select(given.c.user_id, given.c.day).order_by(given.c.user_id, given.c.day),
@@ -189,12 +193,13 @@ def statements(is_postgresql: bool) -> Statements:
             .returning(active_users.c.user_id, active_users.c.day)
         )
     else:
-        insert_active = prepared(active.on_conflict_do_nothing(), ("user_id", "day"))
+        insert_active = compile_(active.on_conflict_do_nothing(), ("user_id", "day"))
 
     return Statements(
-        # Only ever forwards: a position that is there already means this batch is, too. A
-        # position further back than ours means the store was brought back from a copy.
-        move_producer=prepared(
+        # Compare-and-swap on the producer's position. It changes no row where this batch was
+        # committed before. A stored position that is lower than expected is accepted: the database
+        # was restored from a backup.
+        advance_producer=compile_(
             move.on_conflict_do_update(
                 index_elements=["id"],
                 set_={name: move.excluded[name] for name in ("position", "journal_seq", "seen_at")},
@@ -202,32 +207,32 @@ def statements(is_postgresql: bool) -> Statements:
             ),
             ("id", "position", "journal_seq", "seen_at"),
         ),
-        insert_analytics=prepared(sa.insert(schema.analytics), ANALYTICS),
+        insert_analytics=compile_(sa.insert(schema.analytics), ANALYTICS),
         copy_analytics=f"COPY {schema.analytics.name} ({', '.join(ANALYTICS)}) FROM STDIN",
-        upsert_failures=upserted(
+        upsert_failures=compile_insert(
             upsert.on_conflict_do_update(
                 index_elements=["fingerprint"],
                 set_={
                     "occurrence_count": failures.c.occurrence_count
                     + upsert.excluded.occurrence_count,
                     "first_seen_at": sa.case(
-                        (older_first, upsert.excluded.first_seen_at),
+                        (is_older, upsert.excluded.first_seen_at),
                         else_=failures.c.first_seen_at,
                     ),
                     "last_seen_at": sa.case(
-                        (newer, upsert.excluded.last_seen_at), else_=failures.c.last_seen_at
+                        (is_newer, upsert.excluded.last_seen_at), else_=failures.c.last_seen_at
                     ),
                     **{
-                        name: sa.case((newer, upsert.excluded[name]), else_=failures.c[name])
-                        for name in NEWEST
+                        name: sa.case((is_newer, upsert.excluded[name]), else_=failures.c[name])
+                        for name in FROM_NEWEST
                     },
-                    # What a person said stays; what the rules say is kept beside it.
+                    # A severity that a person set stays; the rules' goes to rules_severity.
                     **{
                         name: sa.case(
-                            (sa.and_(newer, is_rules), upsert.excluded.severity),
+                            (sa.and_(is_newer, applies), upsert.excluded.severity),
                             else_=failures.c[name],
                         )
-                        for name, is_rules in (
+                        for name, applies in (
                             ("severity", failures.c.relabelled_at.is_(None)),
                             ("rules_severity", failures.c.relabelled_at.is_not(None)),
                         )
@@ -236,15 +241,15 @@ def statements(is_postgresql: bool) -> Statements:
             ),
             FAILURES,
         ),
-        lock_failure=prepared(
+        lock_failure=compile_(
             sa.select(failures.c.id)
             .where(failures.c.fingerprint == sa.bindparam("fingerprint"))
             .with_for_update()
         ),
-        lock_handles=prepared(
+        lock_handles=compile_(
             sa.select(sa.func.pg_advisory_xact_lock(sa.bindparam("key", type_=sa.BigInteger)))
         ),
-        read_failures=prepared(
+        read_failures=compile_(
             sa.select(
                 failures.c.fingerprint,
                 failures.c.id,
@@ -261,42 +266,42 @@ def statements(is_postgresql: bool) -> Statements:
             .select_from(
                 failures.outerjoin(tests, tests.c.created_from_failure_id == failures.c.id)
             )
-            .where(among(failures.c.fingerprint, "fingerprints"))
+            .where(is_in(failures.c.fingerprint, "fingerprints"))
         ),
-        settle_failures=settle,
-        read_handles=prepared(
-            sa.select(failures.c.handle).where(among(failures.c.handle, "handles"))
+        update_failures=update,
+        read_handles=compile_(
+            sa.select(failures.c.handle).where(is_in(failures.c.handle, "handles"))
         ),
-        read_failure_users=users_or_projects(
+        read_failure_users=select_stored_pairs(
             failure_users, failure_users.c.user_id, failure_users.c.last_day
         ),
-        upsert_failure_users=upserted(
+        upsert_failure_users=compile_insert(
             user.on_conflict_do_update(
                 index_elements=["failure_id", "user_id"],
                 set_={"last_day": user.excluded.last_day},
             ),
             ("failure_id", "user_id", "last_day"),
         ),
-        read_failure_projects=users_or_projects(failure_projects, failure_projects.c.project_id),
-        insert_failure_projects=upserted(
+        read_failure_projects=select_stored_pairs(failure_projects, failure_projects.c.project_id),
+        insert_failure_projects=compile_insert(
             insert(failure_projects).on_conflict_do_nothing(), ("failure_id", "project_id")
         ),
-        read_active_users=prepared(
+        read_active_users=compile_(
             sa.select(active_users.c.user_id, active_users.c.day).where(
-                among(active_users.c.user_id, "users"),
+                is_in(active_users.c.user_id, "users"),
                 active_users.c.day >= sa.bindparam("first"),
                 active_users.c.day <= sa.bindparam("last"),
             )
         ),
         insert_active_users=insert_active,
-        upsert_active_user_counts=upserted(
+        upsert_active_user_counts=compile_insert(
             count.on_conflict_do_update(
                 index_elements=["day", "gap", "shard"],
                 set_={"users": counts.c.users + count.excluded.users},
             ),
             ("day", "gap", "shard", "users"),
         ),
-        upsert_rollups=upserted(
+        upsert_rollups=compile_insert(
             rollup.on_conflict_do_update(
                 index_elements=["minute", "operation", "framework", "outcome", "category", "shard"],
                 set_={
@@ -306,7 +311,7 @@ def statements(is_postgresql: bool) -> Statements:
             ),
             tuple(column.name for column in rollups.columns),
         ),
-        read_guarding=prepared(
+        read_guarding_cases=compile_(
             sa.select(tests.c.id, tests.c.signature, tests.c.trigger_signature).where(
                 tests.c.state == sa.literal_column(f"'{CaseState.GUARDING}'"),
                 tests.c.trigger == sa.literal_column("'fault'"),

@@ -1,4 +1,4 @@
-"""Single generations as they end, and the store-wide counts that the exporter serves."""
+"""Lists single generations for ``genmon tail``, and counts for ``genmon exporter``."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from genmon_otel.store import schema
 from genmon_otel.store.reading import RowReader
 from genmon_otel.store.rows import Counts, GenerationRow
 
-#: What a row's time may lose of a strike's: the database keeps microseconds.
-_ROUNDED_S: Final = 1e-6
+#: Seconds by which a stored time may differ from a strike's: the database rounds to microseconds.
+_ROUNDING_S: Final = 1e-6
 
 
-def generations(
+def list_generations(
     connection: sa.Connection,
     *,
     after: int | None = None,
     operation: str | None = None,
     limit: int = 100,
 ) -> list[GenerationRow]:
-    """Return generations in the order they were stored.
+    """List generations in the order in which they were stored.
 
     Args:
         connection: to read over.
         after: only those stored after the one with this id; None for the newest ones.
         operation: None for all.
-        limit: at most so many.
+        limit: the most rows to return.
     """
     table, failures, tests = schema.analytics, schema.failures, schema.tests
     query = (
         sa.select(
             table,
-            failures.c.id.label("of_failure"),
+            failures.c.id.label("row_id_of_failure"),
             failures.c.handle,
             failures.c.relabelled_at,
             failures.c.failure_category.label("current_category"),
@@ -59,14 +59,14 @@ def generations(
         query = query.where(table.c.operation == operation)
     if after is None:
         newest = connection.execute(query.order_by(table.c.id.desc())).mappings()
-        rows = [_generation(connection, row) for row in newest]
+        rows = [_generation_row(connection, row) for row in newest]
         return sorted(rows, key=lambda each: (each.ended_at, each.id))
     found = connection.execute(query.where(table.c.id > after).order_by(table.c.id))
-    return [_generation(connection, row) for row in found.mappings()]
+    return [_generation_row(connection, row) for row in found.mappings()]
 
 
-def counts(connection: sa.Connection) -> Counts:
-    """Return cases by state, runs by channel and verdict, failures by status."""
+def fetch_counts(connection: sa.Connection) -> Counts:
+    """Count cases by state, runs by channel and verdict, failures by status."""
     runs: dict[str, dict[str, int]] = {}
     table = schema.test_runs
     for channel, verdict, n in connection.execute(
@@ -76,33 +76,33 @@ def counts(connection: sa.Connection) -> Counts:
     ):
         runs.setdefault(str(channel), {})[str(verdict)] = int(n)
     return Counts(
-        cases_by_state=_grouped(connection, schema.tests.c.state),
+        cases_by_state=_count_by(connection, schema.tests.c.state),
         runs=runs,
-        failures_by_status=_grouped(connection, schema.failures.c.status),
+        failures_by_status=_count_by(connection, schema.failures.c.status),
     )
 
 
-def _grouped(connection: sa.Connection, column: sa.Column[str]) -> dict[str, int]:
+def _count_by(connection: sa.Connection, column: sa.Column[str]) -> dict[str, int]:
     found = connection.execute(sa.select(column, sa.func.count()).group_by(column).order_by(column))
     return {str(value): int(n) for value, n in found}
 
 
-def _strike(strikes: list[tuple[float, str]], ended_at: float) -> int:
-    """Which strike a failing generation was, when it ended."""
-    ended = ended_at + _ROUNDED_S
+def _strike_number(strikes: list[tuple[float, str]], ended_at: float) -> int:
+    """Count the strikes in the window that ends when a generation ended; at least 1."""
+    ended = ended_at + _ROUNDING_S
     return max(1, sum(ended - STRIKE_WINDOW_S <= at <= ended for at, _key in strikes))
 
 
-def _generation(connection: sa.Connection, row: Mapping[Any, Any]) -> GenerationRow:
+def _generation_row(connection: sa.Connection, row: Mapping[Any, Any]) -> GenerationRow:
     read = RowReader(connection, names.TABLE_ANALYTICS, row, row["id"])
-    ended_at = read.moment("created_at")
+    ended_at = read.timestamp("created_at")
     values: dict[str, Any] = {
         "id": read.integer("id"),
         "generation_id": read.text("generation_id"),
         "ended_at": ended_at,
         "operation": read.text("operation"),
         "framework": read.text("framework"),
-        "outcome": read.known("outcome", list(Outcome)),
+        "outcome": read.text_reported_unless("outcome", list(Outcome)),
         "duration_s": read.number("duration_s"),
         "user_id": read.optional_text("user_id"),
         "project_id": read.optional_text("project_id"),
@@ -111,24 +111,24 @@ def _generation(connection: sa.Connection, row: Mapping[Any, Any]) -> Generation
         "metadata": read.json_object("metadata"),
         "category": read.optional_text("failure_category"),
     }
-    if row["of_failure"] is None:
+    if row["row_id_of_failure"] is None:
         return GenerationRow(
             **values, handle=None, severity=None, error_type=None, error_message=None, place="",
             strike=0, case_id=None,
         )  # fmt: skip
-    of_failure = RowReader(
-        connection, names.TABLE_FAILURES, row, row["handle"] or row["of_failure"]
+    read_failure = RowReader(
+        connection, names.TABLE_FAILURES, row, row["handle"] or row["row_id_of_failure"]
     )
-    context = of_failure.json_object("context")
+    context = read_failure.json_object("context")
     if row["relabelled_at"] is not None:
-        values["category"] = of_failure.text("current_category")
+        values["category"] = read_failure.text("current_category")
     return GenerationRow(
         **values,
-        handle=of_failure.text("handle"),
-        severity=of_failure.choice("severity", Severity, Severity.MEDIUM),
-        error_type=of_failure.text("error_type"),
-        error_message=of_failure.text("error_message"),
+        handle=read_failure.text("handle"),
+        severity=read_failure.member("severity", Severity, Severity.MEDIUM),
+        error_type=read_failure.text("error_type"),
+        error_message=read_failure.text("error_message"),
         place=str(context.get("stage") or context.get("function") or ""),
-        strike=_strike(of_failure.strikes("strikes"), ended_at),
+        strike=_strike_number(read_failure.strikes("strikes"), ended_at),
         case_id=row["case_id"],
     )

@@ -1,8 +1,8 @@
-"""PostgreSQL connections that do not wait for ever for a server, or a network, that went silent.
+"""PostgreSQL connections with a client-side timeout for each answer.
 
-A host that vanishes says nothing: the server's own timeouts do not run, and where a
-proxy or a firewall still acknowledges what is sent, nor do the kernel's. Imports
-psycopg, so it is imported only where a server is used.
+When a host disappears, the server's timeouts do not run; where a proxy or a firewall still
+acknowledges packets, the kernel's do not either. Imports psycopg, so this module is imported only
+where PostgreSQL is used.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any, Final
 import psycopg
 from psycopg.types.datetime import TimestamptzLoader
 
-#: Seconds for one statement's answer; the server has ended it itself long before.
+#: Seconds for one statement's answer; longer than the server's own ``statement_timeout``.
 ANSWER_TIMEOUT_S: Final = 40.0
 
 
-class AnyTime(TimestamptzLoader):
-    """Loads times; ``infinity`` and years beyond 9999, which Python has not, as text."""
+class LenientTimestampLoader(TimestamptzLoader):
+    """Loads timestamps; ``infinity`` and years after 9999, which ``datetime`` lacks, as text."""
 
     def load(self, data: Any) -> Any:
-        """Return a time, else its text."""
+        """Return a ``datetime``, else the text."""
         try:
             return super().load(data)
         except (psycopg.Error, ValueError, OverflowError):
@@ -30,22 +30,26 @@ class AnyTime(TimestamptzLoader):
 
 
 class TimeoutConnection(psycopg.Connection[Any]):
-    """A connection that closes itself when an answer does not come."""
+    """A connection that closes itself when an answer takes longer than :attr:`answer_timeout_s`."""
 
-    #: Seconds; whoever asks for something that takes long raises it.
+    #: Seconds; migrations set a longer one on their connection.
     answer_timeout_s = ANSWER_TIMEOUT_S
 
     def wait(self, gen: Any, *args: Any, **named: Any) -> Any:
-        """Wait as psycopg does, but not for ever."""
-        return super().wait(self._within(gen), *args, **named)
+        """Wait as psycopg does, at most :attr:`answer_timeout_s`.
 
-    def _within(self, gen: Any) -> Generator[Any, Any, Any]:
+        Raises:
+            psycopg.OperationalError: there was no answer in time; the connection is closed.
+        """
+        return super().wait(self._with_deadline(gen), *args, **named)
+
+    def _with_deadline(self, gen: Any) -> Generator[Any, Any, Any]:
         deadline = time.monotonic() + self.answer_timeout_s
         try:
             want = next(gen)
             while True:
                 ready = yield want
-                # psycopg looks up now and then with nothing ready, so that it can be interrupted.
+                # psycopg resumes now and then with nothing ready, so that it can be interrupted.
                 if not ready and time.monotonic() > deadline:
                     self.pgconn.finish()
                     raise psycopg.OperationalError(
@@ -57,7 +61,7 @@ class TimeoutConnection(psycopg.Connection[Any]):
 
 
 def connect(arguments: Any, named: Any) -> Any:
-    """Open a connection with what SQLAlchemy gives."""
+    """Open a connection with the arguments that SQLAlchemy passes to its driver."""
     opened = TimeoutConnection.connect(*arguments, **named)
-    opened.adapters.register_loader("timestamptz", AnyTime)
+    opened.adapters.register_loader("timestamptz", LenientTimestampLoader)
     return opened

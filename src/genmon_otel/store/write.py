@@ -1,4 +1,4 @@
-"""The hot path: one batch of one producer, stored in one transaction, exactly once."""
+"""Stores one batch of one producer in one transaction, exactly once."""
 
 from __future__ import annotations
 
@@ -14,31 +14,39 @@ from genmon_otel.policy import DAY_S, STRIKES
 from genmon_otel.ports import Propose
 from genmon_otel.records import Batch, GenerationRecord, Outcome, Strike, WriteResult
 from genmon_otel.store import analytics, grouping, schema
-from genmon_otel.store.case_creation import complete, make_cases
-from genmon_otel.store.codec import name, stamp
+from genmon_otel.store.case_creation import create_cases, rebuild_proposed_cases
+from genmon_otel.store.codec import storable_name, to_timestamp
 from genmon_otel.store.connect import Database
 from genmon_otel.store.cursor import Cursor
-from genmon_otel.store.grouping import Group
-from genmon_otel.store.impact import ActiveUsers, Fact, ProjectsHit, StoredFacts, UsersHit
+from genmon_otel.store.grouping import FailureGroup
+from genmon_otel.store.impact import (
+    ActiveUsers,
+    AffectedProjects,
+    AffectedUsers,
+    RowKey,
+    StoredKeys,
+)
 from genmon_otel.store.live import LiveRuns
-from genmon_otel.store.recordings import keep_recordings, keep_samples
+from genmon_otel.store.recordings import save_recordings, save_samples
 
-#: Rows that one minute of one kind of generation is spread over, by producer.
+#: Rows over which the counts of one minute and one kind of generation are spread, by producer, so
+#: that concurrent processes do not wait for each other's row locks.
 SHARDS: Final = 16
 
 
-class _Committed(Exception):
-    """The batch had been committed before: the COMMIT's answer was lost."""
+class _AlreadyCommitted(Exception):
+    """An earlier transaction committed this batch, and the answer to its COMMIT was lost."""
 
 
-class Writing:
-    """Writes batches to one database for one process."""
+class BatchWriter:
+    """Writes batches to one database, for one process."""
 
     def __init__(self, database: Database, propose: Propose | None) -> None:
         self._database = database
         self._propose = propose
-        self.remembered = StoredFacts()
-        self._replaced = 0
+        #: Keys of rows that this process has stored or found stored.
+        self.stored_keys = StoredKeys()
+        self._seen_replacements = 0
 
     def write(self, batch: Batch, now: float) -> WriteResult:
         """Store a batch; see :meth:`genmon_otel.ports.Store.write`."""
@@ -46,39 +54,40 @@ class Writing:
         try:
             return self._write(batch, records, now)
         except StoreRefused as refusal:
-            if not _is_known_generation(refusal):
+            if not _is_duplicate_generation(refusal):
                 raise
-        # Rare (a dead process's journal told twice), so it costs a second transaction.
+        # Rare: the journal of a dead process was delivered twice. A second transaction stores the
+        # batch without the generations that are there.
         with self._database.read() as connection:
-            fresh = _without_known(connection, records)
-        return self._write(batch, fresh, now)
+            new_records = _without_stored(connection, records)
+        return self._write(batch, new_records, now)
 
     def _write(self, batch: Batch, records: Sequence[GenerationRecord], now: float) -> WriteResult:
         shard = zlib.crc32(batch.producer.encode("utf-8", "replace")) % SHARDS
         try:
             with self._database.begin() as connection:
-                self._forget_replaced()
+                self._clear_cache_of_replaced_file()
                 cursor = Cursor(connection, self._database.is_postgresql)
                 try:
-                    strikes, facts = self._store(cursor, batch, records, shard, now)
-                    cursor.finish()
+                    strikes, new_keys = self._store(cursor, batch, records, shard, now)
+                    cursor.finish_pipeline()
                 except BaseException:
-                    cursor.abandon()
+                    cursor.close_after_error()
                     raise
-        except _Committed:
+        except _AlreadyCommitted:
             return WriteResult(written=0, duplicate=True)
         except (TypeError, ValueError, AttributeError) as error:
             raise StoreRefused(
                 f"A record cannot be stored: {type(error).__name__}: {error}"
             ) from error
-        self.remembered.update(facts)
+        self.stored_keys.update(new_keys)
         return WriteResult(written=len(batch.records), strikes=strikes)
 
-    def _forget_replaced(self) -> None:
-        """Know nothing of a file that took the place of another."""
-        if self._replaced != self._database.replaced:
-            self._replaced = self._database.replaced
-            self.remembered.clear()
+    def _clear_cache_of_replaced_file(self) -> None:
+        """Clear the cache when the SQLite file was replaced: the new one has other rows."""
+        if self._seen_replacements != self._database.file_replacements:
+            self._seen_replacements = self._database.file_replacements
+            self.stored_keys.clear()
 
     def _store(
         self,
@@ -87,105 +96,117 @@ class Writing:
         records: Sequence[GenerationRecord],
         shard: int,
         now: float,
-    ) -> tuple[tuple[Strike, ...], list[Fact]]:
+    ) -> tuple[tuple[Strike, ...], list[RowKey]]:
         failing = [
             record
             for record in records
             if record.failure is not None and record.outcome is Outcome.FAILURE
         ]
-        attempts = [record for record in records if not _is_foreign(record)]
-        groups = grouping.group(failing)
+        attempts = [record for record in records if not _is_foreign_span(record)]
+        groups = grouping.group_by_fingerprint(failing)
 
-        # Everything that can be asked before an answer is read, in the order of locks.
-        moved = _move_producer(cursor, batch, now)
-        rows = grouping.upsert(cursor, groups, (each.fingerprint for each in batch.recordings))
-        users, projects = _hits(groups)
-        users_hit = UsersHit(cursor, users, self.remembered)
-        projects_hit = ProjectsHit(cursor, projects, self.remembered)
+        # Send every statement before the first answer is fetched, in the order of row locks that
+        # all transactions keep.
+        advanced = _advance_producer(cursor, batch, now)
+        result = grouping.upsert_failures(
+            cursor, groups, (each.fingerprint for each in batch.recordings)
+        )
+        users, projects = _affected(groups)
+        affected_users = AffectedUsers(cursor, users, self.stored_keys)
+        affected_projects = AffectedProjects(cursor, projects, self.stored_keys)
         active = ActiveUsers(
             cursor,
-            ((name(record.user_id), _day(record)) for record in attempts
+            ((storable_name(record.user_id), _day(record)) for record in attempts
              if record.user_id is not None),
-            self.remembered,
+            self.stored_keys,
         )  # fmt: skip
         live = LiveRuns(cursor, attempts)
         if groups or batch.recordings or batch.samples:
-            _stop_if_committed(cursor, moved)
+            _stop_if_committed(cursor, advanced)
 
-        grouping.read_back(cursor, groups, rows)
-        struck = {each.fingerprint: each.count_strikes() for each in groups.values()}
-        found = {each.fingerprint: (each.id, each.tally) for each in groups.values()}
-        users_hit.count(found)
-        projects_hit.count(found)
-        grouping.settle(cursor, groups)
-        self._keep(cursor, batch, groups, struck, now)
-        live.keep()
-        cursor.insert_analytics(analytics.rows(attempts, groups, cursor.is_postgresql))
-        _roll_up(cursor, attempts, groups, shard)
+        grouping.load_rows(cursor, groups, result)
+        strike_counts = {each.fingerprint: each.count_strikes() for each in groups.values()}
+        row_and_impact = {each.fingerprint: (each.id, each.impact) for each in groups.values()}
+        affected_users.count(row_and_impact)
+        affected_projects.count(row_and_impact)
+        grouping.save_groups(cursor, groups)
+        self._save_recordings_and_cases(cursor, batch, groups, strike_counts, now)
+        live.save()
+        cursor.insert_analytics(analytics.build_rows(attempts, groups, cursor.is_postgresql))
+        _update_rollups(cursor, attempts, groups, shard)
         active.count(shard)
         if batch.samples:
             by_id = {record.generation_id: record for record in batch.records}
-            keep_samples(cursor.connection, batch.samples, by_id)
-        _stop_if_committed(cursor, moved)
-        return _answers(groups, struck), [*users_hit.facts, *projects_hit.facts, *active.facts]
+            save_samples(cursor.connection, batch.samples, by_id)
+        _stop_if_committed(cursor, advanced)
+        return _strike_results(groups, strike_counts), [
+            *affected_users.new_keys,
+            *affected_projects.new_keys,
+            *active.new_keys,
+        ]
 
-    def _keep(
+    def _save_recordings_and_cases(
         self,
         cursor: Cursor,
         batch: Batch,
-        groups: dict[str, Group],
-        struck: dict[str, dict[str, int]],
+        groups: dict[str, FailureGroup],
+        strike_counts: dict[str, dict[str, int]],
         now: float,
     ) -> None:
-        """Keep recordings; make the cases that are due, complete those that wait for one."""
-        grown: list[int] = []
+        """Save recordings, create the cases that are due and rebuild proposed ones.
+
+        ``strike_counts`` holds the strikes by generation id, by fingerprint.
+        """
+        with_new_recording: list[int] = []
         if batch.recordings:
             by_id = {record.generation_id: record for record in batch.records}
-            grown = keep_recordings(cursor.connection, batch.recordings, by_id, now)
+            with_new_recording = save_recordings(cursor.connection, batch.recordings, by_id, now)
         due = [
             each
             for each in groups.values()
-            if max(struck[each.fingerprint].values()) >= STRIKES
+            if max(strike_counts[each.fingerprint].values()) >= STRIKES
             and not each.test_generated
-            and each.makes_cases
+            and each.may_have_case
         ]
         if due:
-            make_cases(cursor.connection, due, self._propose, now)
-        waiting = set(grown) - {each.id for each in due}
-        if waiting:
-            complete(cursor.connection, waiting, self._propose)
+            create_cases(cursor.connection, due, self._propose, now)
+        changed = set(with_new_recording) - {each.id for each in due}
+        if changed:
+            rebuild_proposed_cases(cursor.connection, changed, self._propose)
 
 
-def _hits(groups: dict[str, Group]) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
-    """Return users by the day of their newest hit, and projects, each with the fingerprint."""
+def _affected(
+    groups: dict[str, FailureGroup],
+) -> tuple[dict[tuple[str, str], int], set[tuple[str, str]]]:
+    """Return the day of the newest hit by ``(fingerprint, user)``, and ``(fingerprint, project)``."""
     users: dict[tuple[str, str], int] = {}
     projects: set[tuple[str, str]] = set()
     for key, each in groups.items():
-        for record in each.records:  # in event order: the newest day stays
+        for record in each.records:  # by ended_at: the newest day is the last
             if record.user_id is not None:
-                users[key, name(record.user_id)] = _day(record)
+                users[key, storable_name(record.user_id)] = _day(record)
             if record.project_id is not None:
-                projects.add((key, name(record.project_id)))
+                projects.add((key, storable_name(record.project_id)))
     return users, projects
 
 
-def _move_producer(cursor: Cursor, batch: Batch, now: float) -> Any:
-    """Move the producer one batch on; the cursor that will know whether it moved."""
-    return cursor.run(
-        cursor.statements.move_producer,
-        name(batch.producer), batch.position + 1, batch.journal_seq,
-        stamp(now, cursor.is_postgresql),
+def _advance_producer(cursor: Cursor, batch: Batch, now: float) -> Any:
+    """Send the compare-and-swap of the producer's position; return its cursor for ``rowcount``."""
+    return cursor.execute(
+        cursor.statements.advance_producer,
+        storable_name(batch.producer), batch.position + 1, batch.journal_seq,
+        to_timestamp(now, cursor.is_postgresql),
     )  # fmt: skip
 
 
-def _stop_if_committed(cursor: Cursor, moved: Any) -> None:
-    """Stop where the producer had moved already."""
-    cursor.finish()
-    if moved.rowcount != 1:
-        raise _Committed
+def _stop_if_committed(cursor: Cursor, advanced: Any) -> None:
+    """Raise _AlreadyCommitted where the compare-and-swap changed no row."""
+    cursor.finish_pipeline()
+    if advanced.rowcount != 1:
+        raise _AlreadyCommitted
 
 
-def _is_foreign(record: GenerationRecord) -> bool:
+def _is_foreign_span(record: GenerationRecord) -> bool:
     return record.failure is not None and record.failure.origin == "foreign_span"
 
 
@@ -193,44 +214,49 @@ def _day(record: GenerationRecord) -> int:
     return int(record.ended_at // DAY_S)
 
 
-def _is_known_generation(refusal: StoreRefused) -> bool:
-    """Whether a generation is in the store already, from another producer."""
+def _is_duplicate_generation(refusal: StoreRefused) -> bool:
+    """Whether a batch was refused because one of its generations is stored, from another producer."""
     cause = refusal.__cause__
     duplicate = getattr(cause, "sqlstate", None) == "23505" or "UNIQUE" in str(cause)
     return duplicate and "generation_analytics" in str(cause)
 
 
-def _roll_up(
-    cursor: Cursor, records: Sequence[GenerationRecord], groups: dict[str, Group], shard: int
+def _update_rollups(
+    cursor: Cursor, records: Sequence[GenerationRecord], groups: dict[str, FailureGroup], shard: int
 ) -> None:
-    """Add attempts to their minutes: those of ``created_at`` as it is stored, rounding included."""
+    """Add generations to the rollups of the minutes they ended in.
+
+    ``ended_at`` is rounded to microseconds first, as in ``created_at``: both count the same minute.
+    """
     durations: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
     for record in records:
-        moment = round(record.ended_at * 1_000_000) // 60_000_000
+        minute = round(record.ended_at * 1_000_000) // 60_000_000
         category = grouping.category_of(record, groups)
-        key = (moment, record.operation, record.framework, record.outcome, category)
+        key = (minute, record.operation, record.framework, record.outcome, category)
         durations[key].append(float(record.duration_s))
     counts: Counter[tuple[Any, ...]] = Counter()
     totals: defaultdict[tuple[Any, ...], float] = defaultdict(float)
-    for (moment, operation, framework, outcome, category), of_one in durations.items():
-        row = (stamp(moment * 60, cursor.is_postgresql), name(operation), name(framework),
-               str(outcome), str(category), shard)  # fmt: skip
-        counts[row] += len(of_one)
-        totals[row] += sum(of_one)
-    cursor.many(
+    for (minute, operation, framework, outcome, category), durations_s in durations.items():
+        row = (to_timestamp(minute * 60, cursor.is_postgresql), storable_name(operation),
+               storable_name(framework), str(outcome), str(category), shard)  # fmt: skip
+        counts[row] += len(durations_s)
+        totals[row] += sum(durations_s)
+    cursor.execute_many(
         cursor.statements.upsert_rollups,
         [(*row, count, totals[row]) for row, count in sorted(counts.items())],
     )
 
 
-def _answers(groups: dict[str, Group], struck: dict[str, dict[str, int]]) -> tuple[Strike, ...]:
+def _strike_results(
+    groups: dict[str, FailureGroup], strike_counts: dict[str, dict[str, int]]
+) -> tuple[Strike, ...]:
     return tuple(
         Strike(
             generation_id=record.generation_id,
             handle=each.handle,
             operation=record.operation,
             category=grouping.category_of(record, groups),
-            strikes=struck[each.fingerprint][record.generation_id],
+            strikes=strike_counts[each.fingerprint][record.generation_id],
             case_id=each.case_id,
             reopened=each.reopened and record is each.records[0],
         )
@@ -239,14 +265,14 @@ def _answers(groups: dict[str, Group], struck: dict[str, dict[str, int]]) -> tup
     )
 
 
-def _without_known(
+def _without_stored(
     connection: sa.Connection, records: Sequence[GenerationRecord]
 ) -> list[GenerationRecord]:
     table = schema.analytics
-    ids = [name(record.generation_id) for record in records]
-    known = set(
+    ids = [storable_name(record.generation_id) for record in records]
+    stored = set(
         connection.execute(
             sa.select(table.c.generation_id).where(table.c.generation_id.in_(ids))
         ).scalars()
     )
-    return [record for record in records if name(record.generation_id) not in known]
+    return [record for record in records if storable_name(record.generation_id) not in stored]

@@ -246,13 +246,13 @@ def test_late_days_are_counted_where_they_belong(producer: Producer, store: SqlS
         producer.write(success(START + day * DAY, user_id="ada"))
         producer.write(success(START + day * DAY, user_id=f"only-{day}"))
     with store._database.read() as connection:
-        from genmon_otel.store.impact import active_users
+        from genmon_otel.store.impact import count_active_users
 
         first = int(START // DAY)
         days = (0, 2, 5, 7, 9, 12)
         for last in range(-1, 22):
             week = [day for day in days if last - 7 < day <= last]
-            assert active_users(connection, first + last) == len(week) + bool(week), last
+            assert count_active_users(connection, first + last) == len(week) + bool(week), last
 
 
 def test_a_second_store_on_the_database_sees_it_all(
