@@ -18,9 +18,9 @@ from genmon_otel.regression.case import Case
 from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.runner import RunResult, run_case
 from genmon_otel.store import SqlStore
-from tests.system.corpus import Bug, contents, faults, inputs
+from tests.system.corpus import Bug, bugs
 
-BUGS: list[Bug] = [*contents.BUGS, *faults.BUGS, *inputs.BUGS]
+BUGS: list[Bug] = list(bugs())
 #: One of each kind of callable and trigger, the first: what ``make test`` asks.
 CORE = {(bug.kind, bug.trigger): bug.name for bug in reversed(BUGS)}.values()
 ALL = [

@@ -3,13 +3,18 @@
 Every bug is a module's source. ``work`` holds the mistake, ``build`` is the decorated
 target around it; a request that says ``bad`` meets the bug, ``good`` does not. The fix is a
 textual change of ``work``; the mutants change ``build`` in ways that make the failure go
-away without mending anything.
+away without mending anything. The bugs are in ``tests/data/corpus``.
 """
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
+
+DATA = Path(__file__).parents[1] / "data" / "corpus"
 
 Kind = Literal["sync", "async", "generator", "async_generator"]
 TriggerKind = Literal["fault", "content", "input"]
@@ -132,3 +137,11 @@ class Bug:
         }
         made["renamed"] = self.source.replace("def build(", "def make(")
         return made
+
+
+def bugs() -> Iterator[Bug]:
+    """Read every seeded bug, by what brings it out: contents, faults, inputs."""
+    for path in sorted(DATA.glob("*.toml")):
+        for name, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            fix = entry.pop("fix")
+            yield Bug(name=name, fix=(fix["old"], fix["new"]), **entry)
