@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from genmon_otel.corrections import Correction, Corrections
@@ -157,11 +157,28 @@ class Metrics(Protocol):
         """Count some of what was only noted, if that is much: whoever should does not keep up."""
 
 
+class Answer(Protocol):
+    """The recorded answer of an automatic step, its body still to be read."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    def parts(self) -> Iterator[bytes]:
+        """The body, chunk by chunk, each when it came; then how it ended."""
+
+    def parts_async(self) -> AsyncIterator[bytes]:
+        """As :meth:`parts`, for a task."""
+
+
 class StepPlayer(Protocol):
     """Serves recorded step outcomes in a replay instead of calling anything.
 
-    Both methods are asked with the step's name, the callable it wraps (None for a
-    block) and its bound arguments, and either return or raise what was recorded.
+    ``play`` is asked with a decorated step's name, the callable it wraps (None for a
+    block) and its bound arguments; ``answer`` with an automatic step's name, its adapter, call
+    site and request (see :mod:`genmon_otel.exchanges`). They return or raise what was recorded.
     """
 
     def play(
@@ -171,6 +188,10 @@ class StepPlayer(Protocol):
     async def play_async(
         self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]
     ) -> Any: ...
+
+    def answer(self, name: str, adapter: str, site: str, request: Tree) -> Answer: ...
+
+    async def answer_async(self, name: str, adapter: str, site: str, request: Tree) -> Answer: ...
 
 
 class Propose(Protocol):

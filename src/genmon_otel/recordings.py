@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from genmon_otel.errors import PayloadError
+from genmon_otel.exchanges import prepare_exchange
 from genmon_otel.payload import decode, decode_exception, digest
 from genmon_otel.records import Recording, StepRecord, Tree
 from genmon_otel.redaction import Redactor
@@ -54,6 +55,8 @@ def prepare(recording: Recording, redactor: Redactor) -> Recording:
 
 def prepare_step(step: StepRecord, redactor: Redactor) -> StepRecord:
     """Redact one step and give it the digest of its redacted arguments."""
+    if step.adapter:
+        return prepare_exchange(step, redactor)
     arguments = redactor.tree(step.arguments)
     return replace(
         step,

@@ -285,6 +285,11 @@ class StepRecord:
     is_async: bool = False
     #: A stream that its consumer broke on or stopped reading: what would have come is not known.
     cut: bool = False
+    #: Of an automatic step the adapter that recorded it at a client library; empty for a decorated
+    #: one. What its arguments and its outcome are says :mod:`genmon_otel.exchanges`.
+    adapter: str = ""
+    #: Of an automatic step where in the application's code it was called: ``file.py:function``.
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.records import Capture
 
 MetricsBackend = Literal["prometheus", "otlp", "none"]
+Steps = Literal["auto", "decorated"]
 
 #: Folder of the default store, under the working directory.
 DEFAULT_FOLDER: Final = ".genmon"
@@ -49,6 +50,10 @@ class Settings:
     resources: bool = False
     #: Whether request and results may go on spans.
     content_on_spans: bool = False
+    #: ``auto``: outbound calls that no decorated step surrounds are steps, too.
+    steps: Steps = "auto"
+    #: Hosts, and paths that begin with ``/``, that are never automatic steps.
+    steps_ignore: tuple[str, ...] = ()
 
     @property
     def masked_store(self) -> str:
@@ -115,6 +120,8 @@ class Settings:
             resources=flag(*pick("resources", names.ENV_RESOURCES)),
             content_on_spans=environ.get(names.ENV_CAPTURE_CONTENT, "").strip().upper()
             in ("SPAN_ONLY", "SPAN_AND_EVENT", "TRUE"),
+            steps=cast(Steps, _choice(*pick("steps", names.ENV_STEPS, "auto"), get_args(Steps))),
+            steps_ignore=_words(*pick("steps_ignore", names.ENV_STEPS_IGNORE, ())),
         )
 
 

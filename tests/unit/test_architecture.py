@@ -21,10 +21,10 @@ LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
         "addresses records slots text stacks redaction classification control_flow interruption fingerprint payload "
-        "recordings policy settings rules corrections failure_log".split()
+        "bodies exchanges recordings policy settings rules corrections failure_log".split()
     ),
     frozenset({"ports", "clock", "null_sink", "internal_errors"}),
-    frozenset("forks instruments recorder decorators".split()),
+    frozenset("forks instruments recorder decorators capture".split()),
     frozenset("journal writer processor store code_version threads".split()),
     frozenset({"regression"}),
     frozenset("testing pytest_plugin wiring assets cli demo".split()),

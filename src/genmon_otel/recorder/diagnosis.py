@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -23,8 +23,15 @@ from genmon_otel.recorder.examination import Examined, examine, look_into
 from genmon_otel.recorder.naming import MAX_MESSAGE, Wording, wording_of, wording_of_redacted
 from genmon_otel.recorder.process_info import out_of_time
 from genmon_otel.recorder.stage_run import StageRun, hung_classification
+from genmon_otel.recorder.triggers import (
+    decorated,
+    hung_step,
+    last_answer,
+    stage_of,
+    trigger_among,
+    trigger_of,
+)
 from genmon_otel.records import (
-    ENVIRONMENT_CATEGORIES,
     FINGERPRINT_VERSION,
     Category,
     Failure,
@@ -41,8 +48,6 @@ if TYPE_CHECKING:
 STALL_S: Final = 30.0
 #: Characters of a span's status description.
 _MAX_DESCRIPTION: Final = 200
-#: Links of an error's chain that are followed.
-_MAX_CHAIN: Final = 50
 #: Distinct faults of steps kept of one generation.
 _MAX_FAULTS: Final = 16
 #: Error type of a result that ``failure_if`` refused, and where such results say why.
@@ -83,14 +88,15 @@ def timed_out(generation: Generation, error: BaseException) -> TimedOut | None:
     elapsed, limit = generation.elapsed_s(), generation.spec.timeout_s
     if isinstance(error, SystemExit):
         late = "celery" in sys.modules and out_of_time(elapsed)
-        return TimedOut(error, _hung_step(generation.stages), elapsed) if late else None
+        return TimedOut(error, hung_step(generation.stages), elapsed) if late else None
     if not any(kind.__name__ in _CANCELLATIONS for kind in type(error).__mro__):
         return None
-    step = _hung_step(generation.stages)
-    stall_s = generation.spec.stall_s or STALL_S
-    stalled = step is not None and step.pending_s() >= stall_s
+    stages, stall_s = generation.stages, generation.spec.stall_s
+    # Whether a caller went away must not depend on whether automatic steps are recorded.
+    step = hung_step(stages if stall_s is not None else decorated(stages))
+    stalled = step is not None and step.pending_s() >= (stall_s or STALL_S)
     if stalled or (limit is not None and elapsed >= limit):
-        return TimedOut(error, step, elapsed)
+        return TimedOut(error, hung_step(stages), elapsed)
     return None
 
 
@@ -99,7 +105,8 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
     under = generation.under
     match problem:
         case TimedOut(error, step, elapsed):
-            where = f" while {step.name} was pending" if step is not None else ""
+            named = hung_step(decorated(generation.stages))
+            where = f" while {named.name} was pending" if named is not None else ""
             message = f"cancelled after {elapsed:.1f} s{where}"
             return _failure(
                 generation,
@@ -107,12 +114,13 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
                 wording_of(generation, message),
                 error,
                 ("fault", step) if step is not None else ("input", None),
+                place=named.name if named is not None else "",
             )
         case Refused(result):
             from genmon_otel.classification import classify_text
 
             text = _reason(result)
-            answered = _last_answer(generation.stages)
+            answered = last_answer(generation.stages)
             trigger: tuple[Trigger, StageRun | None] = (
                 ("content", answered) if answered is not None else ("input", None)
             )
@@ -128,8 +136,12 @@ def diagnose(generation: Generation, problem: Problem) -> tuple[Failure, StageRu
             known = next((s for e, s in generation.errors if e is error and s.signature), None)
             seen = examine(under, error, known.classification if known is not None else None)
             said = wording_of_redacted(generation, seen.said)
-            trigger = _trigger(generation, seen.category, error)
-            return _failure(generation, seen, said, error, trigger)
+            own = decorated(generation.stages)
+            kind, step = trigger = trigger_of(own, generation.errors, seen.category, error)
+            place = step.place if kind == "fault" and step is not None else ""
+            if len(own) < len(generation.stages):
+                trigger = trigger_among(generation.stages, generation.errors, seen.category, error)
+            return _failure(generation, seen, said, error, trigger, place=place)
 
 
 def undiagnosed(generation: Generation, problem: Problem) -> Failure:
@@ -154,12 +166,14 @@ def _failure(
     said: Wording,
     error: BaseException | None,
     trigger: tuple[Trigger, StageRun | None],
+    *,
+    place: str = "",
 ) -> tuple[Failure, StageRun | None]:
+    """Make the failure; ``place`` is the decorated step that it came from, "" for none."""
     from genmon_otel.fingerprint import identify
 
     kind, step = trigger
-    stage = step.place if kind == "fault" and step is not None else ""
-    stage = stage or _stage(generation, error)
+    stage = place or stage_of(generation.errors, error)
     alike, without_frames = identify(
         operation=generation.spec.operation,
         category=seen.category,
@@ -200,94 +214,6 @@ def refuses(predicate: Callable[[Any], object], result: Any) -> bool:
         said.close()
         raise TypeError("failure_if must not be asynchronous; its answer was ignored")
     return bool(said)
-
-
-# --- where it came from ------------------------------------------------------
-
-
-def _trigger(
-    generation: Generation, category: Category, error: BaseException
-) -> tuple[Trigger, StageRun | None]:
-    for link in _chain(error) if generation.errors else ():
-        # The last to see an error is the outermost: what a replay serves in its place.
-        step = next(
-            (s for e, s in reversed(generation.errors) if e is link and s.kind == "step"), None
-        )
-        if step is not None:
-            return "fault", step
-    if not generation.stages:
-        return "input", None
-    if category == Category.AI_TIMEOUT and (step := _hung_step(generation.stages)):
-        return "fault", step
-    step = _last_answer(generation.stages)
-    given_up = _given_up_on(generation.stages, category)
-    if given_up is not None and (step is None or (given_up.ended or 0) > (step.answered_at or 0)):
-        return "fault", given_up
-    return ("content", step) if step is not None else ("input", None)
-
-
-def _stage(generation: Generation, error: BaseException | None) -> str:
-    """The innermost phase or decorated step that the error escaped from; empty for none."""
-    if error is None or not generation.errors:
-        return ""
-    links = {id(link) for link in _chain(error)}
-    return next((s.place for e, s in generation.errors if id(e) in links and s.place), "")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error, its causes, contexts and group members, nearest first; bounded."""
-    waiting: list[BaseException] = [error]
-    seen: set[int] = set()
-    while waiting and len(seen) < _MAX_CHAIN:
-        link = waiting.pop(0)
-        if id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        if isinstance(link, BaseExceptionGroup):
-            waiting.extend(link.exceptions[:_MAX_CHAIN])
-        follow = link.__cause__
-        if follow is None and not link.__suppress_context__:
-            follow = link.__context__
-        if follow is not None:
-            waiting.append(follow)
-
-
-def _hung_step(stages: Iterable[StageRun]) -> StageRun | None:
-    """The step that never answered; of nested ones the outermost, of several the last."""
-    hung = [stage for stage in stages if stage.hung]
-    return max(
-        hung,
-        key=lambda s: (s.ended if s.ended is not None else float("inf"), -s.began),
-        default=None,
-    )
-
-
-def _given_up_on(stages: Iterable[StageRun], category: Category) -> StageRun | None:
-    """The step that met last the fault of the world around that an error tells of in its own words.
-
-    ``raise RateLimited("gave up")`` behind a loop of retries is linked to nothing.
-    """
-    if category not in ENVIRONMENT_CATEGORIES:
-        return None
-    met = [
-        step
-        for step in stages
-        if step.kind == "step"
-        and step.classification is not None
-        and step.classification.category == category
-    ]
-    return max(met, key=lambda step: step.ended or 0, default=None)
-
-
-def _last_answer(stages: Iterable[StageRun]) -> StageRun | None:
-    """The step that answered last: with a value, a whole stream, or a chunk still in hand."""
-    answered = [
-        (at, step)
-        for step in stages
-        if step.kind == "step" and (at := step.answered_at) is not None
-    ]
-    return max(answered, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
 def _trigger_signature(step: StageRun) -> str | None:

@@ -186,11 +186,20 @@ class StageRun(Scope):
         """The strings it was given, and those it answered with."""
         if (arguments := self.arguments) is not None:
             yield from arguments.texts()
+        yield from self.answer_texts()
+
+    def answer_texts(self) -> Iterator[str]:
+        """The strings that it answered with."""
         for answer in (self._value, *(self._chunks or ())):
             if isinstance(answer, Held):
                 yield from answer.texts()
             elif isinstance(answer, str) and self.shape == "value":
                 yield answer
+
+    @property
+    def status_of_fault(self) -> int | None:
+        """Of an automatic step the status that makes its answer a fault; None for any other."""
+        return None
 
     # --- what the wrappers ask
 

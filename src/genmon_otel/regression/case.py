@@ -344,6 +344,8 @@ _READERS: Final[Mapping[type, Mapping[str, _Reader]]] = {
         "digest": _text,
         "is_async": _flag,
         "cut": _flag,
+        "adapter": _text,
+        "site": _text,
     },
     CaseTrigger: {
         "kind": _one_of(*get_args(Trigger)),

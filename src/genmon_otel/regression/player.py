@@ -17,9 +17,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, NoReturn
 
 from genmon_otel.errors import PayloadError
+from genmon_otel.exchanges import is_fault, status_of
 from genmon_otel.payload import decode, decode_exception, digest, encode
-from genmon_otel.records import StepRecord
+from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
+from genmon_otel.regression.answers import Answers, ReplayedAnswer
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.replayed_stream import AsyncStream, PlainStream, Replayed
 from genmon_otel.regression.verdict import Reason
@@ -80,6 +82,7 @@ class CasePlayer:
         self._lock = threading.Lock()
         self._left = dict(enumerate(case.steps))
         self._calls: Counter[str] = Counter()
+        self._answers = Answers(self, case, self._redactor, self._left)
         self._anchor = (-1.0, 0.0)
         #: Names of the steps asked for, in order.
         self.asked: list[str] = []
@@ -106,14 +109,14 @@ class CasePlayer:
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
-        if record.kind == "hang" and self._was_cut_short(record):
-            self.clock.sleep(self._until_over())
+        if record.kind == "hang" and self.was_cut_short(record):
+            self.clock.sleep(self.until_over())
             record = self._instead_of(record)
         elif record.kind == "hang":
             self.met(record)
             self.hang(record)
         self.clock.sleep(self.delay(record))
-        return self._outcome(record)
+        return self.outcome(record)
 
     async def play_async(
         self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]
@@ -125,15 +128,25 @@ class CasePlayer:
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
-        if record.kind == "hang" and self._was_cut_short(record):
-            await asyncio.sleep(self._until_over())
+        if record.kind == "hang" and self.was_cut_short(record):
+            await asyncio.sleep(self.until_over())
             record = self._instead_of(record)
         elif record.kind == "hang":
             self.met(record)
             await self.hang_async(record)
-        if not self._is_at_once(record):
+        if not self.is_at_once(record):
             await asyncio.sleep(self.delay(record))
-        return self._outcome(record)
+        return self.outcome(record)
+
+    def answer(self, name: str, adapter: str, site: str, request: Tree) -> ReplayedAnswer:
+        """Serve an automatic step."""
+        return self._answers.serve(name, site, request)
+
+    async def answer_async(
+        self, name: str, adapter: str, site: str, request: Tree
+    ) -> ReplayedAnswer:
+        """Serve an automatic step in a task."""
+        return await self._answers.serve_async(name, site, request)
 
     def give_up(self) -> bool:
         """End what hangs, as the recorded generation's caller did; False when nothing does."""
@@ -151,17 +164,25 @@ class CasePlayer:
 
     # --- which outcome
 
-    def _choose(self, name: str, arguments: Mapping[str, Any]) -> StepRecord:
+    def note_asked(self, name: str) -> None:
+        """Note that a step was asked for; a replay asks for no more than so many."""
+        self.asked.append(name)
+        if len(self.asked) > MAX_CALLS:
+            self.refuse("unrecorded", f"More than {MAX_CALLS} steps were asked for.")
+
+    def check_open(self) -> None:
+        """End what goes on after the attempt that is replayed."""
         if self._is_over():
             self.was_over = True
             raise Over("The replayed attempt has ended.")
+
+    def _choose(self, name: str, arguments: Mapping[str, Any]) -> StepRecord:
+        self.check_open()
         key = digest(self._redactor.tree(encode(dict(arguments))))
         with self._lock:
-            self.asked.append(name)
+            self.note_asked(name)
             position = self._calls[name]
             self._calls[name] += 1
-            if len(self.asked) > MAX_CALLS:
-                self._refuse("unrecorded", f"More than {MAX_CALLS} steps were asked for.")
             for index, record in self._left.items():
                 if record.name == name and record.digest == key:
                     return self._left.pop(index)
@@ -192,21 +213,21 @@ class CasePlayer:
             self.notes.append(f"{name}: served the outcome of generation {donor.generation_id}")
             return donor.step
         if all(record.name != name for record in case.steps):
-            self._refuse(
+            self.refuse(
                 "unrecorded",
                 f"Of step {name!r} no call was recorded. A thread that was given no context (a bare "
                 "pool, run_in_executor) is not seen: run it there with "
                 "contextvars.copy_context().run. If the call is new, say what it answers: genmon "
                 f"cases approve {case.ref} --recovery '{name}=JSON'",
             )
-        self._refuse(
+        self.refuse(
             "unrecorded",
             f"Step {name!r} {said}, and nothing says what it answers. "
             f"Say what it answers: genmon cases approve {case.ref} "
             f"--recovery '{name}=JSON' (before the review: verify instead of approve).",
         )
 
-    def _was_cut_short(self, record: StepRecord) -> bool:
+    def was_cut_short(self, record: StepRecord) -> bool:
         """Whether it was still at work when the generation failed of something else.
 
         What it would have answered is not known. Of a generation that failed because a step
@@ -215,7 +236,7 @@ class CasePlayer:
         index = self._case.trigger.step
         return index is None or self._case.steps[index].ended_s is not None
 
-    def _until_over(self) -> float:
+    def until_over(self) -> float:
         """Seconds until the recorded generation has surely ended: code that still waits is mended."""
         return max(0.0, self._case.duration_s + _MARGIN_S - self.clock.monotonic())
 
@@ -224,7 +245,8 @@ class CasePlayer:
             said = "had not answered yet when the generation failed"
             return self._beyond(record.name, record.digest, 0, said)
 
-    def _refuse(self, reason: Reason, detail: str) -> NoReturn:
+    def refuse(self, reason: Reason, detail: str) -> NoReturn:
+        """End the replay: there is nothing true to serve."""
         if self.obstacle is None:
             self.obstacle = (reason, detail)
         raise Unplayable(detail)
@@ -238,7 +260,7 @@ class CasePlayer:
         if record is trigger or (
             record.name == trigger.name
             and record.kind == trigger.kind
-            and record.kind in ("exception", "hang")
+            and (record.kind in ("exception", "hang") or is_fault(record))
             and _fault_type(record) == _fault_type(trigger)
         ):
             self.trigger_consumed = True
@@ -258,7 +280,7 @@ class CasePlayer:
         late = record.ended_s - (now + took)
         return took + late if 0 < late <= _DRIFT_S else took
 
-    def _is_at_once(self, record: StepRecord) -> bool:
+    def is_at_once(self, record: StepRecord) -> bool:
         """Whether it answered before anything else of its event loop could run.
 
         Then siblings in a task group that broke, too, did so together with it.
@@ -277,7 +299,8 @@ class CasePlayer:
 
     # --- in which form
 
-    def _outcome(self, record: StepRecord) -> Any:
+    def outcome(self, record: StepRecord) -> Any:
+        """Return or raise what a step gave."""
         try:
             if record.kind == "exception":
                 error = decode_exception(record.outcome)
@@ -286,7 +309,7 @@ class CasePlayer:
                 self.met(record)
                 return value
         except PayloadError as problem:
-            self._refuse("payload", f"Step {record.name!r}: {problem}")
+            self.refuse("payload", f"Step {record.name!r}: {problem}")
         self.met(record)
         raise error
 
@@ -315,7 +338,7 @@ class CasePlayer:
             chunks = [decode(chunk) for chunk in recorded or []]
             error = None if record.stream_error is None else decode_exception(record.stream_error)
         except PayloadError as problem:
-            self._refuse("payload", f"Step {record.name!r}: {problem}")
+            self.refuse("payload", f"Step {record.name!r}: {problem}")
         stream = Replayed(self, record, chunks, error)
         if inspect.isasyncgenfunction(call):
             return stream.asynchronous()
@@ -329,6 +352,9 @@ def _is_generator(call: Callable[..., Any] | None) -> bool:
 
 
 def _fault_type(record: StepRecord) -> Any:
+    """What kind of fault it is, for comparing two."""
+    if record.adapter and record.kind in ("value", "stream"):
+        return status_of(record)
     return record.outcome.get("type") if isinstance(record.outcome, Mapping) else None
 
 

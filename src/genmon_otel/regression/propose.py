@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from genmon_otel.exchanges import is_fault
 from genmon_otel.records import (
     ENVIRONMENT_CATEGORIES,
     Recording,
@@ -121,7 +122,9 @@ def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
 
 
 def answered(step: StepRecord) -> bool:
-    """Whether a step gave a value, or a stream that neither broke off nor hung."""
+    """Whether a step gave a value, or a stream that neither broke off nor hung, and no fault."""
+    if is_fault(step):
+        return False
     if step.kind == "stream":
         return step.stream_error is None and step.ended_s is not None
     return step.kind == "value"

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from genmon_otel import payload, recorder
+from genmon_otel import capture, payload, recorder
 from genmon_otel.code_version import sources_version
 from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.decorators.wrappers import default_name
@@ -30,6 +30,7 @@ from genmon_otel.regression import bound_task, sandbox, virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.collector import Broken, Collector
 from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
+from genmon_otel.regression.platform_info import warm_up_platform
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.variables import note_missing
@@ -76,8 +77,10 @@ class Replay:
 
     def run(self) -> Observation:
         """Do it; never raises."""
+        warm_up_platform()
         virtual_time.install(self._clock)
         self._clock.when_stuck = self._player.give_up
+        capture.install()
         self._walls.install()
         self._set_variables()
         self._missing = note_missing()

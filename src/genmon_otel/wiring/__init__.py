@@ -44,6 +44,8 @@ def setup(
     journal_dir: str | os.PathLike[str] | None = None,
     pseudonym_key: str | None = None,
     resources: bool | None = None,
+    steps: str | None = None,
+    steps_ignore: Iterable[str] | None = None,
 ) -> None:
     """Start to count, trace and keep generations.
 
@@ -80,6 +82,11 @@ def setup(
         pseudonym_key: key of the HMAC that makes ``enduser.pseudo.id``
             [``GENMON_PSEUDONYM_KEY``]. Default: that attribute is not written.
         resources: whether CPU time and peak memory are measured [``GENMON_RESOURCES``].
+        steps: ``auto`` records outbound calls that no decorated step surrounds as steps of
+            their own, at the client library; ``decorated`` does not [``GENMON_STEPS``].
+        steps_ignore: hosts (``api.example.com``, ``.example.com`` for all below) and paths
+            (``/health``) that are never automatic steps [``GENMON_STEPS_IGNORE``, separated by
+            commas].
 
     Raises:
         GenmonError: a setting is not allowed, or the store's file or folder cannot be used.
@@ -101,6 +108,8 @@ def setup(
             "journal_dir": journal_dir,
             "pseudonym_key": pseudonym_key,
             "resources": resources,
+            "steps": steps,
+            "steps_ignore": steps_ignore,
         }
     )
     if installation is not None:

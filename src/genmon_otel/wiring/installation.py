@@ -18,8 +18,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor
 from prometheus_client import CollectorRegistry
 
+from genmon_otel import capture, recorder
 from genmon_otel import conventions as names
-from genmon_otel import recorder
 from genmon_otel._version import __version__
 from genmon_otel.code_version import code_version
 from genmon_otel.errors import ConfigurationError, SchemaMismatch, StoreUnavailable
@@ -175,6 +175,9 @@ class Installation:
         )
         recorder.install(runtime)
         undo.callback(recorder.uninstall)
+        if settings.steps == "auto" and settings.capture != "off":
+            capture.install(settings.steps_ignore)
+            undo.callback(capture.uninstall)
         if _forks_unheard():
             _log.warning(_UNHEARD)
         else:

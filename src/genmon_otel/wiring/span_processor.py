@@ -57,6 +57,8 @@ class GenerationSpanProcessor(ForeignFailureProcessor):
         journal_dir: str | os.PathLike[str] | None = None,
         pseudonym_key: str | None = None,
         resources: bool | None = None,
+        steps: str | None = None,
+        steps_ignore: Iterable[str] | None = None,
     ) -> None:
         super().__init__()
         self._is_replay = in_force.is_replay()
@@ -76,6 +78,8 @@ class GenerationSpanProcessor(ForeignFailureProcessor):
                 "journal_dir": journal_dir,
                 "pseudonym_key": pseudonym_key,
                 "resources": resources,
+                "steps": steps,
+                "steps_ignore": steps_ignore,
             },
             processor=self,
         )

@@ -1,0 +1,33 @@
+"""Automatic steps: what a generation asks of the world, recorded at the client library.
+
+An adapter knows one library, by four parts: what is patched, what a request is, what an answer
+is, and how it is rebuilt in a replay. Adapters are put on when their library is imported, taken
+off by :func:`uninstall` where nobody has patched over them; else they call through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from genmon_otel.capture import patches
+from genmon_otel.capture.adapters import ADAPTERS
+from genmon_otel.capture.endpoints import Ignored
+
+__all__ = ["install", "uninstall"]
+
+
+def install(ignored: Iterable[str] = ()) -> None:
+    """Record automatic steps from now on, whatever is imported, now or later.
+
+    Args:
+        ignored: hosts (``api.example.com``, ``.example.com`` with all below it) and paths
+            (``/health``) that are never steps.
+    """
+    Ignored.rules = tuple(ignored)
+    patches.install(ADAPTERS)
+
+
+def uninstall() -> None:
+    """Record none any more; libraries are as they were where no other patch lies over ours."""
+    patches.uninstall()
+    Ignored.rules = ()

@@ -1,0 +1,163 @@
+"""httpx and httpx2: what their default transports send and get.
+
+Transports rather than clients, so that custom ones which wrap them, retries, event hooks and auth
+flows run for real; in-process transports (ASGI, WSGI, mock) are other classes and not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from genmon_otel.capture.calls import AsyncParts, AutomaticCall, Parts, begin, recording
+from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.patches import Wrap
+from genmon_otel.capture.wire import Sent
+from genmon_otel.ports import Answer
+from genmon_otel.recorder import suppress_and_count
+
+ADAPTER: Final = "httpx"
+
+
+def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
+    """Patch: what is replaced in ``httpx`` or ``httpx2``."""
+    streams = _streams(module)
+
+    def sync(original: Callable[..., Any]) -> Callable[..., Any]:
+        def handle_request(self: Any, request: Any) -> Any:
+            call = _begin(request, is_async=False)
+            if call is None:
+                return original(self, request)
+            try:
+                call.enter()
+                if call.player is not None:
+                    response = rebuilt(module, call.request(), is_async=False)
+                else:
+                    response = original(self, request)
+            except BaseException as error:
+                call.failed(error)
+                raise
+            return _followed(call, response, streams[0])
+
+        return handle_request
+
+    def asynchronous(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def handle_async_request(self: Any, request: Any) -> Any:
+            call = _begin(request, is_async=True)
+            if call is None:
+                return await original(self, request)
+            try:
+                call.enter()
+                if call.player is not None:
+                    response = rebuilt(module, await call.request_async(), is_async=True)
+                else:
+                    response = await original(self, request)
+            except BaseException as error:
+                call.failed(error)
+                raise
+            return _followed(call, response, streams[1])
+
+        return handle_async_request
+
+    return [
+        (module.HTTPTransport, "handle_request", sync),
+        (module.AsyncHTTPTransport, "handle_async_request", asynchronous),
+    ]
+
+
+def _begin(request: Any, *, is_async: bool) -> AutomaticCall | None:
+    generation = recording()
+    if generation is None:
+        return None
+    try:
+        sent = sent_of(request)
+        if is_credentials(sent.host, sent.path) and generation.under.player is None:
+            return None
+        return begin(generation, ADAPTER, sent, is_async=is_async)
+    except BaseException:
+        suppress_and_count("capture")
+        return None
+
+
+def sent_of(request: Any) -> Sent:
+    """Request: what goes out."""
+    url, headers = request.url, request.headers
+    path, _, query = url.raw_path.decode("ascii", "replace").partition("?")
+    body = request.__dict__.get("_content")  # a stream that is not read yet has none
+    length = 0
+    if not isinstance(body, bytes):
+        length = int(headers.get("content-length") or -1)
+        body = None
+    return Sent(
+        request.method, url.host, path, query, headers.get("content-type", ""), body, length
+    )
+
+
+def _followed(call: AutomaticCall, response: Any, stream: Callable[..., Any]) -> Any:
+    """Response: tell the call of its head, and of each chunk as it is read."""
+    try:
+        call.answered(response.status_code, response.headers)
+        response.stream = stream(call, response.stream)
+    except BaseException:
+        suppress_and_count("capture")
+    return response
+
+
+@lru_cache(maxsize=8)
+def _streams(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Classes of streams that a module's responses accept."""
+
+    class Stream(module.SyncByteStream):  # type: ignore[misc]
+        def __init__(self, call: AutomaticCall, stream: Any) -> None:
+            self._call = call
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            return Parts(self._call, iter(self._stream))
+
+        def close(self) -> None:
+            try:
+                self._stream.close()
+            finally:
+                self._call.closed()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._stream, name)
+
+    class AsyncStream(module.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, call: AutomaticCall, stream: Any) -> None:
+            self._call = call
+            self._stream = stream
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return AsyncParts(self._call, self._stream.__aiter__())
+
+        async def aclose(self) -> None:
+            try:
+                await self._stream.aclose()
+            finally:
+                self._call.closed()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._stream, name)
+
+    return Stream, AsyncStream
+
+
+def rebuilt(module: Any, answer: Answer, *, is_async: bool) -> Any:
+    """Rebuild: a response as the transport gives it, its body still to be read."""
+
+    class Body(module.AsyncByteStream if is_async else module.SyncByteStream):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            return answer.parts()
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return answer.parts_async()
+
+    return module.Response(
+        answer.status,
+        headers=list(answer.headers.items()),
+        stream=Body(),
+        extensions={"http_version": b"HTTP/1.1"},
+    )

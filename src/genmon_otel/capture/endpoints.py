@@ -1,0 +1,110 @@
+"""What an endpoint is called, and which ones are never steps."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import ClassVar, Final
+
+from genmon_otel.text import clean
+
+#: Characters of a step's name.
+_MAX_NAME: Final = 100
+
+#: Hosts of model providers that speak their own or another's API: (end of the host, provider).
+_PROVIDERS: Final = (
+    ("openai.com", "openai"),
+    ("openai.azure.com", "azure.ai.openai"),
+    ("anthropic.com", "anthropic"),
+    ("googleapis.com", "gcp.gemini"),
+    ("mistral.ai", "mistral_ai"),
+    ("cohere.com", "cohere"),
+    ("cohere.ai", "cohere"),
+    ("amazonaws.com", "aws.bedrock"),
+    ("groq.com", "groq"),
+    ("deepseek.com", "deepseek"),
+    ("perplexity.ai", "perplexity"),
+    ("x.ai", "x_ai"),
+    ("openrouter.ai", "openrouter"),
+    ("together.xyz", "together"),
+    ("fireworks.ai", "fireworks"),
+)
+#: (end of the path, operation, provider whose API it is): what a known model API is told by.
+#: Sources: the providers' API references.
+_APIS: Final = tuple(
+    (re.compile(pattern), operation, provider)
+    for pattern, operation, provider in (
+        (r"/chat/completions$", "chat", "openai"),
+        (r"/responses$", "responses", "openai"),
+        (r"/embeddings$", "embeddings", "openai"),
+        (r"/images/generations$", "images", "openai"),
+        (r"/audio/(?:speech|transcriptions)$", "audio", "openai"),
+        (r"/v1/completions$", "completions", "openai"),
+        (r"/v1/messages$", "chat", "anthropic"),
+        (r":(?:stream)?[gG]enerateContent$", "chat", "gcp.gemini"),
+        (r":(?:batchE|e)mbedContents?$", "embeddings", "gcp.gemini"),
+        (r"/model/[^/]+/converse(?:-stream)?$", "chat", "aws.bedrock"),
+        (r"/model/[^/]+/invoke(?:-with-response-stream)?$", "invoke", "aws.bedrock"),
+        (r"/v2/(?:chat)$", "chat", "cohere"),
+        (r"/v2/embed$", "embeddings", "cohere"),
+        (r"/api/(?:chat|generate)$", "chat", "ollama"),
+    )
+)
+#: Where credentials are given out: hosts, and paths anywhere. Never recorded.
+_CREDENTIAL_HOSTS: Final = re.compile(
+    r"(?:^|\.)(?:sts(?:\.[a-z0-9-]+)?\.amazonaws\.com|oauth2\.googleapis\.com|accounts\.google\.com"
+    r"|iamcredentials\.googleapis\.com|login\.microsoftonline\.com|login\.windows\.net"
+    r"|metadata\.google\.internal|oidc\.[a-z0-9-]+\.amazonaws\.com)$"
+    r"|^169\.254\.(?:169\.254|170\.2|170\.23)$|^\[?fd00:ec2::(?:254|23)\]?$"
+)
+_CREDENTIAL_PATHS: Final = re.compile(
+    r"(?:^|/)(?:oauth2?(?:/v[0-9.]+)?/(?:token|access_token|device|authorize)|openid-connect/token"
+    r"|connect/token|o/token|token|access_token|oauth2|\.well-known/[^/]+"
+    r"|latest/(?:api/token|meta-data/iam/.*)|computeMetadata/.*|v1/auth/[^/]+/login(?:/.*)?)/?$"
+)
+
+
+class Ignored:
+    """Hosts and paths that the application does not want to be steps."""
+
+    rules: ClassVar[tuple[str, ...]] = ()
+
+
+@lru_cache(maxsize=2048)
+def is_credentials(host: str, path: str) -> bool:
+    """Whether an endpoint gives out credentials."""
+    return bool(_CREDENTIAL_HOSTS.search(host.lower()) or _CREDENTIAL_PATHS.search(path))
+
+
+def is_ignored(host: str, path: str) -> bool:
+    """Whether the application wants no step of an endpoint."""
+    for rule in Ignored.rules:
+        if rule.startswith("/"):
+            if path.startswith(rule):
+                return True
+        elif host == rule or (host.endswith(rule) and rule.startswith(".")):
+            return True
+    return False
+
+
+@lru_cache(maxsize=2048)
+def name_of(method: str, host: str, path: str) -> str:
+    """Return what a step is called: ``openai chat`` for a known model API, else ``GET host``."""
+    if (known := api_of(method, host, path)) is not None:
+        return " ".join(known)
+    return clean(f"{method} {host}", _MAX_NAME)
+
+
+@lru_cache(maxsize=2048)
+def api_of(method: str, host: str, path: str) -> tuple[str, str] | None:
+    """Return provider and operation of a known model API; None for any other endpoint."""
+    if method != "POST":
+        return None
+    for pattern, operation, api in _APIS:
+        if pattern.search(path):
+            name = host.lower()
+            for end, provider in _PROVIDERS:
+                if name == end or name.endswith(f".{end}"):
+                    return provider, operation
+            return api, operation
+    return None

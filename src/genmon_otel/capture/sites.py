@@ -1,0 +1,39 @@
+"""Where in the application's code a call is made."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from types import CodeType, FrameType
+from typing import Final
+
+from genmon_otel.stacks import is_in_app
+
+#: Frames that are looked at, from the library outwards.
+_MAX_FRAMES: Final = 80
+
+
+def call_site(skipped: int = 1) -> str:
+    """Return ``file.py:function`` of the innermost frame of the application; empty without one.
+
+    The file's name rather than the module's, which is ``__main__`` in one process of two.
+
+    Args:
+        skipped: frames of ours, the caller's included.
+    """
+    frame: FrameType | None = sys._getframe(skipped)
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return ""
+        if site := _site(frame.f_code, str(frame.f_globals.get("__name__", ""))):
+            return site
+        frame = frame.f_back
+    return ""
+
+
+@lru_cache(maxsize=4096)
+def _site(code: CodeType, module: str) -> str:
+    if not is_in_app(code.co_filename, module):
+        return ""
+    return f"{os.path.basename(code.co_filename)}:{code.co_qualname}"

@@ -1,0 +1,163 @@
+"""Bytes on the wire as data: texts where they are text, else length and digest."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from genmon_otel.payload import encode
+from genmon_otel.records import Tree
+
+#: Bytes of one answer that are kept, and of one request.
+MAX_BYTES: Final = 1024 * 1024
+#: What an escaped text may need beyond its characters.
+_TEXT_LIMIT: Final = 8 * MAX_BYTES
+
+_CHARSET: Final = re.compile(r"charset=\"?([\w.:-]+)", re.I)
+#: Types of bodies that are no text, whatever their bytes look like.
+_BINARY: Final = re.compile(
+    r"^(?:image|audio|video|font)/(?!svg)|^application/(?:octet-stream|pdf|zip|gzip|x-protobuf"
+    r"|protobuf|grpc|vnd\.amazon\.eventstream|wasm)|^multipart/",
+    re.I,
+)
+
+
+class NoText(Exception):
+    """The bytes are no text; says why in a word."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """A request as it went out. The body is bytes that nobody changes any more."""
+
+    method: str
+    host: str
+    path: str
+    query: str = ""
+    content_type: str = ""
+    #: None: there is none, or it is not known before it is sent.
+    body: bytes | None = None
+    #: Of a body that was not kept: its length, -1 where nobody said it.
+    length: int = 0
+
+    def tree(self) -> dict[str, Tree]:
+        """Return the request as :mod:`genmon_otel.exchanges` describes it."""
+        tree: dict[str, Tree] = {"method": self.method, "host": self.host, "path": self.path}
+        if self.query:
+            tree["query"] = self.query
+        if self.content_type:
+            tree["type"] = self.content_type
+        if self.body:
+            try:
+                tree["body"] = text_tree(decoded([self.body], self.content_type, "")[0])
+            except NoText as why:
+                tree |= opaque_body(self.body, str(why))
+        elif self.length:
+            tree |= {"body": _opaque("stream"), "length": self.length}
+        return tree
+
+
+def decoded(parts: Sequence[bytes], content_type: str, encoding: str) -> list[str]:
+    """Return the parts of a body as texts, unpacked; a character belongs to where it ends.
+
+    Raises:
+        NoText: the body is no text, or is packed in a way that is not known here.
+    """
+    if _BINARY.match(content_type):
+        raise NoText("binary")
+    unpack = _unpacker(encoding)
+    found = _CHARSET.search(content_type)
+    try:
+        decoder = codecs.getincrementaldecoder(found[1] if found else "utf-8")()
+        texts = [decoder.decode(unpack(part)) for part in parts]
+        texts.append(decoder.decode(b"", final=True))
+    except (LookupError, UnicodeError):
+        raise NoText("binary") from None
+    except Exception:
+        raise NoText("encoding") from None
+    last = texts.pop()
+    if last and texts:
+        texts[-1] += last
+    return texts
+
+
+def encoded(text: str, content_type: str) -> bytes:
+    """Return a text as the bytes that :func:`decoded` made it of."""
+    found = _CHARSET.search(content_type)
+    return text.encode(found[1] if found else "utf-8")
+
+
+def _unpacker(encoding: str) -> Callable[[bytes], bytes]:
+    names = [name for each in encoding.lower().split(",") if (name := each.strip())]
+    names = [name for name in names if name != "identity"]
+    if not names:
+        return bytes
+    if len(names) > 1:
+        raise NoText("encoding")
+    left = MAX_BYTES
+    match names[0]:
+        case "gzip" | "x-gzip":
+            gunzip: Any = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        case "deflate":
+            gunzip = None
+        case "br":
+            return _of_library(("brotli", "brotlicffi"), "Decompressor", "process")
+        case "zstd":
+            return _of_library(("zstandard",), "ZstdDecompressor", "decompress")
+        case _:
+            raise NoText("encoding")
+
+    def unpack(part: bytes) -> bytes:
+        nonlocal left, gunzip
+        if gunzip is None:  # with the header of zlib, or without
+            raw = part[:1] and part[0] & 0x0F != 8
+            gunzip = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS)
+        plain: bytes = gunzip.decompress(part, left + 1)
+        left -= len(plain)
+        if left < 0:
+            raise NoText("size")
+        return plain
+
+    return unpack
+
+
+def _of_library(modules: tuple[str, ...], kind: str, method: str) -> Callable[[bytes], bytes]:
+    """What the client itself unpacks with: it is loaded where this is asked for."""
+    import sys
+
+    for name in modules:
+        if (module := sys.modules.get(name)) is not None:
+            made = getattr(module, kind)()
+            if kind == "ZstdDecompressor":
+                made = made.decompressobj()
+            unpack: Callable[[bytes], bytes] = getattr(made, method, None) or made.decompress
+            return unpack
+    raise NoText("encoding")
+
+
+def text_tree(text: str) -> Tree:
+    """Return a text as a tree; what stores refuse in it is escaped."""
+    return encode(text, _TEXT_LIMIT)
+
+
+def opaque_body(data: bytes, why: str) -> dict[str, Tree]:
+    """Return what is kept of a body that is no text."""
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    return {"body": _opaque(why), "length": len(data), "sha256": digest}
+
+
+def _opaque(why: str) -> Tree:
+    return {"$": "opaque", "type": "builtins:bytes", "why": why}
+
+
+def is_stream(content_type: str) -> bool:
+    """Whether an answer's chunks are each worth keeping apart."""
+    return content_type.startswith(
+        ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json",
+         "application/json-seq", "application/vnd.amazon.eventstream")
+    )  # fmt: skip

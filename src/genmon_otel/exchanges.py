@@ -1,0 +1,171 @@
+"""Outbound calls as data: what an automatic step keeps of a request and of its answer.
+
+A *request* is a tree with ``method``, ``host``, ``path``, ``query`` and ``body``. An *answer* is
+``{"status", "headers", "body"}``; of a stream a list: first the same with ``at`` in place of
+``body``, the seconds that its head took, then ``[seconds since the beginning, text]`` of each chunk. A body is text; one that is no text, or is too
+large, is opaque beside its ``length`` and ``sha256``.
+
+Two requests are compared by three keys (:class:`Keys`), from narrow to wide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from genmon_otel.payload import decode
+from genmon_otel.records import StepRecord, Tree
+from genmon_otel.redaction import Redactor
+from genmon_otel.redaction.bodies import redact_body, redact_chunks
+
+#: The lowest status of an answer that is a fault.
+FIRST_FAULT: Final = 400
+#: Characters of an answer in which an event of a stream is looked for that tells of an error.
+_EVENTS: Final = 1 << 16
+
+#: Ids, numbers, dates and times: what differs between two runs of one code.
+_VARIES: Final = re.compile(
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+    r"|\b[A-Za-z]{2,12}[-_](?=[A-Za-z0-9]*[0-9])[A-Za-z0-9]{8,64}\b"
+    r"|\b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{12,128}\b"
+    r"|[0-9]+(?:[.,:TZ/-]+[0-9]+)*"
+)
+_ERROR_EVENT: Final = re.compile(r'^event: ?error\b|^data: ?\{"(?:error"|type": ?"error")', re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a request is recognised by."""
+
+    #: Digest of the redacted request, canonical; the host does not count.
+    exact: str
+    #: The same with ids, numbers and times masked.
+    masked: str
+    #: Method and path, ids masked.
+    endpoint: str
+
+
+def keys_of(request: Mapping[str, Any]) -> Keys:
+    """Return the keys of a redacted request."""
+    canonical = _canonical(request)
+    masked = _mask(canonical)
+    return Keys(_digest(canonical), _digest(masked), endpoint_of(request))
+
+
+def endpoint_of(request: Mapping[str, Any]) -> str:
+    """Return what is asked, whatever about: method and path, or the name of a program."""
+    return f"{request.get('method', '')} {_mask(str(request.get('path', '')))}"
+
+
+def _canonical(request: Mapping[str, Any]) -> str:
+    parts = {name: value for name, value in request.items() if name != "host"}
+    body = parts.get("body")
+    if isinstance(body, str):
+        parts["body"] = _parsed(body, str(parts.pop("type", "")))
+    if isinstance(query := parts.get("query"), str):
+        parts["query"] = sorted(parse_qsl(query, keep_blank_values=True))
+    return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+
+def _parsed(body: str, content_type: str) -> Any:
+    """A body by its meaning: order of members and blanks do not count."""
+    if "x-www-form-urlencoded" in content_type:
+        return sorted(parse_qsl(body, keep_blank_values=True))
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body
+
+
+def _mask(text: str) -> str:
+    return _VARIES.sub("0", text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+# --- redaction ---------------------------------------------------------------
+
+
+def redacted_request(request: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """Return a request without secrets; its body stays valid, and of the same shape."""
+    redacted: dict[str, Any] = redactor.tree({k: v for k, v in request.items() if k != "body"})
+    if "body" in request:
+        body = request["body"]
+        redacted["body"] = redact_body(body, redactor) if isinstance(body, str) else body
+    return redacted
+
+
+def prepare_exchange(step: StepRecord, redactor: Redactor) -> StepRecord:
+    """Redact one automatic step and give it the digest of its redacted request."""
+    request = redacted_request(step.arguments, redactor)
+    return replace(
+        step,
+        arguments=request,
+        outcome=_redacted_outcome(step, redactor),
+        stream_error=redactor.tree(step.stream_error),
+        digest=keys_of(request).exact,
+    )
+
+
+def _redacted_outcome(step: StepRecord, redactor: Redactor) -> Tree:
+    outcome = step.outcome
+    if step.kind == "value" and isinstance(outcome, dict) and isinstance(outcome.get("body"), str):
+        head = {name: value for name, value in outcome.items() if name != "body"}
+        return {**redactor.tree(head), "body": redact_body(outcome["body"], redactor)}
+    if step.kind == "stream" and isinstance(outcome, list) and outcome:
+        texts = [chunk[1] for chunk in outcome[1:]]
+        if all(isinstance(text, str) for text in texts):
+            redacted = redact_chunks(texts, redactor)
+            pairs = zip(outcome[1:], redacted, strict=True)
+            return [redactor.tree(outcome[0]), *([chunk[0], text] for chunk, text in pairs)]
+    return redactor.tree(outcome)
+
+
+# --- what an answer says --------------------------------------------------------
+
+
+def status_of(step: StepRecord) -> int | None:
+    """Return the status that an automatic step was answered with; None without a head."""
+    head = step.outcome
+    if step.kind == "stream" and isinstance(head, list) and head:
+        head = head[0]
+    status = head.get("status") if isinstance(head, Mapping) and "$" not in head else None
+    return status if type(status) is int else None
+
+
+def is_fault(step: StepRecord) -> bool:
+    """Whether the answer itself says that it is none: by its status, or an event of its stream."""
+    if not step.adapter or step.kind not in ("value", "stream"):
+        return False
+    status = status_of(step)
+    if status is not None and is_fault_status(step.adapter, status):
+        return True
+    return step.kind == "stream" and tells_error(texts_of(step))
+
+
+def is_fault_status(adapter: str, status: int) -> bool:
+    """Whether a status, or the exit code of a program, is one of a fault."""
+    return status != 0 if adapter == "program" else status >= FIRST_FAULT
+
+
+def tells_error(chunks: Iterator[str]) -> bool:
+    """Whether the end of a stream of events tells of an error."""
+    return _ERROR_EVENT.search("".join(chunks)[-_EVENTS:]) is not None
+
+
+def texts_of(step: StepRecord) -> Iterator[str]:
+    """Return the texts of an automatic step's answer, in order."""
+    outcome = step.outcome
+    if step.kind == "stream" and isinstance(outcome, list):
+        yield from (text for chunk in outcome[1:] if isinstance(text := decode(chunk[1]), str))
+    elif step.kind == "value" and isinstance(outcome, Mapping):
+        body = decode(outcome.get("body"))
+        if isinstance(body, str):
+            yield body

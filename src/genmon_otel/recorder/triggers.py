@@ -1,0 +1,231 @@
+"""Which step a failure came from: what raised or hung, or whose answer could not be digested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from genmon_otel.recorder.stage_run import StageRun
+from genmon_otel.records import ENVIRONMENT_CATEGORIES, Category, Trigger
+from genmon_otel.slots import args_of
+
+#: Links of an error's chain that are followed.
+_MAX_CHAIN: Final = 50
+#: Attributes in which exceptions carry the text that could not be digested.
+_QUOTING: Final = ("doc", "llm_output", "input_value", "body")
+#: Characters that a quotation must have to tell, and that are compared.
+_SHORTEST: Final = 4
+_COMPARED: Final = 200
+#: Answers that are looked through for a quotation, newest first.
+_MAX_ANSWERS: Final = 200
+
+Found = tuple[Trigger, StageRun | None]
+Errors = Sequence[tuple[BaseException, StageRun]]
+
+
+def decorated(stages: Iterable[StageRun]) -> list[StageRun]:
+    """Return the stages that were there without automatic steps."""
+    return [stage for stage in stages if not stage.automatic]
+
+
+def trigger_of(
+    stages: Sequence[StageRun], errors: Errors, category: Category, error: BaseException
+) -> Found:
+    """Find the decorated step that a failure came from.
+
+    Args:
+        stages: those of the generation, automatic ones left out.
+        errors: what its stages raised, oldest first.
+        category: of the failure.
+        error: what left the generation.
+    """
+    if (step := _saw(decorated_errors(errors), error)) is not None:
+        return "fault", step
+    if not stages:
+        return "input", None
+    if category == Category.AI_TIMEOUT and (step := hung_step(stages)):
+        return "fault", step
+    step = last_answer(stages)
+    given_up = _given_up_on(stages, category)
+    if given_up is not None and (step is None or (given_up.ended or 0) > (step.answered_at or 0)):
+        return "fault", given_up
+    return ("content", step) if step is not None else ("input", None)
+
+
+def trigger_among(
+    stages: Sequence[StageRun], errors: Errors, category: Category, error: BaseException
+) -> Found:
+    """Find the step that a failure came from, where some are automatic.
+
+    As :func:`trigger_of`, but an answer may be a fault by its status, which the exception of the
+    client library carries; and what an exception quotes tells which answer was not digested.
+    """
+    if (step := _saw(errors, error)) is not None:
+        return "fault", step
+    if category == Category.AI_TIMEOUT and (step := hung_step(stages)):
+        return "fault", step
+    chain = list(chain_of(error))
+    if (step := _of_status(stages, chain)) is not None:
+        return "fault", step
+    if (step := _quoted(stages, chain)) is not None:
+        return "content", step
+    last = last_answer(stages)
+    given_up = _given_up_on(stages, category) or _last_fault(stages)
+    if given_up is not None and (last is None or (given_up.ended or 0) > (last.answered_at or 0)):
+        return "fault", given_up
+    return ("content", last) if last is not None else ("input", None)
+
+
+def stage_of(errors: Errors, error: BaseException | None) -> str:
+    """Return the innermost phase or decorated step that the error escaped from; empty for none."""
+    if error is None or not errors:
+        return ""
+    links = {id(link) for link in chain_of(error)}
+    return next((s.place for e, s in errors if id(e) in links and s.place), "")
+
+
+def decorated_errors(errors: Errors) -> list[tuple[BaseException, StageRun]]:
+    """Return what stages raised that are no automatic steps."""
+    return [(error, stage) for error, stage in errors if not stage.automatic]
+
+
+def _saw(errors: Errors, error: BaseException) -> StageRun | None:
+    """The step that raised an error, or one that it was raised from."""
+    for link in chain_of(error) if errors else ():
+        # The last to see an error is the outermost: what a replay serves in its place.
+        for seen, stage in reversed(errors):
+            if seen is link and stage.kind == "step":
+                return stage
+    return None
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Return an error, its causes, contexts and group members, nearest first; bounded."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting and len(seen) < _MAX_CHAIN:
+        link = waiting.pop(0)
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        if isinstance(link, BaseExceptionGroup):
+            waiting.extend(link.exceptions[:_MAX_CHAIN])
+        follow = link.__cause__
+        if follow is None and not link.__suppress_context__:
+            follow = link.__context__
+        if follow is not None:
+            waiting.append(follow)
+
+
+def hung_step(stages: Iterable[StageRun]) -> StageRun | None:
+    """Return the step that never answered; of nested ones the outermost, of several the last."""
+    hung = [stage for stage in stages if stage.hung]
+    return max(
+        hung,
+        key=lambda s: (s.ended if s.ended is not None else float("inf"), -s.began),
+        default=None,
+    )
+
+
+def _given_up_on(stages: Iterable[StageRun], category: Category) -> StageRun | None:
+    """The step that met last the fault of the world around that an error tells of in its own words.
+
+    ``raise RateLimited("gave up")`` behind a loop of retries is linked to nothing.
+    """
+    if category not in ENVIRONMENT_CATEGORIES:
+        return None
+    met = [
+        step
+        for step in stages
+        if step.kind == "step"
+        and step.classification is not None
+        and step.classification.category == category
+    ]
+    return max(met, key=lambda step: step.ended or 0, default=None)
+
+
+def last_answer(stages: Iterable[StageRun]) -> StageRun | None:
+    """Return the step that answered last: with a value, a whole stream, or a chunk still in hand."""
+    answered = [
+        (at, step)
+        for step in stages
+        if step.kind == "step" and (at := step.answered_at) is not None
+    ]
+    return max(answered, key=lambda pair: pair[0], default=(0.0, None))[1]
+
+
+def _last_fault(stages: Iterable[StageRun]) -> StageRun | None:
+    """The automatic step that was answered last with a fault."""
+    return max(
+        (stage for stage in stages if stage.status_of_fault is not None),
+        key=lambda stage: stage.ended or 0,
+        default=None,
+    )
+
+
+def _of_status(stages: Sequence[StageRun], chain: list[BaseException]) -> StageRun | None:
+    """The automatic step that was answered last with the status that an exception carries."""
+    faults = [stage for stage in stages if stage.status_of_fault is not None]
+    for link in chain if faults else ():
+        carried = _statuses(link)
+        met = [stage for stage in faults if stage.status_of_fault in carried]
+        if met:
+            return max(met, key=lambda stage: stage.ended or 0)
+    return None
+
+
+def _statuses(error: BaseException) -> set[Any]:
+    """The numbers that an exception carries as its status, or as its exit code."""
+    from genmon_otel.classification.evidence import read  # see genmon_otel.recorder.diagnosis
+
+    found: set[Any] = set()
+    response = read(error, "response")
+    for holder in (error, response):
+        for name in ("status_code", "status", "code", "returncode", "http_status"):
+            value = read(holder, name)
+            if isinstance(value, int):
+                found.add(int(value))
+    if type(response) is dict:  # botocore's
+        metadata = response.get("ResponseMetadata")
+        if type(metadata) is dict:
+            found.add(metadata.get("HTTPStatusCode"))
+    return found
+
+
+def _quoted(stages: Sequence[StageRun], chain: list[BaseException]) -> StageRun | None:
+    """The step whose answer an exception quotes; of several the last."""
+    quotations = [text for link in chain for text in _quotations(link)]
+    if not quotations:
+        return None
+    answers = sorted(
+        ((at, stage) for stage in stages if (at := stage.answered_at) is not None),
+        key=lambda pair: pair[0],
+        reverse=True,
+    )
+    for _, stage in answers[:_MAX_ANSWERS]:
+        if stage.kind == "step" and any(
+            quoted in text or (len(text) >= _SHORTEST and text.strip() in quoted)
+            for text in stage.answer_texts()
+            for quoted in quotations
+        ):
+            return stage
+    return None
+
+
+def _quotations(error: BaseException) -> Iterator[str]:
+    from genmon_otel.classification.evidence import read
+
+    values = [read(error, name) for name in _QUOTING]
+    if type(error).__module__.partition(".")[0] == "pydantic_core":
+        try:
+            lines: Any = error.errors(include_url=False, include_context=False)  # type: ignore[attr-defined]
+            values += [line.get("input") for line in lines[:20]]
+        except Exception:
+            pass
+    if type(error) is UnicodeDecodeError:
+        values += [args_of(error)[1]]
+    for value in values:
+        text = value[:_COMPARED].decode("utf-8", "replace") if type(value) is bytes else value
+        if type(text) is str and len(start := text.strip()[:_COMPARED]) >= _SHORTEST:
+            yield start

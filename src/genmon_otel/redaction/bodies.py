@@ -1,0 +1,164 @@
+"""Redact what went over the wire: JSON, lines of JSON, server-sent events, forms; else text.
+
+The body stays what it is: valid, and of the same shape. Where nothing had to be hidden not a
+character changes. Of a stream of events each is redacted by itself, and what a model said piece by
+piece once more as the text that the pieces make: a secret that comes token by token is hidden in
+every piece that holds a part of it.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+from typing import Any, Final
+from urllib.parse import quote_plus, unquote_plus
+
+from genmon_otel.bodies import Place, data_of, dumps, parsed, parts_of, pieces, with_data
+from genmon_otel.records import Tree
+from genmon_otel.redaction import Redactor
+
+_FORM: Final = re.compile(r"[\w.%+~\[\]-]+=[^&\s]*(?:&[\w.%+~\[\]-]+=[^&\s]*)*\Z")
+#: Pieces of one text that are looked at together; more than any answer has.
+_MAX_PIECES: Final = 100_000
+
+
+def redact_body(body: str, redactor: Redactor) -> str:
+    """Return a body without secrets."""
+    return "".join(redact_chunks([body], redactor))
+
+
+def redact_chunks(chunks: list[str], redactor: Redactor) -> list[str]:
+    """Return the chunks of a body without secrets, as many as there were.
+
+    Where an event had to change, it stands as a whole in the chunk that its end was in.
+    """
+    whole = "".join(chunks)
+    if (value := parsed(whole)) is not None:
+        redacted = _json(whole, value[0], redactor)
+        return chunks if redacted == whole else [redacted, *[""] * (len(chunks) - 1)]
+    old = pieces(whole)
+    if len(old) <= 1:
+        redacted = _form(whole, redactor) if _FORM.match(whole) else redactor.tree(whole)
+        return chunks if redacted == whole else [redacted, *[""] * (len(chunks) - 1)]
+    new = _redacted_pieces(old, redactor)
+    return chunks if new == old else _chunked(old, new, chunks)
+
+
+def _json(text: str, value: Any, redactor: Redactor) -> str:
+    tree = _escaped(value)
+    redacted = redactor.tree(tree)
+    return text if redacted == tree else dumps(_unescaped(redacted))
+
+
+def _escaped(value: Any) -> Tree:
+    """JSON as a tree: a key that begins with ``$`` names no kind there."""
+    if isinstance(value, dict):
+        return {"$" + k if k[:1] == "$" else k: _escaped(v) for k, v in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list) else value
+
+
+def _unescaped(tree: Tree) -> Any:
+    if isinstance(tree, dict):
+        return {k[1:] if k[:2] == "$$" else k: _unescaped(v) for k, v in tree.items()}
+    return [_unescaped(item) for item in tree] if isinstance(tree, list) else tree
+
+
+def _form(text: str, redactor: Redactor) -> str:
+    """A form, field by field, as the tree that it is."""
+    pairs = [field.partition("=") for field in text.split("&")]
+    plain = {f"{i} {unquote_plus(k)}": unquote_plus(v) for i, (k, _, v) in enumerate(pairs)}
+    kept = []
+    for (key, _, value), (name, was) in zip(pairs, plain.items(), strict=True):
+        now = redactor.tree({name.partition(" ")[2]: was})
+        hidden = next(iter(now.values()))
+        kept.append(f"{key}={value if hidden == was else quote_plus(hidden)}")
+    return "&".join(kept)
+
+
+# --- streams -----------------------------------------------------------------
+
+
+def _redacted_pieces(old: list[str], redactor: Redactor) -> list[str]:
+    said = [data_of(piece) for piece in old]
+    trees = [None if value is None else redactor.tree(_escaped(value[0])) for value in said]
+    #: Which text of an answer it is -> its parts, event by event, with their places.
+    runs: dict[Place, list[tuple[int, Place, str]]] = {}
+    for number, tree in enumerate(trees[:_MAX_PIECES]):
+        if tree is not None:
+            for place, whole, text in parts_of(tree):
+                runs.setdefault(whole, []).append((number, place, text))
+    for parts in runs.values():
+        if len(parts) > 1:
+            texts = [text for _, _, text in parts]
+            for (number, path, text), new in zip(parts, _together(texts, redactor), strict=True):
+                if new != text:
+                    _put(trees[number], path, new)
+    return [
+        redactor.tree(piece)
+        if tree is None or value is None
+        else piece
+        if tree == _escaped(value[0])
+        else with_data(piece, dumps(_unescaped(tree)))
+        for piece, value, tree in zip(old, said, trees, strict=True)
+    ]
+
+
+def _put(tree: Tree, path: Place, text: str) -> None:
+    for step in path[:-1]:
+        tree = tree[step]
+    tree[path[-1]] = text
+
+
+def _together(texts: list[str], redactor: Redactor) -> list[str]:
+    """Redact texts as the one that they make, and cut it where they were cut.
+
+    Between the first and the last character that changed, where the lengths differ, the first
+    text that holds a part of it takes all.
+    """
+    if len(set(texts)) == 1:  # the same id, model, role in each event
+        return texts
+    whole = "".join(texts)
+    redacted: str = redactor.tree(whole)
+    if redacted == whole:
+        return texts
+    ends = list(accumulate(map(len, texts)))
+    if len(redacted) == len(whole):
+        return [redacted[end - len(text) : end] for text, end in zip(texts, ends, strict=True)]
+    before = _alike(whole, redacted)
+    after = min(_alike(whole[::-1], redacted[::-1]), min(len(whole), len(redacted)) - before)
+    middle = redacted[before : len(redacted) - after]
+    last = len(whole) - after
+    new = []
+    for text, end in zip(texts, ends, strict=True):
+        start = end - len(text)
+        if end <= before or start >= last:
+            new.append(text)
+            continue
+        new.append(text[: max(0, before - start)] + middle + text[len(text) - max(0, end - last) :])
+        middle = ""
+    return new
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts have in common from their beginning on."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _chunked(old: list[str], new: list[str], chunks: list[str]) -> list[str]:
+    """Cut new pieces into as many chunks as there were: each goes where its old one ended."""
+    cut = [""] * len(chunks)
+    ends = list(accumulate(map(len, chunks)))
+    at = place = 0
+    for piece, text in zip(old, new, strict=True):
+        at += len(piece)
+        while ends[place] < at:
+            place += 1
+        cut[place] += text
+    return cut

@@ -1,0 +1,230 @@
+"""Answer the automatic steps of a replay: which recorded answer, and how it comes chunk by chunk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.wire import encoded
+from genmon_otel.errors import PayloadError
+from genmon_otel.exchanges import Keys, keys_of
+from genmon_otel.payload import Opaque, decode, decode_exception
+from genmon_otel.records import StepRecord, Tree
+from genmon_otel.redaction import Redactor
+from genmon_otel.regression.matching import Matching
+
+if TYPE_CHECKING:
+    from genmon_otel.regression.case import Case
+    from genmon_otel.regression.player import CasePlayer
+
+#: What is answered where credentials are given out; these are none.
+_CREDENTIALS: Final = {
+    "access_token": "genmon-replay-no-key",
+    "token_type": "Bearer",
+    "expires_in": 86_400,
+    "scope": "",
+}
+_JSON: Final = {"content-type": "application/json"}
+
+
+class Answers:
+    """Serves the automatic steps of a case, in the form and at the time in which they came.
+
+    Args:
+        player: serves the case's other steps; keeps the time and what was seen.
+        case: what is replayed.
+        redactor: makes requests comparable with recorded ones.
+        left: by their index the steps that nobody has asked for.
+    """
+
+    def __init__(
+        self, player: CasePlayer, case: Case, redactor: Redactor, left: dict[int, StepRecord]
+    ) -> None:
+        self._player = player
+        self._case = case
+        self._matching = Matching(case, redactor, left)
+        self._lock = threading.Lock()
+
+    def serve(self, name: str, site: str, request: Mapping[str, Any]) -> ReplayedAnswer:
+        """Return the recorded answer to a request made in plain code, or raise what was raised."""
+        player = self._player
+        record = self._choose(name, site, request)
+        if record.kind == "hang" and player.was_cut_short(record):
+            player.clock.sleep(player.until_over())
+            record = self._instead_of(record)
+        elif record.kind == "hang":
+            player.met(record)
+            player.hang(record)
+        found = self._rebuilt(record)
+        player.clock.sleep(self._until_head(record, found))
+        return found or player.outcome(record)
+
+    async def serve_async(self, name: str, site: str, request: Mapping[str, Any]) -> ReplayedAnswer:
+        """As :meth:`serve`, in a task."""
+        player = self._player
+        record = self._choose(name, site, request)
+        if record.kind == "hang" and player.was_cut_short(record):
+            await asyncio.sleep(player.until_over())
+            record = self._instead_of(record)
+        elif record.kind == "hang":
+            player.met(record)
+            await player.hang_async(record)
+        found = self._rebuilt(record)
+        if not player.is_at_once(record):
+            await asyncio.sleep(self._until_head(record, found))
+        return found or player.outcome(record)
+
+    def _choose(self, name: str, site: str, request: Mapping[str, Any]) -> StepRecord:
+        if (own := credentials(request)) is not None:
+            return own
+        self._player.check_open()
+        with self._lock:
+            self._player.note_asked(name)
+            record, keys, is_other = self._matching.choose(request, site)
+            self._player.drifted |= is_other
+            return record or self._beyond(name, keys, site)
+
+    def _beyond(self, name: str, keys: Keys, site: str) -> StepRecord:
+        """Find what to serve where the failing generation recorded nothing more."""
+        player, case = self._player, self._case
+        if name in case.recovery:
+            player.notes.append(f"{name}: served the reviewer's recovery outcome")
+            return case.recovery[name]
+        if (found := self._matching.again(keys)) is not None:
+            record, note = found
+            player.notes += [f"{name}: {note}"] if note else []
+            return record
+        place = f" from {site}" if site else ""
+        player.refuse(
+            "unrecorded",
+            f"{name} ({keys.endpoint}) was asked{place}, and no such call was recorded. Say what it "
+            f"answers: genmon cases approve {case.ref} --recovery '{name}=JSON' (before the review: "
+            "verify instead of approve).",
+        )
+
+    def _instead_of(self, record: StepRecord) -> StepRecord:
+        with self._lock:
+            return self._beyond(record.name, keys_of(record.arguments), record.site)
+
+    def _rebuilt(self, record: StepRecord) -> ReplayedAnswer | None:
+        """The answer that a record holds; None where it holds an exception."""
+        if record.kind == "exception":
+            return None
+        try:
+            error = None if record.stream_error is None else decode_exception(record.stream_error)
+            return ReplayedAnswer(self._player, record, error)
+        except (PayloadError, AssertionError, TypeError, ValueError) as problem:
+            self._player.refuse("payload", f"Step {record.name!r}: {problem}")
+
+    def _until_head(self, record: StepRecord, answer: ReplayedAnswer | None) -> float:
+        """Seconds until the head of an answer comes: where its chunks have times, its own."""
+        if answer is not None and answer.head_s is not None:
+            return answer.head_s
+        return self._player.delay(record)
+
+
+class ReplayedAnswer:
+    """A recorded answer. Implements :class:`genmon_otel.ports.Answer`."""
+
+    def __init__(self, player: CasePlayer, record: StepRecord, error: BaseException | None) -> None:
+        self._player = player
+        self._record = record
+        self._error = error
+        self._began = player.clock.monotonic()
+        head, self._chunks = _laid_out(record)
+        self.status = int(head.get("status") or 200)
+        headers = decode(head.get("headers")) or {}
+        self.headers: Mapping[str, str] = {str(k): str(v) for k, v in headers.items()}
+        #: Seconds after which its head comes; None: as the step's own delay says.
+        self.head_s: float | None = head.get("at")
+        if any(isinstance(text, Opaque) for _, text in self._chunks):
+            why = head.get("body") or {}
+            reason = why.get("why") if isinstance(why, Mapping) else "payload"
+            player.refuse(
+                "size" if reason == "size" else "payload",
+                f"The answer of step {record.name!r} ({self.headers.get('content-type', '?')}, "
+                f"{head.get('length', '?')} bytes) was not kept: {reason}. Decorate the function "
+                "that asks for it with @step, and return only what is needed.",
+            )
+
+    def parts(self) -> Iterator[bytes]:
+        """The body, chunk by chunk."""
+        record, player = self._record, self._player
+        for at, text in self._chunks:
+            player.clock.sleep(self._wait(at))
+            self._given(text is self._chunks[-1][1])
+            yield self._bytes(text)
+        if self._ended():
+            return
+        if self._error is not None:
+            player.clock.sleep(self._rest())
+            raise self._error
+        player.hang(record)
+
+    async def parts_async(self) -> AsyncIterator[bytes]:
+        """As :meth:`parts`, for a task."""
+        record, player = self._record, self._player
+        for at, text in self._chunks:
+            if wait := self._wait(at):
+                await asyncio.sleep(wait)
+            self._given(text is self._chunks[-1][1])
+            yield self._bytes(text)
+        if self._ended():
+            return
+        if self._error is not None:
+            await asyncio.sleep(self._rest())
+            raise self._error
+        await player.hang_async(record)
+
+    def _bytes(self, text: str) -> bytes:
+        return encoded(text, self.headers.get("content-type", ""))
+
+    def _wait(self, at: float) -> float:
+        return max(0.0, self._began + at - self._player.clock.monotonic())
+
+    def _rest(self) -> float:
+        record = self._record
+        took = record.ended_s - record.started_s if record.ended_s is not None else 0.0
+        return self._wait(took)
+
+    def _given(self, is_last: bool) -> None:
+        """Note that a chunk is given; with the last one the content is met, if it ends well."""
+        if is_last and self._error is None and self._record.ended_s is not None:
+            self._player.met(self._record)
+
+    def _ended(self) -> bool:
+        """Whether the body ends well, now that all chunks are given."""
+        self._player.met(self._record)
+        if self._record.cut:
+            self._player.read_on = True
+        return self._error is None and self._record.ended_s is not None
+
+
+def _laid_out(record: StepRecord) -> tuple[Mapping[str, Any], list[tuple[float, Any]]]:
+    """The head of a recorded answer, and its chunks with the seconds after which each came."""
+    outcome = record.outcome
+    if not record.adapter:  # a reviewer's: what the body is
+        value = decode(outcome)
+        text = value if isinstance(value, str) else json.dumps(value)
+        return {"status": 200, "headers": _JSON}, [(0.0, text)]
+    if record.kind == "stream" and isinstance(outcome, list) and outcome:
+        head = outcome[0]
+        if "body" in head:
+            return head, [(0.0, decode(head["body"]))]
+        return head, [(float(at), decode(text)) for at, text in outcome[1:]]
+    assert isinstance(outcome, Mapping)
+    body = decode(outcome.get("body"))
+    return outcome, [(0.0, body)] if body else []
+
+
+def credentials(request: Mapping[str, Any]) -> StepRecord | None:
+    """Return what is answered where a request asks for credentials; None where it asks for others."""
+    if not is_credentials(str(request.get("host", "")), str(request.get("path", ""))):
+        return None
+    body = json.dumps(_CREDENTIALS)
+    outcome: Tree = {"status": 200, "headers": _JSON, "body": body}
+    return StepRecord("credentials", {}, "value", outcome, ended_s=0.0, adapter="replay")

@@ -1,0 +1,43 @@
+"""Have Python's ``platform`` module ask the machine before a replay refuses programs."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import sys
+from types import FrameType
+from typing import Final
+
+#: Frames between ``platform`` and the program that it starts.
+_MAX_FRAMES: Final = 16
+
+
+def warm_up_platform() -> None:
+    """Ask once what client libraries put into their headers; ``platform`` remembers the answers.
+
+    Some of them (``processor``, ``architecture``) run a program, ``uname`` or ``file``, where
+    there is one and the kernel lets it; without one the answer is the module's own default.
+    """
+    for ask in (
+        platform.uname,
+        platform.processor,
+        platform.platform,
+        platform.architecture,
+        platform.libc_ver,
+        platform.mac_ver,
+        platform.freedesktop_os_release,
+    ):
+        with contextlib.suppress(Exception):
+            ask()
+
+
+def asked_by_platform() -> bool:
+    """Whether it is the ``platform`` module that the code here runs for."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return False
+        if frame.f_globals is vars(platform):
+            return True
+        frame = frame.f_back
+    return False
