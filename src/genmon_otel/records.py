@@ -271,8 +271,7 @@ class StepRecord:
     #: Tree of the bound arguments.
     arguments: Tree
     kind: StepKind
-    #: ``value``: tree of the value. ``exception``: tree of the exception. ``hang``: None.
-    #: ``stream``: list of the chunks' trees.
+    #: Tree of the value or the exception; of a stream the list of its chunks; of a hang None.
     outcome: Tree
     #: For a stream that did not end by itself: tree of its exception; None otherwise.
     stream_error: Tree = None
@@ -281,14 +280,11 @@ class StepRecord:
     ended_s: float | None = None
     #: Digest of the redacted canonical arguments; filled in by the writer.
     digest: str = ""
-    #: Whether it was awaited; of a stream, whether its chunks were.
-    is_async: bool = False
+    is_async: bool = False  # it, or its chunks, were awaited
     #: A stream that its consumer broke on or stopped reading: what would have come is not known.
     cut: bool = False
-    #: Of an automatic step the adapter that recorded it at a client library; empty for a decorated
-    #: one. What its arguments and its outcome are says :mod:`genmon_otel.exchanges`.
+    #: Of an automatic step: its adapter (:mod:`genmon_otel.exchanges`), and who called it; else "".
     adapter: str = ""
-    #: Of an automatic step where in the application's code it was called: ``file.py:function``.
     site: str = ""
 
 
