@@ -28,9 +28,9 @@ from genmon_otel.capture.wire import (
 from genmon_otel.exchanges import is_fault_status, tells_error
 from genmon_otel.payload.web import kept_headers
 from genmon_otel.ports import Answer, StepPlayer
-from genmon_otel.recorder import suppress_and_count
 from genmon_otel.recorder.live_generation import Generation
 from genmon_otel.recorder.otel_context import around
+from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import current
 from genmon_otel.recorder.stage_run import MAX_CHUNKS, StageRun
 from genmon_otel.records import Outcome, StepKind, StepRecord, Tree
@@ -63,12 +63,9 @@ def _within_step(scope: Any) -> bool:
     for _ in range(_MAX_NESTED):
         if not isinstance(scope, StageRun):
             return False  # the generation itself, or nothing
-        if scope.kind == "step" and (scope.automatic or scope._arguments is not None):
+        if scope.is_served:
             return True
-        token = scope._token
-        if token is None:
-            return False
-        scope = token.old_value
+        scope = scope.outer
     return True
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import wrapt
 
 from genmon_otel.forks import forkable_lock
-from genmon_otel.recorder import suppress_and_count
+from genmon_otel.recorder.runtime import suppress_and_count
 
 #: Replaces one attribute: given what it is, returns what it is to be.
 Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]

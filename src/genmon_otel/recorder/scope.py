@@ -63,6 +63,12 @@ class Scope:
     #: How it was to end when an interruption struck amidst its end; None: it did not.
     torn: Any = None
 
+    @property
+    def outer(self) -> Scope | None:
+        """What was current where it was entered; None outside of all, and after its end."""
+        outer = getattr(self._token, "old_value", None)
+        return outer if isinstance(outer, Scope) else None
+
     def start_span(
         self, under: Runtime, name: str, attributes: Mapping[str, Any] | None = None
     ) -> None:

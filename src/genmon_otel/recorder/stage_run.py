@@ -91,6 +91,11 @@ class StageRun(Scope):
         if len(stages) < MAX_STAGES:
             stages.append(self)
 
+    @property
+    def is_served(self) -> bool:
+        """Whether a replay serves it as a whole: no block, whose code runs there."""
+        return self.kind == "step" and (self.automatic or self._arguments is not None)
+
     # --- what the generation asks
 
     @property

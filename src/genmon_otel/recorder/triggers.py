@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
-from genmon_otel.recorder.stage_run import StageRun
-from genmon_otel.records import ENVIRONMENT_CATEGORIES, Category, Trigger
+from genmon_otel.records import ENVIRONMENT_CATEGORIES, Category, StageKind, Trigger
 from genmon_otel.slots import args_of
 
 #: Links of an error's chain that are followed.
@@ -19,18 +18,52 @@ _COMPARED: Final = 200
 #: Answers that are looked through for a quotation, newest first.
 _MAX_ANSWERS: Final = 200
 
-Found = tuple[Trigger, StageRun | None]
-Errors = Sequence[tuple[BaseException, StageRun]]
+
+class Classified(Protocol):
+    """What is asked of a stage's classification."""
+
+    @property
+    def category(self) -> Category: ...
 
 
-def decorated(stages: Iterable[StageRun]) -> list[StageRun]:
+class Stage(Protocol):
+    """What is asked of a stage."""
+
+    kind: StageKind
+    automatic: bool
+    began: float
+    ended: float | None
+
+    @property
+    def classification(self) -> Classified | None: ...
+
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def hung(self) -> bool: ...
+
+    @property
+    def answered_at(self) -> float | None: ...
+
+    @property
+    def status_of_fault(self) -> int | None: ...
+
+    def answer_texts(self) -> Iterator[str]: ...
+
+
+S = TypeVar("S", bound=Stage)
+Errors = Sequence[tuple[BaseException, S]]
+
+
+def decorated(stages: Iterable[S]) -> list[S]:
     """Return the stages that were there without automatic steps."""
     return [stage for stage in stages if not stage.automatic]
 
 
 def trigger_of(
-    stages: Sequence[StageRun], errors: Errors, category: Category, error: BaseException
-) -> Found:
+    stages: Sequence[S], errors: Errors[S], category: Category, error: BaseException
+) -> tuple[Trigger, S | None]:
     """Find the decorated step that a failure came from.
 
     Args:
@@ -53,8 +86,8 @@ def trigger_of(
 
 
 def trigger_among(
-    stages: Sequence[StageRun], errors: Errors, category: Category, error: BaseException
-) -> Found:
+    stages: Sequence[S], errors: Errors[S], category: Category, error: BaseException
+) -> tuple[Trigger, S | None]:
     """Find the step that a failure came from, where some are automatic.
 
     As :func:`trigger_of`, but an answer may be a fault by its status, which the exception of the
@@ -76,7 +109,7 @@ def trigger_among(
     return ("content", last) if last is not None else ("input", None)
 
 
-def stage_of(errors: Errors, error: BaseException | None) -> str:
+def stage_of(errors: Errors[S], error: BaseException | None) -> str:
     """Return the innermost phase or decorated step that the error escaped from; empty for none."""
     if error is None or not errors:
         return ""
@@ -84,12 +117,12 @@ def stage_of(errors: Errors, error: BaseException | None) -> str:
     return next((s.place for e, s in errors if id(e) in links and s.place), "")
 
 
-def decorated_errors(errors: Errors) -> list[tuple[BaseException, StageRun]]:
+def decorated_errors(errors: Errors[S]) -> list[tuple[BaseException, S]]:
     """Return what stages raised that are no automatic steps."""
     return [(error, stage) for error, stage in errors if not stage.automatic]
 
 
-def _saw(errors: Errors, error: BaseException) -> StageRun | None:
+def _saw(errors: Errors[S], error: BaseException) -> S | None:
     """The step that raised an error, or one that it was raised from."""
     for link in chain_of(error) if errors else ():
         # The last to see an error is the outermost: what a replay serves in its place.
@@ -118,7 +151,7 @@ def chain_of(error: BaseException) -> Iterator[BaseException]:
             waiting.append(follow)
 
 
-def hung_step(stages: Iterable[StageRun]) -> StageRun | None:
+def hung_step(stages: Iterable[S]) -> S | None:
     """Return the step that never answered; of nested ones the outermost, of several the last."""
     hung = [stage for stage in stages if stage.hung]
     return max(
@@ -128,7 +161,7 @@ def hung_step(stages: Iterable[StageRun]) -> StageRun | None:
     )
 
 
-def _given_up_on(stages: Iterable[StageRun], category: Category) -> StageRun | None:
+def _given_up_on(stages: Iterable[S], category: Category) -> S | None:
     """The step that met last the fault of the world around that an error tells of in its own words.
 
     ``raise RateLimited("gave up")`` behind a loop of retries is linked to nothing.
@@ -145,7 +178,7 @@ def _given_up_on(stages: Iterable[StageRun], category: Category) -> StageRun | N
     return max(met, key=lambda step: step.ended or 0, default=None)
 
 
-def last_answer(stages: Iterable[StageRun]) -> StageRun | None:
+def last_answer(stages: Iterable[S]) -> S | None:
     """Return the step that answered last: with a value, a whole stream, or a chunk still in hand."""
     answered = [
         (at, step)
@@ -155,7 +188,7 @@ def last_answer(stages: Iterable[StageRun]) -> StageRun | None:
     return max(answered, key=lambda pair: pair[0], default=(0.0, None))[1]
 
 
-def _last_fault(stages: Iterable[StageRun]) -> StageRun | None:
+def _last_fault(stages: Iterable[S]) -> S | None:
     """The automatic step that was answered last with a fault."""
     return max(
         (stage for stage in stages if stage.status_of_fault is not None),
@@ -164,7 +197,7 @@ def _last_fault(stages: Iterable[StageRun]) -> StageRun | None:
     )
 
 
-def _of_status(stages: Sequence[StageRun], chain: list[BaseException]) -> StageRun | None:
+def _of_status(stages: Sequence[S], chain: list[BaseException]) -> S | None:
     """The automatic step that was answered last with the status that an exception carries."""
     faults = [stage for stage in stages if stage.status_of_fault is not None]
     for link in chain if faults else ():
@@ -193,7 +226,7 @@ def _statuses(error: BaseException) -> set[Any]:
     return found
 
 
-def _quoted(stages: Sequence[StageRun], chain: list[BaseException]) -> StageRun | None:
+def _quoted(stages: Sequence[S], chain: list[BaseException]) -> S | None:
     """The step whose answer an exception quotes; of several the last."""
     quotations = [text for link in chain for text in _quotations(link)]
     if not quotations:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NoReturn, Protocol
 
 from genmon_otel.capture.endpoints import is_credentials
 from genmon_otel.capture.wire import encoded
@@ -15,11 +15,10 @@ from genmon_otel.exchanges import Keys, keys_of
 from genmon_otel.payload import Opaque, decode, decode_exception
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
+from genmon_otel.regression.case import Case
 from genmon_otel.regression.matching import Matching
-
-if TYPE_CHECKING:
-    from genmon_otel.regression.case import Case
-    from genmon_otel.regression.player import CasePlayer
+from genmon_otel.regression.verdict import Reason
+from genmon_otel.regression.virtual_time import VirtualTime
 
 #: What is answered where credentials are given out; these are none.
 _CREDENTIALS: Final = {
@@ -29,6 +28,39 @@ _CREDENTIALS: Final = {
     "scope": "",
 }
 _JSON: Final = {"content-type": "application/json"}
+
+
+class Player(Protocol):
+    """What keeps a replay's time, and what was seen in it."""
+
+    clock: VirtualTime
+    notes: list[str]
+    #: A step was asked with another request than recorded.
+    drifted: bool
+    #: More was asked of a stream than its consumer had read when it was recorded.
+    read_on: bool
+
+    def check_open(self) -> None: ...
+
+    def note_asked(self, name: str) -> None: ...
+
+    def refuse(self, reason: Reason, detail: str) -> NoReturn: ...
+
+    def met(self, record: StepRecord) -> None: ...
+
+    def was_cut_short(self, record: StepRecord) -> bool: ...
+
+    def until_over(self) -> float: ...
+
+    def delay(self, record: StepRecord) -> float: ...
+
+    def is_at_once(self, record: StepRecord) -> bool: ...
+
+    def outcome(self, record: StepRecord) -> Any: ...
+
+    def hang(self, record: StepRecord) -> None: ...
+
+    async def hang_async(self, record: StepRecord) -> None: ...
 
 
 class Answers:
@@ -42,7 +74,7 @@ class Answers:
     """
 
     def __init__(
-        self, player: CasePlayer, case: Case, redactor: Redactor, left: dict[int, StepRecord]
+        self, player: Player, case: Case, redactor: Redactor, left: dict[int, StepRecord]
     ) -> None:
         self._player = player
         self._case = case
@@ -130,7 +162,7 @@ class Answers:
 class ReplayedAnswer:
     """A recorded answer. Implements :class:`genmon_otel.ports.Answer`."""
 
-    def __init__(self, player: CasePlayer, record: StepRecord, error: BaseException | None) -> None:
+    def __init__(self, player: Player, record: StepRecord, error: BaseException | None) -> None:
         self._player = player
         self._record = record
         self._error = error

@@ -15,7 +15,7 @@ from genmon_otel.capture.endpoints import is_credentials
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import Sent
 from genmon_otel.ports import Answer
-from genmon_otel.recorder import suppress_and_count
+from genmon_otel.recorder.runtime import suppress_and_count
 
 ADAPTER: Final = "httpx"
 
