@@ -12,8 +12,6 @@ import pytest
 from integration import capture_server
 from integration.capture_server import Server
 
-pytestmark = pytest.mark.slow
-
 APP = """
 import asyncio, json, os
 import openai
