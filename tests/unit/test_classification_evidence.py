@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from genmon_otel.classification import classify, explain, phrases
 from genmon_otel.classification.judgement import INDEX
 from genmon_otel.classification.logged import plain
 from genmon_otel.classification.verdict import RATE, TIMEOUT, Weight
-from genmon_otel.fingerprint import identify
+from genmon_otel.fingerprint import identify, places
+from genmon_otel.records import Frame
 from tests.evidence_kit import DATA, entries, error_of
 
 REAL = list(entries(DATA / "real.jsonl"))
@@ -45,25 +47,36 @@ def test_of_ordinary_bugs_at_most_5_percent_get_a_category() -> None:
     assert len(wrong) <= 0.05 * len(BUGS), wrong
 
 
+def named(entry: dict[str, Any], message: str) -> str:
+    """The fingerprint of an exception, raised in one place unless the entry names frames."""
+    found = classify(error_of(entry))
+    frames = [Frame(*place.split(":"), in_app=True) for place in entry.get("frames", ["shop:run"])]
+    return identify(
+        operation="build", category=found.category, error_type=found.error_type, message=message,
+        stage="", environment=found.is_environment, places=places(reversed(frames)),
+    )[0]  # fmt: skip
+
+
 def test_no_two_different_bugs_are_one_failure() -> None:
     """Even of one operation, and raised in one place."""
-    of = {}
+    of: dict[str, dict[str, Any]] = {}
     merged = []
     for entry in BUGS:
-        found = classify(error_of(entry))
-        fingerprint, _ = identify(
-            operation="build",
-            category=found.category,
-            error_type=found.error_type,
-            message=entry["message"],
-            stage="",
-            environment=found.is_environment,
-            places=("shop.work:run",),
-        )
-        other = of.setdefault(fingerprint, entry)
+        other = of.setdefault(named(entry, entry["message"]), entry)
         if other is not entry:
             merged.append((other["id"], entry["id"]))
     assert merged == []
+
+
+def test_pairs_are_one_failure_or_two() -> None:
+    """As people who did not know the rules said of them."""
+    wrong = [
+        pair["id"]
+        for pair in entries(DATA / "pairs.jsonl")
+        for one, other in [(pair["a"], pair["b"])]
+        if pair["same"] is not (named(one, one["message"]) == named(other, other["message"]))
+    ]
+    assert wrong == []
 
 
 def test_each_rule_is_explained_in_words() -> None:
