@@ -11,6 +11,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from genmon_otel.text import without_digits
+
 #: An escaped end of line; not ``C:\new`` or ``..\node_modules``, which go on in lower case.
 _ESCAPED_LINE: Final = re.compile(r"\\n(?![a-z])")
 #: Others, in the order in which they are undone; NUL stands for a backslash until the end.
@@ -33,7 +35,6 @@ _STAMP: Final = re.compile(
 #: Lines of a text that has more than these are compared, and the shortest that go.
 _MANY_LINES: Final = 24
 _SHORTEST: Final = 12
-_NO_DIGITS: Final = dict.fromkeys(range(ord("0"), ord("9") + 1))
 
 
 @lru_cache(maxsize=16)
@@ -47,7 +48,7 @@ def plain(text: str) -> str:
         return text
     known: set[str] = set()
     lines = []
-    for line, bare in zip(text.split("\n"), text.translate(_NO_DIGITS).split("\n"), strict=True):
+    for line, bare in zip(text.split("\n"), without_digits(text).split("\n"), strict=True):
         if len(bare) < _SHORTEST or bare not in known:
             known.add(bare)
             lines.append(line)

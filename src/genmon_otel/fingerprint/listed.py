@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel.text import GAP
+from genmon_otel.text import GAP, without_digits
 
 #: Characters of a longer message that are not looked at: its ends are cut out of it as it is.
 LIMIT: Final = 32 * 1024
 #: Lines of a message that has more than these are not compared with each other.
 _MAX_LINES: Final = 1_000
+#: Characters of a line that is too short to be compared.
+_SHORTEST: Final = 3
 
 _PYDANTIC: Final = " validation error"
 _INDEX: Final = re.compile(r"(?<![\w-])[0-9]+(?![\w-])")
-_NO_DIGITS: Final = dict.fromkeys(range(ord("0"), ord("9") + 1))
 #: A value that a statement is run with, as drivers write it.
 _BOUND: Final = r"(?:\?|%s|\$[0-9]+|:\w+|%\(\w+\)s)(?:::[A-Za-z ]+(?:\[\])?)?"
 _BOUND_AGAIN: Final = re.compile(rf"({_BOUND})(?:,\s?{_BOUND})+")
@@ -40,15 +41,21 @@ def distinct(text: str) -> str:
             before, found, _ = line.partition(_PYDANTIC)
             if found and before[-1:].isdigit():
                 return "\n".join([*lines[: place + 1], *_pydantic(lines[place + 1 :])])
-    kept: dict[str, str] = {}
-    for place, line in enumerate(lines):
+    known: set[str] = set()
+    kept: list[str] = []
+    for line, digitless in zip(lines, without_digits(text).split("\n"), strict=True):
+        bare = digitless.strip()
+        if bare in known and len(bare) > _SHORTEST:
+            continue
+        known.add(bare)
         first, _, rest = line.strip().partition(" ")
-        placed = (
-            rest and (first[-1:].isdigit() or first[-1:] in ":)") and ("." in first or "/" in first)
-        )
-        said = (rest if placed else line).translate(_NO_DIGITS).strip()
-        kept.setdefault(said if len(said) > 3 else f"{place}", line)
-    return text if len(kept) == len(lines) else "\n".join(kept.values())
+        if rest and first[-1] in "0123456789:)" and ("." in first or "/" in first):
+            said = bare.partition(" ")[2].strip()
+            if len(said) > _SHORTEST and said in known:
+                continue
+            known.add(said)
+        kept.append(line)
+    return text if len(kept) == len(lines) else "\n".join(kept)
 
 
 def _pydantic(lines: list[str]) -> list[str]:
@@ -68,7 +75,7 @@ def _pydantic(lines: list[str]) -> list[str]:
             break
         where = _INDEX.sub("0", lines[place])
         what, _, more = lines[place + 1].partition(" [type=")
-        said = f"{where}\n{what.translate(_NO_DIGITS)}\n{more.partition(',')[0]}"
+        said = f"{where}\n{without_digits(what)}\n{more.partition(',')[0]}"
         if not any(GAP in line for line in lines[place:end]):
             blocks.setdefault(said, [where, *lines[place + 1 : end]])
         place = end

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 #: Characters looked at on either end of an output, and around each wording that is found.
-_ENDS: Final = 64 * 1024
+_ENDS: Final = 24 * 1024
 _AROUND: Final = 240
 #: Places looked at for each wording, and names said.
 _PLACES: Final = 6

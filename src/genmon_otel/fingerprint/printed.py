@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from genmon_otel.text import without_digits
+
 #: Lines kept, and characters of each.
 _LINES: Final = 3
 _WIDTH: Final = 200
-_NO_DIGITS: Final = dict.fromkeys(range(ord("0"), ord("9") + 1))
 #: Lines looked at, from the top; output is bounded by whoever read it.
 _LOOKED_AT: Final = 400
 
@@ -41,10 +42,15 @@ def telling_lines(output: str) -> str:
         raised = [line for line in output.split("\n")[-_LOOKED_AT:] if _RAISED.match(line)]
         if raised:
             return raised[-1][:_WIDTH]
-    found: dict[str, str] = {}
+    found: list[str] = []
+    known: set[str] = set()
     for line in (line.strip()[:_WIDTH] for line in lines):
-        if line and _TELLS.search(line) and not _TELLS_NOTHING.search(line):
-            found.setdefault(line.translate(_NO_DIGITS), line)
+        bare = without_digits(line)
+        if bare in known:
+            continue
+        known.add(bare)
+        if _TELLS.search(line) and not _TELLS_NOTHING.search(line):
+            found.append(line)
             if len(found) == _LINES:
                 break
-    return "\n".join(found.values())
+    return "\n".join(found)
