@@ -398,3 +398,49 @@ def going_native(how: str, path: str) -> None:
     if how == "own":
         raise RuntimeError("permission denied: ask an administrator")
     raise ValueError("after all")
+
+
+#: A thousand processes, each of which starts two: a bomb that burns out where nothing stops it.
+BOMB = 'b() { if [ "$1" -gt 0 ]; then b $(($1-1)) & b $(($1-1)) & fi; sleep 300; }; b 9'
+
+
+@generation(name="bombing")
+def bombing(how: str) -> None:
+    """Start processes that start processes, as a declared program or as native code does."""
+    if not os.environ.get("GENMON_REPLAY"):
+        raise ValueError("after all")
+    if how == "program":
+        subprocess.run(["sh", "-c", BOMB], check=False)
+    _take_the_hook_off()
+    for _ in range(8):
+        if not os.fork():
+            os.setsid()
+    while True:
+        signal.pause()
+
+
+#: What a replay that passes reports.
+FORGED = (
+    b'{"generations": 1, "outcome": "success", "trigger_consumed": true, "postcondition": "",'
+    b' "result_shape": {"type": "dict"}}\n'
+)
+
+
+@generation(name="forging")
+def forging(how: str) -> None:
+    """Write a passing answer to every descriptor that is open, with what may go before it."""
+    if not os.environ.get("GENMON_REPLAY"):
+        raise ValueError("after all")
+    _take_the_hook_off()
+    before = b""
+    for process in ("self", "1"):
+        with contextlib.suppress(OSError):
+            before += Path("/proc", process, "cmdline").read_bytes()
+    for descriptor in range(3, 64):
+        with contextlib.suppress(OSError):
+            os.set_blocking(descriptor, False)
+            os.write(descriptor, FORGED if how == "plain" else before + FORGED)
+        if how == "read":
+            with contextlib.suppress(OSError):
+                os.write(descriptor, os.read(descriptor, 64) + FORGED)
+    raise ValueError("after all")

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from genmon_otel.policy import Verdict
 from genmon_otel.regression import landlock, runner, working_folder
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.trust import Trust
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="replays need POSIX"),
@@ -344,3 +346,40 @@ def test_a_folder_is_removed_however_deep_it_is(tmp_path: Path) -> None:
         os.close(opened)
     working_folder.remove(home)
     assert not home.exists()
+
+
+@needs_proc
+@pytest.mark.parametrize("namespaces", [True, False])
+@pytest.mark.parametrize("how", ["program", "native"])
+def test_processes_that_start_processes_are_bounded_and_ended(
+    how: str, namespaces: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bomb of a declared program, or of native code, ends the replay; nothing of it is left."""
+    monkeypatch.setattr(runner, "_MAX_PROCESSES", 60)
+    monkeypatch.setattr(runner, "_WALLS", {"namespaces": namespaces, "landlock": True})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    case = replace(case_of("bombing", how=how), programs=("sh",))
+    result = run_case(case, cwd=HERE, trust=Trust(programs=("sh",)))
+    assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "subprocess"), result
+    assert not processes_of(tmp_path)
+    assert not [name for name in commands() if escaping_app.BOMB in name]
+    assert not list(tmp_path.glob("genmon-replay-*"))
+
+
+def commands() -> list[str]:
+    """The command lines of all processes."""
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            found.append(Path("/proc", process, "cmdline").read_bytes().decode(errors="replace"))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("how", ["plain", "with what is known", "read"])
+def test_an_answer_of_the_code_itself_is_none(how: str) -> None:
+    """Code that writes a pass to the descriptors it finds open proves nothing, and is told so."""
+    result = run_case(case_of("forging", how=how), cwd=HERE)
+    assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "crash"), result
+    assert "descriptor" in result.detail

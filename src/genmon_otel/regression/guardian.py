@@ -29,6 +29,10 @@ _LOOK_S: Final = 0.25
 _GRACE_S: Final = 5
 #: Devices that take writes without keeping them.
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
+#: Exit code that says that more processes and threads ran at a time than a replay may have.
+TOO_MANY: Final = 119
+#: Looks for new processes while those that are known are halted.
+_MAX_SCANS: Final = 20
 #: Bytes of any one file that a replay writes, its standard output among them.
 MAX_FILE: Final = 256 * 1024 * 1024
 
@@ -45,6 +49,10 @@ class Plan:
     request: str
     #: Descriptor for the answer.
     answer_to: int
+    #: Descriptor with the word that the answer begins with; read before any code of the project runs.
+    word_from: int
+    #: Processes and threads at a time.
+    processes: int
     #: Descriptor that holds the lock of the folder.
     lock: int
     #: Seconds until the replay is ended.
@@ -78,6 +86,7 @@ def main(plan: Plan) -> None:
         _begin(plan, watched, own_processes)
     os.close(watched)
     os.close(plan.answer_to)
+    os.close(plan.word_from)
     code = _wait(child, plan, signals)
     _end_all(child)
     if os.getppid() != plan.owner:
@@ -120,6 +129,7 @@ class _Signals:
 def _wait(child: int, plan: Plan, signals: _Signals) -> int:
     """Wait for the replay's end and return its exit code; also end waiting when it must end."""
     until = time.monotonic() + plan.deadline_s
+    before = _tasks_of_machine()
     while not signals.told_to_end and os.getppid() == plan.owner and time.monotonic() < until:
         while True:
             ended, status = os.waitpid(-1, os.WNOHANG)
@@ -127,6 +137,8 @@ def _wait(child: int, plan: Plan, signals: _Signals) -> int:
                 return _exit_code(status)
             if not ended:
                 break
+        if _tasks_of_machine() - before > plan.processes and _tasks() > plan.processes:
+            return TOO_MANY
         signals.wait(_LOOK_S)
     return _exit_code(signal.SIGKILL)
 
@@ -138,29 +150,67 @@ def _exit_code(status: int) -> int:
 
 
 def _end_all(child: int) -> None:
-    """End what the replay has started, itself included, and wait until it has ended."""
+    """End what the replay has started, itself included, and wait until it has ended.
+
+    Where it has a namespace of processes, all end with the first one.
+    """
     waiting = [child]
-    while waiting:
+    while True:
         for process in waiting:
             for end in (os.killpg, os.kill):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     end(process, signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
             return
-        waiting = _children()
+        waiting = _halted()
 
 
-def _children() -> list[int]:
-    """Processes whose parent this is: orphans of the replay, on Linux."""
-    found = []
+def _halted() -> list[int]:
+    """Halt all descendants, so that none starts another while they are ended."""
+    halted: set[int] = set()
+    for _ in range(_MAX_SCANS):
+        found = _descendants().keys() - halted
+        if not found:
+            break
+        for process in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGSTOP)
+        halted |= found
+    return list(halted)
+
+
+def _tasks_of_machine() -> int:
+    """Processes and threads of the machine, which one file tells; 0 where it does not."""
+    try:
+        return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _tasks() -> int:
+    """Processes and threads that the replay has."""
+    return sum(_descendants().values())
+
+
+def _descendants() -> dict[int, int]:
+    """Processes that this one, their children and so on started, with their threads; on Linux."""
+    children: dict[int, list[tuple[int, int]]] = {}
     with contextlib.suppress(OSError):
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError, IndexError, ValueError):
                 stated = Path("/proc", name, "stat").read_text(errors="replace")
-                if int(stated.rpartition(")")[2].split()[1]) == os.getpid():
-                    found.append(int(name))
+                fields = stated.rpartition(")")[2].split()
+                children.setdefault(int(fields[1]), []).append((int(name), int(fields[17])))
+    found: dict[int, int] = {}
+    waiting = [os.getpid()]
+    while waiting:
+        for process, threads in children.get(waiting.pop(), ()):
+            found[process] = threads
+            waiting.append(process)
     return found
 
 
@@ -181,6 +231,7 @@ def _begin(plan: Plan, watched: int, own_processes: bool) -> None:
             replaying = os.fork()
             if replaying:
                 os.close(plan.answer_to)
+                os.close(plan.word_from)
                 code = _reap_until(replaying)
                 return
         os.close(watched)
@@ -212,6 +263,7 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
         if not plan.network:
             seccomp.forbid_addresses()
     _bound_files()
+    _bound_processes(plan.processes)
     signal.alarm(int(plan.deadline_s) + _GRACE_S)
     for name in [name for name in sys.modules if name.partition(".")[0] == "genmon_otel"]:
         del sys.modules[name]  # they were found without their package
@@ -221,11 +273,13 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
     site.main()
     sys.path[:0] = plan.packages
     sys.argv[1:] = [plan.request, str(plan.answer_to)]
+    word = os.read(plan.word_from, 64)
+    os.close(plan.word_from)
 
     from genmon_otel.regression import replay, sandbox
 
     sandbox.KERNEL_HOLDS = held > 0
-    replay.main(plan.request, str(plan.answer_to))
+    replay.main(plan.request, plan.answer_to, word)
 
 
 def _bound_files() -> None:
@@ -239,6 +293,19 @@ def _bound_files() -> None:
         _, allowed = resource.getrlimit(limit)
         limited = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
         resource.setrlimit(limit, (limited, limited))
+
+
+def _bound_processes(most: int) -> None:
+    """Have the kernel refuse processes beyond all that run now and so many more.
+
+    It does so for ordinary users. What root starts, the guardian counts.
+    """
+    import resource
+
+    if now := _tasks_of_machine():
+        _, allowed = resource.getrlimit(resource.RLIMIT_NPROC)
+        limited = now + most if allowed == resource.RLIM_INFINITY else min(now + most, allowed)
+        resource.setrlimit(resource.RLIMIT_NPROC, (limited, limited))
 
 
 def _run_alone(plan: str) -> None:

@@ -362,9 +362,11 @@ def _line(error: BaseException) -> str:
         return type(error).__name__
 
 
-def main(request_path: str, descriptor: str) -> None:
-    """Run the case of a request file and answer on an open descriptor."""
-    answer_to = int(descriptor)
+def main(request_path: str, answer_to: int, word: bytes) -> None:
+    """Run the case of a request file and answer on an open descriptor, with a word before it.
+
+    The word is known to this function and to who asked: what other code writes is no answer.
+    """
     os.set_inheritable(answer_to, False)
     request: Mapping[str, Any] = json.loads(Path(request_path).read_bytes())
     try:
@@ -375,7 +377,7 @@ def main(request_path: str, descriptor: str) -> None:
     except GenmonError as error:
         seen = Observation(obstacle=("payload", str(error)))
     # Half a character of the replayed code's would break whoever passes the verdict on.
-    line = json.dumps(asdict(seen), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    line = word + json.dumps(asdict(seen), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     while line:
         line = line[os.write(answer_to, line) :]
     os._exit(0)  # threads of the replayed code may wait for ever

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -36,10 +37,20 @@ from genmon_otel.text import clean
 DEADLINE_S: Final = 30.0
 #: Bytes of an answer; beyond, the process is ended.
 _MAX_ANSWER: Final = 8 * 1024 * 1024
+#: Processes and threads at a time that a replay may have.
+_MAX_PROCESSES: Final = 1_024
 #: Characters of the process's own output that are shown where it gave no answer.
 _MAX_OUTPUT: Final = 2_000
 _PRINTED_TOO_MUCH: Final = (
     f"The replay printed more than {guardian.MAX_FILE >> 20} MB. Have the code print less."
+)
+_STARTED_TOO_MANY: Final = (
+    f"The replay had more than {_MAX_PROCESSES:,} processes and threads at a time. Have the code "
+    "start fewer."
+)
+_FOREIGN_ANSWER: Final = (
+    "The code wrote to the descriptor on which the replay answers. Have it write to no descriptor "
+    "that it has not opened."
 )
 #: Characters of why a run was judged as it was.
 _MAX_DETAIL: Final = 2_000
@@ -165,6 +176,7 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
     deadline_s *= _slowness()
     with working_folder(cwd) as (room, lock), tempfile.TemporaryFile() as output:
         reader, writer = os.pipe()
+        word, word_from = _secret_word()
         paths = _paths(case, cwd, trust)
         request = room.parent / "request.json"
         asked = {
@@ -180,6 +192,8 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
             room=str(room),
             request=str(request),
             answer_to=writer,
+            word_from=word_from,
+            processes=_MAX_PROCESSES,
             lock=lock,
             deadline_s=deadline_s + _TIME_TO_END_S,
             network=bool(case.live),
@@ -193,7 +207,7 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=(writer, lock),
+                pass_fds=(writer, word_from, lock),
                 cwd=room,
                 env=_environment(room),
                 start_new_session=True,
@@ -203,6 +217,7 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
             return Observation(obstacle=("crash", f"{python} cannot be run: {error}"))
         finally:
             os.close(writer)
+            os.close(word_from)
         try:
             answer, in_time = _read(reader, process, time.monotonic() + deadline_s)
             if in_time and not answer:  # it ends by itself, and has an exit code to tell
@@ -213,7 +228,21 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
             _end(process)
         if os.fstat(output.fileno()).st_size >= guardian.MAX_FILE:
             return Observation(obstacle=("write", _PRINTED_TOO_MUCH))
+        if process.returncode == guardian.TOO_MANY and not answer:
+            return Observation(obstacle=("subprocess", _STARTED_TOO_MANY))
+        if answer and not answer.startswith(word):
+            return Observation(obstacle=("crash", _FOREIGN_ANSWER))
+        answer = answer[len(word) :]
         return _interpret(answer, in_time, deadline_s, process.returncode, _tail(output))
+
+
+def _secret_word() -> tuple[bytes, int]:
+    """Make a word that an answer must begin with, and a descriptor to read it from."""
+    word = secrets.token_hex(16).encode()
+    reader, writer = os.pipe()
+    os.write(writer, word)
+    os.close(writer)
+    return word, reader
 
 
 def _slowness() -> float:
