@@ -169,13 +169,37 @@ def _code_version(config: pytest.Config) -> str | None:
 
 
 def _trust(config: pytest.Config) -> Trust:
-    """What the configuration allows to case files."""
+    """What the configuration allows to case files.
+
+    A file below the folder in which pytest was started, which pytest takes where it is told a
+    folder beside or below that file, allows nothing: whoever brings cases may have brought it.
+    """
+    from genmon_otel.regression.configuration import trust_in
     from genmon_otel.regression.trust import Trust
 
+    started_in = config.invocation_params.dir.resolve()
     file = config.inipath or config.rootpath / "pytest.ini"
+    is_below = started_in in file.resolve().parents and file.resolve().parent != started_in
+    if config.inipath is not None and is_below and not _is_named(config):
+        return trust_in(started_in)
     return Trust.configured(
         {name: config.getini(name) for name in _ALLOWED}, file.parent, file.name
     )
+
+
+def _is_named(config: pytest.Config) -> bool:
+    """Whether whoever started pytest named its configuration's file; under xdist, its controller."""
+    if hasattr(config, "workerinput"):
+        return bool(config.workerinput[_PROPERTY])
+    return any(
+        word.startswith(("-c", "--config-file")) for word in map(str, config.invocation_params.args)
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist what the command line of its controller said."""
+    node.workerinput[_PROPERTY] = _is_named(node.config)
 
 
 def _home(config: pytest.Config) -> Path:

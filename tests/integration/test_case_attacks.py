@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import genmon_otel.cli.cases  # noqa: F401 - now: pytester forgets what is first imported in a test
+from genmon_otel import pytest_plugin
 from genmon_otel.cli import main
 from genmon_otel.payload import encode
 from genmon_otel.regression import files
@@ -200,3 +201,44 @@ def test_what_the_configuration_allows_works(pytester: pytest.Pytester, home: Pa
     ran = pytester.runpytest_subprocess("-rsx")
     ran.assert_outcomes(xfailed=1)
     assert "fail_same" in ran.stdout.str()
+
+
+#: By the name of a file: what would allow the variable that a case asks for.
+WIDENING = {
+    "pytest.ini": "[pytest]\ngenmon_env = MODE\n",
+    ".pytest.ini": "[pytest]\ngenmon_env = MODE\naddopts = -o genmon_env=MODE -p no:cacheprovider\n",
+    "pyproject.toml": '[tool.pytest.ini_options]\ngenmon_env = ["MODE"]\n',
+    "tox.ini": "[pytest]\ngenmon_env = MODE\n",
+    "setup.cfg": "[tool:pytest]\ngenmon_env = MODE\n",
+}
+
+
+@pytest.mark.parametrize("name", WIDENING)
+def test_a_configuration_beside_the_cases_allows_nothing(
+    pytester: pytest.Pytester, home: Path, name: str
+) -> None:
+    """Though pytest takes it, where it is told that folder; naming it on the command line does."""
+    pytester.mkdir("cases").joinpath(name).write_text(WIDENING[name], encoding="utf-8")
+    config = pytester.parseconfig("cases")
+    assert config.inipath == home / "cases" / name
+    assert pytest_plugin._trust(config).env == ("ALLOWED",)
+    named = pytester.parseconfig("-c", f"cases/{name}", "cases")
+    assert pytest_plugin._trust(named).env == ("MODE",)
+    (home / "pyproject.toml").unlink()
+    assert pytest_plugin._trust(pytester.parseconfig("cases")).env == ()
+
+
+def test_workers_are_told_whether_a_configuration_was_named(
+    pytester: pytest.Pytester, home: Path
+) -> None:
+    """Under xdist the command line is its controller's."""
+    cases = pytester.mkdir("cases")
+    (cases / "pytest.ini").write_text(WIDENING["pytest.ini"], encoding="utf-8")
+    case = recorded(cases, source=SHOWING)
+    inputs = encode({"request": "bad"})
+    files.export(replace(case, env={"MODE": "test"}, inputs=inputs), cases)
+    ran = pytester.runpytest_subprocess("cases", "-rsx", "-n", "1")
+    ran.assert_outcomes(skipped=1)
+    assert 'genmon_env = ["ALLOWED", "MODE"]' in ran.stdout.str()
+    named = pytester.runpytest_subprocess("-c", "cases/pytest.ini", "cases", "-rsx", "-n", "1")
+    named.assert_outcomes(xfailed=1)
