@@ -34,6 +34,7 @@ from hypothesis import strategies as st
 from genmon_otel.classification import classify, classify_text
 from genmon_otel.classification.logged import plain
 from genmon_otel.records import Category, Severity
+from tests.table_kit import each, rows
 from tests.work_kit import growth, instructions
 
 TOOL_OUTPUT = sorted((Path(__file__).parents[1] / "data" / "tool_output").glob("*/*.txt"))
@@ -61,7 +62,7 @@ def answer(error: BaseException) -> tuple[str, str]:
 # --- tool output -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", TOOL_OUTPUT, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@each("path", TOOL_OUTPUT)
 def test_output_of_a_tool_is_told_however_it_is_carried(path: Path) -> None:
     """Genuine output decides, captured as bytes or text or pasted into a message."""
     text = path.read_text()
@@ -223,9 +224,7 @@ def os_error(number: int) -> None:
     raise OSError(number, os.strerror(number), "/tmp/x")
 
 
-@pytest.mark.parametrize(
-    ("expected", "call"), REAL, ids=[f"{i}-{e[0]}" for i, (e, _) in enumerate(REAL)]
-)
+@each("expected, call", REAL)
 def test_a_real_exception_is_told(expected: tuple[str, str], call: Callable[[], object]) -> None:
     """Whatever raised it, and however an application wraps it."""
     error = escaped(call)
@@ -317,38 +316,11 @@ def test_nothing_known_is_unknown() -> None:
 # --- text alone ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("error_type", "message", "expected"),
-    [
-        ("openai.RateLimitError", "", ("rate_limit", "medium")),
-        ("RateLimitError", "Error code: 429 - insufficient_quota", ("provider_error", "critical")),
-        ("openai.APITimeoutError", "Request timed out.", TIMEOUT),
-        ("builtins.TimeoutError", "", TIMEOUT),
-        ("429", "", ("rate_limit", "medium")),
-        ("503", "", BROKEN),
-        ("401", "", ("provider_error", "critical")),
-        ("timeout", "", TIMEOUT),
-        ("insufficient_quota", "", ("provider_error", "critical")),
-        ("ThrottlingException", "", ("rate_limit", "medium")),
-        ("pydantic_core._pydantic_core.ValidationError", "", VALIDATION),
-        ("ModuleNotFoundError", "No module named 'x'", DEPENDENCY),
-        ("json.decoder.JSONDecodeError", "", SYNTAX),
-        ("java.net.SocketTimeoutException", "", TIMEOUT),
-        ("process_died", "", MACHINE),
-        ("", "context deadline exceeded", TIMEOUT),
-        ("", "model timed out after 60s", UNKNOWN),
-        ("_OTHER", "Overloaded", BROKEN),
-        ("app.RateLimitError", "", UNKNOWN),
-        ("ValueError", "oh", UNKNOWN),
-        ("sqlalchemy.exc.TimeoutError", "QueuePool limit reached, connection timed out", UNKNOWN),
-    ],
-)
-def test_a_span_is_told_by_its_text(
-    error_type: str, message: str, expected: tuple[str, str]
-) -> None:
+@each("row", rows("classification/texts.jsonl"))
+def test_a_span_is_told_by_its_text(row: dict[str, str]) -> None:
     """Where only error.type and a description are left."""
-    found = classify_text(error_type, message)
-    assert (found.category, found.severity) == expected
+    found = classify_text(row["type"], row["message"])
+    assert (found.category, found.severity) == (row["category"], row["severity"])
     assert found.decided_by is None
 
 
@@ -382,7 +354,7 @@ class Lying(Exception):
         raise GeneratorExit
 
 
-@pytest.mark.parametrize("kind", [Hostile, Lying])
+@each("kind", [Hostile, Lying])
 def test_a_hostile_exception_is_classified_by_what_can_be_read(kind: type[Exception]) -> None:
     """It neither raises nor takes its cause down with it."""
     error = kind("model timed out")
@@ -411,9 +383,7 @@ def test_cycles_and_endless_chains_end() -> None:
         error.__cause__, error = None, error.__cause__
 
 
-@pytest.mark.parametrize(
-    "unit", ["x", "model ", "api key ", "error: expected ", "timed out ", "429 ", "_a"]
-)
+@each("unit", ["x", "model ", "api key ", "error: expected ", "timed out ", "429 ", "_a"])
 def test_twenty_megabytes_cost_no_more_than_their_ends(unit: str) -> None:
     """Text is cut before anything is searched for."""
     long, longer = (unit * (size // len(unit)) for size in (200_000, 20_000_000))
@@ -464,21 +434,7 @@ def test_it_takes_about_a_thousand_instructions() -> None:
         assert instructions(partial(classify, error)) < 1_800
 
 
-@pytest.mark.parametrize(
-    ("logged", "printed"),
-    [
-        (r"b'a.ts: error\n  1:2  error  x  no-undef\n'", "b'a.ts: error\n  1:2  error  x  no-undef\n'"),
-        (r'{"log": "\u001b[31mfailed\u001b[39m\n\t\"x\""}', '{"log": "failed\n\t"x""}'),
-        (r"b'\xe2\x9c\x96 2 problems\n'", "b'✖ 2 problems\n'"),
-        ("web-1  | one\nweb-1  |   two", "one\n  two"),
-        ("2026-01-02t03:04:05z one\n2026-01-02t03:04:05z   two", "one\n  two"),
-        ("#12 0.512 one\n#12 0.513   two", "one\n  two"),
-        ("packages/web build: one\npackages/web build:   two", "one\n  two"),
-        (r"cannot find c:\new\node_modules\react", r"cannot find c:\new\node_modules\react"),
-        ("two\n | lines", "two\n | lines"),
-        (r"split at \n in vain", "split at \n in vain"),
-    ],
-)  # fmt: skip
+@each("logged, printed", rows("classification/logged.jsonl"))
 def test_what_a_log_did_to_output_is_undone(logged: str, printed: str) -> None:
     """Quoting and stamps go, Windows' paths stay."""
     assert plain(logged) == printed
