@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +40,9 @@ def each(
     def decorate(check: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(check)
         def test(**fixtures: Any) -> None:
-            mismatches = []
-            for number, case in enumerate(cases, 1):
-                try:
-                    check(**dict(zip(wanted, case, strict=True)), **fixtures)
-                except (Exception, pytest.fail.Exception) as error:
-                    label = ", ".join(map(_short, case))
-                    mismatches.append(f"row {number}: {label}\n    {type(error).__name__}: {error}")
-            if mismatches:
-                told = "\n".join(mismatches)
-                pytest.fail(f"{len(mismatches)} of {len(cases)}:\n{told}", pytrace=False)
+            go_through(
+                cases, lambda *case: check(**dict(zip(wanted, case, strict=True)), **fixtures)
+            )
 
         signature = inspect.signature(check)
         left = [each for name, each in signature.parameters.items() if name not in wanted]
@@ -59,7 +52,23 @@ def each(
     return decorate
 
 
+def go_through(cases: Sequence[tuple[Any, ...]], check: Callable[..., None]) -> None:
+    """Check every case, and fail with all that do not hold."""
+    mismatches = []
+    for number, case in enumerate(cases, 1):
+        try:
+            check(*case)
+        except (Exception, pytest.fail.Exception) as error:
+            label = ", ".join(map(_short, case))
+            mismatches.append(f"row {number}: {label}\n    {type(error).__name__}: {error}")
+    if mismatches:
+        told = "\n".join(mismatches)
+        pytest.fail(f"{len(mismatches)} of {len(cases)}:\n{told}", pytrace=False)
+
+
 def _short(value: Any) -> str:
     """Enough of a value to find its row by."""
+    if isinstance(value, dict) and "title" in value:
+        return str(value["title"])
     text = getattr(value, "__name__", None) or (value if isinstance(value, str) else repr(value))
     return text if len(text) <= 80 else text[:77] + "..."

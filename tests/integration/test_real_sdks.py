@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import socket
 import warnings
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from genmon_otel.classification import classify
+from genmon_otel.payload import decode_exception, encode_exception
 from tests.integration.fault_server import Fault, FaultServer, serving
+from tests.table_kit import go_through
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 MESSAGES: Any = [{"role": "user", "content": "hi"}]
@@ -366,12 +369,12 @@ TABLE: tuple[tuple[tuple[Call, ...], Fault, tuple[str, str]], ...] = (
 )  # fmt: skip
 
 
-def rows() -> Iterator[Any]:
-    """One test a caller and fault."""
-    for calls, fault, expected in TABLE:
-        for call in calls:
-            words = str(fault.body)[:40] if fault.mode == "answer" else fault.mode
-            yield pytest.param(call, fault, expected, id=f"{call.__name__}-{fault.status}-{words}")
+#: The faults of each SDK, and what is made of each.
+FAULTS = {
+    call: [(fault, expected) for calls, fault, expected in TABLE if call in calls]
+    for calls, _, _ in TABLE
+    for call in calls
+}
 
 
 def escaped(call: Callable[[], object]) -> BaseException:
@@ -385,16 +388,39 @@ def escaped(call: Callable[[], object]) -> BaseException:
     pytest.fail(f"nothing was raised, but {answer!r:.200} returned")
 
 
-@pytest.mark.parametrize(("call", "fault", "expected"), rows())
-def test_a_provider_that_fails_is_told(
-    server: FaultServer, call: Call, fault: Fault, expected: tuple[str, str]
-) -> None:
-    """Each SDK's own exception for each fault gets its category and severity."""
-    url = server.add(f"f{next(_names)}", fault)
-    error = escaped(lambda: call(url))
-    answer = classify(error)
-    assert (answer.category, answer.severity) == expected, (error, type(error).__mro__, answer)
-    assert answer.decided_by is not None
+def through(error: BaseException) -> BaseException:
+    """Encode, store as JSON, decode."""
+    return decode_exception(json.loads(json.dumps(encode_exception(error), allow_nan=False)))
+
+
+def same_class(one: BaseException, other: BaseException) -> bool:
+    """Whether their classes are one, or, where made at run time (botocore does), of one name."""
+    if type(other).__module__ == "botocore.errorfactory":
+        return type(one).__qualname__ == type(other).__qualname__
+    return type(one) is type(other)
+
+
+@pytest.mark.parametrize("call", FAULTS, ids=lambda call: call.__name__)
+def test_a_provider_that_fails_is_told_and_recorded(server: FaultServer, call: Call) -> None:
+    """An SDK's exception gets its category and severity, and is the same after a recording."""
+
+    def check(fault: Fault, expected: tuple[str, str]) -> None:
+        url = server.add(f"f{next(_names)}", fault)
+        error = escaped(lambda: call(url))
+        answer = classify(error)
+        assert (answer.category, answer.severity) == expected, (error, type(error).__mro__, answer)
+        assert answer.decided_by is not None
+        again = through(error)
+        assert same_class(again, error)
+        assert str(again) == str(error)
+        after = classify(again)
+        assert (after.category, after.severity) == (answer.category, answer.severity)
+        assert after.error_type == answer.error_type
+        for name in ("status_code", "code", "type", "request_id"):
+            if isinstance(getattr(error, name, None), (str, int)):
+                assert getattr(again, name) == getattr(error, name)
+
+    go_through(FAULTS[call], check)
 
 
 def free_port() -> int:

@@ -15,12 +15,12 @@ from typing import Any
 import pydantic
 import pytest
 import tenacity
-import test_real_sdks as sdks
-from test_real_sdks import rows
 
 from genmon_otel.classification import classify
 from genmon_otel.payload import decode_exception, encode_exception
+from tests.integration import test_real_sdks as sdks
 from tests.integration.fault_server import Fault, FaultServer, serving
+from tests.integration.test_real_sdks import escaped, through
 
 SECRET = "canary-7f3a9-do-not-leak"
 RATE_HEADERS = {
@@ -39,52 +39,11 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def raised(call: Callable[[], object]) -> BaseException:
-    """The error that a call ends with."""
-    try:
-        call()
-    except BaseException as error:
-        return error
-    pytest.fail("nothing was raised")
-
-
-def through(error: BaseException) -> BaseException:
-    """Encode, store as JSON, decode."""
-    return decode_exception(json.loads(json.dumps(encode_exception(error), allow_nan=False)))
-
-
-def same_class(one: BaseException, other: BaseException) -> bool:
-    """Whether their classes are one, or, where made at run time (botocore does), of one name."""
-    if type(other).__module__ == "botocore.errorfactory":
-        return type(one).__qualname__ == type(other).__qualname__
-    return type(one) is type(other)
-
-
-@pytest.mark.parametrize(("call", "fault", "_told"), list(rows()))
-def test_sdk_errors_come_back_as_they_were(
-    server: FaultServer, call: sdks.Call, fault: Fault, _told: Any
-) -> None:
-    """Type, text and classification of an SDK's error are the same after a recording."""
-    error = raised(lambda: call(server.add(f"r{next(sdks._names)}", fault)))
-    again = through(error)
-    assert same_class(again, error)
-    assert str(again) == str(error)
-    before, after = classify(error), classify(again)
-    assert (after.category, after.severity, after.error_type) == (
-        before.category,
-        before.severity,
-        before.error_type,
-    )
-    for name in ("status_code", "code", "type", "request_id"):
-        if isinstance(getattr(error, name, None), (str, int)):
-            assert getattr(again, name) == getattr(error, name)
-
-
 @pytest.mark.parametrize("call", [sdks.openai, sdks.anthropic, sdks.httpx, sdks.requests])
 def test_the_response_answers_as_before(server: FaultServer, call: sdks.Call) -> None:
     """Status, body and allow-listed headers are there; cookies and other headers are not."""
     fault = Fault(429, {"error": {"message": "slow", "type": "tokens"}}, RATE_HEADERS)
-    error = raised(lambda: call(server.add(f"h{next(sdks._names)}", fault)))
+    error = escaped(lambda: call(server.add(f"h{next(sdks._names)}", fault)))
     tree = encode_exception(error)
     assert SECRET not in json.dumps(tree)
     again: Any = decode_exception(tree)
@@ -107,12 +66,12 @@ def test_credentials_never_enter_the_tree(server: FaultServer) -> None:
 
     url = server.add("secret", Fault(401, {"error": {"message": "no"}}))
     errors = [
-        raised(lambda: openai.OpenAI(api_key=SECRET, base_url=f"{url}/v1", max_retries=0)
+        escaped(lambda: openai.OpenAI(api_key=SECRET, base_url=f"{url}/v1", max_retries=0)
                .chat.completions.create(**sdks.CHAT)),
-        raised(lambda: httpx.get(f"{url}?key={SECRET}", headers={"Authorization": SECRET})
+        escaped(lambda: httpx.get(f"{url}?key={SECRET}", headers={"Authorization": SECRET})
                .raise_for_status()),
-        raised(lambda: requests.get(url, timeout=5, auth=("u", SECRET)).raise_for_status()),
-        raised(lambda: requests.get(url.replace("//", f"//u:{SECRET}@"), timeout=5)
+        escaped(lambda: requests.get(url, timeout=5, auth=("u", SECRET)).raise_for_status()),
+        escaped(lambda: requests.get(url.replace("//", f"//u:{SECRET}@"), timeout=5)
                .raise_for_status()),
     ]  # fmt: skip
     for error in errors:
@@ -247,7 +206,7 @@ LOCAL: list[Callable[[], object]] = [
 @pytest.mark.parametrize("call", LOCAL, ids=[str(index) for index in range(len(LOCAL))])
 def test_everyday_errors_come_back_as_they_were(call: Callable[[], object]) -> None:
     """Type, text, args, attributes, chain and classification survive."""
-    error = raised(call)
+    error = escaped(call)
     again = through(error)
     assert type(again) is type(error)
     assert str(again).partition(" at 0x")[0] == str(error).partition(" at 0x")[0]
@@ -273,14 +232,14 @@ def test_everyday_errors_come_back_as_they_were(call: Callable[[], object]) -> N
 
 def test_members_of_a_group_survive() -> None:
     """A group comes back with its members, nested ones included."""
-    again: Any = through(raised(_group))
+    again: Any = through(escaped(_group))
     assert [type(member) for member in again.exceptions] == [ValueError, ExceptionGroup]
     assert again.exceptions[1].exceptions[0].errno == 28
 
 
 def test_validation_details_survive() -> None:
     """A pydantic error's list of problems is the same."""
-    error: Any = raised(lambda: Order.model_validate({"items": ["a", None]}))
+    error: Any = escaped(lambda: Order.model_validate({"items": ["a", None]}))
     again: Any = through(error)
     assert again.errors(include_url=False) == error.errors(include_url=False)
 

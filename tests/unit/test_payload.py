@@ -39,6 +39,7 @@ from genmon_otel.payload import (
     shape,
     touches,
 )
+from tests.table_kit import each
 from tests.work_kit import growth, instructions
 
 
@@ -127,7 +128,7 @@ VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:40])
+@each("value", VALUES)
 def test_round_trip_keeps_type_and_value(value: Any) -> None:
     """What is encoded comes back equal and of the very same class."""
     again = through(value)
@@ -256,12 +257,12 @@ def test_a_hostile_tree_is_refused_or_rebuilt_never_worse(tree: Any) -> None:
         pass
 
 
-@pytest.mark.parametrize(
-    "path",
+@each(
+    "path, tag",
     ["os:system", "builtins:eval", "subprocess:Popen", "pathlib:Path", "threading:Thread",
      "tempfile:NamedTemporaryFile"],
+    ["object", "model", "model1", "enum", "namedtuple", "sub", "error"],
 )  # fmt: skip
-@pytest.mark.parametrize("tag", ["object", "model", "model1", "enum", "namedtuple", "sub", "error"])
 def test_data_cannot_make_what_is_no_data(path: str, tag: str) -> None:
     """A tree that names a function or a class of another kind yields an opaque value."""
     tree = {"$": tag, "type": path, "fields": {}, "name": "x", "set": [], "base": "str", "v": "ls",
@@ -402,7 +403,7 @@ def test_limit_is_honoured() -> None:
 # --- opaque -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     "touch",
     [str, repr, bool, len, iter, hash, lambda o: o.x, lambda o: o(), lambda o: o == 1,
      lambda o: o < 1, lambda o: o[0], lambda o: f"{o}", lambda o: 1 in o, lambda o: o + 1,

@@ -16,14 +16,11 @@ from grafana.preview.asking import Servers, panels
 from grafana.source import rendered
 from tests.prometheus_kit.dashboard_world import ROOT
 from tests.prometheus_kit.programs import Programs
+from tests.table_kit import each
 
 FOLDER = ROOT / "grafana" / "dashboards"
 DASHBOARDS = {name: json.loads(text) for name, text in rendered().items()}
-PANELS = [
-    pytest.param(name, panel, id=f"{name}-{panel['title']}")
-    for name, dashboard in DASHBOARDS.items()
-    for panel in panels(dashboard)
-]
+PANELS = [(name, panel) for name, dashboard in DASHBOARDS.items() for panel in panels(dashboard)]
 #: The linter's ``.lint`` file: rules that some dashboards or panels leave out, and why.
 EXCLUDED = json.loads((ROOT / "grafana" / ".lint").read_text(encoding="utf-8"))["exclusions"]
 METRICS = {metric.name: metric for metric in conventions.METRICS}
@@ -71,13 +68,13 @@ def test_identities_are_fixed_and_titles_unique() -> None:
         assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
+@each("name", DASHBOARDS)
 def test_nobody_edits_in_the_browser(name: str) -> None:
     """Rule `uneditable-dashboard`: the source is the source."""
     assert DASHBOARDS[name]["editable"] is False
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
+@each("name", DASHBOARDS)
 def test_data_sources_are_variables(name: str) -> None:
     """Rules `template-datasource`, `panel-datasource`: no data source is named by its uid."""
     variables = {v["name"]: v for v in DASHBOARDS[name]["templating"]["list"]}
@@ -89,8 +86,7 @@ def test_data_sources_are_variables(name: str) -> None:
             assert what["datasource"]["uid"][2:-1] in variables
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
-@pytest.mark.parametrize("label", ["job", "instance"])
+@each("name, label", DASHBOARDS, ["job", "instance"])
 def test_job_and_instance_can_be_chosen(name: str, label: str) -> None:
     """Rules `template-job-rule`, `template-instance-rule`."""
     if excluded(f"template-{label}-rule", name, {"title": ""}):
@@ -103,7 +99,7 @@ def test_job_and_instance_can_be_chosen(name: str, label: str) -> None:
     assert variable["allValue"] == ".+"
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
+@each("name", DASHBOARDS)
 def test_every_query_variable_works_with_all(name: str) -> None:
     """Multi-value, All on opening, a pattern for All, refreshed (`template-on-time-change-reload`)."""
     for variable in DASHBOARDS[name]["templating"]["list"]:
@@ -115,7 +111,7 @@ def test_every_query_variable_works_with_all(name: str) -> None:
             assert variable["refresh"] == 2
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_every_panel_says_what_it_is(name: str, panel: dict[str, Any]) -> None:
     """Rules `panel-title-description`, `panel-units`, `panel-no-targets`; refIds are given."""
     assert panel["title"].strip()
@@ -125,7 +121,7 @@ def test_every_panel_says_what_it_is(name: str, panel: dict[str, Any]) -> None:
     assert refs == [chr(ord("A") + position) for position in range(len(refs))]
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_targets_use_the_variables(name: str, panel: dict[str, Any]) -> None:
     """Rules `target-job-rule`, `target-instance-rule`: each selector is narrowed by what is chosen."""
     for target in promql(panel):
@@ -135,7 +131,7 @@ def test_targets_use_the_variables(name: str, panel: dict[str, Any]) -> None:
                     assert f'{label}=~"${label}"' in matchers, target["expr"]
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_rates_follow_the_range(name: str, panel: dict[str, Any]) -> None:
     """Rule `target-rate-interval-rule`: rates over $__rate_interval, others for a reason."""
     if excluded("target-rate-interval-rule", name, panel):
@@ -145,7 +141,7 @@ def test_rates_follow_the_range(name: str, panel: dict[str, Any]) -> None:
         assert set(ranges) <= {"$__rate_interval"}
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_counters_are_aggregated(name: str, panel: dict[str, Any]) -> None:
     """Rule `target-counter-agg-rule`: a counter is only read through rate, increase or the like.
 
@@ -163,7 +159,7 @@ def test_counters_are_aggregated(name: str, panel: dict[str, Any]) -> None:
                     assert inside in ("rate", "increase", "last_over_time", "timestamp"), inside
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_an_empty_answer_is_told_in_words(name: str, panel: dict[str, Any]) -> None:
     """A panel without data says what that means, and no base threshold colours it well or ill."""
     defaults = panel["fieldConfig"]["defaults"]
@@ -177,7 +173,7 @@ def test_an_empty_answer_is_told_in_words(name: str, panel: dict[str, Any]) -> N
         )
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_a_tables_empty_cell_is_not_told_as_an_empty_table(
     name: str, panel: dict[str, Any]
 ) -> None:
@@ -188,14 +184,14 @@ def test_a_tables_empty_cell_is_not_told_as_an_empty_table(
         assert first["properties"] == [{"id": "noValue", "value": "–"}]
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_a_heatmaps_buckets_are_not_cumulative(name: str, panel: dict[str, Any]) -> None:
     """Only with the format `heatmap` does the data source take the smaller buckets off."""
     for target in panel["targets"]:
         assert (panel["type"] == "heatmap") == (target.get("format") == "heatmap")
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_long_text_is_wrapped_by_every_grafana(name: str, panel: dict[str, Any]) -> None:
     """The switch is the cell's until Grafana 12.1, the field's afterwards."""
     for override in panel["fieldConfig"]["overrides"]:
@@ -204,7 +200,7 @@ def test_long_text_is_wrapped_by_every_grafana(name: str, panel: dict[str, Any])
         assert cell.get("wrapText") == properties.get("custom.wrapText")
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_a_legend_begins_with_the_greatest(name: str, panel: dict[str, Any]) -> None:
     """A legend has room for a few of its series: those that matter."""
     if panel["type"] == "timeseries":
@@ -212,7 +208,7 @@ def test_a_legend_begins_with_the_greatest(name: str, panel: dict[str, Any]) -> 
         assert panel["options"]["legend"]["sortDesc"]
 
 
-@pytest.mark.parametrize("name", DASHBOARDS)
+@each("name", DASHBOARDS)
 def test_links_to_the_siblings_are_in_sight(name: str) -> None:
     """Each of the other dashboards is one click away, not in a menu."""
     links = DASHBOARDS[name]["links"]
@@ -222,7 +218,7 @@ def test_links_to_the_siblings_are_in_sight(name: str) -> None:
     assert not any(link.get("placement") for link in links)
 
 
-@pytest.mark.parametrize(("name", "panel"), PANELS)
+@each("name, panel", PANELS)
 def test_only_known_names_are_used(name: str, panel: dict[str, Any]) -> None:
     """Metrics are conventions.py's with labels they have; recorded series are the rules'."""
     for target in promql(panel):
