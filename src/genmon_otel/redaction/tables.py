@@ -79,6 +79,7 @@ def _bar_table(text: str, name: Name, line_start: int, line_end: int) -> list[Ed
 
 def _column(text: str, at: int, column: int, name: Name) -> list[Edit]:
     edits: list[Edit] = []
+    harmless: set[str] = set()  # columns hold the same again and again
     for _ in range(_MAX_ROWS):
         start = at + 1
         end = text.find("\n", start, start + 4_000)
@@ -94,9 +95,12 @@ def _column(text: str, at: int, column: int, name: Name) -> list[Edit]:
             right = bars[column] if column < len(bars) else len(row)
             cell = row[left:right]
             value = cell.strip(" \t*`_~\r")
-            if value:
+            if value and value not in harmless:
                 begin = start + left + cell.find(value)
-                edits += span(text, begin, begin + len(value), name.text)
+                found = span(text, begin, begin + len(value), name.text)
+                edits += found
+                if not found:
+                    harmless.add(value)
         at = end
         if end >= len(text):
             break
