@@ -1,4 +1,4 @@
-"""Values as data: what a step got and gave, kept so that a replay can give it again."""
+"""Turns Python values into JSON trees and back, to record arguments and results of steps for a replay."""
 
 from __future__ import annotations
 

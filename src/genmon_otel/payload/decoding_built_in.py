@@ -1,7 +1,7 @@
-"""Trees of built-in and standard-library classes back into values, each bounded in what it becomes.
+"""Turns trees of built-in and standard-library classes back into values of bounded size.
 
-Containers are made of lists that are in the data, never of what else could be counted up,
-such as a range.
+Containers are built only from lists that are in the data, never from another iterable, such as a
+range, which could be huge.
 """
 
 from __future__ import annotations
@@ -23,19 +23,24 @@ from zoneinfo import ZoneInfo
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload.escapes import unescape
-from genmon_otel.payload.limits import MAX_ALIKE, MAX_DIGITS, MAX_EXPONENT, MAX_ITEMS
+from genmon_otel.payload.limits import MAX_DIGITS, MAX_EQUAL_HASHES, MAX_EXPONENT, MAX_ITEMS
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, describe
 from genmon_otel.records import Tree
 
 Decoder = Callable[[Mapping[str, Any], Callable[[Tree], Any]], Any]
-"""Rebuilds what a tagged tree stands for, with what decodes the trees in it."""
+"""Rebuilds a value from its tagged tree; the second argument decodes the trees in it."""
 
-#: Names of time zones: no path leads out of the folder of zones.
+#: Names of time zones, without a path out of their folder.
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,3}\Z")
 
 
 def of_type(kind: type, value: Any) -> Any:
-    """The value, where it is of that very type: nothing that could be turned into it."""
+    """Return the value if it is exactly of a type, not of a subclass.
+
+    Raises:
+        OpaqueTouched: it is opaque.
+        PayloadError: it is of another type.
+    """
     if type(value) is Opaque:
         raise OpaqueTouched("", describe(value)[1])
     if type(value) is not kind:
@@ -65,17 +70,23 @@ def _float(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> float:
 def _pairs(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> dict[Any, Any]:
     pairs = of_type(list, tree["v"])
     if any(type(pair) is not list or len(pair) != 2 for pair in pairs):
-        raise PayloadError("A recorded mapping holds what is no pair.")
-    keys = apart([decode(key) for key, _ in pairs])
+        raise PayloadError("A recorded mapping holds an item that is not a pair.")
+    keys = refuse_equal_hashes([decode(key) for key, _ in pairs])
     return {key: decode(value) for key, (_, value) in zip(keys, pairs, strict=True)}
 
 
-def apart(members: list[Any]) -> list[Any]:
-    """The members of what is made by hash, where few of them share one: making it stays quick."""
-    alike = Counter(map(hash, members))
-    if alike and max(alike.values()) > MAX_ALIKE:
+def refuse_equal_hashes(members: list[Any]) -> list[Any]:
+    """Return the members of a set or keys of a mapping, unless too many have the same hash.
+
+    Members with equal hashes are compared with each other, which takes quadratic time.
+
+    Raises:
+        PayloadError: more than MAX_EQUAL_HASHES have one hash.
+    """
+    counts = Counter(map(hash, members))
+    if counts and max(counts.values()) > MAX_EQUAL_HASHES:
         raise PayloadError(
-            f"A recorded set or mapping has more than {MAX_ALIKE} members of one hash."
+            f"A recorded set or mapping has more than {MAX_EQUAL_HASHES} members of one hash."
         )
     return members
 
@@ -92,14 +103,14 @@ def _bytearray(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
 
 
 def _range(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    """A range counts as all of its items: whoever gets it may go through it."""
+    """Rebuild a range; its length is bounded, since the code under replay may iterate over it."""
     parts = decode(tree["v"])
     if type(parts) is Opaque:
         return parts
-    made = range(*(of_type(int, part) for part in of_type(list, parts)))
-    if made[MAX_ITEMS:]:
+    rebuilt = range(*(of_type(int, part) for part in of_type(list, parts)))
+    if rebuilt[MAX_ITEMS:]:
         raise PayloadError(f"A recorded range has more than {MAX_ITEMS} items.")
-    return made
+    return rebuilt
 
 
 def _slice(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
@@ -122,9 +133,9 @@ def _timedelta(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> timede
 
 
 def _zone(name: Any) -> ZoneInfo:
-    """Find a time zone in the machine's files; a package of zones is not imported for it."""
+    """Find a time zone in the system's files; the package ``tzdata`` is not imported for it."""
     if type(name) is not str or not _ZONE.match(name):
-        raise PayloadError(f"{str(name)[:80]!r} is no name of a time zone.")
+        raise PayloadError(f"{str(name)[:80]!r} is not a name of a time zone.")
     if "tzdata" not in sys.modules and not any(
         os.path.isfile(os.path.join(folder, name)) for folder in zoneinfo.TZPATH
     ):
@@ -143,21 +154,23 @@ def _time(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> time:
 
 
 def _decimal(text: str) -> Decimal:
-    made = Decimal(text)
-    if made.is_finite() and made and abs(made.adjusted()) > MAX_EXPONENT:
+    number = Decimal(text)
+    if number.is_finite() and number and abs(number.adjusted()) > MAX_EXPONENT:
         raise PayloadError(f"A recorded decimal has an exponent of more than {MAX_EXPONENT}.")
-    exponent = made.as_tuple().exponent
+    exponent = number.as_tuple().exponent
     if isinstance(exponent, int) and abs(exponent) > MAX_EXPONENT:
         raise PayloadError(f"A recorded decimal has an exponent of more than {MAX_EXPONENT}.")
-    return made
+    return number
 
 
 def _deque(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
     items = decode(tree["v"])
-    longest = tree.get("maxlen")
+    max_length = tree.get("maxlen")
     if type(items) is Opaque:
         return items
-    return deque(of_type(list, items), longest if longest is None else of_type(int, longest))
+    return deque(
+        of_type(list, items), max_length if max_length is None else of_type(int, max_length)
+    )
 
 
 def _defaultdict(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
@@ -179,13 +192,13 @@ def _path(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
 
 
 def _fraction(text: str) -> Fraction:
-    """Read a fraction; not by its own parser, which computes ``1e999999999``."""
-    above, _, below = text.partition("/")
-    return Fraction(int(above), int(below or "1"))
+    """Parse a fraction; Fraction's own parser would compute ``1e999999999``."""
+    numerator, _, denominator = text.partition("/")
+    return Fraction(int(numerator), int(denominator or "1"))
 
 
-def _made_of(kind: type, build: Callable[[Any], Any]) -> Decoder:
-    """Build from a value of that very type."""
+def _from_type(kind: type, build: Callable[[Any], Any]) -> Decoder:
+    """Return a decoder that calls ``build`` with a decoded value of exactly one type."""
 
     def decoder(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
         value = decode(tree["v"])
@@ -199,9 +212,9 @@ DECODERS: Final[Mapping[str, Decoder]] = {
     "int": _integer,
     "float": _float,
     "pairs": _pairs,
-    "tuple": _made_of(list, tuple),
-    "set": _made_of(list, lambda members: set(apart(members))),
-    "frozenset": _made_of(list, lambda members: frozenset(apart(members))),
+    "tuple": _from_type(list, tuple),
+    "set": _from_type(list, lambda members: set(refuse_equal_hashes(members))),
+    "frozenset": _from_type(list, lambda members: frozenset(refuse_equal_hashes(members))),
     "bytes": _bytes,
     "bytearray": _bytearray,
     "complex": _complex,
@@ -213,16 +226,16 @@ DECODERS: Final[Mapping[str, Decoder]] = {
     "date": lambda t, d: date.fromisoformat(t["v"]),
     "time": _time,
     "timedelta": _timedelta,
-    "timezone": _made_of(timedelta, timezone),
-    "zone": _made_of(str, _zone),
-    "decimal": _made_of(str, _decimal),
-    "fraction": _made_of(str, _fraction),
-    "uuid": _made_of(str, UUID),
+    "timezone": _from_type(timedelta, timezone),
+    "zone": _from_type(str, _zone),
+    "decimal": _from_type(str, _decimal),
+    "fraction": _from_type(str, _fraction),
+    "uuid": _from_type(str, UUID),
     "deque": _deque,
-    "ordereddict": _made_of(dict, OrderedDict),
+    "ordereddict": _from_type(dict, OrderedDict),
     "defaultdict": _defaultdict,
-    "counter": _made_of(dict, Counter),
-    "proxy": _made_of(dict, MappingProxyType),
-    "namespace": _made_of(dict, lambda v: SimpleNamespace(**v)),
+    "counter": _from_type(dict, Counter),
+    "proxy": _from_type(dict, MappingProxyType),
+    "namespace": _from_type(dict, lambda v: SimpleNamespace(**v)),
     "path": _path,
 }

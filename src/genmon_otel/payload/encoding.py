@@ -1,11 +1,11 @@
-"""Values into trees: tagged JSON that keeps the type, never runs the value's own code.
+"""Turns values into trees: tagged JSON that keeps their types, without running their own code.
 
-A tree is plain JSON. Dicts with text keys, lists, texts, numbers, booleans and
-None are themselves; everything else is a dict with the key ``"$"`` that names
-its kind (a text key that begins with ``$`` gets one more). What a redactor must
-see stays readable text: bytes are not base64, fields keep their names as keys.
+A tree is plain JSON. Dicts with text keys, lists, text, numbers, booleans and None stand for
+themselves. Everything else is a dict whose key ``"$"`` names its kind (a text key that begins with
+``$`` gets a second one). Whatever a redactor must see stays readable: bytes are not base64, fields
+keep their names as keys.
 
-Only base-class accessors and ``__dict__`` are used, so ``__repr__``, ``__iter__``,
+Only accessors of built-in base classes and ``__dict__`` are used, so ``__repr__``, ``__iter__``,
 ``__eq__`` and properties of hostile objects never run.
 """
 
@@ -19,173 +19,63 @@ from typing import Any, Final
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.payload import exceptions, web
-from genmon_otel.payload.built_in import ATOM, BUILT_IN, Encoder, as_type
-from genmon_otel.payload.escapes import escape
+from genmon_otel.payload.encoder import (
+    OPAQUE_BYTES,
+    BudgetExceeded,
+    EncodeFunction,
+    Encoder,
+    TooMuchDiscarded,
+)
+from genmon_otel.payload.encoding_built_in import BUILT_IN, encode_type
 from genmon_otel.payload.opaque import opaque_tree
 from genmon_otel.payload.paths import import_path, is_importable
-from genmon_otel.payload.state import PLAIN, state_of
+from genmon_otel.payload.state import PLAIN_DATA_CLASSES, state_of
 from genmon_otel.records import Tree
 
-#: Bytes of one value.
+#: Bytes of one value's tree as JSON.
 LIMIT_BYTES: Final = 256 * 1024
-#: Containers within containers; deeper data is ``Opaque('depth')``.
-MAX_DEPTH: Final = 100
-_OPAQUE_COST: Final = 100
-#: Classes whose encoder is remembered; beyond, all are forgotten (classes may be made at run time).
-_MAX_LEARNED: Final = 2_000
-
-
-class _Over(Exception):
-    """The budget is used up; the enclosing container becomes opaque."""
-
-
-class _Spent(Exception):
-    """So much was thrown away already that the whole value becomes opaque."""
-
-
-class Encoding:
-    """One walk over one value, within a budget of bytes."""
-
-    __slots__ = ("_active", "_left", "_limit", "_wasted")
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._limit = limit_bytes
-        self._left = limit_bytes
-        self._wasted = 0
-        self._active: set[int] = set()
-
-    def tree(self, value: Any) -> Tree:
-        """Encode one value, whatever it is."""
-        kind = type(value)
-        try:
-            return (_BY_TYPE.get(kind) or _learn(kind))(self, value)
-        except (_Over, _Spent, RecursionError):
-            raise
-        except BaseException as error:
-            if is_interruption(error):
-                raise
-            return self._opaque(kind, "hostile")
-
-    def spend(self, size: int) -> None:
-        """Take bytes from the budget."""
-        self._left -= size
-        if self._left < 0:
-            raise _Over
-
-    def require(self, size: int) -> None:
-        """Give up at once where that many bytes cannot fit."""
-        if size > self._left:
-            raise _Over
-
-    def text(self, value: str) -> Tree:
-        """Encode a text; NUL and lone surrogates, which stores refuse, are escaped."""
-        size = len(value)
-        if size > self._left:
-            return self._too_big(str)
-        if value.isascii():
-            if "\0" not in value:
-                self._left -= size
-                return value
-        else:
-            try:
-                size = len(value.encode())
-                if "\0" not in value:
-                    if size > self._left:
-                        return self._too_big(str)
-                    self._left -= size
-                    return value
-            except UnicodeEncodeError:
-                pass
-        escaped = escape(value)
-        if len(escaped) > self._left:
-            return self._too_big(str)
-        self._left -= len(escaped)
-        return {"$": "text", "v": escaped}
-
-    def within(self, value: Any, build: Callable[[], Tree]) -> Tree:
-        """Encode a container: guarded against cycles and depth, opaque as a whole when too big."""
-        identity = id(value)
-        if identity in self._active:
-            return self._opaque(type(value), "cycle")
-        if len(self._active) >= MAX_DEPTH:
-            return self._opaque(type(value), "depth")
-        before = self._left
-        self._active.add(identity)
-        try:
-            return build()
-        except _Over:
-            self._wasted += before - self._left
-            if self._wasted > 4 * self._limit:
-                raise _Spent from None
-            self._left = before
-            return self._too_big(type(value))
-        finally:
-            self._active.discard(identity)
-
-    def items(self, values: Any, size: int) -> list[Tree]:
-        """Encode what an iterable of a built-in kind holds."""
-        self.spend(size * ATOM)
-        tree, text = self.tree, self.text
-        return [text(value) if type(value) is str else tree(value) for value in tuple(values)]
-
-    def mapping(self, value: dict[Any, Any]) -> Tree:
-        """Encode a dict: plain where its keys are plain texts, else as ordered pairs."""
-        self.spend(len(value) * ATOM)
-        built = {}
-        tree = self.tree
-        for key, item in tuple(dict.items(value)):
-            if type(key) is not str or not _plain_key(key):
-                return {"$": "pairs", "v": [[tree(k), tree(v)] for k, v in dict.items(value)]}
-            self._left -= len(key)
-            built["$" + key if key[:1] == "$" else key] = (
-                self.text(item) if type(item) is str else tree(item)
-            )
-        if self._left < 0:
-            raise _Over
-        return built
-
-    def _too_big(self, kind: type) -> Tree:
-        return self._opaque(kind, "size")
-
-    def _opaque(self, kind: type, why: str) -> Tree:
-        self.spend(_OPAQUE_COST)
-        return opaque_tree(kind, why)
+#: Classes whose encode function is cached. A full cache is cleared, because applications may create
+#: classes at run time.
+_MAX_CACHED_CLASSES: Final = 2_000
 
 
 def encode(value: Any, limit_bytes: int = LIMIT_BYTES) -> Tree:
     """Turn any value into a tree.
 
-    Never raises, never truncates: what cannot be kept, or does not fit, is opaque. Bounded in
-    time and memory by the limit, whatever the value holds.
+    Never raises and never truncates: a part that cannot be encoded, or does not fit, becomes an
+    opaque tree. Time and memory are bounded by the limit, whatever the value.
 
     Args:
-        value: anything.
-        limit_bytes: the most the tree may take as JSON, in bytes (roughly).
+        value: any value.
+        limit_bytes: approximate limit of the tree's size as JSON, bytes.
     """
     kind = type(value)
     if kind is str and len(value) <= limit_bytes and value.isascii() and "\0" not in value:
         return value
     if value is None or kind is bool:
         return value
-    return guarded(kind, lambda: Encoding(limit_bytes).tree(value))
+    return _opaque_on_error(kind, lambda: Encoder(limit_bytes, _FUNCTIONS).tree(value))
 
 
 def encode_exception(error: BaseException, limit_bytes: int = LIMIT_BYTES) -> Tree:
-    """Turn an exception into a tree: type, arguments, attributes, chain. Never raises.
+    """Turn an exception into a tree: type, arguments, attributes, causes. Never raises.
 
-    Always a tree of an exception: where attributes do not fit or cannot be kept, they are opaque.
+    The result is always the tree of an exception; attributes that do not fit or cannot be encoded
+    are opaque.
     """
-    tree = guarded(type(error), lambda: exceptions.encode_nested(Encoding(limit_bytes), error))
+    tree = _opaque_on_error(
+        type(error), lambda: exceptions.encode_nested(Encoder(limit_bytes, _FUNCTIONS), error)
+    )
     if tree["$"] == "error":
         return tree
-    return exceptions.bare_tree(error, tree["why"])
+    return exceptions.type_only_tree(error, tree["why"])
 
 
-def guarded(kind: type, build: Callable[[], Tree]) -> Tree:
-    """Run one encoding; whatever it raises becomes an opaque tree of that kind."""
+def _opaque_on_error(kind: type, build: Callable[[], Tree]) -> Tree:
+    """Run ``build``; an exception (except an interruption) becomes an opaque tree of that class."""
     try:
         return build()
-    except (_Over, _Spent):
+    except (BudgetExceeded, TooMuchDiscarded):
         return opaque_tree(kind, "size")
     except RecursionError:
         return opaque_tree(kind, "depth")
@@ -195,97 +85,85 @@ def guarded(kind: type, build: Callable[[], Tree]) -> Tree:
         return opaque_tree(kind, "hostile")
 
 
-def _plain_key(key: str) -> bool:
-    if key.isascii():
-        return "\0" not in key
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in key
-
-
-_BY_TYPE: dict[type, Encoder] = dict(BUILT_IN)
-
-
 # --- classes -----------------------------------------------------------------
 
 
-def _enum(path: str, encoding: Encoding, value: Any) -> Tree:
-    encoding.spend(len(path) + 40)
+def _enum(path: str, encoder: Encoder, value: Any) -> Tree:
+    encoder.spend(len(path) + 40)
     name = value._name_
     if isinstance(name, str) and type(value)._member_map_.get(name) is value:
         return {"$": "enum", "type": path, "name": name}
-    return {"$": "enum", "type": path, "value": encoding.tree(value._value_)}
+    return {"$": "enum", "type": path, "value": encoder.tree(value._value_)}
 
 
-def _named_tuple(path: str, encoding: Encoding, value: Any) -> Tree:
+def _named_tuple(path: str, encoder: Encoder, value: Any) -> Tree:
     fields = type(value)._fields
-    return encoding.within(
+    return encoder.container(
         value,
         lambda: {
             "$": "namedtuple",
             "type": path,
-            "fields": encoding.mapping(dict(zip(fields, tuple.__iter__(value), strict=True))),
+            "fields": encoder.mapping(dict(zip(fields, tuple.__iter__(value), strict=True))),
         },
     )
 
 
-def _path(encoding: Encoding, value: PurePath) -> Tree:
-    return {"$": "path", "kind": type(value).__name__, "v": encoding.text(str(value))}
+def _path(encoder: Encoder, value: PurePath) -> Tree:
+    return {"$": "path", "kind": type(value).__name__, "v": encoder.text(str(value))}
 
 
-def _instance(path: str, encoding: Encoding, value: Any) -> Tree:
-    return encoding.within(
-        value, lambda: {"$": "object", "type": path, "fields": encoding.mapping(state_of(value))}
+def _data_instance(path: str, encoder: Encoder, value: Any) -> Tree:
+    return encoder.container(
+        value, lambda: {"$": "object", "type": path, "fields": encoder.mapping(state_of(value))}
     )
 
 
-def _model(path: str, encoding: Encoding, value: Any) -> Tree:
+def _pydantic_model(path: str, encoder: Encoder, value: Any) -> Tree:
     def build() -> Tree:
-        encoding.spend(len(path) + 40)
+        encoder.spend(len(path) + 40)
         get = object.__getattribute__
         fields = get(value, "__dict__")
-        tree: dict[str, Tree] = {"$": "model", "type": path, "fields": encoding.mapping(fields)}
+        tree: dict[str, Tree] = {"$": "model", "type": path, "fields": encoder.mapping(fields)}
         given = get(value, "__pydantic_fields_set__")
         if len(given) != len(fields) or given != fields.keys():
             tree["set"] = sorted(given)
         if (extra := get(value, "__pydantic_extra__")) is not None:
-            tree["extra"] = encoding.mapping(extra)
+            tree["extra"] = encoder.mapping(extra)
         if private := get(value, "__pydantic_private__"):
-            tree["private"] = encoding.mapping(private)
+            tree["private"] = encoder.mapping(private)
         return tree
 
-    return encoding.within(value, build)
+    return encoder.container(value, build)
 
 
-def _old_model(path: str, encoding: Encoding, value: Any) -> Tree:
+def _pydantic1_model(path: str, encoder: Encoder, value: Any) -> Tree:
     def build() -> Tree:
         fields = object.__getattribute__(value, "__dict__")
         given = object.__getattribute__(value, "__fields_set__")
-        tree = {"$": "model1", "type": path, "fields": encoding.mapping(fields)}
+        tree = {"$": "model1", "type": path, "fields": encoder.mapping(fields)}
         return tree | {"set": sorted(given)}
 
-    return encoding.within(value, build)
+    return encoder.container(value, build)
 
 
-def _subclass(path: str, base: Any, encoding: Encoding, value: Any) -> Tree:
+def _subclass(path: str, base: Any, encoder: Encoder, value: Any) -> Tree:
     def build() -> Tree:
-        encoding.spend(len(path) + 40)
+        encoder.spend(len(path) + 40)
         if base not in (int, float):
-            encoding.require(base.__len__(value))
+            encoder.require(base.__len__(value))
         tree: dict[str, Tree] = {"$": "sub", "type": path, "base": base.__name__}
-        plain = _PLAIN_COPY[base](value)
-        tree["v"] = encoding.tree(plain)
+        plain = _COPY_AS_BASE[base](value)
+        tree["v"] = encoder.tree(plain)
         if state := state_of(value):
-            tree["fields"] = encoding.mapping(state)
+            tree["fields"] = encoder.mapping(state)
         return tree
 
-    return encoding.within(value, build)
+    return encoder.container(value, build)
 
 
-#: Subclasses of these keep their class, their base's content, copied so, and their attributes.
-_PLAIN_COPY: Final[dict[type, Callable[[Any], Any]]] = {
+#: For subclasses of built-in classes: copies the content as the base class, without the subclass's
+#: methods.
+_COPY_AS_BASE: Final[dict[type, Callable[[Any], Any]]] = {
     str: str.__str__,
     bytes: lambda v: bytes.__getitem__(v, slice(None)),
     int: int.__int__,
@@ -298,30 +176,21 @@ _PLAIN_COPY: Final[dict[type, Callable[[Any], Any]]] = {
 }
 
 
-def _unsupported(path: str, why: str, encoding: Encoding, _value: Any) -> Tree:
-    encoding.spend(_OPAQUE_COST)
+def _unsupported(path: str, why: str, encoder: Encoder, _value: Any) -> Tree:
+    encoder.spend(OPAQUE_BYTES)
     return opaque_tree(path, why)
 
 
-def _learn(kind: type) -> Encoder:
-    """Decide once how instances of a class are encoded."""
-    encoder = _choose(kind)
-    if len(_BY_TYPE) > _MAX_LEARNED:
-        _BY_TYPE.clear()
-        _BY_TYPE.update(BUILT_IN)
-    _BY_TYPE[kind] = encoder
-    return encoder
-
-
-def _choose(kind: type) -> Encoder:
+def _choose(kind: type) -> EncodeFunction:
+    """Choose how instances of a class are encoded."""
     path = import_path(kind)
     mro = type.__dict__["__mro__"].__get__(kind)
     if BaseException in mro:
         return exceptions.encode_nested
-    if (special := web.encoder_of(mro)) is not None:
+    if (special := web.encode_function_of(mro)) is not None:
         return special
     if type in mro:
-        return as_type
+        return encode_type
     if PurePath in mro and kind.__module__.startswith("pathlib"):
         return _path
     if not is_importable(kind):
@@ -334,15 +203,30 @@ def _choose(kind: type) -> Encoder:
     if any("__pydantic_core_schema__" in space for space in spaces) and any(
         base.__name__ == "BaseModel" and base.__module__ == "pydantic.main" for base in mro
     ):
-        return partial(_model, path)
+        return partial(_pydantic_model, path)
     if any(
         base.__name__ == "BaseModel" and base.__module__.startswith("pydantic.") for base in mro
     ):
-        return partial(_old_model, path)
+        return partial(_pydantic1_model, path)
     declared = any("__attrs_attrs__" in s or "__dataclass_fields__" in s for s in spaces)
-    if declared or path in PLAIN:
-        return partial(_instance, path)
-    for base in _PLAIN_COPY:
+    if declared or path in PLAIN_DATA_CLASSES:
+        return partial(_data_instance, path)
+    for base in _COPY_AS_BASE:
         if base in mro:
             return partial(_subclass, path, base)
     return partial(_unsupported, path, "unsupported")
+
+
+class _EncodeFunctions(dict[type, EncodeFunction]):
+    """The encode function of each class: chosen on the first look-up, then cached."""
+
+    def __missing__(self, kind: type) -> EncodeFunction:
+        function = _choose(kind)
+        if len(self) > _MAX_CACHED_CLASSES:
+            self.clear()
+            self.update(BUILT_IN)
+        self[kind] = function
+        return function
+
+
+_FUNCTIONS: Final = _EncodeFunctions(BUILT_IN)

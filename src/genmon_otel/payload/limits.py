@@ -1,4 +1,4 @@
-"""How much a recorded value may become when it is rebuilt: a small text must stay small."""
+"""Limits of decoding: a small recorded text must not become a huge value."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Final
 
 from genmon_otel.errors import PayloadError
 
-#: Items of one value, however nested; a recorded one has at most a tenth of them.
+#: Items of one value at all levels; the encoder records at most a tenth of that.
 MAX_ITEMS: Final = 500_000
-#: Characters and bytes of one value's texts.
+#: Characters and bytes of all text in one value.
 MAX_SIZE: Final = 16 * 1024 * 1024
-#: Nested trees; encoded ones stay below (three levels of tree a level of value at most).
+#: Levels of trees; the encoder stays below it (at most three levels of tree for each container).
 MAX_DEPTH: Final = 400
-#: Characters of a number of any size, and of a number's text.
+#: Characters of one number.
 MAX_DIGITS: Final = 300_000
-#: Powers of ten of a decimal, as of IEEE 754's decimal128: code that writes one out stays small.
+#: Powers of ten of a decimal, as in IEEE 754's decimal128: written out it stays small.
 MAX_EXPONENT: Final = 6_200
 #: Members of one set, or keys of one mapping, with the same hash: each is compared with all of them.
-MAX_ALIKE: Final = 100
+MAX_EQUAL_HASHES: Final = 100
 
 
 class Budget:
-    """What is left for one value."""
+    """The items and bytes that are left for one value."""
 
     __slots__ = ("_items", "_size")
 
@@ -30,10 +30,10 @@ class Budget:
         self._size = MAX_SIZE
 
     def spend(self, items: int, size: int = 0) -> None:
-        """Take from what is left.
+        """Subtract from what is left.
 
         Raises:
-            PayloadError: there is not so much.
+            PayloadError: fewer items or bytes are left.
         """
         self._items -= items
         self._size -= size

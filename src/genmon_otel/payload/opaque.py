@@ -1,9 +1,8 @@
-"""What stands in a replay for a value that could not be recorded.
+"""The placeholder, in a replay, for a value that could not be recorded.
 
-An :class:`Opaque` may be passed around freely; whoever looks into it learns
-nothing true. So every touch raises :class:`OpaqueTouched`, which no
-``except Exception`` swallows, and is noted, so that a run in which somebody
-swallowed even that is still recognised as inconclusive.
+Code under replay may pass an :class:`Opaque` on, but not use it. Every use raises
+:class:`OpaqueTouched`, a BaseException that ``except Exception`` does not catch, and is listed in
+:func:`touches`: where the code catches even that, the run is still found to be inconclusive.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from genmon_otel.payload.paths import import_path
 from genmon_otel.records import Tree
 
 _touches: list[str] = []
-#: More touches than this tell nothing new.
+#: Uses that are listed; further ones are not.
 _MAX_TOUCHES: Final = 20
-#: Modules that ask on behalf of their caller.
-_GO_BETWEENS: Final = frozenset({"inspect", "abc", "_collections_abc", "typing"})
+#: Modules that inspect a value on behalf of their caller.
+_INSPECTING_MODULES: Final = frozenset({"inspect", "abc", "_collections_abc", "typing"})
 
 
 class OpaqueTouched(BaseException):
-    """Code under replay looked into a value that was not recorded."""
+    """Code under replay used a value that was not recorded."""
 
     def __init__(self, note: str, why: str = "") -> None:
         super().__init__(note)
@@ -31,22 +30,22 @@ class OpaqueTouched(BaseException):
 
 
 def touches() -> tuple[str, ...]:
-    """List what code under replay looked into although it was not recorded, in order."""
+    """List the uses of values that were not recorded, in order."""
     return tuple(_touches)
 
 
 def forget_touches(since: int = 0) -> None:
-    """Forget the touches noted from the given one on."""
+    """Remove the listed uses from index ``since`` on."""
     del _touches[since:]
 
 
 class Opaque:
-    """A value that was not recorded: its type, and why.
+    """A value that was not recorded: its type and the reason.
 
     Args:
         type: import path of the value's type, ``package.module:Name``.
         why: ``unsupported``, ``size``, ``depth``, ``cycle``, ``local`` (its type has no import
-            path), ``hostile`` (looking at it raised) or ``missing`` (its type is gone).
+            path), ``hostile`` (encoding it raised) or ``missing`` (its type is gone).
     """
 
     __slots__ = ("_type", "_why")
@@ -56,41 +55,41 @@ class Opaque:
         object.__setattr__(self, "_why", why)
 
     def __getattribute__(self, name: str) -> Any:
-        # Our own recorder may ask what it holds (isinstance, getattr with a default).
-        if _asked_by_us():
+        # genmon's own code may inspect it (isinstance, getattr with a default).
+        if _is_called_by_genmon():
             if name == "__class__":
                 return Opaque
             raise AttributeError(name)
         _touch(self, f".{name}")
 
 
-def _asked_by_us() -> bool:
+def _is_called_by_genmon() -> bool:
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_globals.get("__name__") in _GO_BETWEENS:
+    while frame.f_back is not None and frame.f_globals.get("__name__") in _INSPECTING_MODULES:
         frame = frame.f_back
     caller = str(frame.f_globals.get("__name__"))
     return caller == PACKAGE or caller.startswith(PACKAGE + ".")
 
 
 def opaque_tree(kind: type | str, why: str) -> Tree:
-    """Make the tree of a value that is not recorded."""
+    """Return the tree of a value that is not recorded."""
     return {"$": "opaque", "type": kind if isinstance(kind, str) else import_path(kind), "why": why}
 
 
 def describe(opaque: Opaque) -> tuple[str, str]:
-    """Tell an opaque value's type and why it is opaque, without touching it."""
+    """Return the type and the reason of an opaque value without using it."""
     return object.__getattribute__(opaque, "_type"), object.__getattribute__(opaque, "_why")
 
 
-def _touch(opaque: Opaque, how: str) -> Any:
+def _touch(opaque: Opaque, operation: str) -> Any:
     type_path, why = describe(opaque)
-    note = f"{type_path} was not recorded ({why}), and the code used it: {how}"
+    note = f"{type_path} was not recorded ({why}), and the code used it: {operation}"
     if len(_touches) < _MAX_TOUCHES:
         _touches.append(note)
     raise OpaqueTouched(note, why)
 
 
-#: Python looks these up on the type, past ``__getattribute__``.
+#: Python looks these up on the class, without ``__getattribute__``.
 _SPECIAL: Final = (
     "__call__ __iter__ __next__ __len__ __getitem__ __setitem__ __delitem__ __contains__ "
     "__bool__ __str__ __repr__ __format__ __bytes__ __hash__ __eq__ __ne__ __lt__ __le__ __gt__ "

@@ -1,4 +1,4 @@
-"""Import paths: how a class is named in data, and found again."""
+"""Import paths: name a class or function in data, and find it again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAX_PATH: Final = 300
 
 
 def import_path(thing: Any) -> str:
-    """Name a class or function ``package.module:Outer.name``.
+    """Return the import path of a class or function, ``package.module:Outer.name``.
 
-    ``__main__`` becomes the name under which another process can import the same file.
-    Not necessarily importable: ``<locals>`` stays in the name (see :func:`is_importable`).
+    ``__main__`` is replaced by the name under which another process can import the same file. The
+    path of a local class contains ``<locals>`` and cannot be imported (see :func:`is_importable`).
     """
     module = getattr(thing, "__module__", None)
     name = getattr(thing, "__qualname__", None)
@@ -40,7 +40,7 @@ def _main_module() -> str:
 
 
 def is_importable(thing: type) -> bool:
-    """Whether its import path leads back to it, in the modules that are loaded."""
+    """Whether a class is found by its import path in the loaded modules."""
     module = sys.modules.get(thing.__module__)
     found: Any = module
     for part in thing.__qualname__.split("."):
@@ -49,38 +49,38 @@ def is_importable(thing: type) -> bool:
 
 
 def module_of(path: Any) -> str:
-    """The module of an import path, whatever it names there.
+    """Return the module's name in an import path; the part after the colon is not checked.
 
     Raises:
-        PayloadError: it is malformed.
+        PayloadError: the path is malformed.
     """
     name = path.partition(":")[0] if isinstance(path, str) else ""
     if len(name) > MAX_PATH or not _MODULE.match(name):
         raise PayloadError(
-            f"{str(path)[:MAX_PATH]!r} names no module. Write 'package.module:name'."
+            f"{str(path)[:MAX_PATH]!r} does not name a module. Write 'package.module:name'."
         )
     return str(name)
 
 
 def parts_of(path: Any) -> tuple[str, list[str]]:
-    """The module of an import path, and the names that lead to the thing in it.
+    """Split an import path into the module's name and the attribute names after the colon.
 
     Raises:
-        PayloadError: it is malformed.
+        PayloadError: the path is malformed.
     """
     if not isinstance(path, str) or len(path) > MAX_PATH or not _PATH.match(path):
         raise PayloadError(
-            f"{str(path)[:MAX_PATH]!r} is no import path. Write 'package.module:name'."
+            f"{str(path)[:MAX_PATH]!r} is not an import path. Write 'package.module:name'."
         )
     module_name, _, name = path.partition(":")
     return module_name, name.split(".")
 
 
-def loaded(name: str) -> Any:
-    """A library's module, where the application has loaded it: nothing is imported for a value.
+def loaded_module(name: str) -> Any:
+    """Return a module that the application has imported; data never causes an import.
 
     Raises:
-        PayloadError: it has not.
+        PayloadError: the module is not loaded.
     """
     module = sys.modules.get(name)
     if module is None:
@@ -92,19 +92,19 @@ def loaded(name: str) -> Any:
 
 
 def find_class(path: Any) -> type:
-    """Find a class that data names, in the modules that are loaded. Nothing is imported or called.
+    """Find a class that data names, in the loaded modules. Nothing is imported or called.
 
-    Each name on the way is a class that its module defines: no other module's, and nothing
-    that a module or class makes up when it is asked.
+    Each name in the path must be a class that this module defines, not one that it imported and
+    not one that ``__getattr__`` would create.
 
     Raises:
         PayloadError: the path is malformed, or there is no such class.
     """
     module_name, names = parts_of(path)
-    module = _loaded(module_name)
+    module = _find_loaded(module_name)
     if module is None:
         raise PayloadError(
-            f"{path!r} is of a module that is not loaded. Import {module_name} at the top of the "
+            f"{path!r} is in a module that is not loaded. Import {module_name} at the top of the "
             "target's module."
         )
     found: Any = module
@@ -112,45 +112,47 @@ def find_class(path: Any) -> type:
         found = vars(found).get(name)
         if not issubclass(type(found), type):  # isinstance() would ask it for its __class__
             raise PayloadError(f"{path!r}: {module_name} defines no class {'.'.join(names)!r}.")
-        if _speaks_for_itself(found):
-            raise PayloadError(f"{path!r} has a metaclass with a say in how it is read: it is not.")
+        if _has_metaclass_code(found):
+            raise PayloadError(
+                f"{path!r} has a metaclass that runs code when the class is read: it is not used."
+            )
     if found.__module__ != module.__name__ or found.__qualname__ != ".".join(names):
-        raise PayloadError(f"{path!r}: {module_name} does not define it, it has it from elsewhere.")
+        raise PayloadError(f"{path!r}: {module_name} does not define it, it imported it.")
     return found  # type: ignore[no-any-return]
 
 
-#: What is read of a class; a metaclass that defines one of these would run for it.
-_READ_OF_CLASSES: Final = frozenset(
+#: Attributes of a class that decoding reads. A metaclass that defines one could run code.
+_ATTRIBUTES_READ: Final = frozenset(
     "__getattribute__ __getattr__ __hash__ __eq__ __dict__ __mro__ __module__ __name__ __qualname__ "
     "__subclasscheck__ _fields _member_map_ _value2member_map_ _missing_ __private_attributes__".split()
 )
-#: Whose metaclasses may: reading a class of theirs runs none of the application's code.
-_METACLASSES: Final = frozenset(
+#: Packages whose metaclasses are allowed: reading their classes runs no code of the application.
+_TRUSTED_METACLASSES: Final = frozenset(
     {"enum", "abc", "typing", "typing_extensions", "pydantic", "sqlmodel"}
 )
-_spaces_of: Final = vars(type)["__dict__"].__get__
-_bases_of: Final = vars(type)["__mro__"].__get__
+_dict_of: Final = vars(type)["__dict__"].__get__
+_mro_of: Final = vars(type)["__mro__"].__get__
 
 
-def _speaks_for_itself(kind: type) -> bool:
-    """Whether a class's metaclass has code of its own that runs when the class is looked at."""
-    for each in _bases_of(type(kind)):
+def _has_metaclass_code(kind: type) -> bool:
+    """Whether a class's metaclass runs code of its own when the class is read."""
+    for each in _mro_of(type(kind)):
         if each is type:
             return False
-        space = _spaces_of(each)
-        said = _READ_OF_CLASSES & space.keys()
-        if str(space.get("__module__")).partition(".")[0] not in _METACLASSES and any(
-            callable(space[name]) or hasattr(type(space[name]), "__get__") for name in said
+        members = _dict_of(each)
+        defined = _ATTRIBUTES_READ & members.keys()
+        if str(members.get("__module__")).partition(".")[0] not in _TRUSTED_METACLASSES and any(
+            callable(members[name]) or hasattr(type(members[name]), "__get__") for name in defined
         ):
             return True
     return False
 
 
 def resolve(path: Any) -> Any:
-    """Find what an import path of the project's own code names, importing its module if need be.
+    """Return the object that an import path names, importing its module if necessary.
 
-    Only for what the code or a person wrote, never for a path out of recorded data (see
-    :func:`find_class`). What is found is not called.
+    Only for paths that the application's code or its developers wrote, never for a path in recorded
+    data (see :func:`find_class`). The object is not called.
 
     Raises:
         PayloadError: the path is malformed, its module cannot be imported, or the name is gone.
@@ -166,13 +168,13 @@ def resolve(path: Any) -> Any:
 
 
 def load(path: str) -> Any:
-    """Import the module of an import path, whatever it names there.
+    """Import the module of an import path; the part after the colon is not checked.
 
     Raises:
-        PayloadError: there is none, or it cannot be imported.
+        PayloadError: the path is malformed, or the module cannot be imported.
     """
     module_name = module_of(path)
-    module = _loaded(module_name)
+    module = _find_loaded(module_name)
     if module is None:
         try:
             module = importlib.import_module(module_name)
@@ -183,8 +185,8 @@ def load(path: str) -> Any:
     return module
 
 
-def _loaded(name: str) -> Any:
-    """A module that is loaded; the main one also by the name that others import it by."""
+def _find_loaded(name: str) -> Any:
+    """Return a loaded module, the main one also by its import name; None when it is not loaded."""
     module = sys.modules.get(name)
     if module is None and (main := sys.modules.get("__main__")) is not None:
         return main if name == _main_module() else None

@@ -1,4 +1,4 @@
-"""What a tree says at a glance: its digest, and the shape of a successful result."""
+"""Digests of trees, and shapes of successful results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genmon_otel.payload.paths import import_path
 from genmon_otel.payload.state import state_of
 from genmon_otel.records import Tree
 
-#: Names listed in one shape, and their depth (``app.files`` is 2).
+#: Names listed in one shape; parts of a dotted name (``app.files`` has 2); characters of one part.
 _MAX_NAMES: Final = 100
 _MAX_DEPTH: Final = 3
 _MAX_NAME: Final = 100
@@ -21,23 +21,22 @@ _MAX_NAME: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """Stands for the result of a stream, whose items were handed on one by one."""
+    """Represents the result of a stream by the number of its items."""
 
     items: int
 
 
 def digest(tree: Tree) -> str:
-    """Hash a tree canonically: equal for equal values, in whatever order their keys came."""
+    """Hash a tree; equal for equal trees, whatever the order of their keys. 32 hex digits."""
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def shape(value: Any) -> Tree:
-    """Sketch a result: its type, its top-level keys, what in it is not empty and what is.
+    """Describe a result: its type, top-level keys, and which of its members are empty.
 
-    Never raises. Nested names are dotted (``app.files``); ``empty`` is about the value itself.
-    None, False and empty or blank texts and containers are empty; numbers are not. Of a stream
-    the number of its items is told.
+    Never raises. Nested names are dotted (``app.files``); ``empty`` says whether the value itself is
+    (see :func:`is_empty`). The shape of a stream has the number of its items.
     """
     if type(value) is Streamed:
         return {"type": "stream", "items": value.items, "empty": value.items == 0}
@@ -46,8 +45,8 @@ def shape(value: Any) -> Tree:
         return {
             "type": _type_name(value),
             "keys": [name for name, _ in members][:_MAX_NAMES],
-            "non_empty": sorted(_named(value, empty=False))[:_MAX_NAMES],
-            "empties": sorted(_named(value, empty=True))[:_MAX_NAMES],
+            "non_empty": sorted(_member_names(value, empty=False))[:_MAX_NAMES],
+            "empties": sorted(_member_names(value, empty=True))[:_MAX_NAMES],
             "empty": is_empty(value),
         }
     except Exception:
@@ -61,7 +60,7 @@ def shape(value: Any) -> Tree:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value holds nothing: None, False, and empty or blank texts and containers."""
+    """Whether a value is None, False, blank text or an empty container. Numbers are not empty."""
     if type(value) is Opaque:
         return False
     if value is None or value is False:
@@ -78,16 +77,18 @@ def _type_name(value: Any) -> str:
     return path.removeprefix("builtins:")
 
 
-def _named(value: Any, *, empty: bool, prefix: str = "", depth: int = 1) -> Iterator[str]:
+def _member_names(value: Any, *, empty: bool, prefix: str = "", depth: int = 1) -> Iterator[str]:
     for name, member in _members(value):
         if is_empty(member) is empty:
             yield prefix + name
         if depth < _MAX_DEPTH:
-            yield from _named(member, empty=empty, prefix=f"{prefix}{name}.", depth=depth + 1)
+            yield from _member_names(
+                member, empty=empty, prefix=f"{prefix}{name}.", depth=depth + 1
+            )
 
 
 def _members(value: Any) -> list[tuple[str, Any]]:
-    """Named members of a mapping or an object made of data."""
+    """Return the public named members of a dict, named tuple or object of data."""
     if type(value) is Opaque:
         return []
     if isinstance(value, dict):

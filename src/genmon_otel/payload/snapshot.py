@@ -1,7 +1,7 @@
-"""Keep what a value is just now at the price of a copy, and make a tree of it only if somebody asks.
+"""Copies arguments cheaply when a call begins; a tree is made of the copy only if the call fails.
 
-Most generations succeed, and nobody asks. Only of what is made of built-in data through and
-through, so that no code but the interpreter's own takes part, neither now nor later.
+Most generations succeed and need no tree. Only values that consist of built-in data at all levels
+are copied, so that no code of the application runs, neither at the copy nor later.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from genmon_otel.payload.encoding import LIMIT_BYTES
 _PROTOCOL: Final = 5
 
 
-class _NotKept(Exception):
-    """There is more in it than data, or more of it than is kept."""
+class _CannotCopy(Exception):
+    """The value holds something else than built-in data, or is too large."""
 
 
-class _Pickler(pickle.Pickler):
-    """Refuses whatever is not built in: a class may say itself how it is copied."""
+class _DataPickler(pickle.Pickler):
+    """Refuses all classes that are not built in: they may define how they are pickled."""
 
     def reducer_override(self, _value: Any) -> Any:
-        raise _NotKept
+        raise _CannotCopy
 
 
-class _Bounded(io.BytesIO):
-    """So many bytes and no more."""
+class _BoundedBuffer(io.BytesIO):
+    """A buffer of at most LIMIT_BYTES."""
 
     def write(self, data: Any) -> int:
         if self.tell() + len(data) > LIMIT_BYTES:
-            raise _NotKept
+            raise _CannotCopy
         return super().write(data)
 
 
 def snapshot(value: Any) -> bytes | None:
-    """Copy a value of built-in data; None where it is, or holds, anything else, or is too large."""
-    copy = _Bounded()
+    """Copy a value; None where it is not built-in data at all levels, or is too large."""
+    copy = _BoundedBuffer()
     try:
-        _Pickler(copy, _PROTOCOL).dump(value)
-    except _NotKept:
+        _DataPickler(copy, _PROTOCOL).dump(value)
+    except _CannotCopy:
         return None
-    except BaseException as error:  # what another thread changes meanwhile, too deep, ...
+    except BaseException as error:  # another thread changed it meanwhile, too deep, ...
         if is_interruption(error):
             raise
         return None
@@ -51,5 +51,5 @@ def snapshot(value: Any) -> bytes | None:
 
 
 def restore(copied: bytes) -> Any:
-    """The value again, as a copy of its own."""
+    """Return a new copy of the value that :func:`snapshot` copied."""
     return pickle.loads(copied)

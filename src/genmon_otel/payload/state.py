@@ -1,4 +1,4 @@
-"""Attributes of instances, read and set past their own accessors."""
+"""Reads and sets attributes of instances without running their properties and accessors."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from genmon_otel.errors import PayloadError
 
-#: Classes of the standard library that are plain data, though not declared as such.
-PLAIN: Final = frozenset({"subprocess:CompletedProcess"})
+#: Classes of the standard library that only hold data, though they are not dataclasses.
+PLAIN_DATA_CLASSES: Final = frozenset({"subprocess:CompletedProcess"})
 
 
 def state_of(value: Any) -> dict[str, Any]:
-    """Read an instance's attributes (``__dict__`` and slots) past its own accessors."""
+    """Return an instance's attributes (``__dict__`` and slots) without running its code."""
     state: dict[str, Any] = {}
     for base in type(value).__mro__:
         if base.__module__ == "builtins":
@@ -32,17 +32,17 @@ def state_of(value: Any) -> dict[str, Any]:
 
 
 def refuse_finalizer(kind: type) -> None:
-    """Refuse a class whose instances run code when they go: they were not made to be made so.
+    """Refuse a class with a finaliser: it would run when a rebuilt instance is collected.
 
     Raises:
-        PayloadError: it, or a class that it inherits from, defines ``__del__``.
+        PayloadError: the class, or a base of it, defines ``__del__``.
     """
     if any("__del__" in vars(base) for base in kind.__mro__):
         raise PayloadError(f"{kind.__qualname__} has a __del__: it is not rebuilt from data.")
 
 
 def set_state(instance: Any, fields: Mapping[Any, Any]) -> Any:
-    """Give an instance its recorded attributes, past properties and ``__setattr__``."""
+    """Set an instance's attributes without properties and ``__setattr__``; return the instance."""
     slots = {
         name: member
         for base in type(instance).__mro__

@@ -1,8 +1,8 @@
-"""HTTP responses, requests and headers of the client libraries, without what is secret in them.
+"""Encodes and rebuilds HTTP responses, requests, headers and URLs of client libraries, without secrets.
 
-Kept: status, allow-listed headers, the body as far as it was read, method and
-address (no user, no query). Never: request headers, cookies, credentials.
-The real classes come back, so ``error.response.headers["retry-after"]`` works.
+Encoded: status, allow-listed headers, the body as far as it was read, method, and URL without user
+and query. Never: request headers, cookies, credentials. Decoding returns the libraries' own
+classes, so ``error.response.headers["retry-after"]`` works in a replay.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload.decoding_built_in import of_type
+from genmon_otel.payload.encoder import EncodeFunction, Encoder
 from genmon_otel.payload.opaque import Opaque
-from genmon_otel.payload.paths import loaded
+from genmon_otel.payload.paths import loaded_module
+from genmon_otel.payload.state import set_state
 from genmon_otel.records import Tree
 
-if TYPE_CHECKING:
-    from genmon_otel.payload.encoding import Encoding
-
-#: Response headers that code decides by; all others are left out.
+#: Response headers that error handling uses; all others are left out.
 _HEADERS: Final = frozenset(
     "retry-after retry-after-ms x-should-retry x-request-id request-id x-amzn-requestid "
     "x-amzn-errortype content-type x-error-code x-error-message".split()
@@ -30,8 +29,10 @@ _HEADERS: Final = frozenset(
 _HEADER_PARTS: Final = ("ratelimit", "rate-limit")
 #: Bytes of a header's value.
 _MAX_HEADER: Final = 512
-#: Bytes of a body; a larger one comes back opaque.
+#: Bytes of a body; a larger one becomes opaque.
 _MAX_BODY: Final = 64 * 1024
+#: Attribute in which requests and httpx hold a body that was read; they have no public way to set it.
+_BODY: Final = "_content"
 
 #: (top-level package, class name) along the MRO -> kind.
 _KINDS: Final[Mapping[tuple[str, str], str]] = {
@@ -56,8 +57,8 @@ _KINDS: Final[Mapping[tuple[str, str], str]] = {
 _PACKAGES: Final = frozenset(package for package, _ in _KINDS)
 
 
-def encoder_of(mro: tuple[type, ...]) -> Callable[[Encoding, Any], Tree] | None:
-    """Tell how an HTTP library's object is encoded; None for any other class."""
+def encode_function_of(mro: tuple[type, ...]) -> EncodeFunction | None:
+    """Return the encode function of a class of an HTTP library; None for any other class."""
     for base in mro:
         package = base.__module__.partition(".")[0]
         if kind := _KINDS.get((package, base.__name__)):
@@ -65,61 +66,61 @@ def encoder_of(mro: tuple[type, ...]) -> Callable[[Encoding, Any], Tree] | None:
     return None
 
 
-def kept_headers(headers: Any) -> dict[str, str]:
-    """Pick the allow-listed headers, names in lower case."""
-    kept = {}
+def allowed_headers(headers: Any) -> dict[str, str]:
+    """Return the allow-listed headers, with names in lower case and bounded values."""
+    allowed = {}
     for name, value in list(headers.items())[:200]:
         lower = str(name).lower()
         if lower in _HEADERS or any(part in lower for part in _HEADER_PARTS):
-            kept[lower] = str(value)[:_MAX_HEADER]
-    return kept
+            allowed[lower] = str(value)[:_MAX_HEADER]
+    return allowed
 
 
-def plain_url(url: Any) -> str:
-    """Write an address without user, password, query and fragment."""
+def url_without_secrets(url: Any) -> str:
+    """Return a URL without user, password, query and fragment."""
     parts = urlsplit(str(url)[:4096])
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _response(package: str, encoding: Encoding, value: Any) -> Tree:
+def _response(package: str, encoder: Encoder, value: Any) -> Tree:
     state = object.__getattribute__(value, "__dict__")
-    body = state.get("_content")
+    body = state.get(_BODY)
     tree: dict[str, Tree] = {
         "$": "response",
         "library": package,
         "status": int(value.status_code),
-        "headers": encoding.tree(kept_headers(value.headers)),
+        "headers": encoder.tree(allowed_headers(value.headers)),
     }
     if isinstance(body, bytes):
         tree["body"] = (
-            encoding.tree(body)
+            encoder.tree(body)
             if len(body) <= _MAX_BODY
             else {"$": "opaque", "type": "builtins:bytes", "why": "size"}
         )
     request = state.get("_request") or state.get("request")
     if request is not None:
-        tree["request"] = _request(package, encoding, request)
+        tree["request"] = _request(package, encoder, request)
     return tree
 
 
-def _request(package: str, encoding: Encoding, value: Any) -> Tree:
+def _request(package: str, encoder: Encoder, value: Any) -> Tree:
     return {
         "$": "request",
         "library": package,
-        "method": encoding.tree(str(value.method)[:20]),
-        "url": encoding.tree(plain_url(value.url)),
+        "method": encoder.tree(str(value.method)[:20]),
+        "url": encoder.tree(url_without_secrets(value.url)),
     }
 
 
-def _headers(package: str, encoding: Encoding, value: Any) -> Tree:
-    return {"$": "headers", "library": package, "v": encoding.tree(kept_headers(value))}
+def _headers(package: str, encoder: Encoder, value: Any) -> Tree:
+    return {"$": "headers", "library": package, "v": encoder.tree(allowed_headers(value))}
 
 
-def _url(package: str, encoding: Encoding, value: Any) -> Tree:
-    return {"$": "url", "library": package, "v": encoding.tree(plain_url(value))}
+def _url(package: str, encoder: Encoder, value: Any) -> Tree:
+    return {"$": "url", "library": package, "v": encoder.tree(url_without_secrets(value))}
 
 
-_ENCODERS: Final[Mapping[str, Callable[[str, Encoding, Any], Tree]]] = {
+_ENCODERS: Final[Mapping[str, Callable[[str, Encoder, Any], Tree]]] = {
     "response": _response,
     "request": _request,
     "headers": _headers,
@@ -127,14 +128,14 @@ _ENCODERS: Final[Mapping[str, Callable[[str, Encoding, Any], Tree]]] = {
 }
 
 
-# --- and back ----------------------------------------------------------------
+# --- decoding ----------------------------------------------------------------
 
 
 def decode_response(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    """Rebuild a response of its own library."""
+    """Rebuild a response as its library's class."""
     library = _library(tree)
-    # None that says how the body is packed: a small one may be huge when it is unpacked.
-    headers = kept_headers(_texts(decode(tree.get("headers", {}))))
+    # Without content-encoding: a small compressed body could unpack to a huge one.
+    headers = allowed_headers(_texts(decode(tree.get("headers", {}))))
     body = decode(tree["body"]) if "body" in tree else b""
     if type(body) is not Opaque:
         of_type(bytes, body)
@@ -146,7 +147,7 @@ def decode_response(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> A
         response = library.Response()
         response.status_code = status
         response.headers = library.structures.CaseInsensitiveDict(headers)
-        response._content = body
+        set_state(response, {_BODY: body})
         response.request = request
         response.url = request.url if request is not None else None
         response.encoding = library.utils.get_encoding_from_headers(response.headers)
@@ -155,12 +156,11 @@ def decode_response(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> A
     if type(body) is bytes:
         return library.Response(status, headers=headers, content=body, request=request)
     response = library.Response(status, headers=headers, request=request)
-    response._content = body
-    return response
+    return set_state(response, {_BODY: body})
 
 
 def decode_request(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    """Rebuild a request: method and address, nothing else."""
+    """Rebuild a request as its library's class, from method and URL alone."""
     library = _library(tree)
     method, url = _text(decode(tree.get("method", "GET"))), _text(decode(tree.get("url", "")))
     if library.__name__ == "requests":
@@ -169,13 +169,13 @@ def decode_request(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> An
         request.headers = library.structures.CaseInsensitiveDict()
         return request
     if library.__name__ == "aiohttp":
-        address = loaded("yarl").URL(url)
+        address = loaded_module("yarl").URL(url)
         return library.RequestInfo(address, method, _multidict({}), address)
     return library.Request(method, url)
 
 
 def decode_headers(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    """Rebuild headers of their own library."""
+    """Rebuild headers as their library's class."""
     library = _library(tree)
     headers = _texts(decode(tree.get("v", {})))
     match library.__name__:
@@ -184,7 +184,7 @@ def decode_headers(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> An
         case "multidict":
             return _multidict(headers)
         case "http":
-            message = loaded("http.client").HTTPMessage()
+            message = loaded_module("http.client").HTTPMessage()
             for name, value in headers.items():
                 message[name] = value
             return message
@@ -192,7 +192,7 @@ def decode_headers(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> An
 
 
 def decode_url(tree: Mapping[str, Any], decode: Callable[[Tree], Any]) -> Any:
-    """Rebuild an address of its own library."""
+    """Rebuild a URL as its library's class."""
     return _library(tree).URL(_text(decode(tree.get("v", ""))))
 
 
@@ -202,11 +202,11 @@ def _library(tree: Mapping[str, Any]) -> Any:
         raise PayloadError(
             f"HTTP library {str(name)[:80]!r} is not known. Allowed: {', '.join(sorted(_PACKAGES))}."
         )
-    return loaded(str(name))
+    return loaded_module(str(name))
 
 
 def _multidict(headers: Mapping[str, str]) -> Any:
-    multidict = loaded("multidict")
+    multidict = loaded_module("multidict")
     return multidict.CIMultiDictProxy(multidict.CIMultiDict(headers))
 
 
@@ -217,7 +217,7 @@ def _texts(headers: Any) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """A recorded text, or a number's; nothing that has a say in how it is written."""
+    """Return text, or the text of a number or bool; any other class could have its own ``__str__``."""
     return str(value) if type(value) in (int, float, bool) else of_type(str, value)
 
 
