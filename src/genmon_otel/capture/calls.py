@@ -26,7 +26,7 @@ from genmon_otel.capture.wire import (
     text_tree,
 )
 from genmon_otel.exchanges import is_fault_status, tells_error
-from genmon_otel.payload.web import kept_headers
+from genmon_otel.payload.web import allowed_headers
 from genmon_otel.ports import Answer, StepPlayer
 from genmon_otel.recorder.live_generation import Generation
 from genmon_otel.recorder.otel_context import around
@@ -132,7 +132,7 @@ class AutomaticCall(StageRun):
             self.leave()
             self._given_at = at = self.generation.under.clock.monotonic()
             self._head_s = at - self.began
-            self._headers = kept_headers(headers)
+            self._headers = allowed_headers(headers)
             self._content_type = self._headers.get("content-type", "")
             self._encoding = str(headers.get("content-encoding") or "")
             self.status = status
