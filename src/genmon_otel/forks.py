@@ -1,7 +1,7 @@
-"""Locks that a forked child finds free.
+"""Locks that are free in a forked child.
 
-A child has none of its parent's threads but the one that forked. A lock that another of them
-held at that moment would stay held in the child for ever, and whoever asks for it would hang.
+Of its parent's threads a child has only the one that forked. A lock that another thread held at
+that moment would stay held in the child for ever, and every thread that asks for it would hang.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ _locks: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
 def forkable_lock() -> threading.RLock:
-    """A new lock, free in every forked child, whichever thread of its parent held it.
+    """Make a lock that is free in every forked child, whichever thread of its parent held it.
 
-    Reentrant: a signal handler or a finaliser may generate while this thread holds it. What it
-    guards must be usable at any moment, for the child gets it as the holder left it.
+    It is reentrant: a signal handler or a finaliser may generate while its thread holds it. What
+    it guards must be usable at any moment: the child gets it as the holder left it amid a change.
     """
     lock = threading.RLock()
     _locks.add(lock)
     return lock
 
 
-def _free() -> None:
+def _free_in_child() -> None:
     for lock in list(_locks):
-        if not lock._is_owned():  # the thread that forked goes on, and releases its own
-            # Source: threading, logging and concurrent.futures free their own locks so.
+        if not lock._is_owned():  # held by the thread that forked, which releases it
+            # Source: threading, logging and concurrent.futures free their own locks this way.
             lock._at_fork_reinit()
 
 
-os.register_at_fork(after_in_child=_free)
+os.register_at_fork(after_in_child=_free_in_child)

@@ -1,8 +1,8 @@
-"""Threads of our own take no signals: those are for the application's.
+"""Starting threads of our own that receive no signals: those are for the application's threads.
 
-A thread that is there can be the one that a signal reaches. Where the application holds
-SIGTERM back in its own thread, as Celery's pool workers do while they hold a lock that all
-of them share, one that reached ours would end the process amidst, with the lock taken.
+The kernel may deliver a signal to any thread that does not block it. Where the application blocks
+SIGTERM in its own thread, as Celery's pool workers do while they hold a lock that all of them
+share, a SIGTERM that reached our thread would end the process while that lock is held.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 _Started = TypeVar("_Started")
 
-#: Signals that tell of a fault of the very thread: held back they would kill without a word.
+#: Signals of a fault in the very thread: blocked, they would end the process without a traceback.
 _FAULTS: Final = frozenset(
     {
         signal.SIGSEGV,
@@ -25,21 +25,21 @@ _FAULTS: Final = frozenset(
         signal.SIGSYS,
     }
 )
-_HELD_BACK: Final = frozenset(signal.valid_signals()) - _FAULTS
+_BLOCKED: Final = frozenset(signal.valid_signals()) - _FAULTS
 
 
 def with_signals_blocked(start: Callable[[], _Started]) -> _Started:
-    """Start threads that no signal will ever reach.
+    """Start threads that block all signals but those of their own faults.
 
-    They inherit that from the thread that starts them, which gets its signals again when they
-    run. None could do it itself: under gevent it would be the application's own thread.
+    They inherit the mask of the thread that starts them, which has its own mask back when this
+    returns. A new thread does not set it itself: under gevent it is the application's own thread.
 
     Args:
         start: starts them; its result is returned.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
         return start()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,7 +1,7 @@
 """The span processor: keeps the failures of other GenAI instrumentations.
 
-The SDK runs these hooks on the application's thread and does not guard them, so
-nothing here raises or waits.
+The SDK calls these hooks on the application's thread and does not catch what they raise, so
+no hook raises or waits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from genmon_otel import conventions as names
 from genmon_otel import recorder
 from genmon_otel.failure_log import log_failure
 from genmon_otel.processor.bounded_set import BoundedSet
-from genmon_otel.processor.foreign import failed_root, is_genai, record_of
+from genmon_otel.processor.foreign import is_failed_root, is_genai, record_of
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import current
 
@@ -32,8 +32,8 @@ MAX_FLUSH_S: Final = 5.0
 _SpanKey = tuple[int, int]
 
 
-#: Foreign failures that were delivered: with the processor added twice, once.
-_told: Final[BoundedSet[_SpanKey]] = BoundedSet()
+#: Foreign failures that were delivered: a processor that is added twice delivers each once.
+_delivered: Final[BoundedSet[_SpanKey]] = BoundedSet()
 #: Ids of traces in which a generation of ours failed: what is above it failed of the same.
 _failed_traces: Final[BoundedSet[int]] = BoundedSet()
 
@@ -53,7 +53,7 @@ class ForeignFailureProcessor(SpanProcessor):
     def __init__(self) -> None:
         # Spans with a generation or another GenAI span above them: never foreign roots.
         self._inside: BoundedSet[_SpanKey] = BoundedSet()
-        #: The scope of our own spans, once seen: to recognise the next ones at a glance.
+        #: The scope of our own spans, once seen: comparing by identity is quicker than by name.
         self._own: InstrumentationScope | None = None
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -79,8 +79,8 @@ class ForeignFailureProcessor(SpanProcessor):
                 return
             if context is not None:
                 key = (context.trace_id, context.span_id)
-                if not self._inside.pop(key) and failed_root(span):
-                    self._tell(span, key)
+                if not self._inside.pop(key) and is_failed_root(span):
+                    self._deliver(span, key)
         except BaseException:
             suppress_and_count("processor")
 
@@ -101,9 +101,9 @@ class ForeignFailureProcessor(SpanProcessor):
             suppress_and_count("processor")
             return False
 
-    def _tell(self, span: ReadableSpan, key: _SpanKey) -> None:
-        """Deliver a foreign failure, unless it has been told already."""
-        if key[0] not in _failed_traces and _told.add(key):
+    def _deliver(self, span: ReadableSpan, key: _SpanKey) -> None:
+        """Deliver a foreign failure, unless it was delivered already."""
+        if key[0] not in _failed_traces and _delivered.add(key):
             runtime = recorder.active_runtime()
             record, failure = record_of(span, runtime)
             runtime.sink.deliver(record)

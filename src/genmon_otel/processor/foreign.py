@@ -1,4 +1,4 @@
-"""Spans of other GenAI instrumentations: which of them are failures, and what they tell."""
+"""Spans of other GenAI instrumentations: which of them are failures, and the records of these."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_NAME: Final = 200
 MAX_MESSAGE: Final = 2000
 MAX_STACK: Final = 16_000
 
-#: Types that end a span with an error and are no failure: somebody left, or a graph waits.
+#: Exceptions that end a span with an error and are no failure: a cancellation, or a graph that waits.
 _NO_FAILURE: Final = frozenset(
     "CancelledError GeneratorExit KeyboardInterrupt SystemExit "
     "GraphInterrupt NodeInterrupt GraphBubbleUp ParentCommand".split()
@@ -32,15 +32,15 @@ _FRAME: Final = re.compile(r'^ {2}File "([^"\n]{1,400})", line (\d{1,9}), in ([^
 
 
 def is_genai(span: ReadableSpan) -> bool:
-    """Whether a span says it is about generating with a model."""
+    """Whether a span has an attribute of a GenAI operation."""
     attributes = span.attributes
     return attributes is not None and any(key in attributes for key in names.FOREIGN_KINDS)
 
 
-def failed_root(span: ReadableSpan) -> bool:
+def is_failed_root(span: ReadableSpan) -> bool:
     """Whether a span that ended can be the failed root of somebody else's generation."""
     attributes = span.attributes
-    if not attributes or not _failed(span, attributes):
+    if not attributes or not _has_failed(span, attributes):
         return False
     for key, kinds in names.FOREIGN_KINDS.items():
         kind = attributes.get(key)
@@ -50,13 +50,13 @@ def failed_root(span: ReadableSpan) -> bool:
     return False
 
 
-def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Failure]:
-    """Return what a foreign failure leaves behind: classified, fingerprinted, redacted, bounded."""
+def record_of(span: ReadableSpan, runtime: Runtime) -> tuple[GenerationRecord, Failure]:
+    """Make the record of a foreign failure: classified, fingerprinted, redacted and bounded."""
     attributes: Mapping[str, Any] = span.attributes or {}
     event = _exception(span)
     error_type = _error_type(span, attributes)
-    text = under.redactor.text
-    message = text(
+    redact = runtime.redactor.text
+    message = redact(
         str(
             event.get(names.EXCEPTION_MESSAGE)
             or span.status.description
@@ -65,16 +65,16 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
         ),
         MAX_MESSAGE,
     )
-    stack = text(str(event.get(names.EXCEPTION_STACKTRACE) or ""), MAX_STACK)
-    found = classify_text(error_type, message)
+    stack = redact(str(event.get(names.EXCEPTION_STACKTRACE) or ""), MAX_STACK)
+    verdict = classify_text(error_type, message)
     operation = clean(_first(attributes, names.FOREIGN_NAMES) or span.name, MAX_NAME)
-    alike, without_frames = identify(
+    fingerprint, signature = identify(
         operation=operation,
-        category=found.category,
-        error_type=found.error_type,
+        category=verdict.category,
+        error_type=verdict.error_type,
         message=message,
         stage="",
-        environment=found.is_environment,
+        environment=verdict.is_environment,
         places=(),
     )
     file, line, function = _raise_site(stack)
@@ -82,22 +82,22 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
     started_at = (span.start_time or 0) / 1e9
     context = span.get_span_context()
     failure = Failure(
-        category=found.category,
-        severity=found.severity,
-        error_type=found.error_type,
+        category=verdict.category,
+        severity=verdict.severity,
+        error_type=verdict.error_type,
         error_message=message,
         stack_trace=stack,
-        fingerprint=alike,
-        signature=without_frames,
+        fingerprint=fingerprint,
+        signature=signature,
         function=function,
         file=file,
         line=line,
         origin="foreign_span",
-        rule=found.rule,
+        rule=verdict.rule,
     )
-    failure = corrected(failure, under.sink.corrections)
+    failure = corrected(failure, runtime.sink.corrections)
     record = GenerationRecord(
-        generation_id=under.new_id(),
+        generation_id=runtime.new_id(),
         operation=operation,
         framework=names.NO_FRAMEWORK,
         outcome=Outcome.FAILURE,
@@ -107,13 +107,13 @@ def record_of(span: ReadableSpan, under: Runtime) -> tuple[GenerationRecord, Fai
         user_id=_first(attributes, names.FOREIGN_USERS),
         trace_id=f"{context.trace_id:032x}" if context else None,
         span_id=f"{context.span_id:016x}" if context else None,
-        code_version=under.code_version,
+        code_version=runtime.code_version,
         failure=failure,
     )
     return record, failure
 
 
-def _failed(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
+def _has_failed(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
     return (
         span.status.status_code is StatusCode.ERROR
         or attributes.get(names.LANGFUSE_LEVEL) == "ERROR"
@@ -121,12 +121,12 @@ def _failed(span: ReadableSpan, attributes: Mapping[str, Any]) -> bool:
 
 
 def _error_type(span: ReadableSpan, attributes: Mapping[str, Any]) -> str:
-    said = _exception(span).get(names.EXCEPTION_TYPE) or attributes.get(names.ERROR_TYPE)
-    return clean(str(said or "Error"), MAX_NAME)
+    named = _exception(span).get(names.EXCEPTION_TYPE) or attributes.get(names.ERROR_TYPE)
+    return clean(str(named or "Error"), MAX_NAME)
 
 
 def _exception(span: ReadableSpan) -> Mapping[str, Any]:
-    """Attributes of the last ``exception`` event: the one that escaped."""
+    """Return the attributes of the last ``exception`` event: the one that escaped."""
     for event in reversed(span.events):
         if event.name == names.EXCEPTION_EVENT:
             return event.attributes or {}
@@ -134,7 +134,7 @@ def _exception(span: ReadableSpan) -> Mapping[str, Any]:
 
 
 def _first(attributes: Mapping[str, Any], keys: Iterable[str]) -> str | None:
-    """The first of these attributes that is there, as text."""
+    """Return the first of these attributes that is set, as text."""
     for key in keys:
         value = attributes.get(key)
         if isinstance(value, (str, int)) and value != "":
@@ -143,7 +143,7 @@ def _first(attributes: Mapping[str, Any], keys: Iterable[str]) -> str | None:
 
 
 def _raise_site(stack: str) -> tuple[str, int, str]:
-    """File, line and function of the innermost frame of the application's own code."""
+    """Return file, line and function of the innermost frame of the application's own code."""
     site = ("", 0, "")
     for file, line, function in _FRAME.findall(stack):
         if is_in_app(file, ""):

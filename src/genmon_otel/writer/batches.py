@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -17,6 +18,8 @@ from genmon_otel.writer.services import Services
 
 #: Records in one transaction.
 BATCH: Final = 500
+#: Records that are taken between two looks at the clock; divides :data:`BATCH`.
+_CHUNK: Final = 50
 
 
 class BatchBuilder:
@@ -40,39 +43,57 @@ class BatchBuilder:
         self._queue = queue
         self._recordings = recordings
         self._admit = admit
+        #: Whether the last batch ended because it was large enough.
+        self.has_more = False
 
-    def build(self) -> tuple[list[Item], int]:
-        """Lease the items of the next batch.
+    def build(self, limit_s: float) -> tuple[list[Item], int]:
+        """Take the items of the next batch; :attr:`has_more` says whether some were left.
+
+        Args:
+            limit_s: CPU seconds after which the batch is large enough.
 
         Returns:
             The items, and the last journal frame that the batch covers; 0 when it covers none.
         """
-        items, seq = self._from_journal()
-        room = BATCH - sum(item.record is not None for item in items)
-        for record in self._queue.lease(room):
-            items.append(Item(record=self._redacted(record)))
+        deadline = time.thread_time() + limit_s
+        items, seq = self._from_journal(deadline)
+        count = sum(item.record is not None for item in items)
+        while count < BATCH and time.thread_time() < deadline:
+            leased = self._queue.lease(min(_CHUNK, BATCH - count))
+            if not leased:
+                break
+            items.extend([Item(record=self._redacted(record)) for record in leased])
+            count += len(leased)
+        self.has_more = count >= BATCH or time.thread_time() >= deadline
         items.extend(self._recordings.take_unjournalled())
         return [self._admitted(item) for item in items], seq
 
-    def _from_journal(self) -> tuple[list[Item], int]:
+    def _from_journal(self, deadline: float) -> tuple[list[Item], int]:
+        """Read the next items and the last frame that they cover; stop at a batch or the deadline."""
         last = self._journal.last_seq
-        frames = self._journal.read(BATCH)
         found: set[int] = set()
         items: list[Item] = []
-        for frame in frames:
-            found.add(frame.seq)
-            if frame.kind == Kind.RECORD:
-                record = self._queue.take_whole(frame.seq) or self._decoded(frame)
-                if record is not None:
-                    items.append(self._item(record, frame.seq))
-            elif frame.kind == Kind.RECORDING:
-                recording = self._recordings.of_frame(frame)
-                if recording is not None:
-                    items.append(Item(recording=recording, seq=frame.seq))
-        records = sum(frame.kind == Kind.RECORD for frame in frames)
+        count = 0
+        is_at_end = False
+        while not is_at_end and count < BATCH and time.thread_time() < deadline:
+            frames = self._journal.read(_CHUNK)
+            records = 0
+            for frame in frames:
+                found.add(frame.seq)
+                if frame.kind == Kind.RECORD:
+                    records += 1
+                    record = self._queue.take_whole(frame.seq) or self._decoded(frame)
+                    if record is not None:
+                        items.append(self._item(record, frame.seq))
+                elif frame.kind == Kind.RECORDING:
+                    recording = self._recordings.of_frame(frame)
+                    if recording is not None:
+                        items.append(Item(recording=recording, seq=frame.seq))
+            count += records
+            is_at_end = records < _CHUNK
         seq = max(found, default=0)
-        if records < BATCH:
-            seq = max(seq, last)  # read to the end as it was before
+        if is_at_end:
+            seq = max(seq, last)  # as it was before the first of these was read
         for missing in self._journal.pending(seq):
             if missing not in found and (record := self._queue.take_whole(missing)) is not None:
                 items.append(self._item(record, missing))  # its frame was damaged on disk
@@ -109,4 +130,4 @@ class BatchBuilder:
         except Exception:
             self._metrics.internal_error("redaction")
             request = None
-        return record._replace(user_request=request)
+        return record if request == record.user_request else record._replace(user_request=request)

@@ -25,6 +25,9 @@ from genmon_otel.writer.running_notes import RunningNotes
 from genmon_otel.writer.sending import Receipt, Sender
 from genmon_otel.writer.services import Services
 
+#: CPU seconds of one turn for redacting recordings, and as many for building a batch. What is
+#: left is for the next turn, after a rest.
+TURN_S: Final = 0.05
 #: Seconds between two looks at the generations that are running.
 TICK_S: Final = 1.0
 #: Rows deleted by one step of retention, and seconds until the next when there was nothing.
@@ -179,14 +182,14 @@ class WriterLoop:
 
     def _turn(self) -> bool:
         now = self._clock.monotonic()
-        self._prepared.prepare(now)  # whether or not the store is up
+        self._prepared.prepare(now, TURN_S)  # whether or not the store is up
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
             self._tick(now)
-        has_more = False
+        has_more = self._recordings.has_any
         if self._backoff.due(now):
             try:
-                has_more = self._use_store(now)
+                has_more = self._use_store(now) or has_more
             except Exception as error:
                 if not isinstance(error, GenmonError):
                     self._metrics.internal_error("writer")
@@ -216,15 +219,17 @@ class WriterLoop:
             self._load()
         if self._is_retired:
             return False
-        if self._sender.busy:
+        has_sent = self._sender.busy
+        if has_sent:
             receipt = self._sender.send()
             self._note_store(up=True)
             self._settle(receipt)
-            return True
+            if self._sender.busy or self._batches.has_more:
+                return True
         if self._adopter.turn(now):
             self._note_store(up=True)
             return True
-        if now >= self._next_prune:
+        if now >= self._next_prune and not has_sent:
             pruned = self._store.prune_step(PRUNE_ROWS)
             self._note_store(up=True)
             self._next_prune = now + (TICK_S if pruned else PRUNE_EVERY_S)
@@ -232,7 +237,7 @@ class WriterLoop:
 
     def _load(self) -> None:
         """Build the next batch and give it to the sender, unless the process has closed since."""
-        items, seq = self._batches.build()
+        items, seq = self._batches.build(TURN_S)
         if items:
             with self._handover_lock:
                 if not self._is_retired:

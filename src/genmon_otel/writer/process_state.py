@@ -26,6 +26,10 @@ from genmon_otel.writer.unfinished import cancelled_record
 
 #: Seconds between two turns of the thread when nobody wakes it.
 _PAUSE_S: Final = 1.0
+#: How many times as long as a turn's CPU time the thread rests before the next one: a quarter of
+#: one processor is the most that it takes from the application, whose threads it shares Python's
+#: interpreter lock with.
+_REST: Final = 3.0
 #: Seconds between two looks of a thread that waits for the writer's.
 _POLL_S: Final = 0.005
 #: Seconds that ``close`` waits for the thread to end its turn.
@@ -79,6 +83,8 @@ class ProcessState:
         #: wake the thread while its own thread is in ``wake``.
         self._bell = threading.Lock()
         self._bell.acquire()
+        #: Whether the thread pauses although there is more to do.
+        self._is_resting = False
         self._is_stopping = False
         self.is_closed = is_closed
         #: Records in journals that :meth:`close` left behind.
@@ -127,7 +133,7 @@ class ProcessState:
                 self._running.owe(record.generation_id)
         if not self._queue.put(record, seq):
             self._journal_what_is_left()  # the process was closed since
-        elif len(self._queue) == BATCH:
+        elif len(self._queue) == BATCH and not self._is_resting:
             self.wake()
 
     def _journal_what_is_left(self) -> None:
@@ -167,8 +173,10 @@ class ProcessState:
         for key in _SUPPRESS:
             attach(set_value(key, True))
         while not self._is_stopping:
-            if not self.turn():
-                self._bell.acquire(timeout=_PAUSE_S)
+            began = time.thread_time()
+            self._is_resting = self.turn()
+            rest_s = _REST * (time.thread_time() - began) if self._is_resting else _PAUSE_S
+            self._bell.acquire(timeout=min(rest_s, _PAUSE_S))
 
     def turn(self) -> bool:
         """Take one turn of the loop; whether there is more to do at once. Nothing raises."""

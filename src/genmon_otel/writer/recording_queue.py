@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,11 +48,17 @@ class RecordingQueue:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._recordings: deque[tuple[Recording, int]] = deque()
+        #: By generation, oldest first: the recording and its bytes.
+        self._recordings: OrderedDict[str, tuple[Recording, int]] = OrderedDict()
         self._bytes = 0
         self._samples: dict[str, deque[SuccessSample]] = {}
         #: Recordings and samples ever put in and not replaced by a newer sample.
         self.put_total = 0
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there are raw recordings."""
+        return bool(self._recordings)
 
     @property
     def is_half_full(self) -> bool:
@@ -70,9 +77,10 @@ class RecordingQueue:
                     return False
                 size = 0
                 recording = stub(recording, "memory: the writer was behind")
-            self.put_total += 1
-            self._bytes += size
-            self._recordings.append((recording, size))
+            if recording.generation_id not in self._recordings:  # else an interrupted end again
+                self.put_total += 1
+                self._bytes += size
+                self._recordings[recording.generation_id] = recording, size
             return fits
 
     def put_sample(self, sample: SuccessSample) -> None:
@@ -88,9 +96,12 @@ class RecordingQueue:
     def take(self) -> Recording | None:
         """Return the oldest raw recording; None when there is none."""
         with self._lock:
-            if not self._recordings:
-                return None
-            recording, size = self._recordings.popleft()
+            return self.take_of(next(iter(self._recordings), ""))
+
+    def take_of(self, generation_id: str) -> Recording | None:
+        """Return the raw recording of a generation; None when it is not here."""
+        with self._lock:
+            recording, size = self._recordings.pop(generation_id, (None, 0))
             self._bytes -= size
             return recording
 
@@ -118,6 +129,7 @@ class PreparedRecordings:
         self._samples: list[SuccessSample] = []
         #: Recordings and samples taken from the queue so far.
         self.done = 0
+        self._now = 0.0
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     @property
@@ -125,18 +137,30 @@ class PreparedRecordings:
         """Whether something prepared is in memory only."""
         return bool(self._unjournalled or self._samples)
 
-    def prepare(self, now: float) -> None:
-        """Redact and journal what the callers left; ``now`` is monotonic."""
+    def prepare(self, now: float, limit_s: float) -> None:
+        """Redact and journal what the callers left.
+
+        Args:
+            now: seconds of the monotonic clock.
+            limit_s: CPU seconds after which the remaining recordings are left for the next time.
+        """
+        self._now = now
+        deadline = time.thread_time() + limit_s
         while (raw := self._queue.take()) is not None:
-            if not self._is_enough(raw.fingerprint, now):
-                self._keep(self._redacted(raw))
-            self.done += 1
+            self._prepare(raw)
+            if time.thread_time() >= deadline:
+                break
         for sample in self._queue.take_samples():
             try:
                 self._samples.append(self._redacted_sample(sample))
             except Exception:
                 self._metrics.internal_error("prepare")
             self.done += 1
+
+    def _prepare(self, raw: Recording) -> None:
+        if not self._is_enough(raw.fingerprint):
+            self._keep(self._redacted(raw))
+        self.done += 1
 
     def take_unjournalled(self) -> Iterator[Item]:
         """Yield what is in memory only, once."""
@@ -147,6 +171,8 @@ class PreparedRecordings:
 
     def of_generation(self, generation_id: str) -> Recording | None:
         """Return the recording of a generation ahead of its frame, once."""
+        if (raw := self._queue.take_of(generation_id)) is not None:
+            self._prepare(raw)
         seq = self._seq_of.pop(generation_id, None)
         if seq is None:
             return None
@@ -168,8 +194,9 @@ class PreparedRecordings:
             self._metrics.internal_error("journal_damage")
             return None
 
-    def _is_enough(self, fingerprint: str, now: float) -> bool:
+    def _is_enough(self, fingerprint: str) -> bool:
         """Count a recording; whether this hour has seen enough of this failure."""
+        now = self._now
         since, count = self._counts.pop(fingerprint, (now, 0))
         if now - since >= _HOUR_S:
             since, count = now, 0
