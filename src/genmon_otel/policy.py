@@ -173,6 +173,14 @@ def wilson(passes: float, total: float, z: float = WILSON_Z) -> float:
     return max(0.0, (share + z * z / (2 * total) - spread) / (1 + z * z / total))
 
 
+def minute_of(ended_at: float) -> int:
+    """Return the minute (Unix seconds // 60) that a generation's end is counted in.
+
+    It is that of the row's ``created_at``, which is rounded to microseconds.
+    """
+    return round(ended_at * 1_000_000) // 60_000_000
+
+
 # --- bounds of what one process may do ---------------------------------------
 
 #: New fingerprints a minute that one process may bring; the rest share the overflow failure.

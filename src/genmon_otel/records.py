@@ -1,8 +1,7 @@
 """The nouns of the domain: what one generation leaves behind.
 
-Plain frozen dataclasses. Times are Unix seconds (UTC) as ``float`` unless a
-name ends otherwise; ``*_s`` are seconds from the monotonic clock. A *tree* is
-what :mod:`genmon_otel.payload` makes of a value: tagged, JSON-able data.
+Plain frozen dataclasses. Times are Unix seconds (UTC) as ``float`` unless a name ends otherwise;
+``*_s`` are seconds from the monotonic clock. A *tree* is tagged, JSON-able data (``payload``).
 """
 
 from __future__ import annotations
@@ -350,9 +349,8 @@ class InFlight:
 class Batch:
     """What one transaction stores for one producer.
 
-    ``position`` is the compare-and-swap token: the ``producers`` row must hold it,
-    and holds ``position + 1`` afterwards. ``journal_seq`` is the highest journal
-    frame that this batch covers.
+    ``position`` is the compare-and-swap token: the ``producers`` row must hold it, and holds
+    ``position + 1`` afterwards. ``journal_seq`` is the highest journal frame that this batch covers.
     """
 
     producer: str
@@ -361,6 +359,8 @@ class Batch:
     records: tuple[GenerationRecord, ...] = ()
     recordings: tuple[Recording, ...] = ()
     samples: tuple[SuccessSample, ...] = ()
+    #: Of dropped rows: minute (Unix seconds // 60), operation, framework, outcome, count, seconds.
+    counts: tuple[tuple[int, str, str, str, int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import contextvars
 import gc
 import sys
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -23,8 +24,9 @@ from genmon_otel import current_generation, generation, phase, recorder, step
 from genmon_otel.instruments import MAX_EVENTS, NullMetrics, PrometheusMetrics
 from genmon_otel.null_sink import NullSink
 from genmon_otel.recorder import called_with, diagnosis, live_generation
-from genmon_otel.records import GenerationRecord
+from genmon_otel.records import GenerationRecord, Outcome
 from genmon_otel.redaction import Redactor
+from genmon_otel.store import SqlStore
 from genmon_otel.testing import capture
 from genmon_otel.writer import Writer
 from genmon_otel.writer.batches import BATCH
@@ -317,6 +319,49 @@ def test_callers_never_send_redact_or_count_for_the_writer(
     assert writer.account().stored == 0
     assert writer.account().dropped["memory_full"] >= 500
     assert writer._services.metrics.errors == {}  # type: ignore[attr-defined]
+
+
+def test_dropped_successes_keep_their_count_for_health(tmp_path: Path) -> None:
+    """Their rows are gone; attempts, and so the failure rate, are what they were."""
+    now = time.time()
+    ended = now - 1800
+    store = SqlStore(f"sqlite:///{tmp_path}/genmon.db")
+    writer = writer_by_hand(tmp_path / "journal", store)
+    writer.queue._max_records = 200
+    for n in range(1000):
+        writer.deliver(
+            success(ended_at=ended, outcome=Outcome.SUCCESS if n % 10 else Outcome.CANCELLED)
+        )
+    for _ in range(100):
+        writer.deliver(failure()._replace(ended_at=ended))
+    writer.drain()
+    account = writer.account()
+    assert account.balanced
+    assert account.dropped["memory_full"] >= 800
+    health = store.health(3600, now)
+    assert (health.successes, health.failures) == (900, 100)
+    writer.close(5)
+
+
+def test_counts_of_dropped_successes_are_stored_once(tmp_path: Path) -> None:
+    """Also where the answer to their batch was lost, and where a row in it is refused."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+    writer.queue._max_records = 10
+    store.lose_answers = 1
+    store.refuse = lambda batch: any(r.generation_id == "f" * 32 for r in batch.records)
+    for n in range(50):
+        writer.deliver(success(f"{n:032x}"))
+    writer.deliver(failure("f" * 32))
+    for _ in range(3):
+        writer.drain()
+        clock.advance(60)
+    counted = sum(count for batch in store.batches for *_, count, _ in batch.counts)
+    account = writer.account()
+    assert counted == account.dropped["memory_full"] > 0
+    assert len(store.ids()) + counted == 50
+    assert account.dropped["refused"] == 1
+    assert account.balanced
 
 
 def test_a_failure_survives_any_number_of_successes(tmp_path: Path) -> None:

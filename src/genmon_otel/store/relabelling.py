@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from genmon_otel.corrections import Correction
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.policy import HEALTH_WINDOW_S, OVERFLOW_FINGERPRINT
+from genmon_otel.policy import HEALTH_WINDOW_S, OVERFLOW_FINGERPRINT, minute_of
 from genmon_otel.records import Category, Severity
 from genmon_otel.store import failures, schema
 from genmon_otel.store.codec import storable_name
@@ -168,7 +168,7 @@ def _move_counts(connection: sa.Connection, failure_id: int, category: str, at: 
     for ended, *kind, before, duration in connection.execute(sa.select(*columns).where(to_move)):
         if not all(isinstance(each, (int, float)) for each in (ended, duration)):
             continue  # damaged: its minute is unknown
-        minute = round(ended * 1_000_000) // 60_000_000 * _MINUTE_S
+        minute = minute_of(ended) * _MINUTE_S
         for label, sign in ((before, -1), (category, 1)):
             key = (minute, *kind, label, RELABEL_SHARD)
             counts[key] += sign

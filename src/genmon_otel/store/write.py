@@ -10,7 +10,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from genmon_otel.errors import StoreRefused
-from genmon_otel.policy import DAY_S, STRIKES
+from genmon_otel.policy import DAY_S, STRIKES, minute_of
 from genmon_otel.ports import Propose
 from genmon_otel.records import Batch, GenerationRecord, Outcome, Strike, WriteResult
 from genmon_otel.store import analytics, grouping, schema
@@ -133,7 +133,7 @@ class BatchWriter:
         self._save_recordings_and_cases(cursor, batch, groups, strike_counts, now)
         live.save()
         cursor.insert_analytics(analytics.build_rows(attempts, groups, cursor.is_postgresql))
-        _update_rollups(cursor, attempts, groups, shard)
+        _update_rollups(cursor, batch, attempts, groups, shard)
         active.count(shard)
         if batch.samples:
             by_id = {record.generation_id: record for record in batch.records}
@@ -222,15 +222,16 @@ def _is_duplicate_generation(refusal: StoreRefused) -> bool:
 
 
 def _update_rollups(
-    cursor: Cursor, records: Sequence[GenerationRecord], groups: dict[str, FailureGroup], shard: int
+    cursor: Cursor,
+    batch: Batch,
+    records: Sequence[GenerationRecord],
+    groups: dict[str, FailureGroup],
+    shard: int,
 ) -> None:
-    """Add generations to the rollups of the minutes they ended in.
-
-    ``ended_at`` is rounded to microseconds first, as in ``created_at``: both count the same minute.
-    """
+    """Add generations to the rollups of the minutes they ended in, dropped rows among them."""
     durations: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
     for record in records:
-        minute = round(record.ended_at * 1_000_000) // 60_000_000
+        minute = minute_of(record.ended_at)
         category = grouping.category_of(record, groups)
         key = (minute, record.operation, record.framework, record.outcome, category)
         durations[key].append(float(record.duration_s))
@@ -241,6 +242,11 @@ def _update_rollups(
                storable_name(framework), str(outcome), str(category), shard)  # fmt: skip
         counts[row] += len(durations_s)
         totals[row] += sum(durations_s)
+    for minute, operation, framework, outcome, count, seconds in batch.counts:
+        row = (to_timestamp(minute * 60, cursor.is_postgresql), storable_name(operation),
+               storable_name(framework), outcome, "", shard)  # fmt: skip
+        counts[row] += count
+        totals[row] += seconds
     cursor.execute_many(
         cursor.statements.upsert_rollups,
         [(*row, count, totals[row]) for row, count in sorted(counts.items())],

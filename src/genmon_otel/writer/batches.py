@@ -66,6 +66,8 @@ class BatchBuilder:
             count += len(leased)
         self.has_more = count >= BATCH or time.thread_time() >= deadline
         items.extend(self._recordings.take_unjournalled())
+        if counts := self._queue.take_counts():
+            items.append(Item(counts=counts))
         return [self._admitted(item) for item in items], seq
 
     def _from_journal(self, deadline: float) -> tuple[list[Item], int]:

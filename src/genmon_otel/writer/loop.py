@@ -215,7 +215,8 @@ class WriterLoop:
         if now >= self._next_corrections:
             self._next_corrections = now + CORRECTIONS_EVERY_S
             self._read_corrections()
-        if not self._sender.busy:
+        is_again = self._sender.busy  # a batch that failed before, or half of a refused one
+        if not is_again:
             self._load()
         if self._is_retired:
             return False
@@ -224,7 +225,7 @@ class WriterLoop:
             receipt = self._sender.send()
             self._note_store(up=True)
             self._settle(receipt)
-            if self._sender.busy or self._batches.has_more:
+            if is_again or self._sender.busy or self._batches.has_more:
                 return True
         if self._adopter.turn(now):
             self._note_store(up=True)

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from genmon_otel import conventions as names
+from genmon_otel.policy import minute_of
 from genmon_otel.records import GenerationRecord
 
 #: Records in memory; at about 1.5 KB each, 15 MB.
 MAX_RECORDS: Final = 10_000
 #: Records that go at once when memory is full, so that few calls spend time on it.
 DROPPED_AT_ONCE: Final = 100
+#: Minutes, operations, frameworks and outcomes of dropped records that are counted at a time.
+_MAX_COUNTS: Final = 1_000
 #: Journalled records kept whole as well, because the journal's copy is shortened.
 MAX_WHOLE: Final = 1_000
 
@@ -65,6 +68,9 @@ class MemoryQueue:
         self._delivered = self._adopted = self._stored = self._leased = 0
         self._dropped: Counter[str] = Counter()
         self._put_total = self._gone_total = 0
+        #: Of dropped records that were no failures, by minute, operation, framework and outcome:
+        #: how many, and their seconds in sum.
+        self._counts: dict[tuple[int, str, str, str], tuple[int, float]] = {}
 
     def __len__(self) -> int:
         """Return how many records are in memory, leased ones included."""
@@ -120,12 +126,22 @@ class MemoryQueue:
         before = len(records)
         try:
             for _ in range(min(before, most)):
-                records.popleft()
+                self._count(records.popleft())
         finally:  # a signal handler may have raised amid the loop
             dropped = before - len(records)
             self._gone_total += dropped
             self._dropped[names.DROPPED_FULL] += dropped
         return dropped
+
+    def _count(self, record: GenerationRecord) -> None:
+        """Keep the count of a dropped record, so that health still knows of the attempt."""
+        if record.failure is not None:
+            return
+        minute = minute_of(record.ended_at)
+        key = minute, record.operation, record.framework, str(record.outcome)
+        if key in self._counts or len(self._counts) < _MAX_COUNTS:
+            count, seconds = self._counts.get(key, (0, 0.0))
+            self._counts[key] = count + 1, seconds + record.duration_s
 
     # --- for the writer's thread, and for whoever closes the process -------------
 
@@ -141,6 +157,12 @@ class MemoryQueue:
                     leased.append(records.popleft())
             self._leased += len(leased)
             return leased
+
+    def take_counts(self) -> tuple[tuple[int, str, str, str, int, float], ...]:
+        """Return the counts of records that were dropped since the last time, for the rollups."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        return tuple((*key, *value) for key, value in counts.items())
 
     def ack(self, *, stored: int = 0, leased: int = 0, adopted: int = 0) -> None:
         """Note what became of records.

@@ -35,6 +35,8 @@ class Item:
     record: GenerationRecord | None = None
     recording: Recording | None = None
     sample: SuccessSample | None = None
+    #: Successes whose rows were dropped (see :attr:`genmon_otel.records.Batch.counts`).
+    counts: tuple[tuple[int, str, str, str, int, float], ...] = ()
     #: Its frame in the journal; None for what is in memory only.
     seq: int | None = None
 
@@ -117,6 +119,7 @@ class Sender:
             records=tuple(item.record for item in load.items if item.record is not None),
             recordings=tuple(i.recording for i in load.items if i.recording is not None),
             samples=tuple(item.sample for item in load.items if item.sample is not None),
+            counts=tuple(count for item in load.items for count in item.counts),
         )
         began = time.monotonic()
         try:
