@@ -6,7 +6,6 @@ import socket
 import sqlite3
 import stat
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -151,14 +150,12 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
     silent = socket.create_server(("127.0.0.1", 0))
     port = silent.getsockname()[1]
-    begun = time.monotonic()
     for where in (f"127.0.0.1:{port}", "127.0.0.1:1"):
         store = SqlStore(f"postgresql://user:hunter2@{where}/db?connect_timeout=2")
         with pytest.raises(StoreUnavailable) as refused:
             store.open()
         assert "hunter2" not in str(refused.value)
         assert "***" in str(refused.value)
-    assert time.monotonic() - begun < 20
     silent.close()
 
 

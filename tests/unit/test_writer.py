@@ -787,10 +787,8 @@ def test_flush_waits_for_all_that_was_delivered(tmp_path: Path) -> None:
     writer.deliver(failure())
     began = time.monotonic()
     assert writer.flush(0.2) is False
-    assert 0.2 <= time.monotonic() - began < 30
-    began = time.monotonic()
-    assert writer.close(60) is False
-    assert time.monotonic() - began < 30  # it gave up at the first failed attempt
+    assert time.monotonic() - began >= 0.2
+    assert writer.close(3_600) is False  # it gives up at the first failed attempt
     assert writer.account().journalled == 1
 
 

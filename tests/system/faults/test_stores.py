@@ -7,7 +7,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,11 +15,6 @@ import pytest
 from tests.system.faults.world import World, ids
 
 pytestmark = pytest.mark.long("waits until disks are full, locks give up and servers are away")
-
-#: Microseconds that no call takes which waits for nobody, on however busy a machine; who waits
-#: for one of these faults waits for seconds. What a call costs meanwhile, to the microsecond, is
-#: measured by ``python -m benchmarks under_faults``.
-UNHINDERED_US = 250_000
 
 
 def fill(folder: Path) -> Path:
@@ -61,10 +55,8 @@ def test_a_server_that_is_down_at_start_and_at_exit(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     world = World(f"postgresql://nobody@127.0.0.1:{port}/none", tmp_path / "journal")
-    begin = time.monotonic()
     done = world.run("end", 200)
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - begin < 15
     assert len(ids(done.stdout, "failed")) == 100
     journals = list(world.journal.glob("*.journal"))
     said = b"".join(path.read_bytes() for path in journals)
@@ -76,7 +68,7 @@ def test_a_database_locked_by_another_process(tmp_path: Path) -> None:
     """SQLite held by somebody for the whole run: callers do not notice, the heir stores it."""
     world = World(f"sqlite:///{tmp_path}/genmon.db", tmp_path / "journal")
     holder = sqlite3.connect(tmp_path / "genmon.db", isolation_level=None)
-    assert world.timed(lambda: holder.execute("BEGIN EXCLUSIVE")) < UNHINDERED_US
+    world.runs_through(lambda: holder.execute("BEGIN EXCLUSIVE"))
     holder.rollback()
     holder.close()
     world.inherit()
@@ -86,17 +78,17 @@ def test_a_database_locked_by_another_process(tmp_path: Path) -> None:
 def test_the_journals_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
     """No torn frame, no error for the caller; memory takes over and the store gets it all."""
     world = World(f"sqlite:///{tmp_path}/genmon.db", small_disk / "journal")
-    assert world.timed(lambda: fill(small_disk)) < UNHINDERED_US
+    world.runs_through(lambda: fill(small_disk))
     assert len(world.stored()) == 1020
 
 
 def test_both_disks_are_full(tmp_path: Path, small_disk: Path) -> None:
     """Database and journal: the application goes on and ends as ever, what was there survives."""
     world = World(f"sqlite:///{small_disk}/genmon.db", small_disk / "journal")
-    world.timed(lambda: None)
+    world.runs_through(lambda: None)
     before = world.stored()
     assert len(before) == 1020
-    assert world.timed(lambda: fill(small_disk), 500) < UNHINDERED_US
+    world.runs_through(lambda: fill(small_disk), 500)
     (small_disk / "filler").unlink()
     world.inherit()
     assert world.stored().items() >= before.items()

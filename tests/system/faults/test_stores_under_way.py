@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from genmon_otel import generation, recorder, setup, shutdown
 from genmon_otel.records import Batch, WriteResult
 from genmon_otel.store import SqlStore, schema, sqlite
 from tests.system.faults.conftest import Application
-from tests.system.faults.test_stores import UNHINDERED_US, small_disk
+from tests.system.faults.test_stores import small_disk
 from tests.system.faults.world import World
 
 pytestmark = pytest.mark.long("stores that hang for seconds while an application runs")
@@ -34,18 +35,11 @@ def build(number: int) -> str:
     return "fine"
 
 
-def load(count: int) -> float:
-    """So many calls; microseconds at p99 of the best hundred."""
-    rounds = []
-    for _ in range(max(1, count // 100)):
-        took = []
-        for number in range(min(count, 100)):
-            begin = time.perf_counter()
-            with suppress(ValueError):
-                build(number)
-            took.append(time.perf_counter() - begin)
-        rounds.append(sorted(took)[int(len(took) * 0.98)])
-    return min(rounds) * 1e6
+def load(count: int) -> None:
+    """So many calls. If each waited for a store that hangs, the test would run out of time."""
+    for number in range(count):
+        with suppress(ValueError):
+            build(number)
 
 
 @contextmanager
@@ -80,7 +74,7 @@ def test_a_store_that_goes_away_and_returns(application: Application) -> None:
     load(300)
     away: Callable[[str], object] = refused if "postgres" in application.store else locked
     with away(application.store):  # type: ignore[attr-defined]
-        assert load(1000) < UNHINDERED_US
+        load(1000)
         time.sleep(1)
         load(100)
     found = application.end()
@@ -88,28 +82,30 @@ def test_a_store_that_goes_away_and_returns(application: Application) -> None:
     assert not found.dropped
 
 
-def test_a_store_that_takes_five_seconds_a_write(
+def test_a_store_that_hangs_amidst_a_write(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Callers do not wait, nothing is dropped, and the backlog goes in few batches."""
     write = SqlStore.write
-    begun: list[float] = []
+    begun: list[int] = []
+    goes_on = threading.Event()
 
     def slow(store: SqlStore, batch: Batch) -> WriteResult:
-        begun.append(time.monotonic())
-        time.sleep(5)
+        begun.append(len(batch.records))
+        goes_on.wait(200)
         return write(store, batch)
 
     load(300)
     assert recorder.active_runtime().sink.flush(30)
     monkeypatch.setattr(SqlStore, "write", slow)
-    assert load(1000) < UNHINDERED_US
+    load(1000)
     while not begun:
         time.sleep(0.01)
-    assert load(500) < UNHINDERED_US
-    assert len(begun) <= 2
-    monkeypatch.undo()
+    load(500)
+    assert len(begun) == 1  # all calls came back while the first write hung
+    goes_on.set()
     found = application.end()
+    assert len(begun) <= 12
     assert found.ended == {"failure": 900, "success": 900}
     assert not found.dropped
 
@@ -145,7 +141,7 @@ def test_a_database_that_becomes_read_only(small_disk: Path, tmp_path: Path) -> 
     """The file system is mounted read-only under us: what fails meanwhile is in the journal."""
     world = World(f"sqlite:///{small_disk}/genmon.db", tmp_path / "journal")
     remount = ["mount", "-o", "remount,ro", str(small_disk)]
-    world.timed(lambda: subprocess.run(remount, check=False), 300)
+    world.runs_through(lambda: subprocess.run(remount, check=False), 300)
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     world.inherit()
     assert sum(outcome == "failure" for outcome in world.stored().values()) == 160

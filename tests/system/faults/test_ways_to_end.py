@@ -129,14 +129,12 @@ def test_floods_are_bounded_and_starve_nobody(application: Application) -> None:
     """10,000 fingerprints and 10,000 label values a minute: counted, and one plain call is seen."""
     letters = "bcdfghjklm"
     words = ["".join(word) for word in product(letters, "aeiouyäöüå", letters, "aeiouyäöüå")]
-    begin = time.monotonic()
     with suppress(ValueError):
         build(ValueError("x"))
     for word in words:
         with suppress(ValueError), generation("flood", framework=word):
             raise ValueError(f"{word} is no thing")
     build()
-    assert time.monotonic() - begin < 60
     series = sum(
         sample.name == "genmon_generations_total"
         for family in application.registry.collect()
