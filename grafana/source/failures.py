@@ -173,7 +173,7 @@ def _glance() -> list[object]:
         ),
         _count(
             "Guarding",
-            "Cases that passed on a version after the failing one, and gate CI.",
+            "Cases that passed on a version after the failing one, and hold CI back.",
             f"{states} WHERE t.state = '{CaseState.GUARDING}' AND {_CHOSEN}",
             (None, GREY),
             (1, GREEN),
@@ -391,7 +391,7 @@ def _runs() -> list[object]:
     return [
         lines(
             "Test runs by channel and verdict",
-            "ci: your pipeline. replay: the red gate and people. live: later generations that met "
+            "ci: your pipeline. replay: the reproduction check and people. live: later generations that met "
             "the same trigger in production.",
             "short",
             [

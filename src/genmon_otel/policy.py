@@ -67,12 +67,12 @@ class Verdict(StrEnum):
 Channel = Literal["ci", "replay", "live"]
 CHANNELS: Final[tuple[Channel, ...]] = ("ci", "replay", "live")
 
-#: Transitions a person (or the red gate) asks for, by present state.
+#: Transitions a person (or the reproduction check) asks for, by present state.
 TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = {
     CaseState.PROPOSED: frozenset(
         {CaseState.REPRODUCED, CaseState.UNREPRODUCIBLE, CaseState.REJECTED}
     ),
-    # The red gate may be asked again: it may say the same, for another reason.
+    # The reproduction check may be asked again: it may say the same, for another reason.
     CaseState.REPRODUCED: frozenset(
         {CaseState.REPRODUCED, CaseState.UNREPRODUCIBLE, CaseState.OPEN, CaseState.REJECTED}
     ),

@@ -1,4 +1,4 @@
-"""What the rooms ask of each other: structural types, no behaviour."""
+"""What the packages ask of each other: structural types, no behaviour."""
 
 from __future__ import annotations
 

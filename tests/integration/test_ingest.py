@@ -31,13 +31,13 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 def reproduced(store: SqlStore) -> None:
-    """Bring the case through the red gate."""
+    """Bring the case through the reproduction check."""
     (row,) = store.cases()
     store.set_case_state(row.id, CaseState.REPRODUCED, reason="reproduced 3 of 3")
 
 
 def test_a_committed_file_approves_a_reproduced_case(store: SqlStore) -> None:
-    """Its first result opens the case, says by whom, and keeps what the red gate found."""
+    """Its first result opens the case, says by whom, and keeps what the reproduction check found."""
     reproduced(store)
     assert ingest(store, [RESULT]) == Ingested(taken=1)
     (row,) = store.cases()
@@ -49,7 +49,7 @@ def test_a_committed_file_approves_a_reproduced_case(store: SqlStore) -> None:
 
 @pytest.mark.parametrize("state", [CaseState.PROPOSED, CaseState.UNREPRODUCIBLE])
 def test_the_red_gate_is_not_passed_by_a_file(store: SqlStore, state: CaseState) -> None:
-    """A case that did not come through the gate stays where it is; its run is kept."""
+    """A case that did not come through the check stays where it is; its run is kept."""
     (row,) = store.cases()
     if state is not CaseState.PROPOSED:
         store.set_case_state(row.id, state)

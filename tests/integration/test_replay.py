@@ -369,7 +369,7 @@ def test_the_environment_is_declared(monkeypatch: Any) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-real-secret")
     from genmon_otel.regression import runner
 
-    environment = runner._environment(Path("/room"))
+    environment = runner._environment(Path("/workspace"))
     assert "sk-real-secret" not in environment.values()
     assert environment["PYTHONHASHSEED"] == "0"
 

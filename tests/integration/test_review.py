@@ -17,7 +17,7 @@ from genmon_otel.errors import ConfigurationError, InvalidTransition
 from genmon_otel.payload import decode
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import Category, GenerationRecord, StepRecord
-from genmon_otel.regression import files, gate, review
+from genmon_otel.regression import files, reproduction_check, review
 from genmon_otel.regression.case import Case, CaseError
 from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.propose import propose
@@ -49,7 +49,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> Callable[[Verdict], list[Case]]:
             asked.append(case)
             return RunResult(verdict=verdict, detail=f"it showed {verdict}")
 
-        monkeypatch.setattr(gate, "run_case", run_case)
+        monkeypatch.setattr(reproduction_check, "run_case", run_case)
         monkeypatch.setattr(review, "run_case", run_case)
         return asked
 
@@ -70,7 +70,7 @@ def strike(
 
 
 def opened(store: SqlStore, replays: Callable[[Verdict], list[Case]], **edits: Any) -> str:
-    """A case that was gated and approved; its handle."""
+    """A case that was checked and approved; its handle."""
     handle = strike(store)
     replays(Verdict.FAIL_SAME)
     review.verify(store, handle)
@@ -83,13 +83,13 @@ def case_of(store: SqlStore, handle: str) -> Case:
     return review.stored(store.case(handle))
 
 
-# --- the red gate ---------------------------------------------------------------
+# --- the reproduction check ---------------------------------------------------------------
 
 
 def test_verify_makes_the_case_of_the_best_there_is(
     store: SqlStore, replays: Callable[[Verdict], list[Case]]
 ) -> None:
-    """What is gated has the best recording and the success samples that came since."""
+    """What is checked has the best recording and the success samples that came since."""
     handle = strike(store, unreplayable="size: too large")
     assert case_of(store, handle).success_shapes == ()
     strike(store, times=1, inputs={"request": "replayable"})
@@ -107,7 +107,7 @@ def test_verify_makes_the_case_of_the_best_there_is(
 def test_the_reason_is_always_the_latest(
     store: SqlStore, replays: Callable[[Verdict], list[Case]]
 ) -> None:
-    """Each time through the gate leaves its own reason, also where the state stays."""
+    """Each time through the check leaves its own reason, also where the state stays."""
     handle = strike(store)
     replays(Verdict.PASS)
     assert "it passed" in review.verify(store, handle)[0].state_reason
@@ -186,7 +186,7 @@ def test_what_an_older_genmon_named_gets_todays_name(
             trigger_signature="v2:met",
         )  # fmt: skip
 
-    monkeypatch.setattr(gate, "run_case", run_case)
+    monkeypatch.setattr(reproduction_check, "run_case", run_case)
     monkeypatch.setattr(review, "run_case", run_case)
     for state in (CaseState.PROPOSED, CaseState.OPEN):
         if state is CaseState.OPEN:
@@ -205,7 +205,7 @@ def test_what_an_older_genmon_named_gets_todays_name(
 def test_the_gate_comes_before_the_review(
     store: SqlStore, replays: Callable[[Verdict], list[Case]]
 ) -> None:
-    """A case that a person decided about does not go through the gate again."""
+    """A case that a person decided about does not go through the check again."""
     handle = opened(store, replays)
     with pytest.raises(InvalidTransition, match="genmon cases run"):
         review.verify(store, handle)
@@ -234,7 +234,7 @@ def test_approving_keeps_who_and_what(
 def test_only_what_reproduced_can_be_approved(
     store: SqlStore, replays: Callable[[Verdict], list[Case]]
 ) -> None:
-    """A proposed case is sent to the gate, a rejected one is over; nothing is edited then."""
+    """A proposed case is sent to the check, a rejected one is over; nothing is edited then."""
     handle = strike(store)
     before = case_of(store, handle)
     with pytest.raises(InvalidTransition, match="genmon cases verify"):

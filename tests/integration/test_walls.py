@@ -244,8 +244,8 @@ def start_hanging(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[byt
         environment = {**os.environ, "TMPDIR": str(temporary)}
         process = subprocess.Popen([sys.executable, *command], env=environment, cwd=HERE)
         started.append(process)
-        assert wait_until(lambda: list(temporary.glob("genmon-replay-*/room/ready")))
-        assert wait_until(lambda: list(temporary.glob("genmon-replay-*/room/orphan")))
+        assert wait_until(lambda: list(temporary.glob("genmon-replay-*/workspace/ready")))
+        assert wait_until(lambda: list(temporary.glob("genmon-replay-*/workspace/orphan")))
         return process
 
     yield start
@@ -313,7 +313,7 @@ def test_nothing_outlives_a_pytest_that_was_killed(start_hanging: Any, tmp_path:
 def test_what_nobody_owns_is_removed(tmp_path: Path, monkeypatch: Any) -> None:
     """A folder whose owner and guardian are gone goes; one in use, and a young one, stay."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with working_folder.working_folder(HERE) as (room, _):
+    with working_folder.working_folder(HERE) as (workspace, _):
         old = time.time() - 3600
         abandoned, unlocked = tmp_path / "genmon-replay-a", tmp_path / "genmon-replay-b"
         young, other = tmp_path / "genmon-replay-c", tmp_path / "other"
@@ -322,11 +322,11 @@ def test_what_nobody_owns_is_removed(tmp_path: Path, monkeypatch: Any) -> None:
             (folder / "locked" / "x").touch()
             (folder / "locked").chmod(0o500)
         (abandoned / "owner.lock").touch()
-        for folder in (abandoned, unlocked, other, room.parent):
+        for folder in (abandoned, unlocked, other, workspace.parent):
             os.utime(folder, (old, old))
         working_folder.remove_abandoned()
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-            [young.name, other.name, room.parent.name]
+            [young.name, other.name, workspace.parent.name]
         )
 
 

@@ -141,7 +141,7 @@ def world(
 
 
 def close_the_loop(store: SqlStore, stage: Stage) -> None:
-    """Red gate, approval, replay, fix, replay: what a team does in the demo."""
+    """Reproduction check, approval, replay, fix, replay: what a team does in the demo."""
     for row in store.cases():
         review.verify(store, row.id, cwd=stage.folder)
     cases = store.cases()

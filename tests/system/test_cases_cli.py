@@ -111,7 +111,7 @@ def test_the_life_of_a_case(home: Path, genmon: Genmon, monkeypatch: pytest.Monk
     """List, verify, show, approve, run, export, fix, guard, regress, rebind, retire."""
     exit_code, out, _ = genmon("list")
     assert exit_code == 0
-    assert "1 not yet through the red gate: genmon cases verify" in out
+    assert "1 not yet through the reproduction check: genmon cases verify" in out
     (row,) = json.loads(genmon("list", "--json")[1])
     case = row["handle"]
     assert row["state"] == "proposed"
@@ -120,7 +120,7 @@ def test_the_life_of_a_case(home: Path, genmon: Genmon, monkeypatch: pytest.Monk
     assert (exit_code, "genmon cases verify" in err) == (6, True)
     exit_code, out, _ = genmon("verify")
     assert (exit_code, f"{case} reproduced: 3 of 3" in out) == (0, True)
-    assert "Nothing waits for the red gate." in genmon("verify")[1]
+    assert "Nothing waits for the reproduction check." in genmon("verify")[1]
     assert f"1 wait for your review: genmon cases show {case}" in genmon("list")[1]
     card = genmon("show", case)[1]
     for words in (

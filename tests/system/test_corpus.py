@@ -1,4 +1,4 @@
-"""Every seeded bug: recorded, gated red, not fooled by mutants, green after a real fix."""
+"""Every seeded bug: recorded, reproduced, not fooled by mutants, green after a real fix."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def record(bug: Bug, folder: Path) -> SqlStore:
     return store
 
 
-def gated(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
-    """The bug's case after the red gate and the review."""
+def checked(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
+    """The bug's case after the reproduction check and the review."""
     store = record(bug, folder)
     (born,) = store.cases()
     row, found = review.verify(store, born.id, cwd=folder)
@@ -105,8 +105,8 @@ def replays(case: Case, sources: dict[str, str], folder: Path) -> dict[str, RunR
 
 @pytest.mark.parametrize("bug", ALL)
 def test_a_bug_reproduces_resists_mutants_and_yields_to_its_fix(bug: Bug, tmp_path: Path) -> None:
-    """The red gate reproduces the bug, no mutant passes, the real fix does."""
-    store, case = gated(bug, tmp_path)
+    """The reproduction check reproduces the bug, no mutant passes, the real fix does."""
+    store, case = checked(bug, tmp_path)
     try:
         (failure,) = store.failures()
         assert failure.category == bug.category
@@ -147,7 +147,7 @@ def test_a_hundred_replays_agree_on_four_workers(tmp_path: Path) -> None:
     for bug in chosen:
         home = tmp_path / bug.name
         home.mkdir()
-        store, case = gated(bug, home)
+        store, case = checked(bug, home)
         store.close()
         module = f"orchestrator_{bug.name}"
         (tmp_path / f"{module}.py").write_text(bug.source, encoding="utf-8")

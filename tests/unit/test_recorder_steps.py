@@ -450,7 +450,7 @@ def test_a_player_serves_steps_instead() -> None:
 
 
 def test_a_replayed_failure_has_the_recorded_signature() -> None:
-    """The same outcome served again makes the same signature: what the red gate rests on."""
+    """The same outcome served again makes the same signature: what the reproduction check rests on."""
 
     def body() -> None:
         ask("break")

@@ -31,10 +31,10 @@ MESSAGE = 600
 #: Arguments and steps that a card lists.
 MOST = 12
 
-#: States that a person gave a reason for; of others the red gate did.
+#: States that a person gave a reason for; of others the reproduction check did.
 _ENDED = (CaseState.REJECTED, CaseState.RETIRED)
 _NEXT = {
-    CaseState.PROPOSED: "Put it through the red gate: genmon cases verify {handle}",
+    CaseState.PROPOSED: "Put it through the reproduction check: genmon cases verify {handle}",
     CaseState.UNREPRODUCIBLE: "Mend what the reason names and verify again, or: "
     "genmon cases reject {handle}",
     CaseState.REPRODUCED: "genmon cases approve {handle}   or   genmon cases reject {handle}",
@@ -104,7 +104,7 @@ def _facts(card: Card) -> Table:
     if row.state in _ENDED:
         add("why", row.state_reason or "no reason was given")
     else:
-        add("red gate", row.state_reason or "not yet run")
+        add("reproduction check", row.state_reason or "not yet run")
     if row.run_count:
         add("runs", _runs(card))
         add("confidence", _confidence(card))

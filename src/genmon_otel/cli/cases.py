@@ -29,8 +29,8 @@ from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, review
 from genmon_otel.regression.configuration import trust_in
-from genmon_otel.regression.gate import REPLAYS
 from genmon_otel.regression.ingest import ingest as take_in
+from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.regression.results import read
 from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.trust import NONE
@@ -77,7 +77,9 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
     waiting = sum(row.state is CaseState.REPRODUCED for row in rows)
     proposed = sum(row.state is CaseState.PROPOSED for row in rows)
     if proposed:
-        out.print(f"\n{proposed} not yet through the red gate: [bold]genmon cases verify[/]")
+        out.print(
+            f"\n{proposed} not yet through the reproduction check: [bold]genmon cases verify[/]"
+        )
     if old := [row.handle for row in rows if review.is_superseded(row)]:
         out.print(
             f"\n{len(old)} named by an older genmon's fingerprints, which no failure has any more: "
@@ -116,7 +118,7 @@ def show(case: str, store: str | None, as_json: bool) -> None:
 def verify(
     case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None, **needs: Any
 ) -> int:
-    """Put CASEs through the red gate; without any, all that were not yet.
+    """Put CASEs through the reproduction check; without any, all that were not yet.
 
     Each is replayed three times, in processes of their own, without network. A case that an
     older genmon's fingerprints name gets today's. Exits 1 if one cannot be reproduced.
@@ -130,10 +132,10 @@ def verify(
             for row in opened.cases(limit=1000)
             if row.state is CaseState.PROPOSED or review.is_superseded(row)
         ]
-        with _bar("red gate", REPLAYS * len(names), quiet=as_json) as advance:
+        with _bar("reproduction check", REPLAYS * len(names), quiet=as_json) as advance:
             for name in names:
-                row, gated = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)
-                found.append({"case": row.handle, "state": row.state, "reason": gated.reason})
+                row, checked = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)
+                found.append({"case": row.handle, "state": row.state, "reason": checked.reason})
                 mention_unknown_steps(needed, row)
     if as_json:
         print_json(found)
@@ -144,7 +146,7 @@ def verify(
         template = f"[cyan]{{}}[/] [{style or 'default'}]{{}}[/]: {{}}"
         out.print(marked(template, each["case"], each["state"], reason), soft_wrap=True)
     if not found and not as_json:
-        out.print("Nothing waits for the red gate.")
+        out.print("Nothing waits for the reproduction check.")
     return int(any(each["state"] is CaseState.UNREPRODUCIBLE for each in found))
 
 

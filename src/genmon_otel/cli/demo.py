@@ -28,7 +28,7 @@ from genmon_otel.demo.traffic import requests, send
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, CaseState, Verdict
 from genmon_otel.regression import review
-from genmon_otel.regression.gate import REPLAYS
+from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
 
@@ -53,7 +53,7 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
 
     It asks a model (a loopback server with realistic answers and faults, or any
     OpenAI-compatible endpoint) for apps, shows what failed and whom it hit, takes the
-    failure that became a case through the red gate and the review, mends the app builder,
+    failure that became a case through the reproduction check and the review, mends the app builder,
     and replays: failing before, passing after.
 
     A model of yours fails in its own ways, at its own pace: answers are cut off so that they
@@ -201,7 +201,7 @@ class Show:
         )
 
     def loop(self, store: SqlStore) -> bool:
-        """Red gate, review, replay, fix, replay; whether all of it came true."""
+        """Reproduction check, review, replay, fix, replay; whether all of it came true."""
         self.title("The third strike makes a case, by itself")
         row = self._judged(store)
         if row is None:
@@ -214,7 +214,7 @@ class Show:
         return self._mend(store, row)
 
     def _judged(self, store: SqlStore) -> CaseRow | None:
-        """The case to review, out of the red gate: one that the demo's fix mends, if there is."""
+        """The case to review, out of the reproduction check: one that the demo's fix mends, if there is."""
         born = store.cases()
         if not born:
             self.out.print("No failure happened three times, so no case was born.")
@@ -222,19 +222,19 @@ class Show:
                 "To give it more chances, ask for more apps with --requests.", style="dim"
             )
             return None
-        columns = (TextColumn("red gate: replays without the model"), BarColumn(),
+        columns = (TextColumn("reproduction check: replays without the model"), BarColumn(),
                    MofNCompleteColumn())  # fmt: skip
         quiet = not self.out.is_terminal
         with Progress(*columns, console=self.out, transient=True, disable=quiet) as progress:
             task = progress.add_task("", total=REPLAYS * len(born))
-            gated = [
+            checked = [
                 review.verify(store, row.id, cwd=self.stage.folder,
                               progress=lambda: progress.advance(task))[0]
                 for row in born
             ]  # fmt: skip
-        for row in gated:
+        for row in checked:
             self.out.print(marked("[cyan]{}[/] {}: {}", row.handle, row.category, row.state_reason))
-        ready = [row for row in gated if row.state is CaseState.REPRODUCED]
+        ready = [row for row in checked if row.state is CaseState.REPRODUCED]
         digestible = [row for row in ready if row.trigger != "fault"]
         if not digestible:
             self.out.print(

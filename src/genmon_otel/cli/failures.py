@@ -203,7 +203,7 @@ def _case(detail: FailureDetail) -> Text:
         return marked(
             "{}: {} [dim](genmon cases show {})[/]",
             detail.case.state,
-            detail.case.state_reason or "not yet through the red gate",
+            detail.case.state_reason or "not yet through the reproduction check",
             detail.row.handle,
         )
     return marked("{}", _why_no_case(detail))

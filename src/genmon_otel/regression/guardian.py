@@ -44,7 +44,7 @@ class Plan:
     #: Process number of who asked for the replay.
     owner: int
     #: The folder that the replay may write to; its parent is removed when the owner is gone.
-    room: str
+    workspace: str
     #: File with what to replay.
     request: str
     #: Descriptor for the answer.
@@ -90,7 +90,7 @@ def main(plan: Plan) -> None:
     code = _wait(child, plan, signals)
     _end_all(child)
     if os.getppid() != plan.owner:
-        working_folder.remove(Path(plan.room).parent)
+        working_folder.remove(Path(plan.workspace).parent)
     os._exit(code)
 
 
@@ -226,8 +226,8 @@ def _begin(plan: Plan, watched: int, own_processes: bool) -> None:
         os.close(plan.lock)
         own: tuple[str, ...] = ()
         if own_processes:
-            own = namespaces.close_files(plan.room)
-            os.chdir(plan.room)  # the folder as it is mounted now
+            own = namespaces.close_files(plan.workspace)
+            os.chdir(plan.workspace)  # the folder as it is mounted now
             replaying = os.fork()
             if replaying:
                 os.close(plan.answer_to)
@@ -258,7 +258,7 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
     held = 0
     namespaces.drop_privileges()
     if plan.landlock:
-        writable = [plan.room, *own, *_DEVICES]
+        writable = [plan.workspace, *own, *_DEVICES]
         held = landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
         if not plan.network:
             seccomp.forbid_addresses()

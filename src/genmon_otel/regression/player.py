@@ -59,7 +59,7 @@ class CasePlayer:
         case: what is replayed.
         clock: the replay's time.
         redactor: makes digests comparable with recorded ones.
-        open_gate: lets a live step through the sandbox while it is entered.
+        open_network: lets a live step through the sandbox while it is entered.
         is_over: whether the target's generation has ended in something else than success.
     """
 
@@ -68,14 +68,14 @@ class CasePlayer:
         case: Case,
         clock: VirtualTime,
         redactor: Redactor | None = None,
-        open_gate: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        open_network: Callable[[], AbstractContextManager[Any]] = nullcontext,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._case = case
         #: The replay's time.
         self.clock = clock
         self._redactor = redactor or Redactor()
-        self._open_gate = open_gate
+        self._open_network = open_network
         self._is_over = is_over
         #: A step was asked for after the attempt that is replayed.
         self.was_over = False
@@ -104,7 +104,7 @@ class CasePlayer:
     def play(self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]) -> Any:
         """Serve a call of a plain or generator function."""
         if name in self._case.live and call is not None:
-            with self._open_gate(), self.clock.real_work():
+            with self._open_network(), self.clock.real_work():
                 return _call(call, arguments)
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
@@ -123,7 +123,7 @@ class CasePlayer:
     ) -> Any:
         """Serve a call of a coroutine function."""
         if name in self._case.live and call is not None:
-            with self._open_gate(), self.clock.real_work():
+            with self._open_network(), self.clock.real_work():
                 return await _call(call, arguments)
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):

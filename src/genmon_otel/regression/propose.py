@@ -1,7 +1,7 @@
 """From a failure and its recordings to a proposed case.
 
 Pure: what a case looks like is decided here, whether one is due is the store's
-business, whether it is any good the red gate's.
+business, whether it is any good the reproduction check's.
 """
 
 from __future__ import annotations

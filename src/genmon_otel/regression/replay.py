@@ -59,7 +59,7 @@ class Replay:
         trust = Trust.from_dict(request["trust"])
         self._lookup = Lookup(trust.within(Path(request["home"])), trust)
         self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
-        self._walls = sandbox.Sandbox(Path(request["room"]), case.programs)
+        self._walls = sandbox.Sandbox(Path(request["workspace"]), case.programs)
         self._missing: list[str] = []
         #: What the target's module holds in its place, where that is something else.
         self._registered: Any = None
@@ -67,7 +67,7 @@ class Replay:
         self._player = CasePlayer(
             case,
             self._clock,
-            open_gate=self._walls.gate,
+            open_network=self._walls.network_open,
             is_over=lambda: self._sink.failed is not None,
         )
         self._broken = Broken()

@@ -1,4 +1,4 @@
-"""What is done with a case in the store: gate it, judge it, approve it, replay it, export it."""
+"""What is done with a case in the store: check it, judge it, approve it, replay it, export it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from genmon_otel.records import (
 )
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
-from genmon_otel.regression.gate import GateResult, gate
 from genmon_otel.regression.needs import NOTHING, Needs
 from genmon_otel.regression.propose import case_from, fullest, with_samples
+from genmon_otel.regression.reproduction_check import CheckResult, check
 from genmon_otel.regression.results import Result
 from genmon_otel.regression.runner import RunResult, run_case
 from genmon_otel.regression.trust import Trust
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow, FailureDetail, RunRow
 
-#: States in which the red gate may still decide.
-GATED: Final = (CaseState.PROPOSED, CaseState.UNREPRODUCIBLE, CaseState.REPRODUCED)
+#: States in which the reproduction check may still decide.
+CHECKABLE: Final = (CaseState.PROPOSED, CaseState.UNREPRODUCIBLE, CaseState.REPRODUCED)
 #: States in which a case has a file: a person may commit it, or has.
 EXPORTED: Final = (CaseState.REPRODUCED, CaseState.OPEN, CaseState.GUARDING, CaseState.REGRESSED)
 #: States of a case that a person has accepted and not ended: its verdicts are kept.
@@ -89,10 +89,10 @@ def unmendable(row: CaseRow) -> bool:
 
 def is_superseded(row: CaseRow) -> bool:
     """Whether a case that is not over has another version's signature: nothing meets it."""
-    return superseded(row.signature) and row.state in (*GATED, *APPROVED)
+    return superseded(row.signature) and row.state in (*CHECKABLE, *APPROVED)
 
 
-# --- the red gate -----------------------------------------------------------
+# --- the reproduction check -----------------------------------------------------------
 
 
 def verify(
@@ -102,8 +102,8 @@ def verify(
     cwd: Path | None = None,
     needs: Needs = NOTHING,
     progress: Callable[[], None] = lambda: None,
-) -> tuple[CaseRow, GateResult]:
-    """Put a case through the red gate and keep what it found.
+) -> tuple[CaseRow, CheckResult]:
+    """Put a case through the reproduction check and keep what it found.
 
     The case is made anew from the best recording and the success samples that there
     are by now; what a person changed in it stays. One that another version's
@@ -116,14 +116,14 @@ def verify(
     row = store.case(ref)
     if superseded(row.signature) and row.state in APPROVED:
         return _named_anew(store, row, cwd, progress)
-    if row.state not in GATED:
+    if row.state not in CHECKABLE:
         raise InvalidTransition(
-            f"Case {row.handle} is {row.state}: the red gate comes before the review. "
+            f"Case {row.handle} is {row.state}: the reproduction check comes before the review. "
             f"To replay it now: genmon cases run {row.handle}"
         )
     detail = store.failure(row.handle)
     if not detail.recordings:
-        found = GateResult(CaseState.UNREPRODUCIBLE, _no_recording(detail), ())
+        found = CheckResult(CaseState.UNREPRODUCIBLE, _no_recording(detail), ())
     else:
         recording = fullest(detail.recordings)
         case = with_samples(
@@ -136,7 +136,7 @@ def verify(
             case, trigger = _renamed(case, row.trigger_signature, cwd)
             store.rename_case(row.id, case.expected.signature, trigger, row.state_reason)
         store.save_case(row.id, case.to_dict())
-        found = gate(
+        found = check(
             case,
             unreplayable=recording.unreplayable,
             cwd=cwd,
@@ -150,14 +150,14 @@ def verify(
 
 def _named_anew(
     store: SqlStore, row: CaseRow, cwd: Path | None, progress: Callable[[], None]
-) -> tuple[CaseRow, GateResult]:
+) -> tuple[CaseRow, CheckResult]:
     """Give an accepted case today's names; its state, and what a person set in it, stay."""
     case, trigger = _renamed(stored(row), row.trigger_signature, cwd)
     progress()
     store.save_case(row.id, case.to_dict())
     reason = f"named by fingerprints {FINGERPRINT_VERSION} now; export its file again"
     row = store.rename_case(row.id, case.expected.signature, trigger, reason)
-    return row, GateResult(row.state, reason, (), case)
+    return row, CheckResult(row.state, reason, (), case)
 
 
 def _renamed(case: Case, trigger: str | None, cwd: Path | None) -> tuple[Case, str | None]:
@@ -274,7 +274,7 @@ def approve(
         needs: what the fixed code needs beyond what was recorded.
 
     Raises:
-        InvalidTransition: the case did not come through the red gate, is over, or is
+        InvalidTransition: the case did not come through the reproduction check, is over, or is
             accepted already and nothing is changed.
         ConfigurationError: ``postcondition`` is no import path.
     """
@@ -284,8 +284,8 @@ def approve(
         raise InvalidTransition(
             f"Case {row.handle} is {row.state}; only a reproduced one can be approved. "
             + (
-                f"Put it through the red gate first: genmon cases verify {row.handle}"
-                if row.state in GATED
+                f"Put it through the reproduction check first: genmon cases verify {row.handle}"
+                if row.state in CHECKABLE
                 else "That is final."
             )
         )

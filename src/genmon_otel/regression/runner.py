@@ -174,14 +174,14 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
     if refused := trust.objection(case, cwd):
         return Observation(obstacle=("trust", refused))
     deadline_s *= _slowness()
-    with working_folder(cwd) as (room, lock), tempfile.TemporaryFile() as output:
+    with working_folder(cwd) as (workspace, lock), tempfile.TemporaryFile() as output:
         reader, writer = os.pipe()
         word, word_from = _secret_word()
         paths = _paths(case, cwd, trust)
-        request = room.parent / "request.json"
+        request = workspace.parent / "request.json"
         asked = {
             "case": case.to_dict(),
-            "room": str(room),
+            "workspace": str(workspace),
             "home": str(cwd),
             "paths": paths,
             "trust": trust.to_dict(),
@@ -189,7 +189,7 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
         request.write_text(json.dumps(asked))
         plan = guardian.Plan(
             owner=os.getpid(),
-            room=str(room),
+            workspace=str(workspace),
             request=str(request),
             answer_to=writer,
             word_from=word_from,
@@ -208,8 +208,8 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writer, word_from, lock),
-                cwd=room,
-                env=_environment(room),
+                cwd=workspace,
+                env=_environment(workspace),
                 start_new_session=True,
             )
         except OSError as error:
@@ -254,14 +254,14 @@ def _slowness() -> float:
     return min(5.0, max(1.0, waiting))
 
 
-def _environment(room: Path) -> dict[str, str]:
+def _environment(workspace: Path) -> dict[str, str]:
     """What the process starts with; nothing of it is the case's."""
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **dict.fromkeys(_KEYS, _PLACEHOLDER),
         **_FIXED,
-        "HOME": str(room),
-        "TMPDIR": str(room),
+        "HOME": str(workspace),
+        "TMPDIR": str(workspace),
         names.ENV_REPLAY: "1",
     }
 

@@ -55,12 +55,12 @@ class Sandbox:
     """What a replay may do, and what it tried beyond that.
 
     Args:
-        room: the only folder it may write to.
+        workspace: the only folder it may write to.
         programs: names of programs that it may run.
     """
 
-    def __init__(self, room: Path, programs: tuple[str, ...] = ()) -> None:
-        self._room = os.path.realpath(room)
+    def __init__(self, workspace: Path, programs: tuple[str, ...] = ()) -> None:
+        self._workspace = os.path.realpath(workspace)
         self._programs = frozenset(programs)
         self._open = 0
         self._inside = threading.local()
@@ -88,7 +88,7 @@ class Sandbox:
             BaseProcess.start = start  # type: ignore[method-assign,assignment]
 
     @contextlib.contextmanager
-    def gate(self) -> Iterator[None]:
+    def network_open(self) -> Iterator[None]:
         """Allow the network meanwhile: a live step is called."""
         self._open += 1
         try:
@@ -200,7 +200,7 @@ class Sandbox:
         shutil.copyfile(source, place)
 
     def _is_inside(self, path: str) -> bool:
-        return path == self._room or path.startswith(self._room + os.sep)
+        return path == self._workspace or path.startswith(self._workspace + os.sep)
 
     def _running(self, event: str, args: tuple[Any, ...]) -> None:
         program = args[0] if args else event

@@ -48,10 +48,10 @@ def working_folder(cwd: Path) -> Iterator[tuple[Path, int]]:
     lock = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(lock)
-        room = home / "room"
-        room.mkdir()
-        _mirror(cwd.resolve(), room)
-        yield room, lock
+        workspace = home / "workspace"
+        workspace.mkdir()
+        _mirror(cwd.resolve(), workspace)
+        yield workspace, lock
     finally:
         remove(home)
         os.close(lock)
@@ -124,13 +124,13 @@ def _take_apart(home: Path) -> None:
                     os.rename(entry.path, folders[-1])
 
 
-def _mirror(cwd: Path, room: Path) -> None:
+def _mirror(cwd: Path, workspace: Path) -> None:
     """Make folders anew, so that files can be added to them, and link files.
 
     Folders that are large by nature are linked as a whole, and so is what is beyond the limit.
     """
     made = 0
-    waiting = [(cwd, room)]
+    waiting = [(cwd, workspace)]
     while waiting:
         source, copy = waiting.pop(0)
         with contextlib.suppress(OSError), os.scandir(source) as entries:

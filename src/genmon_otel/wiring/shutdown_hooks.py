@@ -1,4 +1,4 @@
-"""Have something done when a process ends, by whichever door it leaves.
+"""Have something done when a process ends, however it ends.
 
 :mod:`atexit` serves plain processes. Children of multiprocessing end with
 ``os._exit``, which skips it, after running :class:`multiprocessing.util.Finalize`;

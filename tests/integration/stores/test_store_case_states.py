@@ -41,7 +41,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
 
         @rule(wanted=st.sampled_from(CaseState))
         def ask(self, wanted: CaseState) -> None:
-            """A person or the red gate asks for a state."""
+            """A person or the reproduction check asks for a state."""
             if wanted in TRANSITIONS[self.state]:
                 store.set_case_state(self.case_id, wanted)
                 self.state = wanted

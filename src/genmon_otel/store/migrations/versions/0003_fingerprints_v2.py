@@ -1,7 +1,7 @@
 """Fingerprints of version 2: what version 1 named is superseded, and its cases say what to do.
 
 No failure of today has such a name: open ones are resolved. Cases that nobody decided about
-go back to the red gate. Accepted ones keep their state, and say how they get today's names.
+go back to the reproduction check. Accepted ones keep their state, and say how they get today's names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The red gate: a case is offered for review only if it shows its failure every time.
+"""The reproduction check: a case is offered for review only if it shows its failure every time.
 
 Three replays from the redacted recording, each in a process of its own, must
 give the recorded signature. What does not is ``unreproducible``, with the reason.
@@ -26,7 +26,7 @@ _AT_ONCE: Final = 2
 
 #: By the reason of a run, or the first word of what speaks against a recording.
 _REMEDIES: Final = {
-    "import": "Run the gate where the application's code is installed (--cwd FOLDER), or name a "
+    "import": "Run the check where the application's code is installed (--cwd FOLDER), or name a "
     "renamed target with: genmon cases rebind OLD NEW",
     "target": "Define it at the top of its module, or keep it in a variable there.",
     "size": "At most 256 KiB of a value are kept: take a reference and load the rest in a step, or "
@@ -36,7 +36,7 @@ _REMEDIES: Final = {
     "opaque": "A value that cannot be recorded is needed. Make its class a dataclass, make it in a "
     "step, or name what makes it on the decorator: @generation(factories=…).",
     "redaction": "What was hidden there cannot be rebuilt; keep secrets out of it.",
-    "factory": "Name what makes it on the decorator: factory= for self, factories= for arguments.",
+    "factory": "Name what makes it on the decorator: @generation(factories={{'self': 'package.module:make'}}).",
     "unrecorded": "Say what the step answers: genmon cases verify {handle} --recovery STEP=JSON",
     "network": "Decorate what calls out with @step, so that it is recorded.",
     "subprocess": "Decorate what starts the program with @step, so that it is recorded; or let it "
@@ -55,8 +55,8 @@ _ELSE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class GateResult:
-    """What the gate found."""
+class CheckResult:
+    """What the check found."""
 
     state: CaseState
     #: Why it is unreproducible, and what to do; how often it reproduced otherwise.
@@ -71,14 +71,14 @@ class GateResult:
         return sum(run.verdict is Verdict.FAIL_SAME for run in self.runs)
 
 
-def gate(
+def check(
     case: Case,
     *,
     unreplayable: str = "",
     cwd: Path | None = None,
     replays: int = REPLAYS,
     progress: Callable[[], None] = lambda: None,
-) -> GateResult:
+) -> CheckResult:
     """Replay a proposed case; decide whether a person should see it.
 
     Args:
@@ -90,7 +90,7 @@ def gate(
     """
     if unreplayable:
         reason = with_remedy(case, unreplayable, unreplayable.partition(":")[0])
-        return GateResult(CaseState.UNREPRODUCIBLE, reason, ())
+        return CheckResult(CaseState.UNREPRODUCIBLE, reason, ())
 
     trust = Trust.of_reviewed(case)
 
@@ -109,9 +109,9 @@ def gate(
     shown = f"reproduced {sum(run.verdict is Verdict.FAIL_SAME for run in runs)} of {len(runs)}"
     odd = next((run for run in runs if run.verdict is not Verdict.FAIL_SAME), None)
     if odd is None:
-        return GateResult(CaseState.REPRODUCED, shown, tuple(runs), case)
+        return CheckResult(CaseState.REPRODUCED, shown, tuple(runs), case)
     reason = _why(case, odd) if odd is runs[0] else f"{shown}; once {_why(case, odd)}"
-    return GateResult(CaseState.UNREPRODUCIBLE, reason, tuple(runs), case)
+    return CheckResult(CaseState.UNREPRODUCIBLE, reason, tuple(runs), case)
 
 
 def _met_more_often(case: Case, cwd: Path | None) -> Case | None:

@@ -1,4 +1,4 @@
-"""The red gate: three of three, or the reason and what to do."""
+"""The reproduction check: three of three, or the reason and what to do."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
-from genmon_otel.regression import gate as module
+from genmon_otel.regression import reproduction_check as module
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.gate import gate
+from genmon_otel.regression.reproduction_check import check
 from genmon_otel.regression.runner import RunResult
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.verdict import Reason
@@ -54,7 +54,7 @@ def replays(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
 def test_three_of_three_reproduce(replays: Callable[..., list[Any]], tmp_path: Path) -> None:
     """All replays show the failure: reproduced, and each was announced."""
     asked, seen = replays(SAME, SAME, SAME), []
-    found = gate(CASE, cwd=tmp_path, progress=lambda: seen.append(1))
+    found = check(CASE, cwd=tmp_path, progress=lambda: seen.append(1))
     assert (found.state, found.reason) == (CaseState.REPRODUCED, "reproduced 3 of 3")
     assert found.reproduced == len(found.runs) == len(seen) == 3
     assert asked == [(CASE, tmp_path)] * 3
@@ -64,7 +64,7 @@ def test_three_of_three_reproduce(replays: Callable[..., list[Any]], tmp_path: P
 def test_two_of_three_do_not(replays: Callable[..., list[Any]], odd: RunResult) -> None:
     """One replay that shows anything else makes the case unreproducible, and says how often."""
     replays(SAME, SAME, odd)
-    found = gate(CASE)
+    found = check(CASE)
     assert found.state is CaseState.UNREPRODUCIBLE
     assert found.reason.startswith("reproduced 2 of 3; once it ")
 
@@ -72,7 +72,7 @@ def test_two_of_three_do_not(replays: Callable[..., list[Any]], odd: RunResult) 
 def test_the_first_miss_decides(replays: Callable[..., list[Any]]) -> None:
     """Nothing is replayed again after a first replay that did not show the failure."""
     asked = replays(OTHER)
-    found = gate(CASE)
+    found = check(CASE)
     assert found.state is CaseState.UNREPRODUCIBLE
     assert found.reason.startswith("it failed otherwise: KeyError: 'x'. If the recorded failure ")
     assert len(asked) == 1
@@ -82,7 +82,7 @@ def test_the_first_miss_decides(replays: Callable[..., list[Any]]) -> None:
 def test_reasons_are_readable(replays: Callable[..., list[Any]], reason: Reason) -> None:
     """An inconclusive replay's detail is kept, with a remedy where there is one."""
     replays(RunResult(verdict=Verdict.INCONCLUSIVE, detail="This happened.", reason=reason))
-    said = gate(CASE).reason
+    said = check(CASE).reason
     assert said.startswith("This happened.")
     if reason in ("import", "size", "opaque", "factory", "unrecorded", "network", "subprocess",
                   "write", "deadline"):  # fmt: skip
@@ -93,13 +93,13 @@ def test_a_remedy_is_given_once(replays: Callable[..., list[Any]]) -> None:
     """A detail that names the command already is not followed by it again."""
     detail = "app has no 'x'. genmon cases rebind OLD NEW"
     replays(RunResult(verdict=Verdict.INCONCLUSIVE, detail=detail, reason="import"))
-    assert gate(CASE).reason == detail
+    assert check(CASE).reason == detail
 
 
 def test_what_cannot_be_replayed_is_not(replays: Callable[..., list[Any]]) -> None:
     """A recording that the writer found unreplayable says why without a replay."""
     asked = replays()
-    found = gate(CASE, unreplayable="size: 300 KiB")
+    found = check(CASE, unreplayable="size: 300 KiB")
     assert found.state is CaseState.UNREPRODUCIBLE
     assert found.reason.startswith("size: 300 KiB. At most 256 KiB ")
     assert asked == []
@@ -114,7 +114,7 @@ def test_a_fault_is_met_as_often_as_the_failing_code_asks(
     once_more = RunResult(verdict=Verdict.INCONCLUSIVE, detail="", reason="unrecorded")
     probed = replace(SAME, steps=("ask", "ask", "ask"))
     asked = replays(once_more, probed, SAME, SAME, SAME)
-    found = gate(case)
+    found = check(case)
     assert found.state is CaseState.REPRODUCED
     assert found.case is not None
     assert found.case.trigger.repeats == 2
@@ -124,4 +124,4 @@ def test_a_fault_is_met_as_often_as_the_failing_code_asks(
 def test_missing_variables_are_named(replays: Callable[..., list[Any]]) -> None:
     """A replay that asked for variables it does not have says which, and the command to give them."""
     replays(replace(OTHER, missing=("MODEL", "REGION")))
-    assert "MODEL, REGION. Give it what it needs: genmon cases verify" in gate(CASE).reason
+    assert "MODEL, REGION. Give it what it needs: genmon cases verify" in check(CASE).reason
