@@ -85,6 +85,9 @@ def test_each_rule_is_explained_in_words() -> None:
     rules |= {*INDEX.entries, "registered", "pending", "process_died", "errno:ENOSPC"}
     assert [rule for rule in rules if explain(rule).startswith("rule ")] == []
     assert "OpenAI with HTTP 429" in explain("provider:openai.quota")
+    assert "contains 'npm error code e404', as printed by npm" in explain(
+        "tool:npm", "Command failed\nnpm error code E404"
+    )
     assert explain("of another:version") == "rule of another:version"
 
 

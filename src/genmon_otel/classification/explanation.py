@@ -7,6 +7,7 @@ from typing import Final
 
 from genmon_otel.classification import providers
 from genmon_otel.classification.judgement import INDEX
+from genmon_otel.classification.logged import plain
 from genmon_otel.classification.phrases import Entry, describe
 
 _BESIDE: Final[Mapping[str, Entry]] = {
@@ -31,12 +32,13 @@ _BY_TABLE: Final[Mapping[str, str]] = {
 }
 
 
-def explain(rule: str) -> str:
+def explain(rule: str, message: str = "") -> str:
     """Say in plain English what evidence a rule names.
 
     Args:
         rule: ``Classification.rule`` as a failure keeps it, such as ``status:429``; empty
             where no rule applied.
+        message: what the failure says; the words in it that decided are quoted where it holds them.
 
     Returns:
         One sentence without a final full stop. A rule of another version of this package
@@ -45,7 +47,7 @@ def explain(rule: str) -> str:
     if whole := _WHOLE.get(rule):
         return whole
     if found := INDEX.entries.get(rule) or _BESIDE.get(rule):
-        return describe(found)
+        return describe(found, plain(message))
     table, _, name = rule.partition(":")
     sentence = _BY_TABLE.get(table)
     return sentence.format(name) if sentence and name else f"rule {rule}"

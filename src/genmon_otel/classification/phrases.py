@@ -291,11 +291,12 @@ def _whole_words(phrase: str) -> list[str]:
     return sorted(words, key=len, reverse=True)
 
 
-def describe(each: Entry) -> str:
-    """Say in words what an entry looks for and where that was seen."""
+def describe(each: Entry, text: str = "") -> str:
+    """Say in words what an entry looks for and where that was seen; quote ``text`` where it holds it."""
+    for phrase in each.phrases:
+        expression = phrase.expression if isinstance(phrase, Form) else _expression(phrase)
+        if match := _compiled(expression).search(text):
+            return f"the text contains '{' '.join(match[0].split())}', as printed by {each.seen}"
     words = [phrase for phrase in each.phrases if isinstance(phrase, str)]
-    if not words:
-        return f"the text has the form of {each.seen}"
-    shown = " or ".join(f"'{word}'" for word in words[:2])
-    more = " (or a like phrase)" if len(each.phrases) > 2 else ""
-    return f"the text contains {shown}{more}, as printed by {each.seen}"
+    example = f" a phrase such as '{words[0]}'," if words else " what is"
+    return f"the text contains{example} printed by {each.seen}"

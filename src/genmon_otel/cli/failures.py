@@ -167,7 +167,7 @@ def _why(row: FailureRow) -> list[tuple[str, str]]:
     """What decided the category: a person, and which evidence the rules went by."""
     from genmon_otel.classification import explain  # only here: it takes long to import
 
-    said = explain(str(row.context["rule"])) if "rule" in row.context else ""
+    said = explain(str(row.context["rule"]), row.error_message) if "rule" in row.context else ""
     if row.relabelled_at is None:
         return [("because", said)] if said else []
     return [

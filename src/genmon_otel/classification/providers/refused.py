@@ -94,7 +94,7 @@ REFUSED: Final[tuple[Entry, ...]] = (
 )
 #: What makes a provider's 4xx a refused key; tried only beside a status, a code or a type.
 REFUSED_WORDS: Final[tuple[Entry, ...]] = (
-    entry(SHUT_OUT, "key_refused", "providers beside HTTP 400 or 403",
+    entry(SHUT_OUT, "key_refused", "model providers beside HTTP 400 or 403, for a key or an account that is refused",
         form(r"\b(?:incorrect|invalid|missing|wrong|expired|no|revoked|malformed)\b[^\n]{0,20}\b(?:x-)?api[ _-]?(?:key|token)\b"),
         form(r"\bapi[ _-]?(?:key|token)\b[^\n]{0,40}\b(?:not valid|invalid|not found|missing|required|expired|incorrect|revoked|disabled|suspended|leaked)\b"),
         form(r"\b(?:api_key_invalid|authentication_error|invalid_api_key|invalid authentication|unauthori[sz]ed)\b"),

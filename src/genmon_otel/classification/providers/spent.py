@@ -103,20 +103,20 @@ SPENT: Final[tuple[Entry, ...]] = (
 #: What makes a 429 a quota of the day or the month. Tried only where a status, a code or a type
 #: says already that a provider limited or refused the call, so ordinary words are enough.
 SPENT_WORDS: Final[tuple[Entry, ...]] = (
-    entry(SHUT_OUT, "quota_per_day", "providers beside HTTP 429, 402 or 403",
+    entry(SHUT_OUT, "quota_per_day", "model providers beside HTTP 429, 402 or 403, for a quota of a day, a week or a month",
         form(r"\bper[ _-]?(?:day|week|month)\b|\b\w{0,80}per(?:day|month)\w{0,80}\b|/ ?(?:day|month)\b|\bby ?day\b|\b(?:24h|30d)\b"),
         form(r"\b(?:daily|weekly|monthly)\b(?! rate limit)[^\n]{0,60}\b(?:limit|quota|cap|budget|allowance|credits?|spend\w*|tokens?|requests?|usage)\b"),
         form(r"\b(?:tpd|rpd)\b"),
         form(r"\bretry (?:after|in) \d{5,} ?s"),
         form(r"\bper 86400 ?s"),
     ),
-    entry(RATE, "rate_per_minute", "providers beside HTTP 429",
+    entry(RATE, "rate_per_minute", "model providers beside HTTP 429, for a limit of a minute or of calls at a time",
         form(r"\bper[ _-]?(?:min(?:ute)?|sec(?:ond)?|hour)\b|\w{0,80}per_?(?:minute|second)\w{0,80}|/ ?(?:min(?:ute)?|s|sec)\b|\b[tr]p[ms]\b|\bqps\b"),
         form(r"\b(?:concurren\w*|burst|in[- ]flight)\b|并发|频率"),
         form(r"resource has been exhausted \(e\.g\. check quota\)"),
         form(r"allocated quota exceeded"),
     ),
-    entry(SHUT_OUT, "credit_used_up", "providers beside HTTP 429, 402 or 403",
+    entry(SHUT_OUT, "credit_used_up", "model providers beside HTTP 429, 402 or 403, for a quota or a credit that is used up",
         form(r"insufficient_quota|exceeded_current_quota|\bquota\b[^\n]{0,60}\b(?:exceeded|exhausted|reached|used up|insufficient|depleted)\b|\b(?:exceed\w*|exhausted|reached|insufficient|over|no)\b[^\n]{0,40}\bquota\b"),
         form(r"\b(?:insufficient|not enough|out of|no (?:more |remaining )?|low on|used all|run out of|lacks?)\b[^\n]{0,20}\b(?:balance|credits?|funds)\b"),
         form(r"\b(?:balance|credits?|funds)\b[^\n]{0,30}\b(?:too low|insufficient|exhausted|depleted|used up|expired|empty|negative|zero|exceeded)\b"),
