@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 #: Characters looked at on either end of an output, and around each wording that is found.
-_ENDS: Final = 24 * 1024
+_ENDS: Final = 64 * 1024
 _AROUND: Final = 240
 #: Places looked at for each wording, and names said.
 _PLACES: Final = 6
@@ -87,7 +88,6 @@ _ANY: Final = (
     "sh: ", "failed to resolve", "andidates", "specifier", "istribution", "channels", "artifact", "> Could", " gem ",
     "composer", "not in std", "GOROOT", "unknown rev", "denied for", "manifest for", "executable file", "Package",
 )  # fmt: skip
-_COMPILED: Final = tuple((wording, re.compile(pattern)) for wording, pattern in _WORDINGS)
 #: What npm writes at the beginning of each line.
 _MARGINS: Final = ("npm error ", "npm ERR! ", "404  ")
 #: What draws the frames of messages.
@@ -115,11 +115,11 @@ def missing(*said: object) -> Missing | None:
         return None
     found: dict[str, None] = {}
     first = len(output)
-    for wording, pattern in _COMPILED:
+    for wording, pattern in _WORDINGS:
         if wording not in output:  # most are not
             continue
         for at, piece in _around(output, wording):
-            if match := pattern.search(piece):
+            if match := _compiled(pattern).search(piece):
                 name = " ".join(unquote(name).rstrip(".") for name in match.groups() if name)
                 found.setdefault(name)
                 first = min(first, at)
@@ -130,6 +130,11 @@ def missing(*said: object) -> Missing | None:
     return Missing(
         tuple(sorted(found)[:_NAMES]), output[begin : end if end >= 0 else first + 2 * _AROUND]
     )
+
+
+@cache  # when it is met first: importing this module compiles none
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 def _readable(said: object) -> str:

@@ -100,9 +100,9 @@ def normalise(message: str) -> str:
     if type(message) is not str:
         message = str.__str__(message)  # a subclass may have hostile methods
     pieces = windows(distinct(message))
-    if len(pieces) == 1 and len(pieces[0]) <= sum(_KEPT):
+    if len(pieces) == 1:
         whole = _normalise(pieces[0])
-    else:
+    else:  # each once, since what is left of both is scanned again
         whole = _normalise(_shortened(GAP.join(map(_scanned, pieces))))
     for _ in range(_MAX_ROUNDS):  # a cut may leave one quotation mark of two
         if len(whole) <= sum(_KEPT) + len(GAP):
