@@ -1,7 +1,7 @@
-"""Connection strings of stores: which are understood, and how one is shown.
+"""Parses and masks connection strings of stores.
 
-A string that is not understood in every part may have its password anywhere, so it is
-shown as its scheme alone.
+A string that cannot be parsed completely may contain its password anywhere, so only its scheme is
+shown.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-#: The schemes of stores there are.
+#: Schemes of the supported databases.
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
-#: What stands for a secret, and for everything of a string that is not understood.
+#: Replaces a secret, and everything after the scheme of a string that cannot be parsed.
 HIDDEN: Final = "***"
 
-#: As SQLAlchemy reads a URL, but stricter: a host has no ``@``, a database no ``:`` and no ``@``
-#: (what looks so is a password with a character that must be percent-encoded), a port is a number.
+#: As SQLAlchemy parses a URL, but stricter: no ``@`` in a host, no ``:`` and ``@`` in a database (they
+#: belong to a password that should be percent-encoded), and a port is a number.
 #: Source: sqlalchemy.engine.url, ``_parse_url``.
 _SERVER: Final = re.compile(
     r"""(?P<scheme>[a-z][a-z0-9+.-]*)://
@@ -35,13 +35,13 @@ _SCHEME: Final = re.compile(
     r"(?P<scheme>(?:sqlite|postgres|postgresql|mysql)(?:\+\w+)?(?=:)|[a-z][a-z0-9+.-]{0,30}(?=://))",
     re.IGNORECASE,
 )
-#: What is no path, though it has no ``://``: a scheme with a slash too few, anything with a ``:``
-#: and an ``@`` behind it, or libpq's other form, ``host=db password=…``.
-_SLIP: Final = re.compile(
+#: Strings without ``://`` that are not paths but mistyped connection strings: a scheme with too few
+#: slashes, a ``:`` with an ``@`` after it, or libpq's other form, ``host=db password=…``.
+_MISTYPED: Final = re.compile(
     r"(?:sqlite|postgres|postgresql|mysql)[+\w]*:|(?:[a-z]:[\\/])?[^:]*:.*@|\w+\s*=",
     re.IGNORECASE | re.DOTALL,
 )
-#: Parameters whose values hold no secret. Source: libpq's connection parameters, sqlite3's URIs.
+#: Parameters whose values are not secret. Source: libpq's connection parameters, sqlite3's URIs.
 _SHOWN: Final = frozenset(
     "application_name cache channel_binding check_same_thread client_encoding connect_timeout "
     "dbname gssencmode host hostaddr immutable keepalives keepalives_count keepalives_idle "
@@ -51,16 +51,16 @@ _SHOWN: Final = frozenset(
 )
 
 
-def is_understood(url: str) -> bool:
-    """Whether every part of a connection string can be told from the others."""
+def is_parseable(url: str) -> bool:
+    """Whether a connection string can be parsed completely."""
     return _parts(url) is not None
 
 
 def mask_url(url: str) -> str:
-    """Return the connection string without its secrets; safe to print.
+    """Return the connection string without secrets, for printing.
 
-    Passwords and the values of unknown parameters become ``***``. Of a string that cannot be
-    parsed only the scheme is left. A path without a scheme is shown as it is.
+    Passwords and values of unknown parameters become ``***``. Of a string that cannot be parsed only
+    the scheme remains. A path without a scheme is not changed.
     """
     parts = _parts(url)
     if parts is None:
@@ -81,7 +81,7 @@ def mask_url(url: str) -> str:
 
 
 def secrets_of(url: str) -> tuple[str, ...]:
-    """Return the passwords and hidden parameters in a connection string, as they stand in it."""
+    """Return the password and the values of unknown parameters, as written in the connection string."""
     parts = _parts(url)
     if not parts:
         return ()
@@ -91,9 +91,9 @@ def secrets_of(url: str) -> tuple[str, ...]:
 
 
 def _parts(url: str) -> dict[str, str | None] | None:
-    """The parts of a connection string; empty for a mere path, None for what is not understood."""
+    """Return the parts of a connection string; empty for a path, None where it cannot be parsed."""
     if "://" not in url:
-        return None if _SLIP.match(url) else {}
+        return None if _MISTYPED.match(url) else {}
     is_file = url.lower().startswith((f"{SQLITE}:", f"{SQLITE}+"))
     found = (_FILE if is_file else _SERVER).fullmatch(url)
     return found.groupdict() if found else None

@@ -1,7 +1,7 @@
-"""Tell which version of the application's code a generation ran on.
+"""Finds out which version of the application's code is running.
 
-A case becomes a guard when it passes on a version other than the failing one,
-so two versions must never share a name, and one version should keep its own.
+A case becomes ``guarding`` when it passes on another version than the failing one. So two versions
+must never have the same name, and one version should always have the same.
 """
 
 from __future__ import annotations
@@ -18,30 +18,32 @@ from genmon_otel.stacks import is_in_app
 
 #: Seconds that git may take for one answer.
 GIT_TIMEOUT_S: Final = 5
-#: Source files that are hashed, at most.
+#: The most source files that are hashed.
 _MAX_FILES: Final = 2000
 
 
 def code_version(explicit: str | None, folder: Path) -> str | None:
-    """Name the running code: as given, else by commit, else by the sources.
+    """Return the version of the running code: as configured, by commit, or by the sources.
 
     Args:
-        explicit: ``setup(code_version=)`` or ``GENMON_CODE_VERSION``; wins.
-        folder: where to look for a git work tree, usually the working directory.
+        explicit: ``setup(code_version=)`` or ``GENMON_CODE_VERSION``; has priority.
+        folder: looked up for a git work tree; usually the working directory.
 
     Returns:
-        ``1f2e3d4c5b6a``, with ``+0a1b2c3d`` of the uncommitted changes if there are any;
-        ``src-1f2e3d4c5b6a`` of the source files where there is no git; None where there are no sources either.
+        ``1f2e3d4c5b6a``, the commit, with ``+0a1b2c3d`` for uncommitted changes;
+        ``src-1f2e3d4c5b6a`` without git, a hash of the source files; None without sources.
     """
-    return named_version(explicit, folder) or sources_version()
+    return version_of_folder(explicit, folder) or sources_version()
 
 
-def named_version(explicit: str | None, folder: Path) -> str | None:
-    """Name the code of a folder without loading it: as given, else by commit; None otherwise.
+def version_of_folder(explicit: str | None, folder: Path) -> str | None:
+    """Return the version of a folder's code without importing it: as configured or by commit.
+
+    None where neither is known.
 
     Args:
-        explicit: ``GENMON_CODE_VERSION``; wins.
-        folder: where to look for a git work tree.
+        explicit: ``GENMON_CODE_VERSION``; has priority.
+        folder: looked up for a git work tree.
     """
     return explicit or _commit(folder)
 
@@ -50,7 +52,7 @@ def _commit(folder: Path) -> str | None:
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return None
-    # --no-ext-diff, --no-textconv: never run what a repository configures.
+    # --no-ext-diff, --no-textconv: run no program that a repository configures.
     diff = _git(folder, "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--binary")
     if diff is None:
         return None
@@ -59,7 +61,7 @@ def _commit(folder: Path) -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    """What git answers; None where it is missing, slow, or this is no work tree."""
+    """Return git's output; None where git is missing, slow or fails (no work tree)."""
     try:
         answer = subprocess.run(
             ["git", "--no-optional-locks", "-C", str(folder), *arguments],
@@ -74,17 +76,16 @@ def _git(folder: Path, *arguments: str) -> bytes | None:
 
 
 def sources_version() -> str | None:
-    """Hash of the application's own source files.
+    """Hash the application's source files; None where there are none.
 
-    Those of every package that is loaded, whole, and those beside a loaded module
-    that is in no package: what is imported later counts from the start, so the
-    name does not change while the process runs.
+    All files of each loaded package, and all files in the folder of a loaded module outside packages,
+    whether they are imported or not: so the version does not change while the process imports.
     """
     files: set[Path] = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if isinstance(file, str) and file.endswith(".py") and is_in_app(file, name):
-            files.update(_beside(Path(file).absolute(), depth=name.count(".")))
+            files.update(_sources_around(Path(file).absolute(), depth=name.count(".")))
         if len(files) >= _MAX_FILES:
             break
     digest = hashlib.sha256()
@@ -99,8 +100,8 @@ def sources_version() -> str | None:
     return f"src-{digest.hexdigest()[:12]}" if hashed else None
 
 
-def _beside(file: Path, depth: int) -> Iterator[Path]:
-    """The sources of a module's package, or those in the folder of one that has none."""
+def _sources_around(file: Path, depth: int) -> Iterator[Path]:
+    """Yield the source files of a module's package, or of its folder where it is in no package."""
     if file.name == "__init__.py":
         depth += 1
     if depth == 0:

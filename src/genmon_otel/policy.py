@@ -1,4 +1,4 @@
-"""The decided numbers and the rules that are pure arithmetic over them."""
+"""The product's fixed numbers, and the pure functions that decide by them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from genmon_otel.records import FINGERPRINT_VERSION
 
 #: Seconds.
 DAY_S: Final = 86_400
-#: Distinct failing generations of one fingerprint that make a case.
+#: Distinct failing generations of one fingerprint that create a case.
 STRIKES: Final = 3
-#: Seconds of event time within which they must fall: seven days.
+#: Seconds of event time within which they must end: seven days.
 STRIKE_WINDOW_S: Final = 7 * DAY_S
-#: Seconds over which health and the page look back: one hour.
+#: Seconds over which health and the alert are computed: one hour.
 HEALTH_WINDOW_S: Final = 3_600
-#: Fewer attempts than this say nothing.
+#: With fewer attempts the window is healthy.
 HEALTH_MIN_ATTEMPTS: Final = 5
-#: Days that one generation's row is kept, and a recording.
+#: Days that the row of a generation is kept, and a recording.
 ANALYTICS_DAYS: Final = 90
 RECORDINGS_DAYS: Final = 30
-#: Recordings kept of one failure, and success samples of one operation.
-RECORDING_VARIANTS: Final = 3
-SUCCESS_SAMPLES: Final = 3
+#: Recordings stored of one failure, and success samples of one operation.
+RECORDINGS_PER_FAILURE: Final = 3
+SAMPLES_PER_OPERATION: Final = 3
 
 
-def healthy(attempts: int, failures: int) -> bool:
-    """Whether the window is healthy: unhealthy iff 5 or more attempts and more than half failed.
+def is_healthy(attempts: int, failures: int) -> bool:
+    """Whether a window is healthy: it has fewer than 5 attempts, or at most half of them failed.
 
-    Compared without dividing, as the alert does: 3 of 6 is healthy, 3 of 5 is not.
+    Compares without a division, as the alert does: 3 of 6 is healthy, 3 of 5 is not.
     """
     return not (attempts >= HEALTH_MIN_ATTEMPTS and 2 * failures > attempts)
 
@@ -42,7 +42,7 @@ def healthy(attempts: int, failures: int) -> bool:
 
 
 class CaseState(StrEnum):
-    """Where a regression case stands."""
+    """The state of a regression case."""
 
     PROPOSED = "proposed"
     REPRODUCED = "reproduced"
@@ -56,7 +56,7 @@ class CaseState(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What one run of a case showed."""
+    """The result of one run of a case."""
 
     PASS = "pass"
     FAIL_SAME = "fail_same"
@@ -88,11 +88,11 @@ TRANSITIONS: Final[Mapping[CaseState, frozenset[CaseState]]] = {
 }
 
 
-def transition(present: CaseState, wanted: CaseState) -> CaseState:
-    """Check one asked-for change of state.
+def check_transition(present: CaseState, wanted: CaseState) -> CaseState:
+    """Return the wanted state if it is allowed from the present one.
 
     Raises:
-        InvalidTransition: naming what is allowed from the present state.
+        InvalidTransition: it is not allowed; the message lists the allowed states.
     """
     allowed = TRANSITIONS[present]
     if wanted not in allowed:
@@ -103,7 +103,7 @@ def transition(present: CaseState, wanted: CaseState) -> CaseState:
     return wanted
 
 
-def after_run(
+def state_after_run(
     state: CaseState,
     verdict: Verdict,
     *,
@@ -111,21 +111,21 @@ def after_run(
     failing_version: str | None,
     earlier: Iterable[Verdict] = (),
 ) -> CaseState:
-    """State of an approved case after one run.
+    """Return the state of an approved case after one run.
 
     Args:
-        state: the present state; only ``open``, ``guarding`` and ``regressed`` move.
-        verdict: what the run showed. ``inconclusive`` and ``fail_other`` never move a case.
-        code_version: version the run was on; None when unknown.
-        failing_version: version the failure was recorded on; None when unknown.
-        earlier: the verdicts of earlier runs on this very code version, oldest first.
-            fail → pass → fail within one *known* version is flakiness: quarantined.
+        state: the present state; only ``open``, ``guarding`` and ``regressed`` can change.
+        verdict: of the run. ``inconclusive`` and ``fail_other`` never change the state.
+        code_version: version that the run tested; None when unknown.
+        failing_version: version on which the failure was recorded; None when unknown.
+        earlier: verdicts of earlier runs on the same code version, oldest first. Fail, pass, fail
+            on one *known* version is flaky: the case is quarantined.
     """
     if state not in (CaseState.OPEN, CaseState.GUARDING, CaseState.REGRESSED):
         return state
     if verdict not in (Verdict.PASS, Verdict.FAIL_SAME):
         return state
-    if code_version is not None and _flips([*earlier, verdict]):
+    if code_version is not None and _is_flaky([*earlier, verdict]):
         return CaseState.QUARANTINED
     if verdict is Verdict.PASS:
         fixed = code_version is not None and code_version != failing_version
@@ -135,34 +135,34 @@ def after_run(
     return CaseState.REGRESSED if state is CaseState.GUARDING else state
 
 
-def _flips(verdicts: Iterable[Verdict]) -> bool:
-    """Whether fail, pass, fail occur in that order, other verdicts ignored."""
-    wanted = [Verdict.FAIL_SAME, Verdict.PASS, Verdict.FAIL_SAME]
+def _is_flaky(verdicts: Iterable[Verdict]) -> bool:
+    """Whether fail, pass and fail occur in this order, with any verdicts in between."""
+    remaining = [Verdict.FAIL_SAME, Verdict.PASS, Verdict.FAIL_SAME]
     for verdict in verdicts:
-        if wanted and verdict is wanted[0]:
-            wanted.pop(0)
-    return not wanted
+        if remaining and verdict is remaining[0]:
+            remaining.pop(0)
+    return not remaining
 
 
 # --- confidence ------------------------------------------------------------
 
 #: 95 %, two-sided. Source: Wilson (1927), score interval.
 WILSON_Z: Final = 1.96
-#: Weight of the nth verdict on one code version: the first counts, four more a quarter each.
+#: Weight of the nth verdict on one code version; further verdicts weigh 0.
 REPEAT_WEIGHTS: Final = (1.0, 0.25, 0.25, 0.25, 0.25)
-#: Live exposures that count on one day.
-LIVE_A_DAY: Final = 5
+#: Live runs of one case that count on one day.
+LIVE_RUNS_PER_DAY: Final = 5
 
 
 def repeat_weight(earlier_on_version: int) -> float:
-    """Weight of a verdict when there were ``earlier_on_version`` before it on the same version."""
+    """Return the weight of a verdict after ``earlier_on_version`` others on the same version."""
     if earlier_on_version < len(REPEAT_WEIGHTS):
         return REPEAT_WEIGHTS[earlier_on_version]
     return 0.0
 
 
-def wilson(passes: float, total: float, z: float = WILSON_Z) -> float:
-    """Lower bound of the Wilson score interval; 0.0 for no trials.
+def wilson_lower_bound(passes: float, total: float, z: float = WILSON_Z) -> float:
+    """Return the lower bound of the Wilson score interval, 0 to 1; 0.0 without trials.
 
     Clean passes 3 / 5 / 10 / 20 / 35 give .44 / .57 / .72 / .84 / .90.
     """
@@ -183,7 +183,7 @@ def minute_of(ended_at: float) -> int:
 
 # --- bounds of what one process may do ---------------------------------------
 
-#: New fingerprints a minute that one process may bring; the rest share the overflow failure.
+#: New fingerprints that one process may create in a minute; further ones share the overflow failure.
 NEW_FAILURES_A_MINUTE: Final = 100
-#: Fingerprint of the overflow failure, before the operation's name. It never strikes.
+#: Prefix of the overflow failure's fingerprint; the operation's name follows. It never has a case.
 OVERFLOW_FINGERPRINT: Final = f"{FINGERPRINT_VERSION}:overflow:"

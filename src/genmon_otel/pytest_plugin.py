@@ -161,10 +161,10 @@ class CaseItem(pytest.Item):
 def _code_version(config: pytest.Config) -> str | None:
     """The version under test, worked out once a process."""
     if _VERSION not in config.stash:
-        from genmon_otel.code_version import named_version
+        from genmon_otel.code_version import version_of_folder
         from genmon_otel.conventions import ENV_CODE_VERSION
 
-        config.stash[_VERSION] = named_version(os.environ.get(ENV_CODE_VERSION), _home(config))
+        config.stash[_VERSION] = version_of_folder(os.environ.get(ENV_CODE_VERSION), _home(config))
     return config.stash[_VERSION]
 
 

@@ -1,6 +1,6 @@
-"""Make a recording fit to be kept: redacted, matched by digest, checked to be replayable.
+"""Prepares a recording for the store: redacts it, computes digests, checks that it can be replayed.
 
-Runs on the writer's thread: it costs what the recording is large.
+Runs on the writer's thread, because its time grows with the size of the recording.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from genmon_otel.payload import decode, decode_exception, digest
 from genmon_otel.records import Recording, StepRecord, Tree
 from genmon_otel.redaction import Redactor
 
-#: Bytes of one recording as JSON: thirty-two values of the largest size that is kept.
+#: Bytes of one recording as JSON: thirty-two values of the largest size.
 MAX_BYTES: Final = 8 * 1024 * 1024
 #: Characters of the reason.
 _MAX_REASON: Final = 300
 
 
 def prepare(recording: Recording, redactor: Redactor) -> Recording:
-    """Redact a recording, give its steps their digests, and find out whether it can be replayed.
+    """Redact a recording, compute its steps' digests, and check whether it can be replayed.
 
-    Idempotent. What speaks against a replay is named in ``unreplayable`` (``size``, ``redaction``,
-    ``payload``, ``target``, then a colon and the detail); one that is too large as a whole keeps
-    names and times of its steps only.
+    Idempotent. The reason against a replay is put in ``unreplayable``: ``size``, ``redaction``,
+    ``payload`` or ``target``, a colon and the detail. A recording that is too large as a whole keeps
+    only names and times of its steps.
 
     Args:
-        recording: as the recorder made it.
-        redactor: what takes secrets out; the digests are those of the redacted arguments.
+        recording: as the recorder built it.
+        redactor: removes secrets. Digests are computed from the redacted arguments.
     """
     if recording.redacted:
         return recording
@@ -45,16 +45,16 @@ def prepare(recording: Recording, redactor: Redactor) -> Recording:
     if size > MAX_BYTES:
         return replace(
             redacted,
-            inputs=_left_out("builtins:dict"),
-            steps=tuple(_emptied(step) for step in redacted.steps),
+            inputs=_opaque_for_size("builtins:dict"),
+            steps=tuple(_without_values(step) for step in redacted.steps),
             unreplayable=f"size: {size} bytes, at most {MAX_BYTES} are kept",
         )
-    reason = recording.unreplayable or _objection(recording, redacted)
+    reason = recording.unreplayable or _reason_against_replay(recording, redacted)
     return replace(redacted, unreplayable=reason[:_MAX_REASON])
 
 
 def prepare_step(step: StepRecord, redactor: Redactor) -> StepRecord:
-    """Redact one step and give it the digest of its redacted arguments."""
+    """Redact one step and compute the digest of its redacted arguments."""
     if step.adapter:
         return prepare_exchange(step, redactor)
     arguments = redactor.tree(step.arguments)
@@ -67,17 +67,19 @@ def prepare_step(step: StepRecord, redactor: Redactor) -> StepRecord:
     )
 
 
-def _objection(raw: Recording, redacted: Recording) -> str:
-    """Say why it cannot be replayed; empty when nothing speaks against it."""
+def _reason_against_replay(raw: Recording, redacted: Recording) -> str:
+    """Return why a recording cannot be replayed; empty where it can."""
     if not redacted.target:
         return "target: a block cannot be imported by another process"
     for (where, before), (_, after) in zip(_trees(raw), _trees(redacted), strict=True):
         if where.endswith("arguments"):
-            continue  # only compared, never rebuilt
+            continue  # arguments are compared by digest, never rebuilt
         if _is_too_large(after):
             return f"size: {where} is too large to be kept"
-        if problem := _broken(after):
-            return f"payload: {where}: {problem}" if _broken(before) else f"redaction: {where}"
+        if problem := _decoding_error(after):
+            return (
+                f"payload: {where}: {problem}" if _decoding_error(before) else f"redaction: {where}"
+            )
     return ""
 
 
@@ -91,7 +93,7 @@ def _trees(recording: Recording) -> Iterator[tuple[str, Tree]]:
 
 
 def _is_too_large(tree: Tree) -> bool:
-    """Whether something of it was left out for its size."""
+    """Whether a part of a tree was left out because of its size."""
     waiting: list[Any] = [tree]
     while waiting:
         node = waiting.pop()
@@ -104,8 +106,8 @@ def _is_too_large(tree: Tree) -> bool:
     return False
 
 
-def _broken(tree: Tree) -> str:
-    """Say why a tree cannot be rebuilt here; empty when it can."""
+def _decoding_error(tree: Tree) -> str:
+    """Return why a tree cannot be rebuilt in this process; empty where it can."""
     try:
         if isinstance(tree, dict) and tree.get("$") == "error":
             decode_exception(tree)
@@ -116,11 +118,14 @@ def _broken(tree: Tree) -> str:
     return ""
 
 
-def _emptied(step: StepRecord) -> StepRecord:
+def _without_values(step: StepRecord) -> StepRecord:
     return replace(
-        step, arguments=_left_out("builtins:dict"), outcome=_left_out("?:?"), stream_error=None
+        step,
+        arguments=_opaque_for_size("builtins:dict"),
+        outcome=_opaque_for_size("?:?"),
+        stream_error=None,
     )
 
 
-def _left_out(kind: str) -> Tree:
+def _opaque_for_size(kind: str) -> Tree:
     return {"$": "opaque", "type": kind, "why": "size"}

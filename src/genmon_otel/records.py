@@ -30,12 +30,12 @@ class Outcome(StrEnum):
 
     @property
     def is_attempt(self) -> bool:
-        """Whether it counts for health and alert."""
+        """Whether it counts for health and the alert."""
         return self in (Outcome.SUCCESS, Outcome.FAILURE)
 
 
 class Severity(StrEnum):
-    """How bad a failure is, from low to critical."""
+    """How severe a failure is."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -63,11 +63,11 @@ class Category(str):
 
     @classmethod
     def declare(cls, name: str, severity: Severity | str = Severity.MEDIUM) -> Category:
-        """Add a category of your own, at start-up.
+        """Declare a category of your application. Call it at start-up.
 
         Args:
-            name: lower-case words joined by ``_``, at most 40 characters: it becomes a label value.
-            severity: the severity its failures have unless a rule says otherwise.
+            name: lower-case words joined by ``_``, at most 40 characters; it becomes a label value.
+            severity: of its failures, unless a rule sets another.
 
         Raises:
             ConfigurationError: the name or the severity is not allowed, or the name is
@@ -94,7 +94,7 @@ class Category(str):
 
     @staticmethod
     def is_name(name: object) -> bool:
-        """Whether a category may be called so."""
+        """Whether a value is allowed as the name of a category."""
         return (isinstance(name, str) and name.isascii() and name.isidentifier()
                 and name == name.lower() and len(name) <= 40)  # fmt: skip
 
@@ -105,7 +105,7 @@ class Category(str):
 
     @property
     def default_severity(self) -> Severity:
-        """The severity of this category when no rule or user says otherwise."""
+        """The severity of this category's failures unless a rule or a person sets another."""
         return self._severities.get(self, Severity.MEDIUM)
 
     def __repr__(self) -> str:
@@ -120,18 +120,17 @@ Category.SYNTAX_ERROR = Category.declare("syntax_error", Severity.MEDIUM)
 Category.PROVIDER_ERROR = Category.declare("provider_error", Severity.HIGH)
 Category.UNKNOWN = Category.declare("unknown", Severity.MEDIUM)
 
-#: Failures of the world around the code: frames and a message's variables say nothing of them.
+#: Failures caused by the environment: their fingerprint has no frames and no variables of messages.
 ENVIRONMENT_CATEGORIES: Final = frozenset(
     {Category.AI_TIMEOUT, Category.RATE_LIMIT, Category.PROVIDER_ERROR}
 )
 
-#: Version of fingerprints and signatures, which begin with it: what is made in another way is
-#: another failure.
+#: Prefix of fingerprints and signatures. Those of another version never match.
 FINGERPRINT_VERSION: Final = "v2"
 
 
-def superseded(name: str) -> bool:
-    """Whether a fingerprint or signature is another version's, which no failure of today has."""
+def is_of_other_version(name: str) -> bool:
+    """Whether a fingerprint or signature has another version, so that no new failure can match it."""
     version, colon, _ = name.partition(":")
     return (
         bool(colon)
@@ -147,7 +146,7 @@ MAX_REQUEST: Final = 1000
 StageKind = Literal["phase", "step"]
 Trigger = Literal["fault", "content", "input"]
 Origin = Literal["generation", "foreign_span", "process_died"]
-#: Origin and error type of the failure of a generation whose process died under it.
+#: Origin and error type of the failure of a generation whose process died.
 PROCESS_DIED: Final = "process_died"
 StepKind = Literal["value", "exception", "hang", "stream"]
 Capture = Literal["off", "failures", "all"]
@@ -155,7 +154,7 @@ Capture = Literal["off", "failures", "all"]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of a traceback, as a fingerprint sees it."""
+    """The parts of a traceback's frame that a fingerprint uses."""
 
     module: str
     function: str
@@ -172,25 +171,25 @@ class Stage(NamedTuple):
 
 
 StageEnd = tuple[str, StageKind, float, Outcome]
-"""The fields of a :class:`Stage`, as the caller of a generation notes them: a bare tuple costs less."""
+"""The fields of a :class:`Stage` as a plain tuple, which is cheaper to create during a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepFault:
-    """A step that raised or hung during a generation, whatever became of the generation.
+    """A step that raised or hung during a generation, whatever the generation's outcome.
 
-    Kept for successes too: the live channel of regression cases compares
-    ``trigger_signature`` with that of the cases it guards.
+    Also recorded for successes: the live channel compares ``trigger_signature`` with that of
+    guarding cases.
     """
 
     step: str
     trigger_signature: str
-    #: How many times in a row the step met it, at most.
+    #: The most times in a row that the step had this fault.
     consecutive: int
 
 
 class Failure(NamedTuple):
-    """What went wrong in one generation: classified, fingerprinted, redacted, bounded."""
+    """The failure of one generation: classified, fingerprinted, redacted, bounded."""
 
     category: Category
     severity: Severity
@@ -199,37 +198,35 @@ class Failure(NamedTuple):
     stack_trace: str
     fingerprint: str
     signature: str
-    #: Signature of the step outcome it came from; None without a step, or when its content was to blame.
+    #: Signature of the step outcome that caused it; None without a step, or where its content did.
     trigger_signature: str | None = None
     trigger: Trigger = "input"
-    #: Name of the step or phase it came from; empty when none was open.
+    #: Name of the step or phase that failed; empty when none was open.
     stage: str = ""
     function: str = ""
     file: str = ""
     line: int = 0
     origin: Origin = "generation"
-    #: Name of the step whose answer was the last to be read before it; empty where none was, and
-    #: where a step itself failed.
+    #: Name of the step whose result was read last before it; empty where a step itself failed.
     answer_of: str = ""
-    #: Evidence that decided the category, such as ``status:429``; empty where none did.
-    #: ``classification.explain`` puts it into words.
+    #: Evidence for the category, such as ``status:429``; see ``classification.explain``. May be empty.
     rule: str = ""
-    #: What a person said instead. Not journalled: the store has it, and newer than any journal.
+    #: Category and severity that a person set; not journalled, because the store has the newest.
     corrected: tuple[Category, Severity] | None = None
 
     @property
     def label(self) -> tuple[Category, Severity]:
-        """Category and severity in force: a person's, else the rules'."""
+        """Category and severity that a person set, else the rules'."""
         return self.corrected or (self.category, self.severity)
 
 
 class GenerationRecord(NamedTuple):
     """One finished generation, as it is journalled and stored.
 
-    As :class:`Stage`, a tuple: each call makes one, and a frozen dataclass takes six times as long.
+    A tuple like :class:`Stage`: every call creates one, and a frozen dataclass takes six times as long.
     """
 
-    #: 32 hex digits: 8 bytes of time, 8 of ``os.urandom``. The identity everywhere.
+    #: Unique: 32 hex digits, of 8 bytes of time and 8 of ``os.urandom``.
     generation_id: str
     operation: str
     framework: str
@@ -239,8 +236,8 @@ class GenerationRecord(NamedTuple):
     duration_s: float
     user_id: str | None = None
     project_id: str | None = None
-    #: Bounded; None with capture off. Redacted; that of a generation that did not fail may be
-    #: redacted by the sink, off the caller's thread, and must be before it goes anywhere else.
+    #: Bounded; None with capture off. Redacted for failures. For other generations the sink redacts
+    #: it, on the writer's thread, before it is stored or sent anywhere.
     user_request: str | None = None
     #: Hex, or None where OpenTelemetry gave no valid id.
     trace_id: str | None = None
@@ -248,23 +245,23 @@ class GenerationRecord(NamedTuple):
     code_version: str | None = None
     file_count: int | None = None
     tokens: Mapping[str, int] = NOTHING
-    #: What ``current_generation().set(**context)`` was given: JSON-able, bounded.
+    #: Values of ``current_generation().set(**context)``: JSON-able, bounded.
     context: Mapping[str, Tree] = NOTHING
     stages: tuple[Stage, ...] = ()
     step_faults: tuple[StepFault, ...] = ()
     failure: Failure | None = None
-    #: What makes a strike distinct: a task id where a queue retries one task, else the generation's id.
+    #: Strikes with equal keys count once: the id of a retried task. None: the generation's id.
     strike_key: str | None = None
 
     @property
     def last_step(self) -> str:
-        """Name of the step that began last; empty when none did."""
+        """Name of the step that began last; empty when there is none."""
         return next((s.name for s in reversed(self.stages) if s.kind == "step"), "")
 
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One step call and its outcome, as a replay needs it."""
+    """One call of a step and its outcome, for a replay."""
 
     name: str
     #: Tree of the bound arguments.
@@ -272,15 +269,15 @@ class StepRecord:
     kind: StepKind
     #: Tree of the value or the exception; of a stream the list of its chunks; of a hang None.
     outcome: Tree
-    #: For a stream that did not end by itself: tree of its exception; None otherwise.
+    #: Tree of the exception of a stream that failed; None otherwise.
     stream_error: Tree = None
-    #: Offsets from the generation's start, seconds. ``ended_s`` is None while it never answered.
+    #: Seconds since the generation's start. ``ended_s`` is None where the step never returned.
     started_s: float = 0.0
     ended_s: float | None = None
     #: Digest of the redacted canonical arguments; filled in by the writer.
     digest: str = ""
     is_async: bool = False  # it, or its chunks, were awaited
-    #: A stream that its consumer broke on or stopped reading: what would have come is not known.
+    #: Whether a stream's consumer raised or stopped reading, so that later chunks are unknown.
     cut: bool = False
     #: Of an automatic step: its adapter (:mod:`genmon_otel.exchanges`), and who called it; else "".
     adapter: str = ""
@@ -289,7 +286,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Inputs and ordered step outcomes of one failing generation."""
+    """Inputs and step outcomes of one failing generation, in order."""
 
     generation_id: str
     fingerprint: str
@@ -299,20 +296,20 @@ class Recording:
     #: Tree of the bound arguments by name (``self`` left out; see ``factory``).
     inputs: Tree
     steps: tuple[StepRecord, ...]
-    #: Index into ``steps`` of the outcome the failure came from; None for ``input``.
+    #: Index in ``steps`` of the outcome that caused the failure; None where the input did.
     trigger_step: int | None
     duration_s: float
     code_version: str | None = None
-    #: Folder that the target was imported from, below the working directory; empty for that itself.
+    #: Folder from which the target was imported, relative to the working directory; may be empty.
     root: str = ""
-    #: Why this recording cannot be replayed; empty when nothing speaks against it.
+    #: Why it cannot be replayed; empty where it can.
     unreplayable: str = ""
     redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SuccessSample:
-    """What a successful result looked like; donors of step outcomes with ``capture="all"``."""
+    """The shape of a successful result; with ``capture="all"`` also the step outcomes."""
 
     generation_id: str
     operation: str
@@ -325,7 +322,7 @@ class SuccessSample:
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """A generation that is still running, as noted in the journal."""
+    """A generation that is still running, as written to the journal."""
 
     generation_id: str
     operation: str
@@ -340,7 +337,7 @@ class InFlight:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild from :func:`dataclasses.asdict`, unknown keys ignored (a newer writer's)."""
+        """Create it from the result of :func:`dataclasses.asdict`; unknown (newer) keys are ignored."""
         names = cls.__dataclass_fields__
         return cls(**{key: value for key, value in data.items() if key in names})
 
@@ -365,13 +362,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """What the store said of one failing record: which failure, which strike, perhaps a case."""
+    """The store's answer for one failing record: its failure, its strike and perhaps a case."""
 
     generation_id: str
     handle: str
     operation: str
     category: str
-    #: Distinct failing generations of this fingerprint in the window, this one included.
+    #: Distinct strikes of this failure within the window, this one included.
     strikes: int
     case_id: int | None = None
     reopened: bool = False
@@ -383,13 +380,13 @@ class WriteResult:
 
     written: int
     strikes: tuple[Strike, ...] = ()
-    #: True when the batch had been committed before (the COMMIT's answer was lost).
+    #: Whether an earlier transaction had committed the batch, whose COMMIT's answer was lost.
     duplicate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The verdict over a window of time (see :func:`genmon_otel.policy.healthy`)."""
+    """Health over a window of time (see :func:`genmon_otel.policy.is_healthy`)."""
 
     window_s: float
     attempts: int

@@ -1,7 +1,7 @@
-"""Settings: one frozen object made from arguments and environment, checked at once.
+"""Settings: one frozen object from the arguments of ``setup()`` and the environment, validated at once.
 
-An argument wins over its variable, except that ``GENMON_CAPTURE=off`` beats
-everything: whoever runs the service can always switch recording off.
+An argument has priority over its variable. ``GENMON_CAPTURE=off`` has priority over everything, so
+that an operator can always switch recording off.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
 from genmon_otel import conventions as names
-from genmon_otel.addresses import POSTGRESQL, SQLITE, is_understood, mask_url
+from genmon_otel.addresses import POSTGRESQL, SQLITE, is_parseable, mask_url
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.records import Capture
 
 MetricsBackend = Literal["prometheus", "otlp", "none"]
 Steps = Literal["auto", "decorated"]
 
-#: Folder of the default store, under the working directory.
+#: Folder of the default store in the working directory.
 DEFAULT_FOLDER: Final = ".genmon"
 DEFAULT_FILE: Final = "genmon.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything ``setup()`` decided. Made by :meth:`resolve`, never changed."""
+    """The resolved configuration. Created by :meth:`resolve`."""
 
-    #: Connection string; by default of SQLite under the working directory.
+    #: Connection string; by default a SQLite file in the working directory.
     store: str = field(repr=False)
     service_name: str | None = None
     capture: Capture = "failures"
     frameworks: tuple[str, ...] = ()
     metrics: MetricsBackend = "prometheus"
-    #: None: no port is opened.
+    #: None opens no port.
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
-    #: None: beside the SQLite store, else the user's state directory.
+    #: None: beside the SQLite file, else in the user's state directory.
     journal_dir: Path | None = None
-    #: None: worked out from the commit or the loaded sources.
+    #: None: derived from the git commit or the loaded sources.
     code_version: str | None = None
-    #: Key of the HMAC that makes pseudonyms; None: ``enduser.pseudo.id`` is not written.
+    #: Key of the HMAC for pseudonyms; None: no span has ``enduser.pseudo.id``.
     pseudonym_key: str | None = field(default=None, repr=False)
     #: Whether user ids are stored as pseudonyms.
     pseudonymize_store: bool = False
-    #: Whether CPU time and peak memory of each generation are measured (costs time).
+    #: Whether CPU time and peak memory of each generation are measured, which takes time.
     resources: bool = False
-    #: Whether request and results may go on spans.
+    #: Whether spans may contain the request and results.
     content_on_spans: bool = False
     #: ``auto``: outbound calls that no decorated step surrounds are steps, too.
     steps: Steps = "auto"
@@ -62,7 +62,7 @@ class Settings:
 
     @property
     def sqlite_path(self) -> Path | None:
-        """File of a SQLite store; None for another store or one in memory."""
+        """File of a SQLite store; None for PostgreSQL and for a database in memory."""
         scheme, _, rest = self.store.partition("://")
         if scheme.split("+")[0] != SQLITE:
             return None
@@ -78,20 +78,20 @@ class Settings:
         read_file: Callable[[str], str] = lambda path: Path(path).read_text(encoding="utf-8"),
         **given: Any,
     ) -> Settings:
-        """Merge arguments (None means unset) and environment; check every value.
+        """Merge arguments (None means unset) with the environment and validate every value.
 
         Args:
             environ: usually ``os.environ``.
-            cwd: where the default store's folder goes.
-            read_file: reads ``GENMON_STORE_FILE``.
-            given: ``setup()``'s arguments, by the names of this class's fields.
+            cwd: folder that relative paths and the default store are in.
+            read_file: returns the text of the file that ``GENMON_STORE_FILE`` names.
+            given: arguments of ``setup()``, by the names of this class's fields.
 
         Raises:
-            ConfigurationError: what was given, what is allowed, the remedy.
+            ConfigurationError: a value is not allowed.
         """
 
         def pick(argument: str, variable: str, default: Any = None) -> tuple[str, Any]:
-            """The value, behind the name that it was given by."""
+            """Return the name of the argument or variable that gave the value, and the value."""
             value = given.get(argument)
             if value is None and environ.get(variable):
                 return variable, environ[variable]
@@ -117,7 +117,7 @@ class Settings:
             code_version=_text(*pick("code_version", names.ENV_CODE_VERSION)),
             pseudonym_key=_text(*pick("pseudonym_key", names.ENV_PSEUDONYM_KEY)),
             pseudonymize_store=_pseudonymize(environ),
-            resources=flag(*pick("resources", names.ENV_RESOURCES)),
+            resources=parse_flag(*pick("resources", names.ENV_RESOURCES)),
             content_on_spans=environ.get(names.ENV_CAPTURE_CONTENT, "").strip().upper()
             in ("SPAN_ONLY", "SPAN_AND_EVENT", "TRUE"),
             steps=cast(Steps, _choice(*pick("steps", names.ENV_STEPS, "auto"), get_args(Steps))),
@@ -125,11 +125,11 @@ class Settings:
         )
 
 
-def flag(name: str, value: Any) -> bool:
-    """Read an on/off value.
+def parse_flag(name: str, value: Any) -> bool:
+    """Parse an on/off value; unset and empty are off.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: the value is neither on nor off.
     """
     if isinstance(value, bool):
         return value
@@ -142,14 +142,14 @@ def flag(name: str, value: Any) -> bool:
 
 
 def _store(
-    given_by: str,
+    source: str,
     value: Any,
     environ: Mapping[str, str],
     cwd: Path,
     read_file: Callable[[str], str],
 ) -> str:
     if value is None and (path := environ.get(names.ENV_STORE_FILE)):
-        given_by = names.ENV_STORE_FILE
+        source = names.ENV_STORE_FILE
         try:
             value = read_file(path).strip()
         except (OSError, UnicodeDecodeError) as error:
@@ -164,15 +164,15 @@ def _store(
     if value is None:
         return f"{SQLITE}:///{cwd / DEFAULT_FOLDER / DEFAULT_FILE}"
     if not isinstance(value, (str, os.PathLike)):
-        raise _refused(given_by, value, "a path, 'sqlite:///path' or 'postgresql://user@host/db'")
+        raise _error(source, value, "a path, 'sqlite:///path' or 'postgresql://user@host/db'")
     text = os.fspath(value).strip()
     if "://" not in text:
-        if not text or not is_understood(text) or "\n" in text or "\0" in text:
+        if not text or not is_parseable(text) or "\n" in text or "\0" in text:
             raise ConfigurationError(
-                f"{given_by}={mask_url(text)[:60]!r} is not allowed. Give a path, 'sqlite:///path' or "
+                f"{source}={mask_url(text)[:60]!r} is not allowed. Give a path, 'sqlite:///path' or "
                 "'postgresql://user@host/database'."
             )
-        return f"{SQLITE}:///{_database(text, cwd)}"
+        return f"{SQLITE}:///{_absolute_database(text, cwd)}"
     scheme = text.partition("://")[0].lower()
     dialect, _, driver = scheme.partition("+")
     if dialect == "postgres":
@@ -183,24 +183,24 @@ def _store(
             "Use 'sqlite:///path' or 'postgresql://user@host/database' "
             '(with pip install "genmon-otel[postgres]").'
         )
-    if not is_understood(text):
+    if not is_parseable(text):
         raise ConfigurationError(
-            f"{given_by}={mask_url(text)!r} cannot be read as a connection string. Use "
+            f"{source}={mask_url(text)!r} cannot be read as a connection string. Use "
             "'sqlite:///path' or 'postgresql://user:password@host:5432/database', with %40 for an @, "
             "%3A for a : and %2F for a / in user, password or database."
         )
     rest = text.partition("://")[2]
     if dialect == SQLITE:
         path, mark, query = rest.removeprefix("/").partition("?")
-        rest = f"/{_database(path, cwd)}{mark}{query}"
+        rest = f"/{_absolute_database(path, cwd)}{mark}{query}"
     return f"{dialect}://{rest}"
 
 
-def _database(path: str, cwd: Path) -> str:
-    """A SQLite file by its absolute path, so that a later ``chdir`` does not move it."""
+def _absolute_database(path: str, cwd: Path) -> str:
+    """Return the absolute path of a SQLite file, so that a later ``chdir`` does not change it."""
     if path in ("", ":memory:"):
         raise ConfigurationError(
-            "A store in memory is not allowed: what a process keeps in memory nobody can look at. "
+            "A store in memory is not allowed: no other process could read it. "
             "Name a file, for example 'genmon.db'."
         )
     return str((cwd / Path(path).expanduser()).resolve())
@@ -216,20 +216,20 @@ def _choice(argument: str, value: Any, allowed: Iterable[str]) -> str:
     return text
 
 
-def _refused(argument: str, value: Any, allowed: str) -> ConfigurationError:
+def _error(argument: str, value: Any, allowed: str) -> ConfigurationError:
     return ConfigurationError(f"{argument}={value!r} is not allowed. Give {allowed}.")
 
 
 def _text(argument: str, value: Any) -> str | None:
     if value is None or (isinstance(value, str) and value):
         return value
-    raise _refused(argument, value, "text, or leave it out")
+    raise _error(argument, value, "text, or leave it out")
 
 
 def _words(argument: str, value: Any) -> tuple[str, ...]:
     words = value.split(",") if isinstance(value, str) else value
     if not (isinstance(words, Iterable) and all(isinstance(word, str) for word in words)):
-        raise _refused(argument, value, "a sequence of names, for example ('react', 'vue')")
+        raise _error(argument, value, "a sequence of names, for example ('react', 'vue')")
     return tuple(word.strip() for word in words if word.strip())
 
 
@@ -251,7 +251,7 @@ def _port(argument: str, value: Any) -> int | None:
 def _path(argument: str, value: Any) -> Path | None:
     if value is None or isinstance(value, (str, os.PathLike)):
         return None if value is None else Path(os.fspath(value)).expanduser().absolute()
-    raise _refused(argument, value, "a folder's path, or leave it out")
+    raise _error(argument, value, "a folder's path, or leave it out")
 
 
 def _pseudonymize(environ: Mapping[str, str]) -> bool:

@@ -1,9 +1,9 @@
-"""Turn anything into bounded, storable text. Nothing here ever raises, but for
-what strikes from outside.
+"""Turns any object into bounded text that can be stored and printed. Raises nothing but interruptions
+(``KeyboardInterrupt``, signals).
 
-Every string that leaves the application passes through :func:`clean` first:
-databases refuse NUL and lone surrogates, terminals obey escape codes, and a
-20 MB message must cost no more than its first and last few kilobytes.
+Every string that leaves the application passes through :func:`clean` first: databases refuse NUL
+and lone surrogates, terminals execute escape codes, and the time for a 20 MB message must depend
+only on its first and last few kilobytes.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from typing import Any, Final
 from genmon_otel.interruption import is_interruption
 from genmon_otel.slots import name_of
 
-#: What stands where the middle of a long text was left out.
+#: Replaces the middle of a long text.
 GAP: Final = " … "
 
 #: Escape codes of terminals.
 _ESCAPES: Final = re.compile(
     r"[\x1b\x9b]\[?(?:[0-9;:?]+[A-Za-z]|[mKJH])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
 )
-#: Characters that stores refuse or terminals obey, and what stands for them.
-_STAND_INS: Final[dict[int, str | None]] = {
+#: Replacements of characters that databases refuse or terminals execute; None deletes one.
+_REPLACEMENTS: Final[dict[int, str | None]] = {
     **dict.fromkeys((*range(0x09), *range(0x0E, 0x20), *range(0x7F, 0xA0)), None),
     **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), None),
     **dict.fromkeys((0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029), "\n"),
     **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
 }
-#: The first character of each; a search for this alone is fast.
+#: Finds whether a text may need cleaning: a search for one character is fast.
 _SUSPECT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Members shown of a container, and levels of nesting.
@@ -38,7 +38,7 @@ _MAX_DEPTH: Final = 4
 
 
 def cut(text: str, limit: int) -> str:
-    """Keep head and tail of a text, ``limit`` characters in all with :data:`GAP` between them."""
+    """Cut a text to ``limit`` characters: its head, :data:`GAP` and its tail."""
     if type(text) is not str:
         text = str.__str__(text)  # a subclass may have hostile methods
     if len(text) <= limit:
@@ -57,28 +57,27 @@ def without_digits(text: str) -> str:
 
 
 def clean(text: str, limit: int) -> str:
-    r"""Cut a text to ``limit`` characters, then scrub what a store or a terminal would choke on.
+    r"""Cut a text to ``limit`` characters and remove what databases refuse or terminals execute.
 
-    Line ends become ``\n``, lone surrogates U+FFFD; escape codes, NUL, other
-    control characters and bidirectional overrides go. Idempotent.
+    Line ends become ``\n``, lone surrogates U+FFFD; escape codes, NUL, other control characters and
+    bidirectional overrides are removed. Idempotent.
     """
     text = cut(text, limit)
-    if text.isprintable() or not _SUSPECT.search(text):  # the first is ten times faster
+    if text.isprintable() or not _SUSPECT.search(text):  # isprintable() is ten times faster
         return text
     text = text.replace("\r\n", "\n")
-    if not _SUSPECT.search(text):  # the usual case; translating takes a hundred times longer
+    if not _SUSPECT.search(text):  # the usual case; translate() takes a hundred times longer
         return text
     if "\x1b" in text or "\x9b" in text:
         text = _ESCAPES.sub("", text)
-    return text.translate(_STAND_INS)
+    return text.translate(_REPLACEMENTS)
 
 
 def safe_str(obj: object, limit: int) -> str:
-    """Return ``str(obj)``, cleaned and cut; a note in angle brackets where ``__str__`` fails.
+    """Return ``str(obj)``, cleaned and cut; ``<Type: __str__ raised Error>`` where it raises.
 
-    Exceptions that print their arguments are printed from a bounded view of them, so
-    that ``KeyError`` with a 100 MB key costs what its ends cost. What a foreign
-    ``__str__`` itself takes cannot be bounded.
+    Built-in exceptions are formatted from bounded arguments, so that a ``KeyError`` with a 100 MB
+    key takes little time. The time of an application's own ``__str__`` cannot be bounded.
     """
     try:
         return clean(_plain_str(obj, limit), limit)
@@ -89,9 +88,9 @@ def safe_str(obj: object, limit: int) -> str:
 
 
 def safe_repr(obj: object, limit: int) -> str:
-    """Return a ``repr`` of ``obj``, cleaned and cut; containers and long strings are sampled."""
+    """Return a ``repr`` of ``obj``, cleaned and cut; of large containers and strings only a part."""
     try:
-        return clean(_brief(obj, limit, 0), limit)
+        return clean(_bounded_repr(obj, limit, 0), limit)
     except BaseException as failure:
         if is_interruption(failure):
             raise
@@ -99,7 +98,7 @@ def safe_repr(obj: object, limit: int) -> str:
 
 
 def type_name(obj: object) -> str:
-    """Return the bare name of an object's class, whatever its metaclass says of it."""
+    """Return the name of an object's class without running code of its metaclass."""
     try:
         return str(name_of(type(obj)))
     except BaseException:
@@ -113,17 +112,17 @@ def _plain_str(obj: object, limit: int) -> str:
         method = type(obj).__str__
         args = obj.args
         if method is KeyError.__str__ and len(args) == 1:
-            return _brief(args[0], limit, 0)
+            return _bounded_repr(args[0], limit, 0)
         if method is BaseException.__str__ or method is KeyError.__str__:
             if not args:
                 return ""
-            return _plain_str(args[0], limit) if len(args) == 1 else _brief(args, limit, 0)
+            return _plain_str(args[0], limit) if len(args) == 1 else _bounded_repr(args, limit, 0)
     if isinstance(obj, (list, tuple, dict, set, frozenset, bytes, bytearray)):
-        return _brief(obj, limit, 0)
+        return _bounded_repr(obj, limit, 0)
     return str.__str__(str(obj))
 
 
-def _brief(obj: Any, limit: int, depth: int) -> str:
+def _bounded_repr(obj: Any, limit: int, depth: int) -> str:
     """Return ``repr`` in bounded time for strings, bytes and containers of any size."""
     kind = type(obj)
     if kind is str:
@@ -137,11 +136,11 @@ def _brief(obj: Any, limit: int, depth: int) -> str:
         more = ", ..." if len(obj) > _MAX_MEMBERS else ""
         if kind is dict:
             inner = ", ".join(
-                f"{_brief(key, limit, depth + 1)}: {_brief(value, limit, depth + 1)}"
+                f"{_bounded_repr(key, limit, depth + 1)}: {_bounded_repr(value, limit, depth + 1)}"
                 for key, value in members
             )
             return f"{{{inner}{more}}}"
-        inner = ", ".join(_brief(member, limit, depth + 1) for member in members) + more
+        inner = ", ".join(_bounded_repr(member, limit, depth + 1) for member in members) + more
         if kind is list:
             return f"[{inner}]"
         if kind is tuple:
@@ -150,6 +149,8 @@ def _brief(obj: Any, limit: int, depth: int) -> str:
             return f"{kind.__name__}()"
         return f"{{{inner}}}" if kind is set else f"frozenset({{{inner}}})"
     if isinstance(obj, BaseException) and type(obj).__repr__ is BaseException.__repr__:
-        inner = ", ".join(_brief(member, limit, depth + 1) for member in obj.args[:_MAX_MEMBERS])
+        inner = ", ".join(
+            _bounded_repr(member, limit, depth + 1) for member in obj.args[:_MAX_MEMBERS]
+        )
         return f"{type_name(obj)}({inner})"
     return str.__str__(repr(obj))

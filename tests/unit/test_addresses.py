@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmon_otel.addresses import is_understood, mask_url, secrets_of
+from genmon_otel.addresses import is_parseable, mask_url, secrets_of
 
 SECRET = "hunter2hunter2"
 
@@ -74,7 +74,7 @@ def test_secrets_are_found_for_whoever_quotes_a_driver() -> None:
     assert secrets_of("postgresql://u:a%40b@h/d?sslmode=require&key=c") == ("a%40b", "c")
     assert secrets_of("postgresql://u@h/d") == ()
     assert secrets_of("/srv/genmon.db") == ()
-    assert not is_understood("postgresql://u:a@b@h/d")
+    assert not is_parseable("postgresql://u:a@b@h/d")
 
 
 @given(
@@ -99,4 +99,4 @@ def test_masking_never_fails_and_is_idempotent(text: str, scheme: str) -> None:
 @pytest.mark.parametrize("port", ["", "0", "5432", "99999999999"])
 def test_a_port_is_a_number(port: str) -> None:
     """Digits only are a port here; whether one is open is the driver's business."""
-    assert is_understood(f"postgresql://h:{port}/d")
+    assert is_parseable(f"postgresql://h:{port}/d")

@@ -24,7 +24,7 @@ from genmon_otel.cli.terminal import (
     print_json,
     store_option,
 )
-from genmon_otel.code_version import named_version
+from genmon_otel.code_version import version_of_folder
 from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, review
@@ -250,7 +250,7 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
             shown.append(shown_run(str(path), read_case.expect, result, bad))
             advance()
     if handles or not paths:
-        version = named_version(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
+        version = version_of_folder(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
         with open_store(store, writes=True) as opened:
             names = handles or [
                 row.handle

@@ -27,7 +27,7 @@ from genmon_otel.cli.terminal import (
     store_option,
 )
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
-from genmon_otel.records import Category, Severity, superseded
+from genmon_otel.records import Category, Severity, is_of_other_version
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
@@ -133,7 +133,7 @@ def describe(detail: FailureDetail) -> list[Text]:
         f"seen       {row.occurrence_count} times, first {ago(row.first_seen_at)}, "
         f"last {ago(row.last_seen_at)}; {row.status}"
     )
-    if superseded(row.fingerprint):
+    if is_of_other_version(row.fingerprint):
         seen += " (superseded: its like has another handle now)"
     if row.reopened_count:
         seen += f", came back {row.reopened_count} times"

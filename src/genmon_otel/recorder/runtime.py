@@ -19,7 +19,7 @@ from genmon_otel import internal_errors
 from genmon_otel.clock import SystemClock
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.null_sink import NullSink
-from genmon_otel.policy import SUCCESS_SAMPLES
+from genmon_otel.policy import SAMPLES_PER_OPERATION
 from genmon_otel.ports import Clock, Metrics, Sink, StepPlayer
 from genmon_otel.recorder.identity import new_id
 from genmon_otel.records import Capture, InFlight, Severity
@@ -91,7 +91,7 @@ class Runtime:
         """Note that a success sample is taken: after the first three, one a minute is."""
         taken = self.samples_taken.get(operation, 0) + 1
         self.samples_taken[operation] = taken
-        if taken >= SUCCESS_SAMPLES:
+        if taken >= SAMPLES_PER_OPERATION:
             self.sample_due[operation] = self.clock.monotonic() + _SAMPLE_EVERY_S
 
 

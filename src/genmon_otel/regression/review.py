@@ -16,7 +16,7 @@ from genmon_otel.records import (
     FINGERPRINT_VERSION,
     PROCESS_DIED,
     Recording,
-    superseded,
+    is_of_other_version,
 )
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case, CaseError
@@ -89,7 +89,7 @@ def unmendable(row: CaseRow) -> bool:
 
 def is_superseded(row: CaseRow) -> bool:
     """Whether a case that is not over has another version's signature: nothing meets it."""
-    return superseded(row.signature) and row.state in (*CHECKABLE, *APPROVED)
+    return is_of_other_version(row.signature) and row.state in (*CHECKABLE, *APPROVED)
 
 
 # --- the reproduction check -----------------------------------------------------------
@@ -114,7 +114,7 @@ def verify(
         InvalidTransition: a person has decided about it already.
     """
     row = store.case(ref)
-    if superseded(row.signature) and row.state in APPROVED:
+    if is_of_other_version(row.signature) and row.state in APPROVED:
         return _named_anew(store, row, cwd, progress)
     if row.state not in CHECKABLE:
         raise InvalidTransition(
@@ -132,7 +132,7 @@ def verify(
         if row.case:
             case = _carried(case, stored(row), detail.recordings)
         case = needs.added_to(case)
-        if superseded(case.expected.signature):
+        if is_of_other_version(case.expected.signature):
             case, trigger = _renamed(case, row.trigger_signature, cwd)
             store.rename_case(row.id, case.expected.signature, trigger, row.state_reason)
         store.save_case(row.id, case.to_dict())

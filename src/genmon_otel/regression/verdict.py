@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from genmon_otel.policy import Verdict
-from genmon_otel.records import FINGERPRINT_VERSION, GenerationRecord, Outcome, Tree, superseded
+from genmon_otel.records import (
+    FINGERPRINT_VERSION,
+    GenerationRecord,
+    Outcome,
+    Tree,
+    is_of_other_version,
+)
 from genmon_otel.regression.case import Case
 
 #: Why a run is inconclusive, in a word that tools can count.
@@ -136,7 +142,7 @@ def _failure(case: Case, seen: Observation) -> Judgement:
             return _no_trigger(case, seen)
         return Judgement(Verdict.PASS, f"It failed as declared: {case.fails_as}")
     what = f"{failed.error_type}: {failed.error_message[:200]}" if failed else seen.escaped
-    if superseded(case.expected.signature):
+    if is_of_other_version(case.expected.signature):
         return _inconclusive(
             "superseded",
             f"It failed ({what}), but the case names its failure by fingerprints "

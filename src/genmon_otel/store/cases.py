@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import InvalidTransition, NotFound
-from genmon_otel.policy import CaseState, Verdict, transition
+from genmon_otel.policy import CaseState, Verdict, check_transition
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
 from genmon_otel.store.codec import MESSAGE_LIMIT, loads, normalise_handle, storable_name_or_none
@@ -79,7 +79,7 @@ def set_state(
     reviewer: str | None = None,
     reason: str = "",
 ) -> CaseRow:
-    """Change the state of a case, if :func:`genmon_otel.policy.transition` allows it.
+    """Change the state of a case, if :func:`genmon_otel.policy.check_transition` allows it.
 
     Args:
         connection: inside a transaction.
@@ -101,7 +101,7 @@ def set_state(
             f"genmon cases show {case.handle}."
         )
     values: dict[str, Any] = {
-        "state": transition(case.state, wanted),
+        "state": check_transition(case.state, wanted),
         "state_reason": clean(reason, MESSAGE_LIMIT),
     }
     if reviewer is not None:

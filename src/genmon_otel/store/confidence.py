@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from genmon_otel.policy import DAY_S, LIVE_A_DAY, Verdict, repeat_weight, wilson
+from genmon_otel.policy import DAY_S, LIVE_RUNS_PER_DAY, Verdict, repeat_weight, wilson_lower_bound
 
 #: Newest runs of one case that are used.
 MAX_RUNS: Final = 500
@@ -51,14 +51,14 @@ def confidence(runs: Iterable[PastRun]) -> float:
             continue
         if run.channel == "live":
             day = int(run.at // DAY_S)
-            weight = 1.0 if live_runs_on_day[day] < LIVE_A_DAY else 0.0
+            weight = 1.0 if live_runs_on_day[day] < LIVE_RUNS_PER_DAY else 0.0
             live_runs_on_day[day] += 1
         else:
             weight = repeat_weight(verdicts_on_version[run.code_version])
             verdicts_on_version[run.code_version] += 1
         trials += weight
         passes += weight if run.verdict is Verdict.PASS else 0.0
-    return wilson(passes, trials)
+    return wilson_lower_bound(passes, trials)
 
 
 def flakiness(runs: Sequence[PastRun]) -> float:

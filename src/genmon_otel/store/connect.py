@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from opentelemetry import context as otel_context
 from sqlalchemy.pool import QueuePool
 
-from genmon_otel.addresses import HIDDEN, POSTGRESQL, SQLITE, is_understood, mask_url, secrets_of
+from genmon_otel.addresses import HIDDEN, POSTGRESQL, SQLITE, is_parseable, mask_url, secrets_of
 from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
 from genmon_otel.store import sqlite
 from genmon_otel.store.codec import dumps_exactly
@@ -292,7 +292,7 @@ def driver_connection(connection: sa.Connection) -> Any:
 
 def _sqlalchemy_url(url: str) -> sa.URL:
     try:
-        if not is_understood(url):
+        if not is_parseable(url):
             raise ValueError
         parsed = sa.make_url(url if "://" in url else f"{SQLITE}:///{url}")
     except (sa.exc.ArgumentError, ValueError):

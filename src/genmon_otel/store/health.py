@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
-from genmon_otel.policy import healthy
+from genmon_otel.policy import is_healthy
 from genmon_otel.records import Health, Outcome
 from genmon_otel.store import schema
 from genmon_otel.store.rows import TrendPoint
@@ -60,7 +60,7 @@ def fetch_health(
         failures=failures,
         failure_rate=failures / attempts if attempts else 0.0,
         by_category=by_category,
-        healthy=healthy(attempts, failures),
+        healthy=is_healthy(attempts, failures),
     )
 
 

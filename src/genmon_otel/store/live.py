@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from genmon_otel.policy import DAY_S, LIVE_A_DAY, CaseState, Verdict
+from genmon_otel.policy import DAY_S, LIVE_RUNS_PER_DAY, CaseState, Verdict
 from genmon_otel.records import GenerationRecord, Outcome
 from genmon_otel.store import schema
 from genmon_otel.store.codec import storable_name, storable_name_or_none
@@ -126,4 +126,4 @@ def _has_enough_passes(connection: sa.Connection, run: NewRun) -> bool:
             runs.c.created_at < start + DAY_S,
         )
     ).scalar_one()
-    return int(stored) >= LIVE_A_DAY
+    return int(stored) >= LIVE_RUNS_PER_DAY

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import StoreRefused
-from genmon_otel.policy import RECORDING_VARIANTS, SUCCESS_SAMPLES
+from genmon_otel.policy import RECORDINGS_PER_FAILURE, SAMPLES_PER_OPERATION
 from genmon_otel.records import GenerationRecord, Recording, SuccessSample
 from genmon_otel.store import schema
 from genmon_otel.store.codec import (
@@ -69,7 +69,7 @@ def save_recordings(
         ).all()
         if any(row.generation_id == recording.generation_id for row in stored):
             continue
-        if len(stored) >= RECORDING_VARIANTS:
+        if len(stored) >= RECORDINGS_PER_FAILURE:
             replaceable = next((row.id for row in stored if row.unreplayable), None)
             if replaceable is None or recording.unreplayable:
                 continue
@@ -101,7 +101,7 @@ def save_samples(
     for sample in samples:
         by_operation[storable_name(sample.operation)].append(sample)
     for operation, of_operation in sorted(by_operation.items()):
-        newest = sorted(of_operation, key=lambda sample: sample.ended_at)[-SUCCESS_SAMPLES:]
+        newest = sorted(of_operation, key=lambda sample: sample.ended_at)[-SAMPLES_PER_OPERATION:]
         for sample in newest:
             stored = sa.select(table.c.id).where(table.c.generation_id == sample.generation_id)
             if connection.execute(stored).first() is None:
@@ -121,7 +121,7 @@ def save_samples(
             sa.select(table.c.id)
             .where(table.c.operation == operation)
             .order_by(table.c.ended_at.desc(), table.c.id.desc())
-            .limit(SUCCESS_SAMPLES)
+            .limit(SAMPLES_PER_OPERATION)
         )
         connection.execute(
             sa.delete(table).where(

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import NotFound
-from genmon_otel.policy import CaseState, Verdict, after_run
+from genmon_otel.policy import CaseState, Verdict, state_after_run
 from genmon_otel.store import schema
 from genmon_otel.store.codec import MESSAGE_LIMIT, storable_name, storable_name_or_none
 from genmon_otel.store.confidence import MAX_RUNS, PastRun, confidence, flakiness
@@ -78,7 +78,7 @@ def save_run(connection: sa.Connection, run: NewRun) -> CaseState:
         )
         .inline()
     )  # fmt: skip
-    new_state = after_run(
+    new_state = state_after_run(
         state,
         run.verdict,
         code_version=version,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 import sqlalchemy as sa
 
+from genmon_otel.clock import SystemClock
 from genmon_otel.corrections import Correction
 from genmon_otel.errors import ConfigurationError, StoreRefused, StoreUnavailable
 from genmon_otel.policy import CHANNELS, HEALTH_WINDOW_S, CaseState, Channel, Verdict
@@ -55,18 +56,6 @@ from genmon_otel.store.write import BatchWriter
 PRUNE_ROWS = 2_000
 #: Seconds between two steps on SQLite, where a waiting writer tries the lock again every 0.1 s.
 PRUNE_PAUSE_S = 0.12
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def now(self) -> float:
-        """Unix seconds."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
 
 
 class SqlStore:

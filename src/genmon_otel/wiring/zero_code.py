@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.sampling import (
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import GenmonError
-from genmon_otel.settings import flag
+from genmon_otel.settings import parse_flag
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -37,7 +37,7 @@ _log = logging.getLogger(names.LOGGER)
 def enabled() -> bool:
     """Whether ``GENMON_ENABLED`` switches the entry points on."""
     try:
-        return flag(names.ENV_ENABLED, os.environ.get(names.ENV_ENABLED))
+        return parse_flag(names.ENV_ENABLED, os.environ.get(names.ENV_ENABLED))
     except GenmonError as error:
         _log.error("%s", error)
         return False

@@ -12,7 +12,7 @@ from typing import Final
 from genmon_otel.journal import Journal
 from genmon_otel.journal.frames import MAX_PAYLOAD, Frame, Kind
 from genmon_otel.journal.payloads import decode_recording, encode_recording
-from genmon_otel.policy import RECORDING_VARIANTS, SUCCESS_SAMPLES
+from genmon_otel.policy import RECORDINGS_PER_FAILURE, SAMPLES_PER_OPERATION
 from genmon_otel.ports import Metrics
 from genmon_otel.recordings import prepare, prepare_step
 from genmon_otel.records import Recording, SuccessSample, Tree
@@ -29,7 +29,7 @@ _LARGE_BYTES: Final = 256 * 1024
 
 #: Recordings of one fingerprint that one process sends in an hour: the store keeps the
 #: newest few variants, and redacting costs time.
-AN_HOUR: Final = 3 * RECORDING_VARIANTS
+AN_HOUR: Final = 3 * RECORDINGS_PER_FAILURE
 _HOUR_S: Final = 3600.0
 #: Fingerprints whose recordings are counted.
 _COUNTED: Final = 1_000
@@ -88,7 +88,7 @@ class RecordingQueue:
         with self._lock:
             samples = self._samples.setdefault(sample.operation, deque())
             samples.append(sample)
-            if len(samples) > SUCCESS_SAMPLES:
+            if len(samples) > SAMPLES_PER_OPERATION:
                 samples.popleft()
             else:
                 self.put_total += 1

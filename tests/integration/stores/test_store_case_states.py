@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from genmon_otel.errors import InvalidTransition
-from genmon_otel.policy import TRANSITIONS, CaseState, Verdict, after_run
+from genmon_otel.policy import TRANSITIONS, CaseState, Verdict, state_after_run
 from genmon_otel.store import SqlStore
 from tests.store_records import START, Producer, a_failure, failing
 
@@ -58,7 +58,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
             )
             if run_id not in self.runs:
                 earlier = [v for known, v in self.runs.values() if known == version]
-                self.state = after_run(
+                self.state = state_after_run(
                     self.state, verdict, code_version=version, failing_version="v1",
                     earlier=earlier,
                 )  # fmt: skip

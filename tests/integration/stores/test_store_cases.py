@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genmon_otel.errors import ConfigurationError, InvalidTransition, NotFound
-from genmon_otel.policy import CaseState, Verdict, wilson
+from genmon_otel.policy import CaseState, Verdict, wilson_lower_bound
 from genmon_otel.records import StepFault
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
@@ -118,9 +118,9 @@ def test_a_pass_of_the_code_that_failed_is_its_second_verdict(
     case = a_case(producer, CaseState.OPEN)
     store.record_run(case.id, "ci", "v2", Verdict.FAIL_SAME, "", "fail", START)
     after = store.record_run(case.id, "ci", "v2", Verdict.PASS, "", "luck", START)
-    assert after.confidence_score == pytest.approx(wilson(0.25, 0.25))
+    assert after.confidence_score == pytest.approx(wilson_lower_bound(0.25, 0.25))
     after = store.record_run(case.id, "ci", "v3", Verdict.PASS, "", "mended", START)
-    assert after.confidence_score == pytest.approx(wilson(1.25, 1.25))
+    assert after.confidence_score == pytest.approx(wilson_lower_bound(1.25, 1.25))
 
 
 def test_the_live_channel_passes(producer: Producer, store: SqlStore) -> None:
