@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from genmon_otel.corrections import NO_CORRECTIONS
-from genmon_otel.ports import Ended
 from genmon_otel.records import GenerationRecord, InFlight, Recording, SuccessSample
 
 
@@ -22,10 +21,6 @@ class NullSink:
         sample: SuccessSample | None = None,
     ) -> None:
         """Drop it."""
-
-    def take(self, ended: Ended) -> None:
-        """Deliver its record."""
-        self.deliver(ended.record())
 
     def start(self) -> None:
         """Start nothing."""

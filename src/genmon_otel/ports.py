@@ -9,11 +9,9 @@ from genmon_otel.corrections import Correction, Corrections
 from genmon_otel.records import (
     Batch,
     Category,
-    Failure,
     GenerationRecord,
     Health,
     InFlight,
-    Outcome,
     Recording,
     Severity,
     StageEnd,
@@ -29,43 +27,6 @@ class Clock(Protocol):
     def now(self) -> float: ...
 
     def monotonic(self) -> float: ...
-
-
-class Ended(Protocol):
-    """A generation that has ended. Its record is made when somebody wants it, off its thread."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def operation(self) -> str: ...
-
-    @property
-    def framework(self) -> str: ...
-
-    @property
-    def outcome(self) -> Outcome: ...
-
-    @property
-    def duration_s(self) -> float: ...
-
-    @property
-    def file_count(self) -> int | None: ...
-
-    @property
-    def failure(self) -> Failure | None: ...
-
-    @property
-    def trace_id(self) -> str | None: ...
-
-    @property
-    def is_sampled(self) -> bool:
-        """Whether its trace is kept, so that an exemplar leads somewhere."""
-
-    #: Whether the metrics have it, so that it is not counted twice.
-    is_counted: bool
-
-    def record(self) -> GenerationRecord: ...
 
 
 class Sink(Protocol):
@@ -86,9 +47,6 @@ class Sink(Protocol):
         sample: SuccessSample | None = None,
     ) -> None:
         """Take a finished generation. A failure is in the journal when this returns."""
-
-    def take(self, ended: Ended) -> None:
-        """Take a generation that left a record and nothing else, and did not fail."""
 
     def start(self) -> None:
         """A generation begins: be awake in this process."""
@@ -119,10 +77,20 @@ class Metrics(Protocol):
     ) -> None:
         """Create one series of FAILURES at 0, where the operation is one of this process's."""
 
-    def started(self, operation: str, /) -> None: ...
+    def count_starts(self, operations: Iterator[str], /) -> None:
+        """Count a generation of each operation that is left in the iterator, which is empty then.
 
-    def ended(self, ended: Ended | GenerationRecord, /) -> None:
-        """Count a finished generation."""
+        A second call with the same iterator counts nothing: an interrupted one can be repeated.
+        """
+
+    def count_ends(self, ends: Iterator[tuple[GenerationRecord, str | None]], /) -> None:
+        """Count each finished generation that is left in the iterator, as :meth:`count_starts` does.
+
+        Beside each record: the id of its trace if that is sampled, for an exemplar; else None.
+        """
+
+    def ended(self, record: GenerationRecord, /) -> None:
+        """Count a finished generation that this process did not run."""
 
     def stage(self, ended: tuple[str, StageEnd], /) -> None:
         """Time a stage of an operation."""

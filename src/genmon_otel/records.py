@@ -293,7 +293,7 @@ class Recording:
     operation: str
     #: Import path of the decorated callable, ``package.module:Class.method``; empty for a block.
     target: str
-    #: Tree of the bound arguments by name (``self`` left out; see ``factory``).
+    #: Tree of the bound arguments by name (``self`` left out; see ``factories``).
     inputs: Tree
     steps: tuple[StepRecord, ...]
     #: Index in ``steps`` of the outcome that caused the failure; None where the input did.

@@ -24,7 +24,7 @@ from genmon_otel import recorder
 from genmon_otel.corrections import NO_CORRECTIONS, Corrections
 from genmon_otel.errors import GenmonError
 from genmon_otel.instruments import NullMetrics
-from genmon_otel.ports import Ended, Metrics, StepPlayer
+from genmon_otel.ports import Metrics, StepPlayer
 from genmon_otel.records import (
     MAX_REQUEST,
     Capture,
@@ -121,10 +121,6 @@ class Captured:
             self.recordings.append(recording)
         if sample is not None:
             self.samples.append(sample)
-
-    def take(self, ended: Ended) -> None:
-        """As any other."""
-        self.deliver(ended.record())
 
     def start(self) -> None:
         """Nothing to wake."""

@@ -375,7 +375,7 @@ class Builder:
     def __init__(self, name: str, session: Session) -> None:
         self.name, self.session = name, session
 
-    @generation(name="method", factory="replayed_app:make_builder")
+    @generation(name="method", factories={"self": "replayed_app:make_builder"})
     def build(self, request: str) -> str:
         """Use the state."""
         raise ValueError(f"{self.name} has {self.session.rows} rows, not enough for {ask(request)}")
@@ -396,6 +396,38 @@ class Builder:
 def make_builder() -> Builder:
     """A builder for replays."""
     return Builder("ann", Session())
+
+
+SESSION = Session()
+
+
+def count_rows(session: Session) -> int:
+    """What a caller gives as a callback: it is called with something, and meant itself."""
+    return session.rows
+
+
+class Leaflet:
+    """An orchestrator whose factories name objects, callbacks and classes."""
+
+    def __init__(self, noun: str) -> None:
+        self.noun = noun
+
+    @generation(
+        name="objects",
+        factories={
+            "self": "replayed_app:leaflet",
+            "session": "replayed_app:SESSION",
+            "count": "replayed_app:count_rows",
+            "other": Session,
+        },
+    )
+    def build(self, request: str, session: Session, count: Any, other: Session) -> str:
+        """Use them all."""
+        rows = count(session), other.rows
+        raise ValueError(f"the {self.noun} has {rows} rows, not enough for {ask(request)}")
+
+
+leaflet = Leaflet("leaflet")
 
 
 class Maker(abc.ABC):

@@ -123,6 +123,11 @@ FAILING: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] =
     "classmethod": (app.Builder.shared, ("x",), {"ask": "this"}),
     "staticmethod": (app.Builder.lone, ("x",), {"ask": "this"}),
     "method": (app.make_builder().build, ("x",), {"ask": "this"}),
+    "objects": (
+        app.leaflet.build,
+        ("x", app.SESSION, app.count_rows, app.Session()),
+        {"ask": "this"},
+    ),
     "inherited": (app.PageMaker().build, ("x",), {"ask": "this"}),
     "inherited classmethod": (app.PageMaker.shared, ("x",), {"ask": "this"}),
     "object of a module": (app.assembler.build, ("x",), {"ask": "this"}),

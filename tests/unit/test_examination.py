@@ -1,4 +1,4 @@
-"""What is found out of an exception once is what would be found out again."""
+"""A cached analysis of an exception is what a new one would find."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from genmon_otel import generation, register_rule
 from genmon_otel.classification import classify
 from genmon_otel.recorder import Runtime
-from genmon_otel.recorder.examination import examine, look_into
+from genmon_otel.recorder.exception_analysis import analyse, analyse_anew
 from genmon_otel.redaction import Redactor
 from genmon_otel.testing import capture
 
@@ -62,8 +62,8 @@ def raised(error: BaseException, depth: int = 2) -> BaseException:
 
 def is_remembered(make: Callable[[], BaseException]) -> bool:
     """Whether of three alike errors from the same place the third was looked into no more."""
-    under = Runtime()
-    second, third = [examine(under, raised(make())) for _ in range(3)][1:]
+    runtime = Runtime()
+    second, third = [analyse(runtime, raised(make())) for _ in range(3)][1:]
     return second is third
 
 
@@ -118,7 +118,7 @@ def test_what_is_remembered_is_what_is_there(
     """Remembered or not, it is what looking into the error itself finds."""
     for _ in range(2):
         error = raised(kind(*arguments), depth)
-        seen, fresh = examine(SHARED, error), look_into(SHARED, error, classify(error))
+        seen, fresh = analyse(SHARED, error), analyse_anew(SHARED, error, classify(error))
         assert (seen.said, seen.stack, seen.places) == (fresh.said, fresh.stack, fresh.places)
         assert (seen.function, seen.file, seen.line) == (fresh.function, fresh.file, fresh.line)
         assert (seen.category, seen.severity, seen.error_type) == (
@@ -131,7 +131,7 @@ SHARED = Runtime()
 
 def test_another_line_of_the_same_function_is_another_place() -> None:
     """Where in the code it was raised counts, not only in which."""
-    under = Runtime()
+    runtime = Runtime()
 
     def two(first: bool) -> None:
         if first:
@@ -143,13 +143,13 @@ def test_another_line_of_the_same_function_is_another_place() -> None:
         try:
             two(first)
         except ValueError as error:
-            lines.append(examine(under, error).line)
+            lines.append(analyse(runtime, error).line)
     assert lines[1] == lines[0] + 1
 
 
 def test_the_same_code_in_another_module_is_another_place() -> None:
     """Generated modules may share their code objects."""
-    under, places = Runtime(), []
+    runtime, places = Runtime(), []
     code = compile("def fail():\n    raise ValueError('x')\n", "made.py", "exec")
     for name in ("one", "two"):
         module = types.ModuleType(name)
@@ -157,20 +157,20 @@ def test_the_same_code_in_another_module_is_another_place() -> None:
         try:
             module.fail()
         except ValueError as error:
-            places.append(examine(under, error).places[0])
+            places.append(analyse(runtime, error).places[0])
     assert places == ["one:fail", "two:fail"]
 
 
 def test_a_new_rule_counts_at_once() -> None:
     """And no longer once it is taken away."""
-    under, seen = Runtime(), []
-    seen.append(examine(under, raised(ValueError("the gremlin"))).category)
+    runtime, seen = Runtime(), []
+    seen.append(analyse(runtime, raised(ValueError("the gremlin"))).category)
     take_away = register_rule("rate_limit", message="gremlin")
     try:
-        seen.append(examine(under, raised(ValueError("the gremlin"))).category)
+        seen.append(analyse(runtime, raised(ValueError("the gremlin"))).category)
     finally:
         take_away()
-    seen.append(examine(under, raised(ValueError("the gremlin"))).category)
+    seen.append(analyse(runtime, raised(ValueError("the gremlin"))).category)
     assert seen[1] == "rate_limit"
     assert seen[0] == seen[2] != seen[1]
 
@@ -181,30 +181,30 @@ def test_what_is_remembered_is_redacted_as_its_runtime_says() -> None:
         Runtime(),
         Runtime(redactor=Redactor(lambda text: re.sub(r"gremlin-\d+", "***", text))),
     )
-    for under, there in ((open_, True), (closed, False)) * 2:
-        seen = examine(under, raised(ValueError("gremlin-17")))
+    for runtime, there in ((open_, True), (closed, False)) * 2:
+        seen = analyse(runtime, raised(ValueError("gremlin-17")))
         assert ("gremlin-17" in seen.said) is there
         assert ("gremlin-17" in seen.stack) is there
 
 
 def test_no_error_is_kept_alive() -> None:
     """Nor the frames that it holds."""
-    under = Runtime()
+    runtime = Runtime()
     error = raised(Plain("'files' is a required property"))
     gone = weakref.ref(error)
-    assert examine(under, error).category == "validation_error"
+    assert analyse(runtime, error).category == "validation_error"
     del error
     gc.collect()
     assert gone() is None
-    assert under.analysed
+    assert runtime.analysed
 
 
 def test_memory_is_bounded() -> None:
     """However many different errors there are."""
-    under = Runtime()
+    runtime = Runtime()
     for number in range(1_000):
-        examine(under, raised(ValueError(f"number {number}")))
-    assert len(under.analysed) < 200
+        analyse(runtime, raised(ValueError(f"number {number}")))
+    assert len(runtime.analysed) < 200
 
 
 def test_a_metaclass_without_a_hash_harms_nobody() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextvars
 import gc
 import sys
-import threading
 import time
 import weakref
 from collections import deque
@@ -20,10 +19,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry
 
 from genmon_otel import conventions as names
-from genmon_otel import current_generation, generation, phase, recorder, step
+from genmon_otel import generation, phase, recorder, step
 from genmon_otel.instruments import MAX_EVENTS, NullMetrics, PrometheusMetrics
-from genmon_otel.null_sink import NullSink
-from genmon_otel.recorder import called_with, diagnosis, live_generation
+from genmon_otel.recorder import diagnose
 from genmon_otel.records import GenerationRecord, Outcome
 from genmon_otel.redaction import Redactor
 from genmon_otel.store import SqlStore
@@ -59,7 +57,7 @@ def test_a_request_is_redacted_though_the_diagnosis_breaks(monkeypatch: pytest.M
     def undiagnosed(request: str) -> None:
         raise ValueError
 
-    monkeypatch.setattr(diagnosis, "diagnose", lambda *_: 1 / 0)
+    monkeypatch.setattr(diagnose, "diagnose", lambda *_: 1 / 0)
     with capture() as seen, pytest.raises(ValueError):
         undiagnosed("my password is hunter2")
     assert seen.record.failure is not None
@@ -83,7 +81,7 @@ def test_what_breaks_at_the_end_costs_only_itself(
 
     with capture() as seen, pytest.raises(ValueError):
         if broken == "stages":
-            monkeypatch.setattr(diagnosis, "step_faults", fails)
+            monkeypatch.setattr(diagnose, "step_faults", fails)
         else:
             monkeypatch.setattr(Redactor, "text", fails)
         cut_short("x")
@@ -118,70 +116,40 @@ def test_what_has_ended_keeps_neither_arguments_nor_context_alive() -> None:
         metrics.fold()
 
 
-def test_what_waits_for_the_writer_keeps_no_large_argument_alive() -> None:
-    """However long the writer is inside its store: only small ones are read later."""
-
-    class Waiting(NullSink):
-        def __init__(self) -> None:
-            self.ended: list[Any] = []
-
-        def take(self, ended: Any) -> None:
-            self.ended.append(ended)
-
-    image, sink = bytes(100_000), Waiting()
-    with capture():
-        runtime = recorder.active_runtime()
-        runtime.sink = sink
-        runtime.sample_due["handed over"] = float("inf")
+def test_a_record_keeps_no_argument_alive() -> None:
+    """However long the writer is inside its store: a success leaves its request, and no argument."""
+    image = bytes(100_000)
+    with capture() as seen:
+        recorder.active_runtime().sample_due["handed over"] = float("inf")
         before = sys.getrefcount(image)
         handed_over("a page", image)
-        assert len(sink.ended) == 1
+        handed_over(request="a page", image=image)
+        assert len(seen.records) == 2
         assert sys.getrefcount(image) == before
-        assert sink.ended[0].record().user_request == "a page"
+        assert seen.records[0].user_request == "a page"
 
 
 def test_an_end_told_twice_counts_once() -> None:
     """Also where another thread's end comes in between."""
     registry = CollectorRegistry()
     metrics = PrometheusMetrics(registry)
-    ends: list[Any] = []
+    told: list[tuple[str, Any]] = []
 
     class Twice(NullMetrics):
-        def ended(self, *told: Any) -> None:  # type: ignore[override]
-            ends.append(told)
+        def count_starts(self, operations: Any) -> None:  # type: ignore[override]
+            told.append(("count_starts", operations))
+
+        def count_ends(self, ends: Any) -> None:  # type: ignore[override]
+            told.append(("count_ends", ends))
 
     with capture(metrics=Twice()):
         handed_over("a")
         handed_over("b")
-    for told in (*ends, *ends):
-        metrics.ended(*told)
+    for method, what in (*told, *told):
+        getattr(metrics, method)(what)
     labels = {"operation": "handed over", "framework": "none", "outcome": "success"}
     assert registry.get_sample_value("genmon_generations_total", labels) == 2
-
-
-def test_several_threads_ask_for_the_request_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps that fail at once each find what was asked for, though one of them is reading it."""
-    found: list[str | None] = []
-    holding = called_with.hold
-
-    def slowly(*given: Any) -> Any:
-        monkeypatch.setattr(live_generation, "hold", holding)
-        other = threading.Thread(target=lambda: found.append(live.request))
-        other.start()
-        other.join(10)
-        return holding(*given)
-
-    @generation("read")
-    def read_by_many(request: str) -> None:
-        nonlocal live
-        live = current_generation()
-        monkeypatch.setattr(live_generation, "hold", slowly)
-        found.append(live.request)
-
-    live: Any = None
-    with capture():
-        read_by_many("a page")
-    assert found == ["a page", "a page"]
+    assert registry.get_sample_value("genmon_records_started_total") == 2
 
 
 def test_a_default_that_may_change_is_read_at_once() -> None:

@@ -27,8 +27,9 @@ from genmon_otel.instruments import (
     PrometheusMetrics,
 )
 from genmon_otel.ports import Metrics
-from genmon_otel.recorder.live_generation import Generation
-from genmon_otel.recorder.stage_run import StageRun
+from genmon_otel.recorder import end
+from genmon_otel.recorder.generation import Generation
+from genmon_otel.recorder.stage import Stage as RunningStage
 from genmon_otel.records import Category, Failure, GenerationRecord, Outcome, Severity, Stage
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -76,19 +77,6 @@ def record(
         failure=failed or (failure() if outcome is Outcome.FAILURE else None),
         **changes,
     )
-
-
-class Live:
-    """A generation of this process that has ended: what its record says, and whether it is traced."""
-
-    is_counted = False
-
-    def __init__(self, made: GenerationRecord, *, is_sampled: bool) -> None:
-        self._made = made
-        self.is_sampled = is_sampled
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._made, name)
 
 
 def samples(registry: CollectorRegistry, metric: str) -> dict[tuple[str, ...], float]:
@@ -346,11 +334,11 @@ def test_exemplars_name_only_traces_that_are_kept(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
     """A failure whose trace was sampled away has no exemplar; one that was kept has its trace id."""
-    metrics.ended(Live(record(Outcome.FAILURE), is_sampled=False))  # type: ignore[arg-type]
-    metrics.ended(Live(record(Outcome.SUCCESS), is_sampled=True))  # type: ignore[arg-type]
+    metrics.count_ends(iter([(record(Outcome.FAILURE), None)]))
+    metrics.count_ends(iter([(record(Outcome.SUCCESS), TRACE_ID)]))
     metrics.ended(record(Outcome.FAILURE))
     assert TRACE_ID not in generate_openmetrics(registry).decode()
-    metrics.ended(Live(record(Outcome.FAILURE), is_sampled=True))  # type: ignore[arg-type]
+    metrics.count_ends(iter([(record(Outcome.FAILURE), TRACE_ID)]))
     lines = [line for line in generate_openmetrics(registry).decode().splitlines() if "# {" in line]
     assert all(f'# {{trace_id="{TRACE_ID}"}}' in line for line in lines)
     assert {line.partition("{")[0] for line in lines} == {
@@ -439,9 +427,6 @@ def test_a_finaliser_that_counts_while_its_thread_counts_locks_nothing_up(
 ) -> None:
     """prometheus_client's locks are not reentrant; a generation may end in a finaliser."""
     metrics._at_once = at_once
-    if at_once:
-        for note in ("started", "ended", "stage"):
-            delattr(metrics, note)
     metrics.declare("build_app", ("react",))
 
     class Finalised:
@@ -492,7 +477,8 @@ class BrokenSeries:
 def calls(metrics: Metrics) -> Iterator[Any]:
     """One call of everything that ports.Metrics asks for."""
     yield lambda: metrics.declare("build_app")
-    yield lambda: metrics.started("build_app")
+    yield lambda: metrics.count_starts(iter(["build_app"]))
+    yield lambda: metrics.count_ends(iter([(record(Outcome.FAILURE), TRACE_ID)]))
     yield lambda: metrics.ended(record(Outcome.FAILURE))
     yield lambda: metrics.stage(("build_app", Stage("chat", "step", 1.0, Outcome.SUCCESS)))
     yield lambda: metrics.resources("build_app", 1.0, 1)
@@ -597,7 +583,8 @@ def test_every_place_and_reason_is_there_at_0(
 ) -> None:
     """The tables of places and reasons name what the code uses, no more and no less."""
     named = calls_of("suppress_and_count", "_contain", "internal_error", "_on_error")
-    named |= {Generation.noun, StageRun.noun, LABEL_OVERFLOW, BROKEN}
+    named |= {Generation.noun, RunningStage.noun, LABEL_OVERFLOW, BROKEN}
+    named |= {place for place, _ in (*end._WITHOUT_FAILURE, *end._OF_A_FAILURE)}
     assert named == set(names.INTERNAL_PLACES)
     reasons = {value for name, value in vars(names).items() if name.startswith("DROPPED_")}
     assert reasons == set(names.DROP_REASONS)

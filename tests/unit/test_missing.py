@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from genmon_otel.fingerprint import normalise
 from genmon_otel.fingerprint.missing import missing
-from genmon_otel.recorder.naming import said_by
+from genmon_otel.recorder.messages import said_by
 from tests.work_kit import growth
 
 OUTPUTS = [

@@ -1,4 +1,4 @@
-"""The short way to OpenTelemetry's context leads where its API does."""
+"""OpenTelemetry's context around decorated code, by its public functions only."""
 
 from __future__ import annotations
 
@@ -7,41 +7,35 @@ from typing import Any
 import pytest
 from opentelemetry import context as api
 from opentelemetry import trace
-from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
+from opentelemetry.sdk.trace import TracerProvider
 
-from genmon_otel.recorder import otel_context
+from genmon_otel import generation, phase
+from genmon_otel.testing import capture
 
-SPAN = NonRecordingSpan(SpanContext(1, 2, is_remote=False))
+
+@generation("around")
+def around() -> tuple[Any, Any, Any]:
+    outer = trace.get_current_span()
+    with phase("plan"):
+        return outer, trace.get_current_span(), api.get_value("tenant")
 
 
-def test_what_is_attached_here_is_current_there() -> None:
-    """And the other way round; afterwards it is gone from both."""
+def test_the_span_is_current_while_its_code_runs() -> None:
+    """Below what is current around it; what an application put into the context stays in there."""
+    token = api.attach(api.set_value("tenant", "a"))
     before = api.get_current()
-    assert otel_context.around() is before
-    made = otel_context.with_span(SPAN, api.set_value("tenant", "a", before))
-    token = otel_context.attach(made)
-    assert api.get_current() is otel_context.around() is made
-    assert trace.get_current_span() is SPAN
-    assert api.get_value("tenant") == "a"
-    assert made == set_span_in_context(SPAN, api.set_value("tenant", "a", before))
-    with pytest.raises(ValueError):
-        made["tenant"] = "b"
-    otel_context.detach(token)
-    assert api.get_current() is otel_context.around() is before
+    try:
+        with capture(tracer_provider=TracerProvider()):
+            root, stage, tenant = around()
+        assert (root.name, stage.name, tenant) == ("invoke_workflow around", "plan", "a")
+        assert stage.parent == root.get_span_context()
+        assert api.get_current() is before
+    finally:
+        api.detach(token)
 
 
-def test_a_token_that_was_used_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """OpenTelemetry complains of it, as of anybody's."""
-    token = otel_context.attach(api.get_current())
-    otel_context.detach(token)
-    otel_context.detach(token)
-    assert "Failed to detach context" in caplog.text
-
-
-def test_another_kind_of_runtime_context_is_asked_through_the_api(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """What it attaches is its own affair: no context variable is touched behind its back."""
+def test_another_kind_of_runtime_context_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where ``OTEL_PYTHON_CONTEXT`` names another, what is attached is detached there."""
 
     class Stack:
         def __init__(self) -> None:
@@ -55,7 +49,12 @@ def test_another_kind_of_runtime_context_is_asked_through_the_api(
             return self.contexts[-1]
 
         def detach(self, token: Any) -> None:
+            assert token == len(self.contexts)
             self.contexts.pop()
 
-    monkeypatch.setattr(api, "_RUNTIME_CONTEXT", Stack())
-    assert otel_context._functions() == (api.get_current, api.attach, api.detach)
+    stack = Stack()
+    monkeypatch.setattr(api, "_RUNTIME_CONTEXT", stack)
+    with capture(tracer_provider=TracerProvider()):
+        root, stage, _ = around()
+    assert stage.parent == root.get_span_context()
+    assert len(stack.contexts) == 1

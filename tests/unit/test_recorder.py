@@ -204,7 +204,7 @@ def test_attributes_that_break_cost_only_themselves(monkeypatch: pytest.MonkeyPa
     def breaks(_: Any) -> Any:
         raise RuntimeError("no attributes")
 
-    monkeypatch.setattr("genmon_otel.recorder.root_span.attributes", breaks)
+    monkeypatch.setattr("genmon_otel.recorder.generation.start_attributes", breaks)
     with traced() as (seen, exporter, _):
         assert named("shop") == "done"
     (span,) = exporter.get_finished_spans()

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
 
 from genmon_otel.bodies import strings
 from genmon_otel.capture import patches
@@ -28,12 +29,12 @@ from genmon_otel.capture.wire import (
 from genmon_otel.exchanges import is_fault_status, tells_error
 from genmon_otel.payload.web import allowed_headers
 from genmon_otel.ports import Answer, StepPlayer
-from genmon_otel.recorder.live_generation import Generation
-from genmon_otel.recorder.otel_context import around
+from genmon_otel.recorder.current import open_generation
+from genmon_otel.recorder.generation import Generation
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import current
-from genmon_otel.recorder.stage_run import MAX_CHUNKS, StageRun
-from genmon_otel.records import Outcome, StepKind, StepRecord, Tree
+from genmon_otel.recorder.stage import MAX_CHUNKS, Stage
+from genmon_otel.records import NOTHING, Outcome, StepKind, Tree
 
 #: Scopes within each other that are looked at for a step.
 _MAX_NESTED: Final = 100
@@ -45,15 +46,12 @@ def recording() -> Generation | None:
     It is none outside an open generation, within a decorated or another automatic step, with
     capture off, and where OpenTelemetry's instrumentation is suppressed, as in exporters.
     """
-    scope = current()
-    if scope is None or not patches.is_active:
+    generation = open_generation() if patches.is_active else None
+    if generation is None or generation.capture == "off":
         return None
-    generation = scope.generation
-    if generation.id not in generation.under.running or generation.capture == "off":
+    if _within_step(current()):
         return None
-    if scope is not generation and _within_step(scope):
-        return None
-    if around().get(_SUPPRESS_INSTRUMENTATION_KEY):
+    if get_current().get(_SUPPRESS_INSTRUMENTATION_KEY):
         return None
     return generation
 
@@ -61,7 +59,7 @@ def recording() -> Generation | None:
 def _within_step(scope: Any) -> bool:
     """Whether a step that a replay serves as a whole surrounds a scope; a block's code runs there."""
     for _ in range(_MAX_NESTED):
-        if not isinstance(scope, StageRun):
+        if not isinstance(scope, Stage):
             return False  # the generation itself, or nothing
         if scope.is_served:
             return True
@@ -79,7 +77,7 @@ class StatusFault(Exception):
             self.body = body
 
 
-class AutomaticCall(StageRun):
+class AutomaticCall(Stage):
     """One attempt of an outbound call, as a step of the generation.
 
     An adapter makes one with :func:`begin`, enters it, and then says :meth:`answered` and
@@ -92,7 +90,7 @@ class AutomaticCall(StageRun):
 
     #: Of the answer; None while there is none.
     status: int | None = None
-    _headers: Mapping[str, str]
+    _headers: Mapping[str, str] = NOTHING
     _content_type: str = ""
     _encoding: str = ""
     _head_s: float = 0.0
@@ -112,7 +110,7 @@ class AutomaticCall(StageRun):
     @property
     def player(self) -> StepPlayer | None:
         """What answers in a replay; None where the call is to be made."""
-        return self.generation.under.player
+        return self.generation.runtime.player
 
     def request(self) -> Answer:
         """Ask the player; raises what was recorded."""
@@ -130,15 +128,15 @@ class AutomaticCall(StageRun):
         """The head of the answer is there; what is read of it from now on is the body."""
         try:
             self.leave()
-            self._given_at = at = self.generation.under.clock.monotonic()
-            self._head_s = at - self.began
+            self._given_at = at = self.generation.runtime.clock.monotonic()
+            self._head_s = at - self._began
             self._headers = allowed_headers(headers)
             self._content_type = self._headers.get("content-type", "")
             self._encoding = str(headers.get("content-encoding") or "")
             self.status = status
-            self.shape = "stream"
+            self._answer = "stream"
         except BaseException:
-            suppress_and_count("capture", self.generation.under)
+            suppress_and_count("capture", self.generation.runtime)
 
     def asked(self) -> None:
         """The consumer waits for more."""
@@ -148,27 +146,27 @@ class AutomaticCall(StageRun):
         """The consumer is given a chunk."""
         try:
             self._asked = False
-            self._given_at = at = self.generation.under.clock.monotonic()
+            self._given_at = at = self.generation.runtime.clock.monotonic()
             self._size += len(part)
             if self._digest is not None:
                 self._digest.update(part)
             elif self._size <= MAX_BYTES:
-                self._parts.append((at - self.began, bytes(part)))
+                self._parts.append((at - self._began, bytes(part)))
             else:
                 self._digest = hashlib.sha256(b"".join(data for _, data in self._parts) + part)
                 self._parts = []
         except BaseException:
-            suppress_and_count("capture", self.generation.under)
+            suppress_and_count("capture", self.generation.runtime)
 
     def finished(self) -> None:
         """The answer has ended, or the head says that there is no body."""
         try:
             if self.outcome is None:
-                if self.shape == "stream" and not is_stream(self._content_type):
-                    self.shape = "value"
-                self._settle(self.generation.under.clock.monotonic())
+                if self._answer == "stream" and not is_stream(self._content_type):
+                    self._answer = "value"
+                self._settle(self.generation.runtime.clock.monotonic())
         except BaseException:
-            suppress_and_count("capture", self.generation.under)
+            suppress_and_count("capture", self.generation.runtime)
 
     def failed(self, error: BaseException) -> None:
         """The call raised, before its head or amidst its body."""
@@ -176,7 +174,7 @@ class AutomaticCall(StageRun):
             if self.status is None:
                 self.raised(error)
             else:
-                self.broke(error, len(self._parts))
+                self.fail(error, len(self._parts))
 
     def closed(self) -> None:
         """The consumer wants no more."""
@@ -184,12 +182,12 @@ class AutomaticCall(StageRun):
             if self.outcome is not None:
                 return
             if self._is_fault():  # of which nobody reads the body
-                self.closed_early = True
-                self._settle(self._given_at or self.began)
+                self._closed_early = True
+                self._settle(self._given_at or self._began)
             else:
-                self.broke(GeneratorExit(), len(self._parts))
+                self.fail(GeneratorExit(), len(self._parts))
         except BaseException:
-            suppress_and_count("capture", self.generation.under)
+            suppress_and_count("capture", self.generation.runtime)
 
     # --- what came of it
 
@@ -197,112 +195,109 @@ class AutomaticCall(StageRun):
         return self.status is not None and is_fault_status(self.adapter, self.status)
 
     def _settle(self, ended: float) -> None:
-        if self.shape == "stream" and not self._is_fault():
-            texts, _ = self._texts()
+        exchanged = self._exchange()
+        if self._answer == "stream" and not self._is_fault():
+            texts, _ = exchanged.texts()
             error = tells_error(iter(texts))
         else:
             error = False
         if self._is_fault() or error:
-            fault = StatusFault(self.adapter, self.status or 0, self._said())
+            fault = StatusFault(self.adapter, self.status or 0, exchanged.body())
             self.generation.note_error(fault, self)
             self._sign(fault)
             self._end(Outcome.FAILURE, ended, fault)
         else:
             self._end(Outcome.SUCCESS, ended)
 
-    def _said(self) -> Any:
-        """The body of a fault, where it is JSON."""
+    def _exchange(self) -> Exchanged:
+        return Exchanged(
+            adapter=self.adapter,
+            site=self.site,
+            sent=self.sent,
+            status=self.status,
+            is_fault_status=self._is_fault(),
+            headers=self._headers,
+            content_type=self._content_type,
+            encoding=self._encoding,
+            head_s=self._head_s,
+            size=self._size,
+            sha256="" if self._digest is None else self._digest.hexdigest(),
+            parts=tuple(self._parts),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exchanged:
+    """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
+
+    adapter: str
+    site: str
+    sent: Sent
+    status: int | None
+    is_fault_status: bool
+    headers: Mapping[str, str]
+    content_type: str
+    encoding: str
+    #: Seconds until the head of the answer was there.
+    head_s: float
+    #: Bytes of the answer.
+    size: int
+    #: Of an answer that was too large, in hex; empty for another.
+    sha256: str
+    #: Chunks of the answer, each with the seconds since the beginning.
+    parts: tuple[tuple[float, bytes], ...]
+
+    def request(self) -> Tree:
+        """Return the tree of the request."""
+        return self.sent.tree()
+
+    def request_texts(self) -> Iterator[str]:
+        """Return the strings of the request."""
+        body = self.sent.tree().get("body")
+        return strings(body) if isinstance(body, str) else iter(())
+
+    def answer_texts(self) -> Iterator[str]:
+        """Return the strings of the answer, those of a stream put together."""
+        return strings("".join(self.texts()[0]))
+
+    def body(self) -> Any:
+        """Return the body where it is JSON; None for another."""
         try:
-            return json.loads("".join(self._texts()[0]))
+            return json.loads("".join(self.texts()[0]))
         except (ValueError, RecursionError):
             return None
 
-    def _texts(self) -> tuple[list[str], str]:
-        """The answer's chunks as texts, and why there are none; "" where there are."""
-        if self._digest is not None:
+    def texts(self) -> tuple[list[str], str]:
+        """Return the answer's chunks as texts, and why there are none; "" where there are."""
+        if self.sha256:
             return [], "size"
         try:
-            parts = [data for _, data in self._parts]
-            return decoded(parts, self._content_type, self._encoding), ""
+            parts = [data for _, data in self.parts]
+            return decoded(parts, self.content_type, self.encoding), ""
         except NoText as why:
             return [], str(why)
 
-    @property
-    def is_fault(self) -> bool:
-        """Whether it ended in a fault that is no exception: a status, an event."""
-        return self.outcome is Outcome.FAILURE and self.shape in ("value", "stream")
-
-    @property
-    def status_of_fault(self) -> int | None:
-        return self.status if self.is_fault else None
-
-    @property
-    def answered_at(self) -> float | None:
-        return None if self.is_fault else super().answered_at
-
-    @property
-    def hung(self) -> bool:
-        return not self._is_fault() and super().hung
-
-    # --- what a replay needs
-
-    def record(self) -> StepRecord:
-        """It as a replay needs it."""
-        kind: StepKind = self.shape
-        outcome: Tree = None
-        if kind == "exception":
-            outcome = self._value
-        elif kind in ("value", "stream"):
-            outcome = self._answer(kind)
-        ended = self.ended if self.ended is not None else self._held_at
-        if self.hung:
-            ended = None
-        offset = self.generation.offset_s
-        return StepRecord(
-            name=self.name,
-            arguments=self.sent.tree(),
-            kind=kind,
-            outcome=outcome,
-            stream_error=self._stream_error,
-            started_s=offset(self.began),
-            ended_s=None if ended is None else offset(ended),
-            is_async=self.is_async,
-            cut=kind == "stream" and self._held_at is not None,
-            adapter=self.adapter,
-            site=self.site,
-        )
-
-    def _answer(self, kind: StepKind) -> Tree:
-        head: dict[str, Tree] = {"status": self.status, "headers": dict(self._headers)}
-        texts, why = self._texts()
+    def outcome(self, kind: StepKind) -> Tree:
+        """Return the tree of the answer."""
+        head: dict[str, Tree] = {"status": self.status, "headers": dict(self.headers)}
+        texts, why = self.texts()
         if why:
-            if self._digest is not None:
+            if self.sha256:
                 body = opaque_body(b"", why)
-                body |= {"length": self._size, "sha256": self._digest.hexdigest()[:32]}
+                body |= {"length": self.size, "sha256": self.sha256[:32]}
             else:
-                body = opaque_body(b"".join(data for _, data in self._parts), why)
+                body = opaque_body(b"".join(data for _, data in self.parts), why)
             return head | body if kind == "value" else [head | body]
         if kind == "value":
             return head | {"body": text_tree("".join(texts))}
-        times = [round(at, 6) for at, _ in self._parts]
+        times = [round(at, 6) for at, _ in self.parts]
         if len(texts) > MAX_CHUNKS:  # the rest comes with the last of them
             texts[MAX_CHUNKS - 1 :] = ["".join(texts[MAX_CHUNKS - 1 :])]
         chunks = zip(times, texts, strict=False)
         return [
-            head | {"at": round(self._head_s, 6)},
+            head | {"at": round(self.head_s, 6)},
             *([at, text_tree(text)] for at, text in chunks),
         ]
-
-    def texts(self) -> Iterator[str]:
-        """The strings of the request and of the answer."""
-        body = self.sent.tree().get("body")
-        if isinstance(body, str):
-            yield from strings(body)
-        yield from self.answer_texts()
-
-    def answer_texts(self) -> Iterator[str]:
-        """The strings of the answer, those of a stream put together."""
-        return strings("".join(self._texts()[0]))
 
 
 def begin(
@@ -320,7 +315,9 @@ def begin(
     if is_ignored(sent.host, sent.path):
         return None
     name = name or name_of(sent.method, sent.host, sent.path)
-    return AutomaticCall(generation, name, adapter, sent, is_async)
+    call = AutomaticCall(generation, name, adapter, sent, is_async)
+    generation.add_stage(call)
+    return call
 
 
 class Parts:

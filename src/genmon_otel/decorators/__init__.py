@@ -13,23 +13,26 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, get_args, overload
 
 from genmon_otel.conventions import NO_FRAMEWORK, OTHER
-from genmon_otel.decorators.stages import Runs, forsake, phase, step
+from genmon_otel.decorators.factories import check_parameters, checked_factories, refuse_others
+from genmon_otel.decorators.stages import Runs, end_interrupted, phase, step
 from genmon_otel.decorators.wrappers import checked_name, decorate, default_name, underlying, wrap
 from genmon_otel.errors import GenmonError
 from genmon_otel.payload import import_path
 from genmon_otel.recorder import runtime
-from genmon_otel.recorder.binding import (
+from genmon_otel.recorder.current import NoGeneration, current_generation, open_generation
+from genmon_otel.recorder.generation import Generation
+from genmon_otel.recorder.options import (
+    ATTRIBUTE,
+    Factory,
+    Nested,
     Option,
-    Parameters,
+    Spec,
     compile_option,
     constant_option,
     declared_members,
 )
-from genmon_otel.recorder.current import NoGeneration, current_generation
-from genmon_otel.recorder.live_generation import Generation
-from genmon_otel.recorder.scope import Scope, current
-from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Nested, Spec
-from genmon_otel.recorder.stage_run import StageRun
+from genmon_otel.recorder.parameters import Parameters
+from genmon_otel.recorder.scope import Scope
 from genmon_otel.records import Capture, Severity
 from genmon_otel.text import safe_repr
 
@@ -71,7 +74,7 @@ class GenerationBlock(Runs):
             self._runs.append(scope)
             return current_generation()
         except BaseException as error:
-            forsake(self._runs, scope, error)
+            end_interrupted(self._runs, scope, error)
             raise
 
     def __del__(self) -> None:
@@ -94,7 +97,7 @@ class GenerationBlock(Runs):
         options = self._options
         if options["failure_if"] is not None and _yields(underlying(function)):
             raise _never_called(f"{default_name(function)}, which yields its results one by one")
-        _check_factories(options["factories"], parameters)
+        check_parameters(options["factories"], parameters)
         compiled = {key: compile_option(key, options[key], parameters) for key in _IDENTITY}
         declared = _frameworks(function, options["framework"], parameters)
         spec = Spec(
@@ -134,7 +137,6 @@ def generation(
     nested: Nested = "phase",
     stream: bool = False,
     stall_s: float | None = None,
-    factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
 ) -> GenerationBlock: ...
 @overload
@@ -153,7 +155,6 @@ def generation(
     nested: Nested = "phase",
     stream: bool = False,
     stall_s: float | None = None,
-    factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
 ) -> GenerationBlock: ...
 def generation(
@@ -173,8 +174,8 @@ def generation(
     nested: Nested = "phase",
     stream: bool = False,
     stall_s: float | None = None,
-    factory: Factory | None = None,
     factories: Mapping[str, Factory] | None = None,
+    **others: Any,
 ) -> Any:
     """Make each call a generation: traced, counted, and kept if it fails.
 
@@ -205,12 +206,14 @@ def generation(
         stream: a returned iterator belongs to the generation, which ends with it; the
             caller gets a proxy of it. Streaming responses with a ``body_iterator`` need no telling.
         stall_s: seconds a step may be pending before a cancellation means that it hung; None: 30.
-        factory: makes ``self`` in a replay: ``"package.module:name"`` or a callable.
-        factories: make arguments that are no data, such as sessions, by parameter name.
+        factories: what a replay makes ``self`` and arguments of that are no data, such as sessions,
+            by parameter name: ``"package.module:name"`` of a callable or of the object itself, or a
+            callable. What can be called without arguments is called.
 
     Raises:
         GenmonError: an option cannot be honoured, or it was put on what cannot be called.
     """
+    refuse_others(others)
     options = {
         "framework": framework,
         "user_id": user_id,
@@ -224,8 +227,7 @@ def generation(
         "capture": None if capture is None else _choice("capture", capture, get_args(Capture)),
         "nested": _choice("nested", nested, get_args(Nested)),
         "stream": _checked_flag("stream", stream),
-        "factory": _checked_factory("factory", factory),
-        "factories": _checked_factories(factories),
+        "factories": checked_factories(factories),
     }
     if isinstance(function, str) and name is not None:
         raise GenmonError(
@@ -240,9 +242,9 @@ def generation(
 def _open(spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | None:
     """Begin a generation, or a phase of the open one. Never raises; None if that broke."""
     try:
-        scope = current()
-        if scope is not None and spec.nested == "phase" and scope.generation.is_open:
-            return StageRun(scope.generation, "phase", spec.operation)
+        generation = open_generation()
+        if generation is not None and spec.nested == "phase":
+            return generation.open_stage("phase", spec.operation)
         return Generation(spec, runtime.active, args, kwargs)
     except BaseException:
         runtime.suppress_and_count("start")
@@ -340,42 +342,3 @@ def _checked_expected(value: Any) -> tuple[type[BaseException], ...]:
         f"expected={safe_repr(value, 60)} is not allowed. Give exception classes, "
         "for example expected=(InvalidPrompt,)."
     )
-
-
-def _checked_factory(option: str, value: Any) -> Any:
-    if value is None or callable(value):
-        return value
-    if isinstance(value, str) and all(part.isidentifier() for part in _parts(value)):
-        return value
-    raise GenmonError(
-        f"{option}={safe_repr(value, 60)} is not allowed. Give an import path, for example "
-        "'package.module:make_orchestrator', or a callable without arguments."
-    )
-
-
-def _checked_factories(given: Any) -> dict[str, Any]:
-    if given is None:
-        return {}
-    if isinstance(given, Mapping) and all(isinstance(parameter, str) for parameter in given):
-        return {
-            parameter: _checked_factory(f"factories[{parameter!r}]", made)
-            for parameter, made in given.items()
-        }
-    raise GenmonError(
-        f"factories={safe_repr(given, 60)} is not allowed. Give a mapping from parameter names to "
-        "factories, for example {'session': 'package.module:make_session'}."
-    )
-
-
-def _check_factories(factories: Mapping[str, Any], parameters: Parameters) -> None:
-    for parameter in factories:
-        if parameter not in parameters.names and parameters.var_keyword is None:
-            raise GenmonError(
-                f"factories={{{parameter!r}: ...}} names no parameter. "
-                f"There are: {', '.join(sorted(parameters.names)) or 'none'}."
-            )
-
-
-def _parts(path: str) -> list[str]:
-    module, _, name = path.partition(":")
-    return [*module.split("."), *name.split(".")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
@@ -18,13 +18,12 @@ from genmon_otel.decorators.wrappers import (
 )
 from genmon_otel.ports import StepPlayer
 from genmon_otel.recorder import runtime
-from genmon_otel.recorder.binding import Parameters
-from genmon_otel.recorder.held import HeldArguments, are_atoms
-from genmon_otel.recorder.runtime import suppress_and_count
+from genmon_otel.recorder.current import open_generation
+from genmon_otel.recorder.options import ATTRIBUTE, StageSpec
+from genmon_otel.recorder.parameters import Parameters
 from genmon_otel.recorder.scope import Scope, current
-from genmon_otel.recorder.spec import ATTRIBUTE, StageSpec
-from genmon_otel.recorder.stage_run import StageRun
-from genmon_otel.records import StageKind
+from genmon_otel.recorder.stage import Stage
+from genmon_otel.records import NOTHING, StageKind
 
 F = TypeVar("F", bound="Callable[..., Any] | classmethod[Any, Any, Any]")
 
@@ -35,34 +34,16 @@ def open_stage(  # noqa: PLR0917 - the last two are what a partial of it is call
     parameters: Parameters | None = None,
     is_async: bool = False,
     args: tuple[Any, ...] = (),
-    kwargs: dict[str, Any] | None = None,
-) -> StageRun | None:
+    kwargs: Mapping[str, Any] = NOTHING,
+) -> Stage | None:
     """Begin a stage of the open generation; None outside of one. Never raises.
 
-    Args:
-        kind: phase or step.
-        name: as metrics and traces call it.
-        parameters: of a step, those of the callable; None for a block.
-        is_async: whether the callable is awaited.
-        args: what it was called with.
-        kwargs: and by name.
+    For the arguments see :meth:`genmon_otel.recorder.generation.Generation.open_stage`.
     """
-    scope = current()
-    if scope is None:
+    generation = open_generation()
+    if generation is None:
         return None
-    generation = scope.generation
-    if generation.id not in generation.under.running:  # it is over; is_open, without the call
-        return None
-    try:
-        kept: HeldArguments | tuple[Any, ...] | None = None
-        if parameters is not None and generation.capture != "off":
-            # An object less, that most steps never need: a garbage collection walks them all.
-            plain = not kwargs and not parameters.has_receiver and are_atoms(args)
-            kept = args if plain else HeldArguments(parameters, args, kwargs or {})
-        return StageRun(generation, kind, name, is_async, parameters, kept)
-    except BaseException:
-        suppress_and_count("stage", generation.under)
-        return None
+    return generation.open_stage(kind, name, parameters, is_async, args, kwargs)
 
 
 class Runs:
@@ -93,7 +74,7 @@ class Runs:
             if run in runs:
                 runs.remove(run)
         except BaseException as struck:
-            forsake(runs, pick(runs) if run is runs else run, struck)
+            end_interrupted(runs, pick(runs) if run is runs else run, struck)
             raise
 
     async def __aenter__(self) -> Any:
@@ -118,7 +99,7 @@ class Block(Runs):
         # checked_name(), without the call where there is nothing to say
         known = cleaned_name(name) if type(name) is str else ""
         self._name = known or (None if name is None else checked_name(kind, name))
-        self._runs: list[StageRun | None] = []
+        self._runs: list[Stage | None] = []
 
     def __call__(self, function: F) -> F:
         """Decorate a callable."""
@@ -135,14 +116,14 @@ class Block(Runs):
                 player.play(name, None, {})
             self._runs.append(run)
         except BaseException as error:
-            forsake(self._runs, run, error)
+            end_interrupted(self._runs, run, error)
             raise
 
 
 S = TypeVar("S", bound=Scope)
 
 
-def forsake(runs: list[S | None], run: S | None, error: BaseException) -> None:
+def end_interrupted(runs: list[S | None], run: S | None, error: BaseException) -> None:
     """End a block's run whose entering or leaving was interrupted."""
     if run in runs:
         runs.remove(run)

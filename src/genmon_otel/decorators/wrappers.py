@@ -1,7 +1,7 @@
 """Four wrappers, one lifecycle: around a function, a coroutine, a generator, an async generator.
 
 They keep what ``inspect`` says of the callable and hold nothing but the calls of
-:class:`~genmon_otel.recorder.scope.Scope`. Those of generators are in :mod:`genmon_otel.recorder.streams`.
+:class:`~genmon_otel.recorder.scope.Scope`. Those of generators are in :mod:`genmon_otel.recorder.drivers`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from genmon_otel.errors import GenmonError
 from genmon_otel.recorder import runtime
-from genmon_otel.recorder.streams import Open, async_generator, generator
+from genmon_otel.recorder.drivers import Open, async_generator, generator
 from genmon_otel.text import clean, safe_repr
 
 #: Characters of an operation's, phase's or step's name.

@@ -14,7 +14,7 @@ import sys
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast
 
@@ -27,7 +27,6 @@ from genmon_otel.instruments.labels import LabelValues, failures_with
 from genmon_otel.instruments.nothing import NullMetrics
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
-from genmon_otel.ports import Ended
 from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageEnd
 
 __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
@@ -77,7 +76,7 @@ class Instruments:
         self._warned_at = float("-inf")
         #: What happened and is not counted yet. Only who holds the lock counts.
         self._starts: deque[str] = deque()
-        self._ends: deque[Ended | GenerationRecord] = deque()
+        self._ends: deque[tuple[GenerationRecord, str | None]] = deque()
         self._stage_ends: deque[tuple[str, StageEnd]] = deque()
         self._events: deque[tuple[Any, ...]] = deque()
         self._noted: list[deque[Any]] = [self._starts, self._ends, self._stage_ends, self._events]
@@ -113,18 +112,11 @@ class Instruments:
             self._dropped[(reason,)]
         if backend.before_reading is not None:
             backend.before_reading.append(self.fold)
-        if not self._at_once:
-            # What each call leaves: a C call notes it, which nothing can interrupt, at no cost.
-            self.__dict__.update(
-                started=self._starts.append, ended=self._ends.append, stage=self._stage_ends.append
-            )
         _all.add(self)
 
     def close(self) -> None:
         """Serve these metrics no longer; counting goes on harmlessly."""
         self._at_once = True
-        for note in ("started", "ended", "stage"):
-            self.__dict__.pop(note, None)
         self.fold()
         if self.fold in (told := self._backend.before_reading or []):
             told.remove(self.fold)
@@ -233,41 +225,46 @@ class Instruments:
         if self._measured:
             self._resources[(operation,)]
 
-    # The first three are part of every call; see __init__ for what they are where notes can wait.
+    # What each call leaves is only noted where notes can wait: no caller counts here.
 
-    def started(self, operation: str) -> None:
-        self._starts.append(operation)
-        self.relieve()
+    def count_starts(self, operations: Iterator[str]) -> None:
+        self._starts.extend(operations)  # one C call: nothing can interrupt it
+        if self._at_once:
+            self.relieve()
 
-    def ended(self, ended: Ended | GenerationRecord) -> None:
-        self._ends.append(ended)
-        self.relieve()
+    def count_ends(self, ends: Iterator[tuple[GenerationRecord, str | None]]) -> None:
+        self._ends.extend(ends)
+        if self._at_once or len(self._ends) > MAX_EVENTS:
+            self.relieve()
 
     def stage(self, ended: tuple[str, StageEnd]) -> None:
         self._stage_ends.append(ended)
-        self.relieve()
+        if self._at_once:
+            self.relieve()
+
+    def started(self, operation: str) -> None:
+        """Count one generation that starts."""
+        self.count_starts(iter((operation,)))
+
+    def ended(self, record: GenerationRecord) -> None:
+        self.count_ends(iter(((record, None),)))
 
     def _start(self, operation: str) -> None:
         started, in_progress = self._started[(operation,)]
         started.inc()
         in_progress.inc()
 
-    def _end(self, record: Ended | GenerationRecord) -> None:
+    def _end(self, ended: tuple[GenerationRecord, str | None]) -> None:
+        record, trace_id = ended
         operation, framework, failure = record.operation, record.framework, record.failure
-        is_sampled = False  # of a process that is gone
-        if not isinstance(record, GenerationRecord):
-            if record.is_counted:
-                return  # told twice: an interruption struck right after the first time
-            record.is_counted = True
-            is_sampled = record.is_sampled
         # First: whatever breaks below, it runs no more.
         if failure is None or failure.origin == "generation":
             self._started[(operation,)][1].dec()  # else it ran in a process that is gone
         total, duration, files = self._ended[(operation, framework, record.outcome)]
         exemplar = None
         if failure is not None:
-            if is_sampled and record.trace_id and self._backend.exemplars:
-                exemplar = {"trace_id": record.trace_id}
+            if trace_id is not None and self._backend.exemplars:
+                exemplar = {"trace_id": trace_id}
             (failed,) = self._failed[(operation, framework, *failure.label)]
             failed.inc(1, exemplar)
         total.inc()

@@ -11,6 +11,8 @@ class NullMetrics:
     def _ignore(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing."""
 
-    declare = declare_failure = started = ended = stage = resources = reopened = _ignore
+    declare = declare_failure = started = ended = count_starts = count_ends = stage = resources = (
+        reopened
+    ) = _ignore
     written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
     batch_seconds = internal_error = watch = fold = relieve = close = _ignore

@@ -16,8 +16,8 @@ from genmon_otel import recorder
 from genmon_otel.failure_log import log_failure
 from genmon_otel.processor.bounded_set import BoundedSet
 from genmon_otel.processor.foreign import is_failed_root, is_genai, record_of
+from genmon_otel.recorder.current import open_generation
 from genmon_otel.recorder.runtime import suppress_and_count
-from genmon_otel.recorder.scope import current
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -62,7 +62,7 @@ class ForeignFailureProcessor(SpanProcessor):
             scope = span.instrumentation_scope
             if scope is not None and (scope is self._own or self._is_ours(scope)):
                 return
-            if _in_open_generation() or self._is_below_genai(parent_context):
+            if open_generation() is not None or self._is_below_genai(parent_context):
                 context = span.get_span_context()
                 self._inside.add((context.trace_id, context.span_id))
         except BaseException:
@@ -119,11 +119,6 @@ class ForeignFailureProcessor(SpanProcessor):
             return True
         scope = parent.instrumentation_scope
         return (scope is not None and scope.name == names.TRACER) or is_genai(parent)
-
-
-def _in_open_generation() -> bool:
-    scope = current()
-    return scope is not None and scope.generation.is_open
 
 
 def _is_failed_generation(span: ReadableSpan) -> bool:

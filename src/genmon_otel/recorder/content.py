@@ -10,24 +10,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from genmon_otel.records import Tree
+from genmon_otel.recorder.arguments import SHORTEST, texts_in
+from genmon_otel.recorder.facts import GenerationFacts, StageFacts
 from genmon_otel.text import GAP
-
-if TYPE_CHECKING:
-    from genmon_otel.recorder.live_generation import Generation
 
 #: What stands where content was.
 CONTENT: Final = "<content>"
-#: Characters of a value that is content wherever it occurs, and of a piece of a longer one.
-_SHORTEST: Final = 8
+#: Characters of a piece of a longer value.
 _PIECE: Final = 16
 #: Every piece holds one of these at a multiple of its length.
 _GRAM: Final = 8
-#: Texts looked for, nodes of a tree that are visited, characters of a text's head and tail and of all.
+#: Texts looked for, characters of a text's head and tail and of all.
 _MAX_TEXTS: Final = 500
-_MAX_NODES: Final = 5_000
 _HEAD: Final = 24_576
 _TAIL: Final = 8_192
 _MAX_ALL: Final = 65_536
@@ -51,22 +47,6 @@ _INPUT_VALUE: Final = re.compile(r"\binput_value=(?:.*(?=, input_type=)|.*)")
 _INPUT_TYPE: Final = ", input_type="
 
 
-def texts_in(tree: Tree) -> Iterator[str]:
-    """The strings of nested dicts, lists and tuples that are long enough to tell."""
-    waiting: list[Any] = [tree]
-    for _ in range(_MAX_NODES):
-        if not waiting:
-            return
-        node = waiting.pop()
-        if isinstance(node, str):
-            if len(node) >= _SHORTEST:
-                yield node
-        elif isinstance(node, dict):
-            waiting.extend(islice(node.values(), _MAX_NODES))
-        elif isinstance(node, (list, tuple)):
-            waiting.extend(node[:_MAX_NODES])
-
-
 class Contents:
     """Texts that must not be told, and what they are compared by."""
 
@@ -86,7 +66,7 @@ class Contents:
     @cached_property
     def short(self) -> tuple[str, ...]:
         """Those that are looked for as a whole."""
-        return tuple(text for text in self.texts if _SHORTEST <= len(text.strip()) < _PIECE)
+        return tuple(text for text in self.texts if SHORTEST <= len(text.strip()) < _PIECE)
 
     @cached_property
     def pieces(self) -> list[str]:
@@ -105,19 +85,19 @@ class Contents:
         return dict(zip(reversed(self.pieces), places, strict=True))
 
 
-def contents_of(generation: Generation, *more: str) -> Contents:
+def contents_of(facts: GenerationFacts, *more: str) -> Contents:
     """Return what a generation was asked, what its steps were, and what they answered; bounded.
 
     Args:
-        generation: whose.
+        facts: whose.
         more: other texts that must not be told.
     """
     found: dict[str, None] = dict.fromkeys(more)
     size = 0
-    for whole in islice(_contents(generation), _MAX_TEXTS):
+    for whole in islice(_contents(facts), _MAX_TEXTS):
         # a long text that quotes another loses its middle: both ends are looked for
         text = whole if len(whole) <= _HEAD + _TAIL else f"{whole[:_HEAD]}{GAP}{whole[-_TAIL:]}"
-        if text in found or text == generation.framework:
+        if text in found or text == facts.framework:
             continue
         size += len(text)
         if size > _MAX_ALL:
@@ -126,13 +106,22 @@ def contents_of(generation: Generation, *more: str) -> Contents:
     return Contents(found)
 
 
-def _contents(generation: Generation) -> Iterator[str]:
-    if generation.request and len(generation.request) >= _SHORTEST:
-        yield generation.request
-    if generation.held is not None:
-        yield from generation.held.texts()
-    for stage in generation.stages:
-        yield from stage.texts()
+def _contents(facts: GenerationFacts) -> Iterator[str]:
+    if facts.request and len(facts.request) >= SHORTEST:
+        yield facts.request
+    if facts.arguments is not None:
+        yield from texts_in(facts.arguments.raw())
+    for stage in facts.stages:
+        yield from _texts_of(stage)
+
+
+def _texts_of(stage: StageFacts) -> Iterator[str]:
+    """Return the strings that a stage was given, and those it answered with."""
+    if stage.exchange is not None:
+        yield from stage.exchange.request_texts()
+    if stage.arguments is not None:
+        yield from texts_in(stage.arguments.raw())
+    yield from stage.answer_texts()
 
 
 def hide(text: str, contents: Contents) -> str:

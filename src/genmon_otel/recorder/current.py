@@ -1,13 +1,11 @@
-"""The current generation, and what stands for it where there is none."""
+"""The generation that is running here, and what stands for it where there is none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from genmon_otel.recorder.generation import Generation
 from genmon_otel.recorder.scope import current
-
-if TYPE_CHECKING:
-    from genmon_otel.recorder.live_generation import Generation
 
 
 class NoGeneration:
@@ -33,7 +31,16 @@ class NoGeneration:
 NONE: Final = NoGeneration()
 
 
-def current_generation() -> Generation | NoGeneration:
-    """The generation that is running here; outside of one a harmless stand-in."""
+def open_generation() -> Generation | None:
+    """Return the generation that is running here; None outside of one, and after its end."""
     scope = current()
-    return scope.generation if scope is not None and scope.generation.is_open else NONE
+    if scope is None:
+        return None
+    generation: Generation = scope.generation
+    # is_open, without the call
+    return generation if generation.id in generation.runtime.running else None
+
+
+def current_generation() -> Generation | NoGeneration:
+    """Return the generation that is running here; outside of one a harmless stand-in."""
+    return open_generation() or NONE

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.payload.paths import import_path, is_importable
-from genmon_otel.recorder.spec import ATTRIBUTE, Spec
+from genmon_otel.recorder.options import ATTRIBUTE, Spec
 from genmon_otel.stacks import is_in_app
 
 #: Frames looked at for the object of a method, on either side of the decorator.
@@ -55,7 +55,7 @@ def locate(spec: Spec, here: str, error: BaseException | None = None) -> tuple[s
 def _on_receiver(spec: Spec, error: BaseException | None) -> tuple[ModuleType, str] | None:
     """The module and path by which the method is reached on what it was called on."""
     receiver = _receiver(spec, error)
-    if receiver is None or spec.factory is not None:
+    if receiver is None or spec.receiver_factory is not None:
         return None
     owner = receiver if isinstance(receiver, type) else type(receiver)
     name = spec.target.rpartition(".")[2]

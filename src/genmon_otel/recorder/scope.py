@@ -1,7 +1,7 @@
 """Where the running code is: the innermost open generation, phase or step.
 
-A scope is current only while its code runs. A generator's scope is taken down
-before each ``yield`` and put back, inner scopes and span included, before the
+A scope is current only while its code runs. A generator's scope is left
+before each ``yield`` and entered again, inner scopes and span included, before the
 next item is made; so it never leaks into whoever consumes the items, and works
 when another task or thread asks for the next one.
 """
@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach, get_current
 
 from genmon_otel.recorder import streams
-from genmon_otel.recorder.otel_context import Context, around, attach, detach, with_span
 from genmon_otel.recorder.runtime import Runtime, suppress_and_count
-
-if TYPE_CHECKING:
-    from genmon_otel.recorder.live_generation import Generation
 
 _NO_SPAN: Final = trace.INVALID_SPAN
 
@@ -34,34 +31,37 @@ current: Final[Callable[[], Scope | None]] = CURRENT.get
 
 
 class Scope:
-    """A span with code that runs under it, and how that code ended.
+    """A span, the code that runs in it, and how that code ended.
 
     The wrappers call :meth:`enter`, then :meth:`returned` or :meth:`raised`; those of
-    generators :meth:`resume` and :meth:`suspend` around each item, then :meth:`exhausted`
-    or :meth:`raised`. None of them raises, whatever breaks inside; only what strikes from
-    outside (see :mod:`genmon_otel.interruption`) comes out of any of them, and :meth:`raised`
-    then ends what has not ended.
+    generators :meth:`resume` and :meth:`suspend` around each item, then :meth:`finish`
+    or :meth:`raised`. None of them raises, whatever breaks inside. Only what strikes from
+    outside (see :mod:`genmon_otel.interruption`) comes out of any of them; the wrapper then calls
+    :meth:`raised`, which ends what has not ended and resumes an end that was interrupted.
 
     No slots: what most scopes never need is a default of the class, which costs a call nothing.
     """
 
-    #: What it is called in the count of internal errors.
+    #: The place under which internal errors are counted.
     noun: ClassVar[str]
     #: Whether the body of a returned streaming response belongs to it.
     follows_bodies: ClassVar[bool] = False
 
-    generation: Generation
+    #: The generation that it is or is part of (see :mod:`genmon_otel.recorder.generation`).
+    generation: Any
     span: trace.Span
     #: Whether the code turned out to be awaited.
     is_async: bool
     #: What was current in here when it was suspended.
     _inner: Scope | None = None
-    _inner_context: Any
-    #: OpenTelemetry's context around it; while it is entered, the token to go back to it.
-    _outer_context: Any
-    _token: Any = None
-    #: How it was to end when an interruption struck amidst its end; None: it did not.
-    torn: Any = None
+    #: OpenTelemetry's context in here, and around it.
+    _inner_context: Context | None
+    _outer_context: Context
+    #: While it is entered: what takes back the scope and the context.
+    _token: Token[Scope | None] | None = None
+    _context_token: Any = None
+    #: An end that was interrupted before it was done (a generation's only).
+    interrupted_end: Any = None
 
     @property
     def outer(self) -> Scope | None:
@@ -70,97 +70,93 @@ class Scope:
         return outer if isinstance(outer, Scope) else None
 
     def start_span(
-        self, under: Runtime, name: str, attributes: Mapping[str, Any] | None = None
+        self, runtime: Runtime, name: str, attributes: Mapping[str, Any] | None = None
     ) -> None:
         """Start the span, below what is current here; one that records nothing where that breaks."""
-        outer = around()
+        outer = get_current()
         try:
-            span = under.tracer.start_span(name, outer, attributes=attributes)
+            span = runtime.tracer.start_span(name, outer, attributes=attributes)
         except BaseException:
-            suppress_and_count("span", under)
+            suppress_and_count("span", runtime)
             span = _NO_SPAN
         self.span = span
         self._outer_context = outer
-        self._inner_context = with_span(span, outer)
+        self._inner_context = trace.set_span_in_context(span, outer)
 
     # --- current or not
-
-    def enter(self) -> None:
-        """Make this scope current, and its span the one in OpenTelemetry's context."""
-        self._outer_context = attach(self._inner_context)
-        self._token = CURRENT.set(self)
-
-    def resume(self) -> None:
-        """Make current what :meth:`suspend` took down; the scope itself at first."""
-        self._outer_context = attach(self._inner_context)
-        self._token = CURRENT.set(self._inner or self)
 
     def begin(self) -> None:
         """Count it from now on."""
 
+    def enter(self) -> None:
+        """Make this scope current, and its span the one in OpenTelemetry's context.
+
+        It is called where the span was started, so the context around is known.
+        """
+        self._enter(self)
+
+    def resume(self) -> None:
+        """Make current what :meth:`suspend` took down; the scope itself at first."""
+        self._outer_context = get_current()
+        self._enter(self._inner or self)
+
+    def _enter(self, inner: Scope) -> None:
+        inner_context = self._inner_context
+        self._context_token = attach(
+            self._outer_context if inner_context is None else inner_context  # None: it has ended
+        )
+        self._token = CURRENT.set(inner)
+
     def leave(self) -> None:
         """Make current what was current before :meth:`enter`."""
         try:
-            CURRENT.reset(self._token)
+            CURRENT.reset(self._token)  # type: ignore[arg-type]
         except ValueError:  # left in another context than the one that entered
             self._leave_elsewhere()
-        except (TypeError, RuntimeError):  # interrupted while entering or leaving
+        except (TypeError, RuntimeError):  # no token, or a used one: interrupted meanwhile
             self._put_back()
         else:
-            detach(self._outer_context)
+            detach(self._context_token)
 
     def suspend(self) -> None:
         """Take down this scope and those opened in it until :meth:`resume`."""
         self._inner = CURRENT.get()
-        self._inner_context = around()
+        self._inner_context = get_current()
         self.leave()
 
     def _leave_elsewhere(self) -> None:
         if CURRENT.get() is self:  # brought here by a generator that resumed
-            outer = self._token.old_value
+            outer: Any = None if self._token is None else self._token.old_value
             CURRENT.set(None if outer is Token.MISSING else outer)
-            outer_context = getattr(self._outer_context, "old_value", None)
-            if isinstance(outer_context, Context):
-                attach(outer_context)
+            attach(self._outer_context)
 
     def _put_back(self) -> None:
-        generation: Scope = self.generation
         if CURRENT.get() is self:
-            CURRENT.set(None if generation is self else generation)
-        if self._inner_context is not None and around() is self._inner_context:
-            outer = getattr(self._outer_context, "old_value", self._outer_context)
-            attach(outer if isinstance(outer, Context) else Context())
+            CURRENT.set(None if self.generation is self else self.generation)
+        if self._inner_context is not None and get_current() is self._inner_context:
+            attach(self._outer_context)
 
     def release(self) -> None:
-        """Let go of span and contexts: somebody may keep this scope long after its end.
+        """Drop span and contexts: somebody may keep this scope long after its end.
 
-        And of itself, which would be a cycle that waits for the garbage collector.
+        And itself, which would be a cycle that waits for the garbage collector.
         """
         self.span = _NO_SPAN
-        self._inner_context = self._outer_context = self._token = None
+        self._inner_context = self._token = self._context_token = None
+        self._outer_context = _NOWHERE
         if self._inner is not None:
             self._inner = None
 
     # --- how it ended
 
     def returned(self, result: Any) -> Any:
-        """The code returned: end, unless the result is one that goes on; what to hand back."""
+        """The code returned: end, unless the result is one that goes on; return what to hand back."""
         try:
             is_plain = type(result) in _PLAIN
         except BaseException:  # a metaclass says how its classes are hashed
             is_plain = False
         if is_plain:
-            try:  # as leave() does
-                CURRENT.reset(self._token)
-            except ValueError:
-                self._leave_elsewhere()
-            else:
-                detach(self._outer_context)
-            try:
-                self._succeed(result, None)
-            except BaseException:
-                self._contain()
-            return result
+            self.leave()
         else:
             self.suspend()
             try:
@@ -170,15 +166,15 @@ class Scope:
             else:
                 if followed is not None:
                     return followed
-        self.exhausted(result)
+        self.finish(result)
         return result
 
     def raised(self, error: BaseException, items: int | None = None) -> None:
-        """The code raised, or we were interrupted: end. The caller re-raises."""
+        """The code raised, or we were interrupted: end. The caller raises it again."""
         self.leave()
-        self.broke(error, items)
+        self.fail(error, items)
 
-    def exhausted(self, result: Any = None, items: int | None = None) -> None:
+    def finish(self, result: Any = None, items: int | None = None) -> None:
         """End well; the scope is not current any more.
 
         Args:
@@ -188,10 +184,10 @@ class Scope:
         try:
             self._succeed(result, items)
         except BaseException:
-            self._contain()
+            self._suppress()
 
-    def broke(self, error: BaseException, items: int | None = None) -> None:
-        """End with an error; the scope is not current any more.
+    def fail(self, error: BaseException, items: int | None = None) -> None:
+        """End with an exception; the scope is not current any more.
 
         Args:
             error: what the code, or whoever consumed its items, raised.
@@ -200,21 +196,21 @@ class Scope:
         try:
             self._fail(error, items)
         except BaseException:
-            self._contain()
+            self._suppress()
 
-    def _contain(self) -> None:
-        """Keep what broke the end from the application, and end all the same."""
+    def close(self, items: int | None = None) -> None:
+        """Nobody will ever ask for the rest: end now, if it has not ended."""
+        if self.is_open or self.interrupted_end is not None:
+            self.fail(GeneratorExit(), items)
+
+    def _suppress(self) -> None:
+        """Keep what broke the end from the application, and resume the end all the same."""
         suppress_and_count(self.noun)
-        if self.torn is not None:
+        if self.interrupted_end is not None:
             try:
                 self._fail(GeneratorExit(), None)
             except BaseException:
                 suppress_and_count(self.noun)
-
-    def abandoned(self, items: int | None = None) -> None:
-        """Nobody will ever ask for the rest: end now, if it has not ended."""
-        if self.is_open or self.torn is not None:
-            self.broke(GeneratorExit(), items)
 
     # --- what differs between generations, phases and steps
 
@@ -238,3 +234,6 @@ class Scope:
 
     def _fail(self, error: BaseException, items: int | None) -> None:
         raise NotImplementedError
+
+
+_NOWHERE: Final = Context()

@@ -1,210 +1,25 @@
-"""Results that go on after the call: generators, awaitables, response bodies, streams.
+"""Results that go on after the call: awaitables, streams, bodies of responses.
 
-Each is driven so that its scope is current only while its code runs, and ends
-exactly when it does: exhausted, broken, closed early, or abandoned to the
-garbage collector.
+Generators and coroutines are driven (see :mod:`genmon_otel.recorder.drivers`); for other iterators
+and awaitables the caller gets a proxy. The scope of the call ends when they do.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 import io
-import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Callable, Generator
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from genmon_otel.recorder.scope import Scope
+from genmon_otel.recorder.drivers import Guard, ScopeLike, drive, drive_async, drive_awaitable
 
 
-class _Guard:
-    """Lives in the frame of a driver; when that is freed unfinished, its scope ends."""
-
-    __slots__ = ("_scope",)
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-
-    def opens(self, *_: Any) -> Scope:
-        """Give the scope; a driver that was made with this keeps the guard even unstarted."""
-        return self._scope
-
-    def __del__(self) -> None:
-        scope = getattr(self, "_scope", None)
-        if scope is not None:  # else making it was interrupted
-            scope.abandoned()
-
-
-Open = Callable[[tuple[Any, ...], dict[str, Any]], "Scope | None"]
-"""Makes the scope of one call, not entered; None to just call. Never raises."""
-
-
-def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> Callable[..., Any]:
-    """A generator function that runs ``target`` under a scope; sends, throws, closes reach it."""
-
-    def driver(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        scope = opens(args, kwargs)
-        if scope is None:
-            return (yield from target(*args, **kwargs))
-        guard = _Guard(scope)  # noqa: F841 - sees this frame freed unfinished
-        resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
-        value: Any = None
-        items = 0
-        closed = False
-        try:
-            scope.begin()
-            source = target(*args, **kwargs)
-            advance: Callable[[Any], Any] = source.send
-            while True:
-                resume()
-                try:
-                    item = advance(value)
-                except StopIteration as stop:
-                    result = stop.value
-                    break
-                finally:
-                    value = None  # an error thrown in must not be kept alive by this frame
-                    suspend()
-                items += 1
-                closed = False
-                if on_item is not None:
-                    on_item(item)
-                try:
-                    value = yield item
-                    advance = source.send
-                except BaseException as error:  # GeneratorExit too, which it may answer
-                    value, advance = error, source.throw
-                    closed = issubclass(type(error), GeneratorExit)
-            if closed:
-                scope.abandoned(items=items)
-            else:
-                scope.exhausted(result, items=items)
-            return result
-        except BaseException as error:
-            try:
-                scope.raised(error, items)
-            except BaseException as struck:
-                scope.raised(struck, items)
-                raise
-            raise
-
-    return driver
-
-
-def async_generator(
-    opens: Open, target: Callable[..., AsyncGenerator[Any, Any]]
-) -> Callable[..., Any]:
-    """As :func:`generator`, for an asynchronous one."""
-
-    async def driver(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        scope = opens(args, kwargs) or NOWHERE
-        guard = _Guard(scope)  # noqa: F841
-        resume, suspend, on_item = scope.resume, scope.suspend, scope.on_item
-        value: Any = None
-        items = 0
-        closed = False
-        try:
-            scope.begin()
-            source = target(*args, **kwargs)
-            advance: Callable[[Any], Awaitable[Any]] = functools.partial(_begin, source)
-            while True:
-                resume()
-                try:
-                    item = await advance(value)
-                except StopAsyncIteration:
-                    break
-                finally:
-                    value = None
-                    suspend()
-                items += 1
-                closed = False
-                if on_item is not None:
-                    on_item(item)
-                try:
-                    value = yield item
-                    advance = source.asend
-                except BaseException as error:
-                    value, advance = error, source.athrow
-                    closed = issubclass(type(error), GeneratorExit)
-            if closed:
-                scope.abandoned(items=items)
-            else:
-                scope.exhausted(items=items)
-        except BaseException as error:
-            try:
-                scope.raised(error, items)
-            except BaseException as struck:
-                scope.raised(struck, items)
-                raise
-            raise
-
-    return driver
-
-
-def _begin(source: AsyncGenerator[Any, Any], value: Any) -> Awaitable[Any]:
-    """Ask for the first item without making the generator known to the event loop.
-
-    The loop closes the generators it knows, at its end or when they are dropped. It knows
-    the driver, which closes the source; closing both at once breaks.
-    """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return source.asend(value)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
-
-
-def drive(scope: Scope, source: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Run a generator that exists already under a suspended scope."""
-    driven: Generator[Any, Any, Any] = generator(_Guard(scope).opens, lambda: source)()
-    return driven
-
-
-def drive_async(scope: Scope, source: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
-    """As :func:`drive`, for an asynchronous generator."""
-    driven: AsyncGenerator[Any, Any] = async_generator(_Guard(scope).opens, lambda: source)()
-    return driven
-
-
-class _Nowhere:
-    """The scope of a call that has none: follows everything, does nothing."""
-
-    is_open = False
-    on_item = None
-
-    def resume(self, *_: Any, **__: Any) -> None:
-        """Do nothing."""
-
-    begin = suspend = exhausted = raised = abandoned = resume
-
-
-NOWHERE: Final[Any] = _Nowhere()
-
-
-async def drive_awaitable(scope: Scope, source: Awaitable[Any], guard: _Guard) -> Any:
-    """Await under an entered and suspended scope. ``guard`` sees a coroutine never awaited."""
-    if not scope.is_open:  # awaited again, after its end
-        return await source
-    try:
-        scope.resume()
-        return scope.returned(await source)
-    except BaseException as error:
-        try:
-            scope.raised(error)
-        except BaseException as struck:
-            scope.raised(struck)
-            raise
-        raise
-
-
-def follow(scope: Scope, result: Any) -> Any:
-    """What to hand back for a result that goes on, tied to the scope's end; None for another."""
+def follow(scope: ScopeLike, result: Any) -> Any:
+    """Return what to hand back for a result that goes on, tied to the scope's end; None for another."""
     if inspect.iscoroutine(result):
         scope.is_async = True
-        return drive_awaitable(scope, result, _Guard(scope))
+        return drive_awaitable(scope, result, Guard(scope))
     if isinstance(result, asyncio.Future):
         scope.is_async = True
         result.add_done_callback(lambda future: _settle(scope, future))
@@ -219,21 +34,21 @@ def follow(scope: Scope, result: Any) -> Any:
     return None
 
 
-def _settle(scope: Scope, future: asyncio.Future[Any]) -> None:
+def _settle(scope: ScopeLike, future: asyncio.Future[Any]) -> None:
     if future.cancelled():
-        scope.broke(asyncio.CancelledError())
+        scope.fail(asyncio.CancelledError())
     elif (error := future.exception()) is not None:
-        scope.broke(error)
+        scope.fail(error)
     else:
-        scope.exhausted(future.result())
+        scope.finish(future.result())
 
 
-def _follow_iterator(scope: Scope, result: Any) -> Any:
+def _follow_iterator(scope: ScopeLike, result: Any) -> Any:
     if isinstance(result, io.IOBase):
         return None
     if hasattr(type(result), "__anext__"):
         scope.is_async = True
-        drives: Callable[[Scope, Any], Any] = (
+        drives: Callable[[ScopeLike, Any], Any] = (
             drive_async if inspect.isasyncgen(result) else AsyncIteratorProxy
         )
     elif hasattr(type(result), "__next__"):
@@ -244,7 +59,7 @@ def _follow_iterator(scope: Scope, result: Any) -> Any:
     return drives(scope, result)
 
 
-def _follow_body(scope: Scope, response: Any) -> bool:
+def _follow_body(scope: ScopeLike, response: Any) -> bool:
     """Tie a streaming response's body to the scope; whether there was one."""
     # Looked up in __dict__ because objects exist that make up any attribute asked for.
     body: Any = (getattr(response, "__dict__", None) or {}).get("body_iterator")
@@ -262,10 +77,10 @@ def _follow_body(scope: Scope, response: Any) -> bool:
 class _Proxy:
     """Stands for a result: passes every attribute through, and for its class to ``isinstance``."""
 
-    def __init__(self, scope: Scope, target: Any) -> None:
+    def __init__(self, scope: ScopeLike, target: Any) -> None:
         self.__dict__["_genmon_scope"] = scope
         self.__dict__["_genmon_target"] = target
-        self.__dict__["_genmon_guard"] = _Guard(scope)
+        self.__dict__["_genmon_guard"] = Guard(scope)
         self.__dict__["_genmon_items"] = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -305,7 +120,7 @@ class AwaitableProxy(_Proxy):
             scope.raised(error)
             raise
         scope.suspend()
-        scope.exhausted(entered)
+        scope.finish(entered)
         return entered
 
     async def __aexit__(self, *details: Any) -> Any:
@@ -327,7 +142,7 @@ class IteratorProxy(_Proxy):
             item = next(self._genmon_target)
         except StopIteration:
             scope.suspend()
-            scope.exhausted(items=self._genmon_items)
+            scope.finish(items=self._genmon_items)
             raise
         except BaseException as error:
             scope.raised(error)
@@ -343,12 +158,12 @@ class IteratorProxy(_Proxy):
         return self
 
     def __exit__(self, *details: Any) -> Any:
-        self._genmon_scope.abandoned(items=self._genmon_items)
+        self._genmon_scope.close(items=self._genmon_items)
         return self._genmon_target.__exit__(*details)
 
     def close(self) -> Any:
         """Close the iterator; its scope ends as closed early."""
-        self._genmon_scope.abandoned(items=self._genmon_items)
+        self._genmon_scope.close(items=self._genmon_items)
         return self._genmon_target.close()
 
 
@@ -367,7 +182,7 @@ class AsyncIteratorProxy(_Proxy):
             item = await self._genmon_target.__anext__()
         except StopAsyncIteration:
             scope.suspend()
-            scope.exhausted(items=self._genmon_items)
+            scope.finish(items=self._genmon_items)
             raise
         except BaseException as error:
             scope.raised(error)
@@ -383,15 +198,15 @@ class AsyncIteratorProxy(_Proxy):
         return self
 
     async def __aexit__(self, *details: Any) -> Any:
-        self._genmon_scope.abandoned(items=self._genmon_items)
+        self._genmon_scope.close(items=self._genmon_items)
         return await self._genmon_target.__aexit__(*details)
 
     async def close(self) -> Any:
         """Close the iterator; its scope ends as closed early."""
-        self._genmon_scope.abandoned(items=self._genmon_items)
+        self._genmon_scope.close(items=self._genmon_items)
         return await self._genmon_target.close()
 
     async def aclose(self) -> Any:
         """As :meth:`close`, under the name asynchronous generators use."""
-        self._genmon_scope.abandoned(items=self._genmon_items)
+        self._genmon_scope.close(items=self._genmon_items)
         return await self._genmon_target.aclose()

@@ -29,10 +29,17 @@ class Classified(Protocol):
 class Stage(Protocol):
     """What is asked of a stage."""
 
-    kind: StageKind
-    automatic: bool
-    began: float
-    ended: float | None
+    @property
+    def kind(self) -> StageKind: ...
+
+    @property
+    def automatic(self) -> bool: ...
+
+    @property
+    def began(self) -> float: ...
+
+    @property
+    def ended(self) -> float | None: ...
 
     @property
     def classification(self) -> Classified | None: ...
@@ -210,7 +217,7 @@ def _of_status(stages: Sequence[S], chain: list[BaseException]) -> S | None:
 
 def _statuses(error: BaseException) -> set[Any]:
     """The numbers that an exception carries as its status, or as its exit code."""
-    from genmon_otel.classification.evidence import read  # see genmon_otel.recorder.diagnosis
+    from genmon_otel.classification.evidence import read  # see genmon_otel.recorder.diagnose
 
     found: set[Any] = set()
     response = read(error, "response")

@@ -21,7 +21,7 @@ from genmon_otel import payload
 from genmon_otel.conventions import MARK_FACTORY, MARK_POSTCONDITION
 from genmon_otel.decorators.wrappers import underlying
 from genmon_otel.errors import PayloadError
-from genmon_otel.recorder.spec import ATTRIBUTE, Spec
+from genmon_otel.recorder.options import ATTRIBUTE, Spec
 from genmon_otel.regression.roots import Roots
 from genmon_otel.regression.trust import Trust
 

@@ -23,8 +23,8 @@ from genmon_otel.code_version import sources_version
 from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.decorators.wrappers import default_name
 from genmon_otel.errors import GenmonError, PayloadError
+from genmon_otel.recorder.options import ATTRIBUTE, Factory, Spec
 from genmon_otel.recorder.runtime import remembered_target
-from genmon_otel.recorder.spec import ATTRIBUTE, Factory, Spec
 from genmon_otel.records import Failure, GenerationRecord, Outcome
 from genmon_otel.regression import bound_task, sandbox, virtual_time
 from genmon_otel.regression.case import Case
@@ -170,10 +170,12 @@ class Replay:
             raise Obstacle("payload", f"The inputs cannot be rebuilt: {error}") from None
         if not isinstance(inputs, dict):
             raise Obstacle("payload", "The inputs are no mapping from names to values.")
-        self._named = (*spec.factories.values(), spec.factory)
-        factories: dict[str, Factory] = {**spec.factories, **self._case.factories}
+        self._named = tuple(spec.factories.values())
         receiver = spec.parameters.positional[0] if spec.parameters.has_receiver else ""
-        own = factories.pop(receiver, None) or factories.pop("self", None) or spec.factory
+        asked, receivers = self._case.factories, ("self", receiver) if receiver else ()
+        own = asked.get("self") or asked.get(receiver) or spec.receiver_factory
+        given: dict[str, Factory] = {**spec.factories, **asked}
+        factories = {k: v for k, v in given.items() if k not in receivers}
         for name, factory in factories.items():
             inputs[name] = self._made(name, factory)
         for name, tree in dict(self._case.inputs).items():
@@ -199,13 +201,15 @@ class Replay:
             raise Obstacle(
                 "factory",
                 f"{self._case.target} is a method, and {owner}() gives no object "
-                f"({_line(error)}). Name what makes one: @generation(factory='package.module:make')",
+                f"({_line(error)}). Name what makes one: @generation(factories={{'self': 'package.module:make'}})",
             ) from None
 
-    def _made(self, name: str, factory: Factory) -> Any:
+    def _made(self, name: str, factory: Any) -> Any:
+        """Make an argument; what a factory's path names is taken as it is where it makes nothing."""
         try:
-            make = self._lookup.maker(factory, self._named) if isinstance(factory, str) else factory
-            return make()
+            if isinstance(factory, str):
+                factory = self._lookup.maker(factory, self._named)
+            return factory() if _makes(factory) else factory
         except Refused as error:
             raise Obstacle("trust", str(error)) from None
         except BaseException as error:
@@ -381,3 +385,16 @@ def main(request_path: str, answer_to: int, word: bytes) -> None:
     while line:
         line = line[os.write(answer_to, line) :]
     os._exit(0)  # threads of the replayed code may wait for ever
+
+
+def _makes(factory: Any) -> bool:
+    """Whether a factory is called: a class, or what can be called without arguments."""
+    if not callable(factory) or isinstance(factory, type):
+        return callable(factory)
+    try:
+        inspect.signature(factory).bind()
+    except TypeError:
+        return False  # such as a client that is called with a prompt: it is meant itself
+    except ValueError:
+        return True  # built in, without a signature
+    return True

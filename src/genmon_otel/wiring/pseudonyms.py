@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from genmon_otel.corrections import Corrections
-from genmon_otel.ports import Ended, Sink
+from genmon_otel.ports import Sink
 from genmon_otel.recorder.identity import pseudonym
 from genmon_otel.records import (
     GenerationRecord,
@@ -66,9 +66,6 @@ class Pseudonymous:
             if sample is not None:
                 sample = replace(sample, steps=hidden.in_steps(sample.steps))
         self._sink.deliver(record, recording, sample)
-
-    def take(self, ended: Ended) -> None:
-        self.deliver(ended.record())
 
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
         def disguised() -> Iterable[InFlight]:

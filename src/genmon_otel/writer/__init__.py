@@ -17,7 +17,7 @@ from typing import ClassVar, Final
 from genmon_otel.clock import SystemClock
 from genmon_otel.corrections import Corrections
 from genmon_otel.journal import default_journal_dir, store_identity
-from genmon_otel.ports import Clock, Ended, Metrics, Store
+from genmon_otel.ports import Clock, Metrics, Store
 from genmon_otel.records import GenerationRecord, InFlight, Recording, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.settings import Settings
@@ -95,10 +95,6 @@ class Writer:
             process.deliver(record, recording, sample)
         except Exception:
             self._services.suppress_and_count("deliver")
-
-    def take(self, ended: Ended) -> None:
-        """Take a generation that did not fail."""
-        self.deliver(ended.record())
 
     def start(self) -> None:
         """Run in this process: adopt what died, watch what is running. Idempotent."""

@@ -72,7 +72,7 @@ def _begin(request: Any, *, is_async: bool) -> AutomaticCall | None:
         return None
     try:
         sent = sent_of(request)
-        if is_credentials(sent.host, sent.path) and generation.under.player is None:
+        if is_credentials(sent.host, sent.path) and generation.runtime.player is None:
             return None
         return begin(generation, ADAPTER, sent, is_async=is_async)
     except BaseException:

@@ -1,4 +1,4 @@
-"""What a failure is named by: which exception, and what it says but for who met it."""
+"""What an exception says: for people, and for fingerprints without who met it and what they asked for."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from genmon_otel.recorder.content import Contents, hide
 from genmon_otel.text import GAP, clean, cut, safe_str
-
-if TYPE_CHECKING:
-    from genmon_otel.recorder.live_generation import Generation
 
 #: Characters read of a message, half of its head: as many as normalising looks at.
 READ: Final = 2 * 1_024 + len(GAP)
@@ -20,7 +17,7 @@ READ: Final = 2 * 1_024 + len(GAP)
 _STATEMENT: Final = 700
 #: Characters kept of a message.
 MAX_MESSAGE: Final = 500
-#: Ids that are also words: taken out of messages, they would tear one failure apart.
+#: Ids that are also words: taken out of messages, they would split one failure.
 _WORDS: Final = frozenset(
     "admin anonymous app build default demo guest html main model none null page prod project react"
     " root system test title unknown user".split()
@@ -29,22 +26,17 @@ _SHORTEST_ID: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """What an error says."""
+class GroupingText:
+    """What an exception says."""
 
     #: For people: redacted, at most :data:`MAX_MESSAGE` characters.
     message: str
-    #: For names: longer, without whom it concerns and what they had asked for.
-    named: str
-
-
-def wording(generation: Generation, error: BaseException) -> Wording:
-    """What an error says, for people and for names."""
-    return wording_of(generation, said_by(error))
+    #: For fingerprints: longer, without whom it concerns and what they had asked for.
+    grouped: str
 
 
 def said_by(error: BaseException) -> str:
-    """What an error says, with what the program that it tells of had printed."""
+    """Return what an exception says, with what the program that it tells of had printed."""
     from genmon_otel.classification.evidence import carried, output
     from genmon_otel.fingerprint import LIMIT, distinct, missing, telling_lines
 
@@ -59,7 +51,7 @@ def said_by(error: BaseException) -> str:
 
 
 def _said(error: BaseException, limit: int) -> str:
-    """Its message; of jsonschema's, which ends with all that was validated, what comes before.
+    """Return its message; of jsonschema's, which ends with all that was validated, what comes before.
 
     Of a long statement of SQL no more than one of each list's values.
     """
@@ -80,20 +72,35 @@ def _said(error: BaseException, limit: int) -> str:
     return said
 
 
-def wording_of(generation: Generation, said: str) -> Wording:
-    """What was said, by an exception or without one, for people and for names."""
-    return wording_of_redacted(generation, generation.under.redactor.text(said, READ))
+class Subject(Protocol):
+    """Whom a generation is for and what they asked for: of a running one, or of its facts."""
+
+    @property
+    def user_id(self) -> str | None: ...
+
+    @property
+    def project_id(self) -> str | None: ...
+
+    @property
+    def request(self) -> str | None: ...
 
 
-def wording_of_redacted(generation: Generation, said: str) -> Wording:
-    """As :func:`wording_of`, of what is redacted already."""
-    message = said if len(said) <= MAX_MESSAGE else clean(cut(said, MAX_MESSAGE), MAX_MESSAGE)
-    return Wording(message, _impersonal(generation, said))
+def grouping_text(redacted: str, subject: Subject) -> GroupingText:
+    """Return what was said, by an exception or without one, for people and for fingerprints.
+
+    Args:
+        redacted: what was said, without secrets; :data:`READ` characters of it count.
+        subject: whose ids and request are left out of what is grouped by.
+    """
+    message = redacted
+    if len(redacted) > MAX_MESSAGE:
+        message = clean(cut(redacted, MAX_MESSAGE), MAX_MESSAGE)
+    return GroupingText(message, _impersonal(redacted, subject))
 
 
-def _impersonal(generation: Generation, said: str) -> str:
-    """Without the ids of the user and the project, and without what the request says."""
-    for stands, whose in (("<user>", generation.user_id), ("<project>", generation.project_id)):
+def _impersonal(said: str, subject: Subject) -> str:
+    """Return a text without the ids of the user and the project, and without what the request says."""
+    for stands, whose in (("<user>", subject.user_id), ("<project>", subject.project_id)):
         if (
             whose is not None
             and len(whose) >= _SHORTEST_ID
@@ -101,9 +108,9 @@ def _impersonal(generation: Generation, said: str) -> str:
             and whose.lower() not in _WORDS
         ):
             said = _whole(whose).sub(stands, said)
-    if not generation.request:
+    if not subject.request:
         return said
-    return hide(said, Contents([generation.request[:READ]]))
+    return hide(said, Contents([subject.request[:READ]]))
 
 
 @lru_cache(maxsize=64)

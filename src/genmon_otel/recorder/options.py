@@ -1,145 +1,40 @@
-"""Arguments of decorated callables: found by name without ``inspect`` on each call.
-
-``inspect.Signature.bind`` costs as much as a span. What a signature says is
-compiled once, at decoration, into positions and names.
-"""
+"""What a decorator was given: its options, checked and compiled once, at decoration."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Literal, get_args, get_origin
 
+from genmon_otel.conventions import (
+    ATTR_FRAMEWORK,
+    ATTR_OUTCOME,
+    GEN_AI_OPERATION_NAME,
+    GEN_AI_WORKFLOW_NAME,
+    NO_FRAMEWORK,
+    WORKFLOW_OPERATION,
+)
 from genmon_otel.errors import GenmonError
+from genmon_otel.recorder.parameters import Getter, Parameters
+from genmon_otel.records import Capture, Outcome, Severity
 from genmon_otel.redaction import Redactor
 from genmon_otel.text import clean, safe_str
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
-Getter = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 #: Characters kept of an id, of a framework.
 MAX_ID: Final = 200
 MAX_FRAMEWORK: Final = 64
 
-_EMPTY: Final = inspect.Parameter.empty
-_RECEIVERS: Final = frozenset({"self", "cls", "mcs"})
+#: Attribute of a decorated callable that holds its :class:`Spec` or :class:`StageSpec`.
+ATTRIBUTE = "__genmon__"
 
-
-class Parameters:
-    """The compiled signature of one callable.
-
-    Args:
-        function: the undecorated callable.
-        receiver: whether the first argument is the object or class it is called on;
-            None: it is when a function of a class body names it ``self`` or ``cls``.
-    """
-
-    __slots__ = (
-        "annotations",
-        "defaults",
-        "has_receiver",
-        "keyword_only",
-        "known",
-        "names",
-        "positional",
-        "var_keyword",
-        "var_positional",
-    )
-
-    def __init__(self, function: Callable[..., Any], receiver: bool | None = None) -> None:
-        try:
-            parameters = list(inspect.signature(function).parameters.values())
-        except (TypeError, ValueError):  # some built-ins have none
-            parameters = [
-                inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
-                inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
-            ]
-        kinds = inspect.Parameter
-        in_order = (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD)
-        self.positional = tuple(p.name for p in parameters if p.kind in in_order)
-        self.known = frozenset(
-            p.name
-            for p in parameters
-            if p.kind in (kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY)
-        )
-        self.keyword_only = tuple(p.name for p in parameters if p.kind is kinds.KEYWORD_ONLY)
-        self.var_positional = _first(parameters, kinds.VAR_POSITIONAL)
-        self.var_keyword = _first(parameters, kinds.VAR_KEYWORD)
-        self.defaults = {p.name: p.default for p in parameters if p.default is not _EMPTY}
-        self.annotations = {p.name: p.annotation for p in parameters}
-        self.names = frozenset((*self.positional, *self.keyword_only))
-        self.has_receiver = bool(self.positional) and (
-            receiver
-            if receiver is not None
-            else self.positional[0] in _RECEIVERS and _in_class_body(function)
-        )
-
-    def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments that were passed, by name, receiver left out. Never raises.
-
-        Surplus ones are under the names of ``*args`` and ``**kwargs``, or, where the
-        callable takes none and is about to say so, left out.
-        """
-        bound = dict(zip(self.positional, args, strict=False))
-        surplus = args[len(self.positional) :]
-        if surplus and self.var_positional:
-            bound[self.var_positional] = surplus
-        if kwargs:
-            more = {}
-            for name, value in kwargs.items():
-                if name in self.known:
-                    bound[name] = value
-                else:
-                    more[name] = value
-            if more and self.var_keyword:
-                bound[self.var_keyword] = more
-        if self.has_receiver:
-            bound.pop(self.positional[0], None)
-        return bound
-
-    def bind_all(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """As :meth:`bind`, with the receiver and the defaults of what was not passed."""
-        bound = {**self.defaults, **self.bind(args, kwargs)}
-        if self.has_receiver and args:
-            bound[self.positional[0]] = args[0]
-        return bound
-
-    def unbind(self, bound: Mapping[str, Any]) -> Arguments:
-        """Arguments to call the callable with (receiver left out), from what :meth:`bind` gave."""
-        rest = dict(bound)
-        surplus = tuple(rest.pop(self.var_positional, ())) if self.var_positional else ()
-        more = dict(rest.pop(self.var_keyword, {})) if self.var_keyword else {}
-        args: list[Any] = []
-        for name in self.positional[self.has_receiver :]:
-            if name not in rest:
-                break
-            if name in self.known and not surplus:
-                continue  # by name: later ones may have been left to their defaults
-            args.append(rest.pop(name))
-        return (*args, *surplus), {**rest, **more}
-
-    def getter(self, name: str) -> Getter:
-        """A function that finds one argument, or its default, in ``(args, kwargs)``."""
-        default = self.defaults.get(name)
-        if name not in self.positional:
-            return lambda args, kwargs: kwargs.get(name, default)
-        position = self.positional.index(name)
-        return lambda args, kwargs: (
-            args[position] if len(args) > position else kwargs.get(name, default)
-        )
-
-
-def _first(parameters: list[inspect.Parameter], kind: Any) -> str | None:
-    return next((p.name for p in parameters if p.kind is kind), None)
-
-
-def _in_class_body(function: Callable[..., Any]) -> bool:
-    return "." in getattr(function, "__qualname__", "").rpartition("<locals>.")[2]
-
-
-# --- options -----------------------------------------------------------------
+Nested = Literal["phase", "attempt"]
+Factory = str | Callable[..., Any]
+"""How a replay makes what is no data: a callable, or the import path ``package.module:name`` of one or
+of the object itself."""
 
 
 class Option:
@@ -148,7 +43,7 @@ class Option:
     Either a ``constant``, ready for use, or a ``getter`` of the raw value, or neither.
     """
 
-    __slots__ = ("constant", "getter", "implicit", "name", "place")
+    __slots__ = ("constant", "getter", "implicit", "name")
 
     def __init__(
         self,
@@ -156,19 +51,20 @@ class Option:
         constant: Any = None,
         getter: Getter | None = None,
         implicit: bool = False,
-        place: int | None = None,
     ) -> None:
         self.name = name
         self.constant = constant
         self.getter = getter
-        #: Of a parameter that can be passed in order, its place.
-        self.place = place
         #: Whether nobody asked: a parameter just bears the option's name.
         self.implicit = implicit
 
+    def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the raw value for one call."""
+        return self.constant if self.getter is None else self.getter(args, kwargs)
+
 
 def constant_option(option: str, given: Any) -> Option:
-    """An option whose value is given as such; None where it is of no use."""
+    """Return an option whose value is given as such; None where it is of no use."""
     if option == "framework":
         return Option(option, framework_name(given))
     if option == "request":
@@ -179,10 +75,8 @@ def constant_option(option: str, given: Any) -> Option:
 def _parameter_option(
     option: str, parameter: str, parameters: Parameters, *, implicit: bool = False
 ) -> Option:
-    """An option whose value is that of a parameter."""
-    in_order = parameters.positional
-    place = in_order.index(parameter) if parameter in in_order else None
-    return Option(option, getter=parameters.getter(parameter), implicit=implicit, place=place)
+    """Return an option whose value is that of a parameter."""
+    return Option(option, getter=parameters.getter(parameter), implicit=implicit)
 
 
 def compile_option(option: str, given: Any, parameters: Parameters | None) -> Option:
@@ -241,7 +135,7 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
 
 
 def identifier(value: Any) -> str | None:
-    """An id as text: from a ``str``, an ``int`` or a UUID; None from anything else."""
+    """Return an id as text: from a ``str``, an ``int`` or a UUID; None from anything else."""
     if isinstance(value, str):
         return clean(value, MAX_ID).strip() or None
     if isinstance(value, uuid.UUID) or (isinstance(value, int) and not isinstance(value, bool)):
@@ -250,7 +144,7 @@ def identifier(value: Any) -> str | None:
 
 
 def framework_name(value: Any, redactor: Redactor | None = None) -> str | None:
-    """A framework as text: from a ``str`` or an Enum member; None from anything else.
+    """Return a framework as text: from a ``str`` or an Enum member; None from anything else.
 
     Args:
         value: what was given.
@@ -266,7 +160,7 @@ def framework_name(value: Any, redactor: Redactor | None = None) -> str | None:
 
 
 def request_text(value: Any, limit: int, *, implicit: bool) -> str | None:
-    """What the user asked for, as text; never a web framework's request object.
+    """Return what the user asked for, as text; never a web framework's request object.
 
     Args:
         value: what the parameter or callable gave.
@@ -290,7 +184,7 @@ def _is_web_request(value: Any) -> bool:
 
 
 def declared_members(annotation: Any, namespace: Mapping[str, Any]) -> tuple[str, ...]:
-    """The frameworks that a parameter's annotation allows: of a ``Literal`` or an Enum."""
+    """Return the frameworks that a parameter's annotation allows: of a ``Literal`` or an Enum."""
     if isinstance(annotation, str):
         try:
             annotation = eval(annotation, dict(namespace))  # the decorated code itself
@@ -308,3 +202,88 @@ def declared_members(annotation: Any, namespace: Mapping[str, Any]) -> tuple[str
             for name in declared_members(part, {})
         )
     return tuple(name for member in members if (name := framework_name(member)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec:
+    """One ``@generation`` or ``with generation(...)``."""
+
+    operation: str
+    #: The undecorated callable, and its import path; None and empty for a block.
+    function: Callable[..., Any] | None = field(default=None, repr=False)
+    target: str = ""
+    parameters: Parameters | None = None
+    framework: Option = field(default_factory=lambda: Option("framework"))
+    user_id: Option = field(default_factory=lambda: Option("user_id"))
+    project_id: Option = field(default_factory=lambda: Option("project_id"))
+    request: Option = field(default_factory=lambda: Option("request"))
+    #: Frameworks that the parameter's annotation declares.
+    frameworks: frozenset[str] = frozenset()
+    timeout_s: float | None = None
+    #: Seconds a step may be pending before a cancellation means that it hung; None: as usual.
+    stall_s: float | None = None
+    failure_if: Callable[[Any], bool] | None = None
+    expected: tuple[type[BaseException], ...] = ()
+    severity: Severity | None = None
+    #: None: as the runtime says.
+    capture: Capture | None = None
+    nested: Nested = "phase"
+    #: Whether a returned iterator belongs to the generation.
+    stream: bool = False
+    #: What a replay makes ``self`` and arguments of that are no data, by parameter name.
+    factories: Mapping[str, Factory] = field(default_factory=dict)
+    # Worked out here so that no call has to:
+    span_name: str = field(init=False)
+    #: The options but the request's whose values may differ between calls.
+    dynamic_options: tuple[Option, ...] = field(init=False)
+    #: The framework, or what it is until ``dynamic_options`` say more.
+    first_framework: str = field(init=False)
+    #: What is on the span from its beginning, where that is the same on each call.
+    attributes: Mapping[str, str] | None = field(init=False)
+
+    @property
+    def receiver_factory(self) -> Factory | None:
+        """How a replay makes ``self``, whatever the method calls it; None: nothing was said."""
+        parameters = self.parameters
+        if parameters is None or not parameters.has_receiver:
+            return None
+        return self.factories.get(parameters.positional[0]) or self.factories.get("self")
+
+    def __post_init__(self) -> None:
+        set_once = functools.partial(object.__setattr__, self)
+        set_once("span_name", f"{WORKFLOW_OPERATION} {self.operation}")
+        options = (self.user_id, self.project_id, self.framework)
+        given = tuple(o for o in options if o.getter is not None or o.constant is not None)
+        varies = any(
+            o.name == "project_id" or (o.getter is not None and o is self.framework) for o in given
+        )
+        dynamic = tuple(o for o in given if o.getter is not None or o is not self.framework)
+        set_once("dynamic_options", dynamic)
+        framework = self.framework.constant or NO_FRAMEWORK
+        set_once("first_framework", framework)
+        set_once("attributes", None if varies else span_attributes(self.operation, framework))
+
+
+def span_attributes(operation: str, framework: str) -> dict[str, str]:
+    """Return what is on a generation's span from its beginning, whoever asked for it.
+
+    Spans are exported when they have ended, and most end well: what does not says so then.
+    An attribute that is added costs three times what one at the beginning does.
+    """
+    return {
+        GEN_AI_OPERATION_NAME: WORKFLOW_OPERATION,
+        GEN_AI_WORKFLOW_NAME: operation,
+        ATTR_FRAMEWORK: framework,
+        ATTR_OUTCOME: Outcome.SUCCESS.value,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSpec:
+    """One ``@step`` or ``@phase``."""
+
+    kind: Literal["phase", "step"]
+    name: str
+    function: Callable[..., Any] = field(repr=False)
+    parameters: Parameters
+    is_async: bool = False

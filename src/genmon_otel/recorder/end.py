@@ -1,0 +1,163 @@
+"""The end of a generation: everything it leaves behind is made of its facts and handed over.
+
+The thread that removed the generation's id from ``Runtime.running`` runs it, and no other. What
+strikes from outside (a signal handler's exception, ``KeyboardInterrupt``) may strike between any two
+lines; the wrapper then calls :meth:`InterruptedEnd.resume` again, which goes on with the step
+that was interrupted. So each step may run twice and must have its effect once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry.trace import Span
+
+from genmon_otel.failure_log import log_failure
+from genmon_otel.recorder import diagnose
+from genmon_otel.recorder.facts import GenerationFacts
+from genmon_otel.recorder.process_info import used
+from genmon_otel.recorder.recording import record_of, recording_of, sample_of
+from genmon_otel.recorder.runtime import Runtime, suppress_and_count
+from genmon_otel.recorder.span import end_span
+from genmon_otel.records import (
+    MAX_REQUEST,
+    GenerationRecord,
+    Outcome,
+    Recording,
+    StepFault,
+    SuccessSample,
+)
+
+
+@dataclass(slots=True, eq=False)
+class InterruptedEnd:
+    """An end under way: what it is made of, and what is made and delivered so far."""
+
+    facts: GenerationFacts
+    #: None: it did not fail.
+    problem: diagnose.Problem | None
+    #: What the code returned; None where it raised.
+    result: Any
+    runtime: Runtime
+    span: Span
+    #: What may be left to count of its start where that was interrupted; None: nothing.
+    start: Iterator[str] | None
+    #: CPU seconds and bytes at its start; None: they are not measured.
+    measured: tuple[float, int] | None = None
+    #: How many of the steps are done.
+    done: int = 0
+    # What the steps made:
+    faults: tuple[StepFault, ...] = ()
+    diagnosis: diagnose.Diagnosis | None = None
+    recording: Recording | None = None
+    sample: SuccessSample | None = None
+    record: GenerationRecord | None = None
+    #: What is left to count of its end; None: it is not made yet.
+    count: Iterator[tuple[GenerationRecord, str | None]] | None = None
+
+    def resume(self) -> None:
+        """Do the steps that are left. What breaks in one of them costs only that one.
+
+        Raises:
+            BaseException: only what struck from outside; call this again then.
+        """
+        steps = _WITHOUT_FAILURE if self.problem is None else _OF_A_FAILURE
+        for place, step in steps[self.done :] if self.done else steps:
+            try:
+                step(self)
+            except BaseException:
+                suppress_and_count(place, self.runtime)
+            self.done += 1
+
+    # --- steps, in the order in which they are done
+
+    def _find_faults(self) -> None:
+        if self.facts.stages:
+            self.runtime.metrics.relieve()
+            if self.facts.errors:
+                self.faults = diagnose.step_faults(self.facts)
+
+    def _diagnose(self) -> None:
+        assert self.problem is not None
+        self.diagnosis = diagnose.diagnose(self.facts, self.problem, self.runtime)
+
+    def _count_undiagnosed(self) -> None:
+        if self.diagnosis is None and self.problem is not None:
+            self.diagnosis = diagnose.undiagnosed(self.facts, self.problem)
+
+    def _make_recording(self) -> None:
+        if self.facts.capture != "off" and self.diagnosis is not None and self.problem is not None:
+            self.recording = recording_of(
+                self.facts, self.diagnosis, self.runtime.folder, self.problem.error
+            )
+
+    def _take_sample(self) -> None:
+        facts, runtime = self.facts, self.runtime
+        if facts.outcome is Outcome.SUCCESS and facts.began >= runtime.sample_due.get(
+            facts.operation, 0.0
+        ):
+            self.sample = sample_of(facts, self.result, runtime)
+
+    def _make_record(self) -> None:
+        failure = None if self.diagnosis is None else self.diagnosis.failure
+        self.record = record_of(self.facts, self.runtime, failure, self.faults)
+
+    def _redact_request(self) -> None:
+        """Redact a failure's request here; the writer redacts that of another."""
+        if self.record is not None and self.facts.request:
+            self.record = self.record._replace(user_request=None)  # in case redaction breaks
+            text = self.runtime.redactor.text(self.facts.request, MAX_REQUEST)
+            self.record = self.record._replace(user_request=text)
+
+    def _deliver(self) -> None:
+        """Deliver before the span ends: what others do then may take long, or break."""
+        if self.record is None:
+            self._make_record()
+        assert self.record is not None
+        self.runtime.sink.deliver(self.record, self.recording, self.sample)
+
+    def _count(self) -> None:
+        metrics = self.runtime.metrics
+        if self.count is None:
+            assert self.record is not None
+            exemplar = self.facts.trace_id if self.facts.is_sampled else None
+            self.count = iter(((self.record, exemplar),))
+        if self.start is not None:
+            metrics.count_starts(self.start)
+        metrics.count_ends(self.count)
+        if self.measured is not None:
+            metrics.resources(self.facts.operation, *used(self.measured))
+
+    def _log(self) -> None:
+        if self.record is not None and self.record.failure is not None:
+            log_failure(self.record, self.record.failure)
+
+    def _end_span(self) -> None:
+        failure = None if self.diagnosis is None else self.diagnosis.failure
+        end_span(self.span, self.facts, failure, self.result, self.runtime)
+
+
+#: Place under which a step's internal errors are counted, and the step.
+_Steps = tuple[tuple[str, Callable[[InterruptedEnd], None]], ...]
+
+_WITHOUT_FAILURE: Final[_Steps] = (
+    ("stage", InterruptedEnd._find_faults),
+    ("sample", InterruptedEnd._take_sample),
+    ("deliver", InterruptedEnd._deliver),
+    ("metrics", InterruptedEnd._count),
+    ("span", InterruptedEnd._end_span),
+)
+_OF_A_FAILURE: Final[_Steps] = (
+    ("stage", InterruptedEnd._find_faults),
+    ("diagnosis", InterruptedEnd._diagnose),
+    ("diagnosis", InterruptedEnd._count_undiagnosed),
+    ("recording", InterruptedEnd._make_recording),
+    ("deliver", InterruptedEnd._make_record),
+    ("redaction", InterruptedEnd._redact_request),
+    ("deliver", InterruptedEnd._deliver),
+    ("metrics", InterruptedEnd._count),
+    ("metrics", InterruptedEnd._log),
+    ("span", InterruptedEnd._end_span),
+)

@@ -1,0 +1,179 @@
+"""What is known of one generation: a frozen value, of which everything it leaves behind is made.
+
+:class:`~genmon_otel.recorder.generation.Generation` makes it, once at its end and on each look
+of the writer while it runs. To add a field: declare it here, fill it in
+``Generation.facts`` (or ``Stage.facts``), and read it where it is needed.
+
+Both are tuples: each call makes one, and a frozen dataclass takes six times as long. Compare
+stages with ``is``: their values are the application's, whose ``==`` may do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from genmon_otel.recorder.arguments import HeldArguments, HeldValue, texts_in
+from genmon_otel.recorder.options import Spec
+from genmon_otel.records import Capture, Outcome, StageKind, StepKind, Tree
+
+if TYPE_CHECKING:
+    from genmon_otel.classification import Classification
+
+
+class Exchange(Protocol):
+    """What an automatic step sent and was answered. Nobody changes it."""
+
+    @property
+    def adapter(self) -> str: ...
+
+    @property
+    def site(self) -> str:
+        """Where in the application the call was made."""
+
+    @property
+    def status(self) -> int | None:
+        """Of the answer; None while there is none."""
+
+    @property
+    def is_fault_status(self) -> bool:
+        """Whether its status makes the answer a fault."""
+
+    def request(self) -> Tree:
+        """Return the tree of what was sent."""
+
+    def outcome(self, kind: StepKind) -> Tree:
+        """Return the tree of the answer, a ``value`` or a ``stream``."""
+
+    def request_texts(self) -> Iterator[str]:
+        """Return the strings of the request."""
+
+    def answer_texts(self) -> Iterator[str]:
+        """Return the strings of the answer."""
+
+
+class StageFacts(NamedTuple):
+    """One phase or step. Times are readings of the monotonic clock, in seconds."""
+
+    kind: StageKind
+    name: str
+    #: None: it has not ended.
+    outcome: Outcome | None
+    began: float
+    #: None: it has not ended.
+    ended: float | None
+    #: Seconds until it ended, or until now.
+    duration_s: float
+    is_async: bool
+    #: How a step answered; ``hang`` where it did not.
+    answer: StepKind
+    #: What it was called with; None for a block, and where nothing is captured.
+    arguments: HeldArguments | None
+    #: What it returned; the tree of what it raised.
+    value: HeldValue | Tree
+    #: What a stream gave.
+    chunks: Sequence[HeldValue]
+    #: Tree of the exception that a stream ended with; None: it ended with none.
+    stream_error: Tree
+    #: When a stream whose consumer wants no more for now gave its latest chunk; None for another.
+    paused_at: float | None
+    #: Whether whoever consumed the stream wanted no more of it.
+    closed_early: bool
+    #: Of the exception it ended with, if that was a failure.
+    classification: Classification | None
+    signature: str
+    #: Recorded at a client library, without a decorator: its name enters no fingerprint.
+    automatic: bool
+    #: Of an automatic step: what was sent and answered; None for another.
+    exchange: Exchange | None = None
+
+    @property
+    def place(self) -> str:
+        """The name in fingerprints; empty for an automatic step."""
+        return "" if self.automatic else self.name
+
+    @property
+    def answered_at(self) -> float | None:
+        """When it returned, or gave the chunk that its consumer is at; None if it did neither."""
+        if self.is_fault:
+            return None
+        return self.ended if self.outcome is Outcome.SUCCESS else self.paused_at
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it ended in a fault that is no exception: an automatic step's status or event."""
+        return (
+            self.exchange is not None
+            and self.outcome is Outcome.FAILURE
+            and self.answer in ("value", "stream")
+        )
+
+    @property
+    def status_of_fault(self) -> int | None:
+        """The status that makes an automatic step's answer a fault; None for any other."""
+        return self.exchange.status if self.exchange is not None and self.is_fault else None
+
+    @property
+    def hung(self) -> bool:
+        """Whether it is a step that has not answered, or was cancelled before it did."""
+        return (
+            self.kind == "step"
+            and self.outcome in (None, Outcome.CANCELLED)
+            and self.answer in ("hang", "stream")
+            and not self.closed_early
+            and self.paused_at is None
+            and not (self.exchange is not None and self.exchange.is_fault_status)
+        )
+
+    def answer_texts(self) -> Iterator[str]:
+        """Return the strings that it answered with."""
+        if self.exchange is not None:
+            yield from self.exchange.answer_texts()
+        for answer in (self.value, *self.chunks):
+            if isinstance(answer, HeldValue):
+                yield from texts_in(answer.tree())
+
+
+class GenerationFacts(NamedTuple):
+    """One generation, as it is at its end or while it runs."""
+
+    #: 32 hex digits.
+    id: str
+    #: What the decorator was given.
+    spec: Spec
+    capture: Capture
+    framework: str
+    user_id: str | None
+    project_id: str | None
+    #: What was asked for, bounded; redacted only where it is on the span.
+    request: str | None
+    #: None for a block, and with capture off.
+    arguments: HeldArguments | None
+    #: None: it runs.
+    outcome: Outcome | None
+    #: Unix seconds; the end is now where it runs.
+    started_at: float
+    ended_at: float
+    #: A reading of the monotonic clock, seconds.
+    began: float
+    duration_s: float
+    file_count: int | None
+    tokens: Mapping[str, int]
+    #: Trees of what ``set(**context)`` was given, not redacted.
+    context: Mapping[str, Tree]
+    #: In the order in which they began.
+    stages: tuple[StageFacts, ...]
+    #: Exceptions that stages ended with, oldest first, each with the one of ``stages``.
+    errors: Sequence[tuple[BaseException, StageFacts]]
+    #: Hex; None where OpenTelemetry gave no valid ids.
+    trace_id: str | None
+    span_id: str | None
+    is_sampled: bool
+    code_version: str | None
+    #: Of the Celery task that runs it; None elsewhere.
+    task_id: str | None
+
+    @property
+    def operation(self) -> str:
+        """The low-cardinality name of what is generated."""
+        return self.spec.operation

@@ -1,0 +1,397 @@
+"""One generation, from its first line to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final
+
+from opentelemetry.trace import SpanContext
+
+from genmon_otel import conventions as names
+from genmon_otel.forks import forkable_lock
+from genmon_otel.interruption import must_propagate
+from genmon_otel.payload import Streamed
+from genmon_otel.recorder import diagnose
+from genmon_otel.recorder.arguments import HeldArguments
+from genmon_otel.recorder.end import InterruptedEnd
+from genmon_otel.recorder.facts import GenerationFacts, StageFacts
+from genmon_otel.recorder.options import Option, Spec, framework_name, identifier, request_text
+from genmon_otel.recorder.parameters import Parameters
+from genmon_otel.recorder.process_info import measure, task_id
+from genmon_otel.recorder.recording import MAX_STAGES, UNSEEN, note_of
+from genmon_otel.recorder.runtime import Runtime, suppress_and_count
+from genmon_otel.recorder.scope import Scope
+from genmon_otel.recorder.span import start_attributes
+from genmon_otel.recorder.stage import Stage
+from genmon_otel.recorder.user_context import with_entry
+from genmon_otel.records import MAX_REQUEST, NOTHING, Capture, InFlight, Outcome, StageKind, Tree
+from genmon_otel.text import clean, safe_repr
+
+#: Exceptions of stages that are kept, to find the one that escaped.
+_MAX_ERRORS: Final = 32
+#: Names of tokens, characters of one.
+_MAX_NAMES: Final = 32
+_MAX_KEY: Final = 64
+#: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
+_MAX_COUNT: Final = 2**53
+#: Characters of a request that may wait to be redacted where that costs nobody's time.
+_MAX_RAW_REQUEST: Final = 4096
+
+_tokens_lock: Final = forkable_lock()
+_modules: Final = sys.modules
+_SUCCESS: Final = Outcome.SUCCESS
+
+
+class Generation(Scope):
+    """The generation that is running, as ``current_generation()`` gives it.
+
+    Its public part is :meth:`set`, :meth:`add_tokens`, :meth:`complete`, :attr:`id` and
+    :attr:`trace_id`; none of them ever raises. Nobody but itself changes it; :meth:`facts` says
+    what is known of it.
+    """
+
+    noun: ClassVar[str] = "generation"
+    follows_bodies: ClassVar[bool] = True
+
+    capture: Capture
+    framework: str
+    user_id: str | None = None
+    project_id: str | None = None
+    #: What it was asked for, bounded; redacted only where it is on the span.
+    request: str | None = None
+    _arguments: HeldArguments | None = None
+    _tokens: Mapping[str, int] = NOTHING
+    _context: Mapping[str, Tree] = NOTHING
+    _context_sizes: Mapping[str, int] = NOTHING
+    _file_count: int | None = None
+    _is_complete: bool = False
+    #: The last exceptions of stages, oldest first.
+    _errors: Sequence[tuple[BaseException, Stage]] = ()
+    _measured: tuple[float, int] | None = None
+    #: Whether it runs; what may be left to count of its start where that was interrupted.
+    _has_begun: bool = False
+    _start: Iterator[str] | None = None
+    interrupted_end: InterruptedEnd | None = None
+
+    def __init__(
+        self, spec: Spec, runtime: Runtime, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.spec = spec
+        self.runtime = runtime
+        self.id = runtime.new_id()
+        self._stages: list[Stage] = []
+        self.framework = spec.first_framework
+        capture = runtime.capture
+        if capture != "off":
+            capture = spec.capture or capture
+            if capture != "off":
+                self._hold_arguments(args, kwargs)
+        self.capture = capture
+        for option in spec.dynamic_options:
+            self._read(option, args, kwargs)
+        clock = runtime.clock
+        self._started_at = clock.now()
+        self._began = clock.monotonic()
+        if runtime.resources:
+            self._measured = measure()
+        attributes = spec.attributes
+        if attributes is None or runtime.content_on_spans or runtime.pseudonym_key is not None:
+            try:
+                attributes = start_attributes(spec.operation, self.framework, self, runtime)
+            except BaseException:
+                suppress_and_count("span", runtime)
+        self.start_span(runtime, spec.span_name, attributes)
+        self._span_context: SpanContext = self.span.get_span_context()
+
+    def _hold_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep the arguments for a recording, and what was asked for as text.
+
+        The text is redacted here if it is long or goes on the span, else by the writer.
+        """
+        spec, runtime = self.spec, self.runtime
+        try:
+            if spec.parameters is not None:
+                self._arguments = HeldArguments(spec.parameters, args, kwargs)
+            option = spec.request
+            found = option.read(args, kwargs)
+            text = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
+            if text and (len(text) >= _MAX_RAW_REQUEST or runtime.content_on_spans):
+                text = runtime.redactor.text(text, MAX_REQUEST)
+            self.request = text
+        except BaseException:
+            suppress_and_count("options", runtime)
+
+    def _read(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take what an option says of this call."""
+        try:
+            found, name = option.read(args, kwargs), option.name
+            if name == "user_id":
+                self.user_id = identifier(found)
+            elif name == "project_id":
+                self.project_id = identifier(found)
+            else:
+                self.framework = self._admitted(option, found)
+        except BaseException:
+            suppress_and_count("options", self.runtime)
+
+    def _admitted(self, option: Option, found: Any) -> str:
+        """Return a framework as it may become a label: found by its name alone, only if declared."""
+        redactor = None if option.implicit else self.runtime.redactor
+        framework = framework_name(found, redactor)
+        if framework is None:
+            return names.NO_FRAMEWORK
+        declared = framework in self.spec.frameworks or framework in self.runtime.frameworks
+        return names.OTHER if option.implicit and not declared else framework
+
+    # --- for the decorated code
+
+    @property
+    def trace_id(self) -> str | None:
+        """The trace's id in hex; None where OpenTelemetry gave no valid one."""
+        context = self._span_context
+        return f"{context.trace_id:032x}" if context.is_valid else None
+
+    def set(
+        self, *, file_count: int | None = None, framework: str | None = None, **context: Any
+    ) -> None:
+        """Say more about this generation.
+
+        Args:
+            file_count: files in the result.
+            framework: what it turned out to generate for.
+            context: anything worth seeing beside a failure; kept bounded and redacted.
+        """
+        try:
+            if not self.is_open:
+                return
+            if (name := framework_name(framework, self.runtime.redactor)) is not None:
+                self.framework = name
+                self.span.set_attribute(names.ATTR_FRAMEWORK, name)
+            for key, value in context.items():
+                held = self._context, self._context_sizes
+                self._context, self._context_sizes = with_entry(*held, key, value)
+            if file_count is not None:
+                self._file_count = _count("file_count", file_count)
+        except BaseException:
+            suppress_and_count("set", self.runtime)
+
+    def add_tokens(self, input: int = 0, output: int = 0, **other: int) -> None:
+        """Add to the tokens used so far; safe from any task or thread."""
+        try:
+            if not self.is_open:
+                return
+            with _tokens_lock:
+                for name, count in {"input": input, "output": output, **other}.items():
+                    key = clean(name, _MAX_KEY)
+                    if count and (key in self._tokens or len(self._tokens) < _MAX_NAMES):
+                        total = self._tokens.get(key, 0) + _count(key, count)
+                        self._tokens = {**self._tokens, key: min(total, _MAX_COUNT)}
+        except BaseException:
+            suppress_and_count("add_tokens", self.runtime)
+
+    def complete(self) -> None:
+        """Say that the result is complete: whoever stops listening now has not cancelled it."""
+        self._is_complete = True
+
+    # --- lifecycle
+
+    @property
+    def generation(self) -> Generation:
+        """Itself: without a reference, which would be a cycle."""
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        return self.id in self.runtime.running
+
+    @property
+    def follows_iterators(self) -> bool:
+        return self.spec.stream
+
+    def begin(self) -> None:
+        """Put it among those that are running, and count it; once."""
+        if self._has_begun:
+            return
+        runtime = self.runtime
+        if not runtime.sink.awake:
+            runtime.sink.start()
+        self._start = start = iter((self.spec.operation,))
+        # No call up to the count: an interruption finds all of this done, or nothing. An
+        # interrupted count is made up for at the end.
+        self._has_begun = True
+        runtime.running[self.id] = self
+        runtime.metrics.count_starts(start)
+        self._start = None
+
+    def enter(self) -> None:
+        self.begin()
+        super().enter()
+
+    def open_stage(  # noqa: PLR0917 - by name they would cost each call of a step
+        self,
+        kind: StageKind,
+        name: str,
+        parameters: Parameters | None = None,
+        is_async: bool = False,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = NOTHING,
+    ) -> Stage | None:
+        """Begin a phase or step. Never raises; None where that broke.
+
+        Args:
+            kind: phase or step.
+            name: as metrics and traces call it.
+            parameters: of a step, those of the callable; None for a block.
+            is_async: whether the callable is awaited.
+            args: what it was called with.
+            kwargs: and by name.
+        """
+        try:
+            held: HeldArguments | None = None
+            if parameters is not None and self.capture != "off":
+                held = HeldArguments(parameters, args, kwargs)
+            stage = Stage(self, kind, name, is_async, held)
+            self.add_stage(stage)
+            return stage
+        except BaseException:
+            suppress_and_count("stage", self.runtime)
+            return None
+
+    def add_stage(self, stage: Stage) -> None:
+        """Keep a stage that began, unless there are too many."""
+        if len(self._stages) < MAX_STAGES:
+            self._stages.append(stage)
+
+    def note_error(self, error: BaseException, stage: Stage) -> None:
+        """Note that a stage ended with an exception, to recognise the one that escapes."""
+        self._errors = [*self._errors[1 - _MAX_ERRORS :], (error, stage)]
+
+    def in_flight(self) -> InFlight:
+        """Return what the journal notes of it while it runs."""
+        return note_of(self.facts())
+
+    def facts(self, outcome: Outcome | None = None) -> GenerationFacts:
+        """Return what is known of it.
+
+        Args:
+            outcome: how it ends; None: it runs.
+        """
+        runtime = self.runtime
+        now = runtime.clock.monotonic()
+        stages: tuple[StageFacts, ...] = ()
+        errors: Sequence[tuple[BaseException, StageFacts]] = ()
+        if self._stages:
+            known = {stage: stage.facts(now) for stage in list(self._stages)}
+            stages = tuple(known.values())
+            errors = [(error, known[stage]) for error, stage in self._errors if stage in known]
+        # A span context is this tuple; its properties cost a call each.
+        trace_id, span_id, _, flags, _, is_valid = self._span_context
+        return GenerationFacts(  # in the order of its fields: by name it takes ten times as long
+            self.id,
+            self.spec,
+            self.capture,
+            self.framework,
+            self.user_id,
+            self.project_id,
+            self.request,
+            self._arguments,
+            outcome,
+            self._started_at,
+            runtime.clock.now(),
+            self._began,
+            max(0.0, now - self._began),
+            self._file_count,
+            self._tokens,
+            self._context,
+            stages,
+            errors,
+            f"{trace_id:032x}" if is_valid else None,
+            f"{span_id:016x}" if is_valid else None,
+            bool(flags & 1),
+            runtime.code_version,
+            task_id() if outcome is not None and "celery" in _modules else None,
+        )
+
+    # --- its end
+
+    def _succeed(self, result: Any, items: int | None) -> None:
+        predicate = self.spec.failure_if
+        if items is not None:
+            result = Streamed(items)
+        elif predicate is not None:
+            try:
+                failed = diagnose.refuses(predicate, result)
+            except BaseException as error:
+                if must_propagate(error):  # not the predicate's doing
+                    self._fail(error, None)
+                    raise
+                suppress_and_count("failure_if", self.runtime)
+            else:
+                if failed:
+                    self._end(Outcome.FAILURE, diagnose.Refused(result), result)
+                    return
+        self._end(_SUCCESS, None, result)
+
+    def _fail(self, error: BaseException, items: int | None) -> None:
+        from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnose
+
+        problem: diagnose.Problem | None = None
+        result: Any = None
+        try:  # an exception's class may break whoever asks what it is; the end comes all the same
+            if self._is_complete and isinstance(error, (GeneratorExit, asyncio.CancelledError)):
+                outcome, result = _SUCCESS, UNSEEN if items is None else Streamed(items)
+            else:
+                outcome, cause = outcome_of(error, self.spec.expected)
+                if outcome is Outcome.CANCELLED:
+                    problem = diagnose.timed_out(self.facts(), error)
+                    outcome = outcome if problem is None else Outcome.FAILURE
+                elif outcome is Outcome.FAILURE:
+                    problem = diagnose.Raised(cause)
+        except BaseException:
+            suppress_and_count("outcome", self.runtime)
+            outcome, problem = Outcome.FAILURE, diagnose.Raised(error)
+        self._end(outcome, problem, result)
+
+    def _end(
+        self, outcome: Outcome, problem: diagnose.Problem | None = None, result: Any = None
+    ) -> None:
+        """End it if it has not ended; resume its end if that was interrupted.
+
+        The thread that removes the id from ``running`` (one atomic ``del``) delivers the record,
+        then ends the span. Every other call returns.
+        """
+        running = self.runtime.running
+        if self.id not in running and self.interrupted_end is None:
+            return  # it has ended already, or belongs to the parent process
+        end = InterruptedEnd(
+            self.facts(outcome), problem, result, self.runtime, self.span, self._start, self._measured
+        )  # fmt: skip
+        try:
+            try:
+                del running[self.id]
+            except KeyError:
+                if self.interrupted_end is None:
+                    return  # another thread ends it
+                end, self.interrupted_end = self.interrupted_end, None
+            end.resume()
+            self._drop()
+        except BaseException:
+            self.interrupted_end = end
+            raise
+
+    def _drop(self) -> None:
+        """Keep nothing alive that is over: exceptions with their frames, large arguments, cycles."""
+        self._arguments = None
+        if self._stages:
+            self._stages, self._errors = [], ()
+        self.release()
+
+
+def _count(what: str, value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
+        return int(value)
+    raise ValueError(
+        f"{clean(what, _MAX_KEY)}={safe_repr(value, 40)} was ignored. Give a whole number from 0 to 2**53."
+    )
