@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import Counter, defaultdict
@@ -189,7 +190,11 @@ class CountingMetrics(NullMetrics):
 
 
 class WithoutThread(ProcessState):
-    """A process whose thread is the test's."""
+    """A process whose thread is the test's. Its turns end by what there is, not by time."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._loop.turn_s = math.inf
 
     def start(self) -> None:
         """Start none."""
@@ -215,6 +220,10 @@ class ByHand(Writer):
     def hurry(self) -> None:
         """Let the next turn try the store, however often it failed."""
         self._process._loop.hurry()
+
+    def limit_turns(self) -> None:
+        """Let each turn do as little as it may: time is always up."""
+        self._process._loop.turn_s = 0
 
     @property
     def journal(self) -> Journal:

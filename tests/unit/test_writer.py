@@ -226,6 +226,26 @@ def test_recordings_come_with_the_strike_that_makes_the_case(tmp_path: Path) -> 
     assert len(store.ids()) == 1200
 
 
+def test_turns_whose_time_is_up_still_store_all_with_its_recordings(tmp_path: Path) -> None:
+    """Each turn makes progress, and a failure takes its recording along though that is still raw."""
+    store = MemoryStore()
+    writer = writer_by_hand(tmp_path, store)
+    writer.limit_turns()
+    failures = [failure() for _ in range(60)]
+    for record in failures:
+        writer.deliver(record, recording(record))
+    successes = [success(user_request="a page") for _ in range(120)]
+    for record in successes:
+        writer.deliver(record)
+    writer.drain()
+    assert sorted(store.ids()) == sorted(r.generation_id for r in (*failures, *successes))
+    assert len(store.batches) > 2
+    (fingerprint,) = store.strikes
+    assert store.recordings_at_strike[fingerprint] >= 3
+    assert only_once(r.generation_id for r in store.recordings)
+    assert writer.account().balanced
+
+
 def test_recordings_of_one_failure_are_enough_at_some_point(tmp_path: Path) -> None:
     """Redacting costs time: nine an hour of one fingerprint, then again."""
     store, clock = MemoryStore(), FakeClock()

@@ -49,6 +49,8 @@ class Processes(RuleBasedStateMachine):
     def _new(self, place: int) -> ByHand:
         writer = writer_by_hand(self.folder, self.store, self.clock, CountingMetrics())
         writer.watch(lambda: list(self.flying[place].values()))
+        if place:
+            writer.limit_turns()
         return writer
 
     def _name(self) -> str:

@@ -325,7 +325,7 @@ class Journal:
         if deleted:
             self._on_error("journal")
             _log.warning(
-                "genmon: somebody deleted the journal in %s under a running process; it is "
+                "genmon: the journal in %s was deleted under a running process; it is "
                 "written again. Delete it only where no process uses it.",
                 self.directory,
             )

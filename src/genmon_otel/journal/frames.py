@@ -25,7 +25,7 @@ MAX_PAYLOAD: Final = 8 * 2**20
 
 
 class Kind(IntEnum):
-    """What a frame tells. A newer version of the package may write others."""
+    """What a frame holds. A newer version of the package may write others."""
 
     #: First frame of a segment: who writes it, for which store.
     HEADER = 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields
+from inspect import Parameter, signature
 from itertools import compress
 from operator import ne
 from typing import Any, Final
@@ -41,16 +41,9 @@ _encode_lossy = json.JSONEncoder(
 
 def _defaults(kind: type[Any]) -> dict[str, Any]:
     """Return the fields of a record with their defaults, a fresh object for those without one."""
-    if issubclass(kind, tuple):
-        named: Any = kind
-        return {name: named._field_defaults.get(name, object()) for name in named._fields}
     return {
-        field.name: field.default_factory()
-        if field.default_factory is not MISSING
-        else object()
-        if field.default is MISSING
-        else field.default
-        for field in fields(kind)
+        name: object() if field.default is Parameter.empty else field.default
+        for name, field in signature(kind).parameters.items()
     }
 
 
@@ -123,11 +116,11 @@ def encode_record(
 _MIN_STACK: Final = 500
 
 
-def _fitting(text: str, room: int) -> bytes:
+def _fitting(text: str, limit: int) -> bytes:
     """Return the text as JSON, its middle left out so that it fits."""
     data = _encode(text).encode("ascii")
-    while len(data) > max(room, 2) and text:
-        size = min(len(text) - 1, int(len(text) * room / len(data) * 0.95))
+    while len(data) > max(limit, 2) and text:
+        size = min(len(text) - 1, int(len(text) * limit / len(data) * 0.95))
         text = cut(text, max(0, size))
         data = _encode(text).encode("ascii")
     return data

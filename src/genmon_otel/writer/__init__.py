@@ -43,7 +43,7 @@ class Writer:
         redactor: redacts recordings and the requests of successes.
         clock: time of the backoff and of what is running; None: the machine's.
         known_error: the kind of error for which the store cannot be used as this is made, where
-            it was logged already; None: it can be used, or nobody has looked.
+            it was logged already; None: it can be used, or was not tried.
     """
 
     #: What is made anew in each process; tests give one whose thread they are.

@@ -99,7 +99,7 @@ class Adopter:
             self._current = None
 
     def _report(self, orphan: Orphan) -> None:
-        """Count what could not be read, now that nobody else will come upon it."""
+        """Count what could not be read, once: the files are deleted, so no other process reads them."""
         if orphan.is_damaged or orphan.not_understood:
             self._on_lost(orphan.lost, orphan.not_understood)
         if orphan.is_damaged:

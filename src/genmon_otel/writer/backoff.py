@@ -38,5 +38,5 @@ class Backoff:
         self._due_at = float("-inf")
 
     def hurry(self) -> None:
-        """Let the next attempt come at once: somebody waits for it."""
+        """Let the next attempt come at once: a thread waits for it."""
         self._due_at = float("-inf")

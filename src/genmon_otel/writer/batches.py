@@ -50,7 +50,8 @@ class BatchBuilder:
         """Take the items of the next batch; :attr:`has_more` says whether some were left.
 
         Args:
-            limit_s: CPU seconds after which the batch is large enough.
+            limit_s: CPU seconds after which the batch is large enough; it has one chunk of records
+                at least, so that each turn makes progress.
 
         Returns:
             The items, and the last journal frame that the batch covers; 0 when it covers none.
@@ -58,12 +59,11 @@ class BatchBuilder:
         deadline = time.thread_time() + limit_s
         items, seq = self._from_journal(deadline)
         count = sum(item.record is not None for item in items)
-        while count < BATCH and time.thread_time() < deadline:
-            leased = self._queue.lease(min(_CHUNK, BATCH - count))
-            if not leased:
-                break
+        while count < BATCH and (leased := self._queue.lease(min(_CHUNK, BATCH - count))):
             items.extend([Item(record=self._redacted(record)) for record in leased])
             count += len(leased)
+            if time.thread_time() >= deadline:
+                break
         self.has_more = count >= BATCH or time.thread_time() >= deadline
         items.extend(self._recordings.take_unjournalled())
         if counts := self._queue.take_counts():
@@ -77,7 +77,7 @@ class BatchBuilder:
         items: list[Item] = []
         count = 0
         is_at_end = False
-        while not is_at_end and count < BATCH and time.thread_time() < deadline:
+        while not is_at_end and count < BATCH:
             frames = self._journal.read(_CHUNK)
             records = 0
             for frame in frames:
@@ -93,6 +93,8 @@ class BatchBuilder:
                         items.append(Item(recording=recording, seq=frame.seq))
             count += records
             is_at_end = records < _CHUNK
+            if time.thread_time() >= deadline:
+                break
         seq = max(found, default=0)
         if is_at_end:
             seq = max(seq, last)  # as it was before the first of these was read

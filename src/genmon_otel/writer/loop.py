@@ -56,8 +56,8 @@ class WriterLoop:
     so that :meth:`account` sees each once and :meth:`retire` finds each either before or after.
 
     Args:
-        on_late: called with records that were in memory only and were leased too late:
-            :meth:`retire` had been called. Somebody must journal them.
+        on_late: called with records that were in memory only and were leased when :meth:`retire`
+            had been called: it must journal them.
         corrections: what the parent process last read of them.
     """
 
@@ -101,6 +101,8 @@ class WriterLoop:
             on_receipt=self._settle_adopted,
             on_lost=self._settle_lost,
         )
+        #: See :data:`TURN_S`.
+        self.turn_s = TURN_S
         self._is_open = False
         self._is_retired = False
         #: Whether the store was up at the last attempt; None before the first.
@@ -121,7 +123,7 @@ class WriterLoop:
         return self._backoff.failures
 
     def hurry(self) -> None:
-        """Let the next attempt to use the store come at once: somebody waits for it."""
+        """Let the next attempt to use the store come at once: a thread waits for it."""
         self._backoff.hurry()
 
     def mark(self) -> Mark:
@@ -182,7 +184,7 @@ class WriterLoop:
 
     def _turn(self) -> bool:
         now = self._clock.monotonic()
-        self._prepared.prepare(now, TURN_S)  # whether or not the store is up
+        self._prepared.prepare(now, self.turn_s)  # whether or not the store is up
         if now >= self._next_tick:
             self._next_tick = now + TICK_S
             self._tick(now)
@@ -238,7 +240,7 @@ class WriterLoop:
 
     def _load(self) -> None:
         """Build the next batch and give it to the sender, unless the process has closed since."""
-        items, seq = self._batches.build(TURN_S)
+        items, seq = self._batches.build(self.turn_s)
         if items:
             with self._handover_lock:
                 if not self._is_retired:
@@ -312,7 +314,7 @@ class WriterLoop:
         self._log_strikes(receipt.result)
 
     def _settle_lost(self, damaged: int, refused: int) -> None:
-        """Count what a dead process's journal cannot tell, or not to this version."""
+        """Count the records that a dead process's journal lost, or that this version cannot read."""
         with self._handover_lock:
             self._queue.drop(names.DROPPED_DAMAGED, damaged)
             self._queue.drop(names.DROPPED_REFUSED, refused)
@@ -324,7 +326,7 @@ class WriterLoop:
                 self._metrics.reopened(strike.operation, strike.category)
                 _log.warning("genmon: %s is back: it had been resolved", strike.handle)
             if strike.strikes > STRIKES:
-                continue  # logged before; at a hundred a second nobody reads on
+                continue  # logged before
             _log.info("genmon: %s strike %d of %d", strike.handle, strike.strikes, STRIKES)
             if strike.strikes == STRIKES and strike.case_id is not None:
                 _log.info(

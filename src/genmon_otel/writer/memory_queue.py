@@ -45,8 +45,9 @@ class Account:
 class MemoryQueue:
     """Bounded queue from the threads that deliver records to the writer's thread.
 
-    Every method takes the one lock, which only this class knows, and may be called from any
-    thread. The lock is reentrant because a finaliser may deliver while its thread is inside.
+    Every method may be called from any thread. All counters and both queues change only while
+    ``_lock`` is held, which no other class touches; no caller holds it while it waits for the
+    store. It is reentrant because a finaliser may deliver while its thread is inside.
     A signal handler may raise only where a call returns, so :meth:`put` changes its counters
     first and appends last: an interrupted call has done all of it or nothing.
 
@@ -97,7 +98,7 @@ class MemoryQueue:
             seq: sequence number of its journal frame; None: it is in memory only.
 
         Returns:
-            Whether somebody will lease it; False after :meth:`close`.
+            Whether the writer's thread will lease it; False after :meth:`close`.
         """
         with self._lock:
             if seq is not None:
@@ -143,7 +144,7 @@ class MemoryQueue:
             count, seconds = self._counts.get(key, (0, 0.0))
             self._counts[key] = count + 1, seconds + record.duration_s
 
-    # --- for the writer's thread, and for whoever closes the process -------------
+    # --- for the writer's thread, and for the one that closes the process --------
 
     def lease(self, limit: int) -> list[GenerationRecord]:
         """Take out up to ``limit`` records, failures first.
@@ -197,7 +198,7 @@ class MemoryQueue:
                 del self._whole[seq]
 
     def close(self) -> None:
-        """Have :meth:`put` say from now on that nobody leases what it takes."""
+        """Have :meth:`put` return False from now on: no thread leases what it takes."""
         with self._lock:
             self._is_closed = True
 

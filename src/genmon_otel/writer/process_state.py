@@ -24,7 +24,7 @@ from genmon_otel.writer.running_notes import RunningNotes
 from genmon_otel.writer.services import Services
 from genmon_otel.writer.unfinished import cancelled_record
 
-#: Seconds between two turns of the thread when nobody wakes it.
+#: Seconds between two turns of the thread when no other thread wakes it.
 _PAUSE_S: Final = 1.0
 #: How many times as long as a turn's CPU time the thread rests before the next one: a quarter of
 #: one processor is the most that it takes from the application, whose threads it shares Python's
@@ -34,7 +34,7 @@ _REST: Final = 3.0
 _POLL_S: Final = 0.005
 #: Seconds that ``close`` waits for the thread to end its turn.
 _JOIN_S: Final = 1.0
-#: Part of the journal's room that ends of long successes may fill.
+#: Part of the journal's bytes that ends of long successes may fill.
 _SUCCESS_SHARE: Final = 0.25
 #: Context keys that make instrumentations of databases and HTTP clients do nothing.
 _SUPPRESS: Final = ("suppress_instrumentation", _SUPPRESS_INSTRUMENTATION_KEY)
@@ -45,7 +45,7 @@ class ProcessState:
 
     Args:
         services: what all processes share.
-        inherited: ids of generations that run in the parent process: its own notes tell of them.
+        inherited: ids of generations that run in the parent process, which notes them itself.
         corrections: what the parent last read of people's corrections.
         is_closed: whether the parent's writer was closed before the fork.
     """
@@ -79,8 +79,8 @@ class ProcessState:
         )
         self._thread: threading.Thread | None = None
         self._start_lock = threading.RLock()
-        #: Locked while nobody wakes the thread. A lock and no Event, because a finaliser may
-        #: wake the thread while its own thread is in ``wake``.
+        #: The thread waits by acquiring it, :meth:`wake` releases it. A lock and no Event, because
+        #: a finaliser may call ``wake`` while its own thread is in ``wake``.
         self._bell = threading.Lock()
         self._bell.acquire()
         #: Whether the thread pauses although there is more to do.
@@ -108,7 +108,10 @@ class ProcessState:
         recording: Recording | None,
         sample: SuccessSample | None,
     ) -> None:
-        """Take a finished generation. A failure is in the journal when this returns."""
+        """Take a finished generation, on the thread that ended it.
+
+        A failure is in the journal when this returns; the thread never waits for the store.
+        """
         is_noted = self._running.end(record.generation_id)
         if self._running.was_cancelled(record.generation_id):
             return
@@ -156,9 +159,12 @@ class ProcessState:
         with self._start_lock:
             if self._thread is not None or self.is_closed:
                 return
-            thread = threading.Thread(target=self._run, name="genmon", daemon=True)
-            with_signals_blocked(thread.start)
-            self._thread = thread
+            thread = self._thread = threading.Thread(target=self._run, name="genmon", daemon=True)
+            try:
+                with_signals_blocked(thread.start)
+            finally:
+                if thread.ident is None:  # no thread can be started, or a signal handler raised
+                    self._thread = None
 
     def wake(self) -> None:
         """Have the next turn at once."""
@@ -186,7 +192,7 @@ class ProcessState:
             self._services.suppress_and_count("writer", is_caller=False)
             return False
 
-    # --- for whoever waits, looks or ends the process ----------------------------------
+    # --- waiting, accounting, closing: on a thread of the application's ------------------
 
     def report(self) -> None:
         """Tell the metrics how much waits for the store."""
@@ -266,7 +272,7 @@ class ProcessState:
             self._services.suppress_and_count("close")
 
     def _hand_over_to_journal(self) -> None:
-        """Journal what is in memory only; from here on it is for whoever adopts the journal."""
+        """Journal what is in memory only: the process that adopts the journal stores it."""
         position, unanswered = self._loop.retire()
         self._journal_records(unanswered, position)
         self._queue.close()

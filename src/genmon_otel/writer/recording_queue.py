@@ -35,7 +35,7 @@ _HOUR_S: Final = 3600.0
 _COUNTED: Final = 1_000
 #: Prepared recordings kept beside the journal's copies, and those that no journal took.
 _MAX_PREPARED: Final = 200
-#: Part of the journal's room that recordings may fill.
+#: Part of the journal's bytes that recordings may fill.
 _SHARE: Final = 0.5
 
 

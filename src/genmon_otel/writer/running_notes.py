@@ -30,7 +30,7 @@ class RunningNotes:
 
     def __init__(self, journal: Journal, inherited: Iterable[str] = ()) -> None:
         self._journal = journal
-        #: Generations of the parent process: its own notes tell of them.
+        #: Generations of the parent process, which notes them itself.
         self._inherited = frozenset(inherited)
         self._lock = threading.RLock()
         #: By generation: last step and segment of its latest note.

@@ -46,7 +46,7 @@ class _Load:
     items: tuple[Item, ...]
     #: The store holds every frame up to here once this load is stored.
     seq: int
-    #: Whether whoever moved the producer's position has stored these very items.
+    #: Whether a batch that moved the producer's position held these very items.
     conditional: bool = False
     tries: int = 0
     unforeseen: int = 0
@@ -146,7 +146,7 @@ class Sender:
         return Receipt(stored=load.items, seq=load.seq, result=result)
 
     def _settled_before(self, load: _Load, result: WriteResult | None) -> Receipt:
-        """Our position is taken: by this very batch, or by somebody who adopted us."""
+        """Our position is taken: by this very batch, or by a process that adopted our journal."""
         position, seq = self._store.producer_position(self.producer)
         if (position, seq) == (self.position + 1, load.seq) or load.conditional:
             return self._settled(load, position, result)
@@ -177,7 +177,7 @@ class Sender:
             return Receipt()
         if item.record is not None:
             self._quarantine.keep_record(item.record, reason)
-        # Without it, so that nobody meets this frame again.
+        # An empty batch that covers the refused frame: no adopter reads it again.
         self._loads.appendleft(_Load((), load.seq, load.conditional))
         return Receipt(refused=(item,))
 
