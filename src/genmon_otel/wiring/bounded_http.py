@@ -1,4 +1,4 @@
-"""An HTTP server whose clients cannot hold it: bounded in connections, threads and time.
+"""Serve HTTP with bounded connections, threads and times: a slow client cannot block the server.
 
 The standard library's server gives each connection a thread for as long as its client likes: a
 client that sends half a request, or reads its answer a byte a minute, keeps it for ever.
@@ -28,9 +28,9 @@ REQUEST_S: Final = 5.0
 ANSWER_S: Final = 30.0
 #: Connections at a time. One more ends the oldest whose request has not arrived.
 MAX_CONNECTIONS: Final = 32
-#: Seconds between two looks at who is late.
+#: Seconds between two checks for connections that are past their deadline.
 _LOOK_S: Final = 0.5
-#: Threads at a time, those included whose client is gone while they work on its answer.
+#: Threads at a time, including those that still compute an answer whose client has gone.
 MAX_THREADS: Final = 2 * MAX_CONNECTIONS
 
 
@@ -75,7 +75,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         self.address_family = family
-        #: Each open connection, oldest first: when it is late, whether its request has arrived.
+        #: Each open connection, oldest first: its deadline, and whether its request has arrived.
         self._open: dict[socket.socket, tuple[float, bool]] = {}
         self._lock = threading.Lock()
         self._working = 0
@@ -83,7 +83,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
         self.set_app(app)
 
     def server_bind(self) -> None:
-        """Bind without asking name servers what this address is called."""
+        """Bind without a DNS query for the name of this address."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
@@ -104,7 +104,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
             _end(connection)
 
     def abandon(self) -> None:
-        """In a forked child: let go of the sockets, which are the parent's."""
+        """Close, in a forked child, the descriptors of the parent's sockets."""
         self._lock = threading.Lock()
         self.socket.close()
         for connection in list(self._open):
@@ -148,7 +148,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
         return next(iter(self._open))
 
     def service_actions(self) -> None:
-        """End the connections that are late."""
+        """Close the connections that are past their deadline."""
         now = time.monotonic()
         with self._lock:
             late = [each for each, (due, _) in self._open.items() if due < now]
@@ -170,7 +170,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
             self._working -= 1
 
     def note_arrived(self, connection: socket.socket) -> bool:
-        """Give a connection whose request is there the time to read its answer; False: it was ended."""
+        """Start the deadline for reading the answer of a request that has arrived; False: it was closed."""
         with self._lock:
             if connection not in self._open:
                 return False
@@ -183,13 +183,13 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
         super().close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what broke, but for clients that went away or were late."""
+        """Log an error of the application; ignore clients that disconnected or ran into their deadline."""
         if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
             _log.warning("genmon: a request for metrics broke", exc_info=True)
 
 
 def _end(connection: socket.socket) -> None:
-    """Wake whatever thread reads from or writes to a connection: there is nothing more to come."""
+    """Shut a connection down, which wakes the thread that reads from it or writes to it."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

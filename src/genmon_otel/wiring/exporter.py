@@ -1,4 +1,4 @@
-"""``genmon exporter``: the metrics that are of the store and of no single process.
+"""``genmon exporter``: the metrics that describe the store, not a single process.
 
 They are counted in the database at each scrape, so one exporter serves them
 however many applications write there.
@@ -29,23 +29,23 @@ _log = logging.getLogger(names.LOGGER)
 
 
 class Counted(Protocol):
-    """What is asked of a store."""
+    """The part of a store that the exporter reads."""
 
     def counts(self) -> Counts:
-        """Cases, runs and failures, counted."""
+        """Return the numbers of cases, runs and failures."""
 
 
 class StoreMetrics(Collector):
-    """The store-wide metrics, every label set present.
+    """Collect the store-wide metrics, with every label set present.
 
-    A store that cannot be read fails the scrape: no figure is better than an old one.
+    If the store cannot be read, the scrape fails: a missing value is better than a stale one.
     """
 
     def __init__(self, store: Counted) -> None:
         self._store = store
 
     def describe(self) -> Iterable[Family]:
-        """Names alone, so that registering reads nothing."""
+        """Return the metrics without samples, so that registering does not read the store."""
         return _families({}, {}, {})
 
     def collect(self) -> Iterable[Family]:
@@ -79,7 +79,7 @@ def _gauge(metric: names.Metric) -> GaugeMetricFamily:
 
 
 class _WhileItAnswers:
-    """503 while the store does not answer, said once each time; the scrape fails either way."""
+    """Answer 503 while the store does not answer, and log each outage once."""
 
     def __init__(self, metrics: WSGIApplication) -> None:
         self._metrics = metrics

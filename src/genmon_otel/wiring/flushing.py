@@ -1,4 +1,4 @@
-"""Flush exporters in threads of our own, so that none holds the application's exit up."""
+"""Flush exporters in threads of genmon, so that a slow exporter cannot delay the application's exit."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _log = logging.getLogger(names.LOGGER)
 
 
 class Standby:
-    """Threads that wait for work from when there is something to export, one for each signal.
+    """Hold one waiting thread for each OpenTelemetry signal that is exported.
 
-    Since Python 3.12 none can be started once the interpreter has begun to end.
+    Since Python 3.12 no thread can be started once the interpreter has begun to shut down.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Standby:
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     def start(self, signal: str) -> None:
-        """Have a signal's thread in this process."""
+        """Start the thread of a signal, unless this process has it already."""
         if self._pid != os.getpid():
             self._pid, self._signals, self._work = os.getpid(), set(), queue.SimpleQueue()
         if signal not in self._signals:
@@ -50,15 +50,15 @@ class Standby:
             work.get()()
 
 
-#: Of this process.
+#: The waiting threads of this process.
 standby: Final = Standby()
 
 
 class Flush:
-    """Actions that run one after the other in another thread.
+    """Run actions one after the other in another thread.
 
     OpenTelemetry's exporters do not keep to the timeouts they are given; a receiver
-    that never answers must not hold the application's exit up.
+    that never answers must not delay the application's exit.
     """
 
     def __init__(self, *actions: Callable[[], Any]) -> None:
@@ -71,7 +71,7 @@ class Flush:
             with_signals_blocked(
                 threading.Thread(target=self._run, name="genmon-flush", daemon=True).start
             )
-        except RuntimeError:  # the interpreter is going: no more threads
+        except RuntimeError:  # the interpreter shuts down: no thread can be started
             if not standby.do(self._run):
                 self._run()
 

@@ -20,7 +20,7 @@ def exposure(folder: Path) -> tuple[str, str]:
         try:
             found = place.stat()
         except OSError:
-            continue  # not there yet: it will be made for this user alone
+            continue  # does not exist yet: it will be created for this user alone
         if place == real and found.st_uid not in (os.geteuid(), 0):
             return (
                 f"{place} belongs to another user (uid {found.st_uid})",

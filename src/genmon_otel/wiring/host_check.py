@@ -1,4 +1,4 @@
-"""Under which names a server answers: a page of a foreign site must not read it.
+"""Answer only to a server's own names, so that a page of another site cannot read it (DNS rebinding).
 
 A browser on this machine or in this network can be led to an address by a name that its owner
 points there (DNS rebinding); only the ``Host`` header tells. A name that is an address cannot be
@@ -26,7 +26,7 @@ _log = logging.getLogger(names.LOGGER)
 
 _HOST: Final = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<name>[^\[\]:/@\s]+))(?::\d{0,5})?")
 _REFUSAL: Final = (
-    "This name is not one under which these metrics are served. Ask by address, or add the name: "
+    "These metrics are not served under this host name. Use the address, or add the name: "
     f"{names.ENV_METRICS_HOST}=ADDRESS,NAME (setup(metrics_host=...), genmon exporter --host ...).\n"
 )
 
@@ -102,7 +102,7 @@ def in_container() -> bool:
 
 
 def _plain(name: str) -> str:
-    """A name or address in the one way in which it is compared."""
+    """Return a name or address in the normal form that is compared."""
     name = name.strip("[]").rstrip(".").lower()
     address = _address(name)
     return name if address is None else str(address)

@@ -1,4 +1,4 @@
-"""The one installation of this process, whoever asked for it: ``setup()`` or a span processor."""
+"""Hold the one installation of this process, which ``setup()`` or a span processor asked for."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def install(
     global _installed
     if is_replay():
         return None
-    # Here, because a replay imports the application and must not wait for the database's library.
+    # Imported here: a replay imports the application and must not load the database's library.
     from genmon_otel.wiring.installation import Installation
 
     objects = {name: options.get(name) for name in _OBJECTS}
@@ -77,12 +77,12 @@ def install(
 
 
 def current() -> Installation | None:
-    """The installation in force; None: there is none."""
+    """Return the installation in force; None: there is none."""
     return _installed
 
 
 def uninstall(timeout_s: float) -> bool:
-    """Take down the installation in force; whether everything was written in time."""
+    """Close the installation in force; return whether everything was written in time."""
     global _installed
     with _lock:
         installed, _installed = _installed, None
@@ -90,7 +90,7 @@ def uninstall(timeout_s: float) -> bool:
 
 
 def _check_objects(registry: object, redact: object) -> None:
-    """Refuse what is no registry and no function, by name."""
+    """Raise ConfigurationError for a registry or redaction of the wrong type."""
     if registry is not None and not hasattr(registry, "register"):
         raise ConfigurationError(
             f"registry={registry!r} is not allowed. Give a prometheus_client.CollectorRegistry, "

@@ -1,4 +1,4 @@
-"""What one ``setup()`` built, in the order it is taken down again."""
+"""Build what ``setup()`` puts in force, and take it down in reverse order."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ from genmon_otel.writer import Writer
 
 _log = logging.getLogger(names.LOGGER)
 
-#: What passes once somebody has made room: no reason to keep an application from starting.
+#: Errors of a full disk: they pass once somebody frees space, so they do not stop an application's start.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_UNHEARD: Final = (
+_UWSGI_FORKS: Final = (
     "uWSGI forks its workers off this process without telling Python; threads that run here by then "
     "can leave a worker hanging. genmon starts none before; set lazy-apps = true for all others."
 )
-#: Seconds that ``check_health()`` waits for what is not written yet.
+#: Seconds that ``check_health()`` waits for records that are not stored yet.
 _FRESH_S: Final = 1.0
 
 
@@ -123,21 +123,21 @@ class Installation:
             self._runtime.tracer = self._searching(processor, self._runtime.tracer)
 
     def health(self, window_s: float) -> Health:
-        """The verdict over the store, this process's own generations included."""
+        """Judge the store, including this process's own generations."""
         self._writer.flush(_FRESH_S)
         return self._store.health(window_s, time.time())
 
     def close(self, timeout_s: float) -> bool:
-        """Take everything down; whether all was written within so many seconds."""
+        """Take everything down; return whether all was written within so many seconds."""
         recorder.uninstall()
         written = self.leave(timeout_s)
         self._undo.close()
         return written
 
     def leave(self, timeout_s: float) -> bool:
-        """Write what is left, because the process ends.
+        """Write what is left at the end of the process.
 
-        The runtime stays: what other threads still generate goes to the journal.
+        The runtime stays installed: generations that still run in other threads go to the journal.
         """
         deadline = time.monotonic() + timeout_s
         flushes = [stop() for stop in self._stop_exports]
@@ -146,7 +146,7 @@ class Installation:
         return written and all(exported)
 
     def _build(self, undo: ExitStack) -> None:
-        """Put the parts together, each one's undoing pushed on ``undo``."""
+        """Create every part, and push the action that undoes it on ``undo``."""
         settings = self._settings
         known_error = _check_store(settings)
         _check_journal(settings)
@@ -178,8 +178,8 @@ class Installation:
         if settings.steps == "auto" and settings.capture != "off":
             capture.install(settings.steps_ignore)
             undo.callback(capture.uninstall)
-        if _forks_unheard():
-            _log.warning(_UNHEARD)
+        if _forks_without_hooks():
+            _log.warning(_UWSGI_FORKS)
         else:
             self._writer.start()
         if settings.metrics_port is not None and settings.metrics == "prometheus":
@@ -194,14 +194,14 @@ class Installation:
         _log.info("genmon is set up: store %s, capture %s", settings.masked_store, settings.capture)
 
     def _sink(self) -> Sink:
-        """The writer, behind pseudonyms if they are asked for."""
+        """Return the writer, wrapped if user ids are to be stored as pseudonyms."""
         settings = self._settings
         if settings.pseudonymize_store and settings.pseudonym_key is not None:
             return Pseudonymous(self._writer, settings.pseudonym_key)
         return self._writer
 
     def _metrics(self, undo: ExitStack) -> Metrics:
-        """The instruments that the settings ask for."""
+        """Create the instruments that the settings ask for."""
         settings = self._settings
         if settings.metrics == "none":
             return NullMetrics()
@@ -218,7 +218,7 @@ class Installation:
         return made
 
     def _tracer(self) -> trace.Tracer:
-        """The tracer of the provider that was given, has the application's processor, or is global."""
+        """Return the tracer of the given provider, of the one that has the processor, or of the global one."""
         given = self._objects["tracer_provider"]
         if self._processor is not None and given is None:
             anybodys = trace.get_tracer(names.TRACER, __version__)
@@ -243,7 +243,9 @@ def _check_journal(settings: Settings) -> None:
     _warn_of_exposure(settings, folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # permissions do not tell: root has them all
+        tempfile.TemporaryFile(
+            dir=folder
+        ).close()  # permission bits say nothing: root may write anywhere
     except OSError as error:
         if settings.journal_dir is not None and error.errno not in _FULL:
             raise ConfigurationError(
@@ -265,11 +267,11 @@ def _warn_of_exposure(settings: Settings, journal: Path) -> None:
     places = {names.ENV_JOURNAL_DIR: journal}
     if settings.sqlite_path is not None:
         places[names.ENV_STORE] = settings.sqlite_path.parent
-    told: set[str] = set()
+    warned: set[str] = set()
     for variable, folder in sorted(places.items(), reverse=True):
         says, remedy = exposure(folder)
-        if says and says not in told:
-            told.add(says)
+        if says and says not in warned:
+            warned.add(says)
             _log.warning(
                 "genmon: %s: others can delete, replace or add to what genmon keeps in %s. %s, or set %s to "
                 "a place of this user's own.",
@@ -280,10 +282,10 @@ def _warn_of_exposure(settings: Settings, journal: Path) -> None:
             )
 
 
-def _forks_unheard() -> bool:
-    """Whether uWSGI will fork its workers off this process, of which Python is not told.
+def _forks_without_hooks() -> bool:
+    """Return whether uWSGI will fork its workers off this process without calling Python's fork hooks.
 
-    A thread that is at work in that moment leaves each worker with locks taken for ever.
+    A thread that holds a lock at that moment leaves it locked for ever in each worker.
     """
     uwsgi: Any = sys.modules.get("uwsgi")
     try:
@@ -293,7 +295,7 @@ def _forks_unheard() -> bool:
 
 
 def _check_store(settings: Settings) -> type[Exception] | None:
-    """Open the store once and close it: what is wrong with it for good is said at set-up.
+    """Open the store once and close it, so that a permanent error is raised at set-up.
 
     A server that does not answer is not wrong for good, nor is a file that somebody
     else is writing to, nor a schema of another version: these are logged, and journalled for.

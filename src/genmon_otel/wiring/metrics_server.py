@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(names.LOGGER)
 
-#: Seconds between attempts to take a port over from a sibling that died.
+#: Seconds between attempts to open a port whose owner, another process, may have ended.
 TAKEOVER_S: Final = 5.0
 
 
@@ -78,14 +78,14 @@ class MetricsServer:
         return None if self._server is None else self._server.server_port
 
     def close(self) -> None:
-        """Stop serving, end what is open and free the port."""
+        """Stop serving, close open connections and free the port."""
         self._closed.set()
         server, self._server = self._server, None
         if server is not None:
             server.close()
 
     def _bind(self) -> bool:
-        """Start to serve; False when the port is taken, and waited for."""
+        """Start to serve; return False if the port is taken and will be tried again."""
         try:
             server = BoundedServer(self._host, self._wanted, self._app)
         except (OSError, UnicodeError) as error:
@@ -154,7 +154,7 @@ def serve(
 
 
 def _forget(server: Any) -> None:
-    """In a forked child: close the inherited socket, so that it dies with its owner."""
+    """Close the inherited socket in a forked child, so that the port is free when its owner ends."""
     if server is not None and server._server is not None:
         server._server.abandon()
         server._server = None

@@ -1,4 +1,4 @@
-"""Find the provider that a span processor was added to: OpenTelemetry does not tell it."""
+"""Find the provider that a span processor was added to: OpenTelemetry does not tell a processor its provider."""
 
 from __future__ import annotations
 

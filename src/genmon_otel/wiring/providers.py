@@ -1,4 +1,4 @@
-"""The OpenTelemetry providers: the application's, or one made where there is none."""
+"""Use the application's OpenTelemetry providers; create one where there is none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from genmon_otel.wiring.flushing import Flush, standby
 
 #: ``OTEL_*_EXPORTER=otlp`` by protocol. Source: OpenTelemetry's SDK specification.
 _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
-#: Name of this process where the SDK makes up none.
+#: ``service.instance.id`` of this process, where the SDK does not set it.
 _INSTANCE: Final = str(uuid.uuid4())
 
 
@@ -44,7 +44,7 @@ class Exports(SpanProcessor):
             standby.start("traces")
 
     def stop(self) -> Flush:
-        """Begin to flush and stop; returns what to wait for."""
+        """Start to flush and stop; return the Flush to wait for."""
         processors, self._processors = self._processors, ()
         return Flush(*(processor.shutdown for processor in processors))
 
@@ -68,7 +68,7 @@ _ours: tuple[TracerProvider, Exports] | None = None
 
 
 def tracer_provider(given: Any, service_name: str | None) -> tuple[Any, Exports | None]:
-    """The provider to trace with, and its exports if it is ours to run and stop.
+    """Return the provider to trace with, and its exports if genmon made it and must stop them.
 
     Args:
         given: ``setup(tracer_provider=)``; None: the global one, which is made from the
@@ -98,7 +98,7 @@ def tracer_provider(given: Any, service_name: str | None) -> tuple[Any, Exports 
     provider = TracerProvider(resource=_resource(service_name), shutdown_on_exit=False)
     provider.add_span_processor(exports)
     trace.set_tracer_provider(provider)
-    if trace.get_tracer_provider() is not provider:  # another thread was first
+    if trace.get_tracer_provider() is not provider:  # another thread set one first
         exports.stop()
         return trace.get_tracer_provider(), None
     _ours = (provider, exports)
@@ -106,7 +106,7 @@ def tracer_provider(given: Any, service_name: str | None) -> tuple[Any, Exports 
 
 
 def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] | None]:
-    """The provider of ``metrics="otlp"``, and how to stop it if it was made here.
+    """Return the provider of ``metrics="otlp"``, and the function that stops it if it was made here.
 
     The application's is used; where there is none, one is made from the standard
     ``OTEL_*`` variables, which exports by OTLP unless ``OTEL_METRICS_EXPORTER`` says otherwise.
@@ -135,7 +135,7 @@ def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] |
 
 
 def _resource(service_name: str | None) -> Resource:
-    """What the ``OTEL_*`` variables say of this process, with a name for it alone.
+    """Return the resource that the ``OTEL_*`` variables describe, with a unique ``service.instance.id``.
 
     Prometheus makes the label ``instance`` of it: without one, replicas would push their
     counts over each other's. Newer SDKs give it themselves.
@@ -147,7 +147,7 @@ def _resource(service_name: str | None) -> Resource:
 
 
 def _rename_instance(provider: Any) -> None:
-    """Give a forked child a name of its own, as newer SDKs do themselves."""
+    """Give a forked child its own ``service.instance.id``, as newer SDKs do themselves."""
     configuration = getattr(provider, "_sdk_config", None)
     if configuration is None or (
         configuration.resource.attributes.get("service.instance.id") != _INSTANCE
@@ -158,7 +158,7 @@ def _rename_instance(provider: Any) -> None:
 
 
 def _exporters(signal: str, default: str = "none") -> list[Any]:
-    """The exporter classes that ``OTEL_<SIGNAL>_EXPORTER`` names."""
+    """Load the exporter classes that ``OTEL_<SIGNAL>_EXPORTER`` names."""
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     found = []
     for word in (os.environ.get(variable) or default).split(","):

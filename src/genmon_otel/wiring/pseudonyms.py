@@ -24,8 +24,8 @@ from genmon_otel.records import (
     Tree,
 )
 
-#: Characters from which on an id is looked for inside texts; a shorter one is a word like others.
-_TELLING: Final = 4
+#: Ids of at least so many characters are searched for inside texts; shorter ones occur as words.
+_MIN_SEARCHED: Final = 4
 
 
 class Pseudonymous:
@@ -83,13 +83,13 @@ class Pseudonymous:
 
 
 class _Hidden:
-    """One user's id and what stands for it."""
+    """Replace one user's id by its pseudonym."""
 
     def __init__(self, user_id: str, stand_in: str) -> None:
         self.pseudonym = stand_in
         self._user_id = user_id
         self._number = int(stand_in[:12], 16)
-        self._is_telling = len(user_id) >= _TELLING
+        self._is_searched = len(user_id) >= _MIN_SEARCHED
 
     def in_record(self, record: GenerationRecord) -> GenerationRecord:
         """The record of one of this user's generations."""
@@ -110,7 +110,7 @@ class _Hidden:
     def in_recording(self, recording: Recording) -> Recording:
         """A recording of this user's."""
         inputs = recording.inputs
-        if isinstance(inputs, dict):  # a small number is told by its parameter's name only
+        if isinstance(inputs, dict):  # a small number is recognised by its parameter's name only
             inputs = {
                 name: self._number if "user" in name and self._is_number(value) else value
                 for name, value in inputs.items()
@@ -137,11 +137,11 @@ class _Hidden:
     def _in_text(self, text: str) -> str:
         if text == self._user_id:
             return self.pseudonym
-        if not self._is_telling:
+        if not self._is_searched:
             return text
         parts: list[str] = []
         done, at = 0, text.find(self._user_id)
-        while at >= 0:  # plain searches: an expression could be made slow by an id of many signs
+        while at >= 0:  # plain searches: an id could be chosen that makes a regular expression slow
             end = at + len(self._user_id)
             if _is_apart(text[at - 1 : at]) and _is_apart(text[end : end + 1]):
                 parts += [text[done:at], self.pseudonym]
@@ -152,7 +152,7 @@ class _Hidden:
     def _in_tree(self, tree: Tree) -> Tree:
         if isinstance(tree, str):
             return self._in_text(tree)
-        if self._is_telling and self._is_number(tree):
+        if self._is_searched and self._is_number(tree):
             return self._number
         if isinstance(tree, list):
             return [self._in_tree(member) for member in tree]
@@ -167,5 +167,5 @@ class _Hidden:
 
 
 def _is_apart(char: str) -> bool:
-    """Tell whether a character, or none, may stand beside an id."""
+    """Return whether a character (or none) ends a word, so that an id may stand beside it."""
     return not (char.isalnum() or char == "_")

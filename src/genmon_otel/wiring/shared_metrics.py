@@ -1,4 +1,4 @@
-"""The metrics of all processes of PROMETHEUS_MULTIPROC_DIR, as one endpoint serves them."""
+"""Collect the metrics of all processes of PROMETHEUS_MULTIPROC_DIR, for one endpoint."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AllProcesses(MultiProcessCollector):
             try:
                 mark_process_dead(pid, self._path)  # type: ignore[no-untyped-call]
             except OSError:
-                pass  # another endpoint was quicker, or the folder is not ours to clean
+                pass  # another endpoint removed it first, or this process may not
         found: dict[str, Metric] = {}
         for file in self._files():
             self._read(file, found)
@@ -67,7 +67,7 @@ class AllProcesses(MultiProcessCollector):
         try:
             shared = shared_files.read(file)
         except FileNotFoundError:
-            return  # its process took it away
+            return  # its process removed it
         except OSError as error:
             self._name_damaged(file, error.strerror or str(error))
             return
@@ -95,7 +95,7 @@ class AllProcesses(MultiProcessCollector):
             found[each.metric] = metric
 
     def _name_damaged(self, file: str, why: str) -> None:
-        """Say and count once that a file is damaged."""
+        """Log and count each damaged file once."""
         try:
             key = (file, os.stat(file).st_ino)
         except OSError:
@@ -114,7 +114,7 @@ class AllProcesses(MultiProcessCollector):
 
 
 def _dead(folder: str) -> set[int]:
-    """Processes that left live gauges behind."""
+    """Return the ids of ended processes whose live gauges are still there."""
     dead = set()
     for file in Path(folder).glob("gauge_live*_*.db"):
         pid = file.stem.rpartition("_")[2]
@@ -124,5 +124,5 @@ def _dead(folder: str) -> set[int]:
             except ProcessLookupError:
                 dead.add(int(pid))
             except OSError:
-                pass  # it lives, and is not ours
+                pass  # it runs as another user
     return dead

@@ -1,4 +1,4 @@
-"""Have something done when a process ends, however it ends.
+"""Run an action when a process ends, in each of the ways in which it can end.
 
 :mod:`atexit` serves plain processes. Children of multiprocessing end with
 ``os._exit``, which skips it, after running :class:`multiprocessing.util.Finalize`;
@@ -38,7 +38,7 @@ class AtExit:
             self._celery.connect(self._leave, weak=False)
 
     def cancel(self) -> None:
-        """Have nothing done."""
+        """Cancel the action."""
         self._action = _nothing
         atexit.unregister(self._leave)
         if self._celery is not None:

@@ -1,4 +1,4 @@
-"""Entry points for ``opentelemetry-instrument``: genmon without a line of code.
+"""Entry points for ``opentelemetry-instrument``: run genmon without changing the program.
 
 Both are inert unless ``GENMON_ENABLED=1``, because the launcher loads whatever
 is installed. Neither imports the contrib packages; the launcher asks only for
@@ -51,7 +51,7 @@ class GenmonInstrumentor:
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """Nothing in particular."""
+        """Return no dependency: genmon instruments no library here."""
         return ()
 
     def instrument(self, **kwargs: Any) -> None:
@@ -66,7 +66,7 @@ class GenmonInstrumentor:
             _log.error("genmon is not running: %s", error)
 
     def uninstrument(self, **kwargs: Any) -> None:
-        """Undo it."""
+        """Undo :meth:`instrument`."""
         if enabled():
             from genmon_otel.wiring import shutdown  # as above
 
