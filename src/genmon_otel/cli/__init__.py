@@ -13,7 +13,7 @@ import click
 from genmon_otel._version import __version__
 from genmon_otel.errors import GenmonError
 
-#: What a shell says of a program whose reader went away, and of one that was interrupted.
+#: Exit codes as shells report them: the reader of a pipe ended (SIGPIPE), and an interrupt (SIGINT).
 READER_GONE: Final = 141
 INTERRUPTED: Final = 130
 #: A file could not be read or written.
@@ -21,7 +21,7 @@ FILE_TROUBLE: Final = 7
 
 #: Command -> module that holds a click command of the same name, and its one-line help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "demo": ("demo", "Watch the loop close on an example orchestrator, in under a minute."),
+    "demo": ("demo", "Run the whole cycle on an example orchestrator, in under a minute."),
     "doctor": ("doctor", "Check configuration, store, journal, exporters and rules."),
     "tail": ("tail", "Show generations as they end."),
     "health": ("health", "Say whether generation is healthy now."),
@@ -37,7 +37,7 @@ class LazyCommands(click.Group):
     """A group whose commands are imported when they are used; ``genmon --help`` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order a newcomer meets them."""
+        """List the commands in the order in which a new user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -50,7 +50,7 @@ class LazyCommands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; ``| head -1`` is no bad news, which click would make of it."""
+        """Run the command; a reader that closes the pipe (``| head -1``) is no error."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -66,7 +66,7 @@ class LazyCommands(click.Group):
 @click.group(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="genmon")
 def genmon() -> None:
-    """See how your generations fare, and turn recurring failures into regression tests.
+    """Monitor generations, and turn recurring failures into regression tests.
 
     \b
     Exit codes: 0 fine; 1 the answer is bad news (unhealthy, a case failed, a check failed);
@@ -98,14 +98,14 @@ def main() -> None:
 
 
 def _tell(error: object) -> None:
-    """Print an error; it may quote a file or a row, whose text is data."""
+    """Print an error without control characters: it may quote recorded text."""
     from genmon_otel.cli.output import printable
 
     click.echo(f"genmon: {printable(error)}", err=True)
 
 
 def _print_anywhere() -> None:
-    """A terminal or a pipe of another encoding gets ``?`` for what it does not know."""
+    """Let a terminal or pipe of another encoding print ``?`` for characters that it lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

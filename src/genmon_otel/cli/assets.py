@@ -94,7 +94,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _keep(folder: Path, rendered: dict[str, str]) -> None:
-    """Refuse to replace what somebody may have changed.
+    """Refuse to replace files that differ from what would be written.
 
     Raises:
         ConfigurationError: naming the files.

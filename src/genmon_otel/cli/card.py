@@ -1,4 +1,4 @@
-"""How cases are drawn: the list, and the card on which a person judges one in a minute."""
+"""Print cases: the list, and the card by which a reviewer judges one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from genmon_otel.regression.review import Card
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 
-#: Characters of one recorded value that a card shows, of one argument, of the error's message.
+#: Characters that a card shows of a recorded value, of an argument, and of the error's message.
 SHOWN = 600
 ARGUMENT = 240
 MESSAGE = 600
 #: Arguments and steps that a card lists.
 MOST = 12
 
-#: States that a person gave a reason for; of others the reproduction check did.
+#: States whose reason a person gave; the reproduction check gave that of the others.
 _ENDED = (CaseState.REJECTED, CaseState.RETIRED)
 _NEXT = {
     CaseState.PROPOSED: "Put it through the reproduction check: genmon cases verify {handle}",
@@ -56,12 +56,12 @@ STATE_STYLES = {
     CaseState.REGRESSED: "bold red",
     CaseState.QUARANTINED: "magenta",
 }
-#: What the list says of a case that queues last.
+#: Note in the list at a case that no code change can mend.
 UNMENDABLE = "the step failed each time, or nothing was recorded: no code could mend that"
 
 
 def render_card(card: Card) -> RenderableType:
-    """Draw a card: what failed and for whom, what was asked and answered, what approving means."""
+    """Print a card: what failed and for whom, recorded requests and answers, what approving does."""
     row, failure = card.row, card.failure.row
     said = clean(failure.error_message, MESSAGE).strip()
     error = Text(failure.error_type, style="bold red").append(f": {said}" if said else "", "bold")
@@ -84,7 +84,7 @@ def _facts(card: Card) -> Table:
     table.add_column()
 
     def add(label: str, text: str) -> None:
-        table.add_row(label, Text(clean(text, 2_000)))  # recorded text is no markup
+        table.add_row(label, Text(clean(text, 2_000)))  # recorded text must not be read as markup
 
     share = f", {hit.share:.0%} of those active that week" if hit.share is not None else ""
     said = f"; relabelled by {failure.relabelled_by}" if failure.relabelled_at is not None else ""
@@ -128,7 +128,7 @@ def _runs(card: Card) -> str:
 
 
 def _confidence(card: Card) -> str:
-    """The score, and what it means in plain words."""
+    """Return the confidence score and its meaning in words."""
     versions: set[str | None] = set()
     for run in card.runs:
         if run.verdict is Verdict.FAIL_SAME:
@@ -156,7 +156,7 @@ def _what_happened(case: Case) -> str:
 
 
 def _asked(case: Case) -> list[RenderableType]:
-    """The arguments of the call, one a line; of a failure of theirs, in full."""
+    """Return the arguments of the call, one a line; in full where they caused the failure."""
     given = case.inputs if isinstance(case.inputs, dict) else {}
     if not given:
         return []
@@ -172,7 +172,7 @@ def _asked(case: Case) -> list[RenderableType]:
 
 
 def _steps(case: Case) -> RenderableType:
-    """The steps around the one that the failure came from, and what that one gave."""
+    """Return the steps before and after the trigger, and the trigger's outcome."""
     parts: list[RenderableType] = []
     at = case.trigger.step
     first = max(0, min((at or 0) - MOST // 2, len(case.steps) - MOST))
@@ -204,14 +204,14 @@ def _value(tree: Any) -> RenderableType:
 
 
 def _nearby(place: str) -> str:
-    """A file by its path below the working directory, where it is there."""
+    """Return a file's path relative to the working directory, if it is below it."""
     path = Path(str(place))
     here = Path.cwd()
     return os.path.relpath(path, here) if path.is_relative_to(here) else str(place)
 
 
 def _replay(case: Case) -> str:
-    """What a replay does."""
+    """Return what a replay of the case does."""
     steps = len({step.name for step in case.steps})
     text = f"A replay calls {case.target} with these arguments"
     if case.steps:
@@ -236,7 +236,7 @@ def _replay(case: Case) -> str:
 
 
 def _meaning(card: Card) -> str:
-    """What approving will mean."""
+    """Return what approving the case does."""
     case = card.case
     assert case is not None
     if card.hopeless:

@@ -1,4 +1,4 @@
-"""How the verdicts of runs are printed, for people and for programs."""
+"""Print the verdicts of runs, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VERDICT_STYLES = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow"}
 
 
 def shown_run(name: str, state: str, result: Any, bad: bool) -> dict[str, Any]:
-    """What one run showed, as it is printed for programs."""
+    """Return one run as JSON-able data."""
     return {
         "case": name,
         "state": str(state),

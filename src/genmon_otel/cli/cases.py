@@ -99,7 +99,7 @@ def list_cases(store: str | None, as_json: bool, state: str | None, operation: s
 @store_option
 @json_option
 def show(case: str, store: str | None, as_json: bool) -> None:
-    """Show CASE (its failure's handle, as F-3KQ2) as a card to judge in a minute."""
+    """Show CASE (its failure's handle, such as F-3KQ2) as a card for review."""
     with open_store(store) as opened:
         found = review.card(opened, case)
     if as_json:
@@ -118,7 +118,7 @@ def show(case: str, store: str | None, as_json: bool) -> None:
 def verify(
     case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None, **needs: Any
 ) -> int:
-    """Put CASEs through the reproduction check; without any, all that were not yet.
+    """Put CASEs through the reproduction check; without any, all that have not been checked yet.
 
     Each is replayed three times, in processes of their own, without network. A case that an
     older genmon's fingerprints name gets today's. Exits 1 if one cannot be reproduced.
@@ -352,7 +352,7 @@ def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_js
 
 
 def _say_what_is_lacking(paths: Iterable[Path]) -> None:
-    """Print the configuration that files need before they work, on stderr."""
+    """Print on stderr the configuration that exported files need."""
     trust = trust_in(Path.cwd())
     lacking: dict[str, tuple[str, ...]] = {}
     for path in paths:
@@ -367,7 +367,7 @@ def _say_what_is_lacking(paths: Iterable[Path]) -> None:
         )
 
 
-#: What is said of a case that was just accepted.
+#: Printed when a case was accepted.
 _APPROVED = {CaseState.OPEN: "It is expected to fail until the fix is in."}
 
 

@@ -1,4 +1,4 @@
-"""What ``genmon doctor`` looks at: each check yields findings, none raises."""
+"""The checks of ``genmon doctor``: each yields findings and never raises."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ Level = Literal["ok", "warning", "problem"]
 
 #: Seconds to wait for anything on the network.
 PATIENCE_S: Final = 3.0
-#: What asking an address may raise, be it no address or something else listening there.
+#: Errors of an HTTP request to a wrong address or to another kind of server.
 TROUBLE: Final = (OSError, ValueError, http.client.HTTPException)
 #: Bytes of free disk below which the journal is warned about.
 ROOM_BYTES: Final = 256 * 2**20
 _OURS: Final = "GENMON_"
-#: Exporters that send nothing anywhere.
+#: Values of OTEL_*_EXPORTER that export nothing.
 _LOCAL: Final = frozenset({"console", "none"})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Level
     topic: str
@@ -54,7 +54,7 @@ class Finding:
 
 
 def check_names(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Look for variables that nobody reads: a typing error is not seen otherwise."""
+    """Find GENMON_ variables that genmon does not know, such as misspelt ones."""
     known = {
         value
         for name, value in vars(names).items()
@@ -135,7 +135,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
 
 
 def _remedy(settings: Settings) -> str:
-    """What to do about a store that cannot be used."""
+    """Return the remedy for a store that cannot be used."""
     path = settings.sqlite_path
     if path is None:
         return (
@@ -149,7 +149,7 @@ def _remedy(settings: Settings) -> str:
 
 
 def check_journal(settings: Settings) -> Iterator[Finding]:
-    """Say where failures wait for the store, how many, and whether there is room."""
+    """Report the journal: its folder, what waits in it for the store, and the free disk space."""
     folder = default_journal_dir(settings)
     there = _nearest(folder)
     if not _can_write(there):
@@ -173,7 +173,7 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
 
 
 def _exposed(topic: str, folder: Path, variable: str) -> Iterator[Finding]:
-    """Warn where other users of the machine can change what lies in a folder."""
+    """Warn if other users of the machine can change files in a folder."""
     says, remedy = exposure(folder)
     if says:
         yield Finding(
@@ -185,12 +185,12 @@ def _exposed(topic: str, folder: Path, variable: str) -> Iterator[Finding]:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder itself, or the nearest above it that is there."""
+    """Return the folder, or its nearest parent that exists."""
     return next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
 
 
 def _can_write(folder: Path) -> bool:
-    """Whether a file can be made there; permissions alone do not tell, root has them all."""
+    """Return whether a file can be created there; permission bits say nothing where root runs this."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True
@@ -199,7 +199,7 @@ def _can_write(folder: Path) -> bool:
 
 
 def check_traces(settings: Settings) -> Iterator[Finding]:
-    """See where spans go."""
+    """Report where spans are exported to."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         yield Finding("warning", "traces", "OTEL_SDK_DISABLED=true: no spans; all else is kept.")
         return
@@ -236,7 +236,7 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
 
 
 def check_metrics(settings: Settings) -> Iterator[Finding]:
-    """See how metrics are served, and whether they are."""
+    """Report how metrics are served, and whether the endpoint answers."""
     multiprocess = os.environ.get(names.ENV_MULTIPROC_DIR)
     if multiprocess and not _can_write(_nearest(Path(multiprocess).absolute())):
         yield Finding(
@@ -279,7 +279,7 @@ def check_metrics(settings: Settings) -> Iterator[Finding]:
 
 
 def _asked_at(metrics_host: str) -> str:
-    """The host to ask where metrics are served at ``metrics_host``."""
+    """Return the host under which an endpoint bound to ``metrics_host`` can be asked."""
     address = bound_address(metrics_host)
     if address in ("", "0.0.0.0", "::"):
         return "localhost"
@@ -287,7 +287,7 @@ def _asked_at(metrics_host: str) -> str:
 
 
 def _damaged(folder: Path) -> Iterator[Finding]:
-    """Look for files of PROMETHEUS_MULTIPROC_DIR that cannot be read to their end."""
+    """Find damaged files in PROMETHEUS_MULTIPROC_DIR."""
     for file in sorted(folder.glob("*.db")):
         try:
             why = shared_files.read(file).damage
@@ -303,7 +303,7 @@ def _damaged(folder: Path) -> Iterator[Finding]:
 
 
 def check_prometheus(url: str) -> Iterator[Finding]:
-    """Ask a Prometheus whether it scrapes genmon and has the page."""
+    """Ask a Prometheus server whether it scrapes genmon and has loaded the page's rule."""
     try:
         found = _ask(url, "/api/v1/query", query=f"count by (job) ({names.GENERATIONS.name})")
         rules = _ask(url, "/api/v1/rules", type="alert")
@@ -345,7 +345,7 @@ def _get(url: str) -> bytes:
 
 
 def _unreachable(endpoint: str) -> str:
-    """Why an endpoint cannot be connected to; empty when it can."""
+    """Return why an endpoint refuses a connection; empty if it accepts one."""
     try:
         parts = urllib.parse.urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
         port = parts.port or (443 if parts.scheme == "https" else 4317)

@@ -26,7 +26,7 @@ from genmon_otel.regression.review import is_superseded
 from genmon_otel.store import SqlStore
 from genmon_otel.store.schema import REVISION
 
-#: More cases than any store has.
+#: Above the number of cases of any store.
 _MANY = 1_000_000
 
 
@@ -77,7 +77,7 @@ def upgrade(store: str | None, as_json: bool) -> None:
 @store_option
 @json_option
 def prune(store: str | None, as_json: bool) -> None:
-    """Delete what outlived its retention, in small steps while writers go on."""
+    """Delete rows past their retention, in small steps while applications write."""
     shown = Console(stderr=True)
     progress = Progress(
         SpinnerColumn(),
@@ -103,7 +103,7 @@ def prune(store: str | None, as_json: bool) -> None:
 @store_option
 @json_option
 def forget(user: str, store: str | None, as_json: bool) -> None:
-    """Clear a person from rows, recordings, cases and journals."""
+    """Remove a person from rows, recordings, cases and journals."""
     settings = settings_for(store)
     known_as = [user]
     if settings.pseudonym_key is not None:

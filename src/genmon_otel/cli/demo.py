@@ -1,4 +1,4 @@
-"""``genmon demo``: the loop closes, on real input."""
+"""``genmon demo``: failure, case, review, fix and passing test, on real input."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
 
-#: Exit code where the demo did not show what it is for.
+#: Exit code if no case failed before the fix and passed after it.
 INCOMPLETE: Final = 1
 
 
@@ -49,7 +49,7 @@ INCOMPLETE: Final = 1
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where the demo keeps its files; replaced at each run. Default: "
               f"{DEMO_FOLDER}, or one beside it while another demo is running there.")  # fmt: skip
 def demo(url: str | None, model_name: str | None, limit: int | None, folder: Path | None) -> int:
-    """Watch the loop close on an example app builder, in under a minute.
+    """Run the whole cycle on an example app builder, in under a minute.
 
     It asks a model (a loopback server with realistic answers and faults, or any
     OpenAI-compatible endpoint) for apps, shows what failed and whom it hit, takes the
@@ -73,7 +73,7 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
 
 
 class Course(NamedTuple):
-    """How a run of the demo went."""
+    """The result of a run of the demo."""
 
     #: The model answered at least once.
     answered: bool
@@ -82,7 +82,7 @@ class Course(NamedTuple):
 
 
 class Show:
-    """The demo's acts, in order.
+    """Run the parts of the demo in order.
 
     Args:
         out: where they are shown.
@@ -98,12 +98,12 @@ class Show:
         self._mended = False
 
     def on_shipped_answers(self, limit: int | None = None) -> bool:
-        """The whole demo against a loopback model; whether all of it came true."""
+        """Run the demo against a model server on loopback; return whether every part succeeded."""
         with model_server() as server:
             return self._whole(shipped(server.url), limit).closed
 
     def on_a_model_of_yours(self, url: str, name: str | None, limit: int | None) -> bool:
-        """The whole demo against an endpoint; whether it answered at all.
+        """Run the demo against an endpoint; return whether it answered at all.
 
         Raises:
             ConfigurationError: it does not take a first question.
@@ -113,7 +113,7 @@ class Show:
         return self._whole(endpoint, limit or REQUESTS).answered
 
     def _whole(self, endpoint: Endpoint, limit: int | None) -> Course:
-        """Every act."""
+        """Run every part."""
         self.stage = self._make_stage()
         with _quiet_log():
             self.traffic(endpoint, limit)
@@ -128,13 +128,13 @@ class Show:
         return Course(answered, closed)
 
     def title(self, text: str) -> None:
-        """Open an act."""
+        """Print the title of a part."""
         self._act += 1
         self.out.print()
         self.out.rule(f"[bold]{self._act}  {text}", align="left", style="dim")
 
     def traffic(self, endpoint: Endpoint, limit: int | None) -> None:
-        """Ask for apps; nothing in the app builder knows of the demo."""
+        """Request apps; the app builder contains no code for the demo."""
         wanted = requests({text: p["framework"] for text, p in projects().items()}, limit)
         self.title(f"Users ask for {len(wanted)} apps")
         model = f"model {endpoint.model} at {endpoint.url}, through the openai SDK"
@@ -165,7 +165,7 @@ class Show:
             )
 
     def numbers(self, store: SqlStore) -> bool:
-        """What came of it, and what failed; whether the model answered at all."""
+        """Print outcomes and failures; return whether the model answered at all."""
         self.title("What came of it")
         health = store.health()
         if health.attempts < HEALTH_MIN_ATTEMPTS:
@@ -201,7 +201,7 @@ class Show:
         )
 
     def loop(self, store: SqlStore) -> bool:
-        """Reproduction check, review, replay, fix, replay; whether all of it came true."""
+        """Run reproduction check, review, replay, fix and replay; return whether all succeeded."""
         self.title("The third strike makes a case, by itself")
         row = self._judged(store)
         if row is None:
@@ -247,7 +247,7 @@ class Show:
         return min(review.queue(digestible), key=lambda row: not self._mends(row))
 
     def _mends(self, row: CaseRow) -> bool:
-        """Whether the demo's fix digests the answer that a case came from."""
+        """Return whether the demo's fix can read the answer that a case came from."""
         case = review.stored(row)
         step = case.trigger.step
         return step is not None and self.stage.mends(case.steps[step].outcome)
@@ -294,7 +294,7 @@ class Show:
         return shown.verdict
 
     def places(self) -> None:
-        """Where everything is."""
+        """Print where the demo's files are."""
         stage = self.stage
         self.title("Where things are")
         table = Table.grid(padding=(0, 2))
@@ -316,12 +316,12 @@ class Show:
 
 
 def near(path: Path) -> str:
-    """A path as short as it can be said from here."""
+    """Return a path relative to the working directory if that is shorter."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _free() -> Path:
-    """The demo's usual folder, or the next beside it in which no demo is running."""
+    """Return the demo's default folder, or the next free one if a demo runs in it."""
     names = (DEMO_FOLDER.name, *(f"{DEMO_FOLDER.name}-{number}" for number in range(2, 10)))
     folders = [DEMO_FOLDER.with_name(name) for name in names]
     return next((folder for folder in folders if is_free(folder)), DEMO_FOLDER)
@@ -343,7 +343,7 @@ def _ours(folder: Path) -> None:
 
 @contextmanager
 def _quiet_log() -> Iterator[None]:
-    """Keep the log lines of failures out of the progress bar; the tables say the same."""
+    """Suppress the log lines of failures while the progress bar is shown; the tables repeat them."""
     logger = logging.getLogger(LOGGER)
     before, logger.propagate = logger.propagate, False
     handler = logging.NullHandler()

@@ -1,4 +1,4 @@
-"""``genmon doctor``: is everything wired, and how to mend what is not."""
+"""``genmon doctor``: check the installation, and say how to repair it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Check = Callable[[Settings], Iterator[Finding]]
     "span and row.",
 )
 def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool) -> int:
-    """Check configuration, store, journal, exporters and rules; say how to mend what is wrong.
+    """Check configuration, store, journal, exporters and rules; say how to repair what is wrong.
 
     Run it where the application runs: same user, folder and environment. Exits 1 if
     there is a problem.
@@ -96,7 +96,7 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
 
 
 def _print(out: Console, finding: Finding) -> None:
-    """A finding under its topic: wrapped for a terminal, a line each for a pipe."""
+    """Print a finding below its topic: wrapped on a terminal, one line in a pipe."""
     says = marked("{}", finding.says)
     remedy = marked("[yellow]→ {}[/]", finding.remedy)
     if not out.is_terminal:

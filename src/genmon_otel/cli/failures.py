@@ -119,7 +119,7 @@ def show(failure: str, store: str | None, as_json: bool) -> None:
 
 
 def describe(detail: FailureDetail) -> list[Text]:
-    """A failure for people, line by line; message and stack keep their own lines."""
+    """Yield a failure as lines of text; message and stack keep their own lines."""
     row = detail.row
     context = row.context
     style = severity_style(row.severity)
@@ -164,8 +164,8 @@ def describe(detail: FailureDetail) -> list[Text]:
 
 
 def _why(row: FailureRow) -> list[tuple[str, str]]:
-    """What decided the category: a person, and which evidence the rules went by."""
-    from genmon_otel.classification import explain  # only here: it takes long to import
+    """Return what decided the category: a person, or the evidence that the rules used."""
+    from genmon_otel.classification import explain  # imported here because it is slow to import
 
     said = explain(str(row.context["rule"]), row.error_message) if "rule" in row.context else ""
     if row.relabelled_at is None:
@@ -180,7 +180,7 @@ def _why(row: FailureRow) -> list[tuple[str, str]]:
 
 
 def severity_style(severity: str) -> str:
-    """How a severity is drawn; one that is none of ours plainly."""
+    """Return the style of a severity; an unknown one has none."""
     return SEVERITY_STYLES.get(severity, "default")
 
 

@@ -22,7 +22,7 @@ from genmon_otel.errors import NotFound
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, HEALTH_WINDOW_S
 from genmon_otel.store import SqlStore
 
-#: The newest generations among which the operations that there are, are looked for.
+#: Number of newest generations that are searched for operation names.
 _NEWEST = 500
 
 
@@ -67,7 +67,7 @@ def health(store: str | None, as_json: bool, window: float, operation: str | Non
 
 
 def _check_is_known(store: SqlStore, operation: str) -> None:
-    """Tell an operation that is quiet from one that is not there.
+    """Raise for an operation that the store does not know, as opposed to one without recent attempts.
 
     Raises:
         NotFound: no generation of it is kept; the message names the operations there are.

@@ -1,4 +1,4 @@
-"""Lists for people: each entry one aligned line, and below it what it is about.
+"""Print lists: each entry is one aligned line, with a second line of text below it.
 
 A narrow terminal cuts the second line off rather than wrapping it; where nobody
 looks at a terminal nothing is cut.

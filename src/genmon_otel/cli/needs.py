@@ -1,4 +1,4 @@
-"""What a reviewer says the code needs, on the command line."""
+"""Options by which a reviewer says what a case needs for its replay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genmon_otel.store.rows import CaseRow
 
 
 def needs_options(command: Any) -> Any:
-    """The options that say what the code needs beyond what was recorded."""
+    """Add the options that name what a replay needs beyond the recording."""
     for option in reversed((
         click.option("--recovery", metavar="STEP=JSON", multiple=True,
                      help="What STEP gives when it is asked once more than was recorded."),
@@ -32,7 +32,7 @@ def needs_options(command: Any) -> Any:
 def needs_of(
     recovery: tuple[str, ...], live: tuple[str, ...], env: tuple[str, ...], program: tuple[str, ...]
 ) -> Needs:
-    """What was given by :func:`needs_options`."""
+    """Return what the options of :func:`needs_options` gave."""
     return Needs(
         recovery=dict(_assignment(text) for text in recovery),
         live=live,
@@ -42,7 +42,7 @@ def needs_of(
 
 
 def mention_unknown_steps(needs: Needs, row: CaseRow) -> None:
-    """Say which steps named are none that was recorded: a slip, or one only the fixed code calls."""
+    """Warn of named steps that were not recorded: misspelt, or called by the fixed code only."""
     asked = {*needs.live, *needs.recovery}
     if not asked or not row.case:
         return

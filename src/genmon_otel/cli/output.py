@@ -1,4 +1,4 @@
-"""Print text from records as data: no escape sequence, markup or line of its own making.
+"""Print recorded text as data: without escape sequences, markup or line breaks of its own.
 
 Whatever a command prints to a terminal passes :class:`OutputConsole`, which removes what a
 terminal would obey. Values of records are put into a template by :func:`marked`, so that
@@ -25,12 +25,12 @@ from rich.text import Text
 
 from genmon_otel.text import clean
 
-#: Marks that set the direction of text, or that nobody sees. Joiners stay: emoji need them.
+#: Bidirectional and invisible characters. Joiners stay: emoji need them.
 #: Source: Unicode 16, UAX #9 (bidirectional controls) and the blocks of tags and annotations.
 _INVISIBLE: Final = "\u061c\u200b\u200e\u200f\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 _MARKS: Final = re.compile(f"[{_INVISIBLE}]")
 _LINE_ENDS: Final = re.compile(r"\s*\n\s*")
-#: What JSON may hold as it is, but no terminal should be given.
+#: Characters that are valid in JSON but must not reach a terminal.
 _UNSAFE_IN_JSON: Final = re.compile(
     f"[\x7f-\x9f\u2028-\u202e\ud800-\udfff{_INVISIBLE}]",
 )
@@ -82,7 +82,7 @@ def marked(template: str, *values: object) -> Text:
 
 
 class OutputConsole(Console):
-    """A console that prints nothing a terminal would obey but rich's own styles and cursor moves."""
+    """Print no control sequence but rich's own styles and cursor moves."""
 
     def __init__(self) -> None:
         super().__init__(highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -94,14 +94,14 @@ class OutputConsole(Console):
 
 
 class _CleaningHook(RenderHook):
-    """Cleans the text of everything that a console is about to draw."""
+    """Clean the text of everything that a console renders."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [_Cleaned(each) for each in renderables]
 
 
 class _Cleaned:
-    """A renderable whose segments of text are printable; rich's own controls pass."""
+    """Wrap a renderable: its text becomes printable, rich's own controls pass."""
 
     def __init__(self, inner: RenderableType) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""Recorded values as a person reads them: plain data for trees, sentences for exceptions.
+"""Render recorded values for people: trees as plain data, exceptions as sentences.
 
 For looking only: what these give cannot be turned back into values.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from genmon_otel.records import Tree
 
-#: Where chat clients' answers hold their text, and why they ended.
+#: Paths of the text and of the finish reason in answers of chat clients.
 _ANSWERS: Final = (
     (("choices", 0, "message", "content"), ("choices", 0, "finish_reason")),
     (("output", 0, "content", 0, "text"), ("status",)),
@@ -23,7 +23,7 @@ _FORM: Final = frozenset({"$", "type", "kind", "library", "maxlen"})
 
 
 def plain(tree: Tree) -> Any:
-    """A tree as JSON-able data without the marks of types.
+    """Return a tree as JSON-able data without its type tags.
 
     Fields that are None are left out of models: clients' answers have dozens.
     """
@@ -43,7 +43,7 @@ def plain(tree: Tree) -> Any:
 
 
 def text_of(tree: Tree) -> str:
-    """A tree as text: texts as they are, a model's answer by what it says, the rest as JSON."""
+    """Return a tree as text: a string as it is, a model's answer by its content, the rest as JSON."""
     value = plain(tree)
     if isinstance(value, str):
         return value
@@ -56,20 +56,20 @@ def text_of(tree: Tree) -> str:
 
 
 def in_line(tree: Tree, limit: int) -> str:
-    """A tree on one line; of a long one, head and tail."""
+    """Return a tree on one line; a long one is shortened in the middle."""
     text = json.dumps(plain(tree), ensure_ascii=False, default=str)
     return cut(text, limit, " … ")
 
 
 def cut(text: str, limit: int, mark: str) -> str:
-    """Leave out the middle of a long text."""
+    """Shorten a long text in its middle."""
     if len(text) <= limit:
         return text
     return f"{text[: limit * 2 // 3]}{mark}{text[-(limit // 3) :]}"
 
 
 def call(name: str, arguments: Tree, limit: int) -> str:
-    """A call with its arguments, on one line: ``ask(prompt="a page")``."""
+    """Return a call with its arguments on one line: ``ask(prompt="a page")``."""
     if not isinstance(arguments, Mapping) or arguments.get("$"):
         return f"{name}({in_line(arguments, limit)})"
     share = max(40, limit // max(1, len(arguments)))
@@ -95,7 +95,7 @@ def _name(tree: Mapping[str, Any]) -> str:
 
 
 def _error(tree: Mapping[str, Any]) -> str:
-    """Type and text of an exception, its status, and what caused it."""
+    """Return type, text, status and cause of an exception."""
     fields, arguments = tree.get("fields"), tree.get("args")
     given = arguments.get("v") if isinstance(arguments, dict) else arguments
     known = fields if isinstance(fields, dict) else {}

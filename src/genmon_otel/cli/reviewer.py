@@ -1,4 +1,4 @@
-"""Who decides: the option of every command by which a person judges something."""
+"""The option ``--reviewer`` of every command by which a person decides something."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One failure, on purpose, followed to every place where it must arrive."""
+"""Cause one failure on purpose, and check that it arrives in log, metric, span and row."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ PATIENCE_S: Final = 10.0
 
 
 class SelfTestFailure(Exception):
-    """The failure that was asked for."""
+    """The failure that ``--send-test-failure`` causes."""
 
 
 class _Spans(SpanExporter):
-    """Keeps what is exported."""
+    """Keep exported spans."""
 
     def __init__(self) -> None:
         self.kept: list[ReadableSpan] = []
@@ -44,7 +44,7 @@ class _Spans(SpanExporter):
 
 
 class _Lines(logging.Handler):
-    """Keeps log lines."""
+    """Keep log lines."""
 
     def __init__(self) -> None:
         super().__init__()

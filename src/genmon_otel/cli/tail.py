@@ -27,7 +27,7 @@ from genmon_otel.policy import STRIKES
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import GenerationRow
 
-#: Seconds between two looks at the store.
+#: Seconds between two queries of the store.
 POLL_S = 0.5
 _MARKS = {
     "success": "[green]✓[/]",
@@ -67,24 +67,24 @@ def tail(
 
 
 def _await(stack: ExitStack, store: str | None) -> SqlStore:
-    """Open the store as soon as the application has made it."""
-    told = False
+    """Open the store; wait until the application has created it."""
+    is_announced = False
     while True:
         try:
             return stack.enter_context(open_store(store))
         except StoreMissing:
-            if not told:
+            if not is_announced:
                 settings = settings_for(store)
                 where = settings.sqlite_path or settings.masked_store
                 click.echo(
                     f"No store at {where} yet; waiting for your application's setup().", err=True
                 )
-                told = True
+                is_announced = True
             time.sleep(POLL_S)
 
 
 def _print(out: Console, rows: list[GenerationRow], as_json: bool, width: int = 0) -> int:
-    """Print them aligned; the columns that operations have taken so far."""
+    """Print rows aligned; return the width of the operation column so far."""
     width = max((width, *(cell_len(_what(row)) for row in rows)))
     for row in rows:
         if as_json:
@@ -95,13 +95,13 @@ def _print(out: Console, rows: list[GenerationRow], as_json: bool, width: int = 
 
 
 def _what(row: GenerationRow) -> str:
-    """Operation and framework, as they are printed."""
+    """Return operation and framework as one cell."""
     framework = f"/{row.framework}" if row.framework != NO_FRAMEWORK else ""
     return one_line(row.operation + framework)
 
 
 def line(row: GenerationRow, width: int = 0) -> Text:
-    """One generation: ``✗ build_app 41 s rate_limit at chat  F-3KQ2 strike 2 of 3``.
+    """Return one generation as text: ``✗ build_app 41 s rate_limit at chat  F-3KQ2 strike 2 of 3``.
 
     Args:
         row: what ended.

@@ -1,4 +1,4 @@
-"""What the commands share: the store they open, and how they print for people and programs."""
+"""Shared by the commands: opening the store, and printing as text or JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genmon_otel.settings import DEFAULT_FILE, DEFAULT_FOLDER, Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.reading import Damage
 
-#: Where the demo keeps its files unless told otherwise.
+#: Default folder of the demo.
 DEMO_FOLDER: Final = Path(DEFAULT_FOLDER) / "demo"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,7 +36,7 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people."
 )
 
-#: No row is older, and no list longer: what is asked beyond is the same as this.
+#: Upper bounds of ages and list lengths: no row is older, no list is longer.
 AGES_S: Final = 100 * 365 * 86_400.0
 COUNTLESS: Final = 2**31 - 1
 
@@ -49,7 +49,7 @@ class Span(click.FloatRange):
         self._most = AGES_S / unit_s
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
-        """Read a number, which ``nan`` is not."""
+        """Read a number; refuse ``nan``."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value!r} is not a valid float.", param, ctx)
@@ -69,7 +69,7 @@ NOBODY: Final = "nobody by name: give @generation user_id= to see whom failures 
 
 
 def settings_for(store: str | None) -> Settings:
-    """The settings a command works under."""
+    """Return the settings of a command."""
     return Settings.resolve(os.environ, cwd=Path.cwd(), store=store)
 
 
@@ -107,7 +107,7 @@ def open_store(store: str | None, *, writes: bool = False) -> Iterator[SqlStore]
 
 
 def _warn(damage: Damage) -> None:
-    """Name a value that cannot be read, beside what the command prints."""
+    """Report on stderr a stored value that cannot be read."""
     click.echo(
         one_line(
             f"genmon: warning: {damage}. Mend or delete it in the database; the rest is read."
@@ -117,7 +117,7 @@ def _warn(damage: Damage) -> None:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a store's file is there.
+    """Return whether a store's file exists.
 
     Raises:
         ConfigurationError: this user may not look.
@@ -135,13 +135,13 @@ def is_there(path: Path) -> bool:
 
 
 def _the_demos() -> str:
-    """Where the demo left a store, for who looks for it."""
+    """Return a hint at the demo's store, if there is one."""
     left = DEMO_FOLDER / DEFAULT_FILE
     return f"; genmon demo left one: --store {left}" if left.exists() else ""
 
 
 def console() -> Console:
-    """Standard output; plain, and no line wrapped, when it is not a terminal."""
+    """Return a console on standard output; without styles and wrapping if it is no terminal."""
     return OutputConsole()
 
 
@@ -151,7 +151,7 @@ def print_json(value: Any) -> None:
 
 
 def as_json_text(value: Any, indent: int | None = None) -> str:
-    """A value as JSON that standard output's encoding can hold."""
+    """Return a value as JSON in characters of standard output's encoding."""
     return json_text(value, indent, default=_plain)
 
 
@@ -164,7 +164,7 @@ def _plain(value: Any) -> Any:
 
 
 def ago(moment: float, now: float | None = None) -> str:
-    """How long ago a Unix time was, in the largest fitting unit: ``3 min ago``."""
+    """Return how long ago a Unix time was, in the largest fitting unit: ``3 min ago``."""
     seconds = max(0.0, (time.time() if now is None else now) - moment)
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
@@ -173,7 +173,7 @@ def ago(moment: float, now: float | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people: ``340 ms``, ``4.2 s``, ``2 min 5 s``, ``1 h``."""
+    """Return a duration for people: ``340 ms``, ``4.2 s``, ``2 min 5 s``, ``1 h``."""
     if seconds < 0.001:
         return "<1 ms"
     if seconds < 1:
@@ -188,5 +188,5 @@ def duration(seconds: float) -> str:
 
 
 def many(count: int, noun: str) -> str:
-    """A count with its noun: ``1 user``, ``3 users``."""
+    """Return a count with its noun: ``1 user``, ``3 users``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,1 +1,1 @@
-"""The demo: an app builder, a loopback model server, and the loop closing."""
+"""The demo: an app builder, a loopback model server, and the cycle from failure to passing test."""

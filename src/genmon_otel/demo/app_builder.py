@@ -33,7 +33,7 @@ CODE = (
 
 
 class ProjectError(Exception):
-    """The generated project cannot be delivered."""
+    """Raised when a generated project fails its checks."""
 
 
 # Its name and its words are the application's own: only the application knows what they mean.

@@ -1,4 +1,4 @@
-"""The model that the demo asks: the shipped one, or an endpoint of the user's, tried first.
+"""Choose the model that the demo asks: the shipped server, or the user's endpoint after a test.
 
 A small model on a laptop answers a dozen tokens a second. It is sounded out before
 users ask for apps: whether it answers at all, and how long an answer may be so that the
@@ -38,14 +38,14 @@ QUICK: Final = 60.0
 
 _QUESTION: Final = "Write the numbers from 1 to 20."
 _QUESTION_TOKENS: Final = 24
-#: Characters of an endpoint's own words that are shown.
+#: Characters of an endpoint's error message that are shown.
 _SHOWN: Final = 300
 #: What to do about a refusal, by its HTTP status.
 _REMEDIES: Final[Mapping[int, str]] = {
     401: "Set OPENAI_API_KEY to a key it takes.",
     403: "Set OPENAI_API_KEY to a key that may use this model.",
     404: "Give the address up to and including /v1, and a model it has with --model-name.",
-    429: "It has no room for the demo now: try again later, or another model.",
+    429: "It is at its limit now: try again later, or use another model.",
 }
 _UNREACHED: Final = "Is the server running, and is this its address, up to and including /v1?"
 _OTHERWISE: Final = "Look at the endpoint's log, or try another model with --model-name."
@@ -66,7 +66,7 @@ class Endpoint:
     at_once: int = 6
     #: Seconds after which no further app is begun; None where the user said how many.
     begin_within_s: float | None = None
-    #: What the user is told of it.
+    #: Description for the user.
     says: str = ""
 
 
@@ -119,7 +119,7 @@ async def _first_model(client: AsyncOpenAI) -> str:
 
 
 async def _options(client: AsyncOpenAI, name: str) -> dict[str, Any]:
-    """What the endpoint lets a question carry; some models refuse limits and temperatures."""
+    """Return the request parameters that the endpoint accepts; some models refuse limits and temperatures."""
     from openai import BadRequestError
 
     options: dict[str, Any] = {"temperature": 0, "max_tokens": 1}
@@ -132,7 +132,7 @@ async def _options(client: AsyncOpenAI, name: str) -> dict[str, Any]:
 
 
 async def _pace(client: AsyncOpenAI, name: str, options: dict[str, Any]) -> float:
-    """Tokens a second."""
+    """Measure tokens a second."""
     if options:
         options = {**options, "max_tokens": _QUESTION_TOKENS}
     began = time.monotonic()
@@ -141,7 +141,7 @@ async def _pace(client: AsyncOpenAI, name: str, options: dict[str, Any]) -> floa
 
 
 async def _ask(client: AsyncOpenAI, name: str, options: dict[str, Any]) -> int:
-    """Ask something; how many tokens the answer had."""
+    """Ask a question; return the number of tokens in the answer."""
     reply = await client.chat.completions.create(
         model=name, messages=[{"role": "user", "content": _QUESTION}], **options
     )
@@ -150,7 +150,7 @@ async def _ask(client: AsyncOpenAI, name: str, options: dict[str, Any]) -> int:
 
 
 def _bounds(url: str, name: str, options: dict[str, Any], pace: float, bounded: bool) -> Endpoint:
-    """What keeps the demo short at such a pace."""
+    """Return the limits that keep the demo short at this speed."""
     limits = [f"a call may take {PATIENCE_S:.0f} s"]
     if options:
         longest = min(LONGEST, max(SHORTEST, int(pace * ANSWER_S)))
@@ -171,7 +171,7 @@ def _bounds(url: str, name: str, options: dict[str, Any], pace: float, bounded: 
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong in the endpoint's words, or the connection's."""
+    """Return the error message of the endpoint or of the connection."""
     body = getattr(error, "body", None)
     if isinstance(body, dict) and isinstance(body.get("message"), str):
         return f"{getattr(error, 'status_code', '')} {body['message']}".strip()

@@ -1,4 +1,4 @@
-"""The demo's stage: a folder with the app builder's source, a store, spans and metrics in files.
+"""The demo's folder: the app builder's source, a store, spans and metrics in files.
 
 The app builder is copied there and imported from there, because the demo mends
 it: a regression test is only worth something against code that changes.
@@ -57,7 +57,7 @@ class FileExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the file is closed after each write."""
 
 
 class Stage:
@@ -118,7 +118,7 @@ class Stage:
 
     @contextmanager
     def running(self, endpoint: Endpoint) -> Iterator[ModuleType]:
-        """The app builder as an application would run it: set up, imported, told of its model."""
+        """The app builder as an application would run it: set up, imported, with its model configured."""
         variables = {
             "OPENAI_BASE_URL": endpoint.url,
             "OPENAI_MODEL": endpoint.model,
@@ -171,7 +171,7 @@ class Stage:
         )
 
     def mends(self, answer: object) -> bool:
-        """Whether the fix makes an object of an answer that is none as it stands."""
+        """Return whether the fix reads an object from an answer that json.loads refuses."""
         return not _is_object(str(answer)) and _is_object(unfenced(str(answer)))
 
     def spans(self) -> int:

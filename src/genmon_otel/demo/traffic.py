@@ -38,7 +38,7 @@ OFTEN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One user's wish."""
+    """One request of one user."""
 
     text: str
     framework: str
@@ -70,12 +70,12 @@ async def send(
     at_once: int = 6,
     begin_within_s: float | None = None,
 ) -> int:
-    """Make the requests, a few at a time. What fails has failed: genmon keeps count.
+    """Make the requests, a few at a time. Failures are not raised: genmon counts them.
 
     Args:
         app_builder: the module whose ``build_app`` is called.
         wanted: the requests, in order.
-        progress: told of each that ended whether it succeeded.
+        progress: called with True or False for each request that ended.
         at_once: requests at a time.
         begin_within_s: seconds after which no further one is begun; None: all are.
 

@@ -20,7 +20,7 @@ Tickets = Literal["slack", "email", "webhook"]
 TEMPLATE: Final = "genmon.tmpl"
 SECRETS_DIR: Final = "/etc/alertmanager/secrets"
 
-#: What a cluster or namespace is called that is not production; its pages become tickets.
+#: Names of clusters and namespaces that are not production; their pages become tickets.
 STAGING: Final = "(.*[-_.])?(dev|development|preview|qa|stage|staging|test|testing)([-_.].*)?"
 
 _HEAD = """\
@@ -83,7 +83,7 @@ def message_template() -> str:
 
 
 def missing_secrets(configuration: str) -> list[Path]:
-    """Files that a configuration names for secrets and that cannot be read or are empty.
+    """Return the secret files of a configuration that are empty or cannot be read.
 
     Alertmanager starts without them and fails only when it should notify.
     """
@@ -96,7 +96,7 @@ def missing_secrets(configuration: str) -> list[Path]:
 
 
 def route() -> dict[str, Any]:
-    """Who gets what: pages of production on call, everything else a ticket."""
+    """Route pages of production to on-call, and everything else to tickets."""
     page = 'severity="critical"'
     return {
         "receiver": "genmon-ticket",
@@ -122,7 +122,7 @@ def route() -> dict[str, Any]:
 
 
 def inhibitions() -> list[dict[str, Any]]:
-    """Equal labels that both alerts lack count as equal, which is what is wanted here."""
+    """Return the inhibition rules; an ``equal`` label that both alerts lack counts as equal."""
     return [
         {
             # One operation's page speaks for the overall page of its scope.

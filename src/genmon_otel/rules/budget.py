@@ -1,4 +1,4 @@
-"""The error budget of 30 days: a ticket while it is being burnt too fast.
+"""The error budget of 30 days: a ticket if it is consumed too fast.
 
 Source: Google's SRE workbook, "Alerting on SLOs", multiwindow, multi-burn-rate alerts.
 There the fastest two page; here none does, because the page is

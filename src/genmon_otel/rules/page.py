@@ -45,7 +45,7 @@ def condition(options: Options) -> str:
 
 
 def description(options: Options) -> str:
-    """The page's sentence, as a template that asks Prometheus for what it says.
+    """Return the page's description, a template that queries Prometheus for its figures.
 
     ``build_app/react prod: 7 of 9 failed in 1 h, last 10 min 3 of 3; 6 × rate_limit at
     call_model. Clears by 03:58 UTC if nothing more fails.`` Every number is counted as
@@ -123,7 +123,7 @@ def _failures_by_step(options: Options) -> str:
 
 
 def clearing_time(options: Options) -> str:
-    """When the page has cleared for sure if nothing more fails, in Unix seconds.
+    """Return the Unix time at which the page has surely cleared if nothing more fails.
 
     With :data:`FAILURES_TO_FIRE` failures or more in the window, some number of successes
     could still keep the page firing; with fewer none can. So it has cleared once the

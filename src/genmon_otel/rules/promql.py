@@ -43,7 +43,7 @@ def gained(
     ignoring: Sequence[str] = (),
     twin: str | None = None,
 ) -> str:
-    """What ``counter`` gained in the ``step_s`` before now, summed ``by`` labels.
+    """Return the increase of ``counter`` in the ``step_s`` before now, summed ``by`` labels.
 
     Values are bridged over failed scrapes and staleness for up to ``window_s``. In order,
     for each series:

@@ -24,7 +24,7 @@ def increase_name(window_s: int) -> str:
 def _exact(options: Options, window_s: int) -> Rule:
     counter = selector(names.GENERATIONS.name, ATTEMPTED)
     labels = (*PAIR, "outcome")
-    # Reaching back is not a matter of the shorter window: both bridge the same gaps.
+    # The lookback is the same for both windows: both must bridge the same gaps between scrapes.
     gain = gained(
         counter,
         selector(names.SERIES_START.name, ATTEMPTED),

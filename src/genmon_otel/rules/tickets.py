@@ -1,4 +1,4 @@
-"""What deserves a ticket but wakes nobody, and genmon's own health.
+"""Alerts that become tickets, among them those about genmon's own health.
 
 Counters whose label sets are born with their first event are counted exactly, because
 ``increase()`` never sees a first event; where a share or a trend is judged, it is enough.
@@ -33,7 +33,7 @@ _BUSY: Final = 20  # ended generations an hour from which a share or a quantile 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One alert that wakes nobody, before links and labels are put on."""
+    """One alert of severity warning, before links and labels are added."""
 
     name: str
     expr: str
@@ -68,7 +68,7 @@ def recorded(options: Options) -> list[Rule]:
 
 
 def _events(options: Options, counter: str, by: Sequence[str], window_s: int) -> str:
-    """Exact count of rare events, whose series are often born with the first of them.
+    """Exact count of rare events, whose series often begin with the first of them.
 
     Those that are born at 0 gain nothing, and nothing is no event.
     """
