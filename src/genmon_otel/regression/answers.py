@@ -20,7 +20,7 @@ from genmon_otel.regression.matching import Matching
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
 
-#: What is answered where credentials are given out; these are none.
+#: Answer to requests for credentials; it contains no real ones.
 _CREDENTIALS: Final = {
     "access_token": "genmon-replay-no-key",
     "token_type": "Bearer",

@@ -1,4 +1,4 @@
-"""What a task queue passes its bound tasks as ``self``: the task, found where the target is.
+"""Find the task object that a task queue passes to a bound task as ``self``.
 
 Only what tasks have in common with Celery's is touched, and nothing of it imported.
 """
@@ -11,9 +11,9 @@ from typing import Any, Final
 from genmon_otel.payload import import_path
 from genmon_otel.records import Tree
 
-#: Methods of a task that tell its backend or its broker something.
-_TELLING: Final = ("update_state", "send_event", "send_events")
-#: The request of a task that nobody sent: a retry is raised, not sent off.
+#: Methods of a task that write to its backend or its broker.
+_WRITING: Final = ("update_state", "send_event", "send_events")
+#: Request of a task that was called directly: a retry is raised, not sent to the broker.
 _REQUEST: Final = {
     "id": "genmon-replay",
     "retries": 0,
@@ -25,17 +25,17 @@ _REQUEST: Final = {
 
 
 def is_recorded_as(task: Any, tree: Tree) -> bool:
-    """Whether an argument that could not be recorded was this task."""
+    """Return whether an argument that could not be recorded was this task."""
     if task is None or not isinstance(tree, dict) or tree.get("$") != "opaque":
         return False
     return bool(tree.get("type") == import_path(task.__class__))  # a proxy knows the true one
 
 
 def at_work(task: Any) -> Any:
-    """The task as its body finds it while it runs, but telling nobody."""
+    """Return the task as its body sees it while it runs, without writing to backend or broker."""
     with contextlib.suppress(Exception):
         task.push_request(**_REQUEST)
-    for name in _TELLING:
+    for name in _WRITING:
         if callable(getattr(task, name, None)):
             with contextlib.suppress(Exception):
                 setattr(task, name, _nothing)
@@ -43,4 +43,4 @@ def at_work(task: Any) -> Any:
 
 
 def _nothing(*args: Any, **kwargs: Any) -> None:
-    """Tell nobody."""
+    """Do nothing."""

@@ -1,4 +1,4 @@
-"""A regression case, and the file it is kept in.
+"""A regression case, and its file format.
 
 A case is data: everything a replay needs, nothing that runs. Its file is JSON
 headed ``genmon_case: 1``; it may have been written by a stranger, so the parser
@@ -27,7 +27,7 @@ MAX_ITEMS: Final = 2_000
 MAX_TEXT: Final = 8_192
 #: Values in a case file, however nested.
 MAX_VALUES: Final = 1_000_000
-#: Seconds, of a wait or since 1970: until 2100. Far later there are no dates.
+#: Largest number of seconds, of a wait or since 1970: the year 2100.
 MAX_SECONDS: Final = 4_102_444_800.0
 _TOO_MANY: Final = f"The case has more than {MAX_VALUES} values."
 #: Levels of nested JSON.
@@ -59,7 +59,7 @@ class CaseTrigger:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The recorded failure: what ``fail_same`` means."""
+    """The recorded failure, which the verdict ``fail_same`` is about."""
 
     signature: str
     category: str
@@ -95,7 +95,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A recorded failure as a test: what to call, what its steps answer, what must come of it."""
+    """A recorded failure as a test: what to call, what its steps answer, what the result must be."""
 
     #: File name without its ending: lower-case letters, digits, ``_`` and ``-``.
     slug: str
@@ -120,13 +120,13 @@ class Case:
     postcondition: str | None = None
     #: Shapes of successful results (see :func:`genmon_otel.payload.shape`).
     success_shapes: tuple[Tree, ...] = ()
-    #: The failure that is right: ``rejected``, ``cancelled``, a category, or an exception's type
-    #: name. None: no failure is right.
+    #: The failure that is the correct result: ``rejected``, ``cancelled``, a category, or an exception's type
+    #: name. None: no failure is correct.
     fails_as: str | None = None
     #: By step name: the outcome served where none was recorded, decided by the reviewer.
     recovery: Mapping[str, StepRecord] = field(default_factory=dict)
     donors: tuple[Donor, ...] = ()
-    #: Names of steps that are really called, network and all.
+    #: Names of steps that are called for real, with network access.
     live: tuple[str, ...] = ()
     #: Environment variables that the target needs; the replay has no others.
     env: Mapping[str, str] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class Case:
 
     @property
     def ref(self) -> str:
-        """What commands call it by: its failure's handle; a stand-in where the file names none."""
+        """Return its failure's handle; a substitute if the file names none."""
         return self.provenance.failure or "CASE"
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the recorder tells in the process of a replay, kept for its observation."""
+"""Collect what the recorder delivers in the process of a replay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from genmon_otel.records import GenerationRecord, Outcome, Recording, SuccessSam
 
 
 class Collector(NullSink):
-    """Keeps what the recorder delivers in this process."""
+    """Keep the records that the recorder delivers. Implements the sink of a replay."""
 
     def __init__(self, operation: str) -> None:
         self._operation = operation
@@ -36,7 +36,7 @@ class Collector(NullSink):
 
 
 class Broken(NullMetrics):
-    """Keeps what broke first inside the recorder, which leaves the caller alone with it."""
+    """Keep the first internal error of the recorder, which does not reach the caller."""
 
     #: Where, and the exception; empty where nothing did.
     first = ""

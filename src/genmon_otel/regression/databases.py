@@ -1,4 +1,4 @@
-"""Which files SQLite would write to, from the names that it is given."""
+"""Return the files that SQLite would write to, for the names that it is given."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def written(name: str) -> tuple[str, ...]:
 
 
 def watch_connections(see: Callable[[str | None], None]) -> None:
-    """Have a function see each name that is attached to any connection made from now on."""
+    """Call a function with each name that is attached to any connection opened from now on."""
     import _sqlite3
     import sqlite3.dbapi2
 
@@ -46,13 +46,13 @@ def watch_connections(see: Callable[[str | None], None]) -> None:
         watch_attached(connection, see)
         return connection
 
-    # While it is being made, as the audit event tells of it, it cannot be asked for anything.
+    # The audit event comes before the connection is complete: it cannot be queried yet.
     for module in (sqlite3, sqlite3.dbapi2, _sqlite3):
         module.connect = connect  # type: ignore[attr-defined]
 
 
 def watch_attached(connection: sqlite3.Connection, see: Callable[[str | None], None]) -> None:
-    """Have a function see each name that is attached (VACUUM INTO included).
+    """Call a function with each name that is attached (VACUUM INTO included).
 
     Args:
         connection: a new one; who sets an authorizer of its own takes this one away.

@@ -1,4 +1,4 @@
-"""Dates and chance under control, in the process of a replay. For good."""
+"""Make dates and random numbers deterministic in the process of a replay, permanently."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def patch_dates(clock: Callable[[], float]) -> None:
-    """Make ``datetime.now()`` and its kin virtual, in place.
+    """Make ``datetime.now()`` and related functions virtual, in place.
 
     The types are immutable from Python, and a class put in their stead would break whoever
     compares types (pydantic, SQLAlchemy); so their own dictionaries are changed.

@@ -1,4 +1,4 @@
-"""What the sandbox watches: audit events, and names of native functions, by what they do.
+"""Tables of what the sandbox watches: audit events and native functions, by effect.
 
 Source: https://docs.python.org/3/library/audit_events.html
 """
@@ -59,7 +59,7 @@ def _native(**names: str) -> dict[str, Reason]:
     return {name: reasons[key] for key, text in names.items() for name in text.split()}
 
 
-#: Functions of the C library that nobody asks ``ctypes`` for but to do what is refused here.
+#: Functions of the C library that are used through ``ctypes`` only to do what is refused here.
 NATIVE: Final[Mapping[str, Reason]] = _native(
     subprocess="system popen execl execle execlp execv execve execveat execvp execvpe fexecve fork "
     "vfork _Fork clone clone3 posix_spawn posix_spawnp wordexp forkpty daemon syscall",
@@ -76,7 +76,7 @@ NATIVE: Final[Mapping[str, Reason]] = _native(
 
 
 def path_of(descriptor: int) -> str:
-    """Return the path of an open file; what it is where it has none; "" where nobody tells."""
+    """Return the path of an open file; its kind if it has none; "" if that is unknown."""
     if sys.platform.startswith("linux"):
         try:
             return os.readlink(f"/proc/self/fd/{descriptor}")

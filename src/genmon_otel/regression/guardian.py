@@ -1,4 +1,4 @@
-"""The process between a replay and whoever asked for it: ``python guardian.py PLAN``.
+"""The process between a replay and its owner, which asked for it: ``python guardian.py PLAN``.
 
 It puts the kernel's walls up before anything of the project can run, starts the replay
 behind them, and waits. When the replay ends, or its time is over, or the asking process is
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-#: Seconds between two looks at whether the owner still lives, where the kernel does not tell.
+#: Seconds between two checks whether the owner still runs, where the kernel sends no signal.
 _LOOK_S: Final = 0.25
 #: Seconds that the replay's own alarm goes off after the guardian should have ended it.
 _GRACE_S: Final = 5
@@ -31,7 +31,7 @@ _GRACE_S: Final = 5
 _DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 #: Exit code that says that more processes and threads ran at a time than a replay may have.
 TOO_MANY: Final = 119
-#: Looks for new processes while those that are known are halted.
+#: Scans for new processes while the known ones are stopped.
 _MAX_SCANS: Final = 20
 #: Bytes of any one file that a replay writes, its standard output among them.
 MAX_FILE: Final = 256 * 1024 * 1024
@@ -39,9 +39,9 @@ MAX_FILE: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a guardian is told."""
+    """The parameters of a guardian."""
 
-    #: Process number of who asked for the replay.
+    #: Process id of the owner, which asked for the replay.
     owner: int
     #: The folder that the replay may write to; its parent is removed when the owner is gone.
     workspace: str
@@ -62,7 +62,7 @@ class Plan:
     programs: bool
     #: Folders of installed packages, imported from before the project's own.
     packages: tuple[str, ...]
-    #: What the kernel is asked for; False in tests of what holds where it is not to be had.
+    #: Whether the kernel's restrictions are used; tests switch them off to see what the others stop.
     namespaces: bool = True
     landlock: bool = True  # and the filter of system calls
 
@@ -95,7 +95,7 @@ def main(plan: Plan) -> None:
 
 
 class _Signals:
-    """Signals that wake the guardian; it looks itself at what has happened."""
+    """Wait for signals; the guardian then checks itself what has happened."""
 
     _NUMBERS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -118,7 +118,7 @@ class _Signals:
                 os.read(self._woken, 4096)
 
     def restore(self) -> None:
-        """Be as before: for the replay, which has its own use of signals."""
+        """Restore the signal handlers, for the replay, which may set its own."""
         signal.set_wakeup_fd(-1)
         for number, before in zip(self._NUMBERS, self._before, strict=True):
             signal.signal(number, before)
@@ -170,7 +170,7 @@ def _end_all(child: int) -> None:
 
 
 def _halted() -> list[int]:
-    """Halt all descendants, so that none starts another while they are ended."""
+    """Stop all descendants (SIGSTOP), so that none starts another while they are killed."""
     halted: set[int] = set()
     for _ in range(_MAX_SCANS):
         found = _descendants().keys() - halted
@@ -184,7 +184,7 @@ def _halted() -> list[int]:
 
 
 def _tasks_of_machine() -> int:
-    """Processes and threads of the machine, which one file tells; 0 where it does not."""
+    """Return the number of processes and threads of the machine; 0 where it is unknown."""
     try:
         return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
     except (OSError, ValueError, IndexError):
@@ -192,7 +192,7 @@ def _tasks_of_machine() -> int:
 
 
 def _tasks() -> int:
-    """Processes and threads that the replay has."""
+    """Return the number of processes and threads of the replay."""
     return sum(_descendants().values())
 
 
@@ -252,7 +252,7 @@ def _reap_until(process: int) -> int:
 
 
 def _replay(plan: Plan, own: tuple[str, ...]) -> None:
-    """Put the walls up, then let the interpreter and the replay begin."""
+    """Apply the restrictions, then start the interpreter and the replay."""
     from genmon_otel.regression import landlock, namespaces, seccomp
 
     held = 0

@@ -17,12 +17,12 @@ COMMITTED = "committed file"
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of the results."""
+    """How many results were stored, known already, or without a case."""
 
     taken: int = 0
-    #: Taken in before.
+    #: Stored before.
     known: int = 0
-    #: The store has no case of theirs.
+    #: The store has no case for them.
     strangers: int = 0
 
 

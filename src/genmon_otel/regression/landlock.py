@@ -1,4 +1,4 @@
-"""Restrict this process by Landlock: what Linux lets an ordinary process forbid itself.
+"""Restrict this process by Landlock, which needs no privilege on Linux.
 
 The restriction needs no privilege, holds for native code as for Python, is passed on
 to threads and processes started later, and cannot be taken off. It is per thread:
@@ -91,7 +91,7 @@ def restrict(writable: Iterable[str], *, execute: bool = False, tcp: bool = Fals
         for path in writable:
             with contextlib.suppress(OSError):
                 _allow(ruleset, path, rights[0])
-        if rights[1]:  # any free port, which nobody is told: libraries try whether they could
+        if rights[1]:  # binding to any free port is allowed: libraries test whether they can
             _call(_ADD_RULE, ctypes.c_int(ruleset), _RULE_NET_PORT,
                   struct.pack("QQ", _BIND_TCP, 0), ctypes.c_uint(0))  # fmt: skip
         ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -105,7 +105,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
         allowed = rights if stat.S_ISDIR(os.fstat(opened).st_mode) else rights & _OF_FILES
-        # Programs come from everywhere or from nowhere: a file written here is none.
+        # Programs may run from anywhere or not at all; files written here may not be run.
         rule = struct.pack("=Qi", allowed & ~_EXECUTE, opened)
         _call(_ADD_RULE, ctypes.c_int(ruleset), _RULE_PATH_BENEATH, rule, ctypes.c_uint(0))
     finally:

@@ -35,7 +35,7 @@ REBIND: Final = "If it was renamed or moved: genmon cases rebind OLD NEW"
 
 
 class Refused(Exception):
-    """A case names something that it may not."""
+    """Raised when a case names something that it may not use."""
 
 
 class Lookup:
@@ -119,10 +119,10 @@ class Lookup:
             return self._own(path, remembered), _read(holder, name, raw)
         if issubclass(type(raw), ModuleType):
             raise Refused(f"{path}: {name} is a module. {_ROOTS_REMEDY}")
-        return None, None  # undecorated: whatever it is, it is not asked
+        return None, None  # not decorated: it is not used
 
     def _own(self, path: str, target: Any) -> Any:
-        """The target, where what it decorates is defined in the project."""
+        """Return the target, if the function that it decorates is defined in the project."""
         spec = _spec_of(target)
         if spec is not None and spec.function is not None:
             self._check_home(path, underlying(inspect.unwrap(spec.function)))
@@ -170,7 +170,7 @@ class Lookup:
         return _read(holder, name, raw)
 
     def _reach(self, path: str) -> tuple[Any, str, Any]:
-        """Walk to what an import path names: its holder, its name, and it as it is held."""
+        """Follow an import path; return the holder, the name, and the raw attribute."""
         module_name, names = payload.parts_of(path)
         holder: Any = sys.modules[module_name]
         *way, last = names
@@ -208,7 +208,7 @@ class Lookup:
 
 
 def _file(module: Any, spec: Any) -> str | None:
-    """Where a module's code is; None where it has no file."""
+    """Return the file of a module's code; None if it has none."""
     for file in (getattr(spec, "origin", None), getattr(module, "__file__", None)):
         if isinstance(file, str) and file not in ("built-in", "frozen", "namespace"):
             return file
@@ -220,7 +220,7 @@ def _unimportable(path: str, error: Exception) -> PayloadError:
 
 
 def _held(path: str, holder: Any, name: str) -> Any:
-    """What a holder has under a name, as it is: no property and no ``__getattr__`` runs."""
+    """Return a raw attribute of a holder, without running properties or ``__getattr__``."""
     found = (
         vars(holder).get(name, _MISSING)
         if isinstance(holder, ModuleType)
@@ -233,12 +233,12 @@ def _held(path: str, holder: Any, name: str) -> Any:
 
 
 def _read(holder: Any, name: str, raw: Any) -> Any:
-    """What reading the attribute gives: of a function in a class the method."""
+    """Return the attribute as reading gives it: for a function in a class the method."""
     return raw if isinstance(holder, ModuleType) else getattr(holder, name)
 
 
 def _spec_of(raw: Any) -> Spec | None:
-    """What our decorator left on a callable, also below ``staticmethod`` and ``classmethod``."""
+    """Return the Spec that our decorator put on a callable, also below ``staticmethod`` and ``classmethod``."""
     for each in (raw, _function(raw)):
         found = inspect.getattr_static(each, ATTRIBUTE, None)
         if type(found) is Spec:
@@ -247,13 +247,13 @@ def _spec_of(raw: Any) -> Spec | None:
 
 
 def _function(raw: Any) -> Any:
-    """What a static or class method is made of; else the thing itself, which is asked nothing."""
+    """Return the function of a static or class method; anything else unchanged."""
     return raw.__func__ if issubclass(type(raw), (staticmethod, classmethod)) else raw
 
 
 def _carries(raw: Any, mark: str) -> bool:
-    """Whether a mark was put on this very thing, not on what it inherits from."""
-    kinds = (FunctionType, type)  # others may make attributes up when they are asked
+    """Return whether a mark was put on this object itself, not on a base class."""
+    kinds = (FunctionType, type)  # other types may invent attributes in __getattr__
     return any(
         issubclass(type(each), kinds) and mark in vars(each) for each in (raw, _function(raw))
     )

@@ -1,11 +1,11 @@
-"""Give this process namespaces of its own, as far as Linux lets it.
+"""Move this process into namespaces of its own, as far as Linux allows.
 
 A network without interfaces; process numbers of its own, so that nothing outside can be
 seen or signalled and everything inside ends with the first process; a view of the files
 that can be read only, where even the mode of a file cannot be changed.
 
 As an ordinary user this takes a user namespace, which many containers forbid: whatever
-is refused is left out, and the caller is told what is in force. Only the standard library
+is refused is left out, and the caller gets a list of what is in force. Only the standard library
 is imported. Source: namespaces(7), mount_setattr(2), capabilities(7).
 """
 
@@ -87,7 +87,7 @@ def close_files(writable: str) -> tuple[str, ...]:
     if libc.unshare(_NEWNS) != 0 or libc.mount(None, b"/", None, private, None) != 0:
         return ()
     guarded = ctypes.c_ulong(_MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
-    # Refused where parts of /proc are hidden, as containers do: then the one of outside stays.
+    # Refused where parts of /proc are hidden, as in containers: then the outer /proc stays.
     libc.mount(b"proc", b"/proc", b"proc", guarded, None)
     own = libc.mount(b"tmpfs", _SHARED_MEMORY, b"tmpfs", guarded, b"size=64m") == 0
     folder = os.fsencode(writable)
@@ -112,7 +112,7 @@ def _set_attributes(path: bytes, flags: int, to_set: int, to_clear: int) -> bool
 
 
 def drop_privileges() -> None:
-    """Give up every capability for good but that of reading files that are root's to read.
+    """Drop every capability permanently, except that of reading files of root.
 
     What was mounted stays as it is, then, and what belongs to other users cannot be changed.
     """
@@ -127,13 +127,13 @@ def drop_privileges() -> None:
 
 
 def end_with_parent(signal_number: int) -> None:
-    """Have the kernel send this process a signal when its parent ends."""
+    """Ask the kernel to send this process a signal when its parent ends."""
     if sys.platform.startswith("linux"):
         _libc().prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of whatever descendant loses its own, so that it can be ended."""
+    """Become the parent of orphaned descendants (subreaper), so that they can be killed."""
     if sys.platform.startswith("linux"):
         _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 

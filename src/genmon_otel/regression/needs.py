@@ -17,11 +17,11 @@ from genmon_otel.regression.trust import program_objection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """What the code needs beyond its inputs and the recorded outcomes."""
+    """Step outcomes, variables and programs that a replay needs beyond the recording."""
 
     #: By step name, the value that it gives when it is asked once more than was recorded.
     recovery: Mapping[str, Any] = field(default_factory=dict)
-    #: Names of steps that are really called.
+    #: Names of steps that are called for real.
     live: tuple[str, ...] = ()
     #: Environment variables; what looks like a secret is kept as its placeholder.
     env: Mapping[str, str] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class Needs:
     programs: tuple[str, ...] = ()
 
     def added_to(self, case: Case) -> Case:
-        """The case with it; the very same where there is nothing.
+        """Return the case with these additions; the same object if there are none.
 
         Raises:
             ConfigurationError: a variable or program is none that a case may have.
@@ -53,7 +53,7 @@ class Needs:
         )
 
 
-#: It needs nothing more.
+#: Adds nothing.
 NOTHING: Final = Needs()
 
 

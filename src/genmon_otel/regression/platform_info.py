@@ -1,4 +1,4 @@
-"""Have Python's ``platform`` module ask the machine before a replay refuses programs."""
+"""Let Python's ``platform`` module run its programs before a replay refuses programs."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from genmon_otel.regression.replayed_stream import AsyncStream, PlainStream, Rep
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
 
-#: Seconds within which recorded steps count as begun together.
+#: Recorded steps that began within so many seconds count as started together.
 _TOGETHER_S: Final = 0.05
 #: Seconds below which a step that nothing came between is taken to have answered without waiting.
 _AT_ONCE_S: Final = 0.001
@@ -36,16 +36,16 @@ _AT_ONCE_S: Final = 0.001
 _DRIFT_S: Final = 0.25
 #: Seconds after the recorded end at which a step that it cut short may answer.
 _MARGIN_S: Final = 0.05
-#: Calls of steps in one run; a loop that never ends would make more.
+#: Most calls of steps in one run; an endless loop would make more.
 MAX_CALLS: Final = 10_000
 
 
 class Unplayable(BaseException):
-    """The replay cannot go on: there is nothing true to serve."""
+    """Raised when the replay has no recorded outcome to serve."""
 
 
 class Over(BaseException):
-    """The recorded attempt has ended; something outside of it, a retry, begins another."""
+    """Raised when a retry outside the recorded attempt starts another attempt."""
 
 
 class CasePlayer:
@@ -88,7 +88,7 @@ class CasePlayer:
         self.asked: list[str] = []
         self.drifted = False
         self.trigger_consumed = case.trigger.kind == "input"
-        #: Why the run cannot show anything; None while it can.
+        #: Why the run is inconclusive; None while it is not.
         self.obstacle: tuple[Reason, str] | None = None
         #: More was asked of a stream than its consumer had read when it was recorded.
         self.read_on = False
@@ -149,7 +149,7 @@ class CasePlayer:
         return await self._answers.serve_async(name, site, request)
 
     def give_up(self) -> bool:
-        """End what hangs, as the recorded generation's caller did; False when nothing does."""
+        """Cancel a step that hangs, as the recorded caller did; False if none hangs."""
         if self._given_up or not self._hanging:
             return False
         self._given_up = True
@@ -165,13 +165,13 @@ class CasePlayer:
     # --- which outcome
 
     def note_asked(self, name: str) -> None:
-        """Note that a step was asked for; a replay asks for no more than so many."""
+        """Count a call of a step; end the replay at the limit."""
         self.asked.append(name)
         if len(self.asked) > MAX_CALLS:
             self.refuse("unrecorded", f"More than {MAX_CALLS} steps were asked for.")
 
     def check_open(self) -> None:
-        """End what goes on after the attempt that is replayed."""
+        """Stop an attempt that begins after the replayed one."""
         if self._is_over():
             self.was_over = True
             raise Over("The replayed attempt has ended.")
@@ -237,7 +237,7 @@ class CasePlayer:
         return index is None or self._case.steps[index].ended_s is not None
 
     def until_over(self) -> float:
-        """Seconds until the recorded generation has surely ended: code that still waits is mended."""
+        """Return the seconds after which the recorded generation had ended: code that still waits is fixed."""
         return max(0.0, self._case.duration_s + _MARGIN_S - self.clock.monotonic())
 
     def _instead_of(self, record: StepRecord) -> StepRecord:
@@ -246,13 +246,13 @@ class CasePlayer:
             return self._beyond(record.name, record.digest, 0, said)
 
     def refuse(self, reason: Reason, detail: str) -> NoReturn:
-        """End the replay: there is nothing true to serve."""
+        """End the replay because no recorded outcome fits."""
         if self.obstacle is None:
             self.obstacle = (reason, detail)
         raise Unplayable(detail)
 
     def met(self, record: StepRecord) -> None:
-        """Note that an outcome was really given; the trigger, or a fault just like it, counts."""
+        """Note that an outcome was delivered; count the trigger, or an equal fault."""
         index = self._case.trigger.step
         if index is None:
             return
@@ -268,7 +268,7 @@ class CasePlayer:
     # --- when
 
     def delay(self, record: StepRecord) -> float:
-        """Seconds until it answers, so that steps begun together end in the recorded order."""
+        """Return the seconds until a step answers, so that steps started together end in the recorded order."""
         if record.ended_s is None:
             return 0.0
         now = self.clock.monotonic()
@@ -281,7 +281,7 @@ class CasePlayer:
         return took + late if 0 < late <= _DRIFT_S else took
 
     def is_at_once(self, record: StepRecord) -> bool:
-        """Whether it answered before anything else of its event loop could run.
+        """Return whether it answered before anything else in its event loop could run.
 
         Then siblings in a task group that broke, too, did so together with it.
         """
@@ -352,7 +352,7 @@ def _is_generator(call: Callable[..., Any] | None) -> bool:
 
 
 def _fault_type(record: StepRecord) -> Any:
-    """What kind of fault it is, for comparing two."""
+    """Return the kind of a fault, to compare two."""
     if record.adapter and record.kind in ("value", "stream"):
         return status_of(record)
     return record.outcome.get("type") if isinstance(record.outcome, Mapping) else None

@@ -58,7 +58,7 @@ def fullest(recordings: Sequence[Recording]) -> Recording:
 
 
 def _questions(recording: Recording) -> tuple[int, int]:
-    """How many steps were asked, by name, and by name and arguments."""
+    """Count the distinct steps, by name, and by name and arguments."""
     asked = {(step.name, step.digest) for step in recording.steps}
     return len({name for name, _ in asked}), len(asked)
 
@@ -97,7 +97,7 @@ def case_from(failure: Mapping[str, Any], recording: Recording) -> Case:
 
 
 def slug(failure: Mapping[str, Any]) -> str:
-    """Name a case's file: operation, exception and handle, in letters of our own choosing."""
+    """Name a case's file: operation, exception and handle, in letters that are safe in file names."""
     error = str(failure["error_type"]).rpartition(".")[2]
     words = [str(failure["operation"]).rpartition(".")[2], error]
     head = re.sub(r"[^a-z0-9_]+", "-", "-".join(words).lower()).strip("-_")
@@ -106,7 +106,7 @@ def slug(failure: Mapping[str, Any]) -> str:
 
 
 def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
-    """Give a case what successful generations showed: shapes of results, donors of outcomes."""
+    """Add to a case the result shapes and donors of successful generations."""
     donors: list[Donor] = []
     taken: dict[str, int] = {}
     for sample in samples:
@@ -131,7 +131,7 @@ def answered(step: StepRecord) -> bool:
 
 
 def _trigger(recording: Recording, category: str) -> CaseTrigger:
-    """Where the failure came from. A fault of the world around passes; others meet each retry."""
+    """Return the trigger. An environment's fault is temporary; any other fault meets each retry."""
     index = recording.trigger_step
     if index is None:
         return CaseTrigger(kind="input")

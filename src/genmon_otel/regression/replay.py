@@ -1,4 +1,4 @@
-"""The process of one replay, which the guardian starts behind the kernel's walls.
+"""The process of one replay, which the guardian starts under the kernel's restrictions.
 
 It puts network, files, programs, time and chance under control, imports the
 target, calls it with the recorded inputs while the player answers its steps, and
@@ -43,7 +43,7 @@ _ELSEWHERE: Final = "Is this where the application's code is? If not, go there (
 
 
 class Obstacle(Exception):
-    """The target cannot be called."""
+    """Raised when the target cannot be called; makes the run inconclusive."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -61,7 +61,7 @@ class Replay:
         self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
         self._walls = sandbox.Sandbox(Path(request["workspace"]), case.programs)
         self._missing: list[str] = []
-        #: What the target's module holds in its place, where that is something else.
+        #: What the target's module holds under its name, if that is another object (a task, a command).
         self._registered: Any = None
         self._sink = Collector(case.operation)
         self._player = CasePlayer(
@@ -76,7 +76,7 @@ class Replay:
         self._postcondition: str | None = None
 
     def run(self) -> Observation:
-        """Do it; never raises."""
+        """Run the case and return the observation; never raises."""
         warm_up_platform()
         virtual_time.install(self._clock)
         self._clock.when_stuck = self._player.give_up
@@ -105,7 +105,7 @@ class Replay:
     # --- before the call
 
     def _set_variables(self) -> None:
-        """Set the case's variables, now that nothing gets out."""
+        """Set the case's variables, after the sandbox is active."""
         os.environ.update({**self._case.env, ENV_REPLAY: "1"})
         time.tzset()
 
@@ -133,18 +133,18 @@ class Replay:
             raise Obstacle("not_called", f"{path} is not decorated with @generation. {REBIND}")
         recorder.install(self._runtime())  # whatever the import has done to it
         if spec.operation == default_name(spec.function or target):
-            # Named after the function, which was renamed since: that is what rebinding followed.
+            # The operation is named after the function, which was renamed since.
             object.__setattr__(spec, "operation", self._case.operation)
         return target, spec
 
     def _find(self, path: str) -> Any:
-        """The decorated callable: under its name, else in what its module made of it."""
+        """Return the decorated callable: by its name, else from the object that its module made of it."""
         self._lookup.module(path)
         target, self._registered = self._lookup.target(path, remembered_target(path))
         return target
 
     def _refuse_a_run_at_import(self) -> None:
-        """A module that does its work while it is imported cannot be asked to do it again."""
+        """Return the obstacle of a target whose module ran the generation at import."""
         if self._player.asked or self._sink.records:
             self._player.obstacle = None
             raise Obstacle(
@@ -218,7 +218,7 @@ class Replay:
             ) from None
 
     def _accepts(self) -> Callable[[Any], Any] | None:
-        """The postcondition; one that is missing is an obstacle to those runs only that need it."""
+        """Return the postcondition; a missing one is an obstacle only to runs that reach it."""
         path = self._case.postcondition
         if path is None:
             return None
@@ -292,7 +292,7 @@ class Replay:
     # --- what was seen
 
     def _hindered(self) -> tuple[Reason, str] | None:
-        """What kept the run from being true, in whatever way the code dealt with it."""
+        """Return what makes the run inconclusive, even if the code caught it."""
         touched = payload.touches()
         if touched:
             return ("size" if "(size)" in touched[0] else "opaque"), touched[0]
@@ -337,7 +337,7 @@ class Replay:
         )
 
     def _shape(self, record: GenerationRecord | None) -> Any:
-        """Shape of the result, as the recorder sampled it where it did."""
+        """Return the shape of the result, as sampled by the recorder if it did."""
         if record is None or record.outcome is not Outcome.SUCCESS or self._escaped:
             return None
         sampled = self._sink.shapes.get(record.generation_id)
@@ -380,7 +380,7 @@ def main(request_path: str, answer_to: int, word: bytes) -> None:
         seen = Replay(case, request).run()
     except GenmonError as error:
         seen = Observation(obstacle=("payload", str(error)))
-    # Half a character of the replayed code's would break whoever passes the verdict on.
+    # A lone surrogate in the replayed code's text could not be encoded by later readers.
     line = word + json.dumps(asdict(seen), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     while line:
         line = line[os.write(answer_to, line) :]

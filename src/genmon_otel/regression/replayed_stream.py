@@ -27,7 +27,7 @@ class Replayed:
         self._pause = player.delay(record) / (len(chunks) + 1)
 
     def _given(self) -> None:
-        """Count a chunk that is given; with the last one its content is met, if it ends well."""
+        """Count a delivered chunk; the last one of a stream without error meets the trigger."""
         self._left -= 1
         if self._left == 0 and self._error is None and self._record.ended_s is not None:
             self._player.met(self._record)
@@ -84,7 +84,7 @@ class PlainStream:
         self.close()
 
     def close(self) -> None:
-        """Stop; nothing is held."""
+        """Close the stream."""
 
 
 class AsyncStream:
@@ -106,6 +106,6 @@ class AsyncStream:
         await self.close()
 
     async def close(self) -> None:
-        """Stop; nothing is held."""
+        """Close the stream."""
 
     aclose = close

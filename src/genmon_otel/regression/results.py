@@ -17,17 +17,17 @@ from genmon_otel.errors import GenmonError
 from genmon_otel.policy import Channel, Verdict
 
 VERSION: Final = 1
-#: Characters of one line; a longer one is not ours.
+#: Most characters of a line that genmon writes.
 MAX_LINE: Final = 64 * 1024
 #: Unix seconds of the year 9999.
 _LATEST: Final = 253_370_764_800
 _DETAIL: Final = 2_000
-#: What a file may tell of; production speaks to the store itself.
+#: Channels that a file may contain; live runs go to the store directly.
 _CHANNELS: Final = ("ci", "replay")
 
 
 class ResultError(GenmonError):
-    """This is not a file of results that genmon can take in."""
+    """Raised for a file that holds no results."""
 
     exit_code = 7
 

@@ -1,4 +1,4 @@
-"""What is done with a case in the store: check it, judge it, approve it, replay it, export it."""
+"""Work on a case in the store: check, show, approve, replay, export it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXPORTED: Final = (CaseState.REPRODUCED, CaseState.OPEN, CaseState.GUARDING, Cas
 APPROVED: Final = (
     CaseState.OPEN, CaseState.GUARDING, CaseState.REGRESSED, CaseState.QUARANTINED,
 )  # fmt: skip
-#: In which order a reviewer meets cases: what waits for a person first, what is over last.
+#: Order of states in a reviewer's list: those that wait for a person first, ended ones last.
 _QUEUE: Final = (
     CaseState.REPRODUCED, CaseState.REGRESSED, CaseState.QUARANTINED, CaseState.PROPOSED,
     CaseState.OPEN, CaseState.GUARDING, CaseState.UNREPRODUCIBLE, CaseState.RETIRED,
@@ -47,7 +47,7 @@ _QUEUE: Final = (
 _PASSING: Final = (CaseState.GUARDING, CaseState.REGRESSED)
 
 
-#: More cases than any store has.
+#: Above the number of cases of any store.
 _ALL: Final = 1_000_000
 
 
@@ -66,7 +66,7 @@ def stored(row: CaseRow) -> Case:
 
 
 def hopeless(case: Case) -> bool:
-    """Whether nobody could have mended the fault: such cases queue last, and say so.
+    """Return whether no code change could fix the fault: such cases are listed last, with a note.
 
     A fault that meets every retry leaves nothing but to do without the step, or to fail
     well; the reviewer may declare how (``fails_as``).
@@ -151,7 +151,7 @@ def verify(
 def _named_anew(
     store: SqlStore, row: CaseRow, cwd: Path | None, progress: Callable[[], None]
 ) -> tuple[CaseRow, CheckResult]:
-    """Give an accepted case today's names; its state, and what a person set in it, stay."""
+    """Give an accepted case fingerprints of the current version; its state and edits stay."""
     case, trigger = _renamed(stored(row), row.trigger_signature, cwd)
     progress()
     store.save_case(row.id, case.to_dict())
@@ -161,7 +161,7 @@ def _named_anew(
 
 
 def _renamed(case: Case, trigger: str | None, cwd: Path | None) -> tuple[Case, str | None]:
-    """A case with today's name of its failure, and that of its trigger.
+    """Return a case with current signatures of its failure and of its trigger.
 
     A replay tells both. Where it shows another failure or none, as once the fix is in, the
     name is made of what was recorded of the failure.
@@ -223,7 +223,7 @@ def _carried(fresh: Case, old: Case, recordings: Sequence[Recording]) -> Case:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Everything a person needs to judge a case in a minute."""
+    """Everything that a reviewer needs to judge a case."""
 
     row: CaseRow
     #: None when nothing was recorded.

@@ -1,4 +1,4 @@
-"""Which folders hold the project's own code: what a case file may name is found there or nowhere.
+"""Determine the folders of the project's own code: a case file may name code only there.
 
 Environments, ``site-packages`` and the standard library are not the project's own, also
 where they lie inside its folder.
@@ -64,7 +64,7 @@ def _is_within(path: str, root: str) -> bool:
 
 
 def _folders(path: str, above: str) -> Iterator[str]:
-    """The path and its parents, those only that are below ``above``."""
+    """Return the path and its parents, as far as they are below ``above``."""
     while path != above and path != os.path.dirname(path):
         yield path
         path = os.path.dirname(path)

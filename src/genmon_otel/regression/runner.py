@@ -56,9 +56,9 @@ _FOREIGN_ANSWER: Final = (
 _MAX_DETAIL: Final = 2_000
 #: Seconds that the guardian may take to end all that a replay has started, and itself.
 _TIME_TO_END_S: Final = 10.0
-#: Seconds between two looks at whether the process has ended without an answer.
+#: Seconds between two checks whether the process has ended without an answer.
 _LOOK_S: Final = 0.5
-#: Which of the kernel's walls are asked for; tests leave some out to see what the others hold.
+#: Which of the kernel's restrictions are used; tests leave some out to see what the others stop.
 _WALLS: Final[Mapping[str, bool]] = {"namespaces": True, "landlock": True}
 
 #: What no interpreter setting of ours, nor of anybody's environment, may come before.
@@ -68,7 +68,7 @@ _OWN: Final = str(Path(genmon_otel.__file__).parents[1])
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 #: Variables that Python and the dynamic linker need; taken over from this process.
 _INHERITED: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
-#: Client libraries refuse to be made without a key. These are no keys.
+#: Client libraries raise without a key. These placeholders are no keys.
 _PLACEHOLDER: Final = "genmon-replay-no-key"
 _KEYS: Final = (
     "OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY",
@@ -95,7 +95,7 @@ _FIXED: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """What one run of a case showed."""
+    """The result of one run of a case."""
 
     verdict: Verdict
     #: Why, in a sentence.
@@ -135,7 +135,7 @@ def run_case(
     cwd: Path | None = None,
     trust: Trust = NONE,
 ) -> RunResult:
-    """Replay a case in a fresh process and judge what came of it.
+    """Replay a case in a fresh process and judge the result.
 
     Args:
         case: what to replay.
@@ -255,7 +255,7 @@ def _slowness() -> float:
 
 
 def _environment(workspace: Path) -> dict[str, str]:
-    """What the process starts with; nothing of it is the case's."""
+    """Return the environment in which the process starts; the case adds nothing to it."""
     return {
         **{name: os.environ[name] for name in _INHERITED if name in os.environ},
         **dict.fromkeys(_KEYS, _PLACEHOLDER),
@@ -267,7 +267,7 @@ def _environment(workspace: Path) -> dict[str, str]:
 
 
 def _paths(case: Case, cwd: Path, trust: Trust) -> list[str]:
-    """Where the replay imports from, in order."""
+    """Return the import path of the replay, in order."""
     # The target's own folder first, as when the application runs: elsewhere on the path of
     # this process (a test run's, say) may be modules of the same name.
     home = [str(cwd / case.root)] if case.root and _holds_target(case, cwd) else []
@@ -301,7 +301,7 @@ def _read(reader: int, process: subprocess.Popen[bytes], until: float) -> tuple[
     with selectors.DefaultSelector() as selector:
         selector.register(reader, selectors.EVENT_READ)
         while (left := until - time.monotonic()) > 0:
-            ended = process.poll() is not None  # though something else may hold the pipe open
+            ended = process.poll() is not None  # another process may still hold the pipe open
             if not selector.select(0 if ended else min(left, _LOOK_S)):
                 if ended:
                     return answer, True
@@ -318,7 +318,7 @@ def _read(reader: int, process: subprocess.Popen[bytes], until: float) -> tuple[
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Have the guardian end everything; if it does not, end it, and all goes with it."""
+    """Ask the guardian to end everything; if it does not, kill it, which ends everything."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         process.terminate()
     try:

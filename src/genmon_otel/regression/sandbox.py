@@ -1,4 +1,4 @@
-"""Keep a replay from touching the world: no network, writes outside its folder, programs, signals.
+"""Keep a replay from side effects: no network, no writes outside its folder, no programs, no signals.
 
 An audit hook sees every such act of Python code before it happens. While the
 target is being imported a refusal is an ordinary ``OSError`` and a note, since
@@ -43,7 +43,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "subprocess": "run a program",
     "process": "reach another process",
 }
-#: Whether the kernel holds the walls as well; the guardian, which asked it, says so.
+#: Whether the kernel enforces the restrictions too; set by the guardian, which asked for them.
 KERNEL_HOLDS = False
 
 
@@ -67,13 +67,13 @@ class Sandbox:
         self.phase: Phase = "importing"
         #: What was refused while the target ran, as (reason, detail), in order.
         self.refusals: list[tuple[Reason, str]] = []
-        #: What the kernel alone seems to have refused, by the exception that left the target.
+        #: What only the kernel refused, recognised by the exception that left the target.
         self.unforeseen: tuple[Reason, str] | None = None
         #: What was refused while it was imported.
         self.notes: list[str] = []
 
     def install(self) -> None:
-        """Watch from now on. For good: audit hooks cannot be removed."""
+        """Install the audit hook. It is permanent: Python cannot remove one."""
         sys.addaudithook(self.audit)
         unaudited.report_to(self.audit)
         databases.watch_connections(self._attaching)
@@ -89,7 +89,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def network_open(self) -> Iterator[None]:
-        """Allow the network meanwhile: a live step is called."""
+        """Allow the network inside the block, for a live step."""
         self._open += 1
         try:
             yield
@@ -97,18 +97,18 @@ class Sandbox:
             self._open -= 1
 
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Look at what is about to happen, and raise where it may not."""
+        """Check an audit event before it happens; raise if it is not allowed."""
         if event not in _WATCHED or self.phase == "over" or getattr(self._inside, "busy", False):
             return
         self._guarded(_WATCHED[event], event, args)
 
     def look_at(self, error: BaseException) -> None:
-        """See whether what left the target is the kernel's doing."""
+        """Determine whether the kernel caused the exception that left the target."""
         if KERNEL_HOLDS:
             self.unforeseen = unforeseen.wall_met(error)
 
     def _guarded(self, handler: Handler, event: str, args: tuple[Any, ...]) -> None:
-        """Call a handler whose own acts are not looked at."""
+        """Call a handler; its own audit events are ignored."""
         before, self._inside.busy = getattr(self._inside, "busy", False), True
         try:
             handler(self, event, args)
@@ -123,7 +123,7 @@ class Sandbox:
             )
 
     def _binding(self, event: str, args: tuple[Any, ...]) -> None:
-        """Refuse an address that others know; libraries try whether they could bind to any."""
+        """Refuse to bind to a known port; libraries test whether they can bind to any free one."""
         address = args[1]
         if isinstance(address, tuple) and len(address) > 1 and address[1]:
             self._network(event, (address,))
@@ -143,7 +143,7 @@ class Sandbox:
             self._reading(path, folder)
 
     def _reading(self, path: Any, folder: Any) -> None:
-        """Refuse what Linux tells of other processes: their environment, memory, open files."""
+        """Refuse to read other processes in /proc: their environment, memory, open files."""
         name = _joined(path, folder)
         # Modules are opened by the thousand: links in the middle of a path are not looked for.
         if "proc" in name or os.path.islink(name):
@@ -167,7 +167,7 @@ class Sandbox:
             return
         if name is not None:
             self._guarded(Sandbox._database, "sqlite3.attach", (name,))
-        elif not KERNEL_HOLDS:  # else the kernel looks at what cannot be seen here
+        elif not KERNEL_HOLDS:  # otherwise the kernel checks what is not visible here
             self._refuse("write", "a database is attached whose name is a parameter")
 
     def _write(self, path: Any, folder: Any, *, content: bool = True) -> None:
@@ -214,7 +214,7 @@ class Sandbox:
             shown = "sh"
         name = os.path.basename(shown.split(" ")[0])
         if name not in self._programs:
-            if asked_by_platform():  # it does without
+            if asked_by_platform():  # it works without the program
                 raise FileNotFoundError(errno.ENOENT, "no programs run in a replay", name)
             self._refuse("subprocess", f"{name or event}.")
 
@@ -249,7 +249,7 @@ _WATCHED: Final[Mapping[str, Handler]] = {
     "ctypes.dlsym": Sandbox._native,
     "ctypes.dlsym/handle": Sandbox._native,
 }
-#: What /proc tells of any process to anybody, and libraries read.
+#: Files in /proc that everybody may read and libraries do read.
 _PUBLIC: Final = frozenset({"", "stat", "statm", "status", "comm"})
 
 

@@ -1,4 +1,4 @@
-"""What a case may ask for beyond its recorded data, and who allowed it.
+"""What a case may use beyond its recorded data, and who allowed it.
 
 A case file is data from whoever opened the pull request. What makes code run, or lets it
 out, works only where pytest's configuration of the repository names it. A case in the
@@ -28,7 +28,7 @@ _PROGRAM: Final = re.compile(r"[\w+][\w.+-]{0,99}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What is allowed to a case, by name. Nothing is unless it is said."""
+    """What is allowed to a case, by name. The default allows nothing."""
 
     #: Folders beside the project's own that code may come from; absolute.
     roots: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Trust:
     postconditions: tuple[str, ...] = ()
     #: Import paths of factories that carry no mark and that no decorator names.
     factories: tuple[str, ...] = ()
-    #: Steps that may really be called.
+    #: Steps that may be called for real.
     live: tuple[str, ...] = ()
     #: Programs that may run.
     programs: tuple[str, ...] = ()
@@ -150,7 +150,7 @@ class Trust:
         return cls(**read)
 
 
-#: Nothing beyond the project's own decorated code: what a file may do without configuration.
+#: Allows only the project's own decorated code: what a file may use without configuration.
 NONE: Final = Trust()
 
 _KINDS: Final = {"live": "live steps", "programs": "programs", "env": "variables"}

@@ -1,4 +1,4 @@
-"""Have functions of Python that raise no audit event, or one that says too little, raise one.
+"""Patch functions of Python that raise no audit event, or one with too little detail, to raise one.
 
 Code that kept the original function before is not seen: on Linux the kernel's walls hold it.
 """
@@ -26,7 +26,7 @@ _OF_PROCESSES: Final = {
 
 
 def report_to(report: Report) -> None:
-    """Patch the functions for good; each tells ``report`` before it acts."""
+    """Patch the functions permanently; each calls ``report`` before it acts."""
 
     def opened(path: Any, flags: int, mode: int = 0o777, *, dir_fd: Any = None) -> None:
         report("open", (path, None, flags, dir_fd))
@@ -61,7 +61,7 @@ def report_to(report: Report) -> None:
     }
     looks |= {name: of_process(f"os.{name}", at) for name, at in _OF_PROCESSES.items()}
     with contextlib.suppress(ImportError):
-        import shutil  # asks, when it is imported, whether functions of os are the ones it knows
+        import shutil  # compares functions of os when it is imported, so import it before they are patched
 
         assert shutil
     for name, look in looks.items():
@@ -96,7 +96,7 @@ def _patch(modules: tuple[str, ...], name: str, look: Callable[..., None]) -> No
 def _looked_at(original: Callable[..., Any], look: Callable[..., None]) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        # Arguments that the original refuses are for it to refuse.
+        # The original function checks its arguments.
         with contextlib.suppress(TypeError, IndexError):
             look(*args, **kwargs)
         return original(*args, **kwargs)

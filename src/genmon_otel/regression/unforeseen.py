@@ -1,4 +1,4 @@
-"""Tell from an exception that the kernel's walls stopped what the audit hook did not see.
+"""Recognise an exception that the kernel's restrictions caused and the audit hook did not see.
 
 Native code fails at a wall as it would at a file's mode or a broken network. Judged as the
 application's own, such a failure would be another than the recorded one; it proves nothing.
@@ -16,7 +16,7 @@ from genmon_otel.regression.verdict import Reason
 
 _WRITE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV})
 _NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
-#: Words of C libraries, Rust and databases for the same. Source: strerror(3), libpq, DuckDB, SQLite.
+#: Messages of C libraries, Rust and databases for a refused system call. Source: strerror(3), libpq, DuckDB, SQLite.
 _IN_WORDS: Final[tuple[tuple[Reason, re.Pattern[str]], ...]] = (
     (
         "network",
@@ -83,7 +83,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _was_played(error: BaseException) -> bool:
-    """Whether it was raised by this package, as outcomes of steps are, or by nobody."""
+    """Return whether this package raised it (as it does step outcomes), or it was never raised."""
     last: Any = error.__traceback__
     if last is None:
         return True

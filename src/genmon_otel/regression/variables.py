@@ -1,7 +1,7 @@
-"""Which environment variables the application asks for that a replay does not have.
+"""Record which environment variables the application reads that a replay does not have.
 
 Replays have the declared environment only. Code that reads another variable takes
-another way than it did, or breaks: the reviewer is told its name.
+another way than it did, or breaks: the reviewer sees its name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PASSED_THROUGH: Final = frozenset({"os", "_collections_abc", __name__})
 
 
 def note_missing() -> list[str]:
-    """Watch from now on, for good; the list fills with names as the application asks for them."""
+    """Patch ``os.environ`` permanently; the list gets the names that the application reads."""
     missing: list[str] = []
     read: Any = os._Environ.__getitem__
 

@@ -1,4 +1,4 @@
-"""What one run of a case showed: a pure function that cannot pass vacuously.
+"""Judge one run of a case: a pure function that lists what a pass needs.
 
 A pass needs positive evidence of each kind: the target was really called, the
 trigger was really met, nothing failed, and the result is what success looks
@@ -21,7 +21,7 @@ from genmon_otel.records import (
 )
 from genmon_otel.regression.case import Case
 
-#: Why a run is inconclusive, in a word that tools can count.
+#: Reasons of inconclusive runs, one word each, for tools to count.
 Reason = Literal[
     "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "process",
     "deadline",
@@ -48,7 +48,7 @@ class Failed:
 class Observation:
     """Everything a run saw, as its process reports it."""
 
-    #: What kept the run from showing anything, as (reason, detail); None when nothing did.
+    #: What made the run inconclusive, as (reason, detail); None if nothing did.
     obstacle: tuple[Reason, str] | None = None
     #: Generations of the case's operation that ended in the run.
     generations: int = 0
@@ -94,7 +94,7 @@ def trigger_signature(case: Case, record: GenerationRecord | None) -> str | None
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict, and why in a sentence."""
+    """The verdict, and its reason in a sentence."""
 
     verdict: Verdict
     detail: str

@@ -1,4 +1,4 @@
-"""Time under control: sixty seconds of back-off pass in no time, in the recorded order.
+"""Virtual time: sixty seconds of back-off take no real time, and events keep the recorded order.
 
 Every way to wait (``time.sleep``, asyncio's timers, ``threading`` timeouts) goes
 through one :class:`VirtualTime`, a discrete simulation: while any thread still
@@ -29,13 +29,13 @@ from typing import Any, Final
 from genmon_otel.regression.dates_and_chance import patch_chance, patch_dates
 from genmon_otel.regression.waits import patch_selectors, patch_threads
 
-#: Real seconds between two looks at whether somebody else still works.
+#: Real seconds between two checks whether another thread still works.
 _GLANCE_S: Final = 0.001
-#: Looks in a row that must find everybody waiting: one that was just woken is not there yet.
+#: Checks in a row that must find every thread waiting: a thread that was just woken may not run yet.
 _LOOKS: Final = 3
-#: Virtual seconds after which nothing sensible is still going on: a day.
+#: Virtual seconds after which a replay is ended: a day.
 HORIZON_S: Final = 86_400.0
-#: What virtual clocks begin at where the case does not say: 2024-01-01, UTC.
+#: Start of the virtual clock if the case has none: 2024-01-01, UTC.
 DEFAULT_START_S: Final = 1_704_067_200.0
 
 #: Readings of the clock without any wait, after which each one takes a millisecond.
@@ -53,11 +53,11 @@ def _not_yet() -> bool:
 
 
 class Stuck(BaseException):
-    """Everything waits for something that will never come."""
+    """Raised when every thread waits for something that will not happen."""
 
 
 class VirtualTime:
-    """The one clock of a replay, and everybody who waits for it.
+    """The clock of a replay, and the threads that wait for it.
 
     Args:
         start_s: what ``time.time()`` begins at, Unix seconds.
@@ -69,7 +69,7 @@ class VirtualTime:
         #: Clock readings since time last moved by a wait.
         self._reads = 0
         self._lock = threading.RLock()
-        #: Who waits, by thread: until when (virtual), and whether what it waits for has come.
+        #: By waiting thread: its deadline in virtual seconds, and a function that says whether its event has happened.
         self._waiting: dict[int, tuple[float, Callable[[], bool]]] = {}
         #: Tasks that wait for a thread of their executor, with it; None where it is not known.
         self._queued: dict[Future[Any], ThreadPoolExecutor | None] = {}
@@ -79,12 +79,12 @@ class VirtualTime:
         self.programs: set[subprocess.Popen[Any]] = set()
         #: Calls and threads' beginnings under way that need real time.
         self._outside = 0
-        #: Threads that were there before the replay, and are none of its business.
+        #: Threads that existed before the replay; they are ignored.
         self._foreign = {thread.ident for thread in threading.enumerate()}
-        #: Threads that somebody waits for the end of.
+        #: Threads that another thread joins.
         self._joined: set[int | None] = set()
         self._main = threading.get_ident()
-        #: Asked when everything waits for ever; true when it has woken somebody.
+        #: Called when every thread waits without end; returns True if it has woken one.
         self.when_stuck: Callable[[], bool] = lambda: False
 
     # --- reading
@@ -96,7 +96,7 @@ class VirtualTime:
     def monotonic(self) -> float:
         """Virtual seconds since the replay began."""
         self._reads += 1
-        if self._reads > _PATIENCE:  # somebody spins until it is later
+        if self._reads > _PATIENCE:  # code polls the clock in a loop
             self._now += _SPIN_S
         return self._now
 
@@ -163,7 +163,7 @@ class VirtualTime:
                 _real_sleep(_GLANCE_S)
                 continue
             quiet += 1
-            # Who ended its work just now may have told us: ask again before time moves.
+            # A thread that has just ended its work may have set the event: check again before time moves.
             if quiet < (_LOOKS if len(self._waiting) > 1 else 2):
                 if len(self._waiting) > 1:
                     _real_sleep(_GLANCE_S)
@@ -172,14 +172,14 @@ class VirtualTime:
             self._advance()
 
     def _others_work(self) -> bool:
-        """Whether anybody of the replay does something else than wait here."""
+        """Return whether any thread of the replay runs instead of waiting here."""
         waiting = dict(self._waiting)
         me = threading.get_ident()
         if self._main not in waiting:
             return True
         for thread_id, (until, ready) in waiting.items():
             if thread_id != me and (until <= self._now or ready()):
-                return True  # awake, only it has not noticed yet
+                return True  # its event has happened, but it does not run yet
         if any(program.poll() is None for program in tuple(self.programs)):
             return True
         if self._outside or not waiting.keys() >= set(self._at_work):
@@ -192,7 +192,7 @@ class VirtualTime:
         )
 
     def _is_due(self, task: Future[Any], pool: ThreadPoolExecutor | None) -> bool:
-        """Whether a queued task begins without time going on: a thread is free to take it."""
+        """Return whether an idle pool thread will start a queued task at once."""
         if task.cancelled():
             return False
         threads: Any = () if pool is None else tuple(pool._threads)
@@ -238,7 +238,7 @@ class VirtualTime:
 
     @contextmanager
     def real_work(self) -> Iterator[None]:
-        """Let time stand still meanwhile: what is waited for needs no time of the replay."""
+        """Stop virtual time inside the block: the real work in it takes none."""
         with self._lock:
             self._outside += 1
         try:
@@ -248,7 +248,7 @@ class VirtualTime:
                 self._outside -= 1
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass without anybody waiting for it."""
+        """Advance virtual time without a waiting thread."""
         with self._lock:
             self._now += max(0.0, seconds)
 
@@ -264,12 +264,12 @@ class VirtualTime:
         self._queued.pop(task, None)
 
     def task_ended(self) -> None:
-        """This thread's task is over, and whoever waited for it has been told."""
+        """Note that this thread's task has ended and its waiters were notified."""
         self._at_work.discard(threading.get_ident())
 
 
 def install(clock: VirtualTime, seed: int = 0) -> None:
-    """Put every clock, wait and source of chance of this process under control. For good."""
+    """Replace every clock, wait and random source of this process, permanently."""
     _patch_clocks(clock)
     patch_dates(clock.now)
     patch_threads(clock)

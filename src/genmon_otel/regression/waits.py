@@ -1,4 +1,4 @@
-"""The ways to wait of threads, executors and event loops, led through virtual time. For good."""
+"""Make threads, executors and event loops wait in virtual time, permanently."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _run_item = _WorkItem.run
 
 
 def patch_threads(clock: VirtualTime) -> None:
-    """Make conditions, threads and executors wait in virtual time, and tell the clock who works."""
+    """Make conditions, threads and executors wait in virtual time, and report running threads to the clock."""
 
     def wait(self: threading.Condition, timeout: float | None = None) -> bool:
         # One registration with the real condition for the whole wait: none is missed.
@@ -53,7 +53,7 @@ def patch_threads(clock: VirtualTime) -> None:
         clock.join(self, timeout)
 
     def start(self: threading.Thread) -> None:
-        # It waits until the new thread is there, which nothing else shows to be at work.
+        # It blocks until the new thread runs, and nothing else would show that thread as working.
         with clock.real_work():
             _thread_start(self)
 
@@ -75,7 +75,7 @@ def patch_threads(clock: VirtualTime) -> None:
         try:
             _run_item(self, *args, **kwargs)
         finally:
-            # Not by a callback of the future: those that tell waiters would run after it.
+            # Not by a callback of the future: callbacks that notify waiters would run after it.
             clock.task_ended()
 
     def popen(self: Any, *args: Any, **kwargs: Any) -> None:

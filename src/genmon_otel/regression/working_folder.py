@@ -26,7 +26,7 @@ except ImportError:  # Windows
 
 _PREFIX: Final = "genmon-replay-"
 _LOCK: Final = "owner.lock"
-#: Seconds after which a folder without a lock is nobody's: its owner ended while making it.
+#: Seconds after which a folder without a lock is abandoned: its owner ended while creating it.
 _TIME_TO_LOCK_S: Final = 60.0
 #: Files and folders of the working directory that are mirrored one by one.
 _MAX_MIRRORED: Final = 2_000
@@ -125,7 +125,7 @@ def _take_apart(home: Path) -> None:
 
 
 def _mirror(cwd: Path, workspace: Path) -> None:
-    """Make folders anew, so that files can be added to them, and link files.
+    """Recreate folders, so that files can be added to them, and link files.
 
     Folders that are large by nature are linked as a whole, and so is what is beyond the limit.
     """
