@@ -1,10 +1,10 @@
-"""Tell what struck us from outside from what something we called has raised.
+"""Distinguish an exception that a signal handler raised in our code from one that our code raised.
 
-A signal handler may raise anywhere (Ctrl-C, a timeout's SIGALRM, Celery's soft time
-limit). That is meant for the application and goes on its way, also where it strikes amidst
-our code; what a value or callable of the application's raises when we look at it is
-contained. So is what another thread throws in (``PyThreadState_SetAsyncExc``) unless it is to
-end the program: it cannot be told from the error of some C code.
+A signal handler may raise at any line (Ctrl-C, a timeout's SIGALRM, Celery's soft time
+limit). That exception is meant for the application, so it is raised again, also from the middle
+of our code. What a value or callable of the application raises when we use it is suppressed and
+counted. So is what another thread throws in (``PyThreadState_SetAsyncExc``), unless it is
+``KeyboardInterrupt`` or ``SystemExit``: it looks like an error of C code.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _handler_of: Final = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
 
 
 def is_interruption(error: BaseException | None) -> bool:
-    """Whether an exception struck from outside. Slow, so for errors only; never raises."""
+    """Whether a signal handler raised an exception. Slow, so for errors only; never raises."""
     if error is None:
         return False
     kind: type[BaseException] = type(error)
@@ -69,7 +69,7 @@ def reraise_if_signal() -> None:
 
 
 def _handlers() -> dict[CodeType, set[int]]:
-    """The code of the signal handlers in force, with the signals that each one handles."""
+    """Return the code of the signal handlers in force, with the signals that each one handles."""
     found: dict[CodeType, set[int]] = {}
     for number in _SIGNALS:
         handler: Any = _handler_of(number)

@@ -1,4 +1,4 @@
-"""What Python itself keeps of exceptions and classes, read past anything that a class defines.
+"""Readers of what Python keeps of exceptions and classes, whatever a class defines.
 
 ``error.__cause__`` may run a ``__getattribute__`` or a property of the application's; these
 ask the slot of the built-in base and run nothing.

@@ -265,3 +265,21 @@ def test_the_rules_can_be_broken() -> None:
     assert own(("genmon_otel", "errors")) == own(("genmon_otel.errors", "GenmonError")) == "errors"
     assert own(("genmon_otel", "setup")) == ""
     assert own(("json", "loads")) is None
+
+
+def test_modules_of_the_recorder_import_in_the_documented_order() -> None:
+    """ARCHITECTURE.md lists each module of ``recorder/`` once, behind all that it imports."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed = text.partition("imports only from those before it: ")[2].partition(".\n")[0]
+    order = listed.replace("`", "").split()
+    mine = [module for module in MODULES if module.startswith("recorder.")]
+    assert sorted(order) == sorted(module.removeprefix("recorder.") for module in mine)
+    late = {
+        f"{module} imports {target}"
+        for module in mine
+        for each in imports(module)
+        if (target := own(each)) in mine
+        and order.index(target.removeprefix("recorder."))
+        > order.index(module.removeprefix("recorder."))
+    }
+    compare(late, None, "imports of what comes later")

@@ -23,7 +23,7 @@ MAX_NAME: Final = 100
 def wrap(
     function: Callable[..., Any], opens: Open, served: Callable[..., Any] | None = None
 ) -> Callable[..., Any]:
-    """Wrap a callable so that each call runs under a scope.
+    """Wrap a callable so that each call runs in a scope.
 
     Args:
         function: what is decorated; decides which wrapper, and lends its name and signature.
@@ -67,7 +67,7 @@ def _resemble(wrapper: Any, function: Callable[..., Any]) -> None:
 
 
 def underlying(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function whose code runs: of a partial what it calls, of an object its ``__call__``."""
+    """Return the function whose code runs: of a partial what it calls, of an object its ``__call__``."""
     while isinstance(function, functools.partial):
         function = function.func
     if inspect.isroutine(function) or isinstance(function, type):
@@ -129,7 +129,7 @@ def decorate(
         function: what it was put on.
         build: makes the wrapper from the bare function, and from whether its first
             argument is its class (True), certainly nothing of the kind (False), or to be
-            told by its name (None).
+            decided by its name (None).
 
     Raises:
         GenmonError: it was put on something that cannot be called, or on a class.
@@ -152,7 +152,7 @@ def decorate(
 
 
 def default_name(function: Callable[..., Any]) -> str:
-    """A callable's qualified name without ``<locals>``."""
+    """Return a callable's qualified name without ``<locals>``."""
     while isinstance(function, functools.partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
@@ -160,7 +160,7 @@ def default_name(function: Callable[..., Any]) -> str:
 
 
 def checked_name(decorator: str, name: Any) -> str:
-    """A name given to a decorator.
+    """Return a name given to a decorator, cleaned.
 
     Raises:
         GenmonError: it is no text, or empty.
@@ -175,5 +175,5 @@ def checked_name(decorator: str, name: Any) -> str:
 
 @functools.lru_cache(maxsize=1024)  # a block is made anew each time it is entered
 def cleaned_name(name: str) -> str:
-    """A name as it is told; empty where nothing is left of it."""
+    """Return a name as metrics and traces show it; empty where nothing is left of it."""
     return clean(name, MAX_NAME).strip()

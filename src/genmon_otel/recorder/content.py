@@ -48,7 +48,7 @@ _INPUT_TYPE: Final = ", input_type="
 
 
 class Contents:
-    """Texts that must not be told, and what they are compared by."""
+    """Texts that must not appear, and what others are compared with them by."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.texts = tuple(texts)
@@ -90,7 +90,7 @@ def contents_of(facts: GenerationFacts, *more: str) -> Contents:
 
     Args:
         facts: whose.
-        more: other texts that must not be told.
+        more: other texts that must not appear.
     """
     found: dict[str, None] = dict.fromkeys(more)
     size = 0

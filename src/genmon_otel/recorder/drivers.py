@@ -188,7 +188,7 @@ def _begin(source: AsyncGenerator[Any, Any], value: Any) -> Awaitable[Any]:
 
 
 def drive(scope: ScopeLike, source: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Run a generator that exists already under a suspended scope."""
+    """Run a generator that exists already in a suspended scope."""
     driven: Generator[Any, Any, Any] = generator(Guard(scope).opens, lambda: source)()
     return driven
 
@@ -215,7 +215,7 @@ NOWHERE: Final[Any] = _Nowhere()
 
 
 async def drive_awaitable(scope: ScopeLike, source: Awaitable[Any], guard: Guard) -> Any:
-    """Await under an entered and suspended scope. ``guard`` sees a coroutine never awaited."""
+    """Await in a scope that was entered and suspended. ``guard`` ends that of a coroutine never awaited."""
     if not scope.is_open:  # awaited again, after its end
         return await source
     try:

@@ -33,7 +33,7 @@ from genmon_otel.records import (
 
 @dataclass(slots=True, eq=False)
 class InterruptedEnd:
-    """An end under way: what it is made of, and what is made and delivered so far."""
+    """An end that has begun: what it is made of, what is made and delivered so far, which steps are done."""
 
     facts: GenerationFacts
     #: None: it did not fail.

@@ -36,7 +36,7 @@ _MAX_NAMES: Final = 32
 _MAX_KEY: Final = 64
 #: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
 _MAX_COUNT: Final = 2**53
-#: Characters of a request that may wait to be redacted where that costs nobody's time.
+#: Characters of a request that the writer redacts; a longer one is cut by its caller.
 _MAX_RAW_REQUEST: Final = 4096
 
 _tokens_lock: Final = forkable_lock()

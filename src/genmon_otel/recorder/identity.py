@@ -1,4 +1,4 @@
-"""Who a generation is, and who its user is to those who may not know.
+"""The id of a generation, and the pseudonym of its user.
 
 Identity is our own: trace and span ids are zero or the parent's without an
 SDK, and the SDK draws them from the global ``random``, so that a body which
@@ -25,7 +25,7 @@ os.register_at_fork(after_in_child=_random.clear)
 
 
 def new_id() -> str:
-    """A new identity: 32 hex digits, 8 bytes of time and 8 of ``os.urandom``."""
+    """Return a new id: 32 hex digits, 8 bytes of time and 8 of ``os.urandom``."""
     while True:
         try:
             return f"{time_ns():016x}{_random.pop():016x}"
@@ -34,7 +34,7 @@ def new_id() -> str:
 
 
 def pseudonym(key: str, user_id: str) -> str:
-    """A stable stand-in for a user: HMAC-SHA-256 under ``key``, 32 hex digits.
+    """Return a stable pseudonym of a user: HMAC-SHA-256 with ``key``, 32 hex digits.
 
     Source: attribute ``enduser.pseudo.id`` of the OpenTelemetry semantic conventions.
     """

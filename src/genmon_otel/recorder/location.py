@@ -23,7 +23,7 @@ _MAX_FRAMES: Final = 64
 
 
 def locate(spec: Spec, here: str, error: BaseException | None = None) -> tuple[str, str]:
-    """Import path of the callable, and the folder its module is imported from.
+    """Return the import path of the callable, and the folder its module is imported from.
 
     A method is found where it was called: on the object that a module keeps, else on the
     class of its object, which may be another than the one that defines it.
@@ -53,7 +53,7 @@ def locate(spec: Spec, here: str, error: BaseException | None = None) -> tuple[s
 
 
 def _on_receiver(spec: Spec, error: BaseException | None) -> tuple[ModuleType, str] | None:
-    """The module and path by which the method is reached on what it was called on."""
+    """Return the module and path by which the method is reached on what it was called on."""
     receiver = _receiver(spec, error)
     if receiver is None or spec.receiver_factory is not None:
         return None
@@ -72,7 +72,7 @@ def _on_receiver(spec: Spec, error: BaseException | None) -> tuple[ModuleType, s
 
 
 def _receiver(spec: Spec, error: BaseException | None) -> Any:
-    """The object, or the class, that the method was called on, from the error's frames."""
+    """Return the object, or the class, that the method was called on, from the exception's frames."""
     parameters, function = spec.parameters, spec.function
     if error is None or parameters is None or function is None or not parameters.has_receiver:
         return None
@@ -84,7 +84,7 @@ def _receiver(spec: Spec, error: BaseException | None) -> Any:
 
 
 def _callers() -> Iterator[ModuleType]:
-    """Modules of the application's code that runs here, innermost first.
+    """Yield the modules of the application's code that runs here, innermost first.
 
     Not ``__main__``: what that holds may be made only where it runs as a program.
     """
@@ -102,7 +102,7 @@ def _is(found: Any, spec: Spec) -> bool:
 
 
 def _name_in(module: Any, spec: Spec) -> str:
-    """The name under which a module holds what was made inside a function; empty for none."""
+    """Return the name by which a module holds what was made inside a function; empty for none."""
     for name, value in tuple(vars(module).items()):
         if type(value) is FunctionType:
             found = value.__dict__.get(ATTRIBUTE)
@@ -113,7 +113,7 @@ def _name_in(module: Any, spec: Spec) -> str:
 
 @functools.lru_cache(maxsize=256)
 def _folder(file: Any, module: str, packages: int, here: str) -> str:
-    """What a module in so many packages is imported from, seen from the folder ``here``."""
+    """Return the folder that a module in so many packages is imported from, relative to ``here``."""
     if not here or not isinstance(file, str) or not is_in_app(file, module):
         return ""
     path = Path(os.path.normpath(os.path.join(here, file)))

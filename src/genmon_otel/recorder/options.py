@@ -55,7 +55,7 @@ class Option:
         self.name = name
         self.constant = constant
         self.getter = getter
-        #: Whether nobody asked: a parameter just bears the option's name.
+        #: Whether the option was not given, and a parameter has its name.
         self.implicit = implicit
 
     def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -87,7 +87,7 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
 
     Args:
         option: the option's name, for messages and for the parameter of that very name.
-        given: what the decorator was told; None means unset.
+        given: what the decorator was given; None means unset.
         parameters: those of the decorated callable; None for a block.
 
     Raises:

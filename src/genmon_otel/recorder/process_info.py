@@ -15,7 +15,7 @@ _NEARLY: Final = 0.9
 
 
 def measure() -> tuple[float, int]:
-    """CPU seconds of this thread and traced bytes, to be compared at the end."""
+    """Return CPU seconds of this thread and traced bytes, to be compared at the end."""
     if not tracemalloc.is_tracing():
         tracemalloc.start()
     tracemalloc.reset_peak()
@@ -23,13 +23,13 @@ def measure() -> tuple[float, int]:
 
 
 def used(before: tuple[float, int]) -> tuple[float, int]:
-    """CPU seconds used, and bytes at the peak, since :func:`measure`."""
+    """Return CPU seconds used, and bytes at the peak, since :func:`measure`."""
     cpu, memory = before
     return max(0.0, time.thread_time() - cpu), max(0, tracemalloc.get_traced_memory()[1] - memory)
 
 
 def task_id() -> str | None:
-    """The id of the Celery task that is running: however often retried, it is one strike."""
+    """Return the id of the Celery task that is running: however often retried, it is one strike."""
     try:
         task = sys.modules["celery"].current_task
         found = task.request.id if task else None

@@ -137,7 +137,7 @@ class Scope:
             attach(self._outer_context)
 
     def release(self) -> None:
-        """Drop span and contexts: somebody may keep this scope long after its end.
+        """Drop span and contexts: a task may keep this scope alive long after its end.
 
         And itself, which would be a cycle that waits for the garbage collector.
         """

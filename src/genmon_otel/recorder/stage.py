@@ -219,8 +219,8 @@ class Stage(Scope):
         self._ended = ended
         self.outcome = outcome
         try:
-            told = (self.name, self.kind, ended - self._began, outcome)
-            generation.runtime.metrics.stage((generation.spec.operation, told))
+            end = (self.name, self.kind, ended - self._began, outcome)
+            generation.runtime.metrics.stage((generation.spec.operation, end))
             if error is not None and outcome is Outcome.FAILURE:
                 from genmon_otel.classification import dotted_name
 
