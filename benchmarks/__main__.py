@@ -19,6 +19,7 @@ from benchmarks.table import Table
 
 #: In the order of the page in the docs.
 NAMES = (
+    "readme_call",
     "decorated_call",
     "large_inputs",
     "imports",
