@@ -114,9 +114,7 @@ class Cost:
 
     def times(self, base: Cost) -> Cost:
         """Return the ratio to another, clock by clock."""
-        return Cost(
-            self.caller / base.caller, self.wall / base.wall, self.process / base.process
-        )
+        return Cost(self.caller / base.caller, self.wall / base.wall, self.process / base.process)
 
 
 @dataclass(frozen=True)

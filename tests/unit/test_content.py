@@ -45,6 +45,15 @@ def test_no_piece_of_a_content_is_told(drawn: tuple[list[str], str]) -> None:
         assert not any(each.strip() in kept for each in contents if 8 <= len(each.strip()) < PIECE)
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.text("ab \n", min_size=16, max_size=60), st.text("ab \n", max_size=200))
+def test_how_much_else_is_looked_for_changes_nothing(content: str, text: str) -> None:
+    """A text that quotes a content is told alike beside one content and beside hundreds of pieces."""
+    others = ["".join(chr(0x4E00 + 8 * n + m) for m in range(8)) * 2 for n in range(100)]
+    quoting = f"{text}{content[3:]}{text}"
+    assert hide(quoting, Contents([content])) == hide(quoting, Contents([content, *others]))
+
+
 def test_nothing_else_is_hidden() -> None:
     """Of what the contents do not hold every character stays."""
     contents = Contents(["please build me a shop for shoes", "short one"])

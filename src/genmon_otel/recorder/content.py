@@ -32,6 +32,8 @@ _LONGEST_RUN: Final = 4_096
 _LONGEST_BEFORE: Final = 64
 #: Comparisons of one pass: about 3 µs each. Beyond, what is left of the texts counts as content.
 _MAX_COMPARISONS: Final = 256
+#: Pieces up to which looking for each takes less time than looking each place of a text up among them.
+_FEW_PIECES: Final = 64
 #: Places of one piece in the contents that are compared: it may be all blanks.
 _MAX_PLACES: Final = 8
 #: Gaps of one text at which a content may have been cut.
@@ -198,10 +200,8 @@ def _where(text: str, contents: Contents) -> tuple[bytearray, int]:
         while found >= 0:
             hidden[found : found + len(whole)] = b"\1" * len(whole)
             found = text.find(whole, found + len(whole))
-    distinct, last = contents.distinct, len(text) - _GRAM + 1
-    hits = [at for at in range(last) if text[at : at + _GRAM] in distinct] if distinct else ()
     compared = done = 0
-    for at in hits:
+    for at in _places_of(contents.distinct, text):
         if at < done:
             continue
         content = contents.joined
@@ -221,6 +221,20 @@ def _where(text: str, contents: Contents) -> tuple[bytearray, int]:
             if place < 0:
                 break
     return hidden, len(text)
+
+
+def _places_of(pieces: frozenset[str], text: str) -> list[int]:
+    """Return where any of the pieces begins in a text, in order."""
+    if len(pieces) > _FEW_PIECES:
+        return [at for at in range(len(text) - _GRAM + 1) if text[at : at + _GRAM] in pieces]
+    places = []
+    for piece in pieces:
+        at = text.find(piece)
+        while at >= 0:
+            places.append(at)
+            at = text.find(piece, at + 1)
+    places.sort()
+    return places
 
 
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
