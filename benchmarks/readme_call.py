@@ -256,9 +256,8 @@ def run(quick: bool) -> list[Table]:
             for each in (BARE, hand.provider):
                 each.force_flush()
 
-        for comparison in comparisons(hand):
-            if quick:
-                part = max(2, comparison.rounds // _QUICK_PART)
-                comparison = replace(comparison, rounds=part)
+        for planned in comparisons(hand):
+            rounds = max(2, planned.rounds // _QUICK_PART) if quick else planned.rounds
+            comparison = replace(planned, rounds=rounds)
             report(table, comparison, measure(comparison, settle))
     return [table]
