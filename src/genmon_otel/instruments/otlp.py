@@ -1,8 +1,8 @@
-"""The same instruments through OpenTelemetry's metrics API, for ``metrics="otlp"``.
+"""The same metrics through OpenTelemetry's metrics API, for ``metrics="otlp"``.
 
-Instruments are named so that Prometheus' own translation of OTLP gives the very
-names of :mod:`genmon_otel.conventions`: the first ``_`` is a ``.``, the unit and
-``_total`` are left to the translation.
+Instruments are named so that Prometheus' translation of OTLP gives the names of
+:mod:`genmon_otel.conventions`: the first ``_`` is a ``.``, and the translation appends the unit and
+``_total``.
 
 Source: OpenTelemetry specification, compatibility with Prometheus, "Metric metadata":
 dots become underscores, units words (``s`` → ``_seconds``, ``By`` → ``_bytes``),
@@ -20,14 +20,14 @@ from genmon_otel.conventions import Metric
 from genmon_otel.instruments import Instruments
 from genmon_otel.instruments.series import LabelSet
 
-#: Prometheus' word for a unit, and the unit that is translated to it.
+#: Suffix of a Prometheus name, and the OpenTelemetry unit that is translated to it.
 _UNITS: Final = {"_seconds": "s", "_bytes": "By"}
-#: Gauges that go up and down by amounts; the others are set.
-_ADDED: Final = frozenset({names.IN_PROGRESS.name})
+#: Gauges that are incremented and decremented; the others are set.
+_UP_DOWN: Final = frozenset({names.IN_PROGRESS.name})
 
 
 def instrument_name(metric: Metric) -> tuple[str, str]:
-    """Name and unit of the instrument that becomes this metric."""
+    """Return name and unit of the instrument that Prometheus translates to this metric."""
     name, unit = metric.name, ""
     if metric.type == "counter":
         name = name.removesuffix("_total")
@@ -38,19 +38,19 @@ def instrument_name(metric: Metric) -> tuple[str, str]:
 
 
 class _Series:
-    """One instrument with fixed attributes, of prometheus_client's interface."""
+    """One instrument with fixed attributes, with prometheus_client's methods."""
 
     __slots__ = ("_add", "_attributes", "_record", "_set")
 
     def __init__(self, instrument: Any, attributes: dict[str, str]) -> None:
         self._attributes = attributes
-        # Each kind of instrument has one of these.
+        # Each kind of instrument has one of these methods.
         self._add: Any = getattr(instrument, "add", None)
         self._record: Any = getattr(instrument, "record", None)
         self._set: Any = getattr(instrument, "set", None)
 
     def inc(self, amount: float = 1, exemplar: object = None) -> None:
-        """Add; exemplars are the SDK's own business."""
+        """Add; ``exemplar`` is ignored, because the SDK takes exemplars from the context."""
         self._add(amount, self._attributes)
 
     def dec(self, amount: float = 1) -> None:
@@ -64,11 +64,11 @@ class _Series:
 
 
 class OtlpSeries:
-    """The instruments of every metric that applications serve, of one meter."""
+    """The instruments, of one meter, of all metrics that applications serve."""
 
-    #: The SDK finds exemplars by itself, in the context of the call.
+    #: The SDK takes exemplars from the context of the call.
     exemplars = False
-    #: A reader of the SDK says nothing before it collects.
+    #: The SDK has no callback before a reader collects.
     before_reading: list[Callable[[], None]] | None = None
 
     def __init__(self, meter: Any) -> None:
@@ -77,29 +77,29 @@ class OtlpSeries:
             for metric in names.METRICS
             if metric.served_by == "applications"
         }
-        self._born: set[LabelSet] = set()
+        self._started: set[LabelSet] = set()
 
     def series(self, metric: Metric, label_values: LabelSet) -> _Series:
-        """The series with these label values; a counter is there at 0 from now on."""
+        """Return the series with these label values; a counter is exported as 0 from now on."""
         attributes = dict(zip(metric.labels, label_values, strict=True))
         series = _Series(self._instruments[metric.name], attributes)
-        if metric.type == "counter" or metric.name in _ADDED:
+        if metric.type == "counter" or metric.name in _UP_DOWN:
             series.inc(0)
         return series
 
     def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
-        """Set the birth of each series of GENERATIONS that has none yet."""
+        """Set the start time of each series of GENERATIONS that has none yet; Unix seconds."""
         for label_set in label_sets:
-            if label_set not in self._born:
-                self._born.add(label_set)
+            if label_set not in self._started:
+                self._started.add(label_set)
                 self.series(names.SERIES_START, label_set).set(at)
 
     def close(self) -> None:
-        """Do nothing: a meter cannot give instruments back."""
+        """Do nothing: a meter cannot remove instruments."""
 
 
 def _instrument(meter: Any, metric: Metric) -> Any:
-    """Make the instrument of one metric."""
+    """Create the instrument of one metric."""
     name, unit = instrument_name(metric)
     if metric.type == "counter":
         return meter.create_counter(name, unit, metric.help)
@@ -107,18 +107,18 @@ def _instrument(meter: Any, metric: Metric) -> Any:
         return meter.create_histogram(
             name, unit, metric.help, explicit_bucket_boundaries_advisory=metric.buckets
         )
-    if metric.name in _ADDED:
+    if metric.name in _UP_DOWN:
         return meter.create_up_down_counter(name, unit, metric.help)
     return meter.create_gauge(name, unit, metric.help)
 
 
 class OtlpMetrics(Instruments):
-    """The instruments through a MeterProvider.
+    """Counts generations with the instruments of a MeterProvider.
 
     Args:
-        provider: whose readers and exporters send them on.
-        resources: whether CPU time and peak memory are measured, and so declared.
-        now: Unix seconds, for births.
+        provider: its readers and exporters send the metrics.
+        resources: whether CPU time and peak memory are measured, so that their series are declared.
+        now: returns Unix seconds, for the start times of series.
     """
 
     def __init__(

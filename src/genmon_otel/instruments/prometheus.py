@@ -1,4 +1,4 @@
-"""Series of prometheus_client, in a registry of the application's choice."""
+"""Series of prometheus_client, in a registry that the application chooses."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from genmon_otel.instruments import shared_files
 from genmon_otel.instruments.series import LabelSet
 from genmon_otel.instruments.starts import SharedStarts, Starts
 
-#: How the gauges of several processes become one, under PROMETHEUS_MULTIPROC_DIR. ``live``
-#: ones are forgotten with their process, once ``mark_process_dead`` was called for it.
+#: How gauges of several processes are combined under PROMETHEUS_MULTIPROC_DIR. The value of a process
+#: is removed from ``live`` ones when ``mark_process_dead`` is called for it.
 _MULTIPROCESS_MODES: Final = {
     names.IN_PROGRESS.name: "livesum",
     names.QUEUE_DEPTH.name: "livesum",
@@ -31,15 +31,15 @@ _MULTIPROCESS_MODES: Final = {
 
 
 def is_multiprocess() -> bool:
-    """Whether prometheus_client keeps its values in PROMETHEUS_MULTIPROC_DIR.
+    """Whether prometheus_client stores its values in PROMETHEUS_MULTIPROC_DIR.
 
-    It decides when it is first imported; setting the variable later changes nothing.
+    It reads the variable when it is first imported; a later change has no effect.
     """
     return bool(getattr(values.ValueClass, "_multiprocess", False))
 
 
 def serves_all_processes(registry: CollectorRegistry) -> bool:
-    """Whether a registry serves the files of every process, this one's among them."""
+    """Whether a registry serves the files of all processes, this one's included."""
     if not is_multiprocess():
         return False
     collectors = list(getattr(registry, "_collector_to_names", ()))
@@ -47,17 +47,17 @@ def serves_all_processes(registry: CollectorRegistry) -> bool:
 
 
 class PrometheusSeries:
-    """The collectors of every metric that applications serve, registered in one registry.
+    """The collectors of all metrics that applications serve, in one registry.
 
-    They are registered in the order of ``conventions.METRICS`` and collected in
-    that order: a scrape that sees a counter sees its birth too.
+    They are registered, and so collected, in the order of ``conventions.METRICS``: a scrape that
+    contains a counter contains its start time too.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        _replace_those_of_another_import(registry)
+        _close_series_of_earlier_import(registry)
         self._registry = weakref.ref(registry)
         self.exemplars = not is_multiprocess()
-        # Another process reads the files of several, and cannot tell this one before.
+        # With several processes another one may read the files, without a call in this one.
         self.before_reading: list[Callable[[], None]] | None = None if is_multiprocess() else []
         self._collectors: dict[str, Any] = {}
         if is_multiprocess():
@@ -67,7 +67,7 @@ class PrometheusSeries:
             if metric.served_by != "applications":
                 continue
             if metric is names.SERIES_START and is_multiprocess():
-                continue  # SharedStarts writes its file
+                continue  # SharedStarts writes it to a file
             try:
                 collector = _collector(metric, own, self._before_reading)
                 collector.is_hidden = self._is_hidden
@@ -91,25 +91,25 @@ class PrometheusSeries:
         )
 
     def _is_hidden(self) -> bool:
-        """Whether this registry serves the files of all processes, so that ours are in them."""
+        """Whether this registry serves the files of all processes, which contain this one's values."""
         registry = self._registry()
         return registry is not None and serves_all_processes(registry)
 
     def _before_reading(self) -> None:
-        for told in self.before_reading or ():
-            told()
+        for callback in self.before_reading or ():
+            callback()
 
     def series(self, metric: Metric, label_values: LabelSet) -> Any:
-        """The series with these label values; created at 0."""
+        """Return the series with these label values; it is created as 0."""
         collector = self._collectors[metric.name]
         return collector.labels(*label_values) if metric.labels else collector
 
     def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
-        """Set the birth of each series of GENERATIONS that has none yet."""
+        """Set the start time of each series of GENERATIONS that has none yet; Unix seconds."""
         self._starts.set_start_time(label_sets, at)
 
     def close(self) -> None:
-        """Take the collectors out of the registry."""
+        """Unregister the collectors."""
         registry = self._registry()
         if registry is None:
             return
@@ -120,17 +120,17 @@ class PrometheusSeries:
             try:
                 registry.unregister(collector)
             except KeyError:
-                pass  # somebody else took it out
+                pass  # the application unregistered it
 
 
-class _Told:
-    """A collector that tells before it is read; beside one of prometheus_client's own."""
+class _Notifying:
+    """Mixin for collectors of prometheus_client: calls ``before_reading`` before it is collected."""
 
     before_reading: Callable[[], None] = staticmethod(lambda: None)
     is_hidden: Callable[[], bool] = staticmethod(lambda: False)
 
     def collect(self) -> Iterable[Any]:
-        """Tell, then collect."""
+        """Call ``before_reading``, then collect; collect nothing while hidden."""
         if self.is_hidden():
             return ()
         self.before_reading()
@@ -138,48 +138,48 @@ class _Told:
         return found
 
 
-class _Counter(_Told, prometheus_client.Counter):
+class _Counter(_Notifying, prometheus_client.Counter):
     pass
 
 
-class _Gauge(_Told, prometheus_client.Gauge):
+class _Gauge(_Notifying, prometheus_client.Gauge):
     pass
 
 
-class _Histogram(_Told, prometheus_client.Histogram):
+class _Histogram(_Notifying, prometheus_client.Histogram):
     pass
 
 
 def _collector(
     metric: Metric, registry: CollectorRegistry | None, before_reading: Callable[[], None]
 ) -> Any:
-    """Make and register the collector of one metric."""
-    made: _Counter | _Gauge | _Histogram
+    """Create and register the collector of one metric."""
+    collector: _Counter | _Gauge | _Histogram
     if metric.type == "counter":
-        made = _Counter(metric.name, metric.help, metric.labels, registry=registry)
+        collector = _Counter(metric.name, metric.help, metric.labels, registry=registry)
     elif metric.type == "histogram":
-        made = _Histogram(
+        collector = _Histogram(
             metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry
         )
     else:
         mode: Any = _MULTIPROCESS_MODES.get(metric.name, "min")
-        made = _Gauge(
+        collector = _Gauge(
             metric.name, metric.help, metric.labels, registry=registry, multiprocess_mode=mode
         )
-    made.before_reading = before_reading
-    return made
+    collector.before_reading = before_reading
+    return collector
 
 
-#: Where a registry names the series that are in it, for a copy of this module imported later.
-_MARK: Final = "_genmon_otel_series"
+#: Attribute of a registry that holds its PrometheusSeries, for a later import of this module.
+_ATTRIBUTE: Final = "_genmon_otel_series"
 
 
-def _replace_those_of_another_import(registry: CollectorRegistry) -> None:
-    """Take out the series of a copy of this package that was imported before (a reload, a notebook).
+def _close_series_of_earlier_import(registry: CollectorRegistry) -> None:
+    """Unregister the series of an earlier import of this package (a reload, a notebook).
 
-    What they counted begins anew, as after a restart.
+    Their counters start at 0 again, as after a restart.
     """
-    earlier = getattr(registry, _MARK, None)
+    earlier = getattr(registry, _ATTRIBUTE, None)
     if earlier is not None and type(earlier) is not PrometheusSeries:
         earlier.close()
 
@@ -191,17 +191,17 @@ _lock = forkable_lock()
 
 
 def series_in(registry: CollectorRegistry) -> PrometheusSeries:
-    """The series of a registry, made once: whoever asks again finds the same."""
+    """Return the series of a registry; created on the first call."""
     with _lock:
         found = _registered.get(registry)
         if found is None:
             found = _registered[registry] = PrometheusSeries(registry)
-            setattr(registry, _MARK, found)
+            setattr(registry, _ATTRIBUTE, found)
         return found
 
 
 def _after_fork() -> None:
-    """Set aside, in a forked child, what an earlier process of its id left damaged."""
+    """Rename, in a forked child, damaged files that an earlier process with the same id left."""
     folder = os.environ.get(names.ENV_MULTIPROC_DIR)
     if folder and _registered and is_multiprocess():
         shared_files.set_aside_damaged(folder)

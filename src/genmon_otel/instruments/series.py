@@ -1,4 +1,4 @@
-"""Series: what makes them, and those that one event touches."""
+"""The interface of a metrics backend, and a cache of the series that one event updates."""
 
 from __future__ import annotations
 
@@ -12,29 +12,28 @@ LabelSet = tuple[str, ...]
 
 
 class Backend(Protocol):
-    """Makes series, of prometheus_client's interface: ``inc``, ``dec``, ``set``, ``observe``."""
+    """Creates series with prometheus_client's methods: ``inc``, ``dec``, ``set``, ``observe``."""
 
-    #: Whether ``inc`` and ``observe`` keep exemplars.
+    #: Whether ``inc`` and ``observe`` store exemplars.
     exemplars: bool
-    #: Called before series are read; None where nobody can tell that they are.
+    #: Callbacks before series are read; None where the backend cannot call any.
     before_reading: list[Callable[[], None]] | None
 
     def series(self, metric: Metric, label_values: LabelSet) -> Any:
-        """The series with these label values; created at 0 where the backend can."""
+        """Return the series with these label values; created as 0 where the backend can."""
 
     def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
-        """Set the birth of each series of GENERATIONS that has none yet."""
+        """Set the start time of each series of GENERATIONS that has none yet; Unix seconds."""
 
     def close(self) -> None:
-        """Serve these series no longer."""
+        """Stop serving these series."""
 
 
 class SeriesOf(dict[LabelSet, tuple[Any, ...]]):
-    """The series that one event touches, by the raw values of its labels.
+    """Caches the series that one event updates, by the unredacted values of its labels.
 
-    Looking series up in a backend costs three times what adding to them does, so
-    they are looked up once. Those of values beyond the bound are not kept: memory
-    stays bounded whatever the values.
+    To look series up in a backend takes three times as long as to add to them. Series of refused
+    label values are not cached, so that memory stays bounded.
     """
 
     def __init__(
@@ -51,14 +50,14 @@ class SeriesOf(dict[LabelSet, tuple[Any, ...]]):
         self._metrics = metrics
 
     def __missing__(self, raw: LabelSet) -> tuple[Any, ...]:
-        admitted, whole = {}, True
+        admitted, all_admitted = {}, True
         for label, value in zip(self._labels, raw, strict=True):
-            admitted[label], fits = self._values.admit(label, value)
-            whole = whole and fits
+            admitted[label], is_admitted = self._values.admit(label, value)
+            all_admitted = all_admitted and is_admitted
         series = tuple(
             self._make(metric, tuple(admitted[label] for label in metric.labels))
             for metric in self._metrics
         )
-        if whole:
+        if all_admitted:
             self[raw] = series
         return series

@@ -1,9 +1,10 @@
-"""The files of PROMETHEUS_MULTIPROC_DIR, in which prometheus_client keeps each process's values.
+"""Reads and checks the files of PROMETHEUS_MULTIPROC_DIR, where prometheus_client stores each process's
+values.
 
-A process that dies on a full disk, or whose disk failed, may leave a damaged file behind.
-prometheus_client trusts them: a damaged one of another process breaks every scrape, one that
-bears this process's id (in a container each start has the same) breaks the first metric, and
-some damage makes it read for ever. So they are read with care here, and set aside.
+A process that dies on a full disk, or whose disk fails, may leave a damaged file. prometheus_client
+does not check them: a damaged file of another process breaks every scrape, one with this process's
+id (in a container each start has the same id) breaks the first metric, and some damage causes an
+endless loop. So this module checks files as it reads them, and renames damaged ones.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from genmon_otel.errors import ConfigurationError
 
 _log = logging.getLogger(names.LOGGER)
 
-#: What a damaged file of this process's own id is renamed to; readers look for ``*.db``.
+#: Suffix that a damaged file with this process's id gets; readers only open ``*.db``.
 DAMAGED: Final = ".damaged"
 #: Layout of a file: bytes in use, padding; then for each value the length of its key, the key
 #: padded to a multiple of 8 bytes, value and timestamp. Source: prometheus_client.mmap_dict.
 _LENGTH: Final = struct.Struct("i")
 _VALUE: Final = struct.Struct("dd")
 _HEAD: Final = 8
-#: Bytes of one file that are read; a process with 100 values a label has less than a tenth.
-_MOST: Final = 1 << 28
+#: Bytes of one file that are read; with 100 values of each label a file has less than a tenth.
+_MAX_BYTES: Final = 1 << 28
 
 _REMEDY: Final = (
-    "Give it a folder that can be made and written, on a disk with room, before Python starts, and "
+    "Set it to a folder that can be created and written, on a disk with free space, before Python starts, and "
     "empty it at each start of the application."
 )
 
@@ -52,7 +53,7 @@ class SharedValue:
 
 @dataclass(slots=True)
 class SharedFile:
-    """What one file says, as far as it can be read."""
+    """The values of one file, up to the first damage."""
 
     values: list[SharedValue] = field(default_factory=list)
     #: Why reading stopped before the end; empty for an intact file.
@@ -60,14 +61,14 @@ class SharedFile:
 
 
 def read(path: str | os.PathLike[str]) -> SharedFile:
-    """Read a file up to its end or to the first damage; an empty one is a process's that begins.
+    """Read a file up to its end or to the first damage. An empty file is a starting process's.
 
     Raises:
-        OSError: it cannot be read at all; FileNotFoundError where its process took it away.
+        OSError: the file cannot be read; FileNotFoundError where its process removed it.
     """
     found = SharedFile()
     with open(path, "rb") as file:
-        data = file.read(_MOST)
+        data = file.read(_MAX_BYTES)
     if not data:
         return found
     try:
@@ -81,7 +82,7 @@ def read(path: str | os.PathLike[str]) -> SharedFile:
 def _values(data: bytes) -> Iterator[SharedValue]:
     used = int(_LENGTH.unpack_from(data, 0)[0])
     if not 0 <= used <= len(data):
-        raise ValueError(f"{used} bytes are said to be in use, of {len(data)}")
+        raise ValueError(f"its header says {used} bytes, the file has {len(data)}")
     at = _HEAD
     while at < used:
         length = int(_LENGTH.unpack_from(data, at)[0])
@@ -95,21 +96,21 @@ def _values(data: bytes) -> Iterator[SharedValue]:
 
 
 def _key(encoded: bytes) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
-    key: Any = json.loads(encoded)  # a ValueError, as one that is no UTF-8 is
+    key: Any = json.loads(encoded)  # raises ValueError, also for invalid UTF-8
     match key:
         case [str(metric), str(name), dict(labels), str(text)]:
             pairs = tuple(sorted(labels.items()))
             named = all(word and word.isprintable() for word in (metric, name, *labels))
             if named and all(isinstance(value, str) for value in labels.values()):
                 return metric, name, pairs, text
-    raise ValueError("a key that names no series")
+    raise ValueError("a key that is not of a series")
 
 
 def prepare(folder: str | None) -> None:
-    """Make the folder where it is missing, and set aside what would break this process's metrics.
+    """Create the folder if missing, and rename files that would break this process's metrics.
 
     Raises:
-        ConfigurationError: there is no such folder and it cannot be made, or not be written.
+        ConfigurationError: the folder cannot be created or written.
     """
     if not folder:
         raise ConfigurationError(
@@ -124,7 +125,7 @@ def prepare(folder: str | None) -> None:
 
 
 def unusable(folder: str | None, error: Exception) -> ConfigurationError:
-    """Return the error that says what is wrong with the folder, and what to do."""
+    """Build the error for a folder that cannot be used."""
     why = getattr(error, "strerror", None) or error
     return ConfigurationError(
         f"{names.ENV_MULTIPROC_DIR}={folder!r} cannot be used ({why}). {_REMEDY}"
@@ -132,7 +133,7 @@ def unusable(folder: str | None, error: Exception) -> ConfigurationError:
 
 
 def set_aside_damaged(folder: str) -> None:
-    """Rename damaged files that bear this process's id: it would go on writing to them."""
+    """Rename damaged files with this process's id, which prometheus_client would write to."""
     for path in sorted(Path(folder).glob(f"*[_-]{os.getpid()}.db")):
         try:
             damage = read(path).damage
@@ -140,7 +141,7 @@ def set_aside_damaged(folder: str) -> None:
                 continue
             path.replace(path.with_suffix(DAMAGED))
         except OSError:
-            continue  # prometheus_client says what it is
+            continue  # prometheus_client will raise the error
         _log.warning(
             "genmon: %s is damaged (%s) and was left by an earlier process of this id; it is set aside as "
             "%s, and what it counted is lost.",

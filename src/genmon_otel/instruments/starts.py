@@ -1,8 +1,8 @@
-"""When each series of ``genmon_generations_total`` was born.
+"""Start times of the series of ``genmon_generations_total``.
 
-The page counts attempts exactly, from the first one on, because it can tell a
-newborn series from an old one seen for the first time. A birth is set before
-its counter can be seen, and never changes while the counter lives.
+The alert counts attempts exactly, from the first one on, because it can tell a new series from an old
+one that is scraped for the first time. A start time is set before its counter can be scraped, and
+does not change while the counter exists.
 """
 
 from __future__ import annotations
@@ -21,52 +21,51 @@ from genmon_otel.instruments.series import LabelSet
 
 
 class Starts:
-    """Births as children of a gauge, for one process."""
+    """Start times as children of a gauge, for one process."""
 
     def __init__(self, child: Callable[..., Any]) -> None:
         self._child = child
-        self._born: set[LabelSet] = set()
+        self._started: set[LabelSet] = set()
         self._lock = forkable_lock()
 
     def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
-        """Note the birth of each series that has none yet."""
+        """Set the start time of each series that has none yet; Unix seconds."""
         with self._lock:
             for label_set in label_sets:
-                if label_set not in self._born:
+                if label_set not in self._started:
                     self._child(*label_set).set(at)
-                    self._born.add(label_set)
+                    self._started.add(label_set)
 
 
 class SharedStarts:
-    """Births in a file of PROMETHEUS_MULTIPROC_DIR, one file a process.
+    """Start times in a file of PROMETHEUS_MULTIPROC_DIR, one file for each process.
 
-    A gauge of prometheus_client would show 0 for the moment between a value's
-    creation and its setting, and again for all values in every forked child:
-    the earliest birth over all processes would be 0. So the file is written
-    aside and renamed into place: a reader sees a birth complete or not at all.
-    A forked child owes nothing for the series its parent bore.
+    A gauge of prometheus_client would be 0 between the creation of a value and its setting, and
+    again for all values in every forked child, so the minimum over all processes would be 0. So this
+    class writes a new file and renames it, which is atomic: a reader finds a start time complete or
+    not at all. A forked child writes none for series that its parent started.
     """
 
     def __init__(self) -> None:
         self._lock = forkable_lock()
         self._inherited: frozenset[LabelSet] = frozenset()
-        self._born: dict[LabelSet, float] = {}
+        self._started: dict[LabelSet, float] = {}
         self._pid = 0
 
     def set_start_time(self, label_sets: Iterable[LabelSet], at: float) -> None:
-        """Note the birth of each series that has none yet."""
+        """Set the start time of each series that has none yet; Unix seconds."""
         with self._lock:
             if self._pid != os.getpid():
-                self._inherited |= self._born.keys()
-                self._born = self._read()
+                self._inherited |= self._started.keys()
+                self._started = self._read()
                 self._pid = os.getpid()
             new = [
                 label_set
                 for label_set in dict.fromkeys(label_sets)
-                if label_set not in self._born and label_set not in self._inherited
+                if label_set not in self._started and label_set not in self._inherited
             ]
             if new:
-                self._born.update(dict.fromkeys(new, at))
+                self._started.update(dict.fromkeys(new, at))
                 self._write()
 
     def _file(self) -> Path:
@@ -74,30 +73,30 @@ class SharedStarts:
         return Path(folder, f"gauge_min_genmon-{os.getpid()}.db")
 
     def _read(self) -> dict[LabelSet, float]:
-        """Births of an earlier process with this process id: its counters go on too."""
+        """Read the start times of an earlier process with this id, whose counters continue too."""
         try:
             found = shared_files.read(self._file()).values
         except OSError:
             return {}
         labels = names.SERIES_START.labels
-        births = {}
+        start_times = {}
         for each in found:
-            held = dict(each.labels)
-            if set(held) == set(labels):
-                births[tuple(held[label] for label in labels)] = each.value
-        return births
+            values = dict(each.labels)
+            if set(values) == set(labels):
+                start_times[tuple(values[label] for label in labels)] = each.value
+        return start_times
 
     def _write(self) -> None:
         target = self._file()
-        aside = target.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        shared: Any = MmapedDict(str(aside))  # type: ignore[no-untyped-call]
+        new_file = target.with_suffix(".new")
+        new_file.unlink(missing_ok=True)
+        shared: Any = MmapedDict(str(new_file))  # type: ignore[no-untyped-call]
         try:
-            for label_set, at in self._born.items():
+            for label_set, at in self._started.items():
                 shared.write_value(_key(label_set), at, 0.0)
         finally:
             shared.close()
-        aside.replace(target)
+        new_file.replace(target)
 
 
 def _key(label_set: LabelSet) -> str:
