@@ -1,8 +1,7 @@
-"""Collects ``*.genmon.json`` files as tests, one a file, and gathers what they showed.
+"""pytest plugin that collects ``*.genmon.json`` files as tests, one for each file, and saves their results.
 
-The file is the authority: committing it is approving it, and no database is
-needed. Nothing of genmon is imported until there is such a file, so that having
-the plugin costs a test run nothing.
+A committed file is an approved case, and no database is needed. genmon is imported only when there is
+such a file, so that the installed plugin does not slow down other test runs.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
     from genmon_otel.regression.runner import RunResult
     from genmon_otel.regression.trust import Trust
 
-#: As :data:`genmon_otel.regression.files.SUFFIX`, without importing it.
+#: Same as :data:`genmon_otel.regression.files.SUFFIX`, which is not imported here.
 SUFFIX: Final = ".genmon.json"
 _PROPERTY: Final = "genmon"
-#: What the configuration allows to case files, all of which are data of a stranger's.
+#: Settings of pytest's configuration: what case files, which are untrusted data, may do.
 _ALLOWED: Final = {
     "genmon_roots": "folders beside the project's own that cases may call code in",
     "genmon_postconditions": "import paths of functions that cases may name as postconditions",
@@ -38,7 +37,7 @@ _VERSION: Final = pytest.StashKey[str | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the two options, and what the configuration allows to case files."""
+    """Add the command-line options and the settings of :data:`_ALLOWED`."""
     group = parser.getgroup("genmon", "regression cases of genmon")
     group.addoption(
         "--genmon-accept",
@@ -56,34 +55,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gather results, in the controller alone."""
+    """Register the collection of results; with xdist only in the controller."""
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Results(config), "genmon_results")
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Take case files, and nothing else."""
+    """Collect case files; None for any other file."""
     if file_path.name.endswith(SUFFIX):
         return CaseFile.from_parent(parent, path=file_path)
     return None
 
 
 class CaseFile(pytest.File):
-    """A case file; it holds one test."""
+    """A case file, which contains one test."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Offer the one test, named as the case."""
+        """Yield the test, named after the case."""
         yield CaseItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX))
 
 
 class CaseItem(pytest.Item):
-    """Replays one case in a process of its own and compares with what its file expects."""
+    """Replays one case in a new process and compares the result with the file's ``expect``."""
 
     case: Case
-    _shown: RunResult
+    _replayed: RunResult
 
     def setup(self) -> None:
-        """Replay; a guarding case that proves nothing is an error, not a failure."""
+        """Replay the case. Inconclusive: an error where the file expects a pass, else a skip."""
         from genmon_otel.regression import files
         from genmon_otel.regression.case import CaseError
         from genmon_otel.regression.runner import run_case
@@ -93,19 +92,23 @@ class CaseItem(pytest.Item):
             self.case = files.read(self.path)
         except CaseError as error:
             raise pytest.fail.Exception(clean(str(error), 4_000), pytrace=False) from None
-        self._shown = run_case(self.case, cwd=_home(self.config), trust=_trust(self.config))
+        self._replayed = run_case(
+            self.case, cwd=_project_folder(self.config), trust=_trust(self.config)
+        )
         self.user_properties.append((_PROPERTY, json.loads(self._result().to_line())))
-        if self._shown.verdict == "inconclusive":
+        if self._replayed.verdict == "inconclusive":
             if self.case.expect == "passes":
-                self._fail(f"It guards against a failure, but proves nothing: {self._shown.detail}")
+                self._fail(
+                    f"It guards against a failure, but proves nothing: {self._replayed.detail}"
+                )
             raise pytest.skip.Exception(
-                f"proves nothing: {self._shown.detail}", _use_item_location=True
+                f"proves nothing: {self._replayed.detail}", _use_item_location=True
             )
 
     def runtest(self) -> None:
-        """Compare what the replay showed with what the file expects."""
-        shown = f"{self._shown.verdict}: {self._shown.detail}"
-        passed = self._shown.verdict == "pass"
+        """Compare the replay's verdict with the file's ``expect``."""
+        shown = f"{self._replayed.verdict}: {self._replayed.detail}"
+        passed = self._replayed.verdict == "pass"
         if self.case.expect == "passes":
             if not passed:
                 self._fail(shown)
@@ -118,13 +121,13 @@ class CaseItem(pytest.Item):
             files.accept(self.path)
         else:
             self._fail(
-                f"It passes now: {self._shown.detail} If that is the fix, run "
+                f"It passes now: {self._replayed.detail} If that is the fix, run "
                 f"`pytest --genmon-accept {self.path.name}` and commit the file: from then on "
                 "the case guards it."
             )
 
     def _fail(self, what: str) -> NoReturn:
-        """Fail, or in the set-up be an error, with what a person needs and without our frames."""
+        """Fail (in setup: raise an error) with the recorded failure in the message, without a traceback."""
         from genmon_otel.text import clean
 
         expected, origin = self.case.expected, self.case.provenance
@@ -139,7 +142,7 @@ class CaseItem(pytest.Item):
         raise pytest.fail.Exception(clean(text, 4_000), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where it stands in the report."""
+        """Return file, line and name for the report."""
         return self.path, 0, self.name
 
     def _result(self) -> Result:
@@ -150,21 +153,23 @@ class CaseItem(pytest.Item):
             run_id=Result.new_id(),
             fingerprint=clean(self.case.provenance.fingerprint, 200) or "unknown",
             slug=self.case.slug,
-            verdict=self._shown.verdict,
-            detail=self._shown.detail,
+            verdict=self._replayed.verdict,
+            detail=self._replayed.detail,
             channel="ci",
-            code_version=_code_version(self.config) or self._shown.code_version,
+            code_version=_code_version(self.config) or self._replayed.code_version,
             at=time.time(),
         )
 
 
 def _code_version(config: pytest.Config) -> str | None:
-    """The version under test, worked out once a process."""
+    """Return the code version under test; computed once a process. None when unknown."""
     if _VERSION not in config.stash:
         from genmon_otel.code_version import version_of_folder
         from genmon_otel.conventions import ENV_CODE_VERSION
 
-        config.stash[_VERSION] = version_of_folder(os.environ.get(ENV_CODE_VERSION), _home(config))
+        config.stash[_VERSION] = version_of_folder(
+            os.environ.get(ENV_CODE_VERSION), _project_folder(config)
+        )
     return config.stash[_VERSION]
 
 
@@ -202,52 +207,52 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput[_PROPERTY] = _is_named(node.config)
 
 
-def _home(config: pytest.Config) -> Path:
-    """Where the code under test is at home: beside pytest's configuration, else where it was run."""
+def _project_folder(config: pytest.Config) -> Path:
+    """Return the folder of pytest's configuration file, else the one that pytest was started in."""
     return config.rootpath if config.inipath is not None else config.invocation_params.dir
 
 
 class Results:
-    """What the cases of one test run showed; under xdist, those of every worker."""
+    """The results of one test run's cases; with xdist those of all workers."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        #: By run id: a plugin that repeats tests sends the same result again.
-        self._shown: dict[str, dict[str, Any]] = {}
+        #: By run id, because a plugin that repeats tests reports the same result again.
+        self._results: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a case's result, which travels in its report."""
+        """Store a case's result, which is a property of its report."""
         if report.when == "call" or (report.when == "setup" and not report.passed):
             for name, value in report.user_properties:
                 if name == _PROPERTY and isinstance(value, dict):
-                    self._shown[value["run_id"]] = value
+                    self._results[value["run_id"]] = value
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Hand the results on: to the file that was named, else to the store that is configured.
+        """Save the results in the file of ``--genmon-results``, else in the configured store.
 
-        Results that cannot be kept do not fail the tests.
+        An error while saving is printed and does not fail the tests.
         """
-        if not self._shown:
+        if not self._results:
             return
         from genmon_otel.conventions import ENV_STORE, ENV_STORE_FILE
         from genmon_otel.errors import GenmonError
         from genmon_otel.regression.results import Result, append
 
-        results = [Result.from_data(data) for data in self._shown.values()]
+        results = [Result.from_data(data) for data in self._results.values()]
         try:
             if path := self._config.getoption("--genmon-results"):
                 append(self._config.invocation_params.dir / path, results)
             elif os.environ.get(ENV_STORE) or os.environ.get(ENV_STORE_FILE):
-                _store(results)
+                _save_to_store(results)
         except (GenmonError, OSError) as error:
             terminal = self._config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None:
-                terminal.write_line(f"genmon: results were not kept: {error}", yellow=True)
+                terminal.write_line(f"genmon: results were not saved: {error}", yellow=True)
 
 
-def _store(results: list[Result]) -> None:
-    """Take results into the store that the environment names."""
+def _save_to_store(results: list[Result]) -> None:
+    """Save results in the store that the environment names."""
     from genmon_otel.regression.ingest import ingest
     from genmon_otel.settings import Settings
     from genmon_otel.store import SqlStore

@@ -1,4 +1,4 @@
-"""Tools for your own tests: see what decorated code leaves behind, without a store.
+"""Tools for your own tests: see what decorated code records, without a store.
 
 from genmon_otel.testing import capture
 
@@ -42,62 +42,63 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(slots=True)
 class ManualClock:
-    """A clock that moves only when told. Implements :class:`genmon_otel.ports.Clock`."""
+    """A clock that only :meth:`advance` moves. Implements :class:`genmon_otel.ports.Clock`."""
 
-    #: Unix seconds, and seconds of the monotonic clock.
+    #: Unix seconds.
     unix_s: float = 1_700_000_000.0
+    #: Seconds of the monotonic clock.
     monotonic_s: float = 1_000.0
 
     def now(self) -> float:
-        """Unix seconds."""
+        """Return Unix seconds."""
         return self.unix_s
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return seconds that never decrease."""
         return self.monotonic_s
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move both times forward by ``seconds``."""
         self.unix_s += seconds
         self.monotonic_s += seconds
 
 
 def sequential_ids() -> Callable[[], str]:
-    """Ids 1, 2, 3… in the form that real ones have."""
+    """Return a function that returns the ids 1, 2, 3 and so on, as 32 hex digits."""
     numbers = itertools.count(1)
     return lambda: f"{next(numbers):032x}"
 
 
 @dataclass(slots=True)
 class Captured:
-    """What generations left behind, in the order in which they ended.
+    """What generations recorded, in the order in which they ended.
 
     Implements :class:`genmon_otel.ports.Sink`.
     """
 
     records: list[GenerationRecord] = field(default_factory=list)
-    #: Of failures: what a regression test would replay, before redaction.
+    #: Recordings of failures, which a regression test replays; not redacted.
     recordings: list[Recording] = field(default_factory=list)
-    #: Of successes: shapes of results.
+    #: Shapes of the results of successes.
     samples: list[SuccessSample] = field(default_factory=list)
     in_flight: Callable[[], Iterable[InFlight]] = tuple
 
     @property
     def awake(self) -> bool:
-        """Always: there is nothing to wake."""
+        """True: there is nothing to start."""
         return True
 
     @property
     def corrections(self) -> Corrections:
-        """None: there is no store in which a person could relabel a failure."""
+        """Empty: without a store nobody can relabel a failure."""
         return NO_CORRECTIONS
 
     @property
     def record(self) -> GenerationRecord:
-        """The only record there is.
+        """The record of the only generation that ended.
 
         Raises:
-            AssertionError: there is none, or more than one.
+            AssertionError: none ended, or more than one.
         """
         if len(self.records) != 1:
             raise AssertionError(
@@ -112,7 +113,7 @@ class Captured:
         recording: Recording | None = None,
         sample: SuccessSample | None = None,
     ) -> None:
-        """Keep it, its request redacted as the writer would."""
+        """Append a record, its request redacted as the writer does it."""
         if record.failure is None and record.user_request is not None:
             request = recorder.active_runtime().redactor.text(record.user_request, MAX_REQUEST)
             record = record._replace(user_request=request)
@@ -123,18 +124,18 @@ class Captured:
             self.samples.append(sample)
 
     def start(self) -> None:
-        """Nothing to wake."""
+        """Do nothing: there is nothing to start."""
 
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
-        """Keep how to list what is running."""
+        """Store the function that lists running generations."""
         self.in_flight = in_flight
 
     def flush(self, timeout_s: float) -> bool:
-        """Nothing waits."""
+        """Return True: nothing is pending."""
         return True
 
     def close(self, timeout_s: float) -> bool:
-        """Nothing is open."""
+        """Return True: nothing is open."""
         return True
 
 
@@ -149,18 +150,18 @@ def capture(
     player: StepPlayer | None = None,
     tracer_provider: trace.TracerProvider | None = None,
 ) -> Iterator[Captured]:
-    """Keep in memory whatever generations leave behind, instead of what ``setup()`` arranged.
+    """Collect in memory what generations record, instead of sending it to the store of ``setup()``.
 
-    What was in force before is so again afterwards, whatever happens in between.
+    At the end of the block the runtime of before is restored, after an exception too.
 
     Args:
-        capture: what is recorded, as for ``setup()``.
-        frameworks: frameworks declared, as for ``setup()``.
-        metrics: counts; None: nothing does.
-        clock: tells the time; None: the machine's.
-        new_id: makes generation ids; None: unique ones (see :func:`sequential_ids`).
-        player: serves steps in place of calling them; None: they are called.
-        tracer_provider: makes spans; None: the application's own, if it has one.
+        capture: what is recorded, as in ``setup()``.
+        frameworks: declared frameworks, as in ``setup()``.
+        metrics: counts generations; None counts nothing.
+        clock: None for the system clock.
+        new_id: returns generation ids, such as :func:`sequential_ids`; None for unique ones.
+        player: returns recorded outcomes instead of calling steps; None calls them.
+        tracer_provider: creates spans; None for the application's, if it has one.
     """
     before = recorder.active_runtime()
     seen = Captured()
@@ -184,26 +185,26 @@ def capture(
 
 
 def postcondition(function: F) -> F:
-    """Mark a function that a case may name as its postcondition.
+    """Mark a function that a case file may name as its postcondition.
 
-    It is given the result of the replayed function; it raises, or returns ``False``, where the
-    result is not right. A case file is a stranger's data: it cannot name functions that carry
-    no mark, unless ``genmon_postconditions`` in pytest's configuration names them.
+    It gets the result of the replayed function; it raises, or returns ``False``, where the result is
+    wrong. Case files are untrusted data, so they can only name marked functions, and those that
+    ``genmon_postconditions`` in pytest's configuration lists.
 
     Raises:
-        GenmonError: it was put on what cannot be called, or cannot be marked.
+        GenmonError: the object is not callable or takes no attribute.
     """
     return _marked(function, "postcondition", names.MARK_POSTCONDITION)
 
 
 def factory(function: F) -> F:
-    """Mark a function or class that a case may name as the factory of an argument.
+    """Mark a function or class that a case file may name as the factory of an argument.
 
-    It is called without arguments in a replay, and makes what is no data: a session, a client.
-    One that the decorator names (``@generation(factories=...)``) needs no mark.
+    A replay calls it without arguments to create what cannot be recorded: a session, a client.
+    A factory that the decorator names (``@generation(factories=...)``) needs no mark.
 
     Raises:
-        GenmonError: it was put on what cannot be called, or cannot be marked.
+        GenmonError: the object is not callable or takes no attribute.
     """
     return _marked(function, "factory", names.MARK_FACTORY)
 
