@@ -225,7 +225,7 @@ DROP_REASONS: Final = (DROPPED_FULL, DROPPED_REFUSED, DROPPED_DAMAGED)
 #: Places that INTERNAL_ERRORS counts: of decorated calls, of the writer, of the metrics.
 INTERNAL_PLACES: Final = tuple(
     (
-        "add_tokens chunk declare deliver diagnosis failure_if generation options outcome processor "
+        "add_tokens capture chunk declare deliver diagnosis failure_if generation options outcome processor "
         "recording sample set span stage start watch "
         "adoption close corrections fingerprint_overflow in_flight journal journal_damage journal_not_understood prepare "
         "recording_dropped recording_refused redaction store writer "
