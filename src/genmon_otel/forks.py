@@ -25,6 +25,11 @@ def forkable_lock() -> threading.RLock:
     return lock
 
 
+def is_held_by_this_thread(lock: Any) -> bool:
+    """Whether the calling thread holds a lock of :func:`forkable_lock`."""
+    return bool(lock._is_owned())
+
+
 def _free_in_child() -> None:
     for lock in list(_locks):
         if not lock._is_owned():  # held by the thread that forked, which releases it

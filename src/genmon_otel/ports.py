@@ -118,11 +118,11 @@ class Metrics(Protocol):
     def watch(self, report: Callable[[], None]) -> None:
         """Have ``report`` called before anything is read: it tells the levels of the moment."""
 
-    def fold(self) -> None:
-        """Count what was only noted so far; called now and then, off the hot path."""
+    def count_pending(self) -> None:
+        """Count all pending events; called now and then, on the writer's thread."""
 
-    def relieve(self) -> None:
-        """Count some of what was only noted, if that is much: whoever should does not keep up."""
+    def count_if_many_pending(self) -> None:
+        """Count some pending events if there are too many, because the writer's thread lags."""
 
 
 class Answer(Protocol):

@@ -68,7 +68,7 @@ def fail(registry: CollectorRegistry, corrections: Corrections) -> tuple[str, di
         recorder.active_runtime().sink = sink
         with pytest.raises(ValueError, match="colour"):
             build()
-        recorder.active_runtime().metrics.fold()
+        recorder.active_runtime().metrics.count_pending()
     (span,) = spans.get_finished_spans()
     kept = seen.record.failure
     assert kept is not None

@@ -113,7 +113,7 @@ def test_what_has_ended_keeps_neither_arguments_nor_context_alive() -> None:
         gc.collect()
         assert kept[0]() is None
         assert sys.getrefcount(image) == before
-        metrics.fold()
+        metrics.count_pending()
 
 
 def test_a_record_keeps_no_argument_alive() -> None:
@@ -356,7 +356,7 @@ def test_a_generation_of_very_many_stages_counts_at_its_end() -> None:
 
     metrics = PrometheusMetrics(CollectorRegistry())
     relieved: list[int] = []
-    metrics.relieve = lambda: relieved.append(metrics._waiting())  # type: ignore[method-assign]
+    metrics.count_if_many_pending = lambda: relieved.append(metrics._pending_events())  # type: ignore[method-assign]
     with capture(metrics=metrics):
         staged()
     assert len(relieved) == 1

@@ -1,4 +1,4 @@
-"""The instruments: what is counted, under which names, and that nothing breaks or grows."""
+"""Metrics: what is counted under which name, with bounded memory, and without raising."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def samples(registry: CollectorRegistry, metric: str) -> dict[tuple[str, ...], f
 def test_every_name_label_and_bucket_comes_from_the_conventions(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """What an application serves is what conventions.METRICS says it serves, and nothing else."""
+    """An application serves exactly the metrics of conventions.METRICS."""
     metrics.declare("build_app", ["react"])
     metrics.stage(("build_app", Stage("plan", "phase", 0.2, Outcome.SUCCESS)))
     metrics.stage(("build_app", Stage("chat", "step", 0.3, Outcome.FAILURE)))
@@ -117,7 +117,7 @@ def test_every_name_label_and_bucket_comes_from_the_conventions(
 def test_every_label_set_that_can_be_known_is_there_at_0(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """Declaring an operation makes its counters, births and histograms before the first call."""
+    """Declaring an operation creates its counters, start times and histograms before the first call."""
     metrics.declare("build_app", ["react", "vue"])
     ends = {
         ("react", "build_app", "success"), ("react", "build_app", "failure"),
@@ -168,7 +168,7 @@ def test_an_operation_without_frameworks_is_declared_without(
 def test_a_generation_is_counted_where_it_belongs(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """Start, end, failure, duration, files, phases and steps each reach their series."""
+    """Start, end, failure, duration, files, phases and steps are counted in their series."""
     metrics.started("build_app")
     metrics.started("build_app")
     metrics.started("build_app")
@@ -198,7 +198,7 @@ def test_a_generation_is_counted_where_it_belongs(
 def test_the_writers_figures_are_shown(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """What the writer tells of itself is what a scrape sees."""
+    """A scrape contains the writer's figures."""
     metrics.written(5)
     metrics.retried(2)
     metrics.dropped("full", 3)
@@ -242,7 +242,7 @@ def test_a_generation_whose_process_died_is_counted_but_was_not_in_progress_here
 
 
 def test_a_birth_is_set_before_its_counter_and_never_again(registry: CollectorRegistry) -> None:
-    """Whoever sees a counter sees its birth, and the birth stays though the clock moves on."""
+    """A scrape with a counter has its start time, which does not change."""
     ticks = iter(range(100, 10_000))
     metrics = PrometheusMetrics(registry, now=lambda: float(next(ticks)))
     metrics.ended(record(framework="late"))
@@ -257,7 +257,7 @@ def test_a_birth_is_set_before_its_counter_and_never_again(registry: CollectorRe
 def test_a_scrape_reads_counters_before_births(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """A series born while a scrape runs is never seen without its birth."""
+    """A series created during a scrape is never served without its start time."""
     order = [family.name for family in registry.collect()]
     assert order.index("genmon_generations") < order.index("genmon_series_start_timestamp_seconds")
 
@@ -265,7 +265,7 @@ def test_a_scrape_reads_counters_before_births(
 def test_ten_thousand_label_values_become_a_hundred_and_other(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """Values beyond the bound are counted as ``other``; none is lost, no memory is kept for them."""
+    """Label values beyond the limit are counted as ``other``, in bounded memory."""
     for number in range(10_000):
         metrics.ended(record(framework=f"framework-{number}"))
     total = samples(registry, "genmon_generations_total")
@@ -281,7 +281,7 @@ def test_ten_thousand_label_values_become_a_hundred_and_other(
 def test_the_bound_is_of_a_label_not_of_a_metric(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """Steps beyond the bound do not push operations out."""
+    """Steps beyond the limit do not affect operations."""
     for number in range(500):
         metrics.stage(("build_app", Stage(f"step-{number}", "step", 0.1, Outcome.SUCCESS)))
     metrics.ended(record(operation="other_app"))
@@ -291,7 +291,7 @@ def test_the_bound_is_of_a_label_not_of_a_metric(
 @given(st.text(max_size=300))
 @settings(max_examples=100)
 def test_any_text_is_a_label_value_that_can_be_scraped(value: str) -> None:
-    """Whatever an operation is called, the exposition parses and counts it."""
+    """With any name of an operation the exposition can be parsed and counts it."""
     registry = CollectorRegistry()
     metrics = PrometheusMetrics(registry)
     metrics.ended(record(operation=value, framework=value))
@@ -348,7 +348,7 @@ def test_exemplars_name_only_traces_that_are_kept(
 
 
 def test_threads_lose_no_count(registry: CollectorRegistry, metrics: PrometheusMetrics) -> None:
-    """Eight threads counting at once, over series that are being born, count exactly."""
+    """Eight threads that count at once in new series count exactly."""
     barrier = threading.Barrier(8)
 
     def count() -> None:
@@ -370,7 +370,7 @@ def test_threads_lose_no_count(registry: CollectorRegistry, metrics: PrometheusM
 def test_a_metric_of_somebody_elses_is_named_and_nothing_is_left_behind(
     registry: CollectorRegistry,
 ) -> None:
-    """A clash is refused with the metric's name, and the registry stays as it was."""
+    """A name that is taken is refused, and the registry is not changed."""
     Counter("genmon_generation_failures_total", "somebody else's", registry=registry)
     with pytest.raises(ConfigurationError, match=r"genmon_generation_failures_total.*registry="):
         PrometheusMetrics(registry)
@@ -378,7 +378,7 @@ def test_a_metric_of_somebody_elses_is_named_and_nothing_is_left_behind(
 
 
 def test_the_same_registry_twice_is_the_same_series(registry: CollectorRegistry) -> None:
-    """A second use of a registry adds to what is there; after closing, one can begin again."""
+    """A second use of a registry continues its series; after close() it starts anew."""
     first, second = PrometheusMetrics(registry), PrometheusMetrics(registry)
     first.started("build_app")
     second.started("build_app")
@@ -394,7 +394,7 @@ def test_the_same_registry_twice_is_the_same_series(registry: CollectorRegistry)
 def test_a_scrape_of_one_metric_sees_all_that_happened(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """What was only noted is counted before any single metric is read, by whatever way."""
+    """Pending events are counted before any metric is read."""
     metrics.started("build_app")
     only = registry.restricted_registry(["genmon_records_started_total"])
     (family,) = only.collect()
@@ -404,21 +404,21 @@ def test_a_scrape_of_one_metric_sees_all_that_happened(
 
 
 def test_nothing_waits_once_they_are_closed(metrics: PrometheusMetrics) -> None:
-    """Nobody reads them any more, so what comes late is counted at once."""
+    """After close() events are counted at once."""
     metrics.close()
     metrics.started("build_app")
     metrics.ended(record())
     metrics.stage(("build_app", Stage("chat", "step", 0.3, Outcome.FAILURE)))
-    assert metrics._waiting() == 0
+    assert metrics._pending_events() == 0
 
 
 def test_what_waits_to_be_counted_is_bounded(metrics: PrometheusMetrics) -> None:
-    """With nobody reading, callers who are asked to count a little each, so that it does not grow."""
+    """Without reads callers count some events each, so that the queue does not grow."""
     for _ in range(MAX_EVENTS + 500):
         metrics.started("build_app")
         metrics.ended(record())
-        metrics.relieve()
-    assert metrics._waiting() <= MAX_EVENTS
+        metrics.count_if_many_pending()
+    assert metrics._pending_events() <= MAX_EVENTS
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["noted", "at once"])
@@ -438,7 +438,7 @@ def test_a_finaliser_that_counts_while_its_thread_counts_locks_nothing_up(
 
     def count() -> None:
         metrics.written(1)
-        metrics.fold()
+        metrics.count_pending()
 
     thread = threading.Thread(target=count, daemon=True)
     thread.start()
@@ -449,7 +449,7 @@ def test_a_finaliser_that_counts_while_its_thread_counts_locks_nothing_up(
 
 
 class BrokenSeries:
-    """A backend whose series all raise, but those that count errors."""
+    """A backend whose series all raise, except those that count errors."""
 
     exemplars = True
     before_reading = None
@@ -493,7 +493,7 @@ def calls(metrics: Metrics) -> Iterator[Any]:
 
 
 def test_no_method_raises_whatever_breaks(caplog: pytest.LogCaptureFixture) -> None:
-    """An instrument that breaks is counted and said once, never raised."""
+    """An exception while counting is counted and logged once, never raised."""
     backend = BrokenSeries()
     metrics = Instruments(backend)
     for number, call in enumerate(calls(metrics), start=1):
@@ -511,7 +511,7 @@ def test_null_metrics_take_every_call() -> None:
 def test_a_severity_that_a_rule_of_the_users_gives_is_there_at_0(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """What a registered rule can say is known before anything fails."""
+    """Series of a registered rule's category and severity exist before a failure."""
     remove = register_rule(Category.VALIDATION_ERROR, exception="Refused", severity="critical")
     try:
         metrics.declare("ruled")
@@ -548,7 +548,7 @@ def test_severities_beyond_the_default_have_series_of_their_own(
 def test_nothing_runs_on_because_its_end_could_not_be_counted(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """A record that no histogram takes leaves the gauge of running generations all the same."""
+    """A record that a histogram refuses still lowers the gauge of running generations."""
     metrics.started("build_app")
     metrics.ended(record(file_count=10**400))
     assert samples(registry, "genmon_generations_in_progress") == {("build_app",): 0}
@@ -557,7 +557,7 @@ def test_nothing_runs_on_because_its_end_could_not_be_counted(
 def test_a_surplus_label_value_is_counted_once(
     registry: CollectorRegistry, metrics: PrometheusMetrics
 ) -> None:
-    """The overflow counts values, not how often they came."""
+    """Each refused value is counted once."""
     for number in [*range(names.MAX_LABEL_VALUES), *([-1, -2] * 10)]:
         metrics.ended(record(framework=f"framework-{number}"))
     assert samples(registry, "genmon_internal_errors_total")[(LABEL_OVERFLOW,)] == 2

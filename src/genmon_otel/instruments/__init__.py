@@ -1,8 +1,8 @@
-"""The instruments: how finished generations become metrics.
+"""Counts generations in metrics.
 
-:class:`Instruments` knows what is counted and when. What it counts *with* is a
-:class:`Backend`: prometheus_client's series or OpenTelemetry's, under the very
-same names once OTLP has been translated.
+:class:`Instruments` decides what is counted and when. Its :class:`Backend` stores the values: in series
+of prometheus_client, or in OpenTelemetry's instruments, which have the same names once Prometheus has
+translated OTLP.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from genmon_otel import conventions as names
 from genmon_otel.conventions import Metric
-from genmon_otel.forks import forkable_lock
-from genmon_otel.instruments.labels import LabelValues, failures_with
+from genmon_otel.forks import forkable_lock, is_held_by_this_thread
+from genmon_otel.instruments.labels import LabelValues, possible_failures
 from genmon_otel.instruments.nothing import NullMetrics
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
@@ -33,38 +33,46 @@ __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "Prometheu
 
 _log = logging.getLogger(names.LOGGER)
 
-#: Place under which INTERNAL_ERRORS counts a label value beyond the bound.
+#: Label ``where`` of INTERNAL_ERRORS for a label value beyond the limit.
 LABEL_OVERFLOW: Final = "label_overflow"
-#: Place under which INTERNAL_ERRORS counts an instrument that broke.
-BROKEN: Final = "metrics"
-#: What may wait to be counted, and how much of it a caller counts who finds more.
+#: Label ``where`` of INTERNAL_ERRORS for an exception while counting.
+COUNTING_FAILED: Final = "metrics"
+#: Events that may be pending. A caller that finds more counts some itself.
 MAX_EVENTS: Final = 5_000
-_STRIDE: Final = 16
+#: Pending events of each kind that such a caller counts.
+_EVENTS_PER_CALLER: Final = 16
 
 P = ParamSpec("P")
 E = TypeVar("E")
 
 
-def _counted(
+def _deferred(
     method: Callable[Concatenate[Instruments, P], None],
 ) -> Callable[Concatenate[Instruments, P], None]:
-    """Note a call; :meth:`Instruments.fold` makes it. What breaks in it is counted, never raised."""
+    """Defer a method: a call is queued, and :meth:`Instruments.count_pending` executes it.
+
+    An exception of the method is counted, never raised.
+    """
 
     @functools.wraps(method)
-    def note(self: Instruments, /, *args: Any) -> None:
+    def enqueue(self: Instruments, /, *args: Any) -> None:
         self._events.append((method, *args))
-        self.relieve()
+        self.count_if_many_pending()
 
-    return cast("Callable[Concatenate[Instruments, P], None]", note)
+    return cast("Callable[Concatenate[Instruments, P], None]", enqueue)
 
 
 class Instruments:
-    """Count generations. Implements :class:`genmon_otel.ports.Metrics`.
+    """Counts generations. Implements :class:`genmon_otel.ports.Metrics`.
+
+    A caller only appends events to deques, which is atomic. The events are counted, by the thread that
+    holds the lock, on the writer's thread and when the metrics are read. Where the backend has no
+    callback before a read (several processes, OTLP), each call counts its events at once.
 
     Args:
-        backend: makes the series.
-        resources: whether CPU time and peak memory are measured, and so declared.
-        now: Unix seconds, for births.
+        backend: creates the series.
+        resources: whether CPU time and peak memory are measured, so that their series are declared.
+        now: returns Unix seconds, for the start times of series.
     """
 
     def __init__(
@@ -74,15 +82,15 @@ class Instruments:
         self._now = now
         self._measured = resources
         self._warned_at = float("-inf")
-        #: What happened and is not counted yet. Only who holds the lock counts.
+        #: Pending events, by kind. Any thread appends; only the thread that holds the lock removes.
         self._starts: deque[str] = deque()
         self._ends: deque[tuple[GenerationRecord, str | None]] = deque()
         self._stage_ends: deque[tuple[str, StageEnd]] = deque()
         self._events: deque[tuple[Any, ...]] = deque()
-        self._noted: list[deque[Any]] = [self._starts, self._ends, self._stage_ends, self._events]
+        self._pending: list[deque[Any]] = [self._starts, self._ends, self._stage_ends, self._events]
         self._lock = forkable_lock()
-        self._at_once = backend.before_reading is None
-        self._report: Callable[[], None] = lambda: None
+        self._counts_at_once = backend.before_reading is None
+        self._report_levels: Callable[[], None] = lambda: None
         self._values = LabelValues(self._overflow)
         self._plain = {
             metric.name: backend.series(metric, ())
@@ -111,86 +119,92 @@ class Instruments:
         for reason in names.DROP_REASONS:
             self._dropped[(reason,)]
         if backend.before_reading is not None:
-            backend.before_reading.append(self.fold)
+            backend.before_reading.append(self.count_pending)
         _all.add(self)
 
     def close(self) -> None:
-        """Serve these metrics no longer; counting goes on harmlessly."""
-        self._at_once = True
-        self.fold()
-        if self.fold in (told := self._backend.before_reading or []):
-            told.remove(self.fold)
+        """Stop serving these metrics. Later calls still count, without effect."""
+        self._counts_at_once = True
+        self.count_pending()
+        callbacks = self._backend.before_reading or []
+        if self.count_pending in callbacks:
+            callbacks.remove(self.count_pending)
         self._backend.close()
 
-    # --- counting what was noted
+    # --- counting pending events
 
     def watch(self, report: Callable[[], None]) -> None:
-        """Ask for levels whenever series are read: a writer inside its store tells none."""
-        self._report = report
+        """Call ``report`` before pending events are counted, to set the gauges."""
+        self._report_levels = report
 
-    def fold(self) -> None:
-        """Count what happened until now."""
-        self._report()
+    def count_pending(self) -> None:
+        """Count all pending events. Waits for the lock; does nothing in a thread that holds it."""
+        self._report_levels()
         if self._is_counting():
             return
         with self._lock:
             self._count()
 
-    def relieve(self) -> None:
-        """Count some of what waits, if that is much; wait for nobody: who counts looks again."""
-        allowed = 0 if self._at_once else MAX_EVENTS
-        while self._waiting() > allowed and not self._is_counting():
+    def count_if_many_pending(self) -> None:
+        """Count some pending events if there are more than allowed; never waits for the lock.
+
+        Where another thread holds the lock, that thread checks again after it has counted.
+        """
+        allowed = 0 if self._counts_at_once else MAX_EVENTS
+        while self._pending_events() > allowed and not self._is_counting():
             try:
                 if not self._lock.acquire(blocking=False):
                     return
-                self._count(_STRIDE)
+                self._count(_EVENTS_PER_CALLER)
             finally:
                 try:
                     self._release()
                 finally:
-                    self._release()  # the first may have been interrupted
-            if not self._at_once:
+                    self._release()  # an interruption may have prevented the first call
+            if not self._counts_at_once:
                 return
 
-    def _waiting(self) -> int:
-        return sum(map(len, self._noted))
+    def _pending_events(self) -> int:
+        return sum(map(len, self._pending))
 
     def _is_counting(self) -> bool:
-        """Whether it is this very thread that counts: a finaliser struck amidst."""
-        return bool(self._lock._is_owned())  # type: ignore[attr-defined]
+        """Whether this thread is counting already: a finaliser ran a generation during a count."""
+        return is_held_by_this_thread(self._lock)
 
     def _release(self) -> None:
         if self._is_counting():
             self._lock.release()
 
     def _count(self, limit: int = sys.maxsize) -> None:
-        """Count what has happened until now, the oldest ``limit`` of each kind."""
-        ends, starts = len(self._ends), len(self._starts)  # in this order, and counted in the
-        self._fold(self._starts, self._start, min(starts, limit))  # other: so no generation
-        self._fold(self._ends, self._end, min(ends, limit))  # ends before it started
-        self._fold(self._stage_ends, self._end_stage, min(len(self._stage_ends), limit))
-        self._fold(self._events, self._call, min(len(self._events), limit))
+        """Count the pending events, at most the oldest ``limit`` of each kind."""
+        # The number of ends is read before that of starts, and starts are counted before ends: so no
+        # end is counted before its start.
+        ends, starts = len(self._ends), len(self._starts)
+        self._count_events(self._starts, self._start, min(starts, limit))
+        self._count_events(self._ends, self._end, min(ends, limit))
+        self._count_events(self._stage_ends, self._end_stage, min(len(self._stage_ends), limit))
+        self._count_events(self._events, self._call, min(len(self._events), limit))
 
-    def _fold(self, waiting: deque[E], count: Callable[[E], None], number: int) -> None:
+    def _count_events(self, pending: deque[E], count: Callable[[E], None], number: int) -> None:
         for _ in range(number):
-            if not waiting:  # it is another process's by now
+            if not pending:  # cleared: this is a forked child now
                 return
-            what = waiting.popleft()
+            event = pending.popleft()
             try:
-                count(what)
+                count(event)
             except Exception:
-                self._broke(count.__name__)
+                self._report_exception(count.__name__)
 
     def _call(self, event: tuple[Any, ...]) -> None:
         method, *args = event
         method(self, *args)
 
-    def _forked(self) -> None:
-        """What waits in a forked child is its parent's."""
-        for waiting in self._noted:
-            waiting.clear()
+    def clear_after_fork(self) -> None:
+        """Drop the pending events in a forked child: the parent counts them."""
+        for pending in self._pending:
+            pending.clear()
 
-    # --- what is counted
+    # --- events
 
     def declare(
         self, operation: str, frameworks: Iterable[str] = (), severity: Severity | None = None
@@ -199,7 +213,7 @@ class Instruments:
             try:
                 self._declare(operation, tuple(frameworks) or (names.NO_FRAMEWORK,), severity)
             except Exception:
-                self._broke("declare")
+                self._report_exception("declare")
 
     def _declare(
         self, operation: str, declared: tuple[str, ...], severity: Severity | None
@@ -218,29 +232,29 @@ class Instruments:
         self._started[(operation,)]
         for end in ends:
             self._ended[end]
-        for framework, (category, level) in product(declared, failures_with(severity)):
+        for framework, (category, level) in product(declared, possible_failures(severity)):
             self._failed[(operation, framework, category, level)]
         for category in Category.known():
             self._reopened[(operation, category)]
         if self._measured:
             self._resources[(operation,)]
 
-    # What each call leaves is only noted where notes can wait: no caller counts here.
+    # The next three are part of every call: they only append, except where events count at once.
 
     def count_starts(self, operations: Iterator[str]) -> None:
-        self._starts.extend(operations)  # one C call: nothing can interrupt it
-        if self._at_once:
-            self.relieve()
+        self._starts.extend(operations)  # one C call, which no signal handler interrupts
+        if self._counts_at_once:
+            self.count_if_many_pending()
 
     def count_ends(self, ends: Iterator[tuple[GenerationRecord, str | None]]) -> None:
         self._ends.extend(ends)
-        if self._at_once or len(self._ends) > MAX_EVENTS:
-            self.relieve()
+        if self._counts_at_once or len(self._ends) > MAX_EVENTS:
+            self.count_if_many_pending()
 
     def stage(self, ended: tuple[str, StageEnd]) -> None:
         self._stage_ends.append(ended)
-        if self._at_once:
-            self.relieve()
+        if self._counts_at_once:
+            self.count_if_many_pending()
 
     def started(self, operation: str) -> None:
         """Count one generation that starts."""
@@ -257,9 +271,9 @@ class Instruments:
     def _end(self, ended: tuple[GenerationRecord, str | None]) -> None:
         record, trace_id = ended
         operation, framework, failure = record.operation, record.framework, record.failure
-        # First: whatever breaks below, it runs no more.
+        # First, so that the generation is not counted as running if an exception follows.
         if failure is None or failure.origin == "generation":
-            self._started[(operation,)][1].dec()  # else it ran in a process that is gone
+            self._started[(operation,)][1].dec()  # else another process counted its start
         total, duration, files = self._ended[(operation, framework, record.outcome)]
         exemplar = None
         if failure is not None:
@@ -276,14 +290,18 @@ class Instruments:
         operation, (name, kind, duration_s, outcome) = ended
         self._stages[kind][(operation, name, outcome)][0].observe(duration_s)
 
-    @_counted
+    @_deferred
     def declare_failure(
         self, operation: str, framework: str, category: Category, severity: Severity
     ) -> None:
-        if (operation, framework, Outcome.FAILURE) in self._ended:  # else another service's
+        if (
+            operation,
+            framework,
+            Outcome.FAILURE,
+        ) in self._ended:  # else an operation of another service
             self._failed[(operation, framework, category, severity)]
 
-    @_counted
+    @_deferred
     def resources(self, operation: str, cpu_s: float | None, peak_bytes: int | None) -> None:
         cpu, peak = self._resources[(operation,)]
         if cpu_s is not None:
@@ -291,76 +309,75 @@ class Instruments:
         if peak_bytes is not None:
             peak.observe(peak_bytes)
 
-    @_counted
+    @_deferred
     def reopened(self, operation: str, category: str) -> None:
         self._reopened[(operation, category)][0].inc()
 
-    @_counted
+    @_deferred
     def written(self, count: int) -> None:
         self._plain[names.RECORDS_WRITTEN.name].inc(count)
 
-    @_counted
+    @_deferred
     def retried(self, count: int) -> None:
         self._plain[names.RECORDS_RETRIED.name].inc(count)
 
-    @_counted
+    @_deferred
     def dropped(self, reason: str, count: int = 1) -> None:
         self._dropped[(reason,)][0].inc(count)
 
-    @_counted
+    @_deferred
     def queue_depth(self, depth: int) -> None:
         self._plain[names.QUEUE_DEPTH.name].set(depth)
 
-    @_counted
+    @_deferred
     def journal_bytes(self, size: int) -> None:
         self._plain[names.JOURNAL_BYTES.name].set(size)
 
-    @_counted
+    @_deferred
     def store_up(self, up: bool) -> None:
         self._plain[names.STORE_UP.name].set(1 if up else 0)
 
-    @_counted
+    @_deferred
     def batch_seconds(self, duration_s: float) -> None:
         self._plain[names.WRITE_DURATION.name].observe(duration_s)
 
-    @_counted
+    @_deferred
     def internal_error(self, where: str) -> None:
         self._errors[(where,)][0].inc()
 
     def _make(self, metric: Metric, label_values: LabelSet) -> Any:
-        """Ask the backend for a series; one of GENERATIONS is born before it can be seen."""
+        """Create a series; the start time of one of GENERATIONS is set before it can be scraped."""
         if metric is names.GENERATIONS:
             self._backend.set_start_time((label_values,), self._now())
         return self._backend.series(metric, label_values)
 
     def _overflow(self, label: str) -> None:
-        """Count a label value that was turned away."""
+        """Count a refused label value."""
         self._errors[(LABEL_OVERFLOW,)][0].inc()
 
-    def _broke(self, method: str) -> None:
-        """Count an instrument that broke, and say so at most once a minute."""
+    def _report_exception(self, method: str) -> None:
+        """Count an exception while counting, and log it at most once a minute."""
         try:
             now = time.monotonic()
             if now - self._warned_at > 60:
                 self._warned_at = now
                 _log.warning("genmon could not count (%s)", method, exc_info=True)
-            self._errors[(BROKEN,)][0].inc()
+            self._errors[(COUNTING_FAILED,)][0].inc()
         except Exception:
             pass  # the application comes first
 
 
 class PrometheusMetrics(Instruments):
-    """The instruments in a prometheus_client registry.
+    """Counts generations in a prometheus_client registry.
 
     Args:
-        registry: where to register; None: the registry that every endpoint serves
-            (``prometheus_client.REGISTRY``). A second use of the same registry finds
-            the series of the first.
-        resources: whether CPU time and peak memory are measured, and so declared.
-        now: Unix seconds, for births.
+        registry: where to register; None: ``prometheus_client.REGISTRY``, which its endpoints serve
+            by default. A second use of a registry finds the series of the first.
+        resources: whether CPU time and peak memory are measured, so that their series are declared.
+        now: returns Unix seconds, for the start times of series.
 
     Raises:
-        ConfigurationError: the registry has a metric of that name from somebody else.
+        ConfigurationError: the registry has a metric of the same name that is not genmon's.
     """
 
     def __init__(
@@ -380,7 +397,7 @@ _all: Final[weakref.WeakSet[Instruments]] = weakref.WeakSet()
 
 def _after_fork() -> None:
     for instruments in list(_all):
-        instruments._forked()
+        instruments.clear_after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork)

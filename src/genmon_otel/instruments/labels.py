@@ -18,7 +18,7 @@ _PROCESS_DIED: Final = ((Category.UNKNOWN, Severity.CRITICAL),)
 _CRITICAL: Final = (*_PROCESS_DIED, (Category.PROVIDER_ERROR, Severity.CRITICAL))
 
 
-def failures_with(severity: Severity | None) -> Iterable[tuple[Category, Severity]]:
+def possible_failures(severity: Severity | None) -> Iterable[tuple[Category, Severity]]:
     """Return the categories and severities that failures can have.
 
     ``severity`` is the decorator's ``severity=``; None: as classified.

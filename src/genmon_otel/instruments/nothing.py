@@ -15,4 +15,4 @@ class NullMetrics:
         reopened
     ) = _ignore
     written = retried = dropped = queue_depth = journal_bytes = store_up = _ignore
-    batch_seconds = internal_error = watch = fold = relieve = close = _ignore
+    batch_seconds = internal_error = watch = count_pending = count_if_many_pending = close = _ignore

@@ -75,7 +75,7 @@ class InterruptedEnd:
 
     def _find_faults(self) -> None:
         if self.facts.stages:
-            self.runtime.metrics.relieve()
+            self.runtime.metrics.count_if_many_pending()
             if self.facts.errors:
                 self.faults = diagnose.step_faults(self.facts)
 

@@ -199,7 +199,7 @@ class WriterLoop:
                 self._backoff.failed(self._clock.monotonic())
                 self._note_store(up=False, error=error)
         self.report()
-        self._metrics.fold()
+        self._metrics.count_pending()
         return has_more
 
     def _tick(self, now: float) -> None:
