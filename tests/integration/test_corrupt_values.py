@@ -1,4 +1,4 @@
-"""A value that is not what its column holds never ends a list, and never costs a new record."""
+"""A damaged value hides no other row and prevents no new record."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def propose(failed: Any, recordings: Any) -> dict[str, Any]:
 
 
 def filled(url: str) -> tuple[SqlStore, Producer, str]:
-    """A store with two failures, one of them with a case that ran; and that one's handle."""
+    """Return a store with two failures, one with a case that has runs, and its handle."""
     store = SqlStore(url, propose=propose)
     store.open()
     producer = Producer(store)
@@ -75,7 +75,7 @@ def ask(url: str, handle: str, command: tuple[str, ...], *more: str) -> Result:
 
 
 def read_all(store: SqlStore, handle: str) -> None:
-    """Ask for everything that a store can be asked; what is not found is an answer."""
+    """Call every reading method of a store; NotFound is allowed."""
     store.failures(status=None)
     store.generations()
     store.health()
@@ -91,7 +91,7 @@ def read_all(store: SqlStore, handle: str) -> None:
 
 
 def put(store: SqlStore, column: sa.Column[Any], value: Any) -> bool:
-    """Put a value into every row; whether the database took it."""
+    """Write a value into every row; return whether the database accepted it."""
     postgresql = store._database.is_postgresql
     given = ":given"
     if postgresql:
@@ -109,7 +109,7 @@ def put(store: SqlStore, column: sa.Column[Any], value: Any) -> bool:
 
 
 def columns() -> list[sa.Column[Any]]:
-    """Every column but the keys, which a database itself keeps sound."""
+    """List every column but the keys, which the database itself protects."""
     return [
         column
         for table in TABLES
@@ -119,7 +119,7 @@ def columns() -> list[sa.Column[Any]]:
 
 
 def test_no_value_ends_a_list_or_loses_a_record(store_url: str, tmp_path: Path) -> None:
-    """Each column in turn holds nonsense: all is read, and new records are stored."""
+    """With a damaged value in any one column everything is read and new records are stored."""
     store, producer, handle = filled(store_url)
     path = store._database.path
     copy = tmp_path / "copy.db"
@@ -185,7 +185,7 @@ def test_the_row_is_named_beside_the_list(
 
 
 def test_a_text_that_is_no_utf_8_is_read(tmp_path: Path) -> None:
-    """SQLite keeps any bytes as text."""
+    """Text that is not UTF-8 is read."""
     url = f"sqlite:///{tmp_path / 'store' / 'genmon.db'}"
     store, _, handle = filled(url)
     with store._database.begin() as connection:
@@ -200,7 +200,7 @@ def test_a_text_that_is_no_utf_8_is_read(tmp_path: Path) -> None:
 
 
 def test_a_writer_heals_what_it_writes_anew(store_url: str) -> None:
-    """Strikes that cannot be read begin anew; the failure's newest occurrence replaces its context."""
+    """Damaged strikes are counted from one again; the next occurrence replaces the context."""
     store, producer, handle = filled(store_url)
     for column in (schema.failures.c.strikes, schema.failures.c.users_by_day):
         assert put(store, column, '"banana"')

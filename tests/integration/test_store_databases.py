@@ -1,4 +1,4 @@
-"""Each database's own ways to fail: files, locks, servers that are away, instrumented engines."""
+"""Failures of each database: files, locks, missing servers, instrumented engines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.store_records import Producer, failing, success
 
 
 def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:
-    """A folder that the store makes is 0700 and ignored by git; its file is 0600."""
+    """A folder that the store creates is 0700 and ignored by git; its file is 0600."""
     path = tmp_path / "new" / ".genmon" / "genmon.db"
     SqlStore(f"sqlite:///{path}").open()
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -49,7 +49,7 @@ def test_a_log_only_where_resets_are_safe(version: tuple[int, int, int], safe: b
 
 
 def test_journal_mode_fits_the_library(tmp_path: Path) -> None:
-    """A file has the mode that its SQLite is safe with, also one that had the other before."""
+    """A file gets the journal mode that is safe with this SQLite, also if it had the other one."""
     path = tmp_path / "genmon.db"
     with sqlite3.connect(path) as before:
         before.execute("PRAGMA journal_mode = WAL")
@@ -63,7 +63,7 @@ def test_journal_mode_fits_the_library(tmp_path: Path) -> None:
 
 
 def test_network_file_systems_are_recognised(tmp_path: Path) -> None:
-    """The innermost mount decides, spaces in its path included."""
+    """The innermost mount decides, also with spaces in its path."""
     (tmp_path / "a share").mkdir()
     mounts = (
         "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -75,7 +75,7 @@ def test_network_file_systems_are_recognised(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"this is no database at all" * 400, b""])
 def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
-    """An empty file becomes a store; anything else is refused with what to do, and left alone."""
+    """An empty file becomes a store; any other file is refused with the remedy and not changed."""
     path = tmp_path / "genmon.db"
     path.write_bytes(content)
     store = SqlStore(f"sqlite:///{path}")
@@ -88,7 +88,7 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_damaged_file_is_seen_on_open(tmp_path: Path) -> None:
-    """Pages overwritten behind SQLite's back are found before anything is written."""
+    """Damaged pages are found before anything is written."""
     path = tmp_path / "genmon.db"
     store = SqlStore(f"sqlite:///{path}")
     store.open()
@@ -103,7 +103,7 @@ def test_a_damaged_file_is_seen_on_open(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """A path below a file says what is wrong and what to give instead."""
+    """A path below a file is refused with what to give instead."""
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="GENMON_STORE"):
         SqlStore(f"sqlite:///{tmp_path / 'file' / 'below' / 'genmon.db'}").open()
@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_a_locked_file_is_unavailable_then_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While another process holds the file a write says so in time; afterwards it succeeds."""
+    """While another process has the file locked a write fails in time; afterwards it succeeds."""
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.2)
     path = tmp_path / "genmon.db"
     store = SqlStore(f"sqlite:///{path}")
@@ -146,7 +146,7 @@ def test_an_unknown_kind_is_refused() -> None:
 
 @pytest.mark.postgres
 def test_a_server_that_is_away(tmp_path: Path) -> None:
-    """No server, or one that never answers, is unavailable in seconds, its password masked."""
+    """Without a server, or an answer, StoreUnavailable comes within seconds, with the password masked."""
     pytest.importorskip("psycopg")
     silent = socket.create_server(("127.0.0.1", 0))
     port = silent.getsockname()[1]
@@ -161,7 +161,7 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 def test_a_server_that_dropped_us_is_met_again(postgresql_url: str) -> None:
-    """When the server ends our connections one write fails at most, and the next one works."""
+    """When the server closes the connections at most one write fails, and the next one succeeds."""
     import psycopg
 
     store = SqlStore(postgresql_url)
@@ -186,7 +186,7 @@ def test_a_server_that_dropped_us_is_met_again(postgresql_url: str) -> None:
 def test_an_instrumented_store_writes_no_spans_about_itself(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With OpenTelemetry's SQLAlchemy instrumentation on, our statements make no spans."""
+    """With OpenTelemetry's SQLAlchemy instrumentation genmon's statements create no spans."""
     # It insists on wrapping asyncio engines, whose module needs greenlet; we have none.
     stub: Any = ModuleType("sqlalchemy.ext.asyncio")
     stub.create_async_engine = lambda: None

@@ -1,4 +1,4 @@
-"""The schema's life: made at once, upgraded from every earlier version, refused when newer."""
+"""The schema is created when missing, upgraded from every earlier version, refused when newer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def at_revision(url: str, revision: str) -> SqlStore:
-    """A store whose schema is an earlier one's."""
+    """Return a store with the schema of an earlier revision."""
     store = SqlStore(url)
     with store._database.begin() as connection:
         command.upgrade(upgrade.alembic_config(connection), revision)
@@ -36,7 +36,7 @@ def at_revision(url: str, revision: str) -> SqlStore:
 
 
 def differences(store: SqlStore) -> list[Any]:
-    """What the database's schema has otherwise than :mod:`genmon_otel.store.schema`."""
+    """Return the differences between the database's schema and :mod:`genmon_otel.store.schema`."""
     with store._database.read() as connection:
         options = {"version_table": names.TABLE_VERSION, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
@@ -44,7 +44,7 @@ def differences(store: SqlStore) -> list[Any]:
 
 
 def test_the_revisions_are_those_of_the_files() -> None:
-    """The constants name every migration there is, in order."""
+    """The constants list all migrations in order."""
     scripts = ScriptDirectory.from_config(upgrade.alembic_config())
     found = [script.revision for script in scripts.walk_revisions()][::-1]
     assert tuple(found) == schema.REVISIONS
@@ -52,7 +52,7 @@ def test_the_revisions_are_those_of_the_files() -> None:
 
 
 def test_a_new_database_is_made_at_once(store_url: str) -> None:
-    """Opening an empty database makes today's schema; opening it again changes nothing."""
+    """Opening an empty database creates the present schema; opening it again changes nothing."""
     store = SqlStore(store_url)
     store.open()
     store.open()
@@ -62,7 +62,7 @@ def test_a_new_database_is_made_at_once(store_url: str) -> None:
 
 
 def test_who_only_reads_makes_no_tables(store_url: str) -> None:
-    """Reading a database without genmon's tables is refused (exit 2), and leaves it as it is."""
+    """Reading a database without genmon's tables is refused (exit 2) and changes nothing."""
     done = subprocess.run(
         [sys.executable, "-c", "from genmon_otel.cli import main; main()",
          "failures", "list", "--store", store_url],
@@ -82,7 +82,7 @@ def test_who_only_reads_makes_no_tables(store_url: str) -> None:
 
 @pytest.mark.parametrize("revision", schema.REVISIONS[:-1])
 def test_every_earlier_schema_becomes_todays(store_url: str, revision: str) -> None:
-    """An older schema is upgraded: by opening on SQLite, by ``db upgrade`` on a server."""
+    """An older schema is upgraded: on SQLite when it is opened, on PostgreSQL by ``db upgrade``."""
     store = at_revision(store_url, revision)
     if store._database.is_postgresql:
         with pytest.raises(SchemaMismatch, match="genmon db upgrade"):
@@ -148,7 +148,7 @@ def test_what_older_fingerprints_name_is_superseded(store_url: str) -> None:
 
 
 def test_a_newer_schema_is_refused(store_url: str) -> None:
-    """A schema this genmon does not know is left alone, and the message says what to do."""
+    """An unknown schema is not changed, and the message says what to do."""
     store = SqlStore(store_url)
     store.open()
     with store._database.begin() as connection:
@@ -160,7 +160,7 @@ def test_a_newer_schema_is_refused(store_url: str) -> None:
 
 
 def upgrade_at_once(barrier: Any, url: str) -> None:
-    """Upgrade when the others do."""
+    """Upgrade at the same time as the other processes."""
     barrier.wait(60)
     store = SqlStore(url)
     store.upgrade()
@@ -168,7 +168,7 @@ def upgrade_at_once(barrier: Any, url: str) -> None:
 
 
 def test_two_processes_may_upgrade_at_once(store_url: str) -> None:
-    """They wait for each other; both end with today's schema."""
+    """Two processes that upgrade at once wait for each other; both find the present schema."""
     at_revision(store_url, schema.REVISIONS[0]).close()
     barrier = SPAWN.Barrier(2)
     both = [SPAWN.Process(target=upgrade_at_once, args=(barrier, store_url)) for _ in range(2)]
@@ -181,7 +181,7 @@ def test_two_processes_may_upgrade_at_once(store_url: str) -> None:
 
 
 def test_the_migrations_are_in_the_package() -> None:
-    """The wheel carries what ``db upgrade`` needs: it lies inside the package."""
+    """The migrations are inside the package, so that the wheel contains them."""
     package = Path(upgrade.__file__).parents[1]
     assert upgrade.MIGRATIONS.is_relative_to(package)
     assert {"env.py", "script.py.mako"} <= {path.name for path in upgrade.MIGRATIONS.iterdir()}

@@ -1,4 +1,4 @@
-"""Connection strings: whatever is given, what is shown holds no secret."""
+"""Connection strings are shown without secrets."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_connection_string_is_shown_without_its_secret() -> None:
 
 
 def test_secrets_are_found_for_whoever_quotes_a_driver() -> None:
-    """Password and hidden parameters are named as they stand in the string."""
+    """The secrets of a connection string are returned as written in it."""
     assert secrets_of("postgresql://u:a%40b@h/d?sslmode=require&key=c") == ("a%40b", "c")
     assert secrets_of("postgresql://u@h/d") == ()
     assert secrets_of("/srv/genmon.db") == ()

@@ -1,4 +1,4 @@
-"""Rebuilding recorded values: bounded, from loaded modules alone, without code of their classes."""
+"""Decoding is bounded, uses loaded modules only, and runs no code of the values' classes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ GROWING: dict[str, Any] = {
 
 
 class Hooked(pydantic.BaseModel):
-    """Its validators tell."""
+    """Its validators report that they ran."""
 
     name: str = ""
 
@@ -108,7 +108,7 @@ RAN: list[str] = []
 
 
 def tell(what: str) -> Any:
-    """A method that notes that it ran."""
+    """Return a method that reports that it ran."""
 
     def method(*_: Any, **__: Any) -> Any:
         RAN.append(what)
@@ -124,25 +124,25 @@ HOOKS = (
 
 @dataclass
 class Plain:
-    """Without code of its own."""
+    """A class without code of its own."""
 
     name: str = ""
 
 
 class Finalized(Plain):
-    """Its instances run code when they go."""
+    """Its instances have a finaliser."""
 
     __del__ = tell("__del__")
 
 
 class Registering(Exception):
-    """It has a say in its subclasses."""
+    """It runs code when it is subclassed."""
 
     __init_subclass__ = tell("__init_subclass__")
 
 
 class Colour(enum.Enum):
-    """It makes members up."""
+    """It creates missing members."""
 
     RED = 1
 
@@ -154,7 +154,7 @@ class Colour(enum.Enum):
 
 @pytest.fixture(autouse=True)
 def bounds() -> Iterator[ModuleType]:
-    """A loaded module whose classes tell when their code runs."""
+    """A loaded module whose classes report when their code runs."""
     module: Any = ModuleType("bounds")
     sys.modules["bounds"] = module
     for base in (str, bytes, int, float, list, tuple, set, frozenset, dict):
@@ -180,7 +180,7 @@ def bounds() -> Iterator[ModuleType]:
 
 
 def test_nothing_grows() -> None:
-    """What would become more than its text says is refused, or opaque, in little memory."""
+    """A small tree of a huge value is refused or opaque, in little memory."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     made = {}
     for name, tree in GROWING.items():
@@ -201,13 +201,13 @@ def test_nothing_grows() -> None:
     ids=["lists", "tuples", "texts"],
 )
 def test_items_and_bytes_are_counted(tree: Any) -> None:
-    """One value has so many items and bytes at most, however they are nested."""
+    """The items and bytes of one value are bounded at any nesting."""
     with pytest.raises(PayloadError, match="more than"):
         decode(tree)
 
 
 def test_a_case_has_so_many_values() -> None:
-    """A file of small brackets is refused before it fills the memory."""
+    """A file of many brackets is refused before it fills the memory."""
     with pytest.raises(CaseError, match="values"):
         Case.from_json(b'{"genmon_case": 1, "x": [' + b"[]," * (4 * MAX_VALUES) + b"1]}")
     with pytest.raises(CaseError, match="values"):
@@ -266,7 +266,7 @@ def test_types_come_from_loaded_modules_that_define_them() -> None:
 
 
 def test_a_packed_body_stays_packed() -> None:
-    """A response's headers cannot say that its small body is to be unpacked."""
+    """Headers of a response cannot cause its body to be decompressed."""
     import gzip
 
     import httpx
@@ -329,7 +329,7 @@ def test_any_tree_decodes_or_is_refused(tree: Any) -> None:
 
 
 class Asked:
-    """It says what its class is, and runs code to do so."""
+    """Its ``__class__`` is a property that runs code."""
 
     __class__ = property(tell("__class__"))  # type: ignore[assignment]
     __getattr__ = tell("__getattr__")
@@ -340,14 +340,14 @@ asked = Asked()
 
 @dataclass
 class Speaking:
-    """It has a say in its text."""
+    """Its ``__str__`` runs code."""
 
     __str__ = __repr__ = tell("__str__")
 
 
 @pytest.mark.parametrize("field", ["v", "headers", "method", "msg", "loc", "ctx"])
 def test_no_text_is_asked_of_an_object(field: str) -> None:
-    """Where a text belongs, an object of the application's is not made to give one."""
+    """An object of the application in place of text is refused without calling its ``__str__``."""
     object_ = {"$": "object", "type": f"{__name__}:Speaking", "fields": {}}
     library = {"library": "httpx"}
     line: dict[str, Any] = {"type": "own", "loc": [], "msg": "m", "input": 1}
@@ -367,7 +367,7 @@ def test_no_text_is_asked_of_an_object(field: str) -> None:
 
 
 def test_what_is_no_class_is_not_asked_whether_it_is() -> None:
-    """A lazy object answers that by doing its work."""
+    """Its ``__class__`` runs code, as a lazy object's does."""
     RAN.clear()
     assert isinstance(decode({"$": "object", "type": f"{__name__}:asked", "fields": {}}), Opaque)
     assert RAN == []
@@ -386,19 +386,19 @@ class Bits(IntFlag):
 
 
 class CalledMeta(EnumMeta):
-    """It tells when its classes are called."""
+    """It reports when its classes are called."""
 
     __call__ = tell("metaclass __call__")
 
 
 class Called(Flag, metaclass=CalledMeta):
-    """Of such a metaclass."""
+    """A class of that metaclass."""
 
     A, B = 1, 2
 
 
 class Mixin(int):
-    """It tells when it is made once its flags are there."""
+    """It reports when it is created after its flags exist."""
 
     def __new__(cls, value: int) -> Any:
         RAN.append("mixin __new__")
@@ -412,7 +412,7 @@ class Mixed(Mixin, Flag):
 
 
 class AskedMeta(type):
-    """It tells when its classes are looked at."""
+    """It reports when its classes are read."""
 
     __getattr__ = tell("metaclass __getattr__")
     __hash__ = tell("metaclass __hash__")  # type: ignore[assignment]
@@ -428,7 +428,7 @@ class Record(metaclass=AskedMeta):
 
 
 class Spoken(ValueError):
-    """An error with a say in its text."""
+    """An error whose ``__str__`` runs code."""
 
     __str__ = tell("__str__")
 
@@ -443,7 +443,7 @@ def ctx_of(error: Any) -> dict[str, Any]:
 
 
 def test_no_class_has_a_say_in_how_it_is_read() -> None:
-    """Neither a metaclass, nor what flags are mixed with, nor an error's text, runs code."""
+    """No code runs of a metaclass, a mixin of flags, or an error's ``__str__``."""
     here, speaking = __name__, {"$": "object", "type": f"{__name__}:Speaking", "fields": {}}
     builtin = {"$": "error", "type": "builtins:ValueError"}
     trees: dict[str, Any] = {
@@ -465,7 +465,7 @@ def test_no_class_has_a_say_in_how_it_is_read() -> None:
 
 
 def test_honest_flags_and_contexts_come_back() -> None:
-    """Several plain flags at once, and a validator's own errors, are what they were."""
+    """Combined plain flags and a validator's own errors are rebuilt equal."""
     for flags in (Shades.RED | Shades.BLUE, Bits.LOW | Bits.HIGH):
         assert decode(encode(flags)) == flags
 
@@ -486,7 +486,7 @@ def test_honest_flags_and_contexts_come_back() -> None:
 
 
 def test_members_of_few_hashes_come_back() -> None:
-    """Numbers that share a hash by chance, and many that do not, are no attack."""
+    """Few numbers with one hash, and many with different ones, are accepted."""
     members = {-1, -2, *(n * (2**61 - 1) for n in range(50)), *range(1_000)}
     assert decode(encode(members)) == members
     assert decode(encode(dict.fromkeys(members, 1))) == dict.fromkeys(members, 1)

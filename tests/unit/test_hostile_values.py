@@ -1,4 +1,4 @@
-"""Values and callables that raise whatever they like, ``BaseException`` included, where we look at them."""
+"""Values and callables that raise any exception, also ``BaseException``, where genmon inspects them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genmon_otel.testing import capture
 
 
 class Hostile(BaseException):
-    """No ``Exception``, so most guards let it through."""
+    """A BaseException, which ``except Exception`` does not catch."""
 
 
 def hostile(*_: Any, **__: Any) -> Any:
@@ -22,7 +22,7 @@ def hostile(*_: Any, **__: Any) -> Any:
 
 
 class Looks:
-    """Breaks whoever asks it for anything."""
+    """Raises on every attribute access."""
 
     __getattribute__ = hostile
     __bool__ = __str__ = __repr__ = __eq__ = __len__ = hostile
@@ -82,7 +82,7 @@ CALLS: list[Callable[[Any], Any]] = [
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("kind", [Looks, OfUnhashable])
 def test_a_value_that_raises_anything_is_handed_through(call: Any, kind: type) -> None:
-    """The caller gets the very value, and the generation is kept."""
+    """The caller gets the same object, and the generation is recorded."""
     value = kind()
     with capture(capture="all") as seen:
         assert call(value) is value
@@ -92,7 +92,7 @@ def test_a_value_that_raises_anything_is_handed_through(call: Any, kind: type) -
 
 @pytest.mark.parametrize("option", ["framework", "user_id", "project_id", "request", "failure_if"])
 def test_a_callable_that_raises_anything_is_contained(option: str) -> None:
-    """What an option raises never reaches the caller."""
+    """An exception of an option never reaches the caller."""
 
     @generation(**{option: hostile})
     def build() -> int:
@@ -104,7 +104,7 @@ def test_a_callable_that_raises_anything_is_contained(option: str) -> None:
 
 
 def test_an_interrupt_while_judging_a_result_goes_its_way() -> None:
-    """Ctrl-C is nobody's verdict: it comes out, and the generation has ended."""
+    """KeyboardInterrupt reaches the caller, and the generation has ended."""
 
     def interrupted(result: Any) -> bool:
         raise KeyboardInterrupt
@@ -119,7 +119,7 @@ def test_an_interrupt_while_judging_a_result_goes_its_way() -> None:
 
 
 def test_an_answer_that_must_be_awaited_is_no_verdict() -> None:
-    """A predicate that turns out asynchronous makes no failure of every success."""
+    """An asynchronous predicate does not turn successes into failures."""
 
     async def judge(result: Any) -> bool:
         return False
@@ -137,7 +137,7 @@ def test_an_answer_that_must_be_awaited_is_no_verdict() -> None:
 
 
 def test_an_error_that_breaks_isinstance_comes_out_and_is_kept() -> None:
-    """The step that raised it has ended, too."""
+    """The step that raised it has ended."""
     error = LiesAboutItself("x")
 
     @step

@@ -1,4 +1,4 @@
-"""The instruments through OpenTelemetry: translated to Prometheus, their names are the same."""
+"""OTLP metrics have, after Prometheus' translation, the names of conventions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def metrics(reader: InMemoryMetricReader) -> OtlpMetrics:
 
 
 def collected(reader: InMemoryMetricReader) -> dict[str, Metric]:
-    """What an exporter would send now, by Prometheus name."""
+    """Return what an exporter would send now, by Prometheus name."""
     data = reader.get_metrics_data()
     assert data is not None
     return {
@@ -112,7 +112,7 @@ def touch_everything(metrics: OtlpMetrics) -> None:
 def test_every_metric_has_its_name_type_labels_and_buckets(
     reader: InMemoryMetricReader, metrics: OtlpMetrics
 ) -> None:
-    """Each of conventions.METRICS arrives translated to its own name, with the same buckets."""
+    """Each of conventions.METRICS is translated to its own name, with the same buckets."""
     touch_everything(metrics)
     found = collected(reader)
     assert set(found) == {metric.name for metric in SERVED}
@@ -130,7 +130,7 @@ def test_every_metric_has_its_name_type_labels_and_buckets(
 def test_counters_are_there_at_0_with_their_births(
     reader: InMemoryMetricReader, metrics: OtlpMetrics
 ) -> None:
-    """Declaring is enough for every counter of an operation and its birth to be exported."""
+    """Declaring an operation exports its counters and their start times."""
     metrics.declare("build_app", ["react"])
     found = collected(reader)
     counters = values(found["genmon_generations_total"])

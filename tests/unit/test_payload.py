@@ -1,4 +1,4 @@
-"""Values into trees and back: type and content survive, hostility does not spread."""
+"""Values become trees and back with type and content; hostile values become opaque and harm no others."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ Old = namedtuple("Old", "a b")
 
 
 class Html(str):
-    """A subclass of a built-in, with an attribute of its own."""
+    """A subclass of a built-in with an additional attribute."""
 
 
 class Bag(dict):  # type: ignore[type-arg]
-    """A dict that lies about what it holds."""
+    """A dict subclass whose methods return wrong items."""
 
     def __iter__(self):
         raise RuntimeError("no")
@@ -130,7 +130,7 @@ VALUES = [
 
 @each("value", VALUES)
 def test_round_trip_keeps_type_and_value(value: Any) -> None:
-    """What is encoded comes back equal and of the very same class."""
+    """A decoded value is equal to the encoded one and of the same class."""
     again = through(value)
     assert type(again) is type(value)
     if isinstance(value, Decimal) and value.is_nan():
@@ -143,7 +143,7 @@ def test_round_trip_keeps_type_and_value(value: Any) -> None:
 
 
 def test_what_a_program_gave_is_data() -> None:
-    """The result of a finished program comes back, output and all."""
+    """A CompletedProcess is rebuilt with its output."""
     done = subprocess.CompletedProcess(["tsc", "-p", Path(".")], 2, b"error TS2322", "")
     again = through(done)
     assert type(again) is subprocess.CompletedProcess
@@ -151,19 +151,19 @@ def test_what_a_program_gave_is_data() -> None:
 
 
 def test_special_floats() -> None:
-    """NaN and infinities survive strict JSON."""
+    """NaN and infinities are encoded in strict JSON and rebuilt."""
     assert math.isnan(through(math.nan))
     assert through([math.inf, -math.inf]) == [math.inf, -math.inf]
 
 
 def test_order_of_keys_is_kept() -> None:
-    """Dicts come back in their order, whatever their keys."""
+    """Dicts with any keys keep their order."""
     assert list(through({"b": 1, "a": 2})) == ["b", "a"]
     assert list(through({2: 1, 1: 2})) == [2, 1]
 
 
 def test_attributes_beyond_fields_survive() -> None:
-    """What __post_init__ or a private attribute set is there again; no constructor ran."""
+    """Attributes set by __post_init__ and private attributes are rebuilt without a constructor call."""
     assert through(File("a", b"xyz")).size == 3
     plan = Plan(title="t")
     plan._seen = 7
@@ -213,7 +213,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_plain_value_survives(value: Any) -> None:
-    """Whatever is made of supported kinds comes back equal, and encodes to the same tree again."""
+    """Any value of supported classes is rebuilt equal, and its tree is the same again."""
     tree = encode(value)
     again = through(value)
     assert again == value
@@ -250,7 +250,7 @@ TREES = st.recursive(
 @given(TREES)
 @settings(max_examples=400)
 def test_a_hostile_tree_is_refused_or_rebuilt_never_worse(tree: Any) -> None:
-    """The decoder raises nothing but PayloadError, whatever the tree."""
+    """For any tree the decoder raises nothing but PayloadError."""
     try:
         decode(tree)
     except PayloadError:
@@ -280,7 +280,7 @@ def test_paths_that_are_no_paths_are_refused() -> None:
 
 
 class Raising:  # noqa: PLW1641 - what it does instead is the point
-    """Raises at every touch."""
+    """Raises on every access."""
 
     def __getattribute__(self, name: str) -> Any:
         raise RuntimeError(name)
@@ -307,7 +307,7 @@ class Zone(dt.tzinfo):
 
 
 def test_hostile_objects_become_opaque_beside_what_is_sound() -> None:
-    """One bad member never costs the others."""
+    """One member that cannot be encoded does not affect the others."""
     closed = io.StringIO()
     closed.close()
     bad = [Raising(), threading.Lock(), (i for i in ()), closed, open, lambda: 1, object(),
@@ -327,13 +327,13 @@ def re_pattern() -> Any:
 
 
 def test_exits_raised_by_attributes_are_contained() -> None:
-    """Neither SystemExit nor a raising __getattribute__ leaves encode."""
+    """encode raises neither SystemExit nor an error of __getattribute__."""
     json.dumps(encode([Exiting(), Raising()]))
     json.dumps(encode(Exiting()))
 
 
 def test_a_lying_dict_is_read_past_its_lies() -> None:
-    """A dict subclass is read by dict's own methods, and comes back as itself."""
+    """A dict subclass is read with dict's own methods and rebuilt as its class."""
     bag = Bag(a=1)
     again = through(bag)
     assert type(again) is Bag
@@ -351,7 +351,7 @@ def test_classes_without_an_import_path_are_opaque() -> None:
 
 
 def test_cycles_and_depth_end() -> None:
-    """Cyclic and bottomless values cost bounded time and come back opaque inside."""
+    """Cyclic and infinitely deep values take bounded time and contain opaque parts."""
     loop: list[Any] = [1]
     loop.append(loop)
     again = through(loop)
@@ -379,7 +379,7 @@ def test_cycles_and_depth_end() -> None:
     ids=["str", "bytes", "list", "é", "dict", "int", "subclass", "texts", "nested", "bytearray"],
 )  # fmt: skip
 def test_what_is_too_large_is_opaque_never_cut(value: Any) -> None:
-    """Over the limit: opaque for its size, in little time and space."""
+    """A value over the limit is opaque with reason size, in little time and memory."""
     assert instructions(lambda: encode(value)) < 1_000_000
     text = json.dumps(encode(value))
     assert len(text) < 1_200_000
@@ -395,7 +395,7 @@ def test_a_large_member_leaves_the_rest() -> None:
 
 
 def test_limit_is_honoured() -> None:
-    """A text of just the limit is kept, one more is not."""
+    """Text of exactly the limit is encoded, one character more is opaque."""
     assert encode("x" * 1000, 1000) == "x" * 1000
     assert encode("x" * 1001, 1000)["why"] == "size"
 
@@ -412,7 +412,7 @@ def test_limit_is_honoured() -> None:
      lambda o: hasattr(o, "x"), lambda o: o.__dict__, "{}".format],
 )  # fmt: skip
 def test_every_touch_of_an_opaque_value_is_seen(touch: Any) -> None:
-    """Touching raises past ``except Exception``, and is noted even when all is swallowed."""
+    """Use of an Opaque raises past ``except Exception``, and is listed even if the code catches it."""
     forget_touches()
     opaque = decode({"$": "opaque", "type": "app:Session", "why": "unsupported"})
     with pytest.raises(OpaqueTouched):
@@ -425,7 +425,7 @@ def test_every_touch_of_an_opaque_value_is_seen(touch: Any) -> None:
 
 
 def test_opaque_may_be_passed_on_and_encoded_again() -> None:
-    """Handing it around, comparing identity and encoding it is no touch."""
+    """Passing an Opaque on, ``is`` and encoding it do not count as use."""
     forget_touches()
     opaque = decode({"$": "opaque", "type": "app:Session", "why": "unsupported"})
     holder = [opaque, (opaque,)]

@@ -1,4 +1,4 @@
-"""A recording is redacted, matched and checked before it is kept."""
+"""A recording is redacted, gets its digests and is checked before it is stored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def recording(*steps: StepRecord, inputs: Any = None, **changes: Any) -> Recordi
 
 
 def test_secrets_leave_every_tree() -> None:
-    """A key in inputs, arguments, outcomes, errors and stream ends is nowhere afterwards."""
+    """A secret in inputs, arguments, outcomes, errors and stream ends is removed everywhere."""
     error = encode_exception(ValueError(f"bad key {KEY}"))
     prepared = prepare(
         recording(
@@ -100,7 +100,7 @@ def test_too_large_a_value_is_named() -> None:
 
 
 def test_too_large_a_recording_keeps_names_only() -> None:
-    """As a whole over the limit: small afterwards, and it says so."""
+    """A recording over the limit is emptied, and ``unreplayable`` says so."""
     many = [step(outcome="y" * 250_000) for _ in range(MAX_BYTES // 250_000 + 1)]
     prepared = prepare(recording(*many), Redactor())
     assert prepared.unreplayable.startswith("size:")
@@ -124,6 +124,6 @@ def test_a_block_is_no_target() -> None:
 
 
 def test_an_earlier_reason_is_kept() -> None:
-    """What the recorder said against it stays."""
+    """A reason that the recorder gave is kept."""
     prepared = prepare(recording(unreplayable="size: more than 500 steps"), Redactor())
     assert prepared.unreplayable == "size: more than 500 steps"

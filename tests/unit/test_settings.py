@@ -1,4 +1,4 @@
-"""Settings: what wins, what is refused, and that no password is ever printed."""
+"""Settings: priorities, refused values, and no password in any output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CWD = Path("/srv/app")
 
 
 def resolve(environ: dict[str, str] | None = None, **arguments: Any) -> Settings:
-    """Settings as ``setup()`` would decide them under /srv/app."""
+    """Resolve settings as ``setup()`` does in /srv/app."""
     return Settings.resolve(environ or {}, cwd=CWD, **arguments)
 
 
@@ -27,7 +27,7 @@ def test_without_anything_the_store_is_a_file_below_the_working_directory() -> N
 
 
 def test_an_argument_wins_over_its_variable() -> None:
-    """Each argument beats its variable."""
+    """Each argument has priority over its variable."""
     environ = {
         "GENMON_STORE": "sqlite:////a.db",
         "GENMON_METRICS_PORT": "1",
@@ -44,7 +44,7 @@ def test_an_argument_wins_over_its_variable() -> None:
 
 
 def test_capture_off_in_the_environment_beats_everything() -> None:
-    """GENMON_CAPTURE=off wins even over an argument; another value does not."""
+    """GENMON_CAPTURE=off has priority over the argument; other values do not."""
     assert resolve({"GENMON_CAPTURE": "off"}, capture="all").capture == "off"
     assert resolve({"GENMON_CAPTURE": "failures"}, capture="all").capture == "all"
 
@@ -76,7 +76,7 @@ def test_a_secret_file_holds_the_store() -> None:
     ],
 )
 def test_a_file_is_known_by_its_absolute_path(given: Any, path: str) -> None:
-    """Every way to name a SQLite file is absolute at once: a later chdir does not move it."""
+    """Every form of a SQLite file's path becomes absolute, so that a later chdir does not change it."""
     assert str(resolve(store=given).sqlite_path) == path
 
 
@@ -125,13 +125,13 @@ def test_what_is_not_allowed_is_refused_at_once(arguments: dict[str, Any], word:
     ],
 )
 def test_a_refused_variable_is_named(variable: str, value: str) -> None:
-    """Whoever set a variable reads its name, not an argument's that nobody gave."""
+    """The error names the variable that gave the value, not the argument."""
     with pytest.raises(ConfigurationError, match=f"^{variable}="):
         resolve({variable: value})
 
 
 def test_pseudonyms_in_the_store_need_a_key() -> None:
-    """GENMON_PSEUDONYMIZE=store without a key is refused; with one it holds."""
+    """GENMON_PSEUDONYMIZE=store is refused without a key and accepted with one."""
     with pytest.raises(ConfigurationError, match="GENMON_PSEUDONYM_KEY"):
         resolve({"GENMON_PSEUDONYMIZE": "store"})
     settings = resolve({"GENMON_PSEUDONYMIZE": "store", "GENMON_PSEUDONYM_KEY": "k"})

@@ -1,4 +1,4 @@
-"""Copies of what may change: whole, of built-in data only, and no more than is kept."""
+"""Snapshots copy values of built-in data completely, up to the limit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DATA = st.recursive(
 
 @given(DATA)
 def test_a_copy_makes_the_same_tree(value: Any) -> None:
-    """Made later or at once, of a copy or of the value itself."""
+    """The tree of a snapshot equals the tree of the value."""
     copied = snapshot(value)
     assert copied is not None
     assert repr(encode(restore(copied))) == repr(encode(value))
@@ -45,14 +45,14 @@ def test_a_copy_makes_the_same_tree(value: Any) -> None:
 
 
 def test_what_contains_itself_does_so_in_its_copy() -> None:
-    """A cycle is one in the tree, too."""
+    """A cycle in the value is a cycle in the tree."""
     value: dict[str, Any] = {"name": "a"}
     value["self"] = value
     assert HeldValue(value).tree() == encode(value)
 
 
 class Text(str):
-    """A class of the application's."""
+    """A class of the application."""
 
     def __reduce__(self) -> Any:
         raise AssertionError("its own code ran")
@@ -76,13 +76,13 @@ class Colour(enum.Enum):
 ])  # fmt: skip
 @pytest.mark.parametrize("wrap", [lambda m: m, lambda m: {"a": [m]}, lambda m: {0: (1, m)}])
 def test_what_is_no_built_in_data_is_refused(member: Any, wrap: Any) -> None:
-    """None of its code runs; its tree is made at once, as ever."""
+    """An application's class is not copied and none of its code runs: its tree is built at once."""
     assert snapshot(wrap(member)) is None
     assert HeldValue(wrap(member)).tree() == encode(wrap(member))
 
 
 def test_what_is_too_large_or_too_deep_is_refused() -> None:
-    """The tree says why it was left out."""
+    """The tree has the reason why it is opaque."""
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]

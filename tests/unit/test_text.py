@@ -1,4 +1,4 @@
-"""Any object becomes short text that every store takes."""
+"""Any object becomes bounded text that both databases accept."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_clean_is_storable_short_and_idempotent(text: str, limit: int) -> None:
 
 
 def test_clean_takes_escape_codes_and_surrogates_out() -> None:
-    """What terminals obey and databases refuse goes; line ends become one kind."""
+    """Characters that terminals execute or databases refuse are removed; line ends become LF."""
     assert clean("\x1b[31mred\x1b[0m\x00 \ud800 a\r\nb", 99) == "red \ufffd a\nb"
 
 
 def test_a_long_text_keeps_its_head_and_tail() -> None:
-    """The ends of a message say the most."""
+    """A long text keeps its head and its tail."""
     assert clean("first" + "x" * 1_000 + "last", 23) == "firstxxxxx … xxxxxxlast"
 
 
@@ -47,21 +47,21 @@ def test_a_long_text_keeps_its_head_and_tail() -> None:
 def test_huge_values_cost_what_their_ends_cost(
     of: Callable[[str], object], say: Callable[[object, int], str]
 ) -> None:
-    """100 MB are not printed to keep 200 characters."""
+    """200 characters of a 100 MB value take little time."""
     long, longer = (of("x" * size) for size in (1_000_000, 100_000_000))
     assert len(say(longer, 200)) <= 200
     assert growth(lambda: say(long, 200), lambda: say(longer, 200)) < 10
 
 
 def test_never_raises() -> None:
-    """Whatever ``__str__`` and ``__repr__`` do, there is a text."""
+    """Text is returned whatever ``__str__`` and ``__repr__`` raise."""
     assert safe_str(Hostile(), 99) == "<Hostile: __str__ raised SystemExit>"
     assert safe_repr(Hostile(), 99) == "<Hostile: __repr__ raised TypeError>"
     assert safe_repr(["a", {"b": (1,)}], 99) == "['a', {'b': (1,)}]"
 
 
 class HostileText(str):
-    """A string none of whose methods can be trusted."""
+    """A str subclass whose methods all raise."""
 
     def _refuse(self, *args: object) -> str:
         raise RuntimeError("no")

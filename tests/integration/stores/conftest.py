@@ -1,4 +1,4 @@
-"""The store under contract: every test runs on SQLite and on PostgreSQL."""
+"""Fixtures of the contract suite: every test runs on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.store_records import FakeClock, Producer
 
 
 def propose(failure: Mapping[str, Any], recordings: Sequence[Recording]) -> Mapping[str, Any]:
-    """A case that says what it was made from."""
+    """Build a case that contains the arguments of ``propose``."""
     return {
         "handle": failure["handle"],
         "users": failure["user_count"],

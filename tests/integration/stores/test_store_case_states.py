@@ -1,4 +1,4 @@
-"""The states of cases against a model: whatever is asked in whatever order, both agree."""
+"""The states of cases against a model: after any sequence of requests both agree."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ VERSIONS = st.sampled_from(["v1", "v2", "v3", None])
 
 
 def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
-    """A state machine over one store; each run gets a case of its own."""
+    """A state machine over one store; each run creates its own case."""
 
     class Cases(RuleBasedStateMachine):
         @initialize()
         def make_a_case(self) -> None:
-            """Three strikes of a failure nobody had yet."""
+            """Create a case by three strikes of a new failure."""
             Cases.number = getattr(Cases, "number", 0) + 1
             failure = a_failure(f"machine-{Cases.number}", trigger="fault")
             result = Producer(store).write(
@@ -41,7 +41,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
 
         @rule(wanted=st.sampled_from(CaseState))
         def ask(self, wanted: CaseState) -> None:
-            """A person or the reproduction check asks for a state."""
+            """Request a state, as a person or the reproduction check does."""
             if wanted in TRANSITIONS[self.state]:
                 store.set_case_state(self.case_id, wanted)
                 self.state = wanted
@@ -51,7 +51,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
 
         @rule(version=VERSIONS, verdict=st.sampled_from(Verdict), number=st.integers(0, 30))
         def run(self, version: str | None, verdict: Verdict, number: int) -> None:
-            """A run is told, perhaps one that was told before."""
+            """Save a run, perhaps for the second time."""
             run_id = f"{self.case_id}-{number}"
             after: Any = store.record_run(
                 self.case_id, "ci", version, verdict, "", run_id, START + number
@@ -67,7 +67,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
 
         @invariant()
         def agree(self) -> None:
-            """State and counters are the model's."""
+            """State and counters equal the model's."""
             if not hasattr(self, "case_id"):
                 return
             case = store.case(self.case_id)
@@ -84,7 +84,7 @@ def machine(store: SqlStore) -> type[RuleBasedStateMachine]:
 
 
 def test_states_follow_the_model(store: SqlStore) -> None:
-    """Requests and runs in any order leave every case where the rules of policy put it."""
+    """After requests and runs in any order every case has the state that ``policy`` gives."""
     run_state_machine_as_test(
         machine(store),
         settings=settings(

@@ -1,4 +1,4 @@
-"""Cases: who may move them where, what runs make of them, what production says of them."""
+"""Cases: allowed transitions, the effect of runs, and live runs from production."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRIGGER = "v2:trigger-a"
 
 
 def a_case(producer: Producer, state: CaseState, *, consecutive: int = 2) -> CaseRow:
-    """A fault case of failure ``a``, recorded on version v1, brought to a state."""
+    """Create a fault case of failure ``a``, recorded on version v1, in a given state."""
     store = producer.store
     fault = a_failure("a", trigger="fault", trigger_signature=TRIGGER)
     faults = (StepFault("call_model", TRIGGER, consecutive),)
@@ -30,7 +30,7 @@ def a_case(producer: Producer, state: CaseState, *, consecutive: int = 2) -> Cas
 
 
 def test_a_person_moves_a_case(producer: Producer, store: SqlStore) -> None:
-    """An approval keeps who gave it and when; a transition that policy forbids is refused."""
+    """An approval stores the reviewer and the time; a transition that policy forbids is refused."""
     producer.write(*(failing("a") for _ in range(3)))
     case = store.cases()[0]
     with pytest.raises(InvalidTransition, match="reproduced"):
@@ -47,7 +47,7 @@ def test_a_person_moves_a_case(producer: Producer, store: SqlStore) -> None:
 
 
 def test_a_case_is_found_by_number_or_handle(producer: Producer, store: SqlStore) -> None:
-    """A case answers to its number and to its failure's handle, and to nothing else."""
+    """A case is found by its number and by its failure's handle, and by nothing else."""
     producer.write(*(failing("a") for _ in range(3)))
     case = store.cases()[0]
     for ref in (case.id, str(case.id), case.handle, case.handle.lower(), case.handle[2:]):
@@ -58,7 +58,7 @@ def test_a_case_is_found_by_number_or_handle(producer: Producer, store: SqlStore
 
 
 def test_a_run_counts_once(producer: Producer, store: SqlStore) -> None:
-    """The same run told twice changes nothing; each verdict has its counter."""
+    """A run that is saved twice counts once; each verdict has its counter."""
     case = a_case(producer, CaseState.OPEN)
     for run, verdict in enumerate(Verdict):
         for _ in range(2):
@@ -98,7 +98,7 @@ def test_the_way_of_a_case(producer: Producer, store: SqlStore) -> None:
 def test_confidence_grows_with_versions_not_with_repetition(
     producer: Producer, store: SqlStore
 ) -> None:
-    """Ten versions give .72; a hundred repeats on one version give what two versions do."""
+    """Passes on ten versions give .72; a hundred on one version give the same as on two versions."""
     case = a_case(producer, CaseState.OPEN)
     for n in range(10):
         after = store.record_run(case.id, "ci", f"v{n + 2}", Verdict.PASS, "", f"a{n}", START)
@@ -114,7 +114,7 @@ def test_confidence_grows_with_versions_not_with_repetition(
 def test_a_pass_of_the_code_that_failed_is_its_second_verdict(
     producer: Producer, store: SqlStore
 ) -> None:
-    """What failed and then passes unchanged earned a quarter, not what a mended version earns."""
+    """A pass on the version that failed weighs a quarter; one on another version weighs 1."""
     case = a_case(producer, CaseState.OPEN)
     store.record_run(case.id, "ci", "v2", Verdict.FAIL_SAME, "", "fail", START)
     after = store.record_run(case.id, "ci", "v2", Verdict.PASS, "", "luck", START)
@@ -124,7 +124,7 @@ def test_a_pass_of_the_code_that_failed_is_its_second_verdict(
 
 
 def test_the_live_channel_passes(producer: Producer, store: SqlStore) -> None:
-    """A success on another version that met the trigger as often as recorded is a live pass."""
+    """A success on another version that had the trigger as often as recorded is a live pass."""
     case = a_case(producer, CaseState.GUARDING, consecutive=2)
 
     def met(version: str | None, consecutive: int, trigger: str = TRIGGER) -> None:
@@ -142,7 +142,7 @@ def test_the_live_channel_passes(producer: Producer, store: SqlStore) -> None:
 
 
 def test_five_live_passes_a_day_count(producer: Producer, store: SqlStore) -> None:
-    """More live passes of one day than count are not kept; the next day's are."""
+    """Live passes of one day beyond the limit are not saved; those of the next day are."""
     case = a_case(producer, CaseState.GUARDING)
     faults = (StepFault("call_model", TRIGGER, 9),)
     for day in (0, 1):
@@ -166,7 +166,7 @@ def test_a_live_failure_regresses_a_guarding_case(producer: Producer, store: Sql
 
 
 def test_content_cases_have_no_live_channel(producer: Producer, store: SqlStore) -> None:
-    """Only a fault can be met again in production without its content."""
+    """Only cases whose trigger is a fault get live runs."""
     content = a_failure("a", trigger="content", trigger_signature=TRIGGER)
     producer.write(*(failing(failure=content, code_version="v1") for _ in range(3)))
     case = store.cases()[0]
@@ -178,7 +178,7 @@ def test_content_cases_have_no_live_channel(producer: Producer, store: SqlStore)
 
 
 def test_a_case_is_saved_exactly(producer: Producer, store: SqlStore) -> None:
-    """A case's JSON comes back with NUL, lone surrogates and key order as they were."""
+    """A case's JSON is read back unchanged: NUL, lone surrogates and key order included."""
     producer.write(*(failing("a") for _ in range(3)))
     case = {"z": ["\0", "\ud800", 1.5, None], "a": {"nested": True}}
     saved = store.save_case(store.cases()[0].id, case)

@@ -1,4 +1,4 @@
-"""Health and trends against a plain count over the rows, at every edge of a window."""
+"""Health and trends equal a plain count over the rows, at both ends of any window."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_five_attempts_and_more_than_half(
 def test_a_window_has_exact_edges(
     producer: Producer, store: SqlStore, offset: float, window: float
 ) -> None:
-    """Whatever second a window starts and ends in, it holds what ended within it, ends included."""
+    """A window counts exactly the generations that ended within it, both ends included."""
     now = START + 3600 + offset
     start = now - window
     moments = [start - 0.000002, start, start + 0.000002, (start + now) / 2, now, now + 0.000002]
@@ -47,7 +47,7 @@ def test_a_window_has_exact_edges(
 
 
 def test_health_agrees_with_the_rows(producer: Producer, store: SqlStore) -> None:
-    """Over random histories, windows and categories, health is what counting the rows gives."""
+    """For random histories, windows and categories, health equals a count of the rows."""
     chance = random.Random(7)
     categories = [Category.RATE_LIMIT, Category.SYNTAX_ERROR, Category.UNKNOWN]
     records: list[GenerationRecord] = []
@@ -75,14 +75,14 @@ def test_health_agrees_with_the_rows(producer: Producer, store: SqlStore) -> Non
 
 
 def test_health_of_one_operation(producer: Producer, store: SqlStore) -> None:
-    """Asked for one operation, health leaves the others out."""
+    """Health of one operation does not count the others."""
     producer.write(failing("a"), failing("b", operation="other"), success(operation="other"))
     health = store.health(HEALTH_WINDOW_S, START, "other")
     assert (health.attempts, health.failures) == (2, 1)
 
 
 def test_many_producers_add_up(store: SqlStore) -> None:
-    """The shards of a minute are one count again."""
+    """The shards of a minute are added up."""
     for _ in range(20):
         Producer(store).write(success(), failing("a"))
     assert store.health(now=START + 120).attempts == 40

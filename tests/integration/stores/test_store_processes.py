@@ -17,7 +17,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def together(work: Callable[..., None], processes: int, *arguments: Any) -> None:
-    """Run ``work(number, barrier, ...)`` in so many processes at once; all must succeed."""
+    """Run ``work(number, barrier, ...)`` in several processes at once; all must succeed."""
     barrier = SPAWN.Barrier(processes)
     running = [
         SPAWN.Process(target=work, args=(number, barrier, *arguments))
@@ -42,7 +42,7 @@ def strike_once(number: int, barrier: Any, url: str) -> None:
 
 
 def test_racing_third_strikes_make_one_case(store_url: str) -> None:
-    """Four processes that open, create and strike at once make one case a failure, exactly."""
+    """Four processes that open, create and write at once create exactly one case for each failure."""
     together(strike_once, 4, store_url)
     store = SqlStore(store_url)
     store.open()
@@ -55,7 +55,7 @@ def test_racing_third_strikes_make_one_case(store_url: str) -> None:
 
 
 def write_crossing(number: int, barrier: Any, url: str) -> None:
-    """Write batches whose failures, users and minutes cross those of the other processes."""
+    """Write batches with the same failures, users and minutes as the other processes."""
     store = SqlStore(url)
     store.open()
     producer, chance = Producer(store), random.Random(number)
@@ -76,7 +76,7 @@ def write_crossing(number: int, barrier: Any, url: str) -> None:
 
 @pytest.mark.postgres
 def test_eight_processes_neither_deadlock_nor_lose(postgresql_url: str) -> None:
-    """Eight processes upserting the same rows in random order all finish, and all is counted."""
+    """Eight processes that update the same rows in random order do not deadlock and count everything."""
     SqlStore(postgresql_url).open()
     together(write_crossing, 8, postgresql_url)
     store = SqlStore(postgresql_url)
@@ -92,7 +92,7 @@ def test_eight_processes_neither_deadlock_nor_lose(postgresql_url: str) -> None:
 
 
 def told_twice(number: int, barrier: Any, url: str) -> None:
-    """Write the very same batch as the other processes."""
+    """Write the same batch as the other processes."""
     store = SqlStore(url)
     store.open()
     producer = Producer(store, "the-same")
@@ -115,7 +115,7 @@ def test_adopters_of_one_journal_store_it_once(store_url: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_uses_its_own_connections(store_url: str) -> None:
-    """After a fork, child and parent both write on, and neither breaks the other's connection."""
+    """After a fork child and parent both write, each over its own connections."""
     store = SqlStore(store_url)
     store.open()
     producer = Producer(store)

@@ -1,4 +1,4 @@
-"""What a person says of a failure's category holds, until they take it back."""
+"""A person's category of a failure applies until it is undone."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ A = "v2:fingerprint-a"
 
 
 def label(row: FailureRow) -> tuple[str, str]:
-    """Category and severity."""
+    """Return category and severity."""
     return row.category, row.severity
 
 
 def row_of(store: SqlStore, name: str = "a") -> FailureRow:
-    """A failure's row."""
+    """Return a failure's row."""
     return store.failure(f"v2:fingerprint-{name}").row
 
 
 def counted(store: SqlStore) -> dict[str, int]:
-    """Categories of the generations' rows, counted; those of the rollups must be the same."""
+    """Count the generations' rows by category; assert that the rollups have the same counts."""
     rows, minutes = schema.analytics, schema.rollups
     with store._database.read() as connection:
         found = Counter(connection.execute(sa.select(rows.c.failure_category)).scalars())
@@ -57,7 +57,7 @@ def counted(store: SqlStore) -> dict[str, int]:
 def test_a_person_corrects_a_category(
     producer: Producer, store: SqlStore, clock: FakeClock
 ) -> None:
-    """The row has the new category with its own severity, who and when, and what was before."""
+    """The row has the new category and its severity, reviewer and time, and the rules' values."""
     producer.write(failing("a"))
     clock.at = START + 30
     row = store.relabel(A, category="provider_error", reviewer="ada")
@@ -87,14 +87,14 @@ def test_either_or_both(
     severity: str | None,
     becomes: tuple[str, str],
 ) -> None:
-    """A new category brings its severity; the same one keeps the failure's; both may be given."""
+    """A new category sets its default severity; the same one keeps the failure's; both can be given."""
     producer.write(failing(failure=a_failure(severity=Severity.CRITICAL)))
     row = store.relabel(A, category=category, severity=severity, reviewer="ada")
     assert label(row) == becomes
 
 
 def test_later_occurrences_keep_it(producer: Producer, store: SqlStore) -> None:
-    """In the failure's row, in theirs, and in what the store answers; the count goes on."""
+    """New occurrences are stored and answered with the person's category, and are counted."""
     producer.write(failing("a"))
     store.relabel(A, category="unknown", severity="low", reviewer="ada")
     worse = a_failure("a", severity=Severity.CRITICAL, error_message="newest")
@@ -109,7 +109,7 @@ def test_later_occurrences_keep_it(producer: Producer, store: SqlStore) -> None:
 
 
 def test_what_comes_late_changes_nothing(producer: Producer, store: SqlStore) -> None:
-    """An occurrence older than the newest one leaves what the rules said of the newest."""
+    """An occurrence older than the newest one does not change the rules' values of the newest."""
     producer.write(failing("a", START + 5))
     store.relabel(A, category="unknown", reviewer="ada")
     older = a_failure("a", severity=Severity.CRITICAL)
@@ -118,7 +118,7 @@ def test_what_comes_late_changes_nothing(producer: Producer, store: SqlStore) ->
 
 
 def test_a_failure_that_comes_back_keeps_it(producer: Producer, store: SqlStore) -> None:
-    """Resolved, seen again, reopened: the person's category stays."""
+    """A failure that is resolved and reopened keeps the person's category."""
     producer.write(failing("a"))
     store.relabel(A, category="unknown", reviewer="ada")
     store.set_failure_status(A, "resolved")
@@ -131,7 +131,7 @@ def test_a_failure_that_comes_back_keeps_it(producer: Producer, store: SqlStore)
 def test_the_last_hour_is_counted_anew(
     store: SqlStore, producer: Producer, clock: FakeClock
 ) -> None:
-    """Health agrees with the failure's category at once, in whole minutes and at both edges."""
+    """Health has the failure's new category at once, in whole minutes and at both ends."""
     at = [START - 3_605, START - 3_590, START - 1_800, START - 1_799, START - 3]
     producer.write(*(failing("a", moment) for moment in at))
     Producer(store).write(failing("a", START - 1_800), failing("b", START - 1_800), success(START))
@@ -154,7 +154,7 @@ def test_the_last_hour_is_counted_anew(
 def test_what_was_counted_long_before_stays(
     producer: Producer, store: SqlStore, clock: FakeClock
 ) -> None:
-    """More than an hour before the relabel, counts keep the category they were counted under."""
+    """Counts older than an hour keep the category of before."""
     producer.write(failing("a", START - DAY), failing("a", START))
     clock.at = START + 1
     store.relabel(A, category="unknown", reviewer="ada")
@@ -163,7 +163,7 @@ def test_what_was_counted_long_before_stays(
 
 
 def test_again_and_back(producer: Producer, store: SqlStore, clock: FakeClock) -> None:
-    """The second relabel wins, with its author; undoing goes back to the rules, not to the first."""
+    """The second relabel replaces the first; undo restores the rules' values, not the first."""
     producer.write(failing("a"))
     store.relabel(A, category="unknown", reviewer="ada")
     clock.at += 60
@@ -179,7 +179,7 @@ def test_again_and_back(producer: Producer, store: SqlStore, clock: FakeClock) -
 
 
 def test_what_processes_are_told(producer: Producer, store: SqlStore) -> None:
-    """Corrections list what people set and nothing else."""
+    """The list of corrections has the failures that people relabelled and no others."""
     producer.write(failing("a"), failing("b"))
     assert store.corrections() == []
     store.relabel(A, category="unknown", severity="low", reviewer="ada")
@@ -200,7 +200,7 @@ def test_what_processes_are_told(producer: Producer, store: SqlStore) -> None:
 def test_a_category_that_is_not_known_is_refused(
     producer: Producer, store: SqlStore, category: str, says: str
 ) -> None:
-    """Whoever mistypes reads what there is; the failure is as it was."""
+    """A wrong name is refused with the allowed ones; the failure is unchanged."""
     producer.write(failing("a"))
     before = row_of(store)
     with pytest.raises(ConfigurationError, match=says):
@@ -211,7 +211,7 @@ def test_a_category_that_is_not_known_is_refused(
 
 
 def test_categories_of_the_application(producer: Producer, store: SqlStore) -> None:
-    """One that a failure of the store has is known, with its severity; else it must be declared."""
+    """A category of a stored failure is accepted, with its severity; another must be declared."""
     own = a_failure("b", category=Category("prompt_injection"), severity=Severity.CRITICAL)
     producer.write(failing("a"), failing(failure=own))
     assert label(store.relabel(A, category="prompt_injection", reviewer="ada")) == (
@@ -229,7 +229,7 @@ def test_categories_of_the_application(producer: Producer, store: SqlStore) -> N
 def test_a_row_that_stands_for_many_has_no_one_category(
     producer: Producer, store: SqlStore
 ) -> None:
-    """What overflowed, and a failure that is not there, are refused with the remedy."""
+    """The overflow failure and a missing failure are refused with the remedy."""
     many = f"{OVERFLOW_FINGERPRINT}build_app"
     producer.write(failing(failure=a_failure(fingerprint=many, signature=many)))
     with pytest.raises(ConfigurationError, match="genmon failures list"):
@@ -241,7 +241,7 @@ def test_a_row_that_stands_for_many_has_no_one_category(
 
 
 def test_upkeep_leaves_it(producer: Producer, store: SqlStore, clock: FakeClock) -> None:
-    """Pruning, forgetting a user and upgrading keep what a person said."""
+    """Pruning, forgetting a user and upgrading keep the person's category."""
     producer.write(failing("a", user_id="eve"))
     store.relabel(A, category="unknown", reviewer="ada")
     store.forget("eve")
@@ -255,7 +255,7 @@ def test_upkeep_leaves_it(producer: Producer, store: SqlStore, clock: FakeClock)
 
 
 def struck(store_url: str, records: Sequence[GenerationRecord], clock: FakeClock) -> SqlStore:
-    """A store whose failure ``a`` is relabelled before the third of these makes its case."""
+    """Relabel failure ``a`` before its third strike creates the case."""
     store = SqlStore(store_url, clock=clock, propose=propose)
     store.open()
     producer = Producer(store)
@@ -266,7 +266,7 @@ def struck(store_url: str, records: Sequence[GenerationRecord], clock: FakeClock
 
 
 def test_a_case_is_compared_by_what_the_rules_say(store_url: str, clock: FakeClock) -> None:
-    """Signature and expected category stay the rules'; lists show the person's."""
+    """Signature and expected category are the rules'; lists show the person's."""
     store = struck(store_url, [failing("a", START + n) for n in range(3)], clock)
     (case,) = store.cases()
     assert case.state is CaseState.PROPOSED
@@ -277,7 +277,7 @@ def test_a_case_is_compared_by_what_the_rules_say(store_url: str, clock: FakeClo
 
 
 def test_whoever_writes_meanwhile_is_counted_once(store_url: str, store: SqlStore) -> None:
-    """Two producers write while a person changes their mind: rows and rollups end up the same."""
+    """While two producers write and a person relabels, rows and rollups stay equal."""
     Producer(store).write(failing("a"))
     broken: list[BaseException] = []
 

@@ -1,4 +1,4 @@
-"""Three strikes: which third failure makes a case, which does not, and what the case holds."""
+"""Three strikes: when the third failure creates a case, and what the case contains."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.store_records import (
 
 
 def test_the_third_strike_makes_the_case(producer: Producer, store: SqlStore) -> None:
-    """Three failing generations make one proposed case; the failure says so; a fourth adds none."""
+    """Three failing generations create one proposed case; a fourth creates none."""
     seen = [
         [(strike.strikes, strike.case_id) for strike in producer.strikes(failing("a"))]
         for _ in range(4)
@@ -39,20 +39,20 @@ def test_the_third_strike_makes_the_case(producer: Producer, store: SqlStore) ->
 
 
 def test_each_generation_knows_which_strike_it_was(producer: Producer, store: SqlStore) -> None:
-    """Strikes are told one by one though the database rounds the times of rows."""
+    """Strikes are numbered correctly although the database rounds the times of rows."""
     for number in range(3):
         producer.write(failing("a", START + number / 10 + 0.0313054))
     assert [row.strike for row in store.generations()] == [1, 2, 3]
 
 
 def test_three_in_one_batch_strike_too(producer: Producer, store: SqlStore) -> None:
-    """One batch with three of them makes the case at once, and only for that failure."""
+    """One batch with three strikes creates the case, and only for that failure."""
     producer.write(failing("a"), failing("a"), failing("b"), failing("b"), failing("a"))
     assert [case.signature for case in store.cases()] == ["v2:signature-a"]
 
 
 def test_one_retried_task_is_one_strike(producer: Producer, store: SqlStore) -> None:
-    """However often a queue retries one task, its failures are one strike."""
+    """All failures of one retried task are one strike."""
     for _ in range(5):
         producer.write(failing("a", strike_key="task-1"))
     assert store.cases() == []
@@ -77,7 +77,7 @@ def test_one_retried_task_is_one_strike(producer: Producer, store: SqlStore) -> 
 def test_strikes_fall_within_seven_days_of_event_time(
     producer: Producer, store: SqlStore, days: tuple[float, ...], expected: int
 ) -> None:
-    """What counts is when generations ended, seven days apart at most, in any order of arrival."""
+    """Strikes count by when generations ended, within seven days, in any order of arrival."""
     for day in days:
         producer.write(failing("a", START + day * DAY))
     assert len(store.cases()) == expected
@@ -92,7 +92,7 @@ def test_strikes_fall_within_seven_days_of_event_time(
     ids=["overflow", "foreign_span"],
 )
 def test_some_failures_never_strike_out(producer: Producer, store: SqlStore, failure: Any) -> None:
-    """The overflow row and foreign spans are counted, and make no case."""
+    """The overflow failure and foreign spans are counted and create no case."""
     for _ in range(4):
         producer.write(failing(failure=failure))
     assert store.cases() == []
@@ -101,7 +101,7 @@ def test_some_failures_never_strike_out(producer: Producer, store: SqlStore, fai
 
 
 def test_an_ignored_failure_makes_no_case(producer: Producer, store: SqlStore) -> None:
-    """What a person ignores does not come back as work for them; opened again, it may."""
+    """An ignored failure creates no case; after it is opened again, it may."""
     producer.write(failing("a"), failing("a"))
     store.set_failure_status("v2:fingerprint-a", "ignored")
     producer.write(failing("a"))
@@ -112,7 +112,7 @@ def test_an_ignored_failure_makes_no_case(producer: Producer, store: SqlStore) -
 
 
 def test_a_rejected_signature_is_not_proposed_again(producer: Producer, store: SqlStore) -> None:
-    """A person who rejected a case is not asked about its like, with other frames, again."""
+    """No case is created with the signature of a rejected case, whatever its frames."""
     producer.write(*(failing("a") for _ in range(3)))
     store.set_case_state(store.cases()[0].id, CaseState.REJECTED, reviewer="eve")
     alike = a_failure("a", fingerprint="v2:other-frames")
@@ -125,7 +125,7 @@ def test_a_rejected_signature_is_not_proposed_again(producer: Producer, store: S
 
 
 def test_the_case_holds_the_recordings(producer: Producer, store: SqlStore) -> None:
-    """A case is proposed from recordings of this batch and of earlier ones, three at most."""
+    """A case is built from at most three recordings, of this batch and of earlier ones."""
     records = [failing("a") for _ in range(4)]
     for record in records[:2]:
         producer.write(record, recordings=(recording_of(record),))
@@ -139,7 +139,7 @@ def test_the_case_holds_the_recordings(producer: Producer, store: SqlStore) -> N
 
 
 def test_a_later_recording_completes_a_proposed_case(producer: Producer, store: SqlStore) -> None:
-    """A recording that comes a batch after its strike gets into the case, unless it was judged."""
+    """A recording of a later batch gets into the case while nobody has decided about the case."""
     records = [failing("a") for _ in range(3)]
     producer.write(*records)
     assert store.cases()[0].case["recordings"] == []
@@ -153,7 +153,7 @@ def test_a_later_recording_completes_a_proposed_case(producer: Producer, store: 
 def test_a_replayable_recording_takes_the_place_of_a_useless_one(
     producer: Producer, store: SqlStore
 ) -> None:
-    """Three that cannot be replayed do not keep one out that can."""
+    """A recording that can be replayed replaces one of three that cannot."""
     records = [failing("a") for _ in range(5)]
     for record in records[:3]:
         producer.write(record, recordings=(recording_of(record, unreplayable="size"),))
@@ -164,7 +164,7 @@ def test_a_replayable_recording_takes_the_place_of_a_useless_one(
 
 
 def test_only_redacted_recordings_are_kept(producer: Producer, store: SqlStore) -> None:
-    """A recording that was not redacted is refused, whoever forgot it."""
+    """A recording that was not redacted is refused."""
     record = failing("a")
     with pytest.raises(StoreRefused, match="redacted"):
         producer.write(record, recordings=(recording_of(record, redacted=False),))
@@ -172,7 +172,7 @@ def test_only_redacted_recordings_are_kept(producer: Producer, store: SqlStore) 
 
 
 def test_recordings_keep_every_character(producer: Producer, store: SqlStore) -> None:
-    """A recording comes back with NUL, lone surrogates and key order as they were."""
+    """A recording is read back unchanged: NUL, lone surrogates and key order included."""
     record = failing("a")
     tree = {"z": "nul \0 \ud800 \U0001f600", "a": [1, 2.5, None, True], "\0": {}}
     producer.write(record, recordings=(recording_of(record, inputs=tree),))
@@ -184,7 +184,7 @@ def test_recordings_keep_every_character(producer: Producer, store: SqlStore) ->
 def test_a_propose_that_raises_costs_no_batch(
     store_url: str, clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When proposing fails, failure, strike and an empty case are stored all the same."""
+    """When ``propose`` raises, failure, strike and an empty case are stored."""
 
     def broken(_failure: Any, _recordings: Any) -> Any:
         raise RuntimeError("no idea")
@@ -199,7 +199,7 @@ def test_a_propose_that_raises_costs_no_batch(
 
 
 def test_the_newest_three_samples_stay(producer: Producer, store: SqlStore) -> None:
-    """Of an operation's successful results the newest three are kept, one a generation."""
+    """The newest three success samples of an operation are kept, one for each generation."""
     records = [success(START + n) for n in (5, 1, 4, 2, 3)]
     for record in records:
         producer.write(record, samples=(sample_of(record), sample_of(record)))

@@ -1,4 +1,4 @@
-"""Retention, forgetting a person, and roles: what goes, and what stays."""
+"""Retention, forgetting a person, and roles of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.store_records import (
 
 
 def everything(store: SqlStore) -> str:
-    """All text of all tables."""
+    """Return all text of all tables."""
     with store._database.read() as connection:
         return "\n".join(
             repr(row)
@@ -32,7 +32,7 @@ def everything(store: SqlStore) -> str:
 
 
 def test_what_outlived_its_days_goes(producer: Producer, store: SqlStore, clock: FakeClock) -> None:
-    """Rows go after 90 days, recordings after 30, in steps of the size asked for; failures stay."""
+    """Rows are deleted after 90 days, recordings after 30, in steps of the given size; failures stay."""
     record = failing("a", user_id="old")
     producer.write(record, recordings=(recording_of(record),))
     producer.write(*(success(START + n) for n in range(24)))
@@ -55,7 +55,7 @@ def test_what_outlived_its_days_goes(producer: Producer, store: SqlStore, clock:
 
 
 def test_a_person_is_forgotten(producer: Producer, store: SqlStore) -> None:
-    """No row, recording, sample, counter or case has a trace of them; others' stay."""
+    """No row, recording, sample, counter or case contains the person; those of others stay."""
     hers = [
         failing("a", user_id="ada-77", project_id="proj-ada-77", user_request="ada-77 wants",
                 context={"who": "ada-77"})
@@ -83,7 +83,7 @@ def test_a_person_is_forgotten(producer: Producer, store: SqlStore) -> None:
 
 
 def test_a_case_of_nothing_but_theirs_is_emptied(store_url: str, clock: FakeClock) -> None:
-    """When every recording of a case was the forgotten person's, it says that it has none."""
+    """A case whose recordings were all the forgotten person's says that it has none."""
     store = SqlStore(
         store_url, clock=clock, propose=lambda _f, rs: {"r": rs[0].inputs} if rs else {}
     )
@@ -99,7 +99,7 @@ def test_a_case_of_nothing_but_theirs_is_emptied(store_url: str, clock: FakeCloc
 
 
 def test_the_exporter_counts(producer: Producer, store: SqlStore) -> None:
-    """Cases by state and failures by status are counted store-wide."""
+    """Cases by state and failures by status are counted over the whole store."""
     producer.write(*(failing("a") for _ in range(3)), failing("b"), failing("c"))
     store.set_failure_status("v2:fingerprint-b", "resolved")
     counts = store.counts()
@@ -109,7 +109,7 @@ def test_the_exporter_counts(producer: Producer, store: SqlStore) -> None:
 
 
 def test_tail_gives_what_came_after(producer: Producer, store: SqlStore) -> None:
-    """Generations come in the order they were stored, each once, with what failed."""
+    """Generations are listed once, in the order in which they were stored, with their failures."""
     producer.write(success(), success())
     (_, last) = store.generations()
     producer.write(failing("a"), success(operation="other"))
@@ -127,7 +127,7 @@ def test_tail_gives_what_came_after(producer: Producer, store: SqlStore) -> None
 def test_grants_let_each_role_do_its_work_and_no_more(
     own_postgresql_server: postgresql.Server,
 ) -> None:
-    """The application writes but changes no table; Grafana reads but neither ids nor requests."""
+    """The application's role cannot change tables; Grafana's cannot read user ids and requests."""
     import psycopg
 
     postgresql_url = own_postgresql_server.new_database()
@@ -166,6 +166,6 @@ def test_grants_let_each_role_do_its_work_and_no_more(
 
 
 def test_grants_are_postgresqls(tmp_path: object) -> None:
-    """A SQLite store has no roles, and says what protects it instead."""
+    """Grants for a SQLite store are refused with a message that names the file's mode."""
     with pytest.raises(ConfigurationError, match="0600"):
         SqlStore(f"sqlite:///{tmp_path}/x.db").grants()

@@ -1,4 +1,4 @@
-"""What a batch becomes: rows, failures, counters; once, whatever happens to the answer."""
+"""Batches are stored exactly once as rows, failures and counters, also when an answer is lost."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.store_records import DAY, START, FakeClock, Producer, a_failure, fail
 
 
 def count(store: SqlStore, table: sa.Table) -> int:
-    """Rows of a table."""
+    """Return the rows of a table."""
     with store._database.read() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
 
 
 def test_a_generation_comes_back_as_it_was(producer: Producer, store: SqlStore) -> None:
-    """Every field of a record is in its row, times to the microsecond."""
+    """Every field of a record is in its row, timestamps to the microsecond."""
     record = success(
         START + 0.123456, trace_id="ab" * 16, span_id="cd" * 8, code_version="v1", file_count=3,
         tokens={"input": 5}, context={"kind": "demo"}, user_request="a todo app",
@@ -60,7 +60,7 @@ def test_alike_failures_are_one_row(producer: Producer, store: SqlStore) -> None
 
 
 def test_only_attempts_that_failed_make_failures(producer: Producer, store: SqlStore) -> None:
-    """Cancelled and rejected generations are kept as rows, and group nothing."""
+    """Cancelled and rejected generations are stored as rows without a failure."""
     for outcome in (Outcome.CANCELLED, Outcome.REJECTED):
         producer.write(success(outcome=outcome))
     assert [row.outcome for row in store.generations()] == ["cancelled", "rejected"]
@@ -83,7 +83,7 @@ def test_a_foreign_span_is_a_failure_but_no_attempt(
 
 
 def test_a_batch_told_twice_is_stored_once(producer: Producer, store: SqlStore) -> None:
-    """When a COMMIT's answer is lost, the same batch again changes nothing and says so."""
+    """After a lost answer to a COMMIT the same batch changes nothing and is reported as duplicate."""
     batch = producer.batch(success(), failing("a"))
     assert not store.write(batch).duplicate
     again = store.write(batch)
@@ -95,7 +95,7 @@ def test_a_batch_told_twice_is_stored_once(producer: Producer, store: SqlStore) 
 
 
 def test_a_store_brought_back_from_a_copy_goes_on(producer: Producer, store: SqlStore) -> None:
-    """A producer that is ahead of the store's memory of it is believed."""
+    """A producer whose position is ahead of the stored one (a restored backup) can write."""
     assert store.producer_position("late") == (0, 0)
     assert store.write(Batch("late", 7, 40, (success(),))).written == 1
     assert store.producer_position("late") == (8, 40)
@@ -104,7 +104,7 @@ def test_a_store_brought_back_from_a_copy_goes_on(producer: Producer, store: Sql
 def test_a_generation_told_by_two_producers_is_stored_once(
     producer: Producer, store: SqlStore
 ) -> None:
-    """A generation that is there already is left out, the rest of its batch stored."""
+    """A generation that is stored already is skipped, the rest of its batch is stored."""
     known, fresh = failing("a"), failing("a")
     producer.write(known)
     other = Producer(store)
@@ -115,7 +115,7 @@ def test_a_generation_told_by_two_producers_is_stored_once(
 
 
 def test_an_error_in_a_batch_stores_nothing_of_it(producer: Producer, store: SqlStore) -> None:
-    """A row that the store refuses says so, and takes the whole transaction back with it."""
+    """A refused row raises StoreRefused and rolls the whole transaction back."""
     broken = success(ended_at=float("inf"))
     with pytest.raises(StoreRefused):
         producer.write(failing("a"), broken)
@@ -128,7 +128,7 @@ HOSTILE = "nul \0 surrogate \ud800 bell \x07 line\nend \U0001f600"
 
 
 def test_hostile_text_is_stored(producer: Producer, store: SqlStore) -> None:
-    """NUL, lone surrogates and control characters never refuse a row, whichever field has them."""
+    """NUL, lone surrogates and control characters in any field do not refuse a row."""
     hostile = a_failure(
         "a", error_type=HOSTILE, error_message=HOSTILE, stack_trace=HOSTILE, stage=HOSTILE,
         fingerprint=HOSTILE, signature=HOSTILE, trigger_signature=HOSTILE,
@@ -148,7 +148,7 @@ def test_hostile_text_is_stored(producer: Producer, store: SqlStore) -> None:
 
 
 def test_enormous_values_are_stored(producer: Producer, store: SqlStore) -> None:
-    """Names of a megabyte do not break an index, nor do deep contexts recurse for ever."""
+    """Names of a megabyte and deeply nested contexts are stored, cut."""
     deep: Any = "end"
     for _ in range(5_000):
         deep = [deep]
@@ -161,7 +161,7 @@ def test_enormous_values_are_stored(producer: Producer, store: SqlStore) -> None
 
 
 def test_resolved_reopens_and_ignored_does_not(producer: Producer, store: SqlStore) -> None:
-    """A resolved failure that happens again is open again, said once; an ignored one stays."""
+    """A resolved failure that occurs again is reopened once; an ignored one stays ignored."""
     producer.write(failing("a"), failing("b"))
     assert store.set_failure_status("v2:fingerprint-a", "resolved").status == "resolved"
     store.set_failure_status("v2:fingerprint-b", "ignored")
@@ -176,7 +176,7 @@ def test_resolved_reopens_and_ignored_does_not(producer: Producer, store: SqlSto
 
 
 def test_an_older_occurrence_does_not_reopen(producer: Producer, store: SqlStore) -> None:
-    """What a dead process's journal tells late happened before a person resolved it."""
+    """An occurrence from a late journal, before the failure was resolved, does not reopen it."""
     producer.write(failing("a", START + 60))
     store.set_failure_status("v2:fingerprint-a", "resolved")
     producer.write(failing("a", START))
@@ -184,7 +184,7 @@ def test_an_older_occurrence_does_not_reopen(producer: Producer, store: SqlStore
 
 
 def test_handles_are_unique_and_their_starts_find(producer: Producer, store: SqlStore) -> None:
-    """Two failures whose short handles are equal get handles that differ, both findable."""
+    """Two failures whose short handles collide get different handles, and both are found."""
     from genmon_otel.fingerprint import handle
 
     seen: dict[str, str] = {}
@@ -214,7 +214,7 @@ def test_handles_are_unique_and_their_starts_find(producer: Producer, store: Sql
 
 
 def test_lists_filter_sort_and_end(producer: Producer, store: SqlStore) -> None:
-    """The list of failures honours status, category, operation, time, order and limit."""
+    """The list of failures applies status, category, operation, time, order and limit."""
     producer.write(failing("a"), failing("a"), failing("b", START + DAY, operation="other"))
     store.set_failure_status("v2:fingerprint-a", "ignored")
     prints = lambda rows: [row.fingerprint[-1] for row in rows]  # noqa: E731
@@ -228,7 +228,7 @@ def test_lists_filter_sort_and_end(producer: Producer, store: SqlStore) -> None:
 
 
 def test_impact_counts_people_once(producer: Producer, store: SqlStore) -> None:
-    """Users and projects are counted once a failure; the share is of that week's users."""
+    """Users and projects are counted once for a failure; the share is of that week's users."""
     for day, user in ((0, "ada"), (0, "bob"), (3, "cy"), (9, "ada"), (9, "dee")):
         producer.write(failing("a", START + day * DAY, user_id=user, project_id=f"p-{user}"))
         producer.write(failing("a", START + day * DAY, user_id=user, project_id=f"p-{user}"))
@@ -241,7 +241,7 @@ def test_impact_counts_people_once(producer: Producer, store: SqlStore) -> None:
 
 
 def test_late_days_are_counted_where_they_belong(producer: Producer, store: SqlStore) -> None:
-    """Distinct users of a week are right in whatever order their days arrive."""
+    """Distinct users of a week are counted correctly in any order of their days."""
     for day in (5, 0, 12, 2, 9, 7, 5):
         producer.write(success(START + day * DAY, user_id="ada"))
         producer.write(success(START + day * DAY, user_id=f"only-{day}"))
@@ -258,7 +258,7 @@ def test_late_days_are_counted_where_they_belong(producer: Producer, store: SqlS
 def test_a_second_store_on_the_database_sees_it_all(
     producer: Producer, store: SqlStore, store_url: str
 ) -> None:
-    """What is written through one store is read through another, and counted on there."""
+    """A second store on the same database reads the first one's rows and continues its counts."""
     producer.write(failing("a"), success())
     other = SqlStore(store_url)
     other.open()
