@@ -19,7 +19,7 @@ from genmon_otel import conventions as names
 from genmon_otel.classification import register_rule
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.instruments import (
-    BROKEN,
+    COUNTING_FAILED,
     LABEL_OVERFLOW,
     MAX_EVENTS,
     Instruments,
@@ -426,7 +426,7 @@ def test_a_finaliser_that_counts_while_its_thread_counts_locks_nothing_up(
     registry: CollectorRegistry, metrics: PrometheusMetrics, at_once: bool
 ) -> None:
     """prometheus_client's locks are not reentrant; a generation may end in a finaliser."""
-    metrics._at_once = at_once
+    metrics._counts_at_once = at_once
     metrics.declare("build_app", ("react",))
 
     class Finalised:
@@ -583,7 +583,7 @@ def test_every_place_and_reason_is_there_at_0(
 ) -> None:
     """The tables of places and reasons name what the code uses, no more and no less."""
     named = calls_of("suppress_and_count", "_contain", "internal_error", "_on_error")
-    named |= {Generation.noun, RunningStage.noun, LABEL_OVERFLOW, BROKEN}
+    named |= {Generation.noun, RunningStage.noun, LABEL_OVERFLOW, COUNTING_FAILED}
     named |= {place for place, _ in (*end._WITHOUT_FAILURE, *end._OF_A_FAILURE)}
     assert named == set(names.INTERNAL_PLACES)
     reasons = {value for name, value in vars(names).items() if name.startswith("DROPPED_")}
