@@ -1,8 +1,7 @@
 """Counts generations in metrics.
 
-:class:`Instruments` decides what is counted and when. Its :class:`Backend` stores the values: in series
-of prometheus_client, or in OpenTelemetry's instruments, which have the same names once Prometheus has
-translated OTLP.
+:class:`Instruments` decides what is counted and when. Its :class:`Backend` stores the values, in series
+of prometheus_client or in OpenTelemetry's instruments (the same names after translation of OTLP).
 """
 
 from __future__ import annotations
@@ -146,10 +145,7 @@ class Instruments:
             self._count()
 
     def count_if_many_pending(self) -> None:
-        """Count some pending events if there are more than allowed; never waits for the lock.
-
-        Where another thread holds the lock, that thread checks again after it has counted.
-        """
+        """Count some pending events if there are too many; return where another thread holds the lock."""
         allowed = 0 if self._counts_at_once else MAX_EVENTS
         while self._pending_events() > allowed and not self._is_counting():
             try:
@@ -177,9 +173,7 @@ class Instruments:
 
     def _count(self, limit: int = sys.maxsize) -> None:
         """Count the pending events, at most the oldest ``limit`` of each kind."""
-        # The number of ends is read before that of starts, and starts are counted before ends: so no
-        # end is counted before its start.
-        ends, starts = len(self._ends), len(self._starts)
+        ends, starts = len(self._ends), len(self._starts)  # in this order: no end without its start
         self._count_events(self._starts, self._start, min(starts, limit))
         self._count_events(self._ends, self._end, min(ends, limit))
         self._count_events(self._stage_ends, self._end_stage, min(len(self._stage_ends), limit))
