@@ -134,6 +134,22 @@ class Answer(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
 
+    @property
+    def reason(self) -> str:
+        """The status in words."""
+
+    @property
+    def head(self) -> Mapping[str, Tree]:
+        """All that is recorded beside the body; of a program also its output."""
+
+    @property
+    def took_s(self) -> float:
+        """Seconds until it was over."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether its chunks came, and are given, one by one."""
+
     def parts(self) -> Iterator[bytes]:
         """The body, chunk by chunk, each when it came; then how it ended."""
 
@@ -158,6 +174,9 @@ class StepPlayer(Protocol):
     ) -> Any: ...
 
     def answer(self, name: str, adapter: str, site: str, request: Tree) -> Answer: ...
+
+    def runs_for_real(self, program: str) -> bool:
+        """Whether a program is started in the replay, too."""
 
     async def answer_async(self, name: str, adapter: str, site: str, request: Tree) -> Answer: ...
 

@@ -230,8 +230,16 @@ def test_privates_of_another_package_are_not_imported() -> None:
 
 
 def test_privates_of_another_modules_objects_are_not_touched() -> None:
-    """An attribute with an underscore is used only in the module that defines it."""
-    found = {f"{module}: {each}" for module in MODULES for each in reached_through(tree_of(module))}
+    """An attribute with an underscore is used only in the module that defines it.
+
+    Adapters are left out: they rebuild the objects of client libraries, which have no public way for it.
+    """
+    found = {
+        f"{module}: {each}"
+        for module in MODULES
+        if not module.startswith("capture.adapters.")
+        for each in reached_through(tree_of(module))
+    }
     compare(found, "known_reach_through", "privates of another module's objects")
 
 

@@ -10,12 +10,21 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
+from weakref import WeakKeyDictionary
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
+from opentelemetry.context import (
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    attach,
+    detach,
+    get_current,
+)
+from opentelemetry.trace import set_span_in_context
 
 from genmon_otel.bodies import strings
 from genmon_otel.capture import patches
+from genmon_otel.capture.carried import here
 from genmon_otel.capture.endpoints import is_ignored, name_of
+from genmon_otel.capture.ledger import Ledger
 from genmon_otel.capture.sites import call_site
 from genmon_otel.capture.wire import (
     MAX_BYTES,
@@ -29,7 +38,7 @@ from genmon_otel.capture.wire import (
 from genmon_otel.exchanges import is_fault_status, tells_error
 from genmon_otel.payload.web import allowed_headers
 from genmon_otel.ports import Answer, StepPlayer
-from genmon_otel.recorder.current import open_generation
+from genmon_otel.recorder.facts import Exchange
 from genmon_otel.recorder.generation import Generation
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import current
@@ -46,10 +55,13 @@ def recording() -> Generation | None:
     It is none outside an open generation, within a decorated or another automatic step, with
     capture off, and where OpenTelemetry's instrumentation is suppressed, as in exporters.
     """
-    generation = open_generation() if patches.is_active else None
-    if generation is None or generation.capture == "off":
+    scope = here() if patches.is_active else None
+    if scope is None:
         return None
-    if _within_step(current()):
+    generation: Generation = scope.generation
+    if generation.id not in generation.runtime.running or generation.capture == "off":
+        return None
+    if _within_step(scope):
         return None
     if get_current().get(_SUPPRESS_INSTRUMENTATION_KEY):
         return None
@@ -101,11 +113,46 @@ class AutomaticCall(Stage):
     def __init__(
         self, generation: Generation, name: str, adapter: str, sent: Sent, is_async: bool
     ) -> None:
+        # In a thread that was given none of OpenTelemetry's context it is below the generation.
+        below = None
+        if current() is None:
+            below = attach(set_span_in_context(generation.span))
         super().__init__(generation, "step", name, is_async)
+        if below is not None:
+            detach(below)
         self.adapter = adapter
         self.sent = sent
         self.site = call_site(4)
         self._parts: list[tuple[float, bytes]] = []
+        #: Bytes that it holds, as its generation's ledger counts them.
+        self._held = 0
+        self._ledger = ledger_of(generation)
+        self._ledger.note(self)
+        if sent.body:
+            if len(sent.body) > MAX_BYTES:
+                sent.let_go()
+            self._hold(len(sent.body or b""))
+
+    def __del__(self) -> None:
+        if self.__dict__.get("_held"):
+            self._ledger.give_back(self._held)
+
+    def _hold(self, size: int) -> None:
+        """Hold more bytes; the oldest answer of the generation goes where that is too much."""
+        self._held += size
+        if self._ledger.take(size):
+            self._ledger.drop_oldest()
+
+    def let_go(self) -> bool:
+        """Keep nothing but length and digest of the answer; whether there was one to let go."""
+        if not self._parts:
+            return False
+        parts, self._parts = self._parts, []
+        gone = sum(len(data) for _, data in parts)
+        self._digest = hashlib.sha256(b"".join(data for _, data in parts))
+        self._held -= gone
+        self._ledger.take(-gone)
+        return True
 
     @property
     def player(self) -> StepPlayer | None:
@@ -150,11 +197,11 @@ class AutomaticCall(Stage):
             self._size += len(part)
             if self._digest is not None:
                 self._digest.update(part)
-            elif self._size <= MAX_BYTES:
-                self._parts.append((at - self._began, bytes(part)))
             else:
-                self._digest = hashlib.sha256(b"".join(data for _, data in self._parts) + part)
-                self._parts = []
+                self._parts.append((at - self._began, bytes(part)))
+                self._hold(len(part))
+                if self._size > MAX_BYTES:
+                    self.let_go()
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
 
@@ -195,21 +242,21 @@ class AutomaticCall(Stage):
         return self.status is not None and is_fault_status(self.adapter, self.status)
 
     def _settle(self, ended: float) -> None:
-        exchanged = self._exchange()
-        if self._answer == "stream" and not self._is_fault():
-            texts, _ = exchanged.texts()
-            error = tells_error(iter(texts))
-        else:
-            error = False
-        if self._is_fault() or error:
-            fault = StatusFault(self.adapter, self.status or 0, exchanged.body())
+        is_fault = self._is_fault()
+        if self._answer == "stream" and not is_fault:
+            is_fault = tells_error(iter(self._exchanged().texts()[0]))
+        if is_fault:
+            fault = StatusFault(self.adapter, self.status or 0, self._exchanged().body())
             self.generation.note_error(fault, self)
             self._sign(fault)
             self._end(Outcome.FAILURE, ended, fault)
         else:
             self._end(Outcome.SUCCESS, ended)
 
-    def _exchange(self) -> Exchanged:
+    def _exchange(self) -> Exchange:
+        return self._exchanged()
+
+    def _exchanged(self) -> Exchanged:
         return Exchanged(
             adapter=self.adapter,
             site=self.site,
@@ -300,8 +347,24 @@ class Exchanged:
         ]
 
 
+#: By generation that runs: what its automatic steps hold.
+_ledgers: Final[WeakKeyDictionary[Generation, Ledger]] = WeakKeyDictionary()
+
+
+def ledger_of(generation: Generation) -> Ledger:
+    """Return the ledger that the automatic steps of a generation share."""
+    ledger = _ledgers.get(generation)
+    return ledger if ledger is not None else _ledgers.setdefault(generation, Ledger())
+
+
 def begin(
-    generation: Generation, adapter: str, sent: Sent, *, is_async: bool, name: str = ""
+    generation: Generation,
+    adapter: str,
+    sent: Sent,
+    *,
+    is_async: bool,
+    name: str = "",
+    kind: type[AutomaticCall] = AutomaticCall,
 ) -> AutomaticCall | None:
     """Begin a step; None where the application wants none of this endpoint.
 
@@ -311,11 +374,12 @@ def begin(
         sent: the request.
         is_async: whether its answer is awaited.
         name: of the step; empty: as its endpoint is called.
+        kind: what is made.
     """
     if is_ignored(sent.host, sent.path):
         return None
     name = name or name_of(sent.method, sent.host, sent.path)
-    call = AutomaticCall(generation, name, adapter, sent, is_async)
+    call = kind(generation, name, adapter, sent, is_async)
     generation.add_stage(call)
     return call
 

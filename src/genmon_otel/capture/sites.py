@@ -12,6 +12,8 @@ from genmon_otel.stacks import is_in_app
 
 #: Frames that are looked at, from the library outwards.
 _MAX_FRAMES: Final = 80
+#: Frames between a module of the standard library and the program that it starts.
+_NEAR_FRAMES: Final = 16
 
 
 def call_site(skipped: int = 1) -> str:
@@ -30,6 +32,18 @@ def call_site(skipped: int = 1) -> str:
             return site
         frame = frame.f_back
     return ""
+
+
+def is_asked_by(*modules: str) -> bool:
+    """Whether code of one of these modules is about to start a program: a few frames outwards."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_NEAR_FRAMES):
+        if frame is None:
+            return False
+        if frame.f_globals.get("__name__") in modules:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @lru_cache(maxsize=4096)

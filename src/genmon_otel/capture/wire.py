@@ -42,8 +42,16 @@ class Sent:
     content_type: str = ""
     #: None: there is none, or it is not known before it is sent.
     body: bytes | None = None
-    #: Of a body that was not kept: its length, -1 where nobody said it.
+    #: Of a body that was not kept: its length, -1 where nobody said it, and its digest.
     length: int = 0
+    sha256: str = ""
+
+    def let_go(self) -> None:
+        """Keep nothing but length and digest of the body."""
+        if self.body:
+            self.length = len(self.body)
+            self.sha256 = hashlib.sha256(self.body).hexdigest()[:32]
+            self.body = None
 
     def tree(self) -> dict[str, Tree]:
         """Return the request as :mod:`genmon_otel.exchanges` describes it."""
@@ -58,7 +66,11 @@ class Sent:
             except NoText as why:
                 tree |= opaque_body(self.body, str(why))
         elif self.length:
-            tree |= {"body": _opaque("stream"), "length": self.length}
+            tree |= {
+                "body": _opaque("size" if self.sha256 else "stream"),
+                "length": self.length,
+            }
+            tree |= {"sha256": self.sha256} if self.sha256 else {}
         return tree
 
 

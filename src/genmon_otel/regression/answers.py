@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -168,9 +169,14 @@ class ReplayedAnswer:
         self._error = error
         self._began = player.clock.monotonic()
         head, self._chunks = _laid_out(record)
-        self.status = int(head.get("status") or 200)
+        status = head.get("status")
+        self.status = status if type(status) is int else 200
         headers = decode(head.get("headers")) or {}
         self.headers: Mapping[str, str] = {str(k): str(v) for k, v in headers.items()}
+        self.head = head if record.adapter else {"body": self._chunks[0][1]}
+        self.took_s = max(0.0, (record.ended_s or record.started_s) - record.started_s)
+        self.reason = http.client.responses.get(self.status, "")
+        self.is_stream = record.kind == "stream"
         #: Seconds after which its head comes; None: as the step's own delay says.
         self.head_s: float | None = head.get("at")
         if any(isinstance(text, Opaque) for _, text in self._chunks):

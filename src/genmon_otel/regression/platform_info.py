@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import sys
-from types import FrameType
-from typing import Final
-
-#: Frames between ``platform`` and the program that it starts.
-_MAX_FRAMES: Final = 16
 
 
 def warm_up_platform() -> None:
@@ -29,15 +23,3 @@ def warm_up_platform() -> None:
     ):
         with contextlib.suppress(Exception):
             ask()
-
-
-def asked_by_platform() -> bool:
-    """Whether it is the ``platform`` module that the code here runs for."""
-    frame: FrameType | None = sys._getframe(1)
-    for _ in range(_MAX_FRAMES):
-        if frame is None:
-            return False
-        if frame.f_globals is vars(platform):
-            return True
-        frame = frame.f_back
-    return False

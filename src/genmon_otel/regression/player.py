@@ -142,6 +142,10 @@ class CasePlayer:
         """Serve an automatic step."""
         return self._answers.serve(name, site, request)
 
+    def runs_for_real(self, program: str) -> bool:
+        """Whether the case lets a program run."""
+        return program in self._case.programs
+
     async def answer_async(
         self, name: str, adapter: str, site: str, request: Tree
     ) -> ReplayedAnswer:

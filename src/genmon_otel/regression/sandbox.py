@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.regression import databases, events, unaudited, unforeseen
-from genmon_otel.regression.platform_info import asked_by_platform
 from genmon_otel.regression.verdict import Reason
 
 Phase = Literal["importing", "running", "over"]
@@ -214,7 +214,7 @@ class Sandbox:
             shown = "sh"
         name = os.path.basename(shown.split(" ")[0])
         if name not in self._programs:
-            if asked_by_platform():  # it works without the program
+            if is_asked_by("platform"):  # it works without the program
                 raise FileNotFoundError(errno.ENOENT, "no programs run in a replay", name)
             self._refuse("subprocess", f"{name or event}.")
 

@@ -1,0 +1,211 @@
+"""aiohttp: what a ``ClientSession`` asks, redirects within it included."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from genmon_otel.capture.calls import AutomaticCall, begin, recording
+from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.patches import Wrap
+from genmon_otel.capture.wire import Sent
+from genmon_otel.ports import Answer
+from genmon_otel.recorder.runtime import suppress_and_count
+
+ADAPTER: Final = "aiohttp"
+#: By the identity of a body that is being read: the call that is told.
+_calls: Final[dict[int, AutomaticCall]] = {}
+
+
+def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
+    """Patch: what is replaced in ``aiohttp``."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        async def _request(self: Any, method: str, str_or_url: Any, **options: Any) -> Any:
+            call = _begin(self, method, str_or_url, options)
+            if call is None:
+                return await original(self, method, str_or_url, **options)
+            try:
+                call.enter()
+                if call.player is not None:
+                    answer = await call.request_async()
+                    response = rebuilt(module, self, answer, method, str_or_url)
+                else:
+                    response = await original(self, method, str_or_url, **options)
+            except BaseException as error:
+                call.failed(error)
+                raise
+            return _followed(module, call, response)
+
+        return _request
+
+    return [(module.ClientSession, "_request", wrap)]
+
+
+def _begin(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> AutomaticCall | None:
+    generation = recording()
+    if generation is None:
+        return None
+    try:
+        sent = sent_of(session, method, url, options)
+        if is_credentials(sent.host, sent.path) and generation.runtime.player is None:
+            return None
+        return begin(generation, ADAPTER, sent, is_async=True)
+    except BaseException:
+        suppress_and_count("capture")
+        return None
+
+
+def sent_of(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> Sent:
+    """Request: what goes out."""
+    address = session._build_url(url)
+    if options.get("params"):
+        address = address.extend_query(options["params"])
+    headers = {str(k).lower(): str(v) for k, v in dict(options.get("headers") or {}).items()}
+    data, kind, length = options.get("data"), headers.get("content-type", ""), 0
+    body: bytes | None = None
+    if (value := options.get("json")) is not None:
+        written = session._json_serialize(value)
+        body = written if isinstance(written, bytes) else written.encode("utf-8")
+        kind = kind or "application/json"
+    elif isinstance(data, str):
+        body = data.encode("utf-8")
+    elif isinstance(data, (bytes, bytearray)):
+        body = bytes(data)
+    elif type(data) is dict and all(isinstance(v, (str, int, float)) for v in data.values()):
+        body, kind = urlencode(data).encode(), kind or "application/x-www-form-urlencoded"
+    elif data is not None:
+        length = -1
+    return Sent(
+        method.upper(), address.host or "", address.raw_path, address.raw_query_string, kind, body,
+        length,
+    )  # fmt: skip
+
+
+def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
+    """Response: tell the call of its head, and of what is read of its body, which is unpacked."""
+    try:
+        headers = {k: v for k, v in response.headers.items() if k.lower() != "content-encoding"}
+        call.answered(response.status, headers)
+        content = response.content
+        if type(content) is not module.StreamReader or content.at_eof():
+            call.finished()
+        else:
+            _calls[id(content)] = call
+            content.__class__ = _told(module)
+    except BaseException:
+        suppress_and_count("capture")
+    return response
+
+
+@lru_cache(maxsize=2)
+def _told(module: Any) -> type:
+    """The class of a body that tells its call what is read of it; of the same layout."""
+    plain = module.StreamReader
+
+    class Told(plain):  # type: ignore[misc,valid-type]
+        __slots__ = ()
+
+        def _read_nowait_chunk(self, n: int) -> bytes:
+            data: bytes = plain._read_nowait_chunk(self, n)
+            if (call := _calls.get(id(self))) is not None:
+                call.given(data)
+                if self.at_eof():
+                    self._end()
+            return data
+
+        async def _wait(self, func_name: str) -> None:
+            if (call := _calls.get(id(self))) is not None:
+                call.asked()
+            await plain._wait(self, func_name)
+
+        def feed_eof(self, *args: Any, **options: Any) -> None:
+            plain.feed_eof(self, *args, **options)
+            if self.at_eof():
+                self._end()
+
+        def set_exception(self, exc: Any, *args: Any, **options: Any) -> None:
+            plain.set_exception(self, exc, *args, **options)
+            if (call := _calls.pop(id(self), None)) is not None:
+                error = exc if isinstance(exc, BaseException) else exc()
+                # The session's own way to say that the consumer wants no more.
+                if str(error) == "Connection closed":
+                    call.closed()
+                else:
+                    call.failed(error)
+
+        def _end(self) -> None:
+            if (call := _calls.pop(id(self), None)) is not None:
+                call.finished()
+
+        def __del__(self) -> None:
+            if (call := _calls.pop(id(self), None)) is not None:
+                call.closed()
+
+    return Told
+
+
+def rebuilt(module: Any, session: Any, answer: Answer, method: str, url: Any) -> Any:
+    """Rebuild: a response as the session gives it; a task feeds its body as it came."""
+    loop = asyncio.get_running_loop()
+    address = session._build_url(url)
+    multidict, helpers, protocol = _modules()
+    headers = multidict.CIMultiDictProxy(multidict.CIMultiDict(answer.headers))
+    given: dict[str, Any] = {
+        "writer": None,
+        "continue100": None,
+        "timer": helpers.TimerNoop(),
+        "request_info": module.RequestInfo(
+            address, method, multidict.CIMultiDictProxy(multidict.CIMultiDict()), address
+        ),
+        "traces": [],
+        "loop": loop,
+        "session": session,
+        "stream_writer": SimpleNamespace(output_size=0),
+    }
+    kind = session._response_class
+    known = inspect.signature(kind.__init__).parameters
+    response = kind(method, address, **{k: v for k, v in given.items() if k in known})
+    response.status, response.reason = answer.status, answer.reason
+    response.version = module.HttpVersion11
+    response._headers = headers
+    response._raw_headers = tuple((k.encode(), v.encode()) for k, v in headers.items())
+    response._closed = False
+    connected = protocol.BaseProtocol(loop)
+    connected.transport = _Transport()
+    content = response.content = module.StreamReader(connected, limit=2**16, loop=loop)
+    content.on_eof(response._response_eof)
+    response._genmon_feeder = loop.create_task(_feed(content, answer))
+    return response
+
+
+class _Transport:
+    """Stands for a connection, which a body that is read wants to see."""
+
+    def pause_reading(self) -> None:
+        """Nothing comes that is not there."""
+
+    resume_reading = close = pause_reading
+
+
+async def _feed(content: Any, answer: Answer) -> None:
+    try:
+        async for part in answer.parts_async():
+            content.feed_data(part)
+        content.feed_eof()
+    except BaseException as error:
+        content.set_exception(error)
+        if isinstance(error, asyncio.CancelledError):
+            raise
+
+
+def _modules() -> tuple[Any, Any, Any]:
+    import multidict
+    from aiohttp import base_protocol, helpers
+
+    return multidict, helpers, base_protocol

@@ -1,0 +1,232 @@
+"""urllib3, and so requests and botocore: each attempt of a connection pool.
+
+``_make_request`` lies below urllib3's own retries and redirects, which run for real in a replay.
+"""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from genmon_otel.capture.calls import AutomaticCall, Parts, begin, recording
+from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.patches import Wrap
+from genmon_otel.capture.wire import Sent
+from genmon_otel.ports import Answer
+from genmon_otel.recorder.runtime import suppress_and_count
+
+ADAPTER: Final = "urllib3"
+
+
+def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
+    """Patch: what is replaced in ``urllib3``; nothing in its first version, which ends otherwise."""
+    pool = module.HTTPConnectionPool
+    if "preload_content" not in inspect.signature(pool._make_request).parameters:
+        return []
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def _make_request(self: Any, conn: Any, method: str, url: str, **options: Any) -> Any:
+            call = _begin(self, method, url, options)
+            if call is None:
+                return original(self, conn, method, url, **options)
+            try:
+                call.enter()
+                if call.player is not None:
+                    given = dict(options, pool=self, request_method=method, request_url=url)
+                    return rebuilt(module, call, call.request(), given)
+                response = original(self, conn, method, url, **options)
+            except BaseException as error:
+                call.failed(error)
+                raise
+            return _followed(call, response)
+
+        return _make_request
+
+    return [(pool, "_make_request", wrap)]
+
+
+def _begin(pool: Any, method: str, url: str, options: Mapping[str, Any]) -> AutomaticCall | None:
+    generation = recording()
+    if generation is None:
+        return None
+    try:
+        sent = sent_of(pool, method, url, options)
+        if is_credentials(sent.host, sent.path) and generation.runtime.player is None:
+            return None
+        return begin(generation, ADAPTER, sent, is_async=False)
+    except BaseException:
+        suppress_and_count("capture")
+        return None
+
+
+def sent_of(pool: Any, method: str, url: str, options: Mapping[str, Any]) -> Sent:
+    """Request: what goes out."""
+    headers = {str(k).lower(): v for k, v in (options.get("headers") or {}).items()}
+    path, _, query = url.partition("?")
+    body, length = options.get("body"), 0
+    if isinstance(body, str):
+        body = body.encode("utf-8")
+    elif isinstance(body, (bytearray, memoryview)):
+        body = bytes(body)
+    elif body is not None and not isinstance(body, bytes):
+        body, length = None, int(headers.get("content-length") or -1)
+    kind = headers.get("content-type", "")
+    kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
+    return Sent(method, str(pool.host), path, query, kind, body, length)
+
+
+def _followed(call: AutomaticCall, response: Any) -> Any:
+    """Response: tell the call of its head, and of what is read of its body."""
+    try:
+        preloaded = response.__dict__.get("_body")
+        if isinstance(preloaded, bytes):  # unpacked already
+            headers = {k: v for k, v in response.headers.items() if k.lower() != "content-encoding"}
+            call.answered(response.status, headers)
+            call.given(preloaded)
+            call.finished()
+        else:
+            call.answered(response.status, response.headers)
+            if _is_read(response):
+                call.finished()
+            else:
+                _tell(call, response)
+    except BaseException:
+        suppress_and_count("capture")
+    return response
+
+
+def _is_read(response: Any) -> bool:
+    fp = response.__dict__.get("_fp")
+    return fp is None or bool(fp.isclosed())
+
+
+def _tell(call: AutomaticCall, response: Any) -> None:
+    """Have a response's own ways to read tell the call; it is kept alive by none of them."""
+    kind, itself = type(response), weakref.ref(response)
+
+    def _raw_read(*args: Any, **options: Any) -> Any:
+        amount = args[0] if args else options.get("amt")
+        call.asked()
+        try:
+            data = kind._raw_read(itself(), *args, **options)
+        except BaseException as error:
+            call.failed(error)
+            raise
+        if data:
+            call.given(data)
+        whole = amount is None and not options.get("read1")
+        if whole or (amount and not data) or _is_read(itself()):
+            call.finished()
+        return data
+
+    def _handle_chunk(*args: Any, **options: Any) -> Any:
+        data = kind._handle_chunk(itself(), *args, **options)
+        if data:
+            call.given(data)
+        return data
+
+    def read_chunked(*args: Any, **options: Any) -> Iterator[bytes]:
+        call.asked()
+        try:
+            for chunk in kind.read_chunked(itself(), *args, **options):
+                yield chunk
+                call.asked()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            call.failed(error)
+            raise
+        call.finished()
+
+    def close() -> None:
+        try:
+            kind.close(itself())
+        finally:
+            call.closed()
+
+    response.__dict__.update(
+        _raw_read=_raw_read, _handle_chunk=_handle_chunk, read_chunked=read_chunked, close=close
+    )
+
+
+class _File:
+    """What urllib3 reads a response from: the recorded chunks, framed as http.client has them."""
+
+    def __init__(self, call: AutomaticCall, parts: Iterator[bytes]) -> None:
+        self._call = call
+        self._parts = Parts(call, parts)
+        self._held = b""
+        self._is_closed = self._is_over = False
+        self.fp: _File | None = self
+
+    def readline(self, _limit: int = -1) -> bytes:
+        """Begin the next chunk: its length, in a line."""
+        if self._is_over:  # the line behind the last chunk
+            self._end()
+            return b"\r\n"
+        part = next(self._parts, None)
+        if part is None:
+            self._is_over = True
+            return b"0\r\n"
+        self._held = part + b"\r\n"
+        return b"%x\r\n" % len(part)
+
+    def _safe_read(self, amount: int) -> bytes:
+        data, self._held = self._held[:amount], self._held[amount:]
+        return data
+
+    def read(self, amount: int | None = None) -> bytes:
+        """Read a whole body, or what came at once of it."""
+        if amount is None:
+            data = self._held + b"".join(self._parts)
+            self._held = b""
+            self._end()
+            return data
+        self._held = self._held or next(self._parts, b"")
+        if not self._held:
+            self._end()
+        return self._safe_read(amount)
+
+    read1 = read
+
+    def isclosed(self) -> bool:
+        return self._is_closed
+
+    @property
+    def closed(self) -> bool:
+        return self._is_closed
+
+    def close(self) -> None:
+        self._end()
+        self._call.closed()
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def _end(self) -> None:
+        self._is_closed = True
+        self.fp = None
+
+
+def rebuilt(module: Any, call: AutomaticCall, answer: Answer, given: Mapping[str, Any]) -> Any:
+    """Rebuild: a response as the pool gives it, its body still to be read unless it is preloaded."""
+    headers = dict(answer.headers)
+    if answer.is_stream:
+        headers["transfer-encoding"] = "chunked"
+    call.answered(answer.status, headers)
+    return module.HTTPResponse(
+        body=_File(call, answer.parts()),
+        headers=headers,
+        status=answer.status,
+        version=11,
+        reason=answer.reason,
+        preload_content=given.get("preload_content", True),
+        decode_content=given.get("decode_content", True),
+        enforce_content_length=False,
+        request_method=given["request_method"],
+        request_url=given["request_url"],
+        retries=given.get("retries"),
+        pool=given["pool"],
+    )

@@ -1,0 +1,124 @@
+"""Automatic steps of aiohttp over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+from integration import capture_server
+from integration.capture_server import Server
+
+from genmon_otel import capture as automatic
+from genmon_otel import generation
+from genmon_otel.recordings import prepare
+from genmon_otel.records import StepRecord
+from genmon_otel.redaction import Redactor
+from genmon_otel.testing import capture
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with capture_server.running() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def installed() -> Iterator[None]:
+    automatic.install()
+    yield
+    automatic.uninstall()
+
+
+class Failed(Exception):
+    """Raised by the tests' generations, so that their steps are kept."""
+
+
+def steps_of(do: Any) -> list[StepRecord]:
+    """The steps of a generation that does something and then fails, redacted as they are stored."""
+
+    @generation(name="tried")
+    async def tried() -> None:
+        async with aiohttp.ClientSession() as session:
+            await do(session)
+        raise Failed
+
+    with capture() as seen, pytest.raises(Failed):
+        asyncio.run(tried())
+    return list(prepare(seen.recordings[0], Redactor()).steps)
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [("/json", '{"a": 1.0}'), ("/gzip", "größer"), ("/empty", ""), ("/redirect", '{"a": 1.0}')],
+)
+def test_bodies_are_kept(server: Server, path: str, says: str) -> None:
+    """A body is the same step whether it is read whole or piece by piece."""
+
+    async def whole(session: Any) -> None:
+        async with session.get(f"{server.url}{path}", params={"q": "1"}) as response:
+            await response.text()
+
+    async def piecewise(session: Any) -> None:
+        async with session.get(f"{server.url}{path}", params={"q": "1"}) as response:
+            async for _ in response.content.iter_chunked(3):
+                pass
+
+    for do in (whole, piecewise):
+        (step,) = steps_of(do)
+        assert (step.kind, step.adapter, step.is_async) == ("value", "aiohttp", True)
+        assert (step.arguments["path"], step.arguments["query"]) == (path, "q=1")
+        assert step.outcome["body"] == says
+
+
+def test_a_body_sent_is_kept(server: Server) -> None:
+    """JSON and form bodies are the request's."""
+
+    async def do(session: Any) -> None:
+        await (await session.post(f"{server.url}/echo", json={"a": 1})).read()
+        await (await session.post(f"{server.url}/echo", data={"a": "1"})).read()
+
+    assert [s.arguments["body"] for s in steps_of(do)] == ['{"a": 1}', "a=1"]
+
+
+def test_faults_are_what_they_were(server: Server) -> None:
+    """No connection, a time-out, a refused status and a body that breaks off keep aiohttp's own errors."""
+
+    async def ask(session: Any, url: str, seconds: float = 5, **options: Any) -> None:
+        timeout = aiohttp.ClientTimeout(seconds)
+        with pytest.raises((aiohttp.ClientError, TimeoutError)):
+            await (await session.get(url, timeout=timeout, **options)).read()
+
+    async def all_four(session: Any) -> None:
+        await ask(session, "http://127.0.0.1:9/")
+        await ask(session, f"{server.url}/slow", 0.1)
+        await ask(session, f"{server.url}/none", raise_for_status=True)
+        await ask(session, f"{server.url}/broken")
+
+    refused, late, status, broken = steps_of(all_four)
+    assert refused.outcome["type"].endswith(":ClientConnectorError")
+    assert late.outcome["type"].endswith("TimeoutError")
+    assert status.outcome["type"].endswith(":ClientResponseError")
+    assert (broken.kind, broken.outcome[1][1]) == ("stream", "half")
+    assert broken.stream_error["type"].endswith(":ClientPayloadError")
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_stream_comes_chunk_by_chunk(server: Server, leaves: bool) -> None:
+    """A stream is read as it comes; who leaves it has cut it."""
+    server.go_on.clear()
+
+    async def read(session: Any) -> None:
+        async with session.get(f"{server.url}/stream") as response:
+            assert await response.content.readany() == b"data: one\n\n"
+            if not leaves:
+                server.go_on.set()
+                assert await response.content.read() == b"data: two\n\n"
+
+    (step,) = steps_of(read)
+    server.go_on.set()
+    texts = [text for _, text in step.outcome[1:]]
+    assert texts == ["data: one\n\n", "data: two\n\n"][: 1 if leaves else 2]
+    assert step.cut is leaves

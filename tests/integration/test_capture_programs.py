@@ -1,0 +1,110 @@
+"""Automatic steps of programs that subprocess starts."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genmon_otel import capture as automatic
+from genmon_otel import generation
+from genmon_otel.recordings import prepare
+from genmon_otel.records import StepRecord
+from genmon_otel.redaction import Redactor
+from genmon_otel.testing import capture
+
+PRINTS = "import sys; print('out'); print('err', file=sys.stderr); sys.exit({})"
+
+
+@pytest.fixture(autouse=True)
+def installed() -> Iterator[None]:
+    automatic.install()
+    yield
+    automatic.uninstall()
+
+
+class Failed(Exception):
+    """Raised by the tests' generations, so that their steps are kept."""
+
+
+def steps_of(do: Any) -> list[StepRecord]:
+    """The steps of a generation that does something and then fails, redacted as they are stored."""
+
+    @generation(name="tried")
+    def tried() -> None:
+        do()
+        raise Failed
+
+    with capture() as seen, pytest.raises(Failed):
+        tried()
+    return list(prepare(seen.recordings[0], Redactor()).steps)
+
+
+@pytest.mark.parametrize("text", [True, False])
+def test_output_and_exit_code_are_kept(text: bool) -> None:
+    """However a program is run and read, its output and exit code are one step."""
+    command = [sys.executable, "-c", PRINTS.format(3)]
+
+    def line_by_line() -> None:
+        with subprocess.Popen(command, stdout=-1, stderr=-1, text=text) as process:
+            assert len(list(process.stdout or ())) == 1
+            assert len((process.stderr or sys.stderr).read()) == 4
+        assert process.wait() == 3
+
+    def runs() -> None:
+        done = subprocess.run(command, capture_output=True, text=text, check=False)
+        assert done.stdout == ("out\n" if text else b"out\n")
+
+    def checks() -> None:
+        with pytest.raises(subprocess.CalledProcessError):
+            subprocess.run(command, capture_output=True, text=text, check=True, timeout=20)
+
+    for do in (line_by_line, runs, checks):
+        (step,) = steps_of(do)
+        assert step.name.startswith("python")
+        assert step.adapter == "program"
+        assert step.outcome["status"] == 3
+        assert (step.outcome["body"], step.outcome["stderr"]) == ("out\n", "err\n")
+
+
+def test_a_program_that_is_not_there_or_takes_too_long() -> None:
+    """What could not be started keeps its error; what was killed its signal."""
+
+    def do() -> None:
+        with pytest.raises(FileNotFoundError):
+            subprocess.run(["no-such-program-here"], check=False)
+        with pytest.raises(subprocess.TimeoutExpired):
+            subprocess.run(
+                [sys.executable, "-c", "import time; time.sleep(30)"], timeout=0.3, check=False
+            )
+
+    missing, killed = steps_of(do)
+    assert missing.outcome["type"] == "builtins:FileNotFoundError"
+    assert killed.outcome["status"] == -9
+
+
+def test_a_secret_in_a_command_is_hidden(tmp_path: Path) -> None:
+    """Arguments are redacted, and temporary folders have no names of their own."""
+    (step,) = steps_of(
+        lambda: subprocess.run(
+            [sys.executable, "-c", "0", "--password", "hunter2-secret", f"{tmp_path}/x"],
+            check=False,
+        )
+    )
+    assert "hunter2" not in str(step)
+    assert "<tmp>/" in step.arguments["body"]
+
+
+def test_what_platform_asks_is_no_step() -> None:
+    """SDKs ask it for their headers."""
+
+    def do() -> None:
+        platform._uname_cache = None  # type: ignore[attr-defined]
+        platform.uname().processor  # noqa: B018 - it runs a program
+
+    assert steps_of(do) == []

@@ -1,0 +1,115 @@
+"""Automatic steps of calls that a generation has another thread make."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from integration import capture_server
+from integration.capture_server import Server
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from genmon_otel import capture as automatic
+from genmon_otel import generation
+from genmon_otel.testing import Captured, capture
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with capture_server.running() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def installed() -> Iterator[None]:
+    automatic.install()
+    yield
+    automatic.uninstall()
+
+
+def in_pool(call: Any) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(call).result()
+
+
+def in_loop(call: Any) -> None:
+    async def main() -> None:
+        await asyncio.get_running_loop().run_in_executor(None, call)
+
+    asyncio.run(main())
+
+
+def in_thread(call: Any) -> None:
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert "run" not in thread.__dict__
+
+
+@pytest.mark.parametrize("elsewhere", [in_pool, in_loop, in_thread])
+def test_a_call_in_another_thread_is_a_step(server: Server, elsewhere: Any) -> None:
+    """It is a step of the generation that asked for it, and its span lies below that one's."""
+
+    @generation(name="tried")
+    def tried() -> None:
+        elsewhere(lambda: httpx.get(f"{server.url}/json"))
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with capture(tracer_provider=provider) as seen:
+        tried()
+    assert [stage.name for stage in seen.record.stages] == ["GET 127.0.0.1"]
+    step, root = exporter.get_finished_spans()
+    assert step.parent is not None
+    assert step.parent.span_id == root.context.span_id
+
+
+@pytest.mark.parametrize("elsewhere", [in_pool, in_thread])
+def test_no_count_depends_on_it(server: Server, elsewhere: Any) -> None:
+    """A generation that begins in another thread is an attempt of its own, as without automatic steps."""
+
+    @generation(name="inner")
+    def inner() -> None:
+        httpx.get(f"{server.url}/json")
+
+    @generation(name="outer")
+    def outer() -> None:
+        elsewhere(inner)
+
+    def counted() -> Captured:
+        with capture() as seen:
+            outer()
+        return seen
+
+    with_steps = [(r.operation, r.outcome) for r in counted().records]
+    automatic.uninstall()
+    assert with_steps == [(r.operation, r.outcome) for r in counted().records]
+    assert len(with_steps) == 2
+
+
+def test_a_pool_works_for_whoever_asks(server: Server) -> None:
+    """A pool's thread that was started for one generation does not work for it afterwards."""
+    pool = ThreadPoolExecutor(1)
+
+    @generation(name="first")
+    def first() -> None:
+        pool.submit(httpx.get, f"{server.url}/json").result()
+
+    with pool, capture() as seen:
+        first()
+
+        @generation(name="second")
+        def second() -> None:
+            pool.submit(httpx.get, f"{server.url}/json").result()
+
+        second()
+        pool.submit(httpx.get, f"{server.url}/json").result()
+    assert [(r.operation, len(r.stages)) for r in seen.records] == [("first", 1), ("second", 1)]
