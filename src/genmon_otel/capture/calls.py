@@ -6,9 +6,7 @@ Whoever changes the recorder changes this module, and no adapter.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
@@ -20,20 +18,16 @@ from opentelemetry.context import (
 )
 from opentelemetry.trace import set_span_in_context
 
-from genmon_otel.bodies import strings
 from genmon_otel.capture import patches
 from genmon_otel.capture.carried import here
 from genmon_otel.capture.endpoints import is_ignored, name_of
+from genmon_otel.capture.exchanged import Exchanged
 from genmon_otel.capture.ledger import Ledger
 from genmon_otel.capture.sites import call_site
 from genmon_otel.capture.wire import (
     MAX_BYTES,
-    NoText,
     Sent,
-    decoded,
     is_stream,
-    opaque_body,
-    text_tree,
 )
 from genmon_otel.exchanges import is_fault_status, tells_error
 from genmon_otel.payload.web import allowed_headers
@@ -42,8 +36,8 @@ from genmon_otel.recorder.facts import Exchange
 from genmon_otel.recorder.generation import Generation
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.scope import current
-from genmon_otel.recorder.stage import MAX_CHUNKS, Stage
-from genmon_otel.records import NOTHING, Outcome, StepKind, Tree
+from genmon_otel.recorder.stage import Stage
+from genmon_otel.records import NOTHING, Outcome
 
 #: Scopes within each other that are looked at for a step.
 _MAX_NESTED: Final = 100
@@ -273,80 +267,6 @@ class AutomaticCall(Stage):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Exchanged:
-    """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
-
-    adapter: str
-    site: str
-    sent: Sent
-    status: int | None
-    is_fault_status: bool
-    headers: Mapping[str, str]
-    content_type: str
-    encoding: str
-    #: Seconds until the head of the answer was there.
-    head_s: float
-    #: Bytes of the answer.
-    size: int
-    #: Of an answer that was too large, in hex; empty for another.
-    sha256: str
-    #: Chunks of the answer, each with the seconds since the beginning.
-    parts: tuple[tuple[float, bytes], ...]
-
-    def request(self) -> Tree:
-        """Return the tree of the request."""
-        return self.sent.tree()
-
-    def request_texts(self) -> Iterator[str]:
-        """Return the strings of the request."""
-        body = self.sent.tree().get("body")
-        return strings(body) if isinstance(body, str) else iter(())
-
-    def answer_texts(self) -> Iterator[str]:
-        """Return the strings of the answer, those of a stream put together."""
-        return strings("".join(self.texts()[0]))
-
-    def body(self) -> Any:
-        """Return the body where it is JSON; None for another."""
-        try:
-            return json.loads("".join(self.texts()[0]))
-        except (ValueError, RecursionError):
-            return None
-
-    def texts(self) -> tuple[list[str], str]:
-        """Return the answer's chunks as texts, and why there are none; "" where there are."""
-        if self.sha256:
-            return [], "size"
-        try:
-            parts = [data for _, data in self.parts]
-            return decoded(parts, self.content_type, self.encoding), ""
-        except NoText as why:
-            return [], str(why)
-
-    def outcome(self, kind: StepKind) -> Tree:
-        """Return the tree of the answer."""
-        head: dict[str, Tree] = {"status": self.status, "headers": dict(self.headers)}
-        texts, why = self.texts()
-        if why:
-            if self.sha256:
-                body = opaque_body(b"", why)
-                body |= {"length": self.size, "sha256": self.sha256[:32]}
-            else:
-                body = opaque_body(b"".join(data for _, data in self.parts), why)
-            return head | body if kind == "value" else [head | body]
-        if kind == "value":
-            return head | {"body": text_tree("".join(texts))}
-        times = [round(at, 6) for at, _ in self.parts]
-        if len(texts) > MAX_CHUNKS:  # the rest comes with the last of them
-            texts[MAX_CHUNKS - 1 :] = ["".join(texts[MAX_CHUNKS - 1 :])]
-        chunks = zip(times, texts, strict=False)
-        return [
-            head | {"at": round(self.head_s, 6)},
-            *([at, text_tree(text)] for at, text in chunks),
-        ]
-
-
 #: By generation that runs: what its automatic steps hold.
 _ledgers: Final[WeakKeyDictionary[Generation, Ledger]] = WeakKeyDictionary()
 
@@ -382,57 +302,3 @@ def begin(
     call = kind(generation, name, adapter, sent, is_async)
     generation.add_stage(call)
     return call
-
-
-class Parts:
-    """An answer's chunks on their way to the consumer: iterates, and tells the call."""
-
-    __slots__ = ("_call", "_next")
-
-    def __init__(self, call: AutomaticCall, chunks: Iterator[bytes]) -> None:
-        self._call = call
-        self._next: Callable[[], bytes] = chunks.__next__
-
-    def __iter__(self) -> Parts:
-        return self
-
-    def __next__(self) -> bytes:
-        call = self._call
-        call.asked()
-        try:
-            part = self._next()
-        except StopIteration:
-            call.finished()
-            raise
-        except BaseException as error:
-            call.failed(error)
-            raise
-        call.given(part)
-        return part
-
-
-class AsyncParts:
-    """As :class:`Parts`, where each chunk is awaited."""
-
-    __slots__ = ("_call", "_next")
-
-    def __init__(self, call: AutomaticCall, chunks: AsyncIterator[bytes]) -> None:
-        self._call = call
-        self._next: Callable[[], Any] = chunks.__anext__
-
-    def __aiter__(self) -> AsyncParts:
-        return self
-
-    async def __anext__(self) -> bytes:
-        call = self._call
-        call.asked()
-        try:
-            part: bytes = await self._next()
-        except StopAsyncIteration:
-            call.finished()
-            raise
-        except BaseException as error:
-            call.failed(error)
-            raise
-        call.given(part)
-        return part

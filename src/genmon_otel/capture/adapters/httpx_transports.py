@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from genmon_otel.capture.calls import AsyncParts, AutomaticCall, Parts, begin, recording
+from genmon_otel.capture.calls import AutomaticCall, begin, recording
 from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.parts import AsyncParts, Parts
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import Sent
 from genmon_otel.ports import Answer

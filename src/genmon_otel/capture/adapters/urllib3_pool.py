@@ -10,8 +10,9 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from genmon_otel.capture.calls import AutomaticCall, Parts, begin, recording
+from genmon_otel.capture.calls import AutomaticCall, begin, recording
 from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.parts import Parts
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import Sent
 from genmon_otel.ports import Answer

@@ -1,0 +1,87 @@
+"""What an automatic step sent and was answered, as it is at one moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genmon_otel.bodies import strings
+from genmon_otel.capture.wire import NoText, Sent, decoded, opaque_body, text_tree
+from genmon_otel.recorder.stage import MAX_CHUNKS
+from genmon_otel.records import StepKind, Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exchanged:
+    """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
+
+    adapter: str
+    site: str
+    sent: Sent
+    status: int | None
+    is_fault_status: bool
+    headers: Mapping[str, str]
+    content_type: str
+    encoding: str
+    #: Seconds until the head of the answer was there.
+    head_s: float
+    #: Bytes of the answer.
+    size: int
+    #: Of an answer that was too large, in hex; empty for another.
+    sha256: str
+    #: Chunks of the answer, each with the seconds since the beginning.
+    parts: tuple[tuple[float, bytes], ...]
+
+    def request(self) -> Tree:
+        """Return the tree of the request."""
+        return self.sent.tree()
+
+    def request_texts(self) -> Iterator[str]:
+        """Return the strings of the request."""
+        body = self.sent.tree().get("body")
+        return strings(body) if isinstance(body, str) else iter(())
+
+    def answer_texts(self) -> Iterator[str]:
+        """Return the strings of the answer, those of a stream put together."""
+        return strings("".join(self.texts()[0]))
+
+    def body(self) -> Any:
+        """Return the body where it is JSON; None for another."""
+        try:
+            return json.loads("".join(self.texts()[0]))
+        except (ValueError, RecursionError):
+            return None
+
+    def texts(self) -> tuple[list[str], str]:
+        """Return the answer's chunks as texts, and why there are none; "" where there are."""
+        if self.sha256:
+            return [], "size"
+        try:
+            parts = [data for _, data in self.parts]
+            return decoded(parts, self.content_type, self.encoding), ""
+        except NoText as why:
+            return [], str(why)
+
+    def outcome(self, kind: StepKind) -> Tree:
+        """Return the tree of the answer."""
+        head: dict[str, Tree] = {"status": self.status, "headers": dict(self.headers)}
+        texts, why = self.texts()
+        if why:
+            if self.sha256:
+                body = opaque_body(b"", why)
+                body |= {"length": self.size, "sha256": self.sha256[:32]}
+            else:
+                body = opaque_body(b"".join(data for _, data in self.parts), why)
+            return head | body if kind == "value" else [head | body]
+        if kind == "value":
+            return head | {"body": text_tree("".join(texts))}
+        times = [round(at, 6) for at, _ in self.parts]
+        if len(texts) > MAX_CHUNKS:  # the rest comes with the last of them
+            texts[MAX_CHUNKS - 1 :] = ["".join(texts[MAX_CHUNKS - 1 :])]
+        chunks = zip(times, texts, strict=False)
+        return [
+            head | {"at": round(self.head_s, 6)},
+            *([at, text_tree(text)] for at, text in chunks),
+        ]
