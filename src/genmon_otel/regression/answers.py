@@ -82,10 +82,12 @@ class Answers:
         self._matching = Matching(case, redactor, left)
         self._lock = threading.Lock()
 
-    def serve(self, name: str, site: str, request: Mapping[str, Any]) -> ReplayedAnswer:
+    def serve(
+        self, name: str, adapter: str, site: str, request: Mapping[str, Any]
+    ) -> ReplayedAnswer:
         """Return the recorded answer to a request made in plain code, or raise what was raised."""
         player = self._player
-        record = self._choose(name, site, request)
+        record = self._choose(name, adapter, site, request)
         if record.kind == "hang" and player.was_cut_short(record):
             player.clock.sleep(player.until_over())
             record = self._instead_of(record)
@@ -96,10 +98,12 @@ class Answers:
         player.clock.sleep(self._until_head(record, found))
         return found or player.outcome(record)
 
-    async def serve_async(self, name: str, site: str, request: Mapping[str, Any]) -> ReplayedAnswer:
+    async def serve_async(
+        self, name: str, adapter: str, site: str, request: Mapping[str, Any]
+    ) -> ReplayedAnswer:
         """As :meth:`serve`, in a task."""
         player = self._player
-        record = self._choose(name, site, request)
+        record = self._choose(name, adapter, site, request)
         if record.kind == "hang" and player.was_cut_short(record):
             await asyncio.sleep(player.until_over())
             record = self._instead_of(record)
@@ -111,7 +115,7 @@ class Answers:
             await asyncio.sleep(self._until_head(record, found))
         return found or player.outcome(record)
 
-    def _choose(self, name: str, site: str, request: Mapping[str, Any]) -> StepRecord:
+    def _choose(self, name: str, adapter: str, site: str, request: Mapping[str, Any]) -> StepRecord:
         if (own := credentials(request)) is not None:
             return own
         self._player.check_open()
@@ -119,9 +123,9 @@ class Answers:
             self._player.note_asked(name)
             record, keys, is_other = self._matching.choose(request, site)
             self._player.drifted |= is_other
-            return record or self._beyond(name, keys, site)
+            return record or self._beyond(name, adapter, keys, site)
 
-    def _beyond(self, name: str, keys: Keys, site: str) -> StepRecord:
+    def _beyond(self, name: str, adapter: str, keys: Keys, site: str) -> StepRecord:
         """Find what to serve where the failing generation recorded nothing more."""
         player, case = self._player, self._case
         if name in case.recovery:
@@ -132,6 +136,11 @@ class Answers:
             player.notes += [f"{name}: {note}"] if note else []
             return record
         place = f" from {site}" if site else ""
+        if adapter == "program":
+            player.refuse(
+                "subprocess",
+                f"The code tried to run a program{place}: {name}, and no such run was recorded.",
+            )
         player.refuse(
             "unrecorded",
             f"{name} ({keys.endpoint}) was asked{place}, and no such call was recorded. Say what it "
@@ -141,7 +150,7 @@ class Answers:
 
     def _instead_of(self, record: StepRecord) -> StepRecord:
         with self._lock:
-            return self._beyond(record.name, keys_of(record.arguments), record.site)
+            return self._beyond(record.name, record.adapter, keys_of(record.arguments), record.site)
 
     def _rebuilt(self, record: StepRecord) -> ReplayedAnswer | None:
         """The answer that a record holds; None where it holds an exception."""

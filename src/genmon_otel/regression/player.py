@@ -140,7 +140,7 @@ class CasePlayer:
 
     def answer(self, name: str, adapter: str, site: str, request: Tree) -> ReplayedAnswer:
         """Serve an automatic step."""
-        return self._answers.serve(name, site, request)
+        return self._answers.serve(name, adapter, site, request)
 
     def runs_for_real(self, program: str) -> bool:
         """Whether the case lets a program run."""
@@ -150,7 +150,7 @@ class CasePlayer:
         self, name: str, adapter: str, site: str, request: Tree
     ) -> ReplayedAnswer:
         """Serve an automatic step in a task."""
-        return await self._answers.serve_async(name, site, request)
+        return await self._answers.serve_async(name, adapter, site, request)
 
     def give_up(self) -> bool:
         """Cancel a step that hangs, as the recorded caller did; False if none hangs."""
