@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from genmon_otel import recorder
+from genmon_otel.store import SqlStore
 from tests.servers import postgresql
 
 # A busy machine is slow; how long an example takes says nothing about the code. The same examples are tried each
@@ -58,6 +59,23 @@ def decorated() -> Iterator[None]:
     yield
     recorder.runtime._operations.clear()
     recorder.runtime._operations.update(before)
+
+
+@pytest.fixture(autouse=True)
+def closed_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what a test opened: a worker runs thousands, and each open store holds files."""
+    opened: list[SqlStore] = []
+    open_store = SqlStore.open
+
+    def remember(store: SqlStore) -> None:
+        opened.append(store)
+        open_store(store)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlStore, "open", remember)
+        yield
+    for store in opened:
+        store.close()
 
 
 @pytest.fixture(scope="session")
