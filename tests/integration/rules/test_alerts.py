@@ -132,6 +132,7 @@ def _about(rules: dict[str, Any], alert: str) -> list[AlertCase]:
     ]
 
 
+@pytest.mark.long("every case of an alert once more for each limit that is changed")
 @pytest.mark.parametrize("alert", [alert for alert in ALERTS if alert != PAGE])
 def test_every_limit_is_held_by_a_test(stable: Programs, tmp_path: Path, alert: str) -> None:
     """Changing any threshold by a tenth, or any duration, makes one of its cases fail."""
