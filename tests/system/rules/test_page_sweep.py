@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from genmon_otel.policy import healthy
+from genmon_otel.policy import is_healthy
 from genmon_otel.rules import render_rules
 from genmon_otel.rules.page import PAGE
 from tests.prometheus_kit.programs import Programs
@@ -263,7 +263,7 @@ def sweep_case(maker: Maker, step: int, s: int, f: int, gauge: bool) -> Case:
                 )
     case = Case(maker.__name__, series, step)
     fires = []
-    if not healthy(s + f, f):
+    if not is_healthy(s + f, f):
         fires = [{**pair, "severity": "critical"}, {**scope, "severity": "critical"}]
     case.alerts.append((history.asked_at, PAGE, fires))
     return case
