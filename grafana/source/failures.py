@@ -351,7 +351,7 @@ def _cases() -> list[object]:
         ),
         one_value(
             "Time to guard, median",
-            "From a failure's first occurrence to the first pass of its case on a mended version.",
+            "From a failure's first occurrence to the first pass of its case on a fixed version.",
             "s",
             [
                 Sql(
@@ -365,7 +365,7 @@ def _cases() -> list[object]:
         ),
         rows(
             "Time to guard, by case",
-            "First seen, case made, approved by a person, first pass on a mended version.",
+            "First seen, case made, approved by a person, first pass on a fixed version.",
             "none",
             [Sql(f"{_GUARDED} ORDER BY guarded DESC LIMIT 50")],
             columns=(

@@ -60,7 +60,7 @@ class Relabelled(RuleBasedStateMachine):
     @precondition(lambda self: not self.resolved)
     @rule()
     def resolve(self) -> None:
-        """A person says that it is mended."""
+        """A person says that it is fixed."""
         self.store.set_failure_status(A, "resolved")
         self.resolved = True
 

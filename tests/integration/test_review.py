@@ -270,7 +270,7 @@ def test_a_postcondition_is_an_import_path(
 
 
 def test_the_queue(store: SqlStore, replays: Callable[[Verdict], list[Case]]) -> None:
-    """What waits for a person comes first, what nobody could mend last of its kind, and says so."""
+    """What waits for a person comes first, what nobody could fix last of its kind, and says so."""
     replays(Verdict.FAIL_SAME)
     raised: dict[str, Any] = {"steps": (RAISED,), "category": Category.DEPENDENCY_ERROR}
     made = {name: strike(store, name) for name in ("rejected", "open", "new", "waits", "older")}
@@ -288,7 +288,7 @@ def test_the_queue(store: SqlStore, replays: Callable[[Verdict], list[Case]]) ->
     out = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     print_cases(out, rows)
     lines = out.export_text().splitlines()
-    said = [above for above, line in pairwise(lines) if "no code could mend" in line]
+    said = [above for above, line in pairwise(lines) if "no code could fix" in line]
     assert len(said) == 2
     assert made["hopeless"] in said[0]
 

@@ -1,4 +1,4 @@
-"""The walls around a replay: every way out that we know, tried for real."""
+"""The restrictions of a replay: every known way around them, tried for real."""
 
 from __future__ import annotations
 
@@ -109,11 +109,11 @@ Escape = Callable[..., RunResult]
 
 @pytest.fixture
 def escape(outside: Path, victim: Any, heard: Any, monkeypatch: Any) -> Escape:
-    """Replay the escapes with some of the walls, and see that nothing came of them."""
+    """Replay the escapes with some of the restrictions, and see that nothing came of them."""
 
     def run(kinds: str, *, hooked: bool, namespaces: bool, landlock: bool) -> RunResult:
-        walls = {"namespaces": namespaces, "landlock": landlock}
-        monkeypatch.setattr(runner, "_WALLS", walls)
+        restrictions = {"namespaces": namespaces, "landlock": landlock}
+        monkeypatch.setattr(runner, "_KERNEL_RESTRICTIONS", restrictions)
         said: list[str] = []
         tail = runner._tail
 
@@ -207,7 +207,7 @@ import time
 from pathlib import Path
 from genmon_otel.regression import runner
 from genmon_otel.regression.case import Case
-runner._WALLS = {"namespaces": sys.argv[3] == "True", "landlock": True}
+runner._KERNEL_RESTRICTIONS = {"namespaces": sys.argv[3] == "True", "landlock": True}
 case = Case.from_json(Path(sys.argv[1]).read_text())
 runner.run_case(case, cwd=Path(sys.argv[2]), deadline_s=float(sys.argv[4]))
 """
@@ -356,7 +356,9 @@ def test_processes_that_start_processes_are_bounded_and_ended(
 ) -> None:
     """A bomb of a declared program, or of native code, ends the replay; nothing of it is left."""
     monkeypatch.setattr(runner, "_MAX_PROCESSES", 60)
-    monkeypatch.setattr(runner, "_WALLS", {"namespaces": namespaces, "landlock": True})
+    monkeypatch.setattr(
+        runner, "_KERNEL_RESTRICTIONS", {"namespaces": namespaces, "landlock": True}
+    )
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     case = replace(case_of("bombing", how=how), programs=("sh",))
     result = run_case(case, cwd=HERE, trust=Trust(programs=("sh",)))

@@ -147,12 +147,12 @@ def close_the_loop(store: SqlStore, stage: Stage) -> None:
     cases = store.cases()
     ready = [row for row in cases if row.state is CaseState.REPRODUCED]
     assert ready, [(row.handle, row.state_reason) for row in cases]
-    # The one that the demo's fix mends: an answer in a code fence.
+    # The one that the demo's fix fixes: an answer in a code fence.
     fenced = {
         row.handle for row in store.failures(limit=100) if "Expecting value" in row.error_message
     }
     chosen = next(row for row in ready if row.handle in fenced)
     review.approve(store, chosen.id, reviewer="someone on call")
     review.replay(store, chosen.id, code_version=stage.code_version, cwd=stage.folder)
-    stage.mend()
+    stage.apply_fix()
     review.replay(store, chosen.id, code_version=stage.code_version, cwd=stage.folder)

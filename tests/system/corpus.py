@@ -125,14 +125,14 @@ class Bug:
         return self.source.replace(*self.fix)
 
     def mutants(self) -> dict[str, str]:
-        """Modules in which the failure is gone, or another, and nothing is mended."""
+        """Modules in which the failure is gone, or another, and nothing is fixed."""
         head, _, _ = TARGETS[self.kind].partition("    ")
         made = {
             name: self.source.replace(
                 TARGETS[self.kind], head + bodies[self.kind].replace("{result}", self.result)
             )
             for name, bodies in _BODIES.items()
-            # Without a step nothing tells a faked result from a mended one.
+            # Without a step nothing tells a faked result from a fixed one.
             if not (name == "step_skipped" and self.trigger == "input")
         }
         made["renamed"] = self.source.replace("def build(", "def make(")

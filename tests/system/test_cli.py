@@ -219,7 +219,7 @@ def test_doctor_does_not_call_a_warning_well(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0
-    assert done.stdout.endswith("Nothing to mend, 1 warning.\n")
+    assert done.stdout.endswith("Nothing to repair, 1 warning.\n")
 
 
 def test_doctor_follows_a_failure_to_every_place(genmon: Genmon) -> None:

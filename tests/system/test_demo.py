@@ -91,7 +91,7 @@ def test_a_model_of_ones_own_is_asked(tmp_path: Path) -> None:
         done = genmon(tmp_path, "demo", "--model", server.url, "--requests", "6")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 attempts" in done.stdout
-    assert "no case was born" in done.stdout
+    assert "no case was created" in done.stdout
     assert "tokens a second" in done.stdout
 
 
@@ -157,7 +157,7 @@ def test_a_model_that_answers_rubbish_gets_an_honest_story(tmp_path: Path) -> No
 
 
 def test_a_model_that_dies_under_way_is_not_the_app_builders_fault(tmp_path: Path) -> None:
-    """Where the model never answers there is nothing to mend: no case is approved, exit 1."""
+    """Where the model never answers there is nothing to fix: no case is approved, exit 1."""
     with rubbish(willing=False) as url:
         done = genmon(tmp_path, "demo", "--model", url, "--requests", "3")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from genmon_otel.regression.unforeseen import wall_met
+from genmon_otel.regression.unforeseen import kernel_refusal
 
 MET = {
     "write": [
@@ -45,7 +45,7 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
 @pytest.mark.parametrize("reason", MET)
 def test_walls_are_told_from_bugs(reason: str | None) -> None:
     """By the error's number, or by words that only a system or a database prints."""
-    found = {str(error): wall_met(raised(error)) for error in MET[reason]}
+    found = {str(error): kernel_refusal(raised(error)) for error in MET[reason]}
     assert {what: met and met[0] for what, met in found.items()} == dict.fromkeys(found, reason)
 
 
@@ -53,10 +53,10 @@ def test_causes_count_and_played_outcomes_do_not() -> None:
     """A wall is seen behind another error; what a step's recording raises was met elsewhere."""
     wall = PermissionError(errno.EACCES, "Permission denied", "/x")
     behind = raised(RuntimeError("gave up"), raised(wall))
-    assert wall_met(behind) is not None
-    assert wall_met(PermissionError(errno.EACCES, "Permission denied")) is None
+    assert kernel_refusal(behind) is not None
+    assert kernel_refusal(PermissionError(errno.EACCES, "Permission denied")) is None
     played = {"__name__": "genmon_otel.regression.player"}
     exec("def play(error): raise error", played)
     with pytest.raises(PermissionError) as caught:
         played["play"](PermissionError(errno.EACCES, "Permission denied", "/x"))  # type: ignore[operator]
-    assert wall_met(caught.value) is None
+    assert kernel_refusal(caught.value) is None

@@ -72,7 +72,7 @@ def genmon() -> None:
     Exit codes: 0 fine; 1 the answer is bad news (unhealthy, a case failed, a check failed);
     2 wrong usage or configuration; 3 the store cannot be used; 4 its schema does not fit;
     5 no such failure or case; 6 the case cannot go to that state; 7 a file cannot be read or
-    written, or is no case and no result; 130 interrupted; 141 nobody reads on.
+    written, or is no case and no result; 130 interrupted; 141 the reader of the output ended.
     """  # noqa: D301 (\b is click's mark for lines to keep)
 
 

@@ -56,8 +56,8 @@ STATE_STYLES = {
     CaseState.REGRESSED: "bold red",
     CaseState.QUARANTINED: "magenta",
 }
-#: Note in the list at a case that no code change can mend.
-UNMENDABLE = "the step failed each time, or nothing was recorded: no code could mend that"
+#: Note in the list at a case that no code change can fix.
+UNFIXABLE = "the step failed each time, or nothing was recorded: no code could fix that"
 
 
 def render_card(card: Card) -> RenderableType:
@@ -263,7 +263,7 @@ def print_cases(out: Console, rows: list[CaseRow]) -> None:
     for row in rows:
         style = STATE_STYLES.get(row.state, "")
         waits = row.state in (CaseState.PROPOSED, CaseState.REPRODUCED)
-        note = UNMENDABLE if waits and review.unmendable(row) else row.state_reason
+        note = UNFIXABLE if waits and review.unmendable(row) else row.state_reason
         listing.add(
             marked("[cyan]{}[/]", row.handle),
             Text(one_line(row.state), style=style),

@@ -44,7 +44,7 @@ cwd_option = click.option(
 )
 
 
-reason_option = click.option("--reason", default="", help="Why, for whoever wonders later.")
+reason_option = click.option("--reason", default="", help="Reason, kept with the decision.")
 
 
 @click.group()
@@ -204,7 +204,7 @@ def reject(case: str, reviewer: str, reason: str, store: str | None, as_json: bo
 @store_option
 @json_option
 def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
-    """End CASE: what it guards is gone for good. Delete its exported file too."""
+    """End CASE: what it guards is gone permanently. Delete its exported file too."""
     with open_store(store, writes=True) as opened:
         row = opened.set_case_state(case, CaseState.RETIRED, reviewer=reviewer, reason=reason)
     _say(row, as_json, "")

@@ -66,7 +66,7 @@ def check_names(environ: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "settings",
-                f"{name} is no variable of genmon: nobody reads it.",
+                f"{name} is not a variable of genmon: it has no effect.",
                 f"Did you mean {near[0]}?" if near else "docs/configuration.md lists them all.",
             )
 
@@ -229,7 +229,7 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
             "problem",
             "traces",
             f"{target} does not answer: {fault}",
-            "Start the collector, or mend OTEL_EXPORTER_OTLP_ENDPOINT.",
+            "Start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT.",
         )
     else:
         yield Finding("ok", "traces", f"{wanted or 'otlp'} to {target}, which answers")

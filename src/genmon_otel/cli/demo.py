@@ -53,7 +53,7 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
 
     It asks a model (a loopback server with realistic answers and faults, or any
     OpenAI-compatible endpoint) for apps, shows what failed and whom it hit, takes the
-    failure that became a case through the reproduction check and the review, mends the app builder,
+    failure that became a case through the reproduction check and the review, fixes the app builder,
     and replays: failing before, passing after.
 
     A model of yours fails in its own ways, at its own pace: answers are cut off so that they
@@ -95,7 +95,7 @@ class Show:
         self.out = out
         self._make_stage = stage
         self._act = 0
-        self._mended = False
+        self._is_fixed = False
 
     def on_shipped_answers(self, limit: int | None = None) -> bool:
         """Run the demo against a model server on loopback; return whether every part succeeded."""
@@ -208,16 +208,14 @@ class Show:
             return False
         self.out.print(render_card(review.card(store, row.id)))
         row = review.approve(store, row.id, reviewer="you, in the demo")
-        self.out.print(
-            f"[cyan]{row.handle}[/] approved: {row.state}, expected to fail until mended"
-        )
-        return self._mend(store, row)
+        self.out.print(f"[cyan]{row.handle}[/] approved: {row.state}, expected to fail until fixed")
+        return self._replay_around_fix(store, row)
 
     def _judged(self, store: SqlStore) -> CaseRow | None:
-        """The case to review, out of the reproduction check: one that the demo's fix mends, if there is."""
-        born = store.cases()
-        if not born:
-            self.out.print("No failure happened three times, so no case was born.")
+        """The case to review, out of the reproduction check: one that the demo's fix fixes, if there is."""
+        cases = store.cases()
+        if not cases:
+            self.out.print("No failure happened three times, so no case was created.")
             self.out.print(
                 "To give it more chances, ask for more apps with --requests.", style="dim"
             )
@@ -226,11 +224,11 @@ class Show:
                    MofNCompleteColumn())  # fmt: skip
         quiet = not self.out.is_terminal
         with Progress(*columns, console=self.out, transient=True, disable=quiet) as progress:
-            task = progress.add_task("", total=REPLAYS * len(born))
+            task = progress.add_task("", total=REPLAYS * len(cases))
             checked = [
                 review.verify(store, row.id, cwd=self.stage.folder,
                               progress=lambda: progress.advance(task))[0]
-                for row in born
+                for row in cases
             ]  # fmt: skip
         for row in checked:
             self.out.print(marked("[cyan]{}[/] {}: {}", row.handle, row.category, row.state_reason))
@@ -244,19 +242,19 @@ class Show:
                 else "None shows its failure again without the model, so none is offered for review."
             )
             return None
-        return min(review.queue(digestible), key=lambda row: not self._mends(row))
+        return min(review.queue(digestible), key=lambda row: not self._is_fixable(row))
 
-    def _mends(self, row: CaseRow) -> bool:
+    def _is_fixable(self, row: CaseRow) -> bool:
         """Return whether the demo's fix can read the answer that a case came from."""
         case = review.stored(row)
         step = case.trigger.step
-        return step is not None and self.stage.mends(case.steps[step].outcome)
+        return step is not None and self.stage.fix_reads(case.steps[step].outcome)
 
-    def _mend(self, store: SqlStore, row: CaseRow) -> bool:
-        self.title("Replay, mend, replay")
+    def _replay_around_fix(self, store: SqlStore, row: CaseRow) -> bool:
+        self.title("Replay, fix, replay")
         before = self._replay(store, row)
-        self.out.print(Syntax(self.stage.mend(), "diff", background_color="default"))
-        self._mended = True
+        self.out.print(Syntax(self.stage.apply_fix(), "diff", background_color="default"))
+        self._is_fixed = True
         after = self._replay(store, row)
         row = store.case(row.id)
         if after is Verdict.PASS:
@@ -273,7 +271,7 @@ class Show:
             )
             self.out.print(
                 f"[cyan]{row.handle}[/] stays [yellow]{row.state}[/]: {why}. "
-                "No case is believed mended before it "
+                "No case is believed fixed before it "
                 "passes. Mend the source below yourself, then run it again:"
             )
             self.out.print(
@@ -301,7 +299,7 @@ class Show:
         table.add_row("metrics", near(stage.metrics), "what /metrics showed at the end")
         table.add_row("traces", near(stage.traces), f"{stage.spans()} spans, one a line")
         table.add_row(
-            "source", near(stage.source), "the app builder" + ", as mended" * self._mended
+            "source", near(stage.source), "the app builder" + ", as fixed" * self._is_fixed
         )
         table.add_row("database", near(stage.database), "look around in it:")
         self.out.print(table)

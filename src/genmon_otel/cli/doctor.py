@@ -117,9 +117,9 @@ def _print(out: Console, finding: Finding) -> None:
 
 def _verdict(problems: int, warnings: int) -> str:
     if problems:
-        return f"[bold red]{problems} to mend.[/]"
+        return f"[bold red]{problems} to repair.[/]"
     if warnings:
-        return f"[green]Nothing to mend[/], [yellow]{many(warnings, 'warning')}[/]."
+        return f"[green]Nothing to repair[/], [yellow]{many(warnings, 'warning')}[/]."
     return "[green]All is well.[/]"
 
 

@@ -238,7 +238,7 @@ def _setter(status: Status, says: str) -> Callable[..., None]:
     return command
 
 
-failures.command("resolve", help="Say that FAILURE is mended; if it happens again it reopens.")(
+failures.command("resolve", help="Say that FAILURE is fixed; if it happens again it reopens.")(
     _setter("resolved", "If it happens again it reopens, and is counted.")
 )
 failures.command("ignore", help="Say that FAILURE does not matter; it never reopens.")(

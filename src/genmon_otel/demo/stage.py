@@ -1,6 +1,6 @@
 """The demo's folder: the app builder's source, a store, spans and metrics in files.
 
-The app builder is copied there and imported from there, because the demo mends
+The app builder is copied there and imported from there, because the demo fixes
 it: a regression test is only worth something against code that changes.
 """
 
@@ -40,7 +40,7 @@ LOCK: Final = "lock"
 
 #: What the fix changes in the app builder, and before what it adds its function.
 _BROKEN: Final = "    project: dict[str, Any] = json.loads(answer)\n"
-_MENDED: Final = "    project: dict[str, Any] = json.loads(unfenced(answer))\n"
+_FIXED: Final = "    project: dict[str, Any] = json.loads(unfenced(answer))\n"
 _BEFORE: Final = "def check_file("
 
 
@@ -88,7 +88,7 @@ class Stage:
 
     @property
     def source(self) -> Path:
-        """The app builder that the demo runs, and mends."""
+        """The app builder that the demo runs, and fixes."""
         return self.folder / f"{MODULE}.py"
 
     @property
@@ -155,22 +155,22 @@ class Stage:
                 else:
                     os.environ[name] = value
 
-    def mend(self) -> str:
+    def apply_fix(self) -> str:
         """Write the fix into the app builder; the change as a diff."""
         before, added = self.source.read_text(encoding="utf-8"), inspect.getsource(unfenced)
-        after = before.replace(_BROKEN, _MENDED, 1).replace(_BEFORE, f"{added}\n\n{_BEFORE}", 1)
+        after = before.replace(_BROKEN, _FIXED, 1).replace(_BEFORE, f"{added}\n\n{_BEFORE}", 1)
         self.source.write_text(after, encoding="utf-8")
         return "".join(
             difflib.unified_diff(
                 before.splitlines(keepends=True),
                 after.splitlines(keepends=True),
                 "app_builder.py",
-                "app_builder.py (mended)",
+                "app_builder.py (fixed)",
                 n=1,
             )
         )
 
-    def mends(self, answer: object) -> bool:
+    def fix_reads(self, answer: object) -> bool:
         """Return whether the fix reads an object from an answer that json.loads refuses."""
         return not _is_object(str(answer)) and _is_object(unfenced(str(answer)))
 

@@ -71,7 +71,7 @@ class Answers:
         player: serves the case's other steps; keeps the time and what was seen.
         case: what is replayed.
         redactor: makes requests comparable with recorded ones.
-        left: by their index the steps that nobody has asked for.
+        left: by their index the steps that were not asked for yet.
     """
 
     def __init__(

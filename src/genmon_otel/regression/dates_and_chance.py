@@ -15,7 +15,7 @@ from typing import Any
 def patch_dates(clock: Callable[[], float]) -> None:
     """Make ``datetime.now()`` and related functions virtual, in place.
 
-    The types are immutable from Python, and a class put in their stead would break whoever
+    The types are immutable from Python, and a class put in their stead would break code that
     compares types (pydantic, SQLAlchemy); so their own dictionaries are changed.
     """
 

@@ -1,9 +1,9 @@
 """The process between a replay and its owner, which asked for it: ``python guardian.py PLAN``.
 
-It puts the kernel's walls up before anything of the project can run, starts the replay
+It applies the kernel's restrictions before anything of the project can run, starts the replay
 behind them, and waits. When the replay ends, or its time is over, or the asking process is
 gone, it ends everything that the replay has started; the folder of an owner that was killed
-it removes. It cannot be reached from inside where the kernel has walls.
+it removes. It cannot be reached from inside where the kernel enforces them.
 
 Only the standard library is imported here, and of this package only what does the same: the
 interpreter is started without ``site``, so that no ``sitecustomize`` comes first.

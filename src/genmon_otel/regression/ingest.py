@@ -29,7 +29,7 @@ class Ingested:
 def ingest(store: SqlStore, results: Iterable[Result]) -> Ingested:
     """Keep each result once with its case.
 
-    A case that came through the reproduction check and now runs in CI was approved by whoever
+    A case that came through the reproduction check and now runs in CI was approved by the person who
     committed its file: it becomes ``open``.
     """
     taken = known = strangers = 0

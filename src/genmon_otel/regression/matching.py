@@ -18,7 +18,7 @@ class Matching:
     Args:
         case: what is replayed.
         redactor: makes requests comparable with recorded ones.
-        left: by their index the steps that nobody has asked for; whoever answers takes one out.
+        left: by their index the steps that were not asked for yet; an answer removes one.
     """
 
     def __init__(self, case: Case, redactor: Redactor, left: dict[int, StepRecord]) -> None:

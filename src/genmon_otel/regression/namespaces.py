@@ -80,7 +80,7 @@ def close_files(writable: str) -> tuple[str, ...]:
     Must be called by the first process of a process namespace.
 
     Returns:
-        Folders that are this namespace's own, so that what is written there is seen by nobody.
+        Folders that are this namespace's own, so that no other process sees what is written there.
     """
     libc = _libc()
     private = ctypes.c_ulong(_MS_REC | _MS_PRIVATE)

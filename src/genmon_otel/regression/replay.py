@@ -59,7 +59,7 @@ class Replay:
         trust = Trust.from_dict(request["trust"])
         self._lookup = Lookup(trust.within(Path(request["home"])), trust)
         self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
-        self._walls = sandbox.Sandbox(Path(request["workspace"]), case.programs)
+        self._sandbox = sandbox.Sandbox(Path(request["workspace"]), case.programs)
         self._missing: list[str] = []
         #: What the target's module holds under its name, if that is another object (a task, a command).
         self._registered: Any = None
@@ -67,7 +67,7 @@ class Replay:
         self._player = CasePlayer(
             case,
             self._clock,
-            open_network=self._walls.network_open,
+            open_network=self._sandbox.network_open,
             is_over=lambda: self._sink.failed is not None,
         )
         self._broken = Broken()
@@ -81,7 +81,7 @@ class Replay:
         virtual_time.install(self._clock)
         self._clock.when_stuck = self._player.give_up
         capture.install()
-        self._walls.install()
+        self._sandbox.install()
         self._set_variables()
         self._missing = note_missing()
         obstacle: tuple[Reason, str] | None = None
@@ -89,7 +89,7 @@ class Replay:
             target, spec = self._import()
             arguments = self._arguments(target, spec)
             accepts = self._accepts()
-            self._walls.phase = "running"
+            self._sandbox.phase = "running"
             payload.forget_touches()
             self._call(target, spec, arguments, accepts)
         except Obstacle as error:
@@ -99,7 +99,7 @@ class Replay:
         except BaseException as error:
             obstacle = ("crash", f"The replay itself broke: {_line(error)}")
         finally:
-            self._walls.phase = "over"
+            self._sandbox.phase = "over"
         return self._observation(self._hindered() or obstacle)
 
     # --- before the call
@@ -118,7 +118,7 @@ class Replay:
             raise Obstacle("trust", f"The target may not be called: {error}") from None
         except PayloadError as error:
             self._refuse_a_run_at_import()
-            refused = f" ({self._walls.notes[0]})" if self._walls.notes else ""
+            refused = f" ({self._sandbox.notes[0]})" if self._sandbox.notes else ""
             advice = where_it_went(path)
             reason: Reason = "import" if advice is REBIND else "not_called"
             if self._module().partition(".")[0] not in sys.modules:
@@ -144,7 +144,7 @@ class Replay:
         return target
 
     def _refuse_a_run_at_import(self) -> None:
-        """Return the obstacle of a target whose module ran the generation at import."""
+        """Raise Obstacle if importing the target's module ran the generation."""
         if self._player.asked or self._sink.records:
             self._player.obstacle = None
             raise Obstacle(
@@ -256,7 +256,7 @@ class Replay:
             raise
         except BaseException as error:
             self._escaped = _line(error)
-            self._walls.look_at(error)
+            self._sandbox.look_at(error)
             return
         self._check(accepts)
 
@@ -298,7 +298,7 @@ class Replay:
             return ("size" if "(size)" in touched[0] else "opaque"), touched[0]
         if self._player.obstacle is not None:
             return self._player.obstacle
-        return self._walls.refusals[0] if self._walls.refusals else None
+        return self._sandbox.refusals[0] if self._sandbox.refusals else None
 
     def _observation(self, obstacle: tuple[Reason, str] | None) -> Observation:
         own = [r for r in self._sink.records if r.operation == self._case.operation]
@@ -311,7 +311,7 @@ class Replay:
             broken = f"The generation could not be recorded: {self._broken.first}"
             obstacle = obstacle or ("crash", broken)
         if failure is None or failure.signature != self._case.expected.signature:
-            obstacle = obstacle or self._walls.unforeseen
+            obstacle = obstacle or self._sandbox.unforeseen
         return Observation(
             obstacle=obstacle,
             generations=len(own),
@@ -332,7 +332,7 @@ class Replay:
             missing=tuple(self._missing),
             steps=tuple(self._player.asked[:1000]),
             virtual_s=round(self._clock.monotonic(), 3),
-            notes=(*self._walls.notes, *self._player.notes),
+            notes=(*self._sandbox.notes, *self._player.notes),
             code_version=sources_version(),
         )
 

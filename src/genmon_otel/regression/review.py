@@ -75,7 +75,7 @@ def hopeless(case: Case) -> bool:
 
 
 def queue(rows: list[CaseRow]) -> list[CaseRow]:
-    """Cases in the order a reviewer should take them; of each state what code can mend first."""
+    """Cases in the order a reviewer should take them; of each state what code can fix first."""
     return sorted(rows, key=lambda row: (_QUEUE.index(row.state), unmendable(row), -row.id))
 
 

@@ -59,7 +59,7 @@ _TIME_TO_END_S: Final = 10.0
 #: Seconds between two checks whether the process has ended without an answer.
 _LOOK_S: Final = 0.5
 #: Which of the kernel's restrictions are used; tests leave some out to see what the others stop.
-_WALLS: Final[Mapping[str, bool]] = {"namespaces": True, "landlock": True}
+_KERNEL_RESTRICTIONS: Final[Mapping[str, bool]] = {"namespaces": True, "landlock": True}
 
 #: What no interpreter setting of ours, nor of anybody's environment, may come before.
 _BARE: Final = ("-S", "-s", "-P")
@@ -199,7 +199,7 @@ def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust
             network=bool(case.live),
             programs=bool(case.programs),
             packages=tuple(path for path in paths if _is_installed(path, cwd)),
-            **_WALLS,
+            **_KERNEL_RESTRICTIONS,
         )
         try:
             process = subprocess.Popen(

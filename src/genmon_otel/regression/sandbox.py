@@ -6,7 +6,7 @@ many libraries try things at import and do without. While it runs, a refusal
 makes the run inconclusive whatever the code does about it: it is noted, and
 raised as :class:`Refused`, which no ``except Exception`` swallows.
 
-On Linux the kernel holds the same walls against native code: see ``guardian``.
+On Linux the kernel enforces the same restrictions on native code: see ``guardian``.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Sandbox:
     def look_at(self, error: BaseException) -> None:
         """Determine whether the kernel caused the exception that left the target."""
         if KERNEL_HOLDS:
-            self.unforeseen = unforeseen.wall_met(error)
+            self.unforeseen = unforeseen.kernel_refusal(error)
 
     def _guarded(self, handler: Handler, event: str, args: tuple[Any, ...]) -> None:
         """Call a handler; its own audit events are ignored."""

@@ -1,6 +1,6 @@
 """What a case may use beyond its recorded data, and who allowed it.
 
-A case file is data from whoever opened the pull request. What makes code run, or lets it
+A case file is data from the author of the pull request. What makes code run, or lets it
 out, works only where pytest's configuration of the repository names it. A case in the
 store was decided about by a reviewer on the command line: what it asks for is allowed.
 """

@@ -1,6 +1,6 @@
 """Patch functions of Python that raise no audit event, or one with too little detail, to raise one.
 
-Code that kept the original function before is not seen: on Linux the kernel's walls hold it.
+Code that kept the original function before is not seen: on Linux the kernel's restrictions stop it.
 """
 
 from __future__ import annotations

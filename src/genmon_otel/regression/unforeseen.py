@@ -1,6 +1,6 @@
 """Recognise an exception that the kernel's restrictions caused and the audit hook did not see.
 
-Native code fails at a wall as it would at a file's mode or a broken network. Judged as the
+Native code fails at a restriction as it would at a file's mode or a broken network. Judged as the
 application's own, such a failure would be another than the recorded one; it proves nothing.
 """
 
@@ -40,7 +40,7 @@ _MAX_TEXT: Final = 2_000
 _MAX_LINKS: Final = 20
 
 
-def wall_met(error: BaseException) -> tuple[Reason, str] | None:
+def kernel_refusal(error: BaseException) -> tuple[Reason, str] | None:
     """Return what the kernel refused, as (reason, detail); None where nothing looks like it.
 
     Args:
@@ -52,7 +52,7 @@ def wall_met(error: BaseException) -> tuple[Reason, str] | None:
         reason = _reason(link)
         if reason is not None:
             what = f"{type(link).__name__}: {link}"[:400]
-            return reason, f"The replay's walls may have refused it: {what}"
+            return reason, f"The replay's restrictions may have refused it: {what}"
     return None
 
 

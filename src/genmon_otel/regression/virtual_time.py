@@ -10,7 +10,7 @@ thread of its own, and does not wait here; a task that waits for a free thread i
 no work while none is free. So 50 ms of real work in
 ``to_thread`` are never overtaken by a virtual timeout of ten seconds.
 
-These patches are for good: they are only made in the process of a replay.
+These patches are permanent: they are only made in the process of a replay.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The temporary folder of a replay: made, filled with links to the project, and removed.
 
 Its owner holds a lock on a file in it for as long as it lives, and so does the process that
-guards the replay. A folder whose lock can be had belongs to nobody: the next replay removes it.
+guards the replay. A folder whose lock can be had is abandoned: the next replay removes it.
 
 Only the standard library is imported: the guarding process has nothing else.
 """
@@ -41,7 +41,7 @@ def working_folder(cwd: Path) -> Iterator[tuple[Path, int]]:
 
     Yields:
         The folder, which has a parent of its own, and the descriptor that holds its lock, to be
-        passed on to whoever is to remove it should this process be killed.
+        passed to the process that removes it if this process is killed.
     """
     remove_abandoned()
     home = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()

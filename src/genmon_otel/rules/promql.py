@@ -50,7 +50,7 @@ def gained(
 
     1. its start time moved forward: the process restarted, whether or not the value
        fell, so all of the value is new. Where the last scrape had the counter and not its
-       start time, which then comes back, a process born before that scrape is no news;
+       start time, which then comes back, a process that started before that scrape adds nothing;
     2. the value fell: a restart that the start time did not show (it is missing, or
        the clock stepped back), so all of the value is new;
     3. the value rose: the difference is new;
@@ -64,7 +64,7 @@ def gained(
 
     Args:
         counter: an instant selector.
-        start: selector of the gauge that says when each counter was born, with the same
+        start: selector of the gauge that says when each counter began, with the same
             labels; None where there is none. Without it rules 1 and 4 cannot tell a hidden
             restart from growth, nor an old process from a newborn one: it counts as newborn.
         by: labels to keep.

@@ -1,6 +1,6 @@
 """Alerts that become tickets, among them those about genmon's own health.
 
-Counters whose label sets are born with their first event are counted exactly, because
+Counters whose label sets begin with their first event are counted exactly, because
 ``increase()`` never sees a first event; where a share or a trend is judged, it is enough.
 """
 
@@ -70,7 +70,7 @@ def recorded(options: Options) -> list[Rule]:
 def _events(options: Options, counter: str, by: Sequence[str], window_s: int) -> str:
     """Exact count of rare events, whose series often begin with the first of them.
 
-    Those that are born at 0 gain nothing, and nothing is no event.
+    Series that begin at 0 add no increment until an event is counted.
     """
     gain = gained(counter, None, by=by, step_s=options.scrape_interval_s, window_s=options.window_s)
     return over(gain, window_s=window_s, step_s=options.scrape_interval_s) + " > 0"

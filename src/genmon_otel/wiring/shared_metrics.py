@@ -20,8 +20,8 @@ _log = logging.getLogger(names.LOGGER)
 class AllProcesses(MultiProcessCollector):
     """The metrics of every process of PROMETHEUS_MULTIPROC_DIR.
 
-    Counters are read before gauges: a counter that is seen was born before, and
-    its birth is seen too. Gauges of processes that died are forgotten first, so
+    Counters are read before gauges: a counter that is seen has begun before, and
+    its start gauge is seen too. Gauges of processes that died are forgotten first, so
     no hook of the web server is needed for it. Of a damaged file what is intact is
     served; it is named in the log once.
 

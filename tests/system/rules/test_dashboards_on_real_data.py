@@ -204,7 +204,7 @@ def test_top_failures_are_those_of_the_store(filled: World) -> None:
 
 
 def test_the_guarded_case_is_told(filled: World) -> None:
-    """One case passed on the mended version: counted, timed, with its runs by channel."""
+    """One case passed on the fixed version: counted, timed, with its runs by channel."""
     assert one(filled, "failures.json", "Guarding") == 1
     seconds = one(filled, "failures.json", "Time to guard, median")
     assert 0 < seconds < 600
