@@ -64,9 +64,10 @@ class MemoryQueue:
         #: Successes, cancelled and rejected ones; the oldest go first when memory is full.
         self._others: deque[GenerationRecord] = deque()
         self._whole: dict[int, GenerationRecord] = {}
-        self._latest: tuple[str, str] = ("", "")
+        self._latest: GenerationRecord | None = None
+        self._in_memory = 0
         self._is_closed = False
-        self._delivered = self._adopted = self._stored = self._leased = 0
+        self._delivered = self._adopted = self._stored = 0
         self._dropped: Counter[str] = Counter()
         self._put_total = self._gone_total = 0
         #: Of dropped records that were no failures, by minute, operation, framework and outcome:
@@ -75,7 +76,7 @@ class MemoryQueue:
 
     def __len__(self) -> int:
         """Return how many records are in memory, leased ones included."""
-        return len(self._failures) + len(self._others) + self._leased
+        return self._in_memory
 
     @property
     def put_total(self) -> int:
@@ -106,16 +107,21 @@ class MemoryQueue:
                 if len(self._whole) < MAX_WHOLE:
                     self._whole[seq] = record
                 return True
-            end = record.generation_id, record.outcome
-            if end == self._latest:
+            latest = self._latest
+            if (
+                latest is not None
+                and latest.generation_id == record.generation_id
+                and latest.outcome == record.outcome
+            ):
                 return not self._is_closed
             records = self._others if record.failure is None else self._failures
-            self._latest = end
+            self._latest = record
             self._delivered += 1
             self._put_total += 1
+            self._in_memory += 1
             records.append(record)
             dropped = 0
-            if len(self._failures) + len(self._others) + self._leased > self._max_records:
+            if self._in_memory > self._max_records:
                 dropped = self._evict()
         if dropped:
             self._on_drop(names.DROPPED_FULL, dropped)
@@ -130,6 +136,7 @@ class MemoryQueue:
                 self._count(records.popleft())
         finally:  # a signal handler may have raised amid the loop
             dropped = before - len(records)
+            self._in_memory -= dropped
             self._gone_total += dropped
             self._dropped[names.DROPPED_FULL] += dropped
         return dropped
@@ -156,7 +163,6 @@ class MemoryQueue:
             for records in (self._failures, self._others):
                 for _ in range(min(limit - len(leased), len(records))):
                     leased.append(records.popleft())
-            self._leased += len(leased)
             return leased
 
     def take_counts(self) -> tuple[tuple[int, str, str, str, int, float], ...]:
@@ -176,7 +182,7 @@ class MemoryQueue:
         with self._lock:
             self._stored += stored
             self._adopted += adopted
-            self._leased -= leased
+            self._in_memory -= leased
             self._gone_total += leased
 
     def drop(self, reason: str, count: int = 1) -> None:

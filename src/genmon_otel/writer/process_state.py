@@ -112,9 +112,11 @@ class ProcessState:
 
         A failure is in the journal when this returns; the thread never waits for the store.
         """
-        is_noted = self._running.end(record.generation_id)
-        if self._running.was_cancelled(record.generation_id):
-            return
+        is_noted = False
+        if self._running.knows(record.generation_id):
+            is_noted = self._running.end(record.generation_id)
+            if self._running.was_cancelled(record.generation_id):
+                return
         self._keep(record, is_noted)
         if recording is not None:
             if not self._recordings.put(recording):

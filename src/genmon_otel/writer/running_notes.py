@@ -40,6 +40,10 @@ class RunningNotes:
         self._missing: set[str] = set()
         self._cancelled: set[str] = set()
 
+    def knows(self, generation_id: str) -> bool:
+        """Whether a generation was noted or cancelled: most never are."""
+        return generation_id in self._noted or generation_id in self._cancelled
+
     def end(self, generation_id: str) -> bool:
         """Note that a generation ended; whether its end must be in the journal."""
         if generation_id not in self._noted:
