@@ -62,7 +62,8 @@ def clean(text: str, limit: int) -> str:
     Line ends become ``\n``, lone surrogates U+FFFD; escape codes, NUL, other control characters and
     bidirectional overrides are removed. Idempotent.
     """
-    text = cut(text, limit)
+    if type(text) is not str or len(text) > limit:
+        text = cut(text, limit)
     if text.isprintable() or not _SUSPECT.search(text):  # isprintable() is ten times faster
         return text
     text = text.replace("\r\n", "\n")

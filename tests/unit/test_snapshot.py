@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmon_otel.payload import LIMIT_BYTES, encode, restore, snapshot
+from genmon_otel.payload import LIMIT_BYTES, TOO_LARGE, encode, restore, snapshot
+from genmon_otel.payload.encoder import Encoder
 from genmon_otel.recorder.arguments import HeldArguments, HeldValue
 from genmon_otel.recorder.parameters import Parameters
 
@@ -86,11 +87,33 @@ def test_what_is_too_large_or_too_deep_is_refused() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
-    for value in (["x" * (LIMIT_BYTES + 1)], [b"xy"] * LIMIT_BYTES, deep):
-        assert snapshot(value) is None
+    for value in (["x" * (LIMIT_BYTES + 1)], [b"xy"] * LIMIT_BYTES):
+        assert snapshot(value) == TOO_LARGE
+    assert snapshot(deep) is None
     assert HeldValue(["x" * (LIMIT_BYTES + 1)]).tree() == [
         {"$": "opaque", "type": "builtins:str", "why": "size"}
     ]
+
+
+def test_little_of_what_is_too_large_is_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is beside the large part is kept; the large part takes a small part of the time it could."""
+    spent: list[int] = []
+    spend = Encoder.spend
+
+    def counted(self: Encoder, size: int) -> None:
+        spent.append(size)
+        spend(self, size)
+
+    monkeypatch.setattr(Encoder, "spend", counted)
+
+    def call(request: str, messages: list[Any]) -> None: ...
+
+    messages = [{"role": "user", "content": [f"{number:0100}"]} for number in range(3_000)]
+    held = HeldArguments(Parameters(call), ("a todo app",), {"messages": messages})
+    assert held.tree()["request"] == "a todo app"
+    assert held.tree()["messages"]["why"] == "size"
+    assert HeldValue(messages).tree()["why"] == "size"
+    assert len(spent) < 2_000
 
 
 def test_later_changes_do_not_show() -> None:

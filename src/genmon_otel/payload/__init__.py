@@ -7,10 +7,11 @@ from genmon_otel.payload.encoding import LIMIT_BYTES, encode, encode_exception
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
 from genmon_otel.payload.paths import import_path, load, module_of, parts_of, resolve
 from genmon_otel.payload.shape import Streamed, digest, is_empty, shape
-from genmon_otel.payload.snapshot import restore, snapshot
+from genmon_otel.payload.snapshot import TOO_LARGE, restore, snapshot
 
 __all__ = [
     "LIMIT_BYTES",
+    "TOO_LARGE",
     "Opaque",
     "OpaqueTouched",
     "Streamed",

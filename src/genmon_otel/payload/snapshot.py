@@ -20,6 +20,14 @@ class _CannotCopy(Exception):
     """The value holds something else than built-in data, or is too large."""
 
 
+class _TooLarge(_CannotCopy):
+    """It is built-in data as far as it was copied, but too large."""
+
+
+#: What :func:`snapshot` returns where a value is too large; no copy is empty.
+TOO_LARGE: Final = b""
+
+
 class _DataPickler(pickle.Pickler):
     """Refuses all classes that are not built in: they may define how they are pickled."""
 
@@ -32,15 +40,17 @@ class _BoundedBuffer(io.BytesIO):
 
     def write(self, data: Any) -> int:
         if self.tell() + len(data) > LIMIT_BYTES:
-            raise _CannotCopy
+            raise _TooLarge
         return super().write(data)
 
 
 def snapshot(value: Any) -> bytes | None:
-    """Copy a value; None where it is not built-in data at all levels, or is too large."""
+    """Copy a value; None where it is not built-in data at all levels, TOO_LARGE where it is too large."""
     copy = _BoundedBuffer()
     try:
         _DataPickler(copy, _PROTOCOL).dump(value)
+    except _TooLarge:
+        return TOO_LARGE
     except _CannotCopy:
         return None
     except BaseException as error:  # another thread changed it meanwhile, too deep, ...

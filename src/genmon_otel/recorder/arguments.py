@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from genmon_otel.payload import encode, restore, snapshot
+from genmon_otel.payload import LIMIT_BYTES, encode, restore, snapshot
 from genmon_otel.recorder.parameters import Parameters, are_immutable
 from genmon_otel.records import NOTHING, Tree
 
 #: Characters from which on a string tells something.
 SHORTEST: Final = 8
+#: Bytes kept of a value that :func:`snapshot` found too large: of what is beside its large parts,
+#: which are left out. Encoding takes time in proportion to it, on each call.
+_KEPT_OF_LARGE: Final = LIMIT_BYTES // 16
 #: Nodes of a tree that are visited.
 _MAX_NODES: Final = 5_000
 
@@ -30,10 +33,10 @@ class HeldValue:
         self._value = self._tree = None
         if type(value) is str or are_immutable((value,)):
             self._value = value
-        elif (copied := snapshot(value)) is not None:
+        elif copied := snapshot(value):
             self._copied = copied
         else:
-            self._tree = encode(value)
+            self._tree = encode(value, LIMIT_BYTES if copied is None else _KEPT_OF_LARGE)
 
     def tree(self) -> Tree:
         """Return the value's tree."""
@@ -59,10 +62,13 @@ class HeldArguments:
             self._args, self._kwargs = plain, kwargs
             return
         self._args, self._kwargs = (), NOTHING
-        if (copied := snapshot((plain, dict(kwargs)))) is not None:
+        if copied := snapshot((plain, dict(kwargs))):
             self._copied = copied
-        else:
+        elif copied is None:
             self._tree = encode(parameters.bind(args, kwargs))
+        else:  # each by itself: what is beside a large argument is kept
+            bound = parameters.bind(args, kwargs)
+            self._tree = {name: encode(value, _KEPT_OF_LARGE) for name, value in bound.items()}
 
     def tree(self) -> Tree:
         """Return the tree of the mapping from parameter names to values."""

@@ -63,7 +63,10 @@ class InterruptedEnd:
         Raises:
             BaseException: only what struck from outside; call this again then.
         """
-        steps = _WITHOUT_FAILURE if self.problem is None else _OF_A_FAILURE
+        if self.problem is not None:
+            steps = _OF_A_FAILURE
+        else:
+            steps = _WITH_STAGES if self.facts.stages else _WITHOUT_STAGES
         for place, step in steps[self.done :] if self.done else steps:
             try:
                 step(self)
@@ -142,13 +145,13 @@ class InterruptedEnd:
 #: Place under which a step's internal errors are counted, and the step.
 _Steps = tuple[tuple[str, Callable[[InterruptedEnd], None]], ...]
 
-_WITHOUT_FAILURE: Final[_Steps] = (
-    ("stage", InterruptedEnd._find_faults),
+_WITHOUT_STAGES: Final[_Steps] = (
     ("sample", InterruptedEnd._take_sample),
     ("deliver", InterruptedEnd._deliver),
     ("metrics", InterruptedEnd._count),
     ("span", InterruptedEnd._end_span),
 )
+_WITH_STAGES: Final[_Steps] = (("stage", InterruptedEnd._find_faults), *_WITHOUT_STAGES)
 _OF_A_FAILURE: Final[_Steps] = (
     ("stage", InterruptedEnd._find_faults),
     ("diagnosis", InterruptedEnd._diagnose),

@@ -115,7 +115,7 @@ class Generation(Scope):
             if spec.parameters is not None:
                 self._arguments = HeldArguments(spec.parameters, args, kwargs)
             option = spec.request
-            found = option.read(args, kwargs)
+            found = option.constant if option.getter is None else option.getter(args, kwargs)
             text = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
             if text and (len(text) >= _MAX_RAW_REQUEST or runtime.content_on_spans):
                 text = runtime.redactor.text(text, MAX_REQUEST)
@@ -126,7 +126,8 @@ class Generation(Scope):
     def _read(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take what an option says of this call."""
         try:
-            found, name = option.read(args, kwargs), option.name
+            getter, name = option.getter, option.name
+            found = option.constant if getter is None else getter(args, kwargs)
             if name == "user_id":
                 self.user_id = identifier(found)
             elif name == "project_id":

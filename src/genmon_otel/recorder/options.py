@@ -58,10 +58,6 @@ class Option:
         #: Whether the option was not given, and a parameter has its name.
         self.implicit = implicit
 
-    def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return the raw value for one call."""
-        return self.constant if self.getter is None else self.getter(args, kwargs)
-
 
 def constant_option(option: str, given: Any) -> Option:
     """Return an option whose value is given as such; None where it is of no use."""
@@ -136,6 +132,8 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
 
 def identifier(value: Any) -> str | None:
     """Return an id as text: from a ``str``, an ``int`` or a UUID; None from anything else."""
+    if type(value) is str and len(value) <= MAX_ID and value.isprintable():  # nothing to clean
+        return value.strip() or None
     if isinstance(value, str):
         return clean(value, MAX_ID).strip() or None
     if isinstance(value, uuid.UUID) or (isinstance(value, int) and not isinstance(value, bool)):
@@ -264,10 +262,12 @@ class Spec:
         set_once("attributes", None if varies else span_attributes(self.operation, framework))
 
 
-def span_attributes(operation: str, framework: str) -> dict[str, str]:
+@functools.lru_cache(maxsize=256)
+def span_attributes(operation: str, framework: str) -> Mapping[str, str]:
     """Return what is on a generation's span from its beginning, whoever asked for it.
 
-    Spans are exported when they have ended, and most end well: what does not says so then.
+    Cached: do not change what is returned. Spans are exported when they have ended, and most end well:
+    what does not says so then.
     An attribute that is added costs three times what one at the beginning does.
     """
     return {

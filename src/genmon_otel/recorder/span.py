@@ -34,7 +34,7 @@ def start_attributes(
         subject: the ids of user and project, and the redacted request.
         runtime: says what of these may be on a span.
     """
-    attributes = span_attributes(operation, framework)
+    attributes = dict(span_attributes(operation, framework))
     if subject.project_id is not None:
         attributes[names.ATTR_PROJECT_ID] = subject.project_id
     if runtime.pseudonym_key is not None and subject.user_id is not None:
