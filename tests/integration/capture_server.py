@@ -105,6 +105,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.go_on.wait(20)
                 self.chunk(b"data: two\n\n")
                 self.chunk(b"")
+            case "/broken-stream":
+                self.begin_stream()
+                self.chunk(b"data: one\n\n")
+                self.cut()
             case "/broken":
                 self.send_response(200)
                 self.send_header("content-length", "100")

@@ -126,6 +126,21 @@ def test_faults_are_what_they_were(server: Server) -> None:
     assert broken.stream_error["type"] == "urllib3.exceptions:ProtocolError"
 
 
+def test_a_stream_that_breaks_off_says_so(server: Server) -> None:
+    """A chunked stream that is cut keeps its chunks and the error, though urllib3 closes it first."""
+
+    def read() -> None:
+        with (
+            pytest.raises(requests.exceptions.ChunkedEncodingError),
+            requests.get(f"{server.url}/broken-stream", stream=True, timeout=5) as response,
+        ):
+            list(response.iter_content(None))
+
+    (step,) = steps_of(read)
+    assert [text for _, text in step.outcome[1:]] == ["data: one\n\n"]
+    assert step.stream_error["type"] == "urllib3.exceptions:ProtocolError"
+
+
 def test_a_stream_comes_chunk_by_chunk(server: Server) -> None:
     """A chunked stream is read as it comes, and recorded chunk by chunk."""
     server.go_on.clear()

@@ -106,6 +106,7 @@ def _is_read(response: Any) -> bool:
 def _tell(call: AutomaticCall, response: Any) -> None:
     """Have a response's own ways to read tell the call; it is kept alive by none of them."""
     kind, itself = type(response), weakref.ref(response)
+    is_reading = False  # urllib3 closes a response itself where a chunk is cut off, then raises
 
     def _raw_read(*args: Any, **options: Any) -> Any:
         amount = args[0] if args else options.get("amt")
@@ -129,23 +130,29 @@ def _tell(call: AutomaticCall, response: Any) -> None:
         return data
 
     def read_chunked(*args: Any, **options: Any) -> Iterator[bytes]:
-        call.asked()
-        try:
-            for chunk in kind.read_chunked(itself(), *args, **options):
-                yield chunk
-                call.asked()
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            call.failed(error)
-            raise
-        call.finished()
+        nonlocal is_reading
+        chunks = kind.read_chunked(itself(), *args, **options)
+        while True:
+            call.asked()
+            is_reading = True
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                call.finished()
+                return
+            except BaseException as error:
+                call.failed(error)
+                raise
+            finally:
+                is_reading = False
+            yield chunk
 
     def close() -> None:
         try:
             kind.close(itself())
         finally:
-            call.closed()
+            if not is_reading:
+                call.closed()
 
     response.__dict__.update(
         _raw_read=_raw_read, _handle_chunk=_handle_chunk, read_chunked=read_chunked, close=close
