@@ -22,7 +22,7 @@ from genmon_otel.demo.stage import Stage
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "demo.svg"
 #: Columns of the terminal that is drawn.
 COLUMNS = 104
-#: Acts of the demo that are left out: the progress bar, and where files lie.
+#: Parts of the demo that are left out: the progress bar, and where files lie.
 LEFT_OUT = frozenset("16")
 #: Failures that are listed before an ellipsis takes the place of the rest.
 LISTED = 4
@@ -33,7 +33,7 @@ def main() -> None:
     out = _console()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         show = Show(out, lambda: Stage(DEMO_FOLDER.resolve()))
-        assert show.on_shipped_answers(), "the loop did not close"
+        assert show.on_shipped_answers(), "a part of the demo failed"
     drawn = _console()
     shown = Text.from_ansi(out.export_text(styles=True)).split()
     drawn.print(Text("\n").join(_excerpt(shown)), no_wrap=True, overflow="ellipsis")

@@ -61,7 +61,7 @@ def package_of(module: str) -> str:
 
 
 def line_of(module: str) -> int:
-    """The line of a module's package: 0 for words, 6 for doors."""
+    """The line of a module's package: 0 for words, 6 for entry points."""
     for number, packages in enumerate(LINES):
         if package_of(module) in packages:
             return number
