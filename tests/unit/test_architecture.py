@@ -291,3 +291,24 @@ def test_modules_of_the_recorder_import_in_the_documented_order() -> None:
         > order.index(module.removeprefix("recorder."))
     }
     compare(late, None, "imports of what comes later")
+
+
+def test_objects_of_the_recorder_are_changed_by_themselves_only() -> None:
+    """No module of ``recorder/`` sets an attribute of anything but ``self``; responses get a new body."""
+    found = {
+        f"{module} sets {ast.unparse(target)}"
+        for module in MODULES
+        if module.startswith("recorder.")
+        for node in ast.walk(tree_of(module))
+        for target in (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else [node.target]
+            if isinstance(node, (ast.AugAssign, ast.AnnAssign))
+            else []
+        )
+        for target in (target.elts if isinstance(target, ast.Tuple) else [target])
+        if isinstance(target, ast.Attribute) and ast.unparse(target.value) != "self"
+    }
+    allowed = {"response.body_iterator", "self._genmon_target.__class__"}
+    compare({each for each in found if each.partition(" sets ")[2] not in allowed}, None, "writes")

@@ -16,8 +16,6 @@ from typing import Any, Final, Protocol
 class ScopeLike(Protocol):
     """What the drivers ask of a scope; see :class:`genmon_otel.recorder.scope.Scope`."""
 
-    is_async: bool
-
     @property
     def is_open(self) -> bool: ...
 
@@ -29,6 +27,8 @@ class ScopeLike(Protocol):
 
     @property
     def on_item(self) -> Callable[[Any], None] | None: ...
+
+    def note_async(self, is_async: bool) -> None: ...
 
     def begin(self) -> None: ...
 

@@ -83,6 +83,10 @@ class Scope:
         self._outer_context = outer
         self._inner_context = trace.set_span_in_context(span, outer)
 
+    def note_async(self, is_async: bool) -> None:
+        """Note whether the code, or the stream that it returned, turned out to be awaited."""
+        self.is_async = is_async
+
     # --- current or not
 
     def begin(self) -> None:

@@ -18,14 +18,14 @@ from genmon_otel.recorder.drivers import Guard, ScopeLike, drive, drive_async, d
 def follow(scope: ScopeLike, result: Any) -> Any:
     """Return what to hand back for a result that goes on, tied to the scope's end; None for another."""
     if inspect.iscoroutine(result):
-        scope.is_async = True
+        scope.note_async(True)
         return drive_awaitable(scope, result, Guard(scope))
     if isinstance(result, asyncio.Future):
-        scope.is_async = True
+        scope.note_async(True)
         result.add_done_callback(lambda future: _settle(scope, future))
         return result
     if hasattr(type(result), "__await__"):
-        scope.is_async = True
+        scope.note_async(True)
         return AwaitableProxy(scope, result)
     if scope.follows_bodies and _follow_body(scope, result):
         return result
@@ -47,12 +47,12 @@ def _follow_iterator(scope: ScopeLike, result: Any) -> Any:
     if isinstance(result, io.IOBase):
         return None
     if hasattr(type(result), "__anext__"):
-        scope.is_async = True
+        scope.note_async(True)
         drives: Callable[[ScopeLike, Any], Any] = (
             drive_async if inspect.isasyncgen(result) else AsyncIteratorProxy
         )
     elif hasattr(type(result), "__next__"):
-        scope.is_async = False  # also where the call was awaited
+        scope.note_async(False)  # also where the call was awaited
         drives = drive if inspect.isgenerator(result) else IteratorProxy
     else:
         return None
