@@ -584,7 +584,7 @@ def test_every_place_and_reason_is_there_at_0(
     """The tables of places and reasons name what the code uses, no more and no less."""
     named = calls_of("suppress_and_count", "_contain", "internal_error", "_on_error")
     named |= {Generation.noun, RunningStage.noun, LABEL_OVERFLOW, COUNTING_FAILED}
-    named |= {place for place, _ in (*end._WITHOUT_FAILURE, *end._OF_A_FAILURE)}
+    named |= {place for place, _ in (*end._WITH_STAGES, *end._OF_A_FAILURE)}
     assert named == set(names.INTERNAL_PLACES)
     reasons = {value for name, value in vars(names).items() if name.startswith("DROPPED_")}
     assert reasons == set(names.DROP_REASONS)
