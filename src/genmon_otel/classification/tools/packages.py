@@ -9,7 +9,7 @@ from genmon_otel.classification.verdict import DEPENDENCY, VALIDATION
 
 #: Programs an orchestrator runs, as they are called.
 _PROGRAM: Final = (
-    r"(?:npm|npx|node|nodejs|pnpm|pnpx|yarn|bun|bunx|deno|corepack|tsc|tsx|ts-node|esbuild|vite|webpack|rollup|parcel"
+    r"(?:npm|npx|node|nodejs|pnpm|pnpx|yarn|bun|bunx|deno|corepack|tsc|tsx|ts-node|esbuild|vite|webpack|rollup|parcel|turbo|nx|lerna|rush"
     r"|next|nuxt|astro|ng|vue-cli-service|swc|babel|eslint|prettier|stylelint|biome|jest|vitest|playwright|cypress"
     r"|sass|postcss|tailwindcss|pip3?|pipx|uv|uvx|poetry|pdm|hatch|conda|python[\d.]*|pytest|ruff|black|mypy|pyright"
     r"|cargo|rustc|go|javac?|mvn|gradle|ruby|gem|bundle|php|composer|dotnet|gcc|g\+\+|clang|make|cmake|git|docker|podman"
