@@ -254,6 +254,7 @@ def outcomes(library: Any, server: Server) -> tuple[Captured, list[Any]]:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
+    server.go_on.clear()
     with capture() as seen:
         asyncio.run(drive())
     server.go_on.set()
@@ -265,7 +266,6 @@ def outcomes(library: Any, server: Server) -> tuple[Captured, list[Any]]:
 
 def test_automatic_steps_change_no_count(library: Any, server: Server) -> None:
     """Outcomes, categories and fingerprints of the same traffic are equal with automatic steps and without."""
-    server.go_on.clear()
     _, recorded = outcomes(library, server)
     automatic.uninstall()
     _, bare = outcomes(library, server)

@@ -267,7 +267,7 @@ def test_results_that_cannot_be_kept_do_not_fail_the_tests(
     ran = pytester.runpytest_subprocess(*options)
     ran.assert_outcomes(xfailed=1)
     assert ran.ret == 0
-    ran.stdout.fnmatch_lines(["*genmon: results were not kept: *"])
+    ran.stdout.fnmatch_lines(["*genmon: results were not saved: *"])
 
 
 def test_a_hostile_case_stays_data(pytester: pytest.Pytester, case: Case) -> None:

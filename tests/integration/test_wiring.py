@@ -170,7 +170,7 @@ def test_user_ids_are_stored_as_pseudonyms_on_request(
             assert all("alice" not in str(note.user_id) for note in noted())
 
     def noted() -> list[Any]:
-        return list(recorder.active_runtime().sink._sink.list_in_flight())  # type: ignore[attr-defined]
+        return list(recorder.active_runtime().sink._sink._list_in_flight())  # type: ignore[attr-defined]
 
     setup("store.db", **parts)
     personal("alice@example.com")
