@@ -308,7 +308,7 @@ def test_doctor_asks_what_a_misspelt_variable_was_to_be(
         command("doctor"), cwd=tmp_path, env={**environment(), "GENMON_STOER": "x.db"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert "GENMON_STOER is no variable of genmon" in done.stdout
+    assert "GENMON_STOER is not a variable of genmon" in done.stdout
     assert "Did you mean GENMON_STORE?" in done.stdout
 
 
