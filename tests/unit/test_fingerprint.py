@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmon_otel.fingerprint import handle, identify, places, signature
+from genmon_otel.fingerprint import handle, identify, places, signature, telling_lines
 from genmon_otel.fingerprint.environment import essence
 from genmon_otel.records import ENVIRONMENT_CATEGORIES, Frame
 
@@ -289,3 +289,14 @@ def test_one_failure_has_one_name_and_two_have_two() -> None:
         if one == other:
             wrong.append(f"merged: {case['differ']}")
     assert not wrong, f"{len(wrong)} lines:\n" + "\n".join(wrong)
+
+
+def test_output_without_a_word_of_failure_tells_by_its_last_lines() -> None:
+    """What a program printed last names its failure where no line names an error."""
+    ledger = telling_lines("Loading plan\n\nThe ledger is closed for March\nDone\n")
+    tax = telling_lines("Loading plan\n\nThe tax table has no rate for Sweden\nDone\n")
+    assert ledger == "Loading plan\nThe ledger is closed for March\nDone"
+    assert ledger != tax
+    assert telling_lines("one\ntwo\nthree\nfour\nfive") == "three\nfour\nfive"
+    assert telling_lines("one\nerror: it broke\ntwo") == "error: it broke"
+    assert telling_lines("\n \n") == ""

@@ -31,9 +31,11 @@ _PYTHON: Final = "Traceback (most recent call last)"
 
 
 def telling_lines(output: str) -> str:
-    """Return the first different lines of an output that name an error; empty for none.
+    """Return the first different lines of an output that name an error.
 
-    Of a traceback the line that says what was raised.
+    Of a traceback the line that says what was raised. Where no line names an error the last
+    ones: programs end with what they could not do, and without a line of its output every
+    failure of a program would be the same. Empty only where nothing was printed.
     """
     if not output:
         return ""
@@ -43,14 +45,19 @@ def telling_lines(output: str) -> str:
         if raised:
             return raised[-1][:_WIDTH]
     found: list[str] = []
+    others: list[str] = []
     known: set[str] = set()
     for line in (line.strip()[:_WIDTH] for line in lines):
         bare = without_digits(line)
         if bare in known:
             continue
         known.add(bare)
-        if _TELLS.search(line) and not _TELLS_NOTHING.search(line):
+        if not line or _TELLS_NOTHING.search(line):
+            continue
+        if _TELLS.search(line):
             found.append(line)
             if len(found) == _LINES:
                 break
-    return "\n".join(found)
+        elif not found:
+            others = [*others[1 - _LINES :], line]
+    return "\n".join(found or others)
