@@ -124,10 +124,6 @@ class RowReader:
         self.report(column, value)
         return default
 
-    def optional_integer(self, column: str) -> int | None:
-        """Return an integer or None."""
-        return None if self._row[column] is None else self.integer(column)
-
     #: Returns a timestamp in Unix seconds; 0 for a damaged one.
     timestamp = number
 
