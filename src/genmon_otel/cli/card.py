@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,7 @@ def _replay(case: Case) -> str:
             if name in case.recovery
             else "what it gave in a successful generation"
             if any(donor.step.name == name for donor in case.donors)
-            else f"nothing yet: give --recovery {name}=JSON if the fix asks more often"
+            else f"nothing yet: give --recovery {shlex.quote(f'{name}=JSON')} if the fix asks more often"
         )
         text += f" Asked once more than that, {name} answers {after}."
     return clean(text, 2 * SHOWN)
