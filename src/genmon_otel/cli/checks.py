@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from genmon_otel import conventions as names
-from genmon_otel.cli.terminal import is_there, many
+from genmon_otel.cli.terminal import is_there
 from genmon_otel.errors import GenmonError, SchemaMismatch, StoreMissing, StoreUnavailable
 from genmon_otel.instruments import shared_files
 from genmon_otel.journal import default_journal_dir
@@ -28,6 +28,7 @@ from genmon_otel.store import SqlStore
 from genmon_otel.store.connect import DOCTOR_HINT
 from genmon_otel.wiring.folder_check import exposure
 from genmon_otel.wiring.host_check import bound_address
+from genmon_otel.wording.units import many
 
 Level = Literal["ok", "warning", "problem"]
 

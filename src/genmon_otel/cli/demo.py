@@ -19,7 +19,7 @@ from rich.table import Table
 from genmon_otel.cli.card import render_card
 from genmon_otel.cli.failures import print_failures, severity_style
 from genmon_otel.cli.output import marked
-from genmon_otel.cli.terminal import DEMO_FOLDER, duration
+from genmon_otel.cli.terminal import DEMO_FOLDER
 from genmon_otel.conventions import LOGGER
 from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
 from genmon_otel.demo.model_server import model_server, projects
@@ -31,6 +31,7 @@ from genmon_otel.regression import review
 from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
+from genmon_otel.wording.units import duration
 
 #: Exit code if no case failed before the fix and passed after it.
 INCOMPLETE: Final = 1

@@ -25,13 +25,13 @@ from genmon_otel.cli.selftest import send_test_failure
 from genmon_otel.cli.terminal import (
     console,
     json_option,
-    many,
     print_json,
     settings_for,
     store_option,
 )
 from genmon_otel.errors import GenmonError
 from genmon_otel.settings import Settings
+from genmon_otel.wording.units import many
 
 _MARKS: Final = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[bold red]✗[/]"}
 

@@ -15,22 +15,20 @@ from genmon_otel.cli.listing import Listing
 from genmon_otel.cli.output import marked, one_line, printable
 from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import (
-    NOBODY,
     Count,
     Span,
-    ago,
     console,
     json_option,
-    many,
     open_store,
     print_json,
     store_option,
 )
-from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
 from genmon_otel.records import Category, Severity, is_of_other_version
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
+from genmon_otel.wording.failure import hit, why, why_no_case
+from genmon_otel.wording.units import ago
 
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
 
@@ -141,9 +139,9 @@ def describe(detail: FailureDetail) -> list[Text]:
         heading,
         marked("[bold]{}[/]: ", row.error_type).append(printable(row.error_message)),
         Text(),
-        *(marked("{}{}", Text(f"{label:<11}"), said) for label, said in _why(row)),
+        *(marked("{}{}", Text(f"{label:<11}"), said) for label, said in why(row)),
         Text(one_line(seen)),
-        Text(f"hit        {_hit(detail)}"),
+        Text(f"hit        {hit(detail.impact)}"),
     ]
     if context.get("file"):
         place = f"{context['file']}:{context.get('line')} in {context.get('function')}"
@@ -163,39 +161,9 @@ def describe(detail: FailureDetail) -> list[Text]:
     return lines
 
 
-def _why(row: FailureRow) -> list[tuple[str, str]]:
-    """Return what decided the category: a person, or the evidence that the rules used."""
-    from genmon_otel.classification import explain  # imported here because it is slow to import
-
-    said = explain(str(row.context["rule"]), row.error_message) if "rule" in row.context else ""
-    if row.relabelled_at is None:
-        return [("because", said)] if said else []
-    return [
-        ("relabelled", f"by {row.relabelled_by}, {ago(row.relabelled_at)}"),
-        (
-            "the rules",
-            f"say {row.rules_category}, {row.rules_severity}" + (f": {said}" if said else ""),
-        ),
-    ]
-
-
 def severity_style(severity: str) -> str:
     """Return the style of a severity; an unknown one has none."""
     return SEVERITY_STYLES.get(severity, "default")
-
-
-def _hit(detail: FailureDetail) -> str:
-    hit = detail.impact
-    if not hit.users and not hit.projects:
-        return NOBODY
-    known = ((hit.users, "user"), (hit.projects, "project"))
-    text = " and ".join(many(count, noun) for count, noun in known if count)
-    if hit.share is not None:
-        text += (
-            f"; {hit.share:.0%} of those active in its last 7 days "
-            f"({hit.users_week} of {hit.active_week})"
-        )
-    return text
 
 
 def _case(detail: FailureDetail) -> Text:
@@ -206,21 +174,7 @@ def _case(detail: FailureDetail) -> Text:
             detail.case.state_reason or "not yet through the reproduction check",
             detail.row.handle,
         )
-    return marked("{}", _why_no_case(detail))
-
-
-def _why_no_case(detail: FailureDetail) -> str:
-    if detail.row.context.get("origin") == "foreign_span":
-        return "none: it was seen as a span of another instrumentation, which records no inputs"
-    if detail.row.status == "ignored":
-        return "none: an ignored failure gets none"
-    if detail.rejected_with is not None:
-        return f"none: {detail.rejected_with}, the same failure on another path, was rejected"
-    if detail.row.fingerprint.startswith(OVERFLOW_FINGERPRINT):
-        return (
-            f"none: these are many failures, those beyond {NEW_FAILURES_A_MINUTE} new ones a minute"
-        )
-    return "none yet: the third distinct generation within 7 days makes one"
+    return marked("{}", why_no_case(detail))
 
 
 def _setter(status: Status, says: str) -> Callable[..., None]:

@@ -11,9 +11,7 @@ from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import (
     Span,
     console,
-    duration,
     json_option,
-    many,
     open_store,
     print_json,
     store_option,
@@ -21,6 +19,7 @@ from genmon_otel.cli.terminal import (
 from genmon_otel.errors import NotFound
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, HEALTH_WINDOW_S
 from genmon_otel.store import SqlStore
+from genmon_otel.wording.units import duration, many
 
 #: Number of newest generations that are searched for operation names.
 _NEWEST = 500

@@ -15,7 +15,6 @@ from genmon_otel.cli.terminal import (
     Count,
     as_json_text,
     console,
-    duration,
     json_option,
     open_store,
     settings_for,
@@ -26,6 +25,7 @@ from genmon_otel.errors import StoreMissing
 from genmon_otel.policy import STRIKES
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import GenerationRow
+from genmon_otel.wording.units import duration
 
 #: Seconds between two queries of the store.
 POLL_S = 0.5

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,10 +61,6 @@ class Count(click.IntRange):
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         """Read a whole number."""
         return min(int(super().convert(value, param, ctx)), COUNTLESS)
-
-
-#: Where a failure hit no user and no project that has a name.
-NOBODY: Final = "nobody by name: give @generation user_id= to see whom failures hit"
 
 
 def settings_for(store: str | None) -> Settings:
@@ -161,32 +156,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset, tuple)):
         return list(value)
     return str(value)
-
-
-def ago(moment: float, now: float | None = None) -> str:
-    """Return how long ago a Unix time was, in the largest fitting unit: ``3 min ago``."""
-    seconds = max(0.0, (time.time() if now is None else now) - moment)
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit} ago"
-    return f"{int(seconds)} s ago"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration for people: ``340 ms``, ``4.2 s``, ``2 min 5 s``, ``1 h``."""
-    if seconds < 0.001:
-        return "<1 ms"
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    if minutes >= 60:
-        hours, minutes = divmod(minutes, 60)
-        return f"{hours} h" + (f" {minutes} min" if minutes else "")
-    return f"{minutes} min" + (f" {rest} s" if rest else "")
-
-
-def many(count: int, noun: str) -> str:
-    """Return a count with its noun: ``1 user``, ``3 users``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -17,8 +17,8 @@ import openai.types.chat
 import pydantic
 import pytest
 
-from genmon_otel.cli.recorded import call, cut, in_line, plain, text_of
 from genmon_otel.payload import encode
+from genmon_otel.wording.values import call, cut, in_line, plain, text_of
 
 
 class Tone(Enum):

@@ -1,0 +1,156 @@
+"""Say of a case what happened, what a replay does, how sure it is, and what approving means."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Final
+
+from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.records import StepRecord
+from genmon_otel.regression import review
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.review import Card
+from genmon_otel.store.rows import CaseRow
+from genmon_otel.text import clean
+from genmon_otel.wording.units import ago, duration, many
+from genmon_otel.wording.values import call
+
+#: Characters of a sentence about a case.
+SENTENCE: Final = 1_200
+
+#: States whose reason a person gave; the reproduction check gave that of the others.
+_ENDED = (CaseState.REJECTED, CaseState.RETIRED)
+
+#: What to do next with a case, by its state.
+_NEXT: Final = {
+    CaseState.PROPOSED: "Put it through the reproduction check: genmon cases verify {handle}",
+    CaseState.UNREPRODUCIBLE: "Mend what the reason names and verify again, or: "
+    "genmon cases reject {handle}",
+    CaseState.REPRODUCED: "genmon cases approve {handle}   or   genmon cases reject {handle}",
+    CaseState.OPEN: "Fix it; the first pass on a new code version makes it a guard. "
+    "Replay it now: genmon cases run {handle}",
+    CaseState.GUARDING: "It gates CI. To end it: genmon cases retire {handle}",
+    CaseState.REGRESSED: "The failure is back: genmon failures show {handle}",
+    CaseState.QUARANTINED: "It flipped within one code version. Make the code deterministic, then: "
+    "genmon cases release {handle}   or   genmon cases retire {handle}",
+}
+#: Note in the list at a case that no code change can fix.
+UNFIXABLE: Final = "the step failed each time, or nothing was recorded: no code could fix that"
+
+
+def next_step(row: CaseRow) -> str:
+    """Return what to do next with a case; empty where it is over."""
+    return _NEXT.get(row.state, "").format(handle=row.handle)
+
+
+def reason(row: CaseRow) -> tuple[str, str]:
+    """Return why a case has its state: whose word it is, and the word."""
+    if row.state in _ENDED:
+        return "why", row.state_reason or "no reason was given"
+    return "reproduction check", row.state_reason or "not yet run"
+
+
+def runs(card: Card) -> str:
+    """Return how a case's runs ended."""
+    row = card.row
+    text = (
+        f"{row.pass_count} passed, {row.fail_count} failed, {row.inconclusive_count} inconclusive"
+    )
+    if card.runs:
+        last = card.runs[0]
+        text += f"; last {ago(last.at)}: {last.verdict} ({last.channel})"
+    if row.flakiness:
+        text += f"; flaky in {row.flakiness:.0%} of repeats"
+    return text
+
+
+def confidence(card: Card) -> str:
+    """Return the confidence score and its meaning in words."""
+    versions: set[str | None] = set()
+    for run in card.runs:
+        if run.verdict is Verdict.FAIL_SAME:
+            break
+        if run.verdict is Verdict.PASS:
+            versions.add(run.code_version)
+    plain = f"passed on {many(len(versions), 'version')}"
+    return f"{card.row.confidence_score:.2f} ({plain} since it was last seen)"
+
+
+def what_happened(case: Case) -> str:
+    """Return which step the failure came from, and what that step did."""
+    trigger = case.trigger
+    if trigger.kind == "input" or trigger.step is None:
+        return f"The request itself brought it out: {case.target} failed on these inputs."
+    step = case.steps[trigger.step]
+    did = {
+        "value": "returned something that could not be digested",
+        "stream": "streamed something that could not be digested",
+        "exception": "raised",
+        "hang": "never answered",
+    }[step.kind]
+    if step.kind == "stream" and step.stream_error is not None:
+        did = "broke off its stream"
+    return f"Step {step.name} {did}; {case.target} failed."
+
+
+def step_line(step: StepRecord, limit: int) -> str:
+    """Return a call of a step and how it ended, on one line; ``limit`` is characters of arguments."""
+    took = "" if step.ended_s is None else f" after {duration(step.ended_s - step.started_s)}"
+    word = {"value": "returned", "stream": "streamed", "exception": "raised", "hang": "hung"}
+    return clean(f"{call(step.name, step.arguments, limit)} {word[step.kind]}{took}", SENTENCE)
+
+
+def nearby(place: str) -> str:
+    """Return a file's path relative to the working directory, if it is below it."""
+    path = Path(str(place))
+    here = Path.cwd()
+    return os.path.relpath(path, here) if path.is_relative_to(here) else str(place)
+
+
+def replay(case: Case) -> str:
+    """Return what a replay of the case does."""
+    steps = len({step.name for step in case.steps})
+    text = f"A replay calls {case.target} with these arguments"
+    if case.steps:
+        text += f", and its {'step answers' if steps == 1 else 'steps answer'} as recorded"
+    text += ": no network, no model, no waiting."
+    if case.live:
+        text += f" Really called: {', '.join(case.live)}."
+    if case.env or case.programs:
+        text += f" It is given {', '.join((*case.env, *case.programs))}."
+    if case.trigger.kind == "fault" and not case.trigger.persistent:
+        assert case.trigger.step is not None
+        name = case.steps[case.trigger.step].name
+        after = (
+            "what you gave as its recovery"
+            if name in case.recovery
+            else "what it gave in a successful generation"
+            if any(donor.step.name == name for donor in case.donors)
+            else f"nothing yet: give --recovery {shlex.quote(f'{name}=JSON')} if the fix asks more often"
+        )
+        text += f" Asked once more than that, {name} answers {after}."
+    return clean(text, SENTENCE)
+
+
+def meaning(card: Card) -> str:
+    """Return what approving the case does."""
+    case = card.case
+    assert case is not None
+    if card.hopeless:
+        return (
+            "The step failed each time it was asked: no code could have made it succeed. Approve it "
+            "only if the code should do without it, or fail better; say how with --fails-as."
+        )
+    proof = (
+        f"{case.postcondition} accepts the result"
+        if case.postcondition
+        else "the result is like those of successful generations"
+        if case.success_shapes
+        else "… nothing says yet what success looks like: give --postcondition, or let a success be "
+        "recorded"
+    )
+    asked = f"meets the same {'input' if case.trigger.kind == 'input' else 'outcome'}"
+    who = "A pass means: the" if card.row.state in review.APPROVED else "Approving means: the fixed"
+    return f"{who} code {asked}, nothing fails, and {proof}."

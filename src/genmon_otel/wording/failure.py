@@ -1,0 +1,62 @@
+"""Say of a failure whom it hit, why it got its category, and why it has no case."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
+from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
+from genmon_otel.wording.units import ago, many
+
+#: Where a failure hit no user and no project that has a name.
+NOBODY: Final = "nobody by name: give @generation user_id= to see whom failures hit"
+
+
+def evidence(row: FailureRow) -> str:
+    """Return in words which evidence the rules used for the category; empty when it is not known."""
+    from genmon_otel.classification import explain  # imported here because it is slow to import
+
+    return explain(str(row.context["rule"]), row.error_message) if "rule" in row.context else ""
+
+
+def why(row: FailureRow) -> list[tuple[str, str]]:
+    """Return what decided the category, as labelled lines: a person, or the rules' evidence."""
+    said = evidence(row)
+    if row.relabelled_at is None:
+        return [("because", said)] if said else []
+    return [
+        ("relabelled", f"by {row.relabelled_by}, {ago(row.relabelled_at)}"),
+        (
+            "the rules",
+            f"say {row.rules_category}, {row.rules_severity}" + (f": {said}" if said else ""),
+        ),
+    ]
+
+
+def hit(impact: Impact) -> str:
+    """Return how many users and projects a failure hit, and their share of the active ones."""
+    if not impact.users and not impact.projects:
+        return NOBODY
+    known = ((impact.users, "user"), (impact.projects, "project"))
+    text = " and ".join(many(count, noun) for count, noun in known if count)
+    if impact.share is not None:
+        text += (
+            f"; {impact.share:.0%} of those active in its last 7 days "
+            f"({impact.users_week} of {impact.active_week})"
+        )
+    return text
+
+
+def why_no_case(detail: FailureDetail) -> str:
+    """Return why a failure has no case."""
+    if detail.row.context.get("origin") == "foreign_span":
+        return "none: it was seen as a span of another instrumentation, which records no inputs"
+    if detail.row.status == "ignored":
+        return "none: an ignored failure gets none"
+    if detail.rejected_with is not None:
+        return f"none: {detail.rejected_with}, the same failure on another path, was rejected"
+    if detail.row.fingerprint.startswith(OVERFLOW_FINGERPRINT):
+        return (
+            f"none: these are many failures, those beyond {NEW_FAILURES_A_MINUTE} new ones a minute"
+        )
+    return "none yet: the third distinct generation within 7 days makes one"
