@@ -49,7 +49,7 @@ class Page(pydantic.BaseModel):
         ("text", "text"),
         ({"$a": [1, None, True, 2.5]}, {"$a": [1, None, True, 2.5]}),
         (Page(title="t", points=[Point(1)]), {"title": "t", "points": [{"x": 1}]}),
-        (Tone.LOUD, "test_recorded.Tone.LOUD"),
+        (Tone.LOUD, "test_wording_values.Tone.LOUD"),
         (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
         (Path("a/b"), "a/b"),
         (b"abc", "abc"),
@@ -57,7 +57,7 @@ class Page(pydantic.BaseModel):
         (deque([1], maxlen=3), [1]),
         ({(1, "a"): 2}, {'[1, "a"]': 2}),
         (SimpleNamespace(a=1), {"a": 1}),
-        (Point, "test_recorded:Point"),
+        (Point, "test_wording_values:Point"),
     ],
 )
 def test_values_are_told_without_the_marks_of_types(value: Any, shown: Any) -> None:
