@@ -105,6 +105,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.go_on.wait(20)
                 self.chunk(b"data: two\n\n")
                 self.chunk(b"")
+            case "/plain-stream":
+                self.begin_stream("text/plain")
+                for part in (b"on", b"e\ntw", b"o\n", b""):
+                    self.chunk(part)
             case "/broken-stream":
                 self.begin_stream()
                 self.chunk(b"data: one\n\n")

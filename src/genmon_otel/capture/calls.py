@@ -28,9 +28,9 @@ from genmon_otel.capture.wire import (
     MAX_BYTES,
     Sent,
     is_stream,
+    kept_headers,
 )
 from genmon_otel.exchanges import is_fault_status, tells_error
-from genmon_otel.payload.web import allowed_headers
 from genmon_otel.ports import Answer, StepPlayer
 from genmon_otel.recorder.facts import Exchange
 from genmon_otel.recorder.generation import Generation
@@ -171,7 +171,7 @@ class AutomaticCall(Stage):
             self.leave()
             self._given_at = at = self.generation.runtime.clock.monotonic()
             self._head_s = at - self._began
-            self._headers = allowed_headers(headers)
+            self._headers = kept_headers(headers)
             self._content_type = self._headers.get("content-type", "")
             self._encoding = str(headers.get("content-encoding") or "")
             self.status = status

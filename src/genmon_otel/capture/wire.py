@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from genmon_otel.payload import encode
+from genmon_otel.payload.web import allowed_headers
 from genmon_otel.records import Tree
 
 #: Bytes of one answer that are kept, and of one request.
 MAX_BYTES: Final = 1024 * 1024
 #: What an escaped text may need beyond its characters.
 _TEXT_LIMIT: Final = 8 * MAX_BYTES
+
+#: Characters of a header.
+_MAX_HEADER: Final = 2048
 
 _CHARSET: Final = re.compile(r"charset=\"?([\w.:-]+)", re.I)
 #: Types of bodies that are no text, whatever their bytes look like.
@@ -29,6 +33,19 @@ _BINARY: Final = re.compile(
 
 class NoText(Exception):
     """The bytes are no text; says why in a word."""
+
+
+#: Headers of an answer that decide what a client does next, beside those of errors.
+_FOLLOWED: Final = ("location", "link")
+
+
+def kept_headers(headers: Any) -> dict[str, str]:
+    """Return the headers of an answer that are kept, with names in lower case."""
+    kept = allowed_headers(headers)
+    for name in _FOLLOWED:
+        if value := headers.get(name):
+            kept[name] = str(value)[:_MAX_HEADER]
+    return kept
 
 
 @dataclass(slots=True)

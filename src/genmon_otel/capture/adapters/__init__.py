@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from genmon_otel.capture import carried
-from genmon_otel.capture.adapters import aiohttp_session, httpx_transports, programs, urllib3_pool
+from genmon_otel.capture.adapters import (
+    aiohttp_session,
+    httpx_transports,
+    programs,
+    urllib3_pool,
+    urllib_request,
+)
 from genmon_otel.capture.patches import Targets
 
 #: By the module whose import puts the adapter on.
@@ -17,5 +23,6 @@ ADAPTERS: Final[Mapping[str, Targets]] = {
     "httpx": httpx_transports.targets,
     "httpx2": httpx_transports.targets,
     "subprocess": programs.targets,
+    "urllib.request": urllib_request.targets,
     "urllib3": urllib3_pool.targets,
 }
