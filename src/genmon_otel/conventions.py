@@ -38,6 +38,20 @@ GEN_AI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
 GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
 
+#: Of a model call: span ``gen_ai.client.inference`` of the GenAI conventions.
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+#: By the kind of tokens, as ``add_tokens`` names it. ``input`` and ``output`` hold the others.
+GEN_AI_USAGE: Final[Mapping[str, str]] = {
+    "input": "gen_ai.usage.input_tokens",
+    "output": "gen_ai.usage.output_tokens",
+    "cache_read": "gen_ai.usage.cache_read.input_tokens",
+    "cache_write": "gen_ai.usage.cache_write.input_tokens",
+    "reasoning": "gen_ai.usage.reasoning.output_tokens",
+}
+
 ATTR_FRAMEWORK: Final = "genmon.framework"
 ATTR_PROJECT_ID: Final = "genmon.project.id"
 ATTR_OUTCOME: Final = "genmon.outcome"
@@ -72,6 +86,19 @@ FOREIGN_KINDS: Final[Mapping[str, frozenset[str]]] = {
     "langsmith.span.kind": frozenset({"chain", "llm"}),
     "mlflow.spanType": frozenset({"workflow", "chain", "agent", "llm", "chat_model"}),
 }
+#: By attribute, the kinds (lower case) of spans that stand for one call of a model.
+INFERENCE_KINDS: Final[Mapping[str, frozenset[str]]] = {
+    GEN_AI_OPERATION_NAME: frozenset(
+        {"chat", "generate_content", "text_completion", "embeddings", "responses"}
+    ),
+    "openinference.span.kind": frozenset({"llm", "embedding"}),
+    "llm.request.type": frozenset({"chat", "completion", "embedding", "rerank"}),
+    "langfuse.observation.type": frozenset({"generation", "embedding"}),
+    "langsmith.span.kind": frozenset({"llm"}),
+    "mlflow.spanType": frozenset({"llm", "chat_model", "embedding"}),
+}
+#: Context key with which instrumentations say that the model's call made here has a span already.
+SUPPRESSES_INFERENCE: Final = "suppress_language_model_instrumentation"
 #: Attributes that name what such a span generates, best first; else the span's own name.
 FOREIGN_NAMES: Final = (
     GEN_AI_WORKFLOW_NAME,

@@ -16,14 +16,17 @@ from opentelemetry.context import (
     detach,
     get_current,
 )
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import SpanKind, set_span_in_context
 
+from genmon_otel import conventions as names
 from genmon_otel.capture import patches
 from genmon_otel.capture.carried import here
-from genmon_otel.capture.endpoints import is_ignored, name_of
+from genmon_otel.capture.endpoints import api_of, is_ignored, label_of, name_of
 from genmon_otel.capture.exchanged import Exchanged
 from genmon_otel.capture.ledger import Ledger
 from genmon_otel.capture.sites import call_site
+from genmon_otel.capture.spans import has_span, inference_span
+from genmon_otel.capture.usage import answering_model, counted_in, tokens_of
 from genmon_otel.capture.wire import (
     MAX_BYTES,
     Sent,
@@ -34,11 +37,13 @@ from genmon_otel.exchanges import is_fault_status, tells_error
 from genmon_otel.ports import Answer, StepPlayer
 from genmon_otel.recorder.facts import Exchange
 from genmon_otel.recorder.generation import Generation
-from genmon_otel.recorder.runtime import suppress_and_count
+from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import current
 from genmon_otel.recorder.stage import Stage
 from genmon_otel.records import NOTHING, Outcome
 
+#: Bytes at the end of a large answer that are kept to read its usage.
+_USAGE_BYTES: Final = 8192
 #: Scopes within each other that are looked at for a step.
 _MAX_NESTED: Final = 100
 
@@ -103,10 +108,18 @@ class AutomaticCall(Stage):
     _size: int = 0
     #: Of an answer that was too large: its digest so far.
     _digest: Any = None
+    #: Of an answer that was too large: its end, which tells of usage.
+    _end_of_body: bytes = b""
+    #: Counts of tokens that its headers tell.
+    _told: Mapping[str, int] = NOTHING
 
     def __init__(
         self, generation: Generation, name: str, adapter: str, sent: Sent, is_async: bool
     ) -> None:
+        self.adapter = adapter
+        self.sent = sent
+        #: Provider and operation of a model's call; None for another.
+        self.api = api_of(sent.method, sent.host, sent.path)
         # In a thread that was given none of OpenTelemetry's context it is below the generation.
         below = None
         if current() is None:
@@ -114,8 +127,6 @@ class AutomaticCall(Stage):
         super().__init__(generation, "step", name, is_async)
         if below is not None:
             detach(below)
-        self.adapter = adapter
-        self.sent = sent
         self.site = call_site(4)
         self._parts: list[tuple[float, bytes]] = []
         #: Bytes that it holds, as its generation's ledger counts them.
@@ -126,6 +137,15 @@ class AutomaticCall(Stage):
             if len(sent.body) > MAX_BYTES:
                 sent.let_go()
             self._hold(len(sent.body or b""))
+
+    def start_span(self, runtime: Runtime, name: str, *_: Any) -> None:
+        """Start the span that :mod:`genmon_otel.capture.spans` describes, where there is none yet."""
+        if has_span(self.adapter, self.api):
+            self.start_no_span()
+        elif self.api is not None:
+            super().start_span(runtime, *inference_span(self.api, self.sent), SpanKind.CLIENT)
+        else:
+            super().start_span(runtime, name)
 
     def __del__(self) -> None:
         if self.__dict__.get("_held"):
@@ -143,7 +163,9 @@ class AutomaticCall(Stage):
             return False
         parts, self._parts = self._parts, []
         gone = sum(len(data) for _, data in parts)
-        self._digest = hashlib.sha256(b"".join(data for _, data in parts))
+        body = b"".join(data for _, data in parts)
+        self._digest = hashlib.sha256(body)
+        self._end_of_body = body[-_USAGE_BYTES:]
         self._held -= gone
         self._ledger.take(-gone)
         return True
@@ -174,6 +196,8 @@ class AutomaticCall(Stage):
             self._headers = kept_headers(headers)
             self._content_type = self._headers.get("content-type", "")
             self._encoding = str(headers.get("content-encoding") or "")
+            if self.api is not None:
+                self._told = counted_in(headers)
             self.status = status
             self._answer = "stream"
         except BaseException:
@@ -191,6 +215,7 @@ class AutomaticCall(Stage):
             self._size += len(part)
             if self._digest is not None:
                 self._digest.update(part)
+                self._end_of_body = (self._end_of_body + part)[-_USAGE_BYTES:]
             else:
                 self._parts.append((at - self._began, bytes(part)))
                 self._hold(len(part))
@@ -246,6 +271,33 @@ class AutomaticCall(Stage):
             self._end(Outcome.FAILURE, ended, fault)
         else:
             self._end(Outcome.SUCCESS, ended)
+
+    def _end(self, outcome: Outcome, ended: float, error: BaseException | None = None) -> None:
+        if self.api is not None and self.outcome is None and self.status is not None:
+            try:
+                self._account()
+            except BaseException:
+                suppress_and_count("capture", self.generation.runtime)
+        super()._end(outcome, ended, error)
+
+    def _account(self) -> None:
+        """Put on the span what the answer says beside its text; add its tokens to the generation's."""
+        body = self._end_of_body or self._exchanged().plain()
+        tokens = tokens_of(body, self._told)
+        self.generation.count_tokens(tokens)
+        if self.span.is_recording():
+            said: dict[str, Any] = {names.GEN_AI_USAGE[kind]: n for kind, n in tokens.items()}
+            if model := answering_model(body):
+                said[names.GEN_AI_RESPONSE_MODEL] = model
+            if is_stream(self._content_type):
+                said[names.GEN_AI_REQUEST_STREAM] = True
+            self.span.set_attributes(said)
+
+    def _label(self) -> str:
+        return label_of(self.name)
+
+    def _error_type(self, error: BaseException) -> str:
+        return str(self.status) if type(error) is StatusFault else super()._error_type(error)
 
     def _exchange(self) -> Exchange:
         return self._exchanged()

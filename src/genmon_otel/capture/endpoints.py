@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import ClassVar, Final
 
+from genmon_otel import conventions as names
 from genmon_otel.text import clean
 
 #: Characters of a step's name.
@@ -15,7 +16,9 @@ _MAX_NAME: Final = 100
 _PROVIDERS: Final = (
     ("openai.com", "openai"),
     ("openai.azure.com", "azure.ai.openai"),
+    ("services.ai.azure.com", "azure.ai.inference"),
     ("anthropic.com", "anthropic"),
+    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
     ("googleapis.com", "gcp.gemini"),
     ("mistral.ai", "mistral_ai"),
     ("cohere.com", "cohere"),
@@ -50,6 +53,14 @@ _APIS: Final = tuple(
         (r"/api/(?:chat|generate)$", "chat", "ollama"),
     )
 )
+#: What the GenAI conventions call an operation; others generate content.
+_OPERATIONS: Final = {
+    "chat": "chat", "responses": "chat", "invoke": "chat", "completions": "text_completion",
+    "embeddings": "embeddings",
+}  # fmt: skip
+#: Names of automatic steps that become labels: half of what one label may have.
+_MAX_LABELS: Final = names.MAX_LABEL_VALUES // 2
+_labels: Final[set[str]] = set()
 #: Where credentials are given out: hosts, and paths anywhere. Never recorded.
 _CREDENTIAL_HOSTS: Final = re.compile(
     r"(?:^|\.)(?:sts(?:\.[a-z0-9-]+)?\.amazonaws\.com|oauth2\.googleapis\.com|accounts\.google\.com"
@@ -74,6 +85,28 @@ class Ignored:
 def is_credentials(host: str, path: str) -> bool:
     """Whether an endpoint gives out credentials."""
     return bool(_CREDENTIAL_HOSTS.search(host.lower()) or _CREDENTIAL_PATHS.search(path))
+
+
+def operation_of(api: tuple[str, str], path: str) -> str:
+    """Return what the GenAI conventions call an operation of :func:`api_of`."""
+    provider, operation = api
+    if operation == "chat" and provider.startswith("gcp."):
+        return "generate_content"
+    if operation == "invoke" and "embed" in path:
+        return "embeddings"
+    return _OPERATIONS.get(operation, "generate_content")
+
+
+def label_of(name: str) -> str:
+    """Return a step's name as a label of metrics: ``other`` for the fifty-first and later ones.
+
+    So that a generation which asks many hosts leaves decorated steps their labels.
+    """
+    if name not in _labels:
+        if len(_labels) >= _MAX_LABELS:
+            return names.OTHER
+        _labels.add(name)
+    return name
 
 
 def is_ignored(host: str, path: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genmon_otel.bodies import strings
-from genmon_otel.capture.wire import NoText, Sent, decoded, opaque_body, text_tree
+from genmon_otel.capture.wire import NoText, Sent, decoded, opaque_body, text_tree, unpacked
 from genmon_otel.recorder.stage import MAX_CHUNKS
 from genmon_otel.records import StepKind, Tree
 
@@ -53,6 +53,14 @@ class Exchanged:
             return json.loads("".join(self.texts()[0]))
         except (ValueError, RecursionError):
             return None
+
+    def plain(self) -> bytes:
+        """Return the answer's bytes, unpacked where it is known how."""
+        body = b"".join(data for _, data in self.parts)
+        try:
+            return unpacked(body, self.encoding)
+        except Exception:
+            return b""
 
     def texts(self) -> tuple[list[str], str]:
         """Return the answer's chunks as texts, and why there are none; "" where there are."""

@@ -115,6 +115,15 @@ def decoded(parts: Sequence[bytes], content_type: str, encoding: str) -> list[st
     return texts
 
 
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """Return a body without its content encoding.
+
+    Raises:
+        Exception: it is packed in a way that is not known here, or is not what its headers say.
+    """
+    return _unpacker(encoding)(body)
+
+
 def encoded(text: str, content_type: str) -> bytes:
     """Return a text as the bytes that :func:`decoded` made it of."""
     found = _CHARSET.search(content_type)

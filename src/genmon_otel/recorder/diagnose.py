@@ -263,8 +263,8 @@ def step_faults(facts: GenerationFacts) -> tuple[StepFault, ...]:
     """
     hangs = facts.outcome is not None and facts.outcome.is_attempt
     longest: dict[tuple[str, str], int] = {}
-    steps = sorted((s for s in facts.stages if s.kind == "step"), key=lambda s: s.name)
-    for name, calls in groupby(steps, key=lambda s: s.name):
+    steps = sorted((s for s in facts.stages if s.kind == "step"), key=_automatic_last)
+    for (_, name), calls in groupby(steps, key=_automatic_last):
         faults = [s.signature or (fault_of(facts, s) if hangs else None) for s in calls]
         for fault, row in groupby(faults):
             if fault:
@@ -273,6 +273,11 @@ def step_faults(facts: GenerationFacts) -> tuple[StepFault, ...]:
     return tuple(
         StepFault(name, fault, row) for (name, fault), row in list(longest.items())[:_MAX_FAULTS]
     )
+
+
+def _automatic_last(step: StageFacts) -> tuple[bool, str]:
+    """Order steps by name, automatic ones behind the others, whose faults they must not displace."""
+    return step.automatic, step.name
 
 
 def reason_of(result: Any) -> str | None:

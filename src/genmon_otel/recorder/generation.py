@@ -25,17 +25,12 @@ from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import Scope
 from genmon_otel.recorder.span import start_attributes
 from genmon_otel.recorder.stage import Stage
+from genmon_otel.recorder.tokens import checked_count, with_count
 from genmon_otel.recorder.user_context import with_entry
 from genmon_otel.records import MAX_REQUEST, NOTHING, Capture, InFlight, Outcome, StageKind, Tree
-from genmon_otel.text import clean, safe_repr
 
-#: Exceptions of stages that are kept, to find the one that escaped.
+#: Exceptions of stages that are kept, to find the one that escaped; as many of automatic steps.
 _MAX_ERRORS: Final = 32
-#: Names of tokens, characters of one.
-_MAX_NAMES: Final = 32
-_MAX_KEY: Final = 64
-#: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
-_MAX_COUNT: Final = 2**53
 #: Characters of a request that the writer redacts; a longer one is cut by its caller.
 _MAX_RAW_REQUEST: Final = 4096
 
@@ -62,11 +57,14 @@ class Generation(Scope):
     #: What it was asked for, bounded; redacted only where it is on the span.
     request: str | None = None
     _arguments: HeldArguments | None = None
+    #: As the application counts them, and as its automatic steps do.
     _tokens: Mapping[str, int] = NOTHING
+    _counted_tokens: Mapping[str, int] = NOTHING
     _context: Mapping[str, Tree] = NOTHING
     _context_sizes: Mapping[str, int] = NOTHING
     _file_count: int | None = None
     _is_complete: bool = False
+    _automatic_stages: int = 0
     #: The last exceptions of stages, oldest first.
     _errors: Sequence[tuple[BaseException, Stage]] = ()
     _measured: tuple[float, int] | None = None
@@ -174,7 +172,7 @@ class Generation(Scope):
                 held = self._context, self._context_sizes
                 self._context, self._context_sizes = with_entry(*held, key, value)
             if file_count is not None:
-                self._file_count = _count("file_count", file_count)
+                self._file_count = checked_count("file_count", file_count)
         except BaseException:
             suppress_and_count("set", self.runtime)
 
@@ -185,12 +183,20 @@ class Generation(Scope):
                 return
             with _tokens_lock:
                 for name, count in {"input": input, "output": output, **other}.items():
-                    key = clean(name, _MAX_KEY)
-                    if count and (key in self._tokens or len(self._tokens) < _MAX_NAMES):
-                        total = self._tokens.get(key, 0) + _count(key, count)
-                        self._tokens = {**self._tokens, key: min(total, _MAX_COUNT)}
+                    self._tokens = with_count(self._tokens, name, count)
         except BaseException:
             suppress_and_count("add_tokens", self.runtime)
+
+    def count_tokens(self, counts: Mapping[str, int]) -> None:
+        """Add what an automatic step was told of tokens.
+
+        It counts only while the application never calls :meth:`add_tokens`: else the same tokens
+        would count twice.
+        """
+        if counts and self.is_open:
+            with _tokens_lock:
+                for kind, count in counts.items():
+                    self._counted_tokens = with_count(self._counted_tokens, kind, count)
 
     def complete(self) -> None:
         """Say that the result is complete: whoever stops listening now has not cancelled it."""
@@ -261,13 +267,17 @@ class Generation(Scope):
             return None
 
     def add_stage(self, stage: Stage) -> None:
-        """Keep a stage that began, unless there are too many."""
-        if len(self._stages) < MAX_STAGES:
+        """Keep a stage that began, unless there are too many; automatic ones displace no others."""
+        count = self._automatic_stages
+        if (count if stage.automatic else len(self._stages) - count) < MAX_STAGES:
             self._stages.append(stage)
+            self._automatic_stages += stage.automatic
 
     def note_error(self, error: BaseException, stage: Stage) -> None:
         """Note that a stage ended with an exception, to recognise the one that escapes."""
-        self._errors = [*self._errors[1 - _MAX_ERRORS :], (error, stage)]
+        alike = [each for each in self._errors if each[1].automatic is stage.automatic]
+        oldest = alike[0] if len(alike) >= _MAX_ERRORS else None
+        self._errors = [*(each for each in self._errors if each is not oldest), (error, stage)]
 
     def in_flight(self) -> InFlight:
         """Return what the journal notes of it while it runs."""
@@ -304,7 +314,7 @@ class Generation(Scope):
             self._began,
             max(0.0, now - self._began),
             self._file_count,
-            self._tokens,
+            self._tokens or self._counted_tokens,
             self._context,
             stages,
             errors,
@@ -388,11 +398,3 @@ class Generation(Scope):
         if self._stages:
             self._stages, self._errors = [], ()
         self.release()
-
-
-def _count(what: str, value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
-        return int(value)
-    raise ValueError(
-        f"{clean(what, _MAX_KEY)}={safe_repr(value, 40)} was ignored. Give a whole number from 0 to 2**53."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from genmon_otel.records import (
     Tree,
 )
 
-#: Stages of one generation that are kept; all are timed.
+#: Stages of one generation that are kept, and as many automatic steps; all are timed.
 MAX_STAGES: Final = 1000
 #: The result of a generation that was complete before it was cut off; nothing is known of it.
 UNSEEN: Final = Streamed(-1)
@@ -125,7 +126,7 @@ def recording_of(
             "block: only a decorated function can be called again. Move the block's code into one "
             "with @generation."
         )
-    elif len(facts.stages) >= MAX_STAGES:
+    elif max(Counter(stage.automatic for stage in facts.stages).values(), default=0) >= MAX_STAGES:
         unreplayable = f"size: {MAX_STAGES} steps or more"
     target, root = locate(spec, folder, error)
     return Recording(

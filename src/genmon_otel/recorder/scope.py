@@ -70,18 +70,27 @@ class Scope:
         return outer if isinstance(outer, Scope) else None
 
     def start_span(
-        self, runtime: Runtime, name: str, attributes: Mapping[str, Any] | None = None
+        self,
+        runtime: Runtime,
+        name: str,
+        attributes: Mapping[str, Any] | None = None,
+        kind: trace.SpanKind = trace.SpanKind.INTERNAL,
     ) -> None:
         """Start the span, below what is current here; one that records nothing where that breaks."""
         outer = get_current()
         try:
-            span = runtime.tracer.start_span(name, outer, attributes=attributes)
+            span = runtime.tracer.start_span(name, outer, kind, attributes)
         except BaseException:
             suppress_and_count("span", runtime)
             span = _NO_SPAN
         self.span = span
         self._outer_context = outer
         self._inner_context = trace.set_span_in_context(span, outer)
+
+    def start_no_span(self) -> None:
+        """Run in the context around, without a span of its own."""
+        self.span = _NO_SPAN
+        self._outer_context = self._inner_context = get_current()
 
     def note_async(self, is_async: bool) -> None:
         """Note whether the code, or the stream that it returned, turned out to be awaited."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from opentelemetry.trace import StatusCode
@@ -34,6 +34,8 @@ class Owner(Subject, Protocol):
     capture: Capture
 
     def note_error(self, error: BaseException, stage: Stage) -> None: ...
+
+    def count_tokens(self, counts: Mapping[str, int]) -> None: ...
 
 
 class Stage(Scope):
@@ -219,14 +221,22 @@ class Stage(Scope):
         self._ended = ended
         self.outcome = outcome
         try:
-            end = (self.name, self.kind, ended - self._began, outcome)
+            end = (self._label(), self.kind, ended - self._began, outcome)
             generation.runtime.metrics.stage((generation.spec.operation, end))
             if error is not None and outcome is Outcome.FAILURE:
-                from genmon_otel.classification import dotted_name
-
-                self.span.set_attribute(names.ERROR_TYPE, dotted_name(error))
+                self.span.set_attribute(names.ERROR_TYPE, self._error_type(error))
                 self.span.set_status(StatusCode.ERROR)
         finally:
             span = self.span
             self.release()
             span.end()
+
+    def _label(self) -> str:
+        """Return its name as a label of metrics."""
+        return self.name
+
+    def _error_type(self, error: BaseException) -> str:
+        """Return what its span calls the exception that it ended with."""
+        from genmon_otel.classification import dotted_name
+
+        return dotted_name(error)

@@ -1,0 +1,86 @@
+"""The span of an automatic step: what it says, and where another instrumentation's stands for it.
+
+A model's call gets the span ``gen_ai.client.inference`` of the GenAI conventions, another call one with its
+name. There is none where the same call has one already:
+
+* of a model's call, where the innermost span here is another instrumentation's of a model's call, or the context says that
+  there is one (``suppress_language_model_instrumentation``);
+* of another call, where the innermost span here is another's of kind CLIENT, where the context suppresses spans of
+  HTTP clients, or where OpenTelemetry instruments the library itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, get_current
+from opentelemetry.trace import Span, SpanKind, get_current_span
+
+from genmon_otel import conventions as names
+from genmon_otel.capture.endpoints import operation_of
+from genmon_otel.capture.usage import requested_model
+from genmon_otel.capture.wire import Sent
+
+#: By adapter: OpenTelemetry's instrumentations that make a span for the same call.
+_INSTRUMENTORS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    "httpx": (
+        ("opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor"),
+        ("opentelemetry.instrumentation.httpx2", "HTTPX2ClientInstrumentor"),
+    ),
+    "aiohttp": (("opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"),),
+    "urllib3": (("opentelemetry.instrumentation.urllib3", "URLLib3Instrumentor"),),
+    "urllib": (("opentelemetry.instrumentation.urllib", "URLLibInstrumentor"),),
+}
+
+
+def has_span(adapter: str, api: tuple[str, str] | None) -> bool:
+    """Whether another instrumentation makes the span of a call that begins here.
+
+    Args:
+        adapter: the name of the adapter.
+        api: provider and operation of a model's call; None for another call.
+    """
+    context = get_current()
+    span = get_current_span(context)
+    is_foreign = span.is_recording() and not _is_ours(span)
+    if api is not None:
+        return bool(context.get(names.SUPPRESSES_INFERENCE)) or (is_foreign and is_inference(span))
+    if is_foreign and getattr(span, "kind", None) is SpanKind.CLIENT:
+        return True
+    return bool(context.get(_SUPPRESS_HTTP_INSTRUMENTATION_KEY)) or _is_instrumented(adapter)
+
+
+def is_inference(span: Any) -> bool:
+    """Whether a span stands for one call of a model."""
+    attributes = getattr(span, "attributes", None) or {}
+    for key, kinds in names.INFERENCE_KINDS.items():
+        kind = attributes.get(key)
+        if isinstance(kind, str) and kind.strip('"').lower() in kinds:  # MLflow's are JSON
+            return True
+    return False
+
+
+def _is_ours(span: Span) -> bool:
+    scope = getattr(span, "instrumentation_scope", None)
+    return scope is not None and scope.name == names.TRACER
+
+
+def _is_instrumented(adapter: str) -> bool:
+    for module, name in _INSTRUMENTORS.get(adapter, ()):
+        if (loaded := sys.modules.get(module)) is not None:
+            made = getattr(getattr(loaded, name, None), "_instance", None)
+            if getattr(made, "is_instrumented_by_opentelemetry", False):
+                return True
+    return False
+
+
+def inference_span(api: tuple[str, str], sent: Sent) -> tuple[str, dict[str, str]]:
+    """Return name and first attributes of the span of a model's call."""
+    provider, _ = api
+    operation = operation_of(api, sent.path)
+    attributes = {names.GEN_AI_OPERATION_NAME: operation, names.GEN_AI_PROVIDER_NAME: provider}
+    if model := requested_model(sent.path, sent.body):
+        attributes[names.GEN_AI_REQUEST_MODEL] = model
+    return " ".join(filter(None, (operation, model))), attributes

@@ -1,0 +1,180 @@
+"""What a known model API says beside its answer: which model answered, and the tokens it counts.
+
+Read from the bytes as they came, without parsing the answer: its text may be long, and it is read on the caller's
+thread. A quotation mark within a text is escaped, so a key in quotes is one of the answer's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+#: Bytes at both ends of a body in which a model's name is looked for first.
+_END: Final = 4096
+#: Objects that tell of usage: the first ones (Anthropic's input) and the last ones are read.
+_FIRST: Final = 2
+_LAST: Final = 4
+#: Bytes of one such object.
+_LONGEST: Final = 8192
+#: Largest count that is believed.
+_MAX_COUNT: Final = 2**40
+_MAX_MODEL: Final = 100
+
+_MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
+_RESPONSE_MODEL: Final = re.compile(rb'"model(?:Version|_version)?"\s*:\s*"([^"\\]{1,200})"')
+_MODEL_IN_PATH: Final = re.compile(r"/(?:models?|deployments)/([^/:]{1,200})(?=[:/])")
+_USAGE: Final = re.compile(
+    rb'"(?:usage|usageMetadata|usage_metadata|amazon-bedrock-invocationMetrics)"\s*:\s*(?=\{)'
+)
+#: Counts beside the answer itself, without an object of their own: Ollama's.
+_BARE: Final = re.compile(rb'"(prompt_eval_count|eval_count)"\s*:\s*([0-9]{1,12})')
+#: Part of a Bedrock stream that holds an event of the model's own API.
+_PACKED: Final = re.compile(rb'"bytes"\s*:\s*"([A-Za-z0-9+/=]{1,65536})"')
+#: Headers that count, and as which count of a usage object.
+_HEADERS: Final = {
+    "x-amzn-bedrock-input-token-count": "inputTokenCount",
+    "x-amzn-bedrock-output-token-count": "outputTokenCount",
+}
+#: By the name of a count in a usage object: which kind it is.
+#: Sources: API references of OpenAI (chat, responses, embeddings, images), Anthropic, Google, Mistral, Cohere,
+#: Amazon Bedrock (Converse, InvokeModel), Ollama.
+_COUNTS: Final[Mapping[str, str]] = {
+    "prompt_tokens": "input",
+    "input_tokens": "input",
+    "promptTokenCount": "input",
+    "inputTokens": "input",
+    "inputTokenCount": "input",
+    "prompt_eval_count": "input",
+    "completion_tokens": "output",
+    "output_tokens": "output",
+    "candidatesTokenCount": "output",
+    "outputTokens": "output",
+    "outputTokenCount": "output",
+    "eval_count": "output",
+    "cache_read_input_tokens": "cache_read",
+    "cacheReadInputTokens": "cache_read",
+    "cacheReadInputTokenCount": "cache_read",
+    "cachedContentTokenCount": "cache_read",
+    "cached_tokens": "cache_read",
+    "cache_creation_input_tokens": "cache_write",
+    "cacheWriteInputTokens": "cache_write",
+    "cacheWriteInputTokenCount": "cache_write",
+    "thoughtsTokenCount": "reasoning",
+    "reasoning_tokens": "reasoning",
+    "toolUsePromptTokenCount": "tool_input",
+}
+#: Objects within a usage object that hold counts of it.
+_DETAILS: Final = (
+    "prompt_tokens_details", "input_tokens_details", "completion_tokens_details",
+    "output_tokens_details",
+)  # fmt: skip
+#: Names that say that the counts of caches stand beside the input's, not in it.
+_BESIDE: Final = frozenset(
+    ("cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount",
+     "cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount")
+)  # fmt: skip
+
+
+def requested_model(path: str, body: bytes | None) -> str:
+    """Return the model that a request asks for; empty where it names none."""
+    if (found := _MODEL_IN_PATH.search(path)) and found[1] != "-":
+        from urllib.parse import unquote
+
+        return unquote(found[1])[:_MAX_MODEL]
+    return _model(_MODEL, body or b"")
+
+
+def answering_model(body: bytes) -> str:
+    """Return the model that an answer says it is from; empty where it says none."""
+    return _model(_RESPONSE_MODEL, body)
+
+
+def _model(pattern: re.Pattern[bytes], body: bytes) -> str:
+    """The members of an object stand in any order, but beside the long ones: at an end, mostly."""
+    found = (
+        pattern.search(body, 0, _END)
+        or pattern.search(body, max(0, len(body) - _END))
+        or pattern.search(body)
+    )
+    return found[1].decode("utf-8", "replace")[:_MAX_MODEL] if found else ""
+
+
+def counted_in(headers: Any) -> dict[str, int]:
+    """Return the counts that the headers of an answer tell, by the names of a usage object."""
+    told = ((name, str(headers.get(header) or "")) for header, name in _HEADERS.items())
+    return {name: int(value) for name, value in told if value.isdecimal() and len(value) < 13}
+
+
+def tokens_of(body: bytes, told: Mapping[str, int]) -> dict[str, int]:
+    """Return the tokens that an answer counts, by kind as in ``conventions.GEN_AI_USAGE``.
+
+    ``input`` holds what was read from and written to a cache, ``output`` the reasoning. Of a stream that counts
+    as it goes, the last counts are taken.
+
+    Args:
+        body: unpacked; of a stream all of its chunks.
+        told: by its headers: what :func:`counted_in` returned.
+    """
+    counts = dict(told)
+    for usage in _usages(body):
+        counts |= _named(usage)
+    return _by_kind(counts)
+
+
+def _usages(body: bytes) -> Iterator[Mapping[str, Any]]:
+    """The objects in an answer that tell of usage, in order."""
+    ends = [found.end() for found in _USAGE.finditer(body)]
+    if not ends:
+        bare = {name.decode(): int(value) for name, value in _BARE.findall(body)}
+        if bare:
+            yield bare
+        packed = [found[1] for found in _PACKED.finditer(body)]
+        for text in _both_ends(packed):
+            try:
+                yield from _usages(base64.b64decode(text))
+            except ValueError:
+                continue
+    decoder = json.JSONDecoder()
+    for end in _both_ends(ends):
+        try:
+            value = decoder.raw_decode(body[end : end + _LONGEST].decode("utf-8", "replace"))[0]
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _both_ends(found: list[Any]) -> list[Any]:
+    return found if len(found) <= _FIRST + _LAST else found[:_FIRST] + found[-_LAST:]
+
+
+def _named(usage: Mapping[str, Any]) -> dict[str, int]:
+    """The counts of a usage object by their own names; Cohere's billed ones, if it tells both."""
+    for inner in ("billed_units", "tokens"):
+        if isinstance(units := usage.get(inner), dict):
+            return {k: int(v) for k, v in units.items() if k in _COUNTS and _is_count(v)}
+    counts = {k: v for k, v in usage.items() if k in _COUNTS and _is_count(v)}
+    for details in _DETAILS:
+        if isinstance(more := usage.get(details), dict):
+            counts |= {k: v for k, v in more.items() if k in _COUNTS and _is_count(v)}
+    return counts
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= _MAX_COUNT
+
+
+def _by_kind(counts: Mapping[str, int]) -> dict[str, int]:
+    kinds: dict[str, int] = {}
+    for name, count in counts.items():
+        kind = _COUNTS[name]
+        kinds[kind] = max(kinds.get(kind, 0), count)
+    beside = sum(count for name, count in counts.items() if name in _BESIDE)
+    if beside or "tool_input" in kinds:
+        kinds["input"] = kinds.get("input", 0) + beside + kinds.pop("tool_input", 0)
+    if "thoughtsTokenCount" in counts:  # Google counts them apart
+        kinds["output"] = kinds.get("output", 0) + counts["thoughtsTokenCount"]
+    return {kind: count for kind, count in kinds.items() if count}

@@ -1,0 +1,313 @@
+"""Calls of models by real SDKs over loopback: tokens, spans, labels, and that nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import anthropic
+import httpx2
+import openai
+import pytest
+from opentelemetry.context import attach, detach, set_value
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from genmon_otel import capture as automatic
+from genmon_otel import current_generation, generation, step
+from genmon_otel.testing import Captured, capture
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+
+
+def _chat(content: str, usage: Any = USAGE) -> dict[str, Any]:
+    message = {"role": "assistant", "content": content}
+    return {
+        "id": "c1", "object": "chat.completion", "created": 1, "model": "gpt-4o-2024-08-06", "usage": usage,
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+    }  # fmt: skip
+
+
+def _chat_events(with_usage: bool) -> list[Any]:
+    events: list[Any] = [
+        {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-2024-08-06",
+         "choices": [{"index": 0, "delta": {"content": text}}]}
+        for text in ("a", "b")
+    ]  # fmt: skip
+    if with_usage:
+        events.append({**events[0], "choices": [], "usage": USAGE})
+    return events
+
+
+_MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "claude-4", "stop_reason": "end_turn",
+            "content": [{"type": "text", "text": "hello"}], "stop_sequence": None}  # fmt: skip
+_MESSAGE_EVENTS = [
+    {"type": "message_start", "message": {**_MESSAGE, "content": [], "usage": {
+        "input_tokens": 20, "cache_read_input_tokens": 5, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
+    {"type": "message_stop"},
+]  # fmt: skip
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        self._whole(200, {"ok": True})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
+        said = json.dumps(asked)
+        if "FAIL" in said:
+            self._whole(400, {"error": {"message": "bad request", "type": "invalid_request_error"}})
+        elif self.path.endswith("/messages") and asked.get("stream"):
+            self._events(_MESSAGE_EVENTS, lambda e: f"event: {e['type']}\n")
+        elif self.path.endswith("/messages"):
+            self._whole(200, {**_MESSAGE, "usage": {"input_tokens": 20, "output_tokens": 9}})
+        elif asked.get("stream"):
+            self._events(_chat_events("stream_options" in asked), lambda _: "")
+        else:
+            self._whole(200, _chat("Sorry" if "BAD" in said else "{}"))
+
+    def _whole(self, status: int, answer: Any) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _events(self, events: list[Any], head: Any) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for event in events:
+            data = f"{head(event)}data: {json.dumps(event)}\n\n".encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.write(b"0\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def installed() -> Iterator[None]:
+    automatic.install()
+    yield
+    automatic.uninstall()
+
+
+class Traced:
+    """Spans that ended, beside what was recorded."""
+
+    def __init__(self, seen: Captured, exporter: InMemorySpanExporter, provider: Any) -> None:
+        self.seen = seen
+        self.provider = provider
+        self._exporter = exporter
+
+    def spans(self) -> list[ReadableSpan]:
+        """Those that ended so far, the generation's left out."""
+        ended: Any = self._exporter.get_finished_spans()
+        return [span for span in ended if not span.name.startswith("invoke_workflow")]
+
+
+@contextmanager
+def traced() -> Iterator[Traced]:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with capture(tracer_provider=provider) as seen:
+        yield Traced(seen, exporter, provider)
+
+
+def _openai(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+
+
+def _ask(url: str, text: str = "hi", **more: Any) -> Any:
+    messages: Any = [{"role": "user", "content": text}]
+    return _openai(url).chat.completions.create(model="gpt-4o", messages=messages, **more)
+
+
+def _claude(url: str, **more: Any) -> Any:
+    client = anthropic.Anthropic(base_url=url, api_key="none", max_retries=0)
+    messages: Any = [{"role": "user", "content": "hi"}]
+    return client.messages.create(model="claude-4-latest", max_tokens=5, messages=messages, **more)
+
+
+@pytest.mark.parametrize(
+    ("asked", "name", "attributes", "tokens"),
+    [
+        (_ask, "chat gpt-4o", ("openai", "gpt-4o", "gpt-4o-2024-08-06", None), {"input": 11, "output": 7}),
+        (
+            lambda url: list(_ask(url, stream=True, stream_options={"include_usage": True})),
+            "chat gpt-4o", ("openai", "gpt-4o", "gpt-4o-2024-08-06", True), {"input": 11, "output": 7},
+        ),
+        (
+            lambda url: list(_ask(url, stream=True)),
+            "chat gpt-4o", ("openai", "gpt-4o", "gpt-4o-2024-08-06", True), {},
+        ),
+        (
+            lambda url: _ask(url).choices and _ask(url),
+            "chat gpt-4o", ("openai", "gpt-4o", "gpt-4o-2024-08-06", None), {"input": 22, "output": 14},
+        ),
+        (
+            _claude, "chat claude-4-latest", ("anthropic", "claude-4-latest", "claude-4", None),
+            {"input": 20, "output": 9},
+        ),
+        (
+            lambda url: list(_claude(url, stream=True)),
+            "chat claude-4-latest", ("anthropic", "claude-4-latest", "claude-4", True),
+            {"input": 25, "output": 9, "cache_read": 5},
+        ),
+    ],
+)  # fmt: skip
+def test_a_model_call_has_its_span_and_tokens(
+    url: str, asked: Any, name: str, attributes: Any, tokens: dict[str, int]
+) -> None:
+    """The span follows the GenAI convention, and the generation's tokens are those that the answers count."""
+
+    @generation(name="op")
+    def op() -> None:
+        asked(url)
+
+    with traced() as t:
+        op()
+    span = t.spans()[0]
+    said = span.attributes or {}
+    assert (span.name, span.kind) == (name, SpanKind.CLIENT)
+    assert said["gen_ai.operation.name"] == "chat"
+    assert attributes == tuple(
+        said.get(f"gen_ai.{key}")
+        for key in ("provider.name", "request.model", "response.model", "request.stream")
+    )
+    count = len(t.spans())
+    assert said.get("gen_ai.usage.input_tokens", 0) * count == tokens.get("input", 0)
+    assert said.get("gen_ai.usage.output_tokens", 0) * count == tokens.get("output", 0)
+    assert t.seen.record.tokens == tokens
+    assert [s.name for s in t.seen.record.stages] == [f"{attributes[0]} chat"] * count
+
+
+def test_a_fault_is_on_the_span(url: str) -> None:
+    """An answer by its status, no connection by its exception; content is on neither."""
+
+    @generation(name="op")
+    def op() -> None:
+        with pytest.raises(openai.BadRequestError):
+            _ask(url, "FAIL secret words")
+        with pytest.raises(openai.APIConnectionError):
+            _ask("http://127.0.0.1:9")
+
+    with traced() as t:
+        op()
+    refused, unreachable = t.spans()
+    assert refused.status.status_code is unreachable.status.status_code is StatusCode.ERROR
+    assert (refused.attributes or {})["error.type"] == "400"
+    assert (unreachable.attributes or {})["error.type"] == "httpx2.ConnectError"
+    assert "secret words" not in refused.to_json()
+
+
+def test_the_application_counts_itself(url: str) -> None:
+    """Where it calls add_tokens, its counts alone are the generation's: nothing counts twice."""
+
+    @generation(name="op")
+    def op() -> None:
+        used = _ask(url).usage
+        current_generation().add_tokens(input=used.prompt_tokens, output=used.completion_tokens)
+
+    with capture() as seen:
+        op()
+    assert seen.record.tokens == {"input": 11, "output": 7}
+
+
+def test_a_call_in_a_decorated_step_is_no_second_one(url: str) -> None:
+    """Neither a step nor a span; a plain call has one with the step's own name."""
+
+    @step(name="model")
+    def model() -> Any:
+        return _ask(url)
+
+    @generation(name="op")
+    def op() -> None:
+        model()
+        httpx2.get(f"{url}/json")
+
+    with traced() as t:
+        op()
+    assert [s.name for s in t.seen.record.stages] == ["model", "GET 127.0.0.1"]
+    assert [(s.name, s.kind) for s in t.spans()] == [
+        ("model", SpanKind.INTERNAL), ("GET 127.0.0.1", SpanKind.INTERNAL)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "asks_model", "spans"),
+    [
+        (SpanKind.CLIENT, {"gen_ai.operation.name": "chat"}, True, 0),
+        (SpanKind.INTERNAL, {"openinference.span.kind": "LLM"}, True, 0),
+        (SpanKind.INTERNAL, {"mlflow.spanType": '"CHAT_MODEL"'}, True, 0),
+        (SpanKind.CLIENT, {"http.request.method": "POST"}, True, 1),
+        (SpanKind.INTERNAL, {"gen_ai.operation.name": "invoke_agent"}, True, 1),
+        (SpanKind.INTERNAL, {}, True, 1),
+        (SpanKind.CLIENT, {"http.request.method": "GET"}, False, 0),
+        (SpanKind.INTERNAL, {}, False, 1),
+    ],
+)
+def test_another_instrumentation_has_the_span(
+    url: str, kind: SpanKind, attributes: dict[str, str], asks_model: bool, spans: int
+) -> None:
+    """A span of the same call by another stands for ours; a span around it, or of its HTTP, does not."""
+
+    @generation(name="op")
+    def op(tracer: Any) -> None:
+        with tracer.start_as_current_span("theirs", kind=kind, attributes=attributes):
+            if asks_model:
+                _ask(url)
+            else:
+                httpx2.get(f"{url}/json")
+
+    with traced() as t:
+        op(t.provider.get_tracer("others"))
+    assert len([s for s in t.spans() if s.name != "theirs"]) == spans
+    assert len(t.seen.record.stages) == 1
+    assert bool(t.seen.record.tokens) == asks_model
+
+
+def test_suppressed_instrumentation(url: str) -> None:
+    """A context that says the model's call has a span, or that HTTP clients make none, is heeded."""
+
+    @generation(name="op")
+    def op() -> None:
+        from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as HTTP
+
+        token = attach(set_value("suppress_language_model_instrumentation", True))
+        _ask(url)
+        detach(token)
+        token = attach(set_value(HTTP, True))
+        httpx2.get(f"{url}/json")
+        detach(token)
+
+    with traced() as t:
+        op()
+    assert t.spans() == []
+    assert len(t.seen.record.stages) == 2
