@@ -333,6 +333,7 @@ TABLE_ACTIVE_USERS: Final = "active_users"
 TABLE_ACTIVE_USER_COUNTS: Final = "active_user_counts"
 TABLE_TESTS: Final = "auto_generated_tests"
 TABLE_TEST_RUNS: Final = "test_runs"
+TABLE_DECISIONS: Final = "genmon_decisions"
 TABLE_ROLLUPS: Final = "generation_rollups"
 TABLE_PRODUCERS: Final = "producers"
 #: Holds the schema's revision; a name of our own, since the database may be an application's.

@@ -179,11 +179,12 @@ def _case(detail: FailureDetail) -> Text:
 
 def _setter(status: Status, says: str) -> Callable[..., None]:
     @click.argument("failure")
+    @reviewer_option
     @store_option
     @json_option
-    def command(failure: str, store: str | None, as_json: bool) -> None:
+    def command(failure: str, reviewer: str, store: str | None, as_json: bool) -> None:
         with open_store(store, writes=True) as opened:
-            row = opened.set_failure_status(failure, status)
+            row = opened.set_failure_status(failure, status, reviewer)
         if as_json:
             print_json(row)
         else:
@@ -236,7 +237,7 @@ def relabel(
         raise click.UsageError("Say what it is with --category, --severity or both; or --undo.")
     with open_store(store, writes=True) as opened:
         if undo:
-            row = opened.undo_relabel(failure)
+            row = opened.undo_relabel(failure, reviewer)
         else:
             row = opened.relabel(
                 failure, category=category, severity=severity, reviewer=reviewer,

@@ -13,6 +13,7 @@ from genmon_otel.policy import CaseState, Verdict, check_transition
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
 from genmon_otel.store.codec import MESSAGE_LIMIT, loads, normalise_handle, storable_name_or_none
+from genmon_otel.store.decisions import save_decision
 from genmon_otel.store.reading import RowReader
 from genmon_otel.store.rows import CaseRow, RunRow
 from genmon_otel.text import clean
@@ -107,6 +108,7 @@ def set_state(
     if reviewer is not None:
         values |= {"reviewer": storable_name_or_none(reviewer), "reviewed_at": at}
     connection.execute(sa.update(_TESTS).where(_TESTS.c.id == case.id).values(**values))
+    save_decision(connection, case.failure_id, wanted, at=at, reviewer=reviewer, detail=reason)
     return fetch_case(connection, case.id)
 
 

@@ -13,13 +13,14 @@ from genmon_otel.policy import DAY_S, CaseState
 from genmon_otel.records import Recording, Severity
 from genmon_otel.store import cases, schema
 from genmon_otel.store.codec import load_recording, normalise_handle
+from genmon_otel.store.decisions import save_decision
 from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED
 from genmon_otel.store.impact import WEEK_DAYS, count_active_users
 from genmon_otel.store.reading import RowReader, load_each
 from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
 
 Sort = Literal["last_seen", "first_seen", "count", "users"]
-_SORT_COLUMN: Final[Mapping[str, sa.Column[Any]]] = {
+SORT_COLUMNS: Final[Mapping[str, sa.Column[Any]]] = {
     "last_seen": schema.failures.c.last_seen_at,
     "first_seen": schema.failures.c.first_seen_at,
     "count": schema.failures.c.occurrence_count,
@@ -53,11 +54,11 @@ def list_failures(
         ConfigurationError: there is no such status or order.
     """
     table = schema.failures
-    if sort not in _SORT_COLUMN:
+    if sort not in SORT_COLUMNS:
         raise ConfigurationError(
             f"sort={sort!r} is not allowed. Use one of: {', '.join(get_args(Sort))}."
         )
-    query = sa.select(table).order_by(_SORT_COLUMN[sort].desc(), table.c.id.desc()).limit(limit)
+    query = sa.select(table).order_by(SORT_COLUMNS[sort].desc(), table.c.id.desc()).limit(limit)
     if status is not None:
         query = query.where(table.c.status == _validate_status(status))
     if category is not None:
@@ -67,6 +68,15 @@ def list_failures(
     if since is not None:
         query = query.where(table.c.last_seen_at >= since)
     return [_failure_row(connection, found) for found in connection.execute(query).mappings()]
+
+
+def list_failures_by_id(connection: sa.Connection, ids: list[int]) -> list[FailureRow]:
+    """List failures by their row ids, in that order."""
+    found = connection.execute(
+        sa.select(schema.failures).where(schema.failures.c.id.in_(ids))
+    ).mappings()
+    rows = {row.id: row for row in (_failure_row(connection, each) for each in found)}
+    return [rows[each] for each in ids if each in rows]
 
 
 def fetch_failure(connection: sa.Connection, ref: str) -> FailureRow:
@@ -169,8 +179,17 @@ def fetch_impact(connection: sa.Connection, failure_id: int) -> Impact:
     )
 
 
-def set_status(connection: sa.Connection, ref: str, status: Status) -> FailureRow:
+def set_status(
+    connection: sa.Connection, ref: str, status: Status, *, at: float, reviewer: str | None = None
+) -> FailureRow:
     """Set a failure's status and return its row.
+
+    Args:
+        connection: inside a transaction.
+        ref: handle, fingerprint or the start of one.
+        status: the status to set.
+        at: Unix seconds.
+        reviewer: who decided; None where nobody is named.
 
     The next occurrence reopens a resolved failure; an ignored one stays ignored.
 
@@ -188,6 +207,7 @@ def set_status(connection: sa.Connection, ref: str, status: Status) -> FailureRo
             resolved_through=table.c.last_seen_at if status == RESOLVED else None,
         )
     )
+    save_decision(connection, row.id, status, at=at, reviewer=reviewer)
     return fetch_failure(connection, row.fingerprint)
 
 

@@ -20,6 +20,7 @@ from genmon_otel.policy import HEALTH_WINDOW_S, OVERFLOW_FINGERPRINT, minute_of
 from genmon_otel.records import Category, Severity
 from genmon_otel.store import failures, schema
 from genmon_otel.store.codec import storable_name
+from genmon_otel.store.decisions import save_decision
 from genmon_otel.store.rows import FailureRow
 
 _MINUTE_S: Final = 60
@@ -104,10 +105,13 @@ def relabel(
         rules_category=row.category if is_first else row.rules_category,
         rules_severity=row.severity if is_first else row.rules_severity,
     )
+    save_decision(
+        connection, row.id, "relabelled", at=at, reviewer=reviewer, detail=f"{wanted}, {level}"
+    )
     return failures.fetch_failure(connection, row.fingerprint)
 
 
-def undo(connection: sa.Connection, ref: str, at: float) -> FailureRow:
+def undo(connection: sa.Connection, ref: str, at: float, reviewer: str | None = None) -> FailureRow:
     """Restore the category and severity of the rules, and return the failure's row.
 
     Changes nothing where no person set them.
@@ -128,6 +132,9 @@ def undo(connection: sa.Connection, ref: str, at: float) -> FailureRow:
         relabelled_at=None,
         rules_category=None,
         rules_severity=None,
+    )
+    save_decision(
+        connection, row.id, "relabelled", at=at, reviewer=reviewer, detail="back to the rules' word"
     )
     return failures.fetch_failure(connection, row.fingerprint)
 

@@ -122,6 +122,41 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """One decision about a failure or its case."""
+
+    at: float
+    #: None: the reproduction check.
+    reviewer: str | None
+    #: The state or status that was set, or ``relabelled``.
+    decision: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One generation that failed, as the page lists it."""
+
+    generation_id: str
+    at: float
+    trace_id: str | None
+    code_version: str | None
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureHistory:
+    """When, and on which versions, a failure happened. Generations older than 90 days are gone."""
+
+    #: Count of each day that has one, by days since 1970.
+    by_day: Mapping[int, int]
+    #: Version, first and last time, count; the version that had it first comes first.
+    versions: tuple[tuple[str | None, float, float, int], ...]
+    #: The newest ones.
+    newest: tuple[Occurrence, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRow:
     """One generation, as ``genmon tail`` prints it."""
 

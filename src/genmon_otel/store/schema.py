@@ -31,9 +31,9 @@ from genmon_otel import conventions as names
 from genmon_otel.store.columns import Instant, Json
 
 #: Revision of the schema below: the newest file in ``migrations/versions``.
-REVISION: Final = "0004"
+REVISION: Final = "0005"
 #: All revisions, oldest first. An unknown one was made by a newer genmon.
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 
 #: SQLite assigns row ids only to INTEGER; on PostgreSQL that is 32 bits, which could overflow.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -69,6 +69,15 @@ analytics: Final = Table(
     UniqueConstraint("generation_id", name="uq_generation_analytics_generation_id"),
     # Covers the query of health for a window's partial minutes: no row is fetched.
     Index("ix_generation_analytics_created_at", "created_at", "outcome", "failure_category"),
+    # When, and on which versions, one failure happened. Successes are not in it.
+    Index(
+        "ix_generation_analytics_failure_id",
+        "failure_id",
+        "created_at",
+        "code_version",
+        sqlite_where=text("failure_id IS NOT NULL"),
+        postgresql_where=text("failure_id IS NOT NULL"),
+    ),
 )
 
 failures: Final = Table(
@@ -242,6 +251,21 @@ test_runs: Final = Table(
     Index("ix_test_runs_test_id", "test_id", "id"),
     Index("ix_test_runs_test_id_created_at", "test_id", "created_at"),
     Index("ix_test_runs_channel_verdict", "channel", "verdict"),
+)
+
+#: What people, and the reproduction check, decided about failures and their cases. Rows stay.
+decisions: Final = Table(
+    names.TABLE_DECISIONS,
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("failure_id", BigId, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    #: Null: the reproduction check.
+    Column("reviewer", Text),
+    #: The state or status that was set, or ``relabelled``.
+    Column("decision", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_genmon_decisions_failure_id", "failure_id", "id"),
 )
 
 rollups: Final = Table(

@@ -22,8 +22,10 @@ from genmon_otel.records import (
 )
 from genmon_otel.store import (
     cases,
+    decisions,
     failures,
     health,
+    overview,
     recordings,
     relabelling,
     retention,
@@ -38,11 +40,14 @@ from genmon_otel.store.connect import Database, driver_connection, is_schema_err
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.forgetting import forget_user
 from genmon_otel.store.grants import build_grants
+from genmon_otel.store.overview import FailureQuery
 from genmon_otel.store.reading import Damage, DamageLog
 from genmon_otel.store.rows import (
     CaseRow,
     Counts,
+    DecisionRow,
     FailureDetail,
+    FailureHistory,
     FailureRow,
     Forgotten,
     GenerationRow,
@@ -207,10 +212,34 @@ class SqlStore:
         with self._database.read() as connection:
             return failures.fetch_detail(connection, ref)
 
-    def set_failure_status(self, ref: str, status: Status) -> FailureRow:
+    def search_failures(self, query: FailureQuery) -> tuple[list[FailureRow], int]:
+        """List the failures that match, and count all; see :func:`.overview.search_failures`."""
+        with self._database.read() as connection:
+            return overview.search_failures(connection, query)
+
+    def failure_history(self, failure_id: int) -> FailureHistory:
+        """Fetch when, and on which versions, a failure happened."""
+        with self._database.read() as connection:
+            return overview.fetch_history(connection, failure_id)
+
+    def failure_names(self) -> tuple[list[str], list[str]]:
+        """List the operations and the categories of all failures."""
+        with self._database.read() as connection:
+            return overview.list_names(connection)
+
+    def decisions(self, failure_id: int) -> list[DecisionRow]:
+        """List what was decided about a failure and its case, newest first."""
+        with self._database.read() as connection:
+            return decisions.list_decisions(connection, failure_id)
+
+    def set_failure_status(
+        self, ref: str, status: Status, reviewer: str | None = None
+    ) -> FailureRow:
         """Set a failure's status: ``resolved``, ``ignored`` or ``open``."""
         with self._database.begin() as connection:
-            return failures.set_status(connection, ref, status)
+            return failures.set_status(
+                connection, ref, status, at=self._clock.now(), reviewer=reviewer
+            )
 
     def relabel(
         self,
@@ -228,10 +257,10 @@ class SqlStore:
                 at=self._clock.now(), is_declared=is_declared,
             )  # fmt: skip
 
-    def undo_relabel(self, ref: str) -> FailureRow:
+    def undo_relabel(self, ref: str, reviewer: str | None = None) -> FailureRow:
         """Restore the category and severity of the rules."""
         with self._database.begin() as connection:
-            return relabelling.undo(connection, ref, self._clock.now())
+            return relabelling.undo(connection, ref, self._clock.now(), reviewer)
 
     def corrections(self) -> list[Correction]:
         """List the categories and severities that people set, for running processes to apply."""

@@ -1,0 +1,169 @@
+"""Searches failures and lays out one's history, for the page. Constant or indexed queries only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, get_args
+
+import sqlalchemy as sa
+
+from genmon_otel import conventions as names
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.store import schema
+from genmon_otel.store.codec import normalise_handle
+from genmon_otel.store.failures import SORT_COLUMNS, Sort, Status, list_failures_by_id
+from genmon_otel.store.reading import RowReader
+from genmon_otel.store.rows import FailureHistory, FailureRow, Occurrence
+
+#: Days, versions and occurrences that a history lists.
+_DAYS: Final = 90
+_VERSIONS: Final = 20
+_NEWEST: Final = 20
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class FailureQuery:
+    """Which failures to list, and in which order. None means all."""
+
+    #: Text in the handle, the message, the exception's type or the operation; case does not count.
+    text: str | None = None
+    status: str | None = None
+    category: str | None = None
+    operation: str | None = None
+    #: A code version on which it happened.
+    version: str | None = None
+    sort: Sort = "last_seen"
+    limit: int = 50
+    offset: int = 0
+
+
+def search_failures(connection: sa.Connection, query: FailureQuery) -> tuple[list[FailureRow], int]:
+    """List the failures that match, and count all of them.
+
+    Raises:
+        ConfigurationError: there is no such status or order.
+    """
+    table = schema.failures
+    for name, value, allowed in (
+        ("status", query.status, get_args(Status)),
+        ("sort", query.sort, get_args(Sort)),
+    ):
+        if value is not None and value not in allowed:
+            raise ConfigurationError(
+                f"{name}={value!r} is not allowed. Use one of: {', '.join(allowed)}."
+            )
+    conditions: list[sa.ColumnElement[bool]] = []
+    if query.text:
+        conditions.append(
+            sa.or_(
+                table.c.handle == normalise_handle(query.text),
+                *(
+                    column.icontains(query.text, autoescape=True)
+                    for column in (table.c.error_message, table.c.error_type, table.c.operation)
+                ),
+            )
+        )
+    for column, wanted in (
+        (table.c.status, query.status),
+        (table.c.failure_category, query.category),
+        (table.c.operation, query.operation),
+    ):
+        if wanted is not None:
+            conditions.append(column == wanted)
+    if query.version is not None:
+        generations = schema.analytics
+        conditions.append(
+            sa.exists().where(
+                generations.c.failure_id == table.c.id,
+                generations.c.code_version == query.version,
+            )
+        )
+    # The ids first: sorting whole rows would carry their stacks through the sorter.
+    ids = connection.execute(
+        sa.select(table.c.id)
+        .where(*conditions)
+        .order_by(SORT_COLUMNS[query.sort].desc(), table.c.id.desc())
+        .limit(query.limit)
+        .offset(query.offset)
+    ).scalars()
+    rows = list_failures_by_id(connection, list(ids))
+    if len(rows) < query.limit and not query.offset:
+        return rows, len(rows)
+    count = sa.select(sa.func.count()).select_from(table).where(*conditions)
+    return rows, int(connection.execute(count).scalar_one())
+
+
+def fetch_history(connection: sa.Connection, failure_id: int) -> FailureHistory:
+    """Fetch when and on which versions a failure happened, from an index of its generations."""
+    table = schema.analytics
+    mine = table.c.failure_id == failure_id
+    day = (
+        sa.func.to_char(sa.func.timezone("UTC", table.c.created_at), "YYYY-MM-DD")
+        if connection.dialect.name == "postgresql"
+        else sa.func.substr(table.c.created_at, 1, 10)
+    ).label("day")
+    days = connection.execute(
+        sa.select(day, sa.func.count()).where(mine).group_by(day).order_by(day.desc()).limit(_DAYS)
+    )
+    by_day = {number: int(n) for text, n in days if (number := _day_number(text)) is not None}
+    first = sa.func.min(table.c.created_at).label("first")
+    last = sa.func.max(table.c.created_at).label("last")
+    versions = connection.execute(
+        sa.select(table.c.code_version, first, last, sa.func.count())
+        .where(mine)
+        .group_by(table.c.code_version)
+        .order_by(first)
+        .limit(_VERSIONS)
+    )
+    newest = connection.execute(
+        sa.select(
+            table.c.id,
+            table.c.generation_id,
+            table.c.created_at,
+            table.c.trace_id,
+            table.c.code_version,
+            table.c.user_id,
+        )
+        .where(mine)
+        .order_by(table.c.created_at.desc())
+        .limit(_NEWEST)
+    )
+    return FailureHistory(
+        by_day=dict(sorted(by_day.items())),
+        versions=tuple(
+            (None if version is None else str(version), float(began), float(ended), int(n))
+            for version, began, ended, n in versions
+            if isinstance(began, float) and isinstance(ended, float)
+        ),
+        newest=tuple(_occurrence(connection, found) for found in newest.mappings()),
+    )
+
+
+def list_names(connection: sa.Connection) -> tuple[list[str], list[str]]:
+    """List the operations and the categories of all failures, for the filters."""
+    table = schema.failures
+    found = connection.execute(
+        sa.select(table.c.operation, table.c.failure_category).distinct().limit(2_000)
+    ).all()
+    return sorted({str(each[0]) for each in found}), sorted({str(each[1]) for each in found})
+
+
+def _occurrence(connection: sa.Connection, found: Any) -> Occurrence:
+    read = RowReader(connection, names.TABLE_ANALYTICS, found, found["id"])
+    return Occurrence(
+        generation_id=read.text("generation_id"),
+        at=read.timestamp("created_at"),
+        trace_id=read.optional_text("trace_id"),
+        code_version=read.optional_text("code_version"),
+        user_id=read.optional_text("user_id"),
+    )
+
+
+def _day_number(text: Any) -> int | None:
+    """Return the days since 1970 of a date; None where a damaged row has another text there."""
+    try:
+        return date.fromisoformat(str(text)).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
