@@ -27,9 +27,8 @@ from genmon_otel.redaction import Redactor
 from genmon_otel.store import SqlStore
 from genmon_otel.testing import capture
 from genmon_otel.writer import Writer
-from genmon_otel.writer.batches import BATCH
 from genmon_otel.writer.memory_queue import MAX_RECORDS
-from genmon_otel.writer.process_state import ProcessState
+from genmon_otel.writer.process_state import WAKE_AT, ProcessState
 from tests.writer_kit import (
     FakeClock,
     MemoryStore,
@@ -240,16 +239,16 @@ def test_a_success_wakes_no_thread_that_runs(
     assert writer.close(5)
 
 
-def test_a_full_batch_wakes_the_thread_once(
+def test_memory_that_fills_wakes_the_thread_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many more come before it has its turn."""
     writer = writer_by_hand(tmp_path, MemoryStore())
     woken: list[int] = []
     monkeypatch.setattr(writer._process, "wake", lambda: woken.append(len(writer.queue)))
-    for _ in range(3 * BATCH):
+    for _ in range(3 * WAKE_AT):
         writer.deliver(success())
-    assert woken == [BATCH]
+    assert woken == [WAKE_AT]
 
 
 def test_memory_is_bounded_where_no_thread_can_be_started(

@@ -24,6 +24,7 @@ from genmon_otel.conventions import Metric
 from genmon_otel.forks import forkable_lock, is_held_by_this_thread
 from genmon_otel.instruments.labels import LabelValues, possible_failures
 from genmon_otel.instruments.nothing import NullMetrics
+from genmon_otel.instruments.pending import End, EndSeries, grouped, series_of_end, series_of_stage
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
 from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageEnd
@@ -43,6 +44,7 @@ _EVENTS_PER_CALLER: Final = 16
 
 P = ParamSpec("P")
 E = TypeVar("E")
+S = TypeVar("S")
 
 
 def _deferred(
@@ -83,7 +85,7 @@ class Instruments:
         self._warned_at = float("-inf")
         #: Pending events, by kind. Any thread appends; only the thread that holds the lock removes.
         self._starts: deque[str] = deque()
-        self._ends: deque[tuple[GenerationRecord, str | None]] = deque()
+        self._ends: deque[End] = deque()
         self._stage_ends: deque[tuple[str, StageEnd]] = deque()
         self._events: deque[tuple[Any, ...]] = deque()
         self._pending: list[deque[Any]] = [self._starts, self._ends, self._stage_ends, self._events]
@@ -174,24 +176,28 @@ class Instruments:
     def _count(self, limit: int = sys.maxsize) -> None:
         """Count the pending events, at most the oldest ``limit`` of each kind."""
         ends, starts = len(self._ends), len(self._starts)  # in this order: no end without its start
-        self._count_events(self._starts, self._start, min(starts, limit))
-        self._count_events(self._ends, self._end, min(ends, limit))
-        self._count_events(self._stage_ends, self._end_stage, min(len(self._stage_ends), limit))
-        self._count_events(self._events, self._call, min(len(self._events), limit))
+        stage_ends = min(len(self._stage_ends), limit)
+        self._count_events(self._starts, min(starts, limit), str, self._start)
+        self._count_events(self._ends, min(ends, limit), series_of_end, self._end)
+        self._count_events(self._stage_ends, stage_ends, series_of_stage, self._end_stage)
+        self._count_events(self._events, min(len(self._events), limit), id, self._call)
 
-    def _count_events(self, pending: deque[E], count: Callable[[E], None], number: int) -> None:
-        for _ in range(number):
-            if not pending:  # cleared: this is a forked child now
-                return
-            event = pending.popleft()
+    def _count_events(
+        self,
+        pending: deque[E],
+        number: int,
+        series_of: Callable[[E], S],
+        count: Callable[[S, list[E]], None],
+    ) -> None:
+        for series, events in grouped(pending, number, series_of):
             try:
-                count(event)
+                count(series, events)
             except Exception:
                 self._report_exception(count.__name__)
 
-    def _call(self, event: tuple[Any, ...]) -> None:
-        method, *args = event
-        method(self, *args)
+    def _call(self, _: int, events: list[tuple[Any, ...]]) -> None:
+        for method, *args in events:  # one: ``id`` puts each by itself
+            method(self, *args)
 
     def clear_after_fork(self) -> None:
         """Drop the pending events in a forked child: the parent counts them."""
@@ -240,7 +246,7 @@ class Instruments:
         if self._counts_at_once:
             self.count_if_many_pending()
 
-    def count_ends(self, ends: Iterator[tuple[GenerationRecord, str | None]]) -> None:
+    def count_ends(self, ends: Iterator[End]) -> None:
         self._ends.extend(ends)
         if self._counts_at_once or len(self._ends) > MAX_EVENTS:
             self.count_if_many_pending()
@@ -257,42 +263,39 @@ class Instruments:
     def ended(self, record: GenerationRecord) -> None:
         self.count_ends(iter(((record, None),)))
 
-    def _start(self, operation: str) -> None:
+    def _start(self, operation: str, starts: list[str]) -> None:
         started, in_progress = self._started[(operation,)]
-        started.inc()
-        in_progress.inc()
+        started.inc(len(starts))
+        in_progress.inc(len(starts))
 
-    def _end(self, ended: tuple[GenerationRecord, str | None]) -> None:
-        record, trace_id = ended
-        operation, framework, failure = record.operation, record.framework, record.failure
-        # First, so that the generation is not counted as running if an exception follows.
-        if failure is None or failure.origin == "generation":
-            self._started[(operation,)][1].dec()  # else another process counted its start
-        total, duration, files = self._ended[(operation, framework, record.outcome)]
-        exemplar = None
-        if failure is not None:
-            if trace_id is not None and self._backend.exemplars:
-                exemplar = {"trace_id": trace_id}
-            (failed,) = self._failed[(operation, framework, *failure.label)]
-            failed.inc(1, exemplar)
-        total.inc()
-        duration.observe(record.duration_s, exemplar)
-        if record.file_count is not None and record.outcome is Outcome.SUCCESS:
-            files.observe(record.file_count)
+    def _end(self, series: EndSeries, ends: list[End]) -> None:
+        operation, framework, outcome, label, has_start = series
+        # First, so that no generation is counted as running if an exception follows.
+        if has_start:  # else another process counted its start
+            self._started[(operation,)][1].dec(len(ends))
+        total, duration, files = self._ended[(operation, framework, outcome)]
+        has_exemplars = label is not None and self._backend.exemplars
+        exemplars = [{"trace_id": found} if found and has_exemplars else None for _, found in ends]
+        if label is not None:
+            (failed,) = self._failed[(operation, framework, *label)]
+            failed.inc(len(ends), next(filter(None, reversed(exemplars)), None))
+        total.inc(len(ends))
+        for (record, _), exemplar in zip(ends, exemplars, strict=True):
+            duration.observe(record.duration_s, exemplar)
+            if record.file_count is not None and outcome is Outcome.SUCCESS:
+                files.observe(record.file_count)
 
-    def _end_stage(self, ended: tuple[str, StageEnd]) -> None:
-        operation, (name, kind, duration_s, outcome) = ended
-        self._stages[kind][(operation, name, outcome)][0].observe(duration_s)
+    def _end_stage(self, series: LabelSet, ends: list[tuple[str, StageEnd]]) -> None:
+        kind, *labels = series
+        (duration,) = self._stages[kind][tuple(labels)]
+        for _, (_, _, duration_s, _) in ends:
+            duration.observe(duration_s)
 
     @_deferred
     def declare_failure(
         self, operation: str, framework: str, category: Category, severity: Severity
     ) -> None:
-        if (
-            operation,
-            framework,
-            Outcome.FAILURE,
-        ) in self._ended:  # else an operation of another service
+        if (operation, framework, Outcome.FAILURE) in self._ended:  # else of another service
             self._failed[(operation, framework, category, severity)]
 
     @_deferred

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Final
 
@@ -54,35 +53,27 @@ class Contents:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.texts = tuple(texts)
+        whole: list[str] = []
+        long: list[str] = []
+        for text in self.texts:
+            size = len(text.strip())
+            if size >= _PIECE:
+                long.append(text)
+            elif size >= SHORTEST:
+                whole.append(text)
+        #: Those that are looked for as a whole.
+        self.short = whole
+        #: All of them that are long enough to hold a piece.
+        self.joined = _BETWEEN_CONTENTS.join(long)
+        #: The pieces of :attr:`joined`; the n-th begins at n times :data:`_GRAM`.
+        self.pieces: list[str] = _PIECES(self.joined)
 
-    @cached_property
     def with_quoted(self) -> Contents:
-        """The same, and each as ``repr`` writes it, which is how errors quote."""
+        """Return the same, and each as ``repr`` writes it, which is how errors quote."""
         return Contents(dict.fromkeys([*self.texts, *(repr(text)[1:-1] for text in self.texts)]))
 
-    @cached_property
-    def joined(self) -> str:
-        """All of them that are long enough to hold a piece."""
-        return _BETWEEN_CONTENTS.join(text for text in self.texts if len(text.strip()) >= _PIECE)
-
-    @cached_property
-    def short(self) -> tuple[str, ...]:
-        """Those that are looked for as a whole."""
-        return tuple(text for text in self.texts if SHORTEST <= len(text.strip()) < _PIECE)
-
-    @cached_property
-    def pieces(self) -> list[str]:
-        """The pieces of :attr:`joined`; the n-th begins at n times :data:`_GRAM`."""
-        return _PIECES(self.joined)
-
-    @cached_property
-    def distinct(self) -> frozenset[str]:
-        """The pieces, each once."""
-        return frozenset(self.pieces)
-
-    @cached_property
     def first_places(self) -> dict[str, int]:
-        """Where each piece is found first."""
+        """Return where each piece is found first."""
         places = range((len(self.pieces) - 1) * _GRAM, -1, -_GRAM)
         return dict(zip(reversed(self.pieces), places, strict=True))
 
@@ -142,7 +133,7 @@ def hide_all(texts: Sequence[str], contents: Contents) -> list[str]:
         return texts
     together = _BETWEEN_TEXTS.join(texts)
     if "\\" in together:  # else what ``repr`` escapes is in none of them
-        contents = contents.with_quoted
+        contents = contents.with_quoted()
     hidden, end = _where(together, contents)
     shown: list[str] = []
     begin = 0
@@ -200,13 +191,15 @@ def _where(text: str, contents: Contents) -> tuple[bytearray, int]:
         while found >= 0:
             hidden[found : found + len(whole)] = b"\1" * len(whole)
             found = text.find(whole, found + len(whole))
+    places = _places_of(frozenset(contents.pieces), text)
+    first_places = contents.first_places() if places else {}
+    content = contents.joined
     compared = done = 0
-    for at in _places_of(contents.distinct, text):
+    for at in places:
         if at < done:
             continue
-        content = contents.joined
         piece = text[at : at + _GRAM]
-        place = contents.first_places[piece]
+        place = first_places[piece]
         for _ in range(_MAX_PLACES):
             compared += 1
             if compared > _MAX_COMPARISONS:

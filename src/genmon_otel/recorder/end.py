@@ -98,9 +98,8 @@ class InterruptedEnd:
 
     def _take_sample(self) -> None:
         facts, runtime = self.facts, self.runtime
-        if facts.outcome is Outcome.SUCCESS and facts.began >= runtime.sample_due.get(
-            facts.operation, 0.0
-        ):
+        due = runtime.sample_due.get(facts.spec.operation, 0.0)
+        if facts.outcome is Outcome.SUCCESS and facts.began >= due:
             self.sample = sample_of(facts, self.result, runtime)
 
     def _make_record(self) -> None:

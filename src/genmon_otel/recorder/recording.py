@@ -66,15 +66,16 @@ def record_of(
         facts.file_count,
         facts.tokens,
         _redacted(facts.context, runtime) if facts.context else NOTHING,
-        tuple(
-            [
-                Stage(s.name, s.kind, s.duration_s, s.outcome or Outcome.CANCELLED)
-                for s in facts.stages
-            ]
-        ),
+        _stages(facts) if facts.stages else (),
         faults,
         failure,
         facts.task_id,
+    )
+
+
+def _stages(facts: GenerationFacts) -> tuple[Stage, ...]:
+    return tuple(
+        [Stage(s.name, s.kind, s.duration_s, s.outcome or Outcome.CANCELLED) for s in facts.stages]
     )
 
 

@@ -10,12 +10,19 @@ from genmon_otel.store.codec import (
     TEXT_LIMIT,
     dumps,
     storable_id,
-    storable_name,
     storable_name_or_none,
     to_timestamp,
 )
 from genmon_otel.store.grouping import FailureGroup, category_of, group_of
 from genmon_otel.text import clean
+
+
+class _StorableNames(dict[str | None, str | None]):
+    """Names as :func:`storable_name` returns them, each worked out once a batch."""
+
+    def __missing__(self, name: str | None) -> str | None:
+        storable = self[name] = storable_name_or_none(name)
+        return storable
 
 
 def build_rows(
@@ -29,32 +36,34 @@ def build_rows(
         is_postgresql: True for timestamps as ``datetime``, False for text.
     """
     rows = []
+    names = _StorableNames()
     for record in records:
-        outcome = record.outcome
-        group = group_of(record, groups)
-        request = record.user_request
+        outcome, request, group, category = record.outcome, record.user_request, None, None
+        if record.failure is not None:
+            group = group_of(record, groups)
+            category = category_of(record, groups) or None
         rows.append((
             storable_id(record.generation_id),
             to_timestamp(record.ended_at, is_postgresql),
-            storable_name(record.operation),
-            storable_name(record.framework),
+            names[record.operation],
+            names[record.framework],
             outcome is Outcome.SUCCESS,
-            str(outcome),
+            names[outcome],
             float(record.duration_s),
-            storable_name_or_none(record.user_id),
-            storable_name_or_none(record.project_id),
+            names[record.user_id],
+            names[record.project_id],
             None if request is None else clean(request, TEXT_LIMIT),
             storable_id(record.trace_id),
             storable_id(record.span_id),
             None if group is None else group.id,
-            category_of(record, groups) or None,
-            storable_name_or_none(record.code_version),
-            dumps(_metadata(record)),
+            category,
+            names[record.code_version],
+            _metadata(record),
         ))  # fmt: skip
     return rows
 
 
-def _metadata(record: GenerationRecord) -> dict[str, Tree]:
+def _metadata(record: GenerationRecord) -> str:
     """Build the JSON of the column ``metadata``; absent values have no key."""
     metadata: dict[str, Tree] = {}
     if record.file_count is not None:
@@ -67,4 +76,4 @@ def _metadata(record: GenerationRecord) -> dict[str, Tree]:
         metadata["tokens"] = dict(record.tokens)
     if record.context:
         metadata["context"] = dict(record.context)
-    return metadata
+    return dumps(metadata) if metadata else "{}"

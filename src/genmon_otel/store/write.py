@@ -116,8 +116,8 @@ class BatchWriter:
         affected_projects = AffectedProjects(cursor, projects, self.stored_keys)
         active = ActiveUsers(
             cursor,
-            ((storable_name(record.user_id), _day(record)) for record in attempts
-             if record.user_id is not None),
+            ((storable_name(user), day) for user, day in
+             {(record.user_id, _day(record)) for record in attempts} if user is not None),
             self.stored_keys,
         )  # fmt: skip
         live = LiveRuns(cursor, attempts)
@@ -231,10 +231,10 @@ def _update_rollups(
     """Add generations to the rollups of the minutes they ended in, dropped rows among them."""
     durations: defaultdict[tuple[Any, ...], list[float]] = defaultdict(list)
     for record in records:
-        minute = minute_of(record.ended_at)
-        category = grouping.category_of(record, groups)
-        key = (minute, record.operation, record.framework, record.outcome, category)
-        durations[key].append(float(record.duration_s))
+        category = "" if record.failure is None else grouping.category_of(record, groups)
+        key = (minute_of(record.ended_at), record.operation, record.framework, record.outcome,
+               category)  # fmt: skip
+        durations[key].append(record.duration_s)
     counts: Counter[tuple[Any, ...]] = Counter()
     totals: defaultdict[tuple[Any, ...], float] = defaultdict(float)
     for (minute, operation, framework, outcome, category), durations_s in durations.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from genmon_otel.journal import Journal
@@ -17,7 +16,7 @@ from genmon_otel.writer.sending import Item
 from genmon_otel.writer.services import Services
 
 #: Records in one transaction.
-BATCH: Final = 500
+BATCH: Final = 1_000
 #: Records that are taken between two looks at the clock; divides :data:`BATCH`.
 _CHUNK: Final = 50
 
@@ -123,7 +122,7 @@ class BatchBuilder:
         if item.record is None or item.record.failure is None:
             return item
         record = self._admit(item.record)
-        return item if record is item.record else replace(item, record=record, recording=None)
+        return item if record is item.record else item._replace(record=record, recording=None)
 
     def _redacted(self, record: GenerationRecord) -> GenerationRecord:
         """Redact the request of what did not fail; a failure's was redacted by its caller."""

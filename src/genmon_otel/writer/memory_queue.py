@@ -65,18 +65,17 @@ class MemoryQueue:
         self._others: deque[GenerationRecord] = deque()
         self._whole: dict[int, GenerationRecord] = {}
         self._latest: GenerationRecord | None = None
-        self._in_memory = 0
         self._is_closed = False
-        self._delivered = self._adopted = self._stored = 0
-        self._dropped: Counter[str] = Counter()
         self._put_total = self._gone_total = 0
+        self._journalled_total = self._adopted = self._stored = 0
+        self._dropped: Counter[str] = Counter()
         #: Of dropped records that were no failures, by minute, operation, framework and outcome:
         #: how many, and their seconds in sum.
         self._counts: dict[tuple[int, str, str, str], tuple[int, float]] = {}
 
     def __len__(self) -> int:
         """Return how many records are in memory, leased ones included."""
-        return self._in_memory
+        return self._put_total - self._gone_total
 
     @property
     def put_total(self) -> int:
@@ -103,7 +102,7 @@ class MemoryQueue:
         """
         with self._lock:
             if seq is not None:
-                self._delivered += 1
+                self._journalled_total += 1
                 if len(self._whole) < MAX_WHOLE:
                     self._whole[seq] = record
                 return True
@@ -114,15 +113,11 @@ class MemoryQueue:
                 and latest.outcome == record.outcome
             ):
                 return not self._is_closed
-            records = self._others if record.failure is None else self._failures
             self._latest = record
-            self._delivered += 1
             self._put_total += 1
-            self._in_memory += 1
-            records.append(record)
-            dropped = 0
-            if self._in_memory > self._max_records:
-                dropped = self._evict()
+            (self._others if record.failure is None else self._failures).append(record)
+            is_full = self._put_total - self._gone_total > self._max_records
+            dropped = self._evict() if is_full else 0
         if dropped:
             self._on_drop(names.DROPPED_FULL, dropped)
         return not self._is_closed
@@ -136,7 +131,6 @@ class MemoryQueue:
                 self._count(records.popleft())
         finally:  # a signal handler may have raised amid the loop
             dropped = before - len(records)
-            self._in_memory -= dropped
             self._gone_total += dropped
             self._dropped[names.DROPPED_FULL] += dropped
         return dropped
@@ -182,7 +176,6 @@ class MemoryQueue:
         with self._lock:
             self._stored += stored
             self._adopted += adopted
-            self._in_memory -= leased
             self._gone_total += leased
 
     def drop(self, reason: str, count: int = 1) -> None:
@@ -212,7 +205,7 @@ class MemoryQueue:
         """Say where all records are, given how many the journal holds for the store."""
         with self._lock:
             return Account(
-                delivered=self._delivered,
+                delivered=self._put_total + self._journalled_total,
                 adopted=self._adopted,
                 stored=self._stored,
                 journalled=journalled,

@@ -16,9 +16,8 @@ from genmon_otel.journal.frames import Kind
 from genmon_otel.journal.payloads import encode_record
 from genmon_otel.records import GenerationRecord, Recording, SuccessSample
 from genmon_otel.threads import with_signals_blocked
-from genmon_otel.writer.batches import BATCH
 from genmon_otel.writer.loop import WriterLoop
-from genmon_otel.writer.memory_queue import Account, MemoryQueue
+from genmon_otel.writer.memory_queue import MAX_RECORDS, Account, MemoryQueue
 from genmon_otel.writer.recording_queue import RecordingQueue
 from genmon_otel.writer.running_notes import RunningNotes
 from genmon_otel.writer.services import Services
@@ -26,6 +25,9 @@ from genmon_otel.writer.unfinished import cancelled_record
 
 #: Seconds between two turns of the thread when no other thread wakes it.
 _PAUSE_S: Final = 1.0
+#: Records in memory at which a caller wakes the thread. So a burst of calls is written when it is
+#: over, or a second later: the thread would take the interpreter from the callers meanwhile.
+WAKE_AT: Final = MAX_RECORDS // 4
 #: How many times as long as a turn's CPU time the thread rests before the next one: a quarter of
 #: one processor is the most that it takes from the application, whose threads it shares Python's
 #: interpreter lock with.
@@ -138,7 +140,7 @@ class ProcessState:
                 self._running.owe(record.generation_id)
         if not self._queue.put(record, seq):
             self._journal_what_is_left()  # the process was closed since
-        elif len(self._queue) == BATCH and not self._is_resting:
+        elif len(self._queue) == WAKE_AT and not self._is_resting:
             self.wake()
 
     def _journal_what_is_left(self) -> None:
