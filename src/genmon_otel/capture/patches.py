@@ -56,7 +56,9 @@ def uninstall() -> None:
             try:
                 ours = vars(owner).get(attribute)
                 if hasattr(ours, _MARK):
-                    setattr(owner, attribute, getattr(ours, _MARK))
+                    delattr(owner, attribute)
+                    if getattr(owner, attribute, None) is not getattr(ours, _MARK):  # inherited
+                        setattr(owner, attribute, getattr(ours, _MARK))
             except Exception:
                 suppress_and_count("capture")
 
@@ -70,7 +72,7 @@ def _wrap(targets: Targets, module: Any) -> None:
     """Wrap what an adapter names; a library that is not as it is known is left alone."""
     try:
         for owner, attribute, wrap in targets(module):
-            there = vars(owner)[attribute]
+            there = vars(owner).get(attribute) or getattr(owner, attribute)  # or inherited
             if not _has_ours(there):
                 wrapper = functools.wraps(there)(wrap(there))
                 setattr(wrapper, _MARK, there)

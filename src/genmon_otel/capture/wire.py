@@ -84,7 +84,7 @@ class Sent:
                 tree |= opaque_body(self.body, str(why))
         elif self.length:
             tree |= {
-                "body": _opaque("size" if self.sha256 else "stream"),
+                "body": opaque("size" if self.sha256 else "stream"),
                 "length": self.length,
             }
             tree |= {"sha256": self.sha256} if self.sha256 else {}
@@ -186,10 +186,11 @@ def text_tree(text: str) -> Tree:
 def opaque_body(data: bytes, why: str) -> dict[str, Tree]:
     """Return what is kept of a body that is no text."""
     digest = hashlib.sha256(data).hexdigest()[:32]
-    return {"body": _opaque(why), "length": len(data), "sha256": digest}
+    return {"body": opaque(why), "length": len(data), "sha256": digest}
 
 
-def _opaque(why: str) -> Tree:
+def opaque(why: str) -> Tree:
+    """Return what stands for bytes that are not kept."""
     return {"$": "opaque", "type": "builtins:bytes", "why": why}
 
 

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.thread import _WorkItem
 from typing import TYPE_CHECKING, Any
 
+from genmon_otel.capture.adapters.program_call import NO_PROCESS
+
 if TYPE_CHECKING:
     from genmon_otel.regression.virtual_time import VirtualTime
 
@@ -80,7 +82,8 @@ def patch_threads(clock: VirtualTime) -> None:
 
     def popen(self: Any, *args: Any, **kwargs: Any) -> None:
         _start_program(self, *args, **kwargs)
-        clock.programs.add(self)
+        if self.pid != NO_PROCESS:
+            clock.programs.add(self)
 
     threading.Condition.wait = wait  # type: ignore[method-assign]
     subprocess.Popen.__init__ = popen  # type: ignore[method-assign]

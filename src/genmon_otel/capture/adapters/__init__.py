@@ -8,6 +8,7 @@ from typing import Final
 from genmon_otel.capture import carried
 from genmon_otel.capture.adapters import (
     aiohttp_session,
+    asyncio_programs,
     httpx_transports,
     programs,
     urllib3_pool,
@@ -19,6 +20,8 @@ from genmon_otel.capture.patches import Targets
 ADAPTERS: Final[Mapping[str, Targets]] = {
     "concurrent.futures.thread": carried.pool_targets,
     "threading": carried.thread_targets,
+    "asyncio.base_events": asyncio_programs.targets,
+    "uvloop": asyncio_programs.uvloop_targets,
     "aiohttp": aiohttp_session.targets,
     "httpx": httpx_transports.targets,
     "httpx2": httpx_transports.targets,
