@@ -35,7 +35,11 @@ _VARIES: Final = re.compile(
     r"|\b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{12,128}\b"
     r"|[0-9]+(?:[.,:TZ/-]+[0-9]+)*"
 )
-_ERROR_EVENT: Final = re.compile(r'^event: ?error\b|^data: ?\{"(?:error"|type": ?"error")', re.M)
+_ERROR_EVENT: Final = re.compile(
+    r'^event: ?error\b|^data: ?\{"(?:error"|type": ?"error")'
+    r'|^\{"headers":\{[^{}]*":(?:exception-type|error-code)"',  # a frame of an AWS event stream
+    re.M,
+)
 
 
 @dataclass(frozen=True, slots=True)

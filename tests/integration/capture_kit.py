@@ -107,7 +107,8 @@ class Tried:
             automatic.uninstall()
             sys.modules.pop(_NAME, None)
         failure = seen.records[-1].failure
-        if type(error) is not type(self.error) or str(error) != str(self.error):
+        # botocore makes classes of errors anew for each client
+        if repr(type(error)) != repr(type(self.error)) or str(error) != str(self.error):
             return f"raised {error!r}, recorded was {self.error!r}"
         if failure is None or failure.signature != self.failure.signature:
             return f"{failure} is not {self.failure}"

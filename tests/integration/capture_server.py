@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import struct
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +31,25 @@ def piece(text: str) -> dict[str, Any]:
         "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
         "choices": [{"index": 0, "delta": {"content": text}}],
     }  # fmt: skip
+
+
+def frame(payload: bytes, **headers: str) -> bytes:
+    """One frame of an AWS event stream."""
+    packed = b"".join(
+        bytes([len(name) + 1]) + b":" + name.replace("_", "-").encode() + b"\x07"
+        + struct.pack("!H", len(value.encode())) + value.encode()
+        for name, value in headers.items()
+    )  # fmt: skip
+    lengths = struct.pack("!II", len(packed) + len(payload) + 16, len(packed))
+    body = lengths + struct.pack("!I", zlib.crc32(lengths)) + packed + payload
+    return body + struct.pack("!I", zlib.crc32(body))
+
+
+def event(kind: str, message_type: str = "event", **payload: Any) -> bytes:
+    """One event of Bedrock's streams."""
+    told = {"event_type" if message_type == "event" else "exception_type": kind}
+    data = json.dumps(payload, separators=(",", ":")).encode()
+    return frame(data, **told, content_type="application/json", message_type=message_type)
 
 
 class Server(ThreadingHTTPServer):
@@ -128,6 +149,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         if self.path.endswith("/oauth/token"):
             return self.answer(200, b'{"access_token": "very-secret-token-1234567890"}')
+        if "/model/" in self.path:
+            return self.bedrock(prompt)
         if not self.path.endswith("/chat/completions"):
             return self.answer(200, body or b"{}")
         if "RATE" in prompt:
@@ -143,6 +166,39 @@ class Handler(BaseHTTPRequestHandler):
             return self.chunk(b"")
         text = 'Sorry, I would say: {"a": 1' if "BAD" in prompt else '{"title": "x"}'
         return self.answer(200, json.dumps(completion(text)).encode())
+
+    def bedrock(self, prompt: str) -> None:
+        """Answer Converse, plain or as a stream of events."""
+        text = "no JSON" if "BAD" in prompt else '{"title": "x"}'
+        if "RATE" in prompt:
+            return self.answer(
+                429, b'{"message": "slow down"}', x_amzn_errortype="ThrottlingException"
+            )
+        if not self.path.endswith("/converse-stream"):
+            message = {"role": "assistant", "content": [{"text": text}]}
+            usage = {"inputTokens": 3, "outputTokens": 5, "totalTokens": 8}
+            answer = {"output": {"message": message}, "stopReason": "end_turn", "usage": usage}
+            return self.answer(200, json.dumps(answer).encode())
+        self.begin_stream("application/vnd.amazon.eventstream")
+        self.chunk(event("messageStart", role="assistant"))
+        for at in range(0, len(text), 4):
+            delta = {"text": text[at : at + 4]}
+            self.chunk(event("contentBlockDelta", contentBlockIndex=0, delta=delta))
+        if "BREAK" in prompt:
+            self.chunk(event("contentBlockDelta", contentBlockIndex=0, delta={"text": "x"})[:20])
+            return self.cut()
+        if "THROTTLE" in prompt:
+            self.chunk(event("throttlingException", "exception", message="Too many tokens"))
+        else:
+            self.chunk(
+                event("messageStop", stopReason="end_turn")
+                + event(
+                    "metadata",
+                    usage={"inputTokens": 3, "outputTokens": 5, "totalTokens": 8},
+                    metrics={},
+                )
+            )
+        return self.chunk(b"")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from genmon_otel.capture.event_stream import BadFrame, Frames, framed
 from genmon_otel.payload import encode
 from genmon_otel.payload.web import allowed_headers
 from genmon_otel.records import Tree
@@ -23,10 +24,12 @@ _TEXT_LIMIT: Final = 8 * MAX_BYTES
 _MAX_HEADER: Final = 2048
 
 _CHARSET: Final = re.compile(r"charset=\"?([\w.:-]+)", re.I)
+#: Streams of frames, each kept as a line of JSON.
+_FRAMED: Final = "application/vnd.amazon.eventstream"
 #: Types of bodies that are no text, whatever their bytes look like.
 _BINARY: Final = re.compile(
     r"^(?:image|audio|video|font)/(?!svg)|^application/(?:octet-stream|pdf|zip|gzip|x-protobuf"
-    r"|protobuf|grpc|vnd\.amazon\.eventstream|wasm)|^multipart/",
+    r"|protobuf|grpc|wasm)|^multipart/",
     re.I,
 )
 
@@ -99,6 +102,12 @@ def decoded(parts: Sequence[bytes], content_type: str, encoding: str) -> list[st
     """
     if _BINARY.match(content_type):
         raise NoText("binary")
+    if content_type.startswith(_FRAMED):
+        frames = Frames()
+        try:
+            return [frames.lines(part) for part in parts]
+        except BadFrame:
+            raise NoText("binary") from None
     unpack = _unpacker(encoding)
     found = _CHARSET.search(content_type)
     try:
@@ -126,6 +135,8 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 
 def encoded(text: str, content_type: str) -> bytes:
     """Return a text as the bytes that :func:`decoded` made it of."""
+    if content_type.startswith(_FRAMED):
+        return framed(text)
     found = _CHARSET.search(content_type)
     return text.encode(found[1] if found else "utf-8")
 
@@ -198,5 +209,5 @@ def is_stream(content_type: str) -> bool:
     """Whether an answer's chunks are each worth keeping apart."""
     return content_type.startswith(
         ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json",
-         "application/json-seq", "application/vnd.amazon.eventstream")
+         "application/json-seq", _FRAMED)
     )  # fmt: skip
