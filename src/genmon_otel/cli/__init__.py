@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "health": ("health", "Say whether generation is healthy now."),
     "failures": ("failures", "List, show, resolve and ignore failures."),
     "cases": ("cases", "Review regression cases, run them, export them."),
+    "ui": ("ui", "Serve the page on which failures and cases are reviewed."),
     "exporter": ("exporter", "Serve the store-wide metrics."),
     "db": ("db", "Upgrade, prune and clean the database."),
     "assets": ("assets", "Write rules, dashboards and deployment files."),

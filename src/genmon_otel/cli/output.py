@@ -23,32 +23,15 @@ from rich.console import (
 from rich.segment import Segment
 from rich.text import Text
 
-from genmon_otel.text import clean
+from genmon_otel.wording.printable import INVISIBLE, one_line, printable
 
-#: Bidirectional and invisible characters. Joiners stay: emoji need them.
-#: Source: Unicode 16, UAX #9 (bidirectional controls) and the blocks of tags and annotations.
-_INVISIBLE: Final = "\u061c\u200b\u200e\u200f\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-_MARKS: Final = re.compile(f"[{_INVISIBLE}]")
-_LINE_ENDS: Final = re.compile(r"\s*\n\s*")
+__all__ = ["OutputConsole", "json_text", "marked", "one_line", "printable"]
+
 #: Characters that are valid in JSON but must not reach a terminal.
 _UNSAFE_IN_JSON: Final = re.compile(
-    f"[\x7f-\x9f\u2028-\u202e\ud800-\udfff{_INVISIBLE}]",
+    f"[\x7f-\x9f\u2028-\u202e\ud800-\udfff{INVISIBLE}]",
 )
 _PLACE: Final = "{}"
-
-
-def printable(text: object) -> str:
-    """Return the text without control characters, escape sequences and bidirectional marks.
-
-    Line ends and tabs stay; a long text stays long.
-    """
-    given = str(text)
-    return _MARKS.sub("", clean(given, len(given)))
-
-
-def one_line(text: object) -> str:
-    """Return :func:`printable` text on one line: line ends become spaces."""
-    return _LINE_ENDS.sub(" ", printable(text)).strip()
 
 
 def marked(template: str, *values: object) -> Text:

@@ -1,0 +1,80 @@
+"""Put the page together: routes, errors, and the gate in front of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from genmon_otel.errors import GenmonError, InvalidTransition, NotFound, StoreUnavailable
+from genmon_otel.store import SqlStore
+from genmon_otel.ui import actions, pages
+from genmon_otel.ui.gate import Access, Gate
+from genmon_otel.ui.jobs import Jobs
+from genmon_otel.ui.rendering import FOLDER, Site, make_environment, render
+from genmon_otel.ui.session import Sessions
+
+
+def create_app(
+    store: SqlStore, access: Access, sessions: Sessions, *, code: Path | None = None
+) -> Starlette:
+    """Return the page as an ASGI application.
+
+    Args:
+        store: open, and writable.
+        access: who may reach it, and under which names.
+        sessions: of those who look at it.
+        code: folder of the application's code, in which cases are replayed; None where it is not
+            at hand.
+    """
+    app = Starlette(
+        routes=[
+            Route("/", pages.now),
+            Route("/enter", actions.enter),
+            Route("/failures", pages.failures),
+            Route("/failures/{handle}", pages.failure),
+            Route("/failures/{handle}/relabel", actions.relabel, methods=["POST"]),
+            *_posts("/failures/{handle}", actions.set_status, "resolve", "ignore", "reopen"),
+            Route("/review", pages.queue),
+            Route("/guarding", pages.guarding),
+            Route("/cases/{handle}", pages.case),
+            Route("/cases/{handle}/steps/{number:int}", pages.step),
+            Route("/cases/{handle}/approve", actions.approve, methods=["POST"]),
+            *_posts("/cases/{handle}", actions.start_job, "verify", "run"),
+            *_posts("/cases/{handle}", actions.change_state, "reject", "retire", "release"),
+            Route("/jobs/{number:int}/events", actions.events),
+            Mount("/static", StaticFiles(directory=FOLDER / "static")),
+        ],
+        middleware=[Middleware(Gate, access=access, sessions=sessions)],
+        exception_handlers={GenmonError: _genmon_error, HTTPException: _http_error},
+    )
+    app.state.site = Site(store, access, sessions, Jobs(), code, make_environment())
+    return app
+
+
+def _posts(path: str, endpoint: Any, *actions_: str) -> list[Route]:
+    """Return a route for each action, which the endpoint reads from the path's end."""
+    return [Route(f"{path}/{action}", endpoint, methods=["POST"]) for action in actions_]
+
+
+def _genmon_error(request: Request, error: Exception) -> Response:
+    """Say in words what could not be done."""
+    status = {NotFound: 404, InvalidTransition: 409, StoreUnavailable: 503}
+    code = next((code for kind, code in status.items() if isinstance(error, kind)), 400)
+    return render(request, "error.html", code, title="That did not work", text=str(error))
+
+
+def _http_error(request: Request, error: Exception) -> Response:
+    """Say that there is no such page."""
+    assert isinstance(error, HTTPException)
+    return render(
+        request, "error.html", error.status_code, title=str(error.detail),
+        text="There is nothing under this address. The menu above shows what there is.",
+    )  # fmt: skip

@@ -1,0 +1,257 @@
+"""The pages that show something: now, failures, review, guarding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from genmon_otel.policy import DAY_S, HEALTH_WINDOW_S, CaseState
+from genmon_otel.records import Category, Severity, StepRecord
+from genmon_otel.regression import review
+from genmon_otel.regression.review import Card
+from genmon_otel.store.failures import Sort, Status
+from genmon_otel.store.overview import FailureQuery
+from genmon_otel.store.rows import CaseRow
+from genmon_otel.ui import outcomes, plots
+from genmon_otel.ui.rendering import Site, render
+from genmon_otel.wording import case as case_words
+from genmon_otel.wording import failure as failure_words
+from genmon_otel.wording.values import text_of
+
+#: Failures of one page of the list.
+PAGE_SIZE: Final = 50
+#: Cases that a list shows.
+_MOST_CASES: Final = 500
+#: States of cases under *Guarding*, those that need somebody first.
+_GUARDING: Final = (
+    CaseState.REGRESSED, CaseState.QUARANTINED, CaseState.GUARDING, CaseState.OPEN,
+)  # fmt: skip
+_WAITING: Final = (CaseState.REPRODUCED, CaseState.PROPOSED, CaseState.UNREPRODUCIBLE)
+
+
+def now(request: Request) -> HTMLResponse:
+    """Show whether generation is healthy, and what fails now."""
+    site: Site = request.app.state.site
+    at = time.time()
+    health = site.store.health(now=at)
+    operations = sorted({row.operation for row in site.store.generations(limit=200)})[:12]
+    return render(
+        request,
+        "now.html",
+        health=health,
+        rate=plots.rate(health.failure_rate, health.attempts),
+        hour=plots.hour(site.store.trend(at - HEALTH_WINDOW_S, at, step_s=60), at),
+        operations=[(name, site.store.health(now=at, operation=name)) for name in operations],
+        newest=site.store.failures(status="open", sort="first_seen", limit=5),
+        busiest=site.store.failures(
+            status="open", since=at - HEALTH_WINDOW_S, sort="users", limit=5
+        ),
+        counts=site.store.counts(),
+    )
+
+
+def failures(request: Request) -> HTMLResponse:
+    """List failures, searched and filtered."""
+    site: Site = request.app.state.site
+    given = request.query_params
+    status = given.get("status", "open")
+    sort = given.get("sort", "users")
+    offset = int(text) if (text := given.get("from", "")).isdecimal() and len(text) < 8 else 0
+    query = FailureQuery(
+        text=given.get("q", "").strip()[:200] or None,
+        status=status if status in get_args(Status) else None,
+        category=given.get("category") or None,
+        operation=given.get("operation") or None,
+        version=given.get("version", "").strip()[:200] or None,
+        sort=sort if sort in get_args(Sort) else "users",  # type: ignore[arg-type]
+        limit=PAGE_SIZE,
+        offset=offset,
+    )
+    rows, count = site.store.search_failures(query)
+    shown: dict[str, Any] = {"rows": rows, "count": count, "query": query, "size": PAGE_SIZE}
+    shown["links"] = _neighbours(given, offset, count)
+    if request.headers.get("hx-request") == "true":
+        return render(request, "_failure_rows.html", **shown)
+    operations, categories = site.store.failure_names()
+    return render(
+        request,
+        "failures.html",
+        **shown,
+        operations=operations,
+        categories=categories,
+        statuses=get_args(Status),
+        sorts=get_args(Sort),
+    )
+
+
+def failure(request: Request) -> HTMLResponse:
+    """Show one failure: what broke, where, whom it hit, since when."""
+    site: Site = request.app.state.site
+    detail = site.store.failure(request.path_params["handle"])
+    history = site.store.failure_history(detail.row.id)
+    return render(
+        request,
+        "failure.html",
+        detail=detail,
+        row=detail.row,
+        hit=failure_words.hit(detail.impact),
+        why=failure_words.why(detail.row),
+        why_no_case=failure_words.why_no_case(detail),
+        history=history,
+        plot=plots.days(history.by_day, int(time.time() // DAY_S)),
+        decisions=site.store.decisions(detail.row.id),
+        categories=Category.known(),
+        severities=[each.value for each in Severity],
+    )
+
+
+def queue(request: Request) -> HTMLResponse:
+    """List the cases that wait for a person."""
+    return _cases(request, "review.html", _WAITING)
+
+
+def guarding(request: Request) -> HTMLResponse:
+    """List the cases that guard, those that need somebody first."""
+    return _cases(request, "guarding.html", _GUARDING)
+
+
+def _cases(request: Request, template: str, states: tuple[CaseState, ...]) -> HTMLResponse:
+    site: Site = request.app.state.site
+    rows = [row for state in states for row in site.store.cases(state=state, limit=_MOST_CASES)]
+    if template == "review.html":
+        rows = review.queue(rows)
+    unfixable = {row.id for row in rows if row.state in _WAITING and review.unmendable(row)}
+    return render(
+        request,
+        template,
+        rows=rows,
+        unfixable=unfixable,
+        note=case_words.UNFIXABLE,
+        plots={row.id: plots.runs(site.store.case_runs(row.id)) for row in rows[:50]},
+    )
+
+
+def case(request: Request) -> HTMLResponse:
+    """Show one case as a card by which it can be judged."""
+    site: Site = request.app.state.site
+    return render_case(request, review.card(site.store, request.path_params["handle"]))
+
+
+def render_case(
+    request: Request,
+    card: Card,
+    *,
+    problem: str = "",
+    form: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    """Show a case's card, with what was wrong with a form and what was typed into it."""
+    site: Site = request.app.state.site
+    row, found = card.row, card.case
+    values: dict[str, Any] = {"steps": [], "trigger": None, "asked": [], "beside": None}
+    if found is not None:
+        values = {
+            "steps": [
+                (index, step, case_words.step_line(step, 160))
+                for index, step in enumerate(found.steps)
+            ],
+            "trigger": found.trigger.step,
+            "asked": outcomes.blocks(found.inputs),
+            "beside": _beside(
+                site, row, None if found.trigger.step is None else found.steps[found.trigger.step]
+            ),
+        }
+        if found.trigger.step is not None:
+            step = found.steps[found.trigger.step]
+            values["outcome"] = outcomes.blocks(step.stream_error or step.outcome)
+            values["request"] = outcomes.blocks(step.arguments)
+    return render(
+        request,
+        "case.html",
+        status,
+        card=card,
+        row=row,
+        case=found,
+        failure=card.failure.row,
+        hit=failure_words.hit(card.failure.impact),
+        what="" if found is None else case_words.what_happened(found),
+        replay="" if found is None else case_words.replay(found),
+        meaning="" if found is None else case_words.meaning(card),
+        confidence=case_words.confidence(card),
+        reason=case_words.reason(row),
+        next_step=case_words.next_step(row),
+        runs=card.runs,
+        run_plot=plots.runs(card.runs),
+        decisions=site.store.decisions(row.failure_id),
+        job=site.jobs.of_case(row.handle),
+        problem=problem,
+        form=form or {},
+        can=actions_of(row),
+        **values,
+    )
+
+
+def step(request: Request) -> HTMLResponse:
+    """Show one step of a case: its request and its outcome."""
+    site: Site = request.app.state.site
+    row = site.store.case(request.path_params["handle"])
+    steps = review.stored(row).steps
+    number = int(request.path_params["number"])
+    if number >= len(steps):
+        return render(request, "error.html", 404, title="No such step",
+                      text=f"Case {row.handle} has {len(steps)} steps.")  # fmt: skip
+    found = steps[number]
+    return render(
+        request,
+        "step.html",
+        row=row,
+        number=number,
+        step=found,
+        line=case_words.step_line(found, 160),
+        asked=outcomes.blocks(found.arguments),
+        gave=outcomes.blocks(found.stream_error or found.outcome),
+    )
+
+
+def actions_of(row: CaseRow) -> dict[str, bool]:
+    """Return what a reviewer may do with a case in its state."""
+    return {
+        "verify": row.state in review.CHECKABLE,
+        "approve": row.state is CaseState.REPRODUCED or row.state in review.APPROVED,
+        "reject": row.state in (*_WAITING,),
+        "run": row.state in (*review.APPROVED, CaseState.REPRODUCED),
+        "retire": row.state in review.APPROVED,
+        "release": row.state is CaseState.QUARANTINED,
+    }
+
+
+def _beside(site: Site, row: CaseRow, step: StepRecord | None) -> dict[str, Any] | None:
+    """Return a successful generation's outcome of the step that failed, and the difference."""
+    samples = site.store.success_samples(row.operation)
+    for sample in samples:
+        for each in sample.steps:
+            if step is not None and each.name == step.name:
+                return {
+                    "sample": sample,
+                    "blocks": outcomes.blocks(each.outcome),
+                    "difference": outcomes.difference(
+                        text_of(each.outcome)[: outcomes.SHOWN],
+                        text_of(step.outcome)[: outcomes.SHOWN],
+                    ),
+                }
+    return {"sample": samples[0], "blocks": [], "difference": []} if samples else None
+
+
+def _neighbours(given: Mapping[str, str], offset: int, count: int) -> dict[str, str]:
+    """Return the query strings of the pages before and after this one, where there are such."""
+    from urllib.parse import urlencode
+
+    links = {}
+    for name, start in (("before", offset - PAGE_SIZE), ("after", offset + PAGE_SIZE)):
+        if (name == "before" and offset > 0) or (name == "after" and start < count):
+            links[name] = urlencode({**dict(given), "from": max(0, start)})
+    return links

@@ -1,0 +1,101 @@
+"""Serve the page, and make links to a server that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.ui.session import sign_link
+
+#: Seconds in which the first line of a request must begin to arrive and its head must be complete.
+HEAD_S: Final = 10.0
+#: Requests and connections that are answered at once.
+AT_ONCE: Final = 100
+
+
+class BoundedProtocol(H11Protocol):
+    """Close a connection whose request's head does not arrive in time."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.loop.call_later(HEAD_S, self._close_without_request)
+
+    def _close_without_request(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def serve(app: Starlette, host: str, port: int) -> None:
+    """Serve until interrupted."""
+    config = uvicorn.Config(
+        app, host=host, port=port, http=BoundedProtocol, ws="none", lifespan="off",
+        log_level="warning", proxy_headers=False, server_header=False,
+        limit_concurrency=AT_ONCE, timeout_keep_alive=30, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    uvicorn.Server(config).run()
+
+
+@contextmanager
+def announced(folder: Path, port: int, url: str) -> Iterator[bytes]:
+    """Keep the server's key and address in a private file for as long as it runs.
+
+    Args:
+        folder: where the store's files are.
+        port: of the server.
+        url: under which it is reached, without a path.
+
+    Yields:
+        The key by which links are signed.
+    """
+    key = secrets.token_bytes(32)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = _path(folder, port)
+    with suppress(FileNotFoundError):
+        path.unlink()
+    # Made anew and for this user alone, never through a link that is there.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"key": key.hex(), "url": url}, file)
+    try:
+        yield key
+    finally:
+        with suppress(OSError):
+            path.unlink()
+
+
+def make_link(folder: Path, port: int, reviewer: str) -> str:
+    """Return a one-time link to the server that runs on a port.
+
+    Raises:
+        ConfigurationError: none runs there, or it is another user's.
+    """
+    try:
+        content = json.loads(_path(folder, port).read_text(encoding="utf-8"))
+        key, url = bytes.fromhex(content["key"]), str(content["url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigurationError(
+            f"No genmon ui of yours runs on port {port} with its files in {folder}. "
+            f"Start one: genmon ui --port {port}"
+        ) from None
+    return link(url, key, reviewer)
+
+
+def link(url: str, key: bytes, reviewer: str) -> str:
+    """Return a one-time link."""
+    return f"{url}/enter?token={quote(sign_link(key, reviewer, time.time()))}"
+
+
+def _path(folder: Path, port: int) -> Path:
+    return folder / f"ui-{port}.json"
