@@ -61,6 +61,18 @@ def keys_of(request: Mapping[str, Any]) -> Keys:
     return Keys(_digest(canonical), _digest(masked), endpoint_of(request))
 
 
+def keys_of_arguments(name: str, arguments: Tree, exact: str) -> Keys:
+    """Return the keys of a decorated step's redacted arguments.
+
+    Args:
+        name: of the step; it stands for the endpoint.
+        arguments: redacted.
+        exact: their digest.
+    """
+    canonical = json.dumps([name, arguments], sort_keys=True, separators=(",", ":"), default=str)
+    return Keys(exact, _digest(_mask(canonical)), name)
+
+
 def endpoint_of(request: Mapping[str, Any]) -> str:
     """Return what is asked, whatever about: method and path, or the name of a program."""
     return f"{request.get('method', '')} {_mask(str(request.get('path', '')))}"

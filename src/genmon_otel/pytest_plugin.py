@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from genmon_otel.regression.case import Case
     from genmon_otel.regression.results import Result
-    from genmon_otel.regression.runner import RunResult
+    from genmon_otel.regression.run_result import RunResult
     from genmon_otel.regression.trust import Trust
 
 #: Same as :data:`genmon_otel.regression.files.SUFFIX`, which is not imported here.
@@ -84,7 +84,7 @@ class CaseItem(pytest.Item):
     def setup(self) -> None:
         """Replay the case. Inconclusive: an error where the file expects a pass, else a skip."""
         from genmon_otel.regression import files
-        from genmon_otel.regression.case import CaseError
+        from genmon_otel.regression.case_reading import CaseError
         from genmon_otel.regression.runner import run_case
         from genmon_otel.text import clean
 

@@ -309,7 +309,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class SuccessSample:
-    """The shape of a successful result; with ``capture="all"`` also the step outcomes."""
+    """The shape of a successful result, the names of its steps, and maybe their outcomes."""
 
     generation_id: str
     operation: str
@@ -318,6 +318,8 @@ class SuccessSample:
     #: ``{"type": "dict", "keys": [...], "non_empty": [...]}``.
     shape: Tree
     steps: tuple[StepRecord, ...] = ()
+    #: Names of the steps asked for, in order; a name that follows itself stands once.
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

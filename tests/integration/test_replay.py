@@ -25,7 +25,8 @@ from genmon_otel.recordings import prepare
 from genmon_otel.records import GenerationRecord, Recording, StepRecord, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected
-from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.trust import Trust
 
 GOOD = shape(app.App("b", {"index.html": "<p>hello</p>"}))

@@ -10,8 +10,10 @@ import pytest
 
 from genmon_otel.payload import encode
 from genmon_otel.regression import guardian
-from genmon_otel.regression.case import Case, CaseError, CaseTrigger, Expected
-from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.runner import run_case
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="replays need POSIX"),

@@ -18,10 +18,11 @@ from genmon_otel.payload import decode
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import Category, GenerationRecord, StepRecord
 from genmon_otel.regression import files, reproduction_check, review
-from genmon_otel.regression.case import Case, CaseError
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.case_reading import CaseError
 from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.propose import propose
-from genmon_otel.regression.runner import RunResult
+from genmon_otel.regression.run_result import RunResult
 from genmon_otel.store import SqlStore
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success
 

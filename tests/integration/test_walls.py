@@ -22,7 +22,8 @@ from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
 from genmon_otel.regression import landlock, runner, working_folder
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.trust import Trust
 
 pytestmark = [

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import files
-from genmon_otel.regression.case import Case, CaseError, CaseTrigger, Expected
+from genmon_otel.regression.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.case_reading import CaseError
 
 CASE = Case(
     slug="build-1",

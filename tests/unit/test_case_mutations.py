@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import files
-from genmon_otel.regression.case import Case, CaseError, CaseTrigger, Expected
+from genmon_otel.regression.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.case_reading import CaseError
 
 TREE = Case(
     slug="build-1",

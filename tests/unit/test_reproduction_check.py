@@ -15,7 +15,7 @@ from genmon_otel.records import StepRecord
 from genmon_otel.regression import reproduction_check as module
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.reproduction_check import check
-from genmon_otel.regression.runner import RunResult
+from genmon_otel.regression.run_result import RunResult
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.verdict import Reason
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from genmon_otel.payload import Streamed, shape
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
-from genmon_otel.regression.case import Case, CaseError, CaseTrigger, Donor, Expected, Provenance
+from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected, Provenance
+from genmon_otel.regression.case_reading import CaseError
 from genmon_otel.regression.runner import observation
 from genmon_otel.regression.verdict import Failed, Observation, judge, unlike
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from genmon_otel.payload import Streamed, encode, shape
@@ -161,7 +161,17 @@ def sample_of(facts: GenerationFacts, result: Any, runtime: Runtime) -> SuccessS
         code_version=facts.code_version,
         shape=shape(result),
         steps=tuple(_step(facts, stage) for stage in donors if stage.kind == "step"),
+        asked=_asked(facts.stages),
     )
+
+
+def _asked(stages: Iterable[StageFacts]) -> tuple[str, ...]:
+    """Names of the steps, in order; each once where it follows itself."""
+    names: list[str] = []
+    for stage in stages:
+        if stage.kind == "step" and names[-1:] != [stage.name]:
+            names.append(stage.name)
+    return tuple(names)
 
 
 def _step(facts: GenerationFacts, step: StageFacts) -> StepRecord:

@@ -12,11 +12,12 @@ from typing import Any, Final, NoReturn, Protocol
 from genmon_otel.capture.endpoints import is_credentials
 from genmon_otel.capture.wire import encoded
 from genmon_otel.errors import PayloadError
-from genmon_otel.exchanges import Keys, keys_of
+from genmon_otel.exchanges import Keys, keys_of, redacted_request
 from genmon_otel.payload import Opaque, decode, decode_exception
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.further import Further
 from genmon_otel.regression.matching import Matching
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
@@ -36,8 +37,7 @@ class Player(Protocol):
 
     clock: VirtualTime
     notes: list[str]
-    #: A step was asked with another request than recorded.
-    drifted: bool
+    further: Further
     #: More was asked of a stream than its consumer had read when it was recorded.
     read_on: bool
 
@@ -46,6 +46,10 @@ class Player(Protocol):
     def note_asked(self, name: str) -> None: ...
 
     def refuse(self, reason: Reason, detail: str) -> NoReturn: ...
+
+    def serve(self, record: StepRecord, otherwise: Tree) -> None: ...
+
+    def remedy(self, name: str) -> str: ...
 
     def met(self, record: StepRecord) -> None: ...
 
@@ -79,6 +83,7 @@ class Answers:
     ) -> None:
         self._player = player
         self._case = case
+        self._redactor = redactor
         self._matching = Matching(case, redactor, left)
         self._lock = threading.Lock()
 
@@ -122,18 +127,22 @@ class Answers:
         with self._lock:
             self._player.note_asked(name)
             record, keys, is_other = self._matching.choose(request, site)
-            self._player.drifted |= is_other
-            return record or self._beyond(name, adapter, keys, site)
+            if record is None:
+                return self._further(name, adapter, keys, site, request)
+            self._player.serve(record, request if is_other else None)
+            return record
 
-    def _beyond(self, name: str, adapter: str, keys: Keys, site: str) -> StepRecord:
+    def _further(
+        self, name: str, adapter: str, keys: Keys, site: str, request: Mapping[str, Any]
+    ) -> StepRecord:
         """Find what to serve where the failing generation recorded nothing more."""
-        player, case = self._player, self._case
-        if name in case.recovery:
-            player.notes.append(f"{name}: served the reviewer's recovery outcome")
-            return case.recovery[name]
-        if (found := self._matching.again(keys)) is not None:
+        player = self._player
+        redacted = redacted_request(request, self._redactor)
+        found = player.further.find(name, site, keys, redacted, automatic=True)
+        if found is not None:
             record, note = found
             player.notes += [f"{name}: {note}"] if note else []
+            player.serve(record, None)
             return record
         place = f" from {site}" if site else ""
         if adapter == "program":
@@ -143,14 +152,14 @@ class Answers:
             )
         player.refuse(
             "unrecorded",
-            f"{name} ({keys.endpoint}) was asked{place}, and no such call was recorded. Say what it "
-            f"answers: genmon cases approve {case.ref} --recovery '{name}=JSON' (before the review: "
-            "verify instead of approve).",
+            f"{name} ({keys.endpoint}) was asked{place}, and no such call was recorded. "
+            f"{player.remedy(name)}",
         )
 
     def _instead_of(self, record: StepRecord) -> StepRecord:
         with self._lock:
-            return self._beyond(record.name, record.adapter, keys_of(record.arguments), record.site)
+            keys = keys_of(record.arguments)
+            return self._further(record.name, record.adapter, keys, record.site, record.arguments)
 
     def _rebuilt(self, record: StepRecord) -> ReplayedAnswer | None:
         """The answer that a record holds; None where it holds an exception."""

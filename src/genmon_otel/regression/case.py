@@ -8,39 +8,34 @@ is strict, bounded, and calls nothing.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import PurePath
 from typing import Any, Final, Literal, Self, get_args
 
-from genmon_otel.errors import GenmonError
 from genmon_otel.records import StepKind, StepRecord, Tree, Trigger
+from genmon_otel.regression.case_reading import (
+    CaseError,
+    Reader,
+    Table,
+    a_count,
+    a_flag,
+    a_number,
+    a_text,
+    a_tree,
+    by_name,
+    check_depth,
+    maybe,
+    one_of,
+    parse,
+    read,
+    several,
+)  # fmt: skip
 
 VERSION: Final = 1
-#: Bytes of a case file.
-MAX_BYTES: Final = 16 * 1024 * 1024
-#: Steps, donors, shapes, names in one case.
-MAX_ITEMS: Final = 2_000
-#: Characters of a name, a path or a message.
-MAX_TEXT: Final = 8_192
-#: Values in a case file, however nested.
-MAX_VALUES: Final = 1_000_000
-#: Largest number of seconds, of a wait or since 1970: the year 2100.
-MAX_SECONDS: Final = 4_102_444_800.0
-_TOO_MANY: Final = f"The case has more than {MAX_VALUES} values."
-#: Levels of nested JSON.
-MAX_DEPTH: Final = 500
-
 Expect = Literal["fails", "passes"]
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,119}\Z")
-
-
-class CaseError(GenmonError):
-    """This is not a case file that genmon can read."""
-
-    exit_code = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +115,9 @@ class Case:
     postcondition: str | None = None
     #: Shapes of successful results (see :func:`genmon_otel.payload.shape`).
     success_shapes: tuple[Tree, ...] = ()
+    #: Steps that every sampled success asked for after the trigger's, its own name included where
+    #: it was asked for at all: a fix that leaves one out does not pass.
+    asked_after: tuple[str, ...] = ()
     #: The failure that is the correct result: ``rejected``, ``cancelled``, a category, or an exception's type
     #: name. None: no failure is correct.
     fails_as: str | None = None
@@ -183,8 +181,10 @@ class Case:
                 f"The case is of version {str(version)[:20]!r}; this genmon reads version {VERSION}. "
                 "Upgrade genmon-otel, or export the case again."
             )
-        _check_depth(data)
-        case: Self = _read(cls, {k: v for k, v in data.items() if k != "genmon_case"}, "case")
+        check_depth(data)
+        case: Self = read(
+            cls, {k: v for k, v in data.items() if k != "genmon_case"}, "case", _READERS
+        )
         return case
 
     @classmethod
@@ -194,204 +194,75 @@ class Case:
         Raises:
             CaseError: it is too large, no JSON, or no case.
         """
-        if len(text) > MAX_BYTES:
-            raise CaseError(f"The case has {len(text)} bytes; at most {MAX_BYTES} are read.")
-        signs: Any = ",[{" if isinstance(text, str) else b",[{"
-        if sum(map(text.count, signs)) > 4 * MAX_VALUES:  # before they are made
-            raise CaseError(_TOO_MANY)
-        try:
-            data = json.loads(text, parse_constant=_no_constant, parse_float=_finite_number)
-        except CaseError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise CaseError(f"The case is no JSON: {str(error)[:200]}") from None
+        data = parse(text)
         return cls.from_dict(data)
 
 
-def _finite_number(text: str) -> float:
-    if math.isfinite(number := float(text)):
-        return number
-    raise CaseError(f"The case is no strict JSON: {text[:40]} is too large a number.")
+def _object(kind: type) -> Reader:
+    return lambda value, where: read(kind, value, where, _READERS)
 
 
-def _no_constant(word: str) -> Any:
-    raise CaseError(f"The case is no strict JSON: it holds {word}.")
-
-
-def _check_depth(data: Any) -> None:
-    level, depth, values = [data], 0, 0
-    while level:
-        depth += 1
-        values += len(level)
-        if values > MAX_VALUES:
-            raise CaseError(_TOO_MANY)
-        if depth > MAX_DEPTH:
-            raise CaseError(f"The case is nested more than {MAX_DEPTH} levels deep.")
-        level = [
-            child
-            for item in level
-            if isinstance(item, (dict, list))
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-
-
-# --- strict reading, by table --------------------------------------------------
-
-_Reader = Callable[[Any, str], Any]
-
-
-def _refuse(where: str, value: Any, allowed: str) -> CaseError:
-    given = f"{value!r:.60}" if isinstance(value, (str, int, float)) else type(value).__name__
-    return CaseError(f"{where} is {given}. Allowed: {allowed}.")
-
-
-def _printable(key: str) -> str:
-    """The beginning of a key; JSON can say half a surrogate pair, no terminal can."""
-    return key[:40].encode("utf-8", "backslashreplace").decode()
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _refuse(where, value, f"text of at most {MAX_TEXT} characters")
-    return value
-
-
-def _number(value: Any, where: str) -> float:
-    if type(value) not in (int, float) or not abs(value) <= MAX_SECONDS:  # nor is a NaN
-        raise _refuse(where, value, f"a number of seconds, at most {MAX_SECONDS:.0f}")
-    return float(value)
-
-
-def _count(value: Any, where: str) -> int:
-    if type(value) is not int or not 0 <= value < 2**53:
-        raise _refuse(where, value, "a whole number, 0 or more")
-    return value
-
-
-def _flag(value: Any, where: str) -> bool:
-    if type(value) is not bool:
-        raise _refuse(where, value, "true or false")
-    return value
-
-
-def _tree(value: Any, where: str) -> Tree:
-    return value
-
-
-def _maybe(reader: _Reader) -> _Reader:
-    return lambda value, where: None if value is None else reader(value, where)
-
-
-def _one_of(*words: str) -> _Reader:
-    def read(value: Any, where: str) -> str:
-        if value not in words:
-            raise _refuse(where, value, ", ".join(words))
-        return str(value)
-
-    return read
-
-
-def _several(reader: _Reader) -> _Reader:
-    def read(value: Any, where: str) -> tuple[Any, ...]:
-        if not isinstance(value, list) or len(value) > MAX_ITEMS:
-            raise _refuse(where, value, f"a list of at most {MAX_ITEMS}")
-        return tuple(reader(item, f"{where}[{index}]") for index, item in enumerate(value))
-
-    return read
-
-
-def _by_name(reader: _Reader) -> _Reader:
-    def read(value: Any, where: str) -> dict[str, Any]:
-        if not isinstance(value, dict) or len(value) > MAX_ITEMS:
-            raise _refuse(where, value, f"an object of at most {MAX_ITEMS} members")
-        return {_text(k, where): reader(v, f"{where}.{_printable(k)}") for k, v in value.items()}
-
-    return read
-
-
-def _object(kind: type) -> _Reader:
-    return lambda value, where: _read(kind, value, where)
-
-
-def _read(kind: Any, data: Any, where: str) -> Any:
-    readers = _READERS[kind]
-    if not isinstance(data, dict):
-        raise _refuse(where, data, "an object")
-    if unknown := sorted(str(key)[:40] for key in data if key not in readers):
-        raise CaseError(
-            f"{where} has the unknown member {unknown[0]!r}. Allowed: {', '.join(readers)}."
-        )
-    given = {name: readers[name](value, f"{where}.{name}") for name, value in data.items()}
-    required = [
-        f.name
-        for f in fields(kind)
-        if f.default is f.default_factory and f.name not in given  # both MISSING
-    ]
-    if required:
-        raise CaseError(f"{where} lacks {required[0]!r}.")
-    return kind(**given)
-
-
-_READERS: Final[Mapping[type, Mapping[str, _Reader]]] = {
+_READERS: Final[Table] = {
     StepRecord: {
-        "name": _text,
-        "arguments": _tree,
-        "kind": _one_of(*get_args(StepKind)),
-        "outcome": _tree,
-        "stream_error": _tree,
-        "started_s": _number,
-        "ended_s": _maybe(_number),
-        "digest": _text,
-        "is_async": _flag,
-        "cut": _flag,
-        "adapter": _text,
-        "site": _text,
+        "name": a_text,
+        "arguments": a_tree,
+        "kind": one_of(*get_args(StepKind)),
+        "outcome": a_tree,
+        "stream_error": a_tree,
+        "started_s": a_number,
+        "ended_s": maybe(a_number),
+        "digest": a_text,
+        "is_async": a_flag,
+        "cut": a_flag,
+        "adapter": a_text,
+        "site": a_text,
     },
     CaseTrigger: {
-        "kind": _one_of(*get_args(Trigger)),
-        "step": _maybe(_count),
-        "persistent": _flag,
-        "repeats": _count,
+        "kind": one_of(*get_args(Trigger)),
+        "step": maybe(a_count),
+        "persistent": a_flag,
+        "repeats": a_count,
     },
     Expected: {
-        "signature": _text,
-        "category": _text,
-        "error_type": _text,
-        "error_message": _text,
-        "stage": _text,
+        "signature": a_text,
+        "category": a_text,
+        "error_type": a_text,
+        "error_message": a_text,
+        "stage": a_text,
     },
-    Donor: {"generation_id": _text, "step": _object(StepRecord)},
+    Donor: {"generation_id": a_text, "step": _object(StepRecord)},
     Provenance: {
-        "failure": _text,
-        "fingerprint": _text,
-        "generation_id": _text,
-        "first_seen_at": _maybe(_number),
-        "last_seen_at": _maybe(_number),
-        "occurrences": _count,
-        "users_hit": _count,
-        "projects_hit": _count,
+        "failure": a_text,
+        "fingerprint": a_text,
+        "generation_id": a_text,
+        "first_seen_at": maybe(a_number),
+        "last_seen_at": maybe(a_number),
+        "occurrences": a_count,
+        "users_hit": a_count,
+        "projects_hit": a_count,
     },
     Case: {
-        "slug": _text,
-        "operation": _text,
-        "target": _text,
-        "root": _text,
-        "inputs": _tree,
-        "steps": _several(_object(StepRecord)),
+        "slug": a_text,
+        "operation": a_text,
+        "target": a_text,
+        "root": a_text,
+        "inputs": a_tree,
+        "steps": several(_object(StepRecord)),
         "trigger": _object(CaseTrigger),
         "expected": _object(Expected),
-        "duration_s": _number,
-        "expect": _one_of(*get_args(Expect)),
-        "failing_version": _maybe(_text),
-        "postcondition": _maybe(_text),
-        "success_shapes": _several(_tree),
-        "fails_as": _maybe(_text),
-        "recovery": _by_name(_object(StepRecord)),
-        "donors": _several(_object(Donor)),
-        "live": _several(_text),
-        "env": _by_name(_text),
-        "programs": _several(_text),
-        "factories": _by_name(_text),
+        "duration_s": a_number,
+        "expect": one_of(*get_args(Expect)),
+        "failing_version": maybe(a_text),
+        "postcondition": maybe(a_text),
+        "success_shapes": several(a_tree),
+        "asked_after": several(a_text),
+        "fails_as": maybe(a_text),
+        "recovery": by_name(_object(StepRecord)),
+        "donors": several(_object(Donor)),
+        "live": several(a_text),
+        "env": by_name(a_text),
+        "programs": several(a_text),
+        "factories": by_name(a_text),
         "provenance": _object(Provenance),
     },
 }

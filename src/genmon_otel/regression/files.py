@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from genmon_otel.errors import ConfigurationError, NotFound
-from genmon_otel.regression.case import MAX_BYTES, Case, CaseError
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.case_reading import MAX_BYTES, CaseError
 
 SUFFIX: Final = ".genmon.json"
 _IMPORT_PATH: Final = re.compile(r"[\w-][\w.-]*:[^\W\d][\w.]*")

@@ -9,7 +9,6 @@ from genmon_otel.exchanges import Keys, keys_of, redacted_request
 from genmon_otel.records import StepRecord
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.propose import answered
 
 
 class Matching:
@@ -30,8 +29,8 @@ class Matching:
             for index, step in enumerate(case.steps)
             if step.adapter and isinstance(step.arguments, Mapping)
         }
-        #: How often the trigger's request was asked for beyond what was recorded.
-        self._again = 0
+        #: By the masked key of a recorded request: the key of the request that its attempts answer.
+        self._claims: dict[str, str] = {}
 
     def choose(self, request: Mapping[str, Any], site: str) -> tuple[StepRecord | None, Keys, bool]:
         """Take the recorded step that answers a request.
@@ -48,32 +47,14 @@ class Matching:
             [
                 i
                 for i, known in left
-                if known.endpoint == keys.endpoint and self._case.steps[i].site == site
+                if known.endpoint == keys.endpoint
+                and self._case.steps[i].site == site
+                # What one request met again and again is not met by another, a fallback's.
+                and self._claims.get(known.masked, keys.masked) == keys.masked
             ],
         )
         for is_other, found in zip((False, False, True), levels, strict=True):
             if found:
+                self._claims.setdefault(self._keys[found[0]].masked, keys.masked)
                 return self._left.pop(found[0]), keys, is_other
         return None, keys, False
-
-    def again(self, keys: Keys) -> tuple[StepRecord, str] | None:
-        """Return what answers a request once more than recorded, and why; None for nothing."""
-        case, trigger = self._case, self._case.trigger
-        same = [i for i, known in self._keys.items() if known.masked == keys.masked]
-        if trigger.step in same and not answered(case.steps[trigger.step]):
-            self._again += 1
-            if trigger.persistent or self._again <= trigger.repeats:
-                return case.steps[trigger.step], ""
-        for index in same:
-            if index != trigger.step and answered(case.steps[index]):
-                return case.steps[index], "served the same answer to the same request again"
-        donors = []
-        for donor in case.donors:
-            if donor.step.adapter and isinstance(donor.step.arguments, Mapping):
-                known = keys_of(donor.step.arguments)
-                if known.endpoint == keys.endpoint:
-                    donors.append((known.exact != keys.exact, known.masked != keys.masked, donor))
-        if donors:
-            donor = min(donors, key=lambda each: each[:2])[2]
-            return donor.step, f"served the outcome of generation {donor.generation_id}"
-        return None

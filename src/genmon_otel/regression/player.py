@@ -1,39 +1,34 @@
 """Serve recorded step outcomes: which one, when in virtual time, and in which form.
 
-A call is matched by step name and digest of its redacted arguments, then by its
-position among the calls of that name. Where nothing is left to serve: the fault
-again if it is persistent, the reviewer's recovery, a donor from a successful
-generation; else the run is inconclusive.
+A call is matched by step name and digest of its redacted arguments, then by the same with ids,
+times and numbers masked, then by its order among the calls of that name. Where nothing is left
+to serve, :mod:`genmon_otel.regression.further` decides; else the run is inconclusive.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import shlex
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, NoReturn
 
 from genmon_otel.errors import PayloadError
-from genmon_otel.exchanges import is_fault, status_of
+from genmon_otel.exchanges import Keys, is_fault, keys_of_arguments, status_of
 from genmon_otel.payload import decode, decode_exception, digest, encode
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.answers import Answers, ReplayedAnswer
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.feeding import answered
+from genmon_otel.regression.further import Further, example_of, keys_of_step
+from genmon_otel.regression.pace import Pace
 from genmon_otel.regression.replayed_stream import AsyncStream, PlainStream, Replayed
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
 
-#: Recorded steps that began within so many seconds count as started together.
-_TOGETHER_S: Final = 0.05
-#: Seconds below which a step that nothing came between is taken to have answered without waiting.
-_AT_ONCE_S: Final = 0.001
-#: Seconds by which a step may answer later than it took, to make up for time between the steps
-#: that is not replayed: a loop with a deadline asks as often as it did.
-_DRIFT_S: Final = 0.25
 #: Seconds after the recorded end at which a step that it cut short may answer.
 _MARGIN_S: Final = 0.05
 #: Most calls of steps in one run; an endless loop would make more.
@@ -81,12 +76,21 @@ class CasePlayer:
         self.was_over = False
         self._lock = threading.Lock()
         self._left = dict(enumerate(case.steps))
-        self._calls: Counter[str] = Counter()
+        #: By the masked key of a recorded call: the key of the call that its attempts answer.
+        self._claims: dict[str, str] = {}
+        #: What answers a request beyond the recorded ones.
+        self.further = Further(case)
         self._answers = Answers(self, case, self._redactor, self._left)
-        self._anchor = (-1.0, 0.0)
+        self._pace = Pace(case.steps, clock)
         #: Names of the steps asked for, in order.
         self.asked: list[str] = []
         self.drifted = False
+        #: Name of the step whose answer broke it, where it was asked something else; else empty.
+        self.prompt_changed = ""
+        #: The trigger was asked for; names of the steps served since, and of those that answered.
+        self.trigger_asked = case.trigger.kind == "input"
+        self.served_after: list[str] = []
+        self.answered_after: list[str] = []
         self.trigger_consumed = case.trigger.kind == "input"
         #: Why the run is inconclusive; None while it is not.
         self.obstacle: tuple[Reason, str] | None = None
@@ -182,53 +186,82 @@ class CasePlayer:
 
     def _choose(self, name: str, arguments: Mapping[str, Any]) -> StepRecord:
         self.check_open()
-        key = digest(self._redactor.tree(encode(dict(arguments))))
+        tree = self._redactor.tree(encode(dict(arguments)))
+        keys = keys_of_arguments(name, tree, digest(tree))
         with self._lock:
             self.note_asked(name)
-            position = self._calls[name]
-            self._calls[name] += 1
-            for index, record in self._left.items():
-                if record.name == name and record.digest == key:
-                    return self._left.pop(index)
-            same = [index for index, record in enumerate(self._case.steps) if record.name == name]
-            left = [index for index in same if index in self._left]
-            if left:
-                self.drifted = True
-                wanted = same[position] if position < len(same) else left[0]
-                return self._left.pop(wanted if wanted in self._left else left[0])
-            return self._beyond(name, key, position - len(same))
+            left = [i for i, step in self._left.items() if step.name == name and not step.adapter]
+            exact = (i for i in left if self._case.steps[i].digest == keys.exact)
+            index = next(exact, None)
+            if index is None:
+                alike = (i for i in left if self.further.keys(i).masked == keys.masked)
+                index = next(alike, None)
+            is_other = index is None
+            if is_other:  # by order; but what one call met again and again is not met by another
+                known = self.further.keys
+                unclaimed = (
+                    i for i in left if self._claims.get(known(i).masked, keys.masked) == keys.masked
+                )
+                index = next(unclaimed, None)
+            if index is None:
+                return self._further(name, keys, tree)
+            self._claims.setdefault(self.further.keys(index).masked, keys.masked)
+            record = self._left.pop(index)
+            self.serve(record, tree if is_other else None)
+            return record
 
-    def _beyond(
-        self, name: str, key: str, extra: int, said: str = "was asked once more than recorded"
+    def serve(self, record: StepRecord, otherwise: Tree) -> None:
+        """Note which outcome is served.
+
+        Args:
+            record: recorded, of a donor, or a reviewer's.
+            otherwise: the request, where it is another than the recorded one; else None.
+        """
+        case = self._case
+        index = next((i for i, step in enumerate(case.steps) if step is record), None)
+        if self.trigger_asked:
+            self.served_after.append(record.name)
+        elif index is not None and index == case.trigger.step:
+            self.trigger_asked = True
+        if otherwise is None:
+            return
+        self.drifted = True
+        if index in self.further.bad:
+            self.prompt_changed = self.prompt_changed or record.name
+
+    def _further(
+        self,
+        name: str,
+        keys: Keys,
+        arguments: Tree,
+        said: str = "was asked once more than recorded",
     ) -> StepRecord:
         """Find what to serve where the failing generation recorded nothing more."""
-        case = self._case
-        if case.trigger.step is not None and case.steps[case.trigger.step].name == name:
-            if case.trigger.persistent or extra < case.trigger.repeats:
-                return case.steps[case.trigger.step]
-            extra -= case.trigger.repeats
-        if name in case.recovery:
-            self.notes.append(f"{name}: served the reviewer's recovery outcome")
-            return case.recovery[name]
-        donors = [donor for donor in case.donors if donor.step.name == name]
-        if donors:
-            exact = [donor for donor in donors if donor.step.digest == key]
-            donor = exact[0] if exact else donors[extra % len(donors)]
-            self.notes.append(f"{name}: served the outcome of generation {donor.generation_id}")
-            return donor.step
-        if all(record.name != name for record in case.steps):
+        found = self.further.find(name, "", keys, arguments, automatic=False)
+        if found is not None:
+            record, note = found
+            self.notes += [f"{name}: {note}"] if note else []
+            self.serve(record, None)
+            return record
+        if all(record.name != name for record in self._case.steps):
             self.refuse(
                 "unrecorded",
-                f"Of step {name!r} no call was recorded. A thread that was given no context (a bare "
-                "pool, run_in_executor) is not seen: run it there with "
-                "contextvars.copy_context().run. If the call is new, say what it answers: genmon "
-                f"cases approve {case.ref} --recovery '{name}=JSON'",
+                f"Of step {name!r} no call was recorded. {self.remedy(name)} If it was called then, "
+                "too, its thread was given no context (a bare pool): run it there with "
+                "contextvars.copy_context().run.",
             )
-        self.refuse(
-            "unrecorded",
-            f"Step {name!r} {said}, and nothing says what it answers. "
-            f"Say what it answers: genmon cases approve {case.ref} "
-            f"--recovery '{name}=JSON' (before the review: verify instead of approve).",
+        self.refuse("unrecorded", f"Step {name!r} {said}. {self.remedy(name)}")
+
+    def command(self, name: str) -> str:
+        """Return the command that says what a step answers beyond the recording."""
+        given = shlex.quote(f"{name}={example_of(self._case, name)}")
+        return f"genmon cases approve {self._case.ref} --recovery {given}"
+
+    def remedy(self, name: str) -> str:
+        """Say how a reviewer answers what nothing answers."""
+        return (
+            "Nothing says what it answers. Say it: "
+            f"{self.command(name)} (before the review: verify instead of approve)."
         )
 
     def was_cut_short(self, record: StepRecord) -> bool:
@@ -247,7 +280,8 @@ class CasePlayer:
     def _instead_of(self, record: StepRecord) -> StepRecord:
         with self._lock:
             said = "had not answered yet when the generation failed"
-            return self._beyond(record.name, record.digest, 0, said)
+            keys = keys_of_step(record)
+            return self._further(record.name, keys, record.arguments, said)
 
     def refuse(self, reason: Reason, detail: str) -> NoReturn:
         """End the replay because no recorded outcome fits."""
@@ -257,6 +291,8 @@ class CasePlayer:
 
     def met(self, record: StepRecord) -> None:
         """Note that an outcome was delivered; count the trigger, or an equal fault."""
+        if self.trigger_consumed and answered(record) and record.name not in self.answered_after:
+            self.answered_after.append(record.name)
         index = self._case.trigger.step
         if index is None:
             return
@@ -267,39 +303,17 @@ class CasePlayer:
             and (record.kind in ("exception", "hang") or is_fault(record))
             and _fault_type(record) == _fault_type(trigger)
         ):
-            self.trigger_consumed = True
+            self.trigger_consumed = self.trigger_asked = True
 
     # --- when
 
     def delay(self, record: StepRecord) -> float:
-        """Return the seconds until a step answers, so that steps started together end in the recorded order."""
-        if record.ended_s is None:
-            return 0.0
-        now = self.clock.monotonic()
-        instant, started = self._anchor
-        if now != instant or not 0 <= record.started_s - started <= _TOGETHER_S:
-            self._anchor = (now, record.started_s)
-            started = record.started_s
-        took = max(0.0, record.ended_s - started)
-        late = record.ended_s - (now + took)
-        return took + late if 0 < late <= _DRIFT_S else took
+        """Return the seconds until a step answers."""
+        return self._pace.delay(record)
 
     def is_at_once(self, record: StepRecord) -> bool:
-        """Return whether it answered before anything else in its event loop could run.
-
-        Then siblings in a task group that broke, too, did so together with it.
-        """
-        begun, ended = record.started_s, record.ended_s
-        return (
-            ended is not None
-            and ended - begun < _AT_ONCE_S
-            and not any(
-                begun < other.started_s < ended
-                or (other.ended_s is not None and begun < other.ended_s < ended)
-                for other in self._case.steps
-                if other is not record
-            )
-        )
+        """Return whether it answered before anything else in its event loop could run."""
+        return self._pace.is_at_once(record)
 
     # --- in which form
 

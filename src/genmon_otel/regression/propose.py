@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from genmon_otel.exchanges import is_fault
 from genmon_otel.records import (
     ENVIRONMENT_CATEGORIES,
     Recording,
@@ -21,12 +20,16 @@ from genmon_otel.records import (
     Trigger,
 )
 from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected, Provenance
+from genmon_otel.regression.feeding import answered
 
 #: Characters of a slug before the handle, and of the handle in it. A case allows 120 in all.
 _SLUG_LENGTH: Final = 80
 _HANDLE_LENGTH: Final = 30
-#: Donors kept of one step name.
-_DONORS_A_STEP: Final = 3
+#: Generations whose step outcomes a case has as donors, and the steps of them all.
+_DONATING: Final = 3
+_DONORS: Final = 600
+#: Categories of what a model's answer is like, not of what a build or a file is like.
+_OF_ANSWERS: Final = ("validation_error", "syntax_error")
 
 
 def propose(failure: Mapping[str, Any], recordings: Sequence[Recording]) -> Mapping[str, Tree]:
@@ -106,32 +109,43 @@ def slug(failure: Mapping[str, Any]) -> str:
 
 
 def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
-    """Add to a case the result shapes and donors of successful generations."""
-    donors: list[Donor] = []
-    taken: dict[str, int] = {}
-    for sample in samples:
-        for step in sample.steps:
-            if answered(step) and taken.get(step.name, 0) < _DONORS_A_STEP:
-                taken[step.name] = taken.get(step.name, 0) + 1
-                donors.append(Donor(sample.generation_id, step))
+    """Add to a case the result shapes, donors and step names of successful generations.
+
+    Args:
+        case: without them.
+        samples: of its operation, newest first.
+    """
+    donating = [sample for sample in samples if any(map(answered, sample.steps))]
+    donors = [
+        Donor(sample.generation_id, step)
+        for sample in donating[:_DONATING]
+        for step in sample.steps
+        if answered(step)
+    ]
     return replace(
         case,
         success_shapes=tuple(sample.shape for sample in samples),
-        donors=tuple(donors),
+        asked_after=_asked_after(case, samples),
+        donors=tuple(donors[:_DONORS]),
     )
 
 
-def answered(step: StepRecord) -> bool:
-    """Whether a step gave a value, or a stream that neither broke off nor hung, and no fault."""
-    if is_fault(step):
-        return False
-    if step.kind == "stream":
-        return step.stream_error is None and step.ended_s is not None
-    return step.kind == "value"
+def _asked_after(case: Case, samples: Sequence[SuccessSample]) -> tuple[str, ...]:
+    """Names of the steps that every success asked for after the trigger's, and its own name."""
+    if case.trigger.step is None or not samples:
+        return ()
+    own = case.steps[case.trigger.step].name
+    after: list[set[str]] = []
+    for sample in samples:
+        if own not in sample.asked:
+            return ()
+        last = len(sample.asked) - 1 - sample.asked[::-1].index(own)
+        after.append(set(sample.asked[last:]))
+    return tuple(sorted(set.intersection(*after)))
 
 
 def _trigger(recording: Recording, category: str) -> CaseTrigger:
-    """Return the trigger. An environment's fault is temporary; any other fault meets each retry."""
+    """Return the trigger. An environment's fault is temporary; any other meets each equal request."""
     index = recording.trigger_step
     if index is None:
         return CaseTrigger(kind="input")
@@ -140,5 +154,21 @@ def _trigger(recording: Recording, category: str) -> CaseTrigger:
     return CaseTrigger(
         kind=kind,
         step=index,
-        persistent=kind == "fault" and category not in ENVIRONMENT_CATEGORIES,
+        persistent=kind == "fault"
+        and category not in ENVIRONMENT_CATEGORIES
+        and not _asks_a_model(recording.steps, index, category),
     )
+
+
+def _asks_a_model(steps: Sequence[StepRecord], index: int, category: str) -> bool:
+    """Whether a step that raised asks a model by itself and digests the answer, which may be better next time.
+
+    Such a step is given no answer of another one, raises what an undigestible answer raises, and
+    did so once.
+    """
+    step = steps[index]
+    if step.adapter or category not in _OF_ANSWERS:
+        return False
+    if any(answered(other) for other in steps[:index]):
+        return False
+    return sum((s.name, s.digest) == (step.name, step.digest) for s in steps) == 1

@@ -23,15 +23,16 @@ from genmon_otel.code_version import sources_version
 from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.decorators.wrappers import default_name
 from genmon_otel.errors import GenmonError, PayloadError
-from genmon_otel.recorder.options import ATTRIBUTE, Factory, Spec
+from genmon_otel.recorder.options import ATTRIBUTE, Spec
 from genmon_otel.recorder.runtime import remembered_target
 from genmon_otel.records import Failure, GenerationRecord, Outcome
-from genmon_otel.regression import bound_task, sandbox, virtual_time
+from genmon_otel.regression import sandbox, virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.collector import Broken, Collector
 from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
 from genmon_otel.regression.platform_info import warm_up_platform
 from genmon_otel.regression.player import CasePlayer
+from genmon_otel.regression.replay_inputs import Inputs, Obstacle, line_of
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.variables import note_missing
 from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_signature
@@ -40,14 +41,6 @@ from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_
 _MAX_ITEMS: Final = 10_000
 _MAX_TEXT: Final = 400
 _ELSEWHERE: Final = "Is this where the application's code is? If not, go there (or give --cwd)."
-
-
-class Obstacle(Exception):
-    """Raised when the target cannot be called; makes the run inconclusive."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.found: tuple[Reason, str] = (reason, detail)
 
 
 class Replay:
@@ -61,8 +54,7 @@ class Replay:
         self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
         self._sandbox = sandbox.Sandbox(Path(request["workspace"]), case.programs)
         self._missing: list[str] = []
-        #: What the target's module holds under its name, if that is another object (a task, a command).
-        self._registered: Any = None
+        self._inputs = Inputs(case, self._lookup)
         self._sink = Collector(case.operation)
         self._player = CasePlayer(
             case,
@@ -87,7 +79,7 @@ class Replay:
         obstacle: tuple[Reason, str] | None = None
         try:
             target, spec = self._import()
-            arguments = self._arguments(target, spec)
+            arguments = self._inputs.of_call(target, spec)
             accepts = self._accepts()
             self._sandbox.phase = "running"
             payload.forget_touches()
@@ -97,7 +89,7 @@ class Replay:
         except virtual_time.Stuck as error:
             obstacle = ("deadline", str(error))
         except BaseException as error:
-            obstacle = ("crash", f"The replay itself broke: {_line(error)}")
+            obstacle = ("crash", f"The replay itself broke: {line_of(error)}")
         finally:
             self._sandbox.phase = "over"
         return self._observation(self._hindered() or obstacle)
@@ -126,7 +118,7 @@ class Replay:
             raise Obstacle(reason, f"{str(error).rstrip('.')}{refused}. {advice}") from None
         except BaseException as error:
             self._refuse_a_run_at_import()
-            raise Obstacle("import", f"{path} cannot be imported: {_line(error)}") from None
+            raise Obstacle("import", f"{path} cannot be imported: {line_of(error)}") from None
         self._refuse_a_run_at_import()
         spec = getattr(target, ATTRIBUTE, None)
         if not isinstance(spec, Spec):
@@ -140,7 +132,7 @@ class Replay:
     def _find(self, path: str) -> Any:
         """Return the decorated callable: by its name, else from the object that its module made of it."""
         self._lookup.module(path)
-        target, self._registered = self._lookup.target(path, remembered_target(path))
+        target, self._inputs.registered = self._lookup.target(path, remembered_target(path))
         return target
 
     def _refuse_a_run_at_import(self) -> None:
@@ -160,62 +152,6 @@ class Replay:
         return recorder.Runtime(
             sink=self._sink, clock=self._clock, player=self._player, metrics=self._broken
         )
-
-    def _arguments(self, target: Any, spec: Spec) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if spec.parameters is None:
-            raise Obstacle("not_called", f"{self._case.target} is a block. {REBIND}")
-        try:
-            inputs = payload.decode(self._case.inputs)
-        except PayloadError as error:
-            raise Obstacle("payload", f"The inputs cannot be rebuilt: {error}") from None
-        if not isinstance(inputs, dict):
-            raise Obstacle("payload", "The inputs are no mapping from names to values.")
-        self._named = tuple(spec.factories.values())
-        receiver = spec.parameters.positional[0] if spec.parameters.has_receiver else ""
-        asked, receivers = self._case.factories, ("self", receiver) if receiver else ()
-        own = asked.get("self") or asked.get(receiver) or spec.receiver_factory
-        given: dict[str, Factory] = {**spec.factories, **asked}
-        factories = {k: v for k, v in given.items() if k not in receivers}
-        for name, factory in factories.items():
-            inputs[name] = self._made(name, factory)
-        for name, tree in dict(self._case.inputs).items():
-            if name not in factories and bound_task.is_recorded_as(self._registered, tree):
-                inputs[name] = bound_task.at_work(self._registered)
-        args, kwargs = spec.parameters.unbind(inputs)
-        if receiver and not inspect.ismethod(target):
-            args = (self._receiver(own), *args)
-        return args, kwargs
-
-    def _receiver(self, factory: Factory | None) -> Any:
-        """Make ``self``: by its factory, else by its class without arguments."""
-        if factory is not None:
-            return self._made("self", factory)
-        if self._registered is not None:
-            return bound_task.at_work(self._registered)
-        owner = self._case.target.rpartition(".")[0]
-        try:
-            return self._lookup.receiver(owner)()
-        except Refused as error:
-            raise Obstacle("trust", str(error)) from None
-        except BaseException as error:
-            raise Obstacle(
-                "factory",
-                f"{self._case.target} is a method, and {owner}() gives no object "
-                f"({_line(error)}). Name what makes one: @generation(factories={{'self': 'package.module:make'}})",
-            ) from None
-
-    def _made(self, name: str, factory: Any) -> Any:
-        """Make an argument; what a factory's path names is taken as it is where it makes nothing."""
-        try:
-            if isinstance(factory, str):
-                factory = self._lookup.maker(factory, self._named)
-            return factory() if _makes(factory) else factory
-        except Refused as error:
-            raise Obstacle("trust", str(error)) from None
-        except BaseException as error:
-            raise Obstacle(
-                "factory", f"The factory {factory} of {name!r} failed: {_line(error)}"
-            ) from None
 
     def _accepts(self) -> Callable[[Any], Any] | None:
         """Return the postcondition; a missing one is an obstacle only to runs that reach it."""
@@ -255,7 +191,7 @@ class Replay:
         except virtual_time.Stuck:
             raise
         except BaseException as error:
-            self._escaped = _line(error)
+            self._escaped = line_of(error)
             self._sandbox.look_at(error)
             return
         self._check(accepts)
@@ -287,7 +223,7 @@ class Replay:
         except Obstacle:
             raise
         except Exception as error:
-            self._postcondition = _line(error)
+            self._postcondition = line_of(error)
 
     # --- what was seen
 
@@ -326,6 +262,11 @@ class Replay:
             trigger_consumed=self._player.trigger_consumed,
             trigger_signature=trigger_signature(self._case, record),
             drifted=self._player.drifted,
+            prompt_changed=self._player.prompt_changed,
+            donor_for_trigger=self._player.further.donor_for_trigger,
+            foreign_donor=self._player.further.foreign_donor,
+            served_after=tuple(dict.fromkeys(self._player.served_after)),
+            answered_after=tuple(self._player.answered_after),
             read_on=self._player.read_on,
             result_shape=self._shape(record),
             postcondition=self._postcondition,
@@ -359,13 +300,6 @@ def _is_asynchronous(result: Any) -> bool:
     return inspect.isawaitable(result) or inspect.isasyncgen(result) or hasattr(body, "__aiter__")
 
 
-def _line(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"[:_MAX_TEXT]
-    except BaseException:
-        return type(error).__name__
-
-
 def main(request_path: str, answer_to: int, word: bytes) -> None:
     """Run the case of a request file and answer on an open descriptor, with a word before it.
 
@@ -385,16 +319,3 @@ def main(request_path: str, answer_to: int, word: bytes) -> None:
     while line:
         line = line[os.write(answer_to, line) :]
     os._exit(0)  # threads of the replayed code may wait for ever
-
-
-def _makes(factory: Any) -> bool:
-    """Whether a factory is called: a class, or what can be called without arguments."""
-    if not callable(factory) or isinstance(factory, type):
-        return callable(factory)
-    try:
-        inspect.signature(factory).bind()
-    except TypeError:
-        return False  # such as a client that is called with a prompt: it is meant itself
-    except ValueError:
-        return True  # built in, without a signature
-    return True

@@ -14,7 +14,8 @@ from typing import Final
 
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.runner import RunResult, run_case
+from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.trust import Trust
 
 #: Replays that must all show the failure.
@@ -68,7 +69,7 @@ class CheckResult:
     @property
     def reproduced(self) -> int:
         """How many replays showed the recorded failure."""
-        return sum(run.verdict is Verdict.FAIL_SAME for run in self.runs)
+        return sum(map(shows_it, self.runs))
 
 
 def check(
@@ -103,15 +104,20 @@ def check(
     if runs[0].reason == "unrecorded" and (patient := _met_more_often(case, cwd)) is not None:
         case = patient
         runs = [run_case(case, cwd=cwd, trust=trust)]
-    if runs[0].verdict is Verdict.FAIL_SAME:  # else it is decided; more would say no more
+    if shows_it(runs[0]):  # else it is decided; more would say no more
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             runs += pool.map(once, range(1, replays))
-    shown = f"reproduced {sum(run.verdict is Verdict.FAIL_SAME for run in runs)} of {len(runs)}"
-    odd = next((run for run in runs if run.verdict is not Verdict.FAIL_SAME), None)
+    shown = f"reproduced {sum(map(shows_it, runs))} of {len(runs)}"
+    odd = next((run for run in runs if not shows_it(run)), None)
     if odd is None:
         return CheckResult(CaseState.REPRODUCED, shown, tuple(runs), case)
     reason = _why(case, odd) if odd is runs[0] else f"{shown}; once {_why(case, odd)}"
     return CheckResult(CaseState.UNREPRODUCIBLE, reason, tuple(runs), case)
+
+
+def shows_it(run: RunResult) -> bool:
+    """Whether a replay shows the recorded failure, be its request another one."""
+    return run.verdict is Verdict.FAIL_SAME or run.reason == "prompt"
 
 
 def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
@@ -129,7 +135,7 @@ def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
         cwd=cwd,
         trust=Trust.of_reviewed(case),
     )
-    if seen.verdict is not Verdict.FAIL_SAME:
+    if not shows_it(seen):
         return None
     more = seen.steps.count(name) - sum(step.name == name for step in case.steps)
     return replace(case, trigger=replace(trigger, repeats=max(0, more)))

@@ -18,20 +18,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import genmon_otel
 from genmon_otel import conventions as names
-from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome
 from genmon_otel.regression import guardian
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.run_result import RunResult, result_of
 from genmon_otel.regression.trust import NONE, Trust
-from genmon_otel.regression.verdict import Failed, Observation, Reason, judge
+from genmon_otel.regression.verdict import Failed, Observation
 from genmon_otel.regression.working_folder import working_folder
-from genmon_otel.text import clean
 
 #: Seconds of wall time for one run on a quiet machine.
 DEADLINE_S: Final = 30.0
@@ -52,8 +51,6 @@ _FOREIGN_ANSWER: Final = (
     "The code wrote to the descriptor on which the replay answers. Have it write to no descriptor "
     "that it has not opened."
 )
-#: Characters of why a run was judged as it was.
-_MAX_DETAIL: Final = 2_000
 #: Seconds that the guardian may take to end all that a replay has started, and itself.
 _TIME_TO_END_S: Final = 10.0
 #: Seconds between two checks whether the process has ended without an answer.
@@ -93,40 +90,6 @@ _FIXED: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """The result of one run of a case."""
-
-    verdict: Verdict
-    #: Why, in a sentence.
-    detail: str
-    #: Why it is inconclusive, in a word; empty otherwise.
-    reason: Reason = ""
-    #: A step was asked with other arguments than recorded, and served by its position.
-    drifted: bool = False
-    #: Seconds of wall time, process included.
-    duration_s: float = 0.0
-    #: Of the replayed failure; None when it did not fail.
-    signature: str | None = None
-    #: Of the fault that the trigger's step met; None where it met none.
-    trigger_signature: str | None = None
-    category: str | None = None
-    error_type: str | None = None
-    error_message: str | None = None
-    outcome: Outcome | None = None
-    trigger_consumed: bool = False
-    #: Environment variables that the application asked for and the replay did not have.
-    missing: tuple[str, ...] = ()
-    #: Names of the steps asked for, in order.
-    steps: tuple[str, ...] = ()
-    #: Seconds of virtual time.
-    virtual_s: float = 0.0
-    #: What was refused or odd without deciding the verdict.
-    notes: tuple[str, ...] = ()
-    #: Version of the replayed sources, for where neither a setting nor a commit names one.
-    code_version: str | None = None
-
-
 def run_case(
     case: Case,
     *,
@@ -147,27 +110,7 @@ def run_case(
     """
     began = time.monotonic()
     seen = _observe(case, deadline_s, python, cwd or Path.cwd(), trust)
-    judgement = judge(case, seen)
-    failed = seen.failed
-    return RunResult(
-        verdict=judgement.verdict,
-        detail=clean(judgement.detail, _MAX_DETAIL),
-        reason=judgement.reason,
-        drifted=seen.drifted,
-        duration_s=time.monotonic() - began,
-        signature=failed.signature if failed else None,
-        trigger_signature=seen.trigger_signature,
-        category=failed.category if failed else None,
-        error_type=failed.error_type if failed else None,
-        error_message=failed.error_message if failed else None,
-        outcome=seen.outcome,
-        trigger_consumed=seen.trigger_consumed,
-        missing=seen.missing,
-        steps=seen.steps,
-        virtual_s=seen.virtual_s,
-        notes=seen.notes,
-        code_version=seen.code_version,
-    )
+    return result_of(case, seen, time.monotonic() - began)
 
 
 def _observe(case: Case, deadline_s: float, python: str, cwd: Path, trust: Trust) -> Observation:
@@ -354,7 +297,7 @@ def _interpret(
 def observation(data: Mapping[str, Any]) -> Observation:
     """Read an observation from the JSON that the process sent."""
     rest = dict(data)
-    for name in ("steps", "notes", "other_failures", "missing"):
+    for name in ("steps", "notes", "other_failures", "missing", "served_after", "answered_after"):
         rest[name] = tuple(str(item) for item in rest.get(name) or ())
     if rest.get("obstacle") is not None:
         reason, detail = rest["obstacle"]

@@ -7,12 +7,14 @@ like. Whatever is missing makes the run inconclusive, never a pass.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 from genmon_otel.policy import Verdict
 from genmon_otel.records import (
+    ENVIRONMENT_CATEGORIES,
     FINGERPRINT_VERSION,
     GenerationRecord,
     Outcome,
@@ -26,11 +28,13 @@ Reason = Literal[
     "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "process",
     "deadline",
     "factory", "crash", "payload", "trigger", "postcondition", "outcome", "not_called",
-    "superseded", "trust",
+    "superseded", "trust", "prompt", "donor",
 ]  # fmt: skip
 
 #: Members that a shape's default postcondition compares.
 _MAX_NAMED: Final = 5
+#: Weight of a pass of which less was seen than of others.
+_LESS: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,20 @@ class Observation:
     trigger_consumed: bool = False
     #: Signature of the fault that the trigger's step met; None where it met none.
     trigger_signature: str | None = None
-    #: A step was asked with other arguments than recorded.
+    #: A step was asked with another request than recorded.
     drifted: bool = False
+    #: The first step that was asked otherwise, and how its request differs; empty without drift.
+    drift: str = ""
+    #: Name of the step whose answer broke it, where it was asked something else; empty where not.
+    prompt_changed: str = ""
+    #: A donor answered the very request that was answered badly or not at all.
+    donor_for_trigger: bool = False
+    #: Name of the first step that a donor answered which had been asked something else.
+    foreign_donor: str = ""
+    #: Names of the steps served after the trigger was asked for, in order, as recorded ones are named.
+    served_after: tuple[str, ...] = ()
+    #: Names of the steps that answered after the trigger was met.
+    answered_after: tuple[str, ...] = ()
     #: A stream was read beyond what is known of it: how many items are right is not known either.
     read_on: bool = False
     #: Shape of the result; None when none was returned.
@@ -99,6 +115,8 @@ class Judgement:
     verdict: Verdict
     detail: str
     reason: Reason = ""
+    #: What a pass counts for in the confidence.
+    weight: float = 1.0
 
 
 def judge(case: Case, seen: Observation) -> Judgement:
@@ -122,8 +140,59 @@ def judge(case: Case, seen: Observation) -> Judgement:
             return Judgement(Verdict.FAIL_OTHER, f"{seen.escaped} left the target")
         if seen.other_failures:
             return Judgement(Verdict.FAIL_OTHER, f"Failed within: {seen.other_failures[0]}")
-        return _success(case, seen)
-    return _failure(case, seen)
+        found = _success(case, seen)
+    else:
+        found = _failure(case, seen)
+    return _weighed(case, seen, _doubted(case, seen, found))
+
+
+def _doubted(case: Case, seen: Observation, found: Judgement) -> Judgement:
+    """Take back a failure that another answer than the recorded one may have caused, or kept."""
+    if found.verdict is Verdict.FAIL_SAME and seen.prompt_changed:
+        name = seen.prompt_changed
+        return _inconclusive(
+            "prompt",
+            f"prompt changed: {name} was asked something else than recorded, and the recorded answer "
+            f"to the old request still breaks it ({found.detail}). Ask the real model: "
+            f"genmon cases run {case.ref} --live 5",
+        )
+    if found.verdict is Verdict.FAIL_OTHER and seen.foreign_donor and not _skipped(case, seen):
+        name = seen.foreign_donor
+        return _inconclusive(
+            "donor",
+            f"It failed otherwise ({found.detail}), but {name} was answered as in a successful "
+            "generation that had asked something else. Say what it answers here: genmon cases "
+            f"approve {case.ref} --recovery {shlex.quote(f'{name}=JSON')}",
+        )
+    return found
+
+
+def _weighed(case: Case, seen: Observation, found: Judgement) -> Judgement:
+    """Say why a pass counts for less than others."""
+    if found.verdict is not Verdict.PASS:
+        return found
+    why = []
+    if seen.drifted:
+        why.append(f"its requests differ from the recorded ones ({seen.drift or 'drifted'})")
+    if seen.donor_for_trigger:
+        why.append("what broke it was answered as in a successful generation when asked again")
+    own = own_step(case)
+    if case.fails_as is None and own and own not in seen.answered_after:
+        why.append(f"{own} never answered after it had failed")
+    if not why:
+        return found
+    return replace(
+        found, detail=f"{found.detail} It counts a quarter: {'; '.join(why)}.", weight=_LESS
+    )
+
+
+def own_step(case: Case) -> str:
+    """Return the trigger's step where it raised for a reason of its own, such as a build that failed; else empty."""
+    trigger = case.trigger
+    if trigger.kind != "fault" or trigger.step is None:
+        return ""
+    is_own = case.expected.category not in ENVIRONMENT_CATEGORIES
+    return case.steps[trigger.step].name if is_own else ""
 
 
 def _failure(case: Case, seen: Observation) -> Judgement:
@@ -177,6 +246,8 @@ def _success(case: Case, seen: Observation) -> Judgement:
         )
     if not seen.trigger_consumed:
         return _no_trigger(case, seen)
+    if skipped := _skipped(case, seen):
+        return Judgement(Verdict.FAIL_OTHER, skipped)
     if case.postcondition is not None:
         if seen.postcondition is None:
             return _inconclusive("postcondition", f"{case.postcondition} did not run.")
@@ -198,6 +269,25 @@ def _success(case: Case, seen: Observation) -> Judgement:
         return Judgement(Verdict.FAIL_OTHER, f"The result is not what success looks like: {fault}")
     return Judgement(
         Verdict.PASS, "It succeeded with a result like those of successful generations."
+    )
+
+
+def _skipped(case: Case, seen: Observation) -> str:
+    """Say which step is left out that every sampled success has; empty where none is."""
+    own = own_step(case)
+    if own in case.asked_after and own not in seen.answered_after and case.postcondition is None:
+        return (
+            f"It succeeded, but {own} never answered after it had failed: the error is swallowed, or "
+            "the step is skipped. In every sampled success it answers. If that is right, say so by "
+            "a postcondition"
+        )
+    itself = "" if case.trigger.step is None else case.steps[case.trigger.step].name
+    skipped = [name for name in case.asked_after if name not in (itself, *seen.served_after)]
+    if not skipped:
+        return ""
+    return (
+        f"It succeeded, but did not ask for {_few(set(skipped))} after what broke it, as every sampled "
+        "success does"
     )
 
 

@@ -135,6 +135,11 @@ def _load_recording_or_sample(kind: type[Built], value: Any) -> Built:
     texts = [data.get(name) for name in ("generation_id", "operation", "fingerprint")]
     if not all(text is None or isinstance(text, str) for text in texts):
         raise ValueError("a name or id is not text")
+    if kind is SuccessSample:
+        asked = data.get("asked", [])
+        if not isinstance(asked, list) or not all(isinstance(name, str) for name in asked):
+            raise ValueError("asked is not a list of names")
+        data = {**data, "asked": tuple(asked)}
     return _build(kind, {**data, "steps": tuple(_build(StepRecord, step) for step in steps)})
 
 

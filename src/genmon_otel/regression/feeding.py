@@ -1,0 +1,114 @@
+"""Find the recorded answers that a failure came from: the one that broke it, and those that it was given.
+
+A build that fails on what a model wrote fails because of the model's answer: when the fixed code asks
+the model again, the same answer would make the build fail for ever.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from genmon_otel.exchanges import is_fault, texts_of
+from genmon_otel.records import StepRecord, Tree
+
+#: Characters of the shortest text that shows, inside another, that one came from the other.
+_SHORTEST: Final = 6
+#: Texts of one value that are compared, and characters of each.
+_MOST: Final = 400
+_COMPARED: Final = 100_000
+
+
+def answered(step: StepRecord) -> bool:
+    """Whether a step gave a value, or a stream that neither broke off nor hung, and no fault."""
+    if is_fault(step):
+        return False
+    if step.kind == "stream":
+        return step.stream_error is None and step.ended_s is not None
+    return step.kind == "value"
+
+
+def bad_answers(steps: Sequence[StepRecord], trigger: int | None, *, persistent: bool) -> set[int]:
+    """Return the indices of the answers without which the failure would not have been.
+
+    Args:
+        steps: as recorded.
+        trigger: index of the step that the failure came from; None for the input.
+        persistent: whether the trigger, where it is a fault, is one that its arguments caused.
+    """
+    if trigger is None:
+        return set()
+    culprit = steps[trigger]
+    before = [i for i in range(trigger) if answered(steps[i])]
+    if answered(culprit):  # its content; and what it was made of, where it only passed that on
+        given = list(_texts(culprit))
+        passed_on = {i for i in before if culprit.adapter == "" and _shares(steps[i], given)}
+        return {trigger, *passed_on}
+    if not persistent:
+        return set()
+    given = list(_leaves(culprit.arguments))
+    fed = {i for i in before if _shares(steps[i], given)}
+    if not fed:
+        others = [i for i in before if steps[i].name != culprit.name]
+        fed = set(others[-1:])
+    return fed
+
+
+def _shares(step: StepRecord, given: Sequence[str]) -> bool:
+    """Whether a step's answer and some texts have one in common, or one within the other."""
+    for text in _texts(step):
+        for other in given:
+            if text == other and (len(text) >= _SHORTEST or not step.adapter):
+                return True
+            if min(len(text), len(other)) >= _SHORTEST and (text in other or other in text):
+                return True
+    return False
+
+
+def _texts(step: StepRecord) -> Iterator[str]:
+    """The texts in what a step answered; of an automatic one those in its body, parsed where it is JSON."""
+    if not step.adapter:
+        outcome = step.outcome
+        if step.kind == "stream" and isinstance(outcome, list):
+            yield "".join(chunk for chunk in outcome if isinstance(chunk, str)).strip()
+        yield from _leaves(outcome)
+        return
+    for body in [*texts_of(step)][:_MOST]:
+        for piece in _pieces(body):
+            yield from _leaves(piece)
+
+
+def _pieces(body: str) -> Iterator[Any]:
+    """A body as JSON; of server-sent events the data of each; else its text."""
+    try:
+        yield json.loads(body)
+        return
+    except (ValueError, RecursionError):
+        yield body
+    for line in body.splitlines()[:_MOST]:
+        if line.startswith("data:"):
+            try:
+                yield json.loads(line[5:])
+            except (ValueError, RecursionError):
+                continue
+
+
+def _leaves(tree: Tree) -> Iterator[str]:
+    """The texts in a tree, without their blanks at both ends; bounded."""
+    waiting: list[Any] = [tree]
+    found = 0
+    while waiting and found < _MOST:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            waiting.extend(value for key, value in node.items() if key not in ("$", "type"))
+        elif isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, str) and (text := node.strip()[:_COMPARED]):
+            found += 1
+            yield text
+            if text[:1] in "{[":
+                try:
+                    waiting.append(json.loads(text))
+                except (ValueError, RecursionError):
+                    continue

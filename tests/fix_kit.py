@@ -1,0 +1,75 @@
+"""Replays a case in this process against a changed function: the player and the verdict, without walls.
+
+Milliseconds instead of a process, for tables of bugs, fixes and mutants. Waits are real here, so that
+applications of these tables do not sleep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from genmon_otel import recorder
+from genmon_otel.recorder.options import ATTRIBUTE
+from genmon_otel.recordings import prepare, prepare_step
+from genmon_otel.redaction import Redactor
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.propose import case_from, with_samples
+from genmon_otel.regression.replay import Replay
+from genmon_otel.regression.run_result import RunResult, result_of
+from genmon_otel.testing import capture
+from tests.case_kit import failure_row, load
+
+
+def recorded_bug(
+    folder: Path, source: str, *, good: tuple[str, ...], bad: str, call: str = "build"
+) -> tuple[Case, ModuleType]:
+    """The case of a call that failed, with samples and donors of others; and the loaded module."""
+    name = "bug_" + folder.name.replace("-", "_")
+    module = load(folder, name, source)
+    function = getattr(module, call)
+    with capture() as seen:
+        for request in good:
+            function(request)
+        with pytest.raises(Exception):
+            function(bad)
+    failure = seen.records[-1].failure
+    assert failure is not None
+    row = failure_row(
+        operation=seen.records[-1].operation,
+        signature=failure.signature, category=str(failure.category), error_type=failure.error_type,
+        error_message=failure.error_message, stage=failure.stage,
+    )  # fmt: skip
+    samples = [prepare_sample(sample) for sample in reversed(seen.samples)]
+    case = with_samples(case_from(row, prepare(seen.recordings[-1], Redactor())), samples)
+    return Case.from_json(case.to_json()), module
+
+
+def prepare_sample(sample: Any) -> Any:
+    """A sample as the writer stores it."""
+    return replace(sample, steps=tuple(prepare_step(s, Redactor()) for s in sample.steps))
+
+
+def rerun_here(case: Case, module: ModuleType, function: str) -> RunResult:
+    """Replay a case against a function of the module, in this process."""
+    trust = {
+        "roots": [], "postconditions": [], "factories": [], "live": [], "programs": [], "env": [],
+        "anywhere": True, "source": "pyproject.toml",
+    }  # fmt: skip
+    request = {"trust": trust, "home": str(Path.cwd()), "workspace": str(Path.cwd())}
+    replay = Replay(case, request)
+    before = recorder.active_runtime()
+    recorder.install(replay._runtime())
+    try:
+        target: Callable[..., Any] = getattr(module, function)
+        spec = getattr(target, ATTRIBUTE)
+        arguments = replay._inputs.of_call(target, spec)
+        replay._call(target, spec, arguments, replay._accepts())
+        return result_of(case, replay._observation(replay._hindered()), 0.0)
+    finally:
+        recorder.install(before)
