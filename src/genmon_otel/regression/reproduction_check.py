@@ -117,7 +117,9 @@ def check(
 
 def shows_it(run: RunResult) -> bool:
     """Whether a replay shows the recorded failure, be its request another one."""
-    return run.verdict is Verdict.FAIL_SAME or run.reason == "prompt"
+    return run.verdict is Verdict.FAIL_SAME or (
+        run.reason == "prompt" and run.signature is not None
+    )
 
 
 def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
