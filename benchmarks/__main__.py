@@ -22,6 +22,7 @@ NAMES = (
     "readme_call",
     "decorated_call",
     "large_inputs",
+    "redaction",
     "imports",
     "memory",
     "store_write",

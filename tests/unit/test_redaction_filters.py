@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genmon_otel.redaction import named, personal
+from genmon_otel.redaction import named, personal, provider_keys
 
 #: What rules look for around names and numbers.
 PARTS = (
@@ -18,6 +16,20 @@ PARTS = (
     "tel", "Phone", "handy:", "call me at", "SMS", "Téléphone", "0301234567", "030 123 45 67", "1234567", "+", ".", "-", "no",
 )  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PARTS), max_size=14).map("".join)
+#: What numbers, and words for them, are made of; three in a row are none by themselves.
+DIGITS = (
+    "0", "1", "49", "030", "151", "415", "555", "0132", "4111", "1111", "123456", "23456789", "4111111111111111", "DE68", "64229549",
+    "GB29NWBK60161331926819", "FR14", "3M02", " ", "-", ".", "/", "(", ")", "+", "\u00a0", "\u2009", "a", "é", "tel ", "Phone: ", "電話",
+    ":", "x", "\n", "2026-12-01", "078-05-1120",
+)  # fmt: skip
+NUMBERS = st.lists(st.sampled_from(DIGITS), max_size=14).map("".join)
+#: What keys are made of.
+OF_KEYS = (
+    *sorted({row[0] for row in provider_keys.PREFIXES})[::3], "sk-", "AKIA", "eyJ", "aws", ":AA", "EAAA", "1//0", "pat", "AC", "SK",
+    "abcDEF123456", "0123456789abcdef", "Zk4Jw8Qp1Xv7Lr2Nt9Bm5Cd3", "aB3", "x" * 40, "0" * 8, ".", "-", "_", "/", "+", "=", ":", " ", "\n",
+    "é", "密", "?", '"', "redacted",
+)  # fmt: skip
+KEYS = st.lists(st.sampled_from(OF_KEYS), max_size=12).map("".join)
 _slow = settings(
     max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -35,10 +47,19 @@ def test_rules_that_are_left_out_would_have_found_nothing(text: str) -> None:
 
 
 @_slow
-@given(TEXTS)
-def test_numbers_are_looked_for_wherever_a_word_for_a_phone_is(text: str) -> None:
-    """As many are hidden as if every number were looked at."""
+@given(NUMBERS)
+def test_numbers_are_looked_for_wherever_they_can_stand(text: str) -> None:
+    """As many are hidden as if the whole text were searched for every kind of number."""
     filtered = personal.redact_personal(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(personal, "_CALLS", re.compile(r"(?s)(?=.)|\Z"))
+        patch.setattr(personal, "places", lambda *_: [0])
+        patch.setattr(personal, "windows", lambda *_: [(0, 1 << 30)])
         assert personal.redact_personal(text) == filtered
+
+
+@_slow
+@given(KEYS)
+def test_keys_are_looked_for_wherever_they_can_stand(text: str) -> None:
+    """As many are hidden as if the whole text were searched for every prefix."""
+    of_aws = "aws" in text or "AKIA" in text or "ASIA" in text
+    assert provider_keys.redact_keys(text) == provider_keys._keys(text, of_aws=of_aws)

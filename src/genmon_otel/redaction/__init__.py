@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from genmon_otel.interruption import is_interruption
@@ -38,9 +39,39 @@ _SECRET_RUN: Final = re.compile(r"[\w+/=.~%:@\\-]*")
 #: Texts that are remembered to hold no secret, and characters of each.
 _REMEMBERED: Final = 256
 _MAX_REMEMBERED: Final = 4_096
-#: The same of the texts in trees.
+#: The same of the texts in trees: short ones as they are, longer ones by their digest, with what
+#: became of them. An agent sends its whole history again with each request.
 _LEAVES: Final = 4_096
 _MAX_LEAF: Final = 64
+_DIGESTS: Final = 4_096
+#: Characters of redacted texts that are kept.
+_MAX_KEPT: Final = 2 * 1024 * 1024
+
+
+class RedactedLeaves:
+    """Remembers what became of longer texts, by their digests: none is kept that was not redacted."""
+
+    def __init__(self) -> None:
+        #: None where there was nothing to hide.
+        self._by_digest: dict[bytes, str | None] = {}
+        self._kept = 0
+
+    def redacted(self, text: str, redact: Callable[[str], str]) -> str:
+        """Return a text redacted; what it was last time if it was seen before."""
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._by_digest.get(digest, text)
+        if known is None:
+            return text
+        if known is not text:
+            return known
+        redacted = redact(text)
+        kept = None if redacted == text else redacted
+        self._kept += len(kept or "")
+        if len(self._by_digest) >= _DIGESTS or self._kept > _MAX_KEPT:
+            self._by_digest.clear()
+            self._kept = len(kept or "")
+        self._by_digest[digest] = kept
+        return redacted
 
 
 class Redactor:
@@ -56,6 +87,7 @@ class Redactor:
         #: Texts in which there was nothing to hide: one failure says the same again and again.
         self._harmless: set[str] = set()
         self._harmless_leaves: set[str] = set()
+        self._leaves = RedactedLeaves()
         self._trees: TreeRedactor | None = None
 
     def text(self, text: str, limit: int) -> str:
@@ -88,12 +120,19 @@ class Redactor:
         """Redact one text of a tree; most are short, and the same again and again."""
         if text in self._harmless_leaves:
             return text
-        redacted = self._settle(text, 2 * len(text) + 64, None)
-        if redacted == text and len(text) <= _MAX_LEAF and self._extra is None:
+        if self._extra is not None:
+            return self._settle(text, 2 * len(text) + 64, None)
+        if len(text) > _MAX_LEAF:
+            return self._leaves.redacted(text, self._settled_leaf)
+        redacted = self._settled_leaf(text)
+        if redacted == text:
             if len(self._harmless_leaves) >= _LEAVES:
                 self._harmless_leaves.clear()
             self._harmless_leaves.add(text)
         return redacted
+
+    def _settled_leaf(self, text: str) -> str:
+        return self._settle(text, 2 * len(text) + 64, None)
 
     def _settle(self, text: str, limit: int, most: int | None) -> str:
         """Redact until nothing changes: what one placeholder leaves may complete another match."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from genmon_otel.redaction.edits import Edit, apply, closing, hidden, rest
 from genmon_otel.redaction.hints import Name
-from genmon_otel.redaction.near import at_places, lowered, places
+from genmon_otel.redaction.near import at_places, lowered, places, windows
 from genmon_otel.redaction.placeholders import constant, is_placeholder, leading
 from genmon_otel.redaction.sensitive import is_sensitive
 from genmon_otel.redaction.values import is_evident_non_secret
@@ -85,7 +85,12 @@ _USER_AND_GROUP: Final = re.compile(r"\b([0-9]+):[0-9]+$|\b([\w-]+):\2$")
 _HAS_FLAG: Final = re.compile(
     r"-(?<=[\s\"',(\[]-)(?:h?[uUapPwt](?![a-z]{2,}\b)|-(?:user|proxy-user|auth|creds)\b|pass|Dsonar)"
 )
-_HAS_COMMAND: Final = (" /p:", "net us", "qctl", "htpasswd", "sonar.login", "username=", "user=")
+_HAS_COMMAND: Final = (" /p:", "net us", "qctl", "htpasswd")
+_HAS_OPTION: Final = re.compile(r"=(?:(?<=user=)|(?<=username=)|(?<=sonar\.login=))")
+#: Characters from which on only what is near a flag is searched for programs, and how near.
+_LONG: Final = 8_192
+_BEFORE: Final = 500
+_BEHIND: Final = 800
 #: What is piped into a program that reads a password.
 _PIPED: Final = re.compile(
     r"\b(?:echo|printf)\s(?:-n\s)?\\*[\"']?([^\s\"'|\\]{3,200})(?:\\n)?\\*[\"']?\s{0,4}\|"
@@ -209,15 +214,35 @@ def redact_commands(text: str, most: int | None = None) -> str:
             None for all.
     """
     edits: list[Edit] = []
-    if "echo" in text or "printf" in text:
+    if "|" in text and ("echo" in text or "printf" in text):
         for found in at_places(_PIPED, text, places(text, "echo", "printf")):
             start = found.start(1) + (found[1].find(":") + 1 if found[2] == "chpasswd" else 0)
             edits += hidden(text, start, found.end(1))
     if "dentified" in text or "DENTIFIED" in text:
         for found in at_places(_IDENTIFIED, text, places(lowered(text), "identified")):
             edits += hidden(text, *found.span(1))
-    if not _HAS_FLAG.search(text) and not any(literal in text for literal in _HAS_COMMAND):
-        return apply(text, edits) if edits else text
+    if most is None and len(text) > _LONG:
+        for begin, end in windows(_may_be_commands(text), _BEFORE, _BEHIND):
+            near = _programs(text[begin:end], most)
+            edits += [(begin + start, begin + stop, stand_in) for start, stop, stand_in in near]
+    elif (
+        _HAS_FLAG.search(text)
+        or _HAS_OPTION.search(text)
+        or any(literal in text for literal in _HAS_COMMAND)
+    ):
+        edits += _programs(text, most)
+    return apply(text, edits) if edits else text
+
+
+def _may_be_commands(text: str) -> list[int]:
+    """Return where flags and commands stand that :data:`_PROGRAMS` may be about, in order."""
+    found = [match.start() for match in _HAS_FLAG.finditer(text)]
+    found += [match.start() for match in _HAS_OPTION.finditer(text)]
+    return sorted(found + places(text, *_HAS_COMMAND))
+
+
+def _programs(text: str, most: int | None) -> list[Edit]:
+    edits: list[Edit] = []
     mounts = "smbclient" in text or "mount" in text
     for begins, pattern in (*_PROGRAMS, *(_SHARES if mounts else ())):
         for number, found in enumerate(at_places(pattern, text, places(text, *begins)), 1):
@@ -230,7 +255,7 @@ def redact_commands(text: str, most: int | None = None) -> str:
                 found[1], "password", quoted=False, code=False, shell=True
             ):
                 edits += hidden(text, found.start(1), found.end(1))
-    return apply(text, edits) if edits else text
+    return edits
 
 
 def redact_arguments(arguments: Sequence[object]) -> list[object] | None:

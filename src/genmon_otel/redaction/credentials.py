@@ -44,9 +44,16 @@ _ORACLE: Final = re.compile(
     r"((?:oracle:\w{2,6}:|sqlplus\s|\bexpdp\s|\bimpdp\s)[\w$#]{1,64}/)([^\s@\"'/]{1,128})@"
 )
 _TOKEN_USER: Final = re.compile(rf"(://)(?!{MARK})([\w.~%-]{{16,256}})@(?=[\w.\[-])")
-_QUERY: Final = re.compile(
-    rf"(?i)([?&;](?:sig|signature|key|auth|code|x-amz-(?:signature|credential|security-token)|x-goog-signature|hmac|sas|pass|pw)=)(?!{MARK})"
-    r"([^&\s\"'<>#]{4,})"
+#: One for each character that a parameter stands behind, so that the search is one for it.
+_QUERY: Final = tuple(
+    (
+        char,
+        re.compile(
+            rf"({re.escape(char)}(?i:sig|signature|key|auth|code|x-amz-(?:signature|credential|security-token)|x-goog-signature|hmac|sas|pass|pw)=)(?!{MARK})"
+            r"([^&\s\"'<>#]{4,})"
+        ),
+    )
+    for char in "?&;"
 )
 _PEM_BEGIN: Final = "-----BEGIN"
 _PEM_END: Final = "-----END"
@@ -57,7 +64,7 @@ _MAX_LABEL: Final = 64
 
 def redact_credentials(text: str) -> str:
     """Replace private keys, what authentication schemes carry, passwords in addresses and signatures."""
-    if _PEM_BEGIN in text or _PEM_END in text:
+    if "-----" in text and (_PEM_BEGIN in text or _PEM_END in text):
         text = _pem(text)
     if schemes := places(lowered(text), *_SCHEMES):
         text = replaced(text, at_places(_SCHEME, text, schemes), _scheme)
@@ -76,12 +83,14 @@ def redact_credentials(text: str) -> str:
         )
         oracle = places(text, "oracle:", "sqlplus", "expdp", "impdp")
         text = replaced(text, matches(_ORACLE, text, windows(oracle, 0, 300)), _oracle)
-    if "$" in text or "SHA" in text or "pbkdf2" in text:
-        text = _HASH.sub(lambda m: m[1] + constant(len(m[2])), text)
+    if hashes := places(text, "$", "{S", "{C", "pbkdf2_sha"):
+        text = replaced(text, at_places(_HASH, text, hashes), _hash)
     if any(port in text for port in _PORTS):
         text = _PGPASS.sub(_bare_userinfo_line, text)
     if "=" in text and ("?" in text or "&" in text):
-        text = _QUERY.sub(lambda m: m[1] + constant(len(m[2])), text)
+        for char, pattern in _QUERY:
+            if char in text:
+                text = pattern.sub(_hash, text)
     return text
 
 
@@ -90,6 +99,10 @@ def _scheme(match: re.Match[str]) -> str:
     secret = match[3]
     hidden = keyed("", secret) if match[1].lower() == "bearer" else constant(len(secret))
     return f"{match[1]}{match[2]}{hidden}"
+
+
+def _hash(match: re.Match[str]) -> str:
+    return match[1] + constant(len(match[2]))
 
 
 def _token_user(match: re.Match[str]) -> str:

@@ -7,23 +7,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from genmon_otel.redaction.near import lowered
+from genmon_otel.redaction.near import lowered, places
 from genmon_otel.redaction.placeholders import leading
 from genmon_otel.redaction.sensitive import is_sensitive
 
-#: Parts of sensitive names in lower case.
-_HINTS: Final = (
-    "pass", "secret", "token", "key", "auth", "cookie", "cred", "pw", "dsn", "jwt", "otp", "cv",
-    "ssn", "srf", "conn", "card", "sessid", "webhook", "hmac", "pin", "psk", "phrase", "mnemonic",
-    "kennwort", "wachtwoord", "salasana", "contrase", "senha", "clave", "mdp", "haslo", "heslo", "parola", "sifre",
-    "sandi", "kode", "geheim", "bearer",
-)  # fmt: skip
+#: Parts of sensitive names in lower case, by a letter that one search finds them all by; those
+#: that begin with it come first.
+_BY_LETTER: Final = {
+    "k": "key kode kennwort token webhook",
+    "c": "cookie cred cv conn card contrase clave secret mnemonic hmac",
+    "p": "pass pw pin psk phrase parola otp mdp",
+    "s": "ssn srf sessid salasana senha sifre sandi",
+}
+#: Those that are looked for by themselves.
+_HINTS: Final = ("auth", "jwt", "dsn", "geheim", "bearer", "wachtwoord", "haslo", "heslo")
 #: Those that are also parts of everyday words: what must stand right behind them.
 _EVERYDAY: Final = {
-    "cv": re.compile("[vc](?![a-z])"),
-    "pw": re.compile("d|(?![a-z])"),
-    "pin": re.compile("(?![a-z])"),
-    "conn": re.compile("(?:ection[ _-]?)?str"),
+    "cv": "[vc](?![a-z])",
+    "pw": "d|(?![a-z])",
+    "pin": "(?![a-z])",
+    "conn": "(?:ection[ _-]?)?str",
 }
 #: The same in other writing; asked for only where a text is not ASCII.
 _FOREIGN: Final = (
@@ -31,6 +34,30 @@ _FOREIGN: Final = (
     "dostępu", "парол", "секрет", "токен", "ключ", "гасло", "κωδικό", "סיסמ", "كلمة", "पासवर्ड", "密码", "密碼", "口令",
     "密钥", "密鑰", "令牌", "パスワード", "暗証番号", "秘密鍵", "トークン", "비밀번호", "암호", "토큰", "รหัสผ่าน",
 )  # fmt: skip
+
+
+def _expression(letter: str, hints: list[str]) -> re.Pattern[str]:
+    """Return what finds hints from one of their letters on."""
+    parts = []
+    for hint in hints:
+        before, _, after = hint.partition(letter)
+        behind = f"(?={_EVERYDAY[hint]})" if hint in _EVERYDAY else ""
+        parts.append(f"{f'(?<={before}{letter})' if before else ''}{after}{behind}")
+    return re.compile(f"{letter}(?:{'|'.join(parts)})")
+
+
+#: Expressions, and what each matches of a hint -> where that stands in it, and the hint's length.
+_EXPRESSIONS: Final = [
+    (
+        _expression(letter, hints.split()),
+        {hint[hint.index(letter) :]: (hint.index(letter), len(hint)) for hint in hints.split()},
+    )
+    for letter, hints in _BY_LETTER.items()
+]
+#: Each with a letter of it that is none of ASCII's, where it has one: without that it is nowhere.
+_FOREIGN_BY_CHAR: Final = [
+    (next((char for char in hint if not char.isascii()), hint[0]), hint) for hint in _FOREIGN
+]
 _NAME_CHARS: Final = re.compile(r"[\w.$-]*")
 #: What follows in a name, also of several words.
 _NAME_RIGHT: Final = re.compile(
@@ -88,16 +115,14 @@ def sensitive_names(text: str) -> Iterator[Name]:
 def _hinted(text: str) -> list[tuple[int, int]]:
     """Return where parts of sensitive names stand, in order, with their lengths."""
     lower = lowered(text)
-    places: list[tuple[int, int]] = []
-    for hint in _HINTS if text.isascii() else (*_HINTS, *_FOREIGN):
-        at = lower.find(hint)
-        if at < 0:
-            continue
-        behind = _EVERYDAY.get(hint)
-        while at >= 0:
-            end = at + len(hint)
-            if behind is None or behind.match(lower, end):
-                places.append((at, len(hint)))
-            at = lower.find(hint, end)
-    places.sort()
-    return places
+    found = [(at, len(hint)) for hint in _HINTS for at in places(lower, hint)]
+    for pattern, hints in _EXPRESSIONS:
+        for match in pattern.finditer(lower):
+            offset, length = hints[match[0]]
+            found.append((match.start() - offset, length))
+    if not text.isascii():
+        for char, hint in _FOREIGN_BY_CHAR:
+            if char in lower:
+                found += [(at, len(hint)) for at in places(lower, hint)]
+    found.sort()
+    return found

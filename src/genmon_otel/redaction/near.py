@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from typing import Final
+
+#: What stands for each class of characters in an outline.
+_CLASSES: Final = {"word": ord("a"), "digit": ord("0"), "space": ord(" ")}
 
 
 def lowered(text: str) -> str:
@@ -71,3 +75,50 @@ def at_places(
         if at - offset >= done and (match := pattern.match(text, at - offset)):
             yield match
             done = match.end()
+
+
+def outline(text: str, classes: bytes) -> str:
+    """Return a text with each character as the one that stands for its class, at the same position.
+
+    Searching the outline for a plain string finds every place of some shape: seven digits in a
+    row, whichever they are, are ``0000000``.
+
+    Args:
+        text: any text; what is not ASCII counts as a question mark.
+        classes: made by :func:`classed`.
+    """
+    return text.encode("ascii", "replace").translate(classes).decode("ascii")
+
+
+def classed(other: str, **of: str) -> bytes:
+    """Return the table of an outline.
+
+    Args:
+        other: stands for all characters that are in no class; empty: each for itself.
+        of: the characters of each class: ``word`` (``a``), ``digit`` (``0``), ``space`` (a space).
+    """
+    table = bytearray(other.encode() * 256 if other else range(256))
+    for name, characters in of.items():
+        for char in characters:
+            table[ord(char)] = _CLASSES[name]
+    return bytes(table)
+
+
+def within(text: str, spans: list[tuple[int, int]], redact: Callable[[str], str]) -> str:
+    """Return a text of which only some spans were redacted, as lines of one text.
+
+    Args:
+        text: any text.
+        spans: those that can hold what ``redact`` looks for, in order; none holds a line's end.
+        redact: leaves line ends as they are.
+    """
+    parts = "\n".join([text[begin:end] for begin, end in spans])
+    redacted = redact(parts)
+    if redacted == parts:
+        return text
+    kept: list[str] = []
+    done = 0
+    for (begin, end), part in zip(spans, redacted.split("\n"), strict=True):
+        kept += [text[done:begin], part]
+        done = end
+    return "".join([*kept, text[done:]])

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import re
+import string
 from typing import Final
 
 from genmon_otel.redaction.edits import Edit, apply
-from genmon_otel.redaction.near import lowered, matches, places, replaced, windows
+from genmon_otel.redaction.near import (
+    classed,
+    matches,
+    outline,
+    places,
+    replaced,
+    windows,
+)
 from genmon_otel.redaction.placeholders import EMAIL_PLACEHOLDER, zeros, zeros_and_x
 
 _EMAIL: Final = re.compile(
@@ -46,18 +54,18 @@ _IBAN: Final = re.compile(
     r"[0-9](?<=[A-Za-z]{2}.)(?<![\w-]...)[0-9](?:[ \u00a0-]?[A-Za-z0-9]){11,30}"
 )
 
-#: Literals of which one is in every text that the pattern could match.
-_PHONES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("+", re.compile(r"\+(?<![\w+]\+)[1-9][0-9]{0,14}+(?:[ .\u00a0/-]{0,2}\(?[0-9]{1,9}\)?){0,6}+(?!\w|\.[0-9])")),
-    ("(", re.compile(r"\((?<!\w\()(?:[2-9][0-9]{2}\)[ .-]?[2-9][0-9]{2}[ .-][0-9]{4}|0[0-9]{1,4}\)[ /-]{1,3}[0-9][0-9 -]{4,10}[0-9])(?!\w)")),
-    ("-", re.compile(r"[2-9](?<![\w.-].)[0-9]{2}-[2-9][0-9]{2}-[0-9]{4}(?![\w-]|\.[0-9])")),
-    (".", re.compile(r"[2-9](?<![\w.-].)[0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}(?![\w-]|\.[0-9])")),
-    ("-", re.compile(r"1(?<![\w.-].)[ .-]\(?[2-9][0-9]{2}\)?[ .-]{1,2}[2-9][0-9]{2}[.-][0-9]{4}(?![\w-]|\.[0-9])")),
-    ("0", re.compile(r"0(?<![\w.,:/-].)[1-9][0-9]{1,3}[ /-][0-9]{6,8}(?![\w-]|[.,:/][0-9])")),
-    ("0", re.compile(r"0(?<![\w.,:/-].)[1-9][0-9]{1,3} [0-9]{3,4} [0-9]{3,4}(?![\w-]|[.,:/ ][0-9])")),
-    ("0", re.compile(r"0(?<![\w.,:/-].)[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4})(?![\w-]|[.,:/ ][0-9])")),
+#: Shapes of which one is in every number that the pattern matches, digits as 0.
+_PHONES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = (
+    (("+0",), re.compile(r"\+(?<![\w+]\+)[1-9][0-9]{0,14}+(?:[ .\u00a0/-]{0,2}\(?[0-9]{1,9}\)?){0,6}+(?!\w|\.[0-9])")),
+    (("(0",), re.compile(r"\((?<!\w\()(?:[2-9][0-9]{2}\)[ .-]?[2-9][0-9]{2}[ .-][0-9]{4}|0[0-9]{1,4}\)[ /-]{1,3}[0-9][0-9 -]{4,10}[0-9])(?!\w)")),
+    (("000-000-0000",), re.compile(r"[2-9](?<![\w.-].)[0-9]{2}-[2-9][0-9]{2}-[0-9]{4}(?![\w-]|\.[0-9])")),
+    (("000.000.0000",), re.compile(r"[2-9](?<![\w.-].)[0-9]{2}\.[2-9][0-9]{2}\.[0-9]{4}(?![\w-]|\.[0-9])")),
+    (("000-0000", "000.0000"), re.compile(r"1(?<![\w.-].)[ .-]\(?[2-9][0-9]{2}\)?[ .-]{1,2}[2-9][0-9]{2}[.-][0-9]{4}(?![\w-]|\.[0-9])")),
+    (("0 000000", "0/000000", "0-000000"), re.compile(r"0(?<![\w.,:/-].)[1-9][0-9]{1,3}[ /-][0-9]{6,8}(?![\w-]|[.,:/][0-9])")),
+    (("000 000",), re.compile(r"0(?<![\w.,:/-].)[1-9][0-9]{1,3} [0-9]{3,4} [0-9]{3,4}(?![\w-]|[.,:/ ][0-9])")),
+    (("00 00 00 00 00", "00.00.00.00.00"), re.compile(r"0(?<![\w.,:/-].)[1-9](?:(?: [0-9]{2}){4}|(?:\.[0-9]{2}){4})(?![\w-]|[.,:/ ][0-9])")),
     # social security
-    ("-", re.compile(r"[0-9](?<![\w-].)[0-9]{2}-[0-9]{2}-[0-9]{4}(?![\w-])")),
+    (("000-00-0000",), re.compile(r"[0-9](?<![\w-].)[0-9]{2}-[0-9]{2}-[0-9]{4}(?![\w-])")),
 )  # fmt: skip
 #: A number in whatever form, and the words for a phone before it.
 _NUMBER: Final = re.compile(
@@ -67,14 +75,17 @@ _CALLED: Final = re.compile(
     r"(?i)(?:phone|fon|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
     r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?\+?\(?\Z"
 )
-#: What such words hold, in lower case.
-_CALLS: Final = re.compile(
-    r"fon|tel|mobil|cell|fax|handy|whats|call|sms|t[ée]l|hone|portable|телефон|电话|電話"
-)
-#: One of these is in every number to be hidden.
-_MAY_BE_NUMBER: Final = re.compile(
-    r"[0-9](?:(?:[ ./()\u00a0\u2009+-]{0,4}[0-9]){6}|(?<=[A-Za-z]{2}.)(?<![\w-]...)[0-9](?:[ \u00a0-]?[A-Za-z0-9]){11})"
-)
+#: Outlines: digits as 0, what may stand between two as a space; digits alone; letters, too.
+_NUMBERS: Final = classed("a", digit=string.digits, space=" ./()+-?")
+_DIGITS: Final = classed("", digit=string.digits)
+_LETTERS: Final = classed("!", digit=string.digits, word=string.ascii_letters, space=" -?")
+#: What every number, card's and bank account's looks like there.
+_ANY_NUMBER: Final = re.compile("0(?: {0,4}0){6}")
+_ANY_CARD: Final = re.compile("0(?: ?0){12}")
+_ANY_IBAN: Final = re.compile("aa00(?: ?[a0]){11}")
+#: Characters before and behind such a place in which the whole number stands.
+_BEFORE: Final = 24
+_BEHIND: Final = 128
 
 
 def redact_personal(text: str) -> str:
@@ -82,20 +93,27 @@ def redact_personal(text: str) -> str:
     if at_signs := places(text, "@"):
         found = matches(_EMAIL, text, windows(at_signs, 80, 500))
         text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
-    numbers = [match.start() for match in _MAY_BE_NUMBER.finditer(text)]
-    if not numbers:
+    numbers = outline(text, _NUMBERS)
+    spans = _around(_ANY_NUMBER, numbers)
+    ibans = _around(_ANY_IBAN, outline(text, _LETTERS)) if "00" in numbers else []
+    if ibans:
+        accounts = [edit for found in matches(_IBAN, text, ibans) for edit in _iban(text, found)]
+        text = apply(text, accounts)  # of no number any changes its length
+    if not spans:
         return text
-    spans = windows(numbers, 128, 256)  # of no number any changes its length
-    ibans = [edit for found in matches(_IBAN, text, spans) for edit in _iban(text, found)]
-    text = apply(text, ibans)
-    text = replaced(text, matches(_CARD, text, spans), _card)
-    for literal, pattern in _PHONES:
-        if literal in text:
-            text = replaced(text, matches(pattern, text, spans), _phone)
-    called = [match.end() for match in _CALLS.finditer(lowered(text))]
-    if not called:
-        return text
-    return replaced(text, matches(_NUMBER, text, windows(called, 0, 96)), _called)
+    if cards := _around(_ANY_CARD, numbers):
+        text = replaced(text, matches(_CARD, text, cards), _card)
+    digits = outline(text, _DIGITS)
+    for shapes, pattern in _PHONES:
+        if found := places(digits, *shapes):
+            near = windows(found, _BEFORE, _BEHIND)
+            text = replaced(text, matches(pattern, text, near), _phone)
+    return replaced(text, matches(_NUMBER, text, spans), _called)
+
+
+def _around(shape: re.Pattern[str], numbers: str) -> list[tuple[int, int]]:
+    """Return the spans around the places of an outline that have some shape."""
+    return windows([match.start() for match in shape.finditer(numbers)], _BEFORE, _BEHIND)
 
 
 def _card(match: re.Match[str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import string
 from typing import Final
 
-from genmon_otel.redaction.near import at_places, places, replaced
+from genmon_otel.redaction.near import at_places, classed, outline, places, replaced, within
 from genmon_otel.redaction.placeholders import MARK, keyed, leading
 
 #: Alphabets of the secret behind a prefix.
@@ -253,8 +254,25 @@ _AWS_SECRET: Final = re.compile(
 _BEFORE_AWS: Final = re.compile(r"[^A-Za-z0-9+/=_-](?=[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-]))")
 
 
+#: Every key is one word of these characters, and has at least so many of them.
+_OF_KEYS: Final = classed(" ", word=f"{string.ascii_letters}{string.digits}_.+/=:-?")
+_LONG_WORD: Final = re.compile(12 * "a" + "a*")
+_AWS_LENGTH: Final = 40
+
+
 def redact_keys(text: str) -> str:
-    """Replace every key of a provider that is known by its looks."""
+    """Replace every key of a provider that is known by its looks; only long words can be one."""
+    spans = [match.span() for match in _LONG_WORD.finditer(outline(text, _OF_KEYS))]
+    if not spans:
+        return text
+    of_aws = max(end - begin for begin, end in spans) >= _AWS_LENGTH and (
+        "AKIA" in text or "ASIA" in text or "aws" in text
+    )
+    return within(text, spans, lambda words: _keys(words, of_aws=of_aws))
+
+
+def _keys(text: str, *, of_aws: bool) -> str:
+    """Replace the keys in a text; those that only AWS has only where the whole text names it."""
     text = _separated(text)
     for prefix, pattern in _JOINED_PATTERNS:
         if found := places(text, prefix):
@@ -267,7 +285,7 @@ def redact_keys(text: str) -> str:
         text = replaced(text, at_places(_WEB_TOKEN, text, found), _web_token)
     if ":AA" in text:
         text = _TELEGRAM.sub(lambda match: keyed(match[1], match[2]), text)
-    if "AKIA" in text or "ASIA" in text or "aws" in text:
+    if of_aws:
         found = [0, *(match.end() for match in _BEFORE_AWS.finditer(text))]
         text = replaced(
             text, at_places(_AWS_SECRET, text, found), lambda match: keyed("", match[0])
