@@ -45,9 +45,17 @@ def redact_chunks(chunks: list[str], redactor: Redactor) -> list[str]:
 
 
 def _json(text: str, value: Any, redactor: Redactor) -> str:
-    tree = _escaped(value)
+    has_kinds = _may_name_kinds(text)
+    tree = _escaped(value) if has_kinds else value
     redacted = redactor.tree(tree)
-    return text if redacted == tree else dumps(_unescaped(redacted))
+    if redacted == tree:
+        return text
+    return dumps(_unescaped(redacted) if has_kinds else redacted)
+
+
+def _may_name_kinds(text: str) -> bool:
+    """Whether a key of a body may begin with ``$``, as it is or escaped."""
+    return '"$' in text or "\\u0024" in text
 
 
 def _escaped(value: Any) -> Tree:
@@ -79,8 +87,11 @@ def _form(text: str, redactor: Redactor) -> str:
 
 
 def _redacted_pieces(old: list[str], redactor: Redactor) -> list[str]:
+    has_kinds = any(map(_may_name_kinds, old))
     said = [data_of(piece) for piece in old]
-    trees = [None if value is None else redactor.tree(_escaped(value[0])) for value in said]
+    if has_kinds:
+        said = [None if value is None else (_escaped(value[0]),) for value in said]
+    trees = [None if value is None else redactor.tree(value[0]) for value in said]
     #: Which text of an answer it is -> its parts, event by event, with their places.
     runs: dict[Place, list[tuple[int, Place, str]]] = {}
     for number, tree in enumerate(trees[:_MAX_PIECES]):
@@ -97,8 +108,8 @@ def _redacted_pieces(old: list[str], redactor: Redactor) -> list[str]:
         redactor.tree(piece)
         if tree is None or value is None
         else piece
-        if tree == _escaped(value[0])
-        else with_data(piece, dumps(_unescaped(tree)))
+        if tree == value[0]
+        else with_data(piece, dumps(_unescaped(tree) if has_kinds else tree))
         for piece, value, tree in zip(old, said, trees, strict=True)
     ]
 

@@ -112,6 +112,11 @@ def sensitive_names(text: str) -> Iterator[Name]:
             yield Name(found - left, end, text[found - left : end], regions)
 
 
+def holds_hint(text: str) -> bool:
+    """Tell whether a text holds a part of a sensitive name."""
+    return bool(_hinted(text))
+
+
 def _hinted(text: str) -> list[tuple[int, int]]:
     """Return where parts of sensitive names stand, in order, with their lengths."""
     lower = lowered(text)

@@ -105,8 +105,8 @@ def redact_personal(text: str) -> str:
         text = replaced(text, matches(_CARD, text, cards), _card)
     digits = outline(text, _DIGITS)
     for shapes, pattern in _PHONES:
-        if found := places(digits, *shapes):
-            near = windows(found, _BEFORE, _BEHIND)
+        if shaped := places(digits, *shapes):
+            near = windows(shaped, _BEFORE, _BEHIND)
             text = replaced(text, matches(pattern, text, near), _phone)
     return replaced(text, matches(_NUMBER, text, spans), _called)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from genmon_otel.redaction.credentials import redact_credentials
+from genmon_otel.redaction.hints import holds_hint
 from genmon_otel.redaction.named import redact_named
 from genmon_otel.redaction.personal import redact_personal
 from genmon_otel.redaction.provider_keys import redact_keys
@@ -15,6 +17,9 @@ __all__ = ["redact_plain", "redact_url_encoded"]
 
 #: Fewer letters and digits in a row than any secret has that is known by its looks.
 _SHORT: Final = 15
+#: A short text of words alone: only behind a sensitive name it could hold a secret.
+_WORDS: Final = re.compile(r"[ ,.]{0,8}+(?:[A-Za-z]{1,11}+[ ,.]{1,8}+)*+[A-Za-z]{0,11}+")
+_MAX_WORDS: Final = 64
 
 
 def redact_plain(text: str, most: int | None = None) -> str:
@@ -25,5 +30,7 @@ def redact_plain(text: str, most: int | None = None) -> str:
         most: sensitive names that are looked at; see :func:`redact_named`.
     """
     if len(text) < _SHORT and text.isalnum() and text.isascii():
+        return text
+    if len(text) <= _MAX_WORDS and _WORDS.fullmatch(text) and not holds_hint(text):
         return text
     return redact_named(redact_personal(redact_credentials(redact_keys(text))), most)

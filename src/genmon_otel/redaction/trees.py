@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from genmon_otel.records import Tree
 from genmon_otel.redaction.commands import redact_arguments
@@ -34,6 +36,33 @@ _JSON_TYPES: Final = frozenset(
 #: Keys of a JSON schema under which a value may stand.
 _EXAMPLES: Final = frozenset({"default", "example", "examples", "const"})
 _LONGEST_NAME: Final = 96
+_NO_LABEL: Final = re.compile(r"[=:/,;\"'<>()\[\]{}\\]")
+
+
+class _Kind(NamedTuple):
+    """What a key of an object tells of its value."""
+
+    is_sensitive: bool
+    is_personal: bool
+    #: Its value is a name, or the value beside one.
+    of_name: bool
+    of_value: bool
+    #: Its value is the names of columns, or rows.
+    of_columns: bool
+    of_rows: bool
+
+
+@lru_cache(maxsize=4096)
+def _kind(key: str) -> _Kind:
+    lower = key.lower()
+    return _Kind(
+        is_sensitive(key),
+        is_personal(key),
+        lower in _NAME_KEYS or key.endswith(("Name", "Key")),
+        lower in _VALUE_KEYS or key.endswith("Value"),
+        lower in _COLUMN_KEYS,
+        lower in _ROW_KEYS,
+    )
 
 
 class TreeRedactor:
@@ -63,11 +92,12 @@ class TreeRedactor:
     def _member(self, key: str, value: Tree, hidden: set[str], columns: list[Tree] | None) -> Tree:
         if key == "$":
             return value
-        if columns is not None and key.lower() in _ROW_KEYS and isinstance(value, list):
+        kind = _kind(key)
+        if columns is not None and kind.of_rows and isinstance(value, list):
             return [self._row(row, columns) for row in value]
-        if key in hidden or is_sensitive(key):
+        if kind.is_sensitive or key in hidden:
             return self.hide(value, key)
-        if is_personal(key):
+        if kind.is_personal:
             return self._number(value)
         return self.tree(value)
 
@@ -146,20 +176,19 @@ class TreeRedactor:
 
 def _named_value(tree: dict[str, Tree]) -> set[str]:
     """Keys of the values of ``{"name": "API_KEY", "value": …}``."""
-    if not any(
-        _ends_with(key, _NAME_KEYS, "Name Key") and _names_secret(value)
-        for key, value in tree.items()
-    ):
-        return set()
-    return {key for key in tree if _ends_with(key, _VALUE_KEYS, "Value")}
+    for key, value in tree.items():
+        if _kind(key).of_name and _names_secret(value):
+            return {each for each in tree if _kind(each).of_value}
+    return set()
 
 
 def _columns(tree: dict[str, Tree]) -> list[Tree] | None:
     """Return the names of the columns of ``{"columns": […], "rows": […]}`` if one is sensitive."""
     for key, value in tree.items():
-        names = _members(value) if key.lower() in _COLUMN_KEYS else None
-        if names and any(_names_secret(name) for name in names):
-            return names
+        if _kind(key).of_columns:
+            names = _members(value)
+            if names and any(_names_secret(name) for name in names):
+                return names
     return None
 
 
@@ -175,12 +204,8 @@ def _names_secret(tree: Tree) -> bool:
     )
 
 
-def _ends_with(key: str, words: frozenset[str], endings: str) -> bool:
-    return key.lower() in words or key.endswith(tuple(endings.split()))
-
-
 def _is_label(text: str) -> bool:
-    return not any(char in "=:/,;\"'<>()[]{}\\" for char in text) and len(text.split()) <= 3
+    return _NO_LABEL.search(text) is None and len(text.split()) <= 3
 
 
 def _members(tree: Tree) -> list[Tree] | None:
