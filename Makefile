@@ -3,9 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/pytest -n logical --dist loadgroup --durations 20
+# The frameworks that genmon is tried with need each other's versions: an environment of their own.
+FRAMEWORKS := .venv-frameworks
+OPTIONS := -n logical --dist loadgroup --durations 20
+PYTEST := $(BIN)/pytest $(OPTIONS) --ignore tests/frameworks
 
-.PHONY: help demo test-unit test test-long test-all servers fuzz servers-go lint types bench bench-peers wheel generate lock pin-images clean
+.PHONY: help demo test-unit test test-long one-cell-each test-frameworks test-all servers fuzz servers-go lint types bench bench-peers wheel generate lock pin-images clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -18,12 +21,22 @@ test-unit: $(VENV)/.dev      ## what needs no other process and no server: two m
 
 test: $(VENV)/.dev servers   ## all that a change can break, on real databases and servers
 	$(PYTEST) -m "not long" $(ARGS)
+	$(if $(filter tests/%,$(ARGS)),,@$(MAKE) -s one-cell-each)
+
+one-cell-each:
+	@$(MAKE) -s $(FRAMEWORKS)/.dev || true
+	@if test -e $(FRAMEWORKS)/.dev; then $(FRAMEWORKS)/bin/pytest $(OPTIONS) tests/frameworks -m "not long"; \
+	else echo "SKIPPED tests/frameworks: their environment could not be installed. Try: make $(FRAMEWORKS)/.dev"; fi
 
 test-long: $(VENV)/.dev servers  ## what `make test` leaves out; each says why
 	$(PYTEST) -m long $(ARGS)
 
+test-frameworks: $(FRAMEWORKS)/.dev  ## every framework with every fault, each replayed; hours
+	$(FRAMEWORKS)/bin/pytest $(OPTIONS) --timeout 3600 $(if $(filter tests/%,$(ARGS)),,tests/frameworks) $(ARGS)
+
 test-all: $(VENV)/.dev servers  ## every test
 	$(PYTEST) $(ARGS)
+	$(if $(filter tests/%,$(ARGS)),,@$(MAKE) -s test-frameworks)
 
 servers:         ## install the servers that tests talk to, where that is allowed
 	@scripts/servers
@@ -55,6 +68,7 @@ LOCK = $(BIN)/uv pip compile -q --python-version 3.11 --universal --generate-has
   --no-header --no-annotate --no-emit-index-url
 lock: $(VENV)/.dev           ## lock every version anew, with hashes
 	$(LOCK) --upgrade --all-extras pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(LOCK) --upgrade -c requirements/dev.txt --extra pytest pyproject.toml requirements/frameworks.in requirements/build.in -o requirements/frameworks.txt
 	$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) -c requirements/dev.txt --extra demo pyproject.toml -o requirements/demo.txt
 	$(LOCK) -c requirements/dev.txt --extra demo --extra postgres pyproject.toml -o deploy/app/requirements.txt
@@ -63,7 +77,7 @@ pin-images:      ## renew the digests of the images in deploy/ (asks their regis
 	$(PYTHON) -m scripts.pin_images
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .genmon
+	rm -rf $(VENV) $(FRAMEWORKS) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .genmon
 
 $(VENV)/.venv:
 	@PYTHON=$(PYTHON) scripts/venv $(VENV)
@@ -84,4 +98,12 @@ $(VENV)/.dev: $(VENV)/.venv requirements/dev.txt pyproject.toml
 	@echo "installing what the tests need (a minute or two) ..."
 	@$(INSTALL) -r requirements/dev.txt
 	@$(ITSELF)
+	@touch $@
+
+# uv fetches what is missing at once, which halves the minutes that pip takes.
+$(FRAMEWORKS)/.dev: $(VENV)/.dev requirements/frameworks.txt
+	@echo "installing the frameworks that genmon is tried with (a minute or two) ..."
+	@PYTHON=$(PYTHON) scripts/venv $(FRAMEWORKS)
+	@$(BIN)/uv pip install -q --python $(FRAMEWORKS)/bin/python --no-deps --require-hashes -r requirements/frameworks.txt
+	@$(FRAMEWORKS)/bin/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@

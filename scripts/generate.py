@@ -80,10 +80,22 @@ def rules() -> Iterator[tuple[Path, str]]:
         yield ROOT / "prometheus_rules" / name, text
 
 
+def frameworks() -> Iterator[tuple[Path, str]]:
+    """The table of frameworks and faults, in its page."""
+    from tests.frameworks.table import markdown
+
+    page = ROOT / "docs" / "frameworks.md"
+    text = page.read_text(encoding="utf-8")
+    begin, end = "by `make generate`. -->\n", "<!-- end of the table -->"
+    before, _, rest = text.partition(begin)
+    yield page, before + begin + markdown() + end + rest.partition(end)[2]
+
+
 GENERATORS: tuple[Callable[[], Iterator[tuple[Path, str]]], ...] = (
     cli_reference,
     rules,
     dashboards,
+    frameworks,
 )
 
 

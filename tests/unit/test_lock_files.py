@@ -20,6 +20,11 @@ LOCKS = {
         *PROJECT["build-system"]["requires"],
     ],
     "requirements/demo.txt": [*PROJECT["project"]["dependencies"], *EXTRAS["demo"]],
+    "requirements/frameworks.txt": [
+        *PROJECT["project"]["dependencies"],
+        *EXTRAS["pytest"],
+        *PROJECT["build-system"]["requires"],
+    ],
     "requirements/build.txt": [*PROJECT["build-system"]["requires"], "build"],
     "deploy/app/requirements.txt": [
         *PROJECT["project"]["dependencies"],
@@ -28,6 +33,8 @@ LOCKS = {
     ],
 }
 LOCK_OF_TESTS = "requirements/dev.txt"
+#: An environment of its own, with versions of its own where dev.txt has none.
+LOCK_OF_FRAMEWORKS = "requirements/frameworks.txt"
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -81,12 +88,20 @@ def test_locks_fit_the_project(lock: str) -> None:
         assert found.marker is None, found
 
 
-@pytest.mark.parametrize("lock", [lock for lock in LOCKS if lock != LOCK_OF_TESTS])
+@pytest.mark.parametrize("lock", sorted(LOCKS.keys() - {LOCK_OF_TESTS, LOCK_OF_FRAMEWORKS}))
 def test_smaller_locks_are_parts_of_the_largest(lock: str) -> None:
     """The demo, the build and the image use the versions, and the archives, that the tests use."""
     tested = {line.split(" ", 1)[0]: set(HASH.findall(line)) for line in entries(LOCK_OF_TESTS)}
     for line in entries(lock):
         assert set(HASH.findall(line)) == tested[line.split(" ", 1)[0]], line
+
+
+def test_the_frameworks_have_the_versions_of_the_tests() -> None:
+    """What both locks name has one version, so that a difference is the framework's."""
+    frameworks, tests = requirements(LOCK_OF_FRAMEWORKS), requirements(LOCK_OF_TESTS)
+    assert {n: version(frameworks[n]) for n in frameworks.keys() & tests.keys()} == {
+        n: version(tests[n]) for n in frameworks.keys() & tests.keys()
+    }
 
 
 def test_only_locks_are_installed() -> None:

@@ -50,17 +50,12 @@ def model() -> tuple[AsyncOpenAI, dict[str, Any], float]:
     return client, options, float(env("APP_BUILDER_TIMEOUT_S", "60"))
 
 
-@step
 async def call_model(prompt: str) -> str:
-    """Ask the model; its answer is what a test replays."""
+    """Ask the model. Its HTTP request is a step by itself: the answer is what a test replays."""
     client, options, patience_s = model()
     async with asyncio.timeout(patience_s):  # the SDK's own starts anew with each byte
         reply = await client.chat.completions.create(
             messages=[{"role": "user", "content": prompt}], **options
-        )
-    if reply.usage:
-        current_generation().add_tokens(
-            input=reply.usage.prompt_tokens, output=reply.usage.completion_tokens
         )
     return reply.choices[0].message.content or ""
 

@@ -1,0 +1,34 @@
+"""openai, streamed: the answer is read chunk by chunk, then parsed."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import openai
+
+from genmon_otel import generation, setup
+
+setup()
+client = openai.OpenAI(timeout=float(os.environ.get("MODEL_TIMEOUT_S", "60")), max_retries=1)
+
+
+def ask(request: str, model: str = "gpt-5-mini") -> str:
+    """Ask the model for a design; what it says so far could be shown to the user."""
+    prompt = f"Design an app as JSON. {request}"
+    text = ""
+    for event in client.chat.completions.create(
+        model=model, messages=[{"role": "user", "content": prompt}], stream=True
+    ):
+        text += event.choices[0].delta.content or ""
+    return text
+
+
+@generation
+def build(request: str) -> Any:
+    """Design the app that a user asks for."""
+    return json.loads(ask(request))
+
+
+if __name__ == "__main__":
+    print(build(" ".join(sys.argv[1:]) or "A habit tracker"))
