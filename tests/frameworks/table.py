@@ -80,7 +80,8 @@ ROWS: Final = (
     Row("cohere_chat", "cohere", "chat", imports=("cohere",)),
     Row("cohere_stream", "cohere", "chat, streamed", STREAMED, ("cohere",), "CUTOFF"),
     Row("litellm_chat", "litellm", "completion", imports=("litellm",), short="RATE"),
-    Row("litellm_async_stream", "litellm", "acompletion, streamed (aiohttp)", STREAMED, ("litellm",)),
+    Row("litellm_async_stream", "litellm", "acompletion, streamed (aiohttp)",
+        (*PLAIN, "CUTOFF"), ("litellm",)),  # it ends a broken stream without a word: the same as CUTOFF
     Row("bedrock_converse", "boto3", "Bedrock converse", imports=("boto3",)),
     Row("bedrock_stream", "boto3", "Bedrock converse_stream", STREAMED, ("boto3",), "CONTENT"),
     Row("langchain_openai_chain", "langchain-openai", "chain with a parser",
