@@ -151,15 +151,15 @@ def fault_of(text: str, asked: dict[str, Any]) -> str:
         (word for word in FAULTS if f"{word} please" in text.replace("%20", " ").replace("+", " ")),
         "",
     )
-    if not fault or "spare" in text or (tools_of(asked) and not has_tool_result(text)):
-        return ""
-    return fault
+    tools = tools_of(asked)
+    is_first = tools and not final_of(tools) and not has_tool_result(text)
+    return "" if is_first or "spare" in text else fault
 
 
 def answer_to(asked: dict[str, Any], fault: str) -> Said:
     """What the model says."""
     tools = tools_of(asked)
-    if final := next((name for name in tools if name in ("App", "final_result")), None):
+    if final := final_of(tools):
         return ToolCall(final, BAD_ARGUMENTS if fault == "CONTENT" else GOOD)
     if tools and not has_tool_result(json.dumps(asked)):
         return ToolCall(tools[0], '{"name": "react"}')
@@ -172,11 +172,14 @@ def answer_to(asked: dict[str, Any], fault: str) -> Said:
 
 
 def tools_of(asked: dict[str, Any]) -> list[str]:
-    """Names of the tools that a request offers; of those that take the answer itself first."""
-    found = re.findall(r'"name": "([A-Za-z_]+)"', json.dumps(
-        [asked.get("tools"), asked.get("toolConfig")]
-    ))  # fmt: skip
-    return found
+    """Names of the tools that a request offers."""
+    text = json.dumps([asked.get("tools"), asked.get("toolConfig")])
+    return re.findall(r'"name": "([A-Za-z_]+)"', text)
+
+
+def final_of(tools: list[str]) -> str:
+    """The tool that takes the answer itself, where a framework has the model answer by one."""
+    return next((name for name in tools if name in ("App", "final_result")), "")
 
 
 def has_tool_result(text: str) -> bool:
