@@ -86,7 +86,10 @@ class Tried:
             result = self._build(*self._arguments)
             if inspect.iscoroutine(result):
                 asyncio.run(result)
-        return seen, raised.value
+        error = raised.value
+        while isinstance(error, BaseExceptionGroup):  # of a task group
+            error = error.exceptions[0]
+        return seen, error
 
     def replayed(self) -> RunResult:
         """A replay in a process of its own, without a network."""

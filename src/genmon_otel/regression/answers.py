@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final, NoReturn, Protocol
 
 from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.mcp_setup import setup_body
 from genmon_otel.capture.wire import encoded
 from genmon_otel.errors import PayloadError
 from genmon_otel.exchanges import Keys, keys_of, redacted_request
@@ -144,6 +145,8 @@ class Answers:
             player.notes += [f"{name}: {note}"] if note else []
             player.serve(record, None)
             return record
+        if (body := setup_body(request)) is not None:
+            return _by_itself(body)
         place = f" from {site}" if site else ""
         if adapter == "program":
             player.refuse(
@@ -281,6 +284,10 @@ def credentials(request: Mapping[str, Any]) -> StepRecord | None:
     """Return what is answered where a request asks for credentials; None where it asks for others."""
     if not is_credentials(str(request.get("host", "")), str(request.get("path", ""))):
         return None
-    body = json.dumps(_CREDENTIALS)
+    return _by_itself(json.dumps(_CREDENTIALS))
+
+
+def _by_itself(body: str) -> StepRecord:
+    """What a replay answers without a recording."""
     outcome: Tree = {"status": 200, "headers": _JSON, "body": body}
-    return StepRecord("credentials", {}, "value", outcome, ended_s=0.0, adapter="replay")
+    return StepRecord("set-up", {}, "value", outcome, ended_s=0.0, adapter="replay")

@@ -6,6 +6,7 @@ flows run for real; in-process transports (ASGI, WSGI, mock) are other classes a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
@@ -14,11 +15,15 @@ from genmon_otel.capture.calls import AutomaticCall, begin, recording
 from genmon_otel.capture.endpoints import is_credentials
 from genmon_otel.capture.parts import AsyncParts, Parts
 from genmon_otel.capture.patches import Wrap
+from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.wire import Sent
 from genmon_otel.ports import Answer
 from genmon_otel.recorder.runtime import suppress_and_count
 
 ADAPTER: Final = "httpx"
+#: Modules whose requests carry those of MCP, each of which is a step.
+_MCP: Final = "mcp.client"
+_OF_MCP: Final = ("mcp.client.streamable_http", "mcp.client.sse")
 
 
 def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
@@ -72,6 +77,8 @@ def _begin(request: Any, *, is_async: bool) -> AutomaticCall | None:
     if generation is None:
         return None
     try:
+        if is_async and _MCP in sys.modules and is_asked_by(*_OF_MCP):
+            return None
         sent = sent_of(request)
         if is_credentials(sent.host, sent.path) and generation.runtime.player is None:
             return None

@@ -29,8 +29,9 @@ OUTPUTS: Final[Mapping[str, str]] = {"stdout": "body", "stderr": "stderr"}
 #: Characters of a program's name, and of the word behind it.
 _MAX_NAME: Final = 60
 _WORD: Final = re.compile(r"[a-z][a-z-]{1,30}\Z")
-#: Modules whose programs are no steps: what is asked of the machine, helpers of the interpreter.
-_OWN_WAYS: Final = ("platform", "multiprocessing.util")
+#: Modules whose programs are no steps: what is asked of the machine, helpers of the interpreter,
+#: and MCP's servers, of which each request is a step.
+_OWN_WAYS: Final = ("platform", "multiprocessing.util", "mcp.client.stdio")
 
 
 class Printed:
