@@ -9,7 +9,6 @@ that was interrupted. So each step may run twice and must have its effect once.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from opentelemetry.trace import Span
@@ -31,31 +30,49 @@ from genmon_otel.records import (
 )
 
 
-@dataclass(slots=True, eq=False)
 class InterruptedEnd:
-    """An end that has begun: what it is made of, what is made and delivered so far, which steps are done."""
+    """An end that has begun: what it is made of, what is made and delivered so far, which steps are done.
 
-    facts: GenerationFacts
-    #: None: it did not fail.
-    problem: diagnose.Problem | None
-    #: What the code returned; None where it raised.
-    result: Any
-    runtime: Runtime
-    span: Span
-    #: What may be left to count of its start where that was interrupted; None: nothing.
-    start: Iterator[str] | None
-    #: CPU seconds and bytes at its start; None: they are not measured.
-    measured: tuple[float, int] | None = None
-    #: How many of the steps are done.
+    Args:
+        facts: what is known of the generation.
+        problem: how it failed; None: it did not.
+        result: what the code returned; None where it raised.
+        runtime: that it began with.
+        span: its span.
+        start: what may be left to count of its start where that was interrupted; None: nothing.
+        measured: CPU seconds and bytes at its start; None: they are not measured.
+    """
+
+    #: How many of the steps are done. No slots: a default of the class costs a call nothing.
     done: int = 0
     # What the steps made:
     faults: tuple[StepFault, ...] = ()
     diagnosis: diagnose.Diagnosis | None = None
     recording: Recording | None = None
     sample: SuccessSample | None = None
+    #: A failure's request, redacted.
+    request: str | None = None
     record: GenerationRecord | None = None
     #: What is left to count of its end; None: it is not made yet.
     count: Iterator[tuple[GenerationRecord, str | None]] | None = None
+
+    def __init__(  # noqa: PLR0917 - by name they would cost each call
+        self,
+        facts: GenerationFacts,
+        problem: diagnose.Problem | None,
+        result: Any,
+        runtime: Runtime,
+        span: Span,
+        start: Iterator[str] | None,
+        measured: tuple[float, int] | None,
+    ) -> None:
+        self.facts = facts
+        self.problem = problem
+        self.result = result
+        self.runtime = runtime
+        self.span = span
+        self.start = start
+        self.measured = measured
 
     def resume(self) -> None:
         """Do the steps that are left. What breaks in one of them costs only that one.
@@ -102,16 +119,18 @@ class InterruptedEnd:
         if facts.outcome is Outcome.SUCCESS and facts.began >= due:
             self.sample = sample_of(facts, self.result, runtime)
 
-    def _make_record(self) -> None:
-        failure = None if self.diagnosis is None else self.diagnosis.failure
-        self.record = record_of(self.facts, self.runtime, failure, self.faults)
-
     def _redact_request(self) -> None:
         """Redact a failure's request here; the writer redacts that of another."""
-        if self.record is not None and self.facts.request:
-            self.record = self.record._replace(user_request=None)  # in case redaction breaks
-            text = self.runtime.redactor.text(self.facts.request, MAX_REQUEST)
-            self.record = self.record._replace(user_request=text)
+        if self.facts.request:
+            self.request = self.runtime.redactor.text(self.facts.request, MAX_REQUEST)
+
+    def _make_record(self) -> None:
+        if self.problem is None:
+            request, failure = self.facts.request, None
+        else:  # None where redaction broke
+            request = self.request
+            failure = None if self.diagnosis is None else self.diagnosis.failure
+        self.record = record_of(self.facts, self.runtime, request, failure, self.faults)
 
     def _deliver(self) -> None:
         """Deliver before the span ends: what others do then may take long, or break."""
@@ -156,7 +175,6 @@ _OF_A_FAILURE: Final[_Steps] = (
     ("diagnosis", InterruptedEnd._diagnose),
     ("diagnosis", InterruptedEnd._count_undiagnosed),
     ("recording", InterruptedEnd._make_recording),
-    ("deliver", InterruptedEnd._make_record),
     ("redaction", InterruptedEnd._redact_request),
     ("deliver", InterruptedEnd._deliver),
     ("metrics", InterruptedEnd._count),

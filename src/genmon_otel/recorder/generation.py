@@ -87,8 +87,7 @@ class Generation(Scope):
             if capture != "off":
                 self._hold_arguments(args, kwargs)
         self.capture = capture
-        for option in spec.dynamic_options:
-            self._read(option, args, kwargs)
+        self._read_options(args, kwargs)
         clock = runtime.clock
         self._started_at = clock.now()
         self._began = clock.monotonic()
@@ -112,28 +111,27 @@ class Generation(Scope):
         try:
             if spec.parameters is not None:
                 self._arguments = HeldArguments(spec.parameters, args, kwargs)
-            option = spec.request
-            found = option.constant if option.getter is None else option.getter(args, kwargs)
-            text = request_text(found, _MAX_RAW_REQUEST, implicit=option.implicit)
+            asked = spec.request.read(args, kwargs)
+            text = request_text(asked, _MAX_RAW_REQUEST, implicit=spec.request.implicit)
             if text and (len(text) >= _MAX_RAW_REQUEST or runtime.content_on_spans):
                 text = runtime.redactor.text(text, MAX_REQUEST)
             self.request = text
         except BaseException:
             suppress_and_count("options", runtime)
 
-    def _read(self, option: Option, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Take what an option says of this call."""
-        try:
-            getter, name = option.getter, option.name
-            found = option.constant if getter is None else getter(args, kwargs)
-            if name == "user_id":
-                self.user_id = identifier(found)
-            elif name == "project_id":
-                self.project_id = identifier(found)
-            else:
-                self.framework = self._admitted(option, found)
-        except BaseException:
-            suppress_and_count("options", self.runtime)
+    def _read_options(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Take what the options say of this call."""
+        for option in self.spec.dynamic_options:
+            try:
+                name, found = option.name, option.read(args, kwargs)
+                if name == "user_id":
+                    self.user_id = identifier(found)
+                elif name == "project_id":
+                    self.project_id = identifier(found)
+                else:
+                    self.framework = self._admitted(option, found)
+            except BaseException:
+                suppress_and_count("options", self.runtime)
 
     def _admitted(self, option: Option, found: Any) -> str:
         """Return a framework as it may become a label: found by its name alone, only if declared."""

@@ -43,20 +43,29 @@ class Option:
     Either a ``constant``, ready for use, or a ``getter`` of the raw value, or neither.
     """
 
-    __slots__ = ("constant", "getter", "implicit", "name")
+    __slots__ = ("constant", "getter", "implicit", "keyword", "name")
 
     def __init__(
         self,
         name: str,
         constant: Any = None,
         getter: Getter | None = None,
+        keyword: str | None = None,
         implicit: bool = False,
     ) -> None:
         self.name = name
         self.constant = constant
         self.getter = getter
+        #: The keyword whose value is what ``getter`` would find, where it is given; None: there is none.
+        self.keyword = keyword
         #: Whether the option was not given, and a parameter has its name.
         self.implicit = implicit
+
+    def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return the raw value in one call."""
+        if self.keyword in kwargs:  # most are given so, and a getter takes longer
+            return kwargs[self.keyword]
+        return self.constant if self.getter is None else self.getter(args, kwargs)
 
 
 def constant_option(option: str, given: Any) -> Option:
@@ -72,7 +81,8 @@ def _parameter_option(
     option: str, parameter: str, parameters: Parameters, *, implicit: bool = False
 ) -> Option:
     """Return an option whose value is that of a parameter."""
-    return Option(option, getter=parameters.getter(parameter), implicit=implicit)
+    keyword = parameter if parameter in parameters.known else None
+    return Option(option, None, parameters.getter(parameter), keyword, implicit)
 
 
 def compile_option(option: str, given: Any, parameters: Parameters | None) -> Option:

@@ -35,6 +35,7 @@ UNSEEN: Final = Streamed(-1)
 def record_of(
     facts: GenerationFacts,
     runtime: Runtime,
+    request: str | None,
     failure: Failure | None = None,
     faults: tuple[StepFault, ...] = (),
 ) -> GenerationRecord:
@@ -45,6 +46,7 @@ def record_of(
     Args:
         facts: what is known of it.
         runtime: redacts the context.
+        request: what was asked for; redacted if it failed.
         failure: what went wrong; None: nothing did.
         faults: what its steps met.
     """
@@ -59,7 +61,7 @@ def record_of(
         facts.duration_s,
         facts.user_id,
         facts.project_id,
-        facts.request,
+        request,
         facts.trace_id,
         facts.span_id,
         facts.code_version,
