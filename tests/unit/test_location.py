@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from genmon_otel.recorder.location import locate
 from genmon_otel.recorder.options import ATTRIBUTE
+from genmon_otel.recorder.recording import locate
 from genmon_otel.testing import capture
 
 SOURCE = """

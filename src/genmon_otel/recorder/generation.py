@@ -25,8 +25,7 @@ from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import Scope
 from genmon_otel.recorder.span import start_attributes
 from genmon_otel.recorder.stage import Stage
-from genmon_otel.recorder.tokens import checked_count, with_count
-from genmon_otel.recorder.user_context import with_entry
+from genmon_otel.recorder.stated import checked_count, with_count, with_entry
 from genmon_otel.records import MAX_REQUEST, NOTHING, Capture, InFlight, Outcome, StageKind, Tree
 
 #: Exceptions of stages that are kept, to find the one that escaped; as many of automatic steps.
