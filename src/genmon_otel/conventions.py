@@ -149,7 +149,7 @@ SERIES_START: Final = Metric(
     "genmon_series_start_timestamp_seconds",
     "gauge",
     ("operation", "framework", "outcome"),
-    "When the series of genmon_generations_total with these labels was born (Unix time).",
+    "When the series of genmon_generations_total with these labels began (Unix time).",
 )
 FAILURES: Final = Metric(
     "genmon_generation_failures_total",

@@ -26,9 +26,11 @@ Corrections = Mapping[str, tuple[Category, Severity]]
 NO_CORRECTIONS: Final[Corrections] = MappingProxyType({})
 
 
-def in_force(told: Iterable[Correction]) -> Corrections:
+def in_force(corrections: Iterable[Correction]) -> Corrections:
     """Arrange corrections for the look-up that each failure makes."""
-    return MappingProxyType({each.fingerprint: (each.category, each.severity) for each in told})
+    return MappingProxyType(
+        {each.fingerprint: (each.category, each.severity) for each in corrections}
+    )
 
 
 def corrected(failure: Failure, corrections: Corrections) -> Failure:

@@ -1,6 +1,6 @@
 """PromQL that counts increments exactly.
 
-``increase()`` extrapolates and never sees the first value of a newborn series,
+``increase()`` extrapolates and never sees the first value of a new series,
 which is fine for a graph and wrong for an alert about five attempts. Here every
 scrape interval of the window is looked at by itself, in a subquery whose step is
 that interval, and what the counter gained in it is added up.
@@ -66,7 +66,7 @@ def gained(
         counter: an instant selector.
         start: selector of the gauge that says when each counter began, with the same
             labels; None where there is none. Without it rules 1 and 4 cannot tell a hidden
-            restart from growth, nor an old process from a newborn one: it counts as newborn.
+            restart from growth, nor an old process from a new one: it counts as new.
         by: labels to keep.
         step_s: the scrape interval, in seconds.
         window_s: the window that will be counted, in seconds.
@@ -76,26 +76,28 @@ def gained(
     window, back = duration(window_s), f"offset {duration(step_s)}"
     now = f"last_over_time({counter}[{window}])"
     before = f"last_over_time({counter}[{window}] {back})"
-    newborn = f"{now} unless {before}"
+    appeared = f"{now} unless {before}"
     terms = [
         f"({now} < {before}) + 0",
         f"({now} > {before}) - {before}",
-        f"({newborn}) + 0",
+        f"({appeared}) + 0",
     ]
     if start is not None:
         match = f" ignoring ({', '.join(ignoring)})" if ignoring else ""
-        born = f"last_over_time({start}[{window}])"
-        born_before = f"last_over_time({start}[{window}] {back})"
+        started = f"last_over_time({start}[{window}])"
+        earlier_start = f"last_over_time({start}[{window}] {back})"
         scraped = f"timestamp({twin or counter} {back})"
         blind = f"{scraped} > timestamp({start} {back}) or {scraped} unless {start} {back}"
-        reborn = f"({blind} or {born_before}) < {born}"
+        restarts = f"({blind} or {earlier_start}) < {started}"
         # With `ignoring`, one start time stands for several counters: a filter, not arithmetic.
-        restarted = f"({now} and{match} ({reborn})) + 0" if ignoring else f"({reborn}) * 0 + {now}"
-        adopted = f"({born} <= time() - {window_s}) unless {born_before}"
+        restarted = (
+            f"({now} and{match} ({restarts})) + 0" if ignoring else f"({restarts}) * 0 + {now}"
+        )
+        adopted = f"({started} <= time() - {window_s}) unless {earlier_start}"
         terms = [
             restarted,
             *terms[:-1],
-            f"(({newborn}) unless{match} ({adopted})) + 0",
+            f"(({appeared}) unless{match} ({adopted})) + 0",
         ]
     return f"sum by ({', '.join(by)}) (\n  " + "\n  or ".join(terms) + "\n)"
 

@@ -58,14 +58,14 @@ class HostCheck:
         self._any = self._everywhere and in_container()
         if self._everywhere and not self._any:
             self._allowed |= {_plain(name) for name in (socket.gethostname(), _full_name())}
-        self._told = False
+        self._has_warned = False
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST")
         if host is None or self.is_allowed(host):
             return self._app(environ, start_response)
-        if not self._told:
-            self._told = True
+        if not self._has_warned:
+            self._has_warned = True
             _log.warning(
                 "genmon: a request for metrics of host %r was refused: %s",
                 clean(host, 200),
