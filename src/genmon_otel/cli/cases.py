@@ -16,6 +16,7 @@ from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
 from genmon_otel.cli.case_runs import print_runs, shown_run
 from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
 from genmon_otel.cli.output import marked, one_line
+from genmon_otel.cli.propose import propose
 from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import (
     console,
@@ -50,6 +51,9 @@ reason_option = click.option("--reason", default="", help="Reason, kept with the
 @click.group()
 def cases() -> None:
     """Review regression cases, run them, export them."""
+
+
+cases.add_command(propose)
 
 
 @cases.command("list")
