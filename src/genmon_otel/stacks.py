@@ -35,6 +35,8 @@ from genmon_otel.text import cut, safe_str, type_name
 MAX_STACK: Final = 4096
 #: Distinct frames returned for a fingerprint, at most.
 MAX_FRAMES: Final = 64
+#: Attribute by which a recorded error of a missing program is known again without its frames.
+PROGRAM_MARK: Final = "_genmon_missing_program"
 #: Links of one traceback that are followed.
 _MAX_LINKS: Final = 10_000
 #: What a statement ``raise error`` compiles to; a frame that stands there called no other.
@@ -117,11 +119,11 @@ def frames(error: BaseException) -> tuple[Frame, ...]:
 
     A function that called itself, or whose callees called it again, is there once, at its
     outermost place: the depth at which a recursion breaks says nothing. An exception object
-    that is raised again has the frames that it had the first time.
+    that is raised again has the frames of where it was raised now.
     """
     found: dict[tuple[str, str, str], None] = {}
     last: CodeType | None = None
-    for link in _first_raise(list(_links(traceback_of(error)))):
+    for link in _of_this_raise(list(_links(traceback_of(error)))):
         frame = link.tb_frame
         code = frame.f_code
         if code is not last:
@@ -130,13 +132,16 @@ def frames(error: BaseException) -> tuple[Frame, ...]:
     return tuple(_frame(*key) for key in list(found)[: -MAX_FRAMES - 1 : -1])
 
 
-def _first_raise(links: list[TracebackType]) -> list[TracebackType]:
-    """What a traceback says of the first time that its exception passed through here.
+def _of_this_raise(links: list[TracebackType]) -> list[TracebackType]:
+    """Return what a traceback says of where its exception was raised now.
 
     Python puts the frames of each raise before those of earlier ones (``Future.result()``, an
-    error that is kept and raised elsewhere). What counts is the last stretch that holds the
-    function where the newest one begins, from there on, and the stretch in which the exception
-    was made; what raised it again in between does not.
+    error that is kept and raised elsewhere, one object that a module raises again and again).
+    The newest stretch counts; in its place the oldest that passed through the function where
+    the newest begins, which is the operation: an error that it keeps is one failure from the
+    first time on. The stretch in which the exception was made belongs to it only where a library
+    handed it on or where it was caught in the same call; else another operation made it, which
+    raises the same object.
     """
     begins = [0]
     for place, (before, link) in enumerate(pairwise(links), 1):
@@ -145,18 +150,30 @@ def _first_raise(links: list[TracebackType]) -> list[TracebackType]:
             begins.append(place)
     if len(begins) == 1:
         return links
-    here = next(
-        (link.tb_frame.f_code for link in links if not _is_own(link.tb_frame.f_code.co_filename)),
-        None,
-    )
+    newest = links[: begins[1]]
+    app = [link for link in newest if not _is_own(link.tb_frame.f_code.co_filename)] or newest
+    here = app[0].tb_frame.f_code
+    found, end = newest, begins[1]
+    for begin, until in reversed(list(pairwise([*begins, len(links)]))):
+        passed = [at for at in range(begin, until) if links[at].tb_frame.f_code is here]
+        if begin and passed:
+            found, end = links[passed[0] : until], until
+            break
     made = links[begins[-1] :]
-    end = len(links)
-    for begin in reversed(begins):
-        for place in range(begin, end):
-            if links[place].tb_frame.f_code is here:
-                return links[place:end] + (made if end < len(links) else [])
-        end = begin
-    return links
+    if end < len(links) and _belongs(made, found):
+        return [*found, *made]
+    return found
+
+
+def _of_app(link: TracebackType) -> bool:
+    code = link.tb_frame.f_code
+    return _frame(code.co_filename, _module(link.tb_frame.f_globals), code.co_qualname).in_app
+
+
+def _belongs(made: list[TracebackType], found: list[TracebackType]) -> bool:
+    """Return whether an exception that was made in one stretch was handed on to another."""
+    calls = {id(link.tb_frame) for link in found}
+    return not _of_app(found[-1]) or id(made[0].tb_frame) in calls
 
 
 def raise_site(error: BaseException) -> tuple[str, str, int]:
@@ -166,9 +183,9 @@ def raise_site(error: BaseException) -> tuple[str, str, int]:
     that is not ours. ``("", "", 0)`` when there is none.
     """
     nearest: TracebackType | None = None
-    for link in reversed(list(_links(traceback_of(error)))):
+    for link in reversed(_of_this_raise(list(_links(traceback_of(error))))):
         code = link.tb_frame.f_code
-        if _frame(code.co_filename, _module(link.tb_frame.f_globals), code.co_qualname).in_app:
+        if _of_app(link):
             nearest = link
             break
         if nearest is None and not _is_own(code.co_filename):
@@ -177,6 +194,27 @@ def raise_site(error: BaseException) -> tuple[str, str, int]:
         return ("", "", 0)
     code = nearest.tb_frame.f_code
     return (code.co_qualname, code.co_filename, nearest.tb_lineno or 0)
+
+
+def is_of_missing_program(error: BaseException) -> bool:
+    """Return whether an error says that a program which was to be started is not there.
+
+    Of ``FileNotFoundError`` alone nobody can tell a program from a file: what tells is that
+    ``subprocess``, which asyncio uses too, raised it of what it was to execute, by its bare name.
+    """
+    if type(error) is not FileNotFoundError:
+        return False
+    if error.__dict__.get(PROGRAM_MARK) is True:
+        return True
+    name = error.filename
+    last = next(iter(list(_links(traceback_of(error)))[-1:]), None)
+    if last is None or type(name) is not str or "/" in name or "\\" in name:
+        return False
+    frame = last.tb_frame
+    if frame.f_code.co_name != "_execute_child" or _module(frame.f_globals) != "subprocess":
+        return False
+    held = frame.f_locals
+    return held.get("orig_executable") == name and held.get("cwd") != name
 
 
 def code_path(

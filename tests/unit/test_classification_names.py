@@ -6,11 +6,14 @@ import asyncio
 import errno
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from genmon_otel.classification import classify
+from genmon_otel.payload import decode_exception, encode_exception
 
 
 @pytest.mark.parametrize(
@@ -42,12 +45,32 @@ def test_a_path_tells_nothing(number: int) -> None:
     assert (found.category, found.severity) == ("unknown", "medium")
 
 
-@pytest.mark.parametrize("program", ["playwright", "tailwindcss", "./node_modules/.bin/astro"])
+@pytest.mark.parametrize(
+    "program", ["playwright", "./node_modules/.bin/astro", "nope", "shop-tool"]
+)
 def test_a_program_that_is_not_there_is_a_dependency(program: str) -> None:
-    """As ``subprocess`` and ``asyncio`` say it."""
+    """As ``subprocess`` and ``asyncio`` say it, and as a replay raises it again; a file is none."""
     with pytest.raises(FileNotFoundError) as caught:
         subprocess.run([program], check=True, env={"PATH": "/nowhere"})
-    assert classify(caught.value).category == "dependency_error"
+    with pytest.raises(FileNotFoundError) as by_asyncio:
+        asyncio.run(asyncio.create_subprocess_exec(program, env={"PATH": "/nowhere"}))
+    again = decode_exception(encode_exception(caught.value))
+    for error in (caught.value, by_asyncio.value, again):
+        assert classify(error).category == "dependency_error"
+
+
+def test_a_file_or_a_folder_that_is_not_there_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare name tells nothing where nobody was to execute it."""
+    monkeypatch.chdir(tmp_path)
+    for opened in (
+        lambda: open("nope"),  # noqa: SIM115 - it is not there
+        lambda: subprocess.run([sys.executable, "-V"], cwd="nope", check=True),
+    ):
+        with pytest.raises(FileNotFoundError) as caught:
+            opened()
+        assert classify(caught.value).category == "unknown"
 
 
 def test_an_answer_that_breaks_off_is_the_providers() -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genmon_otel.classification import classify
 from genmon_otel.fingerprint import normalise
 from genmon_otel.fingerprint.listed import bound_once, distinct, members_once
 from genmon_otel.recorder.messages import said_by
@@ -49,7 +50,7 @@ def refused(call: Callable[..., object], *given: object) -> str:
     """What counts of the error that a call raises."""
     with pytest.raises(Exception) as caught:
         call(*given)
-    return normalise(said_by(caught.value))
+    return normalise(said_by(caught.value, classify(caught.value)))
 
 
 @pytest.mark.parametrize("missing", [{"order": 1}, {"title": "x", "order": "many"}])
@@ -99,7 +100,8 @@ def test_each_drivers_way_to_write_a_value(bound: str) -> None:
         values = ", ".join(bound.format(n=n) for n in range(1, many + 1))
         statement = f"DELETE FROM t WHERE id IN ({values})"
         assert bound_once(statement) == f"DELETE FROM t WHERE id IN ({bound.format(n=1)})"
-        seen.add(normalise(said_by(ValueError(statement))))
+        error = ValueError(statement)
+        seen.add(normalise(said_by(error, classify(error))))
     assert len(seen) == 1
 
 

@@ -9,22 +9,28 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genmon_otel.classification import Classification, classify
 from genmon_otel.fingerprint import normalise
-from genmon_otel.fingerprint.missing import missing
+from genmon_otel.fingerprint.missing import missing, names_alone
 from genmon_otel.recorder.messages import said_by
+from genmon_otel.records import Category, Severity
 from tests.work_kit import growth
 
+DATA = Path(__file__).parents[1] / "data" / "alike"
 OUTPUTS = [
-    json.loads(line)
-    for line in (Path(__file__).parents[1] / "data" / "alike" / "missing.jsonl")
-    .read_text(encoding="utf-8")
-    .splitlines()
+    json.loads(line) for line in (DATA / "missing.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 
 
 def said(output: str) -> str:
     """What counts of a program's failure that printed this."""
-    return normalise(said_by(subprocess.CalledProcessError(1, ["tool", "install"], stderr=output)))
+    return counted(subprocess.CalledProcessError(1, ["tool", "install"], stderr=output))
+
+
+def counted(error: Exception) -> str:
+    """What counts of an error whose category is that of a missing dependency."""
+    found = Classification(Category.DEPENDENCY_ERROR, Severity.HIGH, error, "", "")
+    return normalise(names_alone(said_by(error, found)))
 
 
 def test_names_what_each_tool_did_not_find() -> None:
@@ -65,6 +71,55 @@ def test_what_stands_around_does_not_count() -> None:
         )
         == 1
     )
+
+
+def test_the_missing_modules_name_counts_and_not_who_imports_it() -> None:
+    """Of each tool, in captured output and in a plain message: another name is another failure."""
+    templates = [
+        json.loads(line)
+        for line in (DATA / "modules.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    wrong = []
+    for each in templates:
+        for kind in (RuntimeError, lambda text: subprocess.CalledProcessError(1, ["x"], text)):
+            names = ("./Header", "../Header", "./Footer", "@/components/card", "@/lib/card", "zod")
+            shown = [
+                {
+                    counted(error)
+                    for ext, n in (("tsx", 3), ("ts", 19), ("vue", 120))
+                    for error in [kind(each["output"].format(ext=ext, n=n, m=name))]
+                    if classify(error).category == "dependency_error"
+                }
+                for name in names
+            ]
+            if [len(said) for said in shown] != [1] * len(names) or len(set().union(*shown)) != 5:
+                wrong.append((each["tool"], shown))
+    assert wrong == []
+
+
+def test_versions_and_other_output_do_not_count() -> None:
+    """Operators of versions, order of a list, what was printed before; an error's code does."""
+    alike = [
+        ["No matching distribution found for foo" + spec for spec in ("==1.2", ">=2", "~=3", "", "<3,>=2")],
+        [
+            f"Solving environment: failed{more}\n\nPackagesNotFoundError: The following packages are not "
+            f"available from current channels:\n\n  - {one}\n  - {two}\n\nCurrent channels:\n\n  - https://x/y\n"
+            for more, one, two in (("", "foo=1.2", "bar"), (" with x\nSolving environment: failed", "bar>2", "c::foo"))
+        ],
+        [
+            f"Encountered problems while solving:\n  - nothing provides requested {one}\n  - nothing provides requested {two}"
+            for one, two in (("foo 2.1.0**", "bar 1"), ("bar", "foo >=3"))
+        ],
+        ["npm error code E404\nnpm error 404  'a@^1' is not in this registry.", "npm warn x\nnpm error code E404\nnpm error 404  'a@~2.3' is not in this registry."],
+        ["Cannot find module '/tmp/build-1/src/Hero' imported from /tmp/build-1/a.js", "Cannot find module '/home/u/Hero' imported from /b.mjs"],
+        ["Cannot find module './chunk-4f3a2b1c.js' from 'a'", "Cannot find module './chunk-99aa01be.js' from 'a'"],
+    ]  # fmt: skip
+    assert [
+        texts for texts in alike if len({counted(RuntimeError(text)) for text in texts}) != 1
+    ] == []
+    codes = ("E404", "ETARGET")
+    text = "npm error code {}\nnpm error No matching version found for a@9."
+    assert len({counted(RuntimeError(text.format(code))) for code in codes}) == 2
 
 
 @given(st.text(max_size=300), st.sampled_from(OUTPUTS))

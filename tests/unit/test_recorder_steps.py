@@ -81,6 +81,37 @@ def test_a_bug_where_an_answer_was_read_says_whose_answer_it_was() -> None:
     assert failure.answer_of == ""
 
 
+def test_one_object_that_two_operations_raise_is_a_failure_of_each() -> None:
+    """A module raises the same object everywhere: what counts is where it was raised now."""
+    closed = Boom("the shop is closed")
+
+    @step
+    def pay() -> None:
+        raise closed
+
+    def lay_out() -> None:
+        raise closed
+
+    def build_app() -> None:
+        with phase("code"):
+            lay_out()
+
+    def build_page() -> None:
+        pay()
+
+    def shown(body: Any) -> tuple[str, ...]:
+        failure = failing(body).record.failure
+        assert failure is not None
+        return failure.fingerprint, *(
+            each.rpartition(".")[2] for each in (failure.stage, failure.function)
+        )
+
+    app, page = shown(build_app), shown(build_page)
+    assert app[1:] == ("code", "lay_out")
+    assert page[1:] == ("pay", "pay")
+    assert [shown(build_page), shown(build_app), shown(build_app)] == [page, app, app]
+
+
 def test_a_raising_step_is_the_trigger() -> None:
     """The escaping exception is the step's own object: a fault."""
     seen = failing(lambda: (ask("fine"), ask("break")))

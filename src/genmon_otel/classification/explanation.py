@@ -18,8 +18,9 @@ _WHOLE: Final[Mapping[str, str]] = {
     "registered": "a rule that the application registered with register_rule()",
     "pending": "the call was cancelled while a step had not answered",
     "process_died": "the process died before the generation ended",
-    "store:package": "the exception comes from a package of the application's own store or queue",
+    "store:package": "the exception comes from a package of a store, a queue or another service that is no model",
     "status:404_registry": "a package registry answered with HTTP status 404",
+    "spawn": "the program that subprocess or asyncio was to start is not installed",
     "exit:124": "the program ended with exit code 124, as timeout(1) ends what took too long",
     "exit:127": "the program ended with exit code 127, as a shell ends where a command is not found",
 }

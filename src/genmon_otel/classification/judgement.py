@@ -46,6 +46,7 @@ from genmon_otel.classification.verdict import (
     Weight,
 )
 from genmon_otel.records import PROCESS_DIED, Category
+from genmon_otel.stacks import is_of_missing_program
 from genmon_otel.text import safe_str
 
 INDEX: Final = PhraseIndex(
@@ -144,8 +145,11 @@ def judge(error: BaseException) -> Verdict | None:
             if verdict := codes.by_errno(number):
                 return _of_inotify(error) or verdict
             quotes = True  # a path
-        if evidence.is_a(error, FileNotFoundError) and (verdict := _missing_program(error)):
-            return verdict
+        if evidence.is_a(error, FileNotFoundError):
+            if is_of_missing_program(error):
+                return Verdict(*DEPENDENCY, "spawn", Weight.EXACT)
+            if verdict := _missing_program(error):
+                return verdict
     output = evidence.output(held)
     if output and (verdict := judge_output(output)):
         return verdict

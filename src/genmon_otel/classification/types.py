@@ -297,13 +297,14 @@ FALLBACK: Final = _table(
 #: Catch-alls that carry a status nobody sent.
 INVENTED_STATUS: Final = frozenset({"litellm.APIConnectionError"})
 
-#: Packages whose errors are about the application's own stores and queues.
+#: Packages whose errors are about the application's own stores and queues, and about services that
+#: are no models: payments, messages.
 INFRASTRUCTURE: Final = frozenset(
     "sqlalchemy sqlite3 psycopg psycopg2 psycopg_pool asyncpg pymysql MySQLdb mysql aiomysql "
     "asyncmy oracledb pyodbc peewee tortoise pymongo bson redis aioredis valkey kombu amqp "
     "pika aio_pika aiokafka kafka confluent_kafka nats elasticsearch elastic_transport opensearchpy filelock docker "
     "kubernetes alembic clickhouse_connect aiosqlite duckdb neo4j cassandra pymemcache qdrant_client weaviate "
-    "pymilvus chromadb pinecone".split()
+    "pymilvus chromadb pinecone stripe braintree twilio".split()
 )
 
 #: Web frameworks: a status on their errors is what the application answers, not what it was answered.

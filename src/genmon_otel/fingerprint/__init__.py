@@ -9,14 +9,14 @@ from typing import Final
 
 from genmon_otel.fingerprint.environment import essence
 from genmon_otel.fingerprint.listed import LIMIT, bound_once, distinct
-from genmon_otel.fingerprint.missing import missing
+from genmon_otel.fingerprint.missing import missing, names_alone, with_names
 from genmon_otel.fingerprint.normalisation import key, normalise
 from genmon_otel.fingerprint.printed import telling_lines
 from genmon_otel.records import FINGERPRINT_VERSION, Frame
 
 __all__ = [
     "LIMIT", "bound_once", "distinct", "handle", "identify", "missing", "normalise", "places",
-    "signature", "telling_lines",
+    "signature", "telling_lines", "with_names",
 ]  # fmt: skip
 
 #: In-app frames that count, from where it was raised outwards.
@@ -69,7 +69,7 @@ def identify(
         places: where it was raised, as :func:`places` says it; of the environment's failures
             none count.
     """
-    said = essence(message) if environment else normalise(message)
+    said = essence(message) if environment else normalise(names_alone(message))
     digest = _digest((operation, str(category), error_type, key(said), stage))
     without_frames = _named(digest)
     if environment or not places:

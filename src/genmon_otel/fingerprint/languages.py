@@ -37,6 +37,18 @@ EAST_ASIAN: Final = (
     r"|\s[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9])?)?"
     r"|[0-9]{1,2}[時时点點시][0-9]{1,2}[分분](?:[0-9]{1,2}[秒초])?)"
 )
+#: Digits as Chinese and Japanese write them out.
+_DIGIT: Final = "[\u3007\u25cb零一二三四五六七八九十廿]"
+_TIME: Final = rf"(?:\s?(?:[上下]午|午前|午後|凌晨|晚上)?\s?{_DIGIT}{{1,3}}[時时点點](?:{_DIGIT}{{1,3}}分|半)?)?"
+#: ``二〇二五年三月四日``, ``三月四日上午十点``, ``令和七年三月``
+WRITTEN_OUT: Final = (
+    rf"(?<!{_DIGIT})(?:(?:民国|民國|公元|西元|令和|平成)?(?:{_DIGIT}{{2,5}}|[元一二三四五六七八九])年{_DIGIT}{{1,3}}月(?:{_DIGIT}{{1,3}}[日号號])?"
+    rf"|{_DIGIT}{{1,3}}月{_DIGIT}{{1,3}}[日号號]){_TIME}"
+)
+#: ``三分钟``, ``两小时``
+WRITTEN_DURATION: Final = r"(?<![一二三四五六七八九十百两])[一二三四五六七八九十百两]{1,5}(?:个|個)?(?:分钟|分鐘|小时|小時|秒钟|秒鐘)"
+#: ``星期三``, ``水曜日``, ``수요일``
+EAST_ASIAN_WEEKDAY: Final = r"(?:星期|礼拜|禮拜|周|週)[一二三四五六日天](?![\u4e00-\u9fff])|[月火水木金土日]曜日|[월화수목금토일]요일"
 #: ``America/New_York``
 REGION: Final = (
     r"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc|US|Canada)"

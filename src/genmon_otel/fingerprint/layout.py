@@ -6,10 +6,16 @@ import re
 import unicodedata
 from typing import Final
 
+from genmon_otel.fingerprint import languages
 from genmon_otel.text import clean
 
 #: ``1 234 567`` with a space that does not break.
 _GROUPED: Final = re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))")
+#: Dates, weekdays and durations that are written in words.
+_DATE: Final = re.compile(
+    rf"{languages.WRITTEN_OUT}|(?:(?<=<date>)|(?<=\s)|^)(?:{languages.EAST_ASIAN_WEEKDAY})"
+)
+_DURATION: Final = re.compile(languages.WRITTEN_DURATION)
 #: ``  > 12 | const x = 1``, ``12 │ return``, ``   | ^^^``: a line in a frame of source code.
 _NUMBERED: Final = re.compile(
     r"\s*(?:(?:>\s*)?[0-9]{1,6}\s*[|\u2502\u2575\u2577](?![|\w])|[|\u2502\u2575\u2577\u250a]\s*(?:[\^~].*)?$)"
@@ -36,6 +42,7 @@ def one_line(text: str) -> str:
     """Return a message on one line with single spaces, without the source code that it shows."""
     if not text.isascii():
         text = _GROUPED.sub("", _ascii_digits(text))
+        text = _DURATION.sub("<duration>", _DATE.sub("<date>", text))
     text = clean(text, len(text))
     if "\n" in text:
         text = _without_source(text.split("\n"))

@@ -17,7 +17,7 @@ _SHORTEST: Final = 3
 _PYDANTIC: Final = " validation error"
 _INDEX: Final = re.compile(r"(?<![\w-])[0-9]+(?![\w-])")
 #: A value that a statement is run with, as drivers write it.
-_BOUND: Final = r"(?:\?|%s|\$[0-9]+|:\w+|%\(\w+\)s)(?:::[A-Za-z ]+(?:\[\])?)?"
+_BOUND: Final = r"(?:\?|%s|\$[0-9]+|[:@]\w+|%\(\w+\)s)(?:::[A-Za-z ]+(?:\[\])?)?"
 _BOUND_AGAIN: Final = re.compile(rf"({_BOUND})(?:,\s?{_BOUND})+")
 _ROW_AGAIN: Final = re.compile(rf"(\(\s?{_BOUND}\s?\))(?:,\s*\(\s?{_BOUND}\s?\))+")
 

@@ -1,7 +1,9 @@
 """Name what a package manager, a compiler or a shell did not find, wherever in its output that stands.
 
 Two missing packages are two failures, whose outputs differ in a URL or in the middle of a long
-text. Each tool's own wording is looked for; what it names is said once more at the end.
+text. Each tool's own wording is looked for; what it names is said once more at the end. Of such
+a text only those names and the tool's error code count: which file imports a missing module,
+which version was asked for and what else was printed do not tell one failure from the next.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ _NAME: Final = r"(?<![\w.@/%-])(@?[A-Za-z0-9_][\w.-]{0,100}+(?:(?:/|%2[fF])[\w.-
 _PATH: Final = _NAME.replace("(?<![\\w.@/%-])", "", 1)
 #: Its version, or what it may be.
 _SPEC: Final = r"(?:@[^\s'\"`]{0,60})?"
+#: A module as it is imported: ``./Header``, ``@/components/card``, ``react/jsx-runtime``.
+_MODULE: Final = r"['\"`\u2018]([^'\"`\u2018\u2019\s]{1,200})['\"`\u2019]"
+#: Members of a list that conda prints.
+_LIST: Final = r"((?:\s?- \S{1,120})+)"
 
 #: What each tool prints, and the pattern that finds the name there; the first word is looked for
 #: by itself.
@@ -54,7 +60,39 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     ("Because only ", r"Because only (?:the following versions of )?([A-Za-z0-9][\w.-]{0,100}?)(?:\[\w+\])?(?:[<>=!~{ ])"),
     ("matching version of package ", rf"of package {_NAME}"),
     ("which doesn't match any versions", rf"depends on {_NAME} \([^()]{{1,80}}\) which doesn't match"),
-    ("PackagesNotFoundError", r"channels: - ([\w.-]{1,100})"),
+    ("PackagesNotFoundError", rf"PackagesNotFoundError: [^:]{{1,120}}:{_LIST}"),
+    ("ResolvePackageNotFound", rf"ResolvePackageNotFound:{_LIST}"),
+    ("nothing provides ", r"nothing provides (?:requested )?([\w.-]{1,100})"),
+    (" does not exist (perhaps", r"([\w.-]{1,100})(?: [\d*<>=~!][^\s()]{0,60})? does not exist \(perhaps"),
+    # tsc, vite, rollup, esbuild, webpack, Next, Parcel, Metro, node, bun, deno, jest, eslint
+    ("annot find module ", rf"annot find module {_MODULE}"),
+    ("annot find package ", rf"annot find package {_MODULE}"),
+    ("declaration file for module ", rf"for module {_MODULE}"),
+    ("type definition file for ", rf"file for {_MODULE}"),
+    (" has no exported member ", r"odule ['\"]{1,2}([^'\"\s]{1,200})['\"]{1,2} has no exported member (?:named )?'(\w{1,80})'"),
+    (" is not exported by ", r"['\"](\w{1,80})['\"] is not exported by ['\"]([^'\"\s]{1,200})['\"]"),
+    ("No matching export in ", r"export in ['\"]([^'\"\s]{1,200})['\"] for import ['\"](\w{1,80})['\"]"),
+    ("was not found in '", rf"export '(\w{{1,80}})' (?:\(imported as '\w{{1,80}}'\) )?was not found in {_MODULE}"),
+    ("an't resolve ", rf"an't resolve {_MODULE}"),
+    ("ould not resolve", rf"ould not resolve:? {_MODULE}"),
+    ("ailed to resolve ", rf"ailed to resolve (?:import |entry for package )?{_MODULE}"),
+    ("nable to resolve ", rf"nable to resolve (?:path to )?(?:module )?{_MODULE}"),
+    ("nable to resolve module ", r"resolve module ([^'\"`\s]{1,200}) from "),
+    ("imported but could not be resolved", r"could not be resolved: ([^\s(]{1,200}) \(imported by"),
+    ("stylesheet to import", rf"to import\. .{{0,60}}?@(?:use|import|forward) {_MODULE}"),
+    ("Relative import path ", rf"import path {_MODULE} not prefixed"),
+    ("Module not found ", rf"Module not found {_MODULE}"),
+    ("Not found: 'package:", rf"Not found: {_MODULE}"),
+    # mypy, pyright, Python, Rust, Swift, C
+    ("stub for module named ", rf"module named {_MODULE}"),
+    (" could not be resolved", rf"Import {_MODULE} could not be resolved"),
+    ("No module named ", rf"No module named {_MODULE}"),
+    ("unresolved import ", rf"unresolved import {_MODULE}"),
+    ("unlinked crate ", rf"unlinked crate {_MODULE}"),
+    ("find crate for ", rf"find crate for {_MODULE}"),
+    ("no such module ", rf"no such module {_MODULE}"),
+    ("fatal error: ", r"fatal error: ([\w./+-]{1,120}): No such file"),
+    ("ld: cannot find ", r"cannot find (-l[\w.+-]{1,80})"),
     # cargo, go, Maven, Gradle, gem, composer, NuGet
     ("no matching package named ", rf"named {_Q}{_NAME}{_Q}"),
     ("version for the requirement ", rf"requirement {_Q}{_NAME} = "),
@@ -82,11 +120,20 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     ("pull access denied for ", rf"denied for {_NAME}"),
     ("manifest for ", r"manifest for ([\w./-]{1,120})(?::\S{1,80})? not found"),
 )  # fmt: skip
+#: What stands before the names, at the end of what an exception says.
+_SAYS: Final = "named as missing: "
+#: What tells one way of missing from the next, as npm, pnpm, yarn, tsc, NuGet, Rust and Node write it.
+_CODE: Final = re.compile(
+    r"\b(?:ERR_[A-Z_]{3,60}|TS[0-9]{4}|(?:NU|CS)[0-9]{4}|YN[0-9]{4}|E[0-9]{4}|E404|ETARGET|ERESOLVE|EINTEGRITY"
+    r"|ENOVERSIONS|MODULE_NOT_FOUND)\b"
+)
 #: One of these is in whatever holds one of the wordings.
 _ANY: Final = (
     "package", "regist", "ersion", "requirement", "ependenc", "ommand", "GET http", ": Not found", "404 Not Found",
-    "sh: ", "failed to resolve", "andidates", "specifier", "istribution", "channels", "artifact", "> Could", " gem ",
-    "composer", "not in std", "GOROOT", "unknown rev", "denied for", "manifest for", "executable file", "Package",
+    "sh: ", "to resolve", "not resolve", "'t resolve", "andidates", "specifier", "istribution", "artifact", "> Could",
+    " gem ", "composer", "not in std", "GOROOT", "unknown rev", "denied for", "manifest for", "executable file",
+    "Package", "odule", "import", "export", "nothing provides", "definition file", "not exist (", "crate", "ld: ",
+    "fatal error", "Not found: '",
 )  # fmt: skip
 #: What npm writes at the beginning of each line.
 _MARGINS: Final = ("npm error ", "npm ERR! ", "404  ")
@@ -101,6 +148,23 @@ class Missing(NamedTuple):
     names: tuple[str, ...]
     #: The lines around the first place that says so: the same, however much was printed.
     lines: str
+
+
+def names_alone(said: str) -> str:
+    """Return what counts of a text that ends with what was missing: the error code and the names.
+
+    Any other text as it is.
+    """
+    before, says, names = said.rpartition(f"\n{_SAYS}")
+    if not says:
+        return said
+    code = _CODE.search(before)
+    return f"{code[0]}\n{_SAYS}{names}" if code else f"{_SAYS}{names}"
+
+
+def with_names(said: str, found: Missing) -> str:
+    """Return what was said, and once more at the end what was missing."""
+    return f"{said}\n{_SAYS}{', '.join(found.names)}"
 
 
 def missing(*said: object) -> Missing | None:
@@ -119,9 +183,8 @@ def missing(*said: object) -> Missing | None:
         if wording not in output:  # most are not
             continue
         for at, piece in _around(output, wording):
-            if match := _compiled(pattern).search(piece):
-                name = " ".join(unquote(name).rstrip(".") for name in match.groups() if name)
-                found.setdefault(name)
+            for match in _compiled(pattern).finditer(piece):
+                found.update(dict.fromkeys(_names(match)))
                 first = min(first, at)
     if not found:
         return None
@@ -135,6 +198,38 @@ def missing(*said: object) -> Missing | None:
 @cache  # when it is met first: importing this module compiles none
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
+
+
+def _names(match: re.Match[str]) -> list[str]:
+    """Return what a match names: one package or module, two that do not fit, or a list."""
+    if match[1].lstrip().startswith("- "):
+        return [_CONDA_NAME.sub("", spec) for spec in match[1].split() if spec != "-"]
+    return [" ".join(_bare(name) for name in match.groups() if name)]
+
+
+#: ``defaults::lz4-c==1.9.3=h9c3ff4c_1``: what is not the name.
+_CONDA_NAME: Final = re.compile(r"^[\w./-]{1,60}::|[\[=<>!~|,].*$")
+#: Folders from which the path of a source file is the same on every machine.
+_ROOTS: Final = ("/src/", "/app/", "/lib/", "/dist/")
+_UP: Final = re.compile(r"^(?:\.{1,2}/)+")
+#: ``chunk-4f3a2b1c.js``
+_HASHED: Final = re.compile(r"(?=[0-9a-f]{0,7}[0-9])[0-9a-f]{8,64}(?![0-9A-Za-z])")
+
+
+def _bare(name: str) -> str:
+    """Return a name as it is the same for every importer and on every machine.
+
+    A module's path begins at ``./``, wherever it was imported from; a path from the root begins
+    below the folder of sources, else with the file's name.
+    """
+    name = unquote(name).rstrip(".").partition("?")[0]
+    if name.startswith(("/", "file:/")) or name[1:3] in (":\\", ":/"):
+        name = _HASHED.sub("<id>", name.replace("\\", "/").rstrip("/"))
+        root = next((folder for folder in _ROOTS if folder in name), "/")
+        name = f"./{name.rpartition(root)[2]}"
+    if name.startswith("."):
+        return "./" + _HASHED.sub("<id>", _UP.sub("", name))
+    return name
 
 
 def _readable(said: object) -> str:

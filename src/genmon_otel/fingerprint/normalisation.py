@@ -27,7 +27,7 @@ from genmon_otel.fingerprint import languages, quoted
 from genmon_otel.fingerprint.layout import one_line
 from genmon_otel.fingerprint.listed import distinct, members_once
 from genmon_otel.fingerprint.numbers import number
-from genmon_otel.fingerprint.tokens import ID, NUMBER, token
+from genmon_otel.fingerprint.tokens import ID, NUMBER, scrambled, token
 from genmon_otel.fingerprint.variables import EXTENSION, VARIABLE
 from genmon_otel.fingerprint.window import windows, without_parameters, without_prose
 from genmon_otel.text import GAP
@@ -56,6 +56,10 @@ _WEEKDAY: Final = re.compile(
 _NUMBERED: Final = re.compile(
     r"\b([Rr]ow|[Ll]ine|[Ii]tem|[Pp]age|[Cc]olumn|[Ff]ile|[Rr]ecord|[Pp]osition|[Oo]rder|[Cc]hunk|[Ss]tep)s"
     r" <n>(?:,? (?:and|or) <n>)?"
+)
+#: ``@p1, @p2``, ``:id_0``: names of bound values that a driver counts.
+_BOUND: Final = re.compile(
+    r"(?<![\w/:.])([@:][A-Za-z_]\w{0,30}?)[0-9]{1,5}(?![\w:.])(?:,\s?[@:][A-Za-z_]\w{0,30}?[0-9]{1,5}(?![\w:.]))*"
 )
 #: ``3 items are``
 _AGREES: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?) (are|were|have|do)\b")
@@ -176,6 +180,8 @@ def _counted_once(text: str) -> str:
         text = _AGREES.sub(lambda match: f"{match[1]} {_SINGULAR[match[2]]}", text)
     if "," in text and ("<" in text or "?" in text):
         text = _ONLY_MEMBER.sub(r"\1", _REPEATED.sub(r"\1", text))
+    if "@" in text or " :" in text or "(:" in text:
+        text = _BOUND.sub(r"\1<n>", text)
     if "s <n>" in text:
         text = _NUMBERED.sub(r"\1 <n>", text)
     return text
@@ -251,6 +257,10 @@ class _Scan:
     def _subject(self, match: re.Match[str]) -> str:
         return f"{match[0].rpartition(' ')[0].lower()} <str>"
 
+    def _stem(self, match: re.Match[str]) -> str:
+        stem, _, rest = match[0].partition("_")
+        return f"{stem}_{ID}" if rest.isupper() or scrambled(rest) else match[0]
+
     def _tuple(self, match: re.Match[str]) -> str:
         return f"{match[0].partition('=')[0]}=(<str>)"
 
@@ -321,6 +331,8 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "subject": _Scan._subject,
     "person": lambda _scan, _match: "<str>",
     "branch": lambda _scan, match: f"{match[0].partition(' ')[0]} <str>",
+    "article": lambda _scan, match: f"{match[0].partition(' ')[0].rstrip(':#')} {ID}",
+    "stem": _Scan._stem,
     "tuple": _Scan._tuple,
     "input": lambda _scan, _match: "input_value=<str>",
     "literal": _Scan._literal,

@@ -47,7 +47,7 @@ _NAMING: Final = frozenset(
 _LISTING: Final = frozenset("missing a an not expected required".split())
 _AFTER: Final = re.compile(
     r"\s?(?:object\b|is not (?:defined|a function|exported|recogni[sz]ed as|a module|callable|iterable|subscriptable"
-    r"|assignable|a constructor|in this registry|in the npm registry)|codec\b|is a required\b|has no (?:attribute|exported|member|default export)|is required|field required"
+    r"|assignable|a constructor|in this registry|in the npm registry)|codec\b|is a required\b|in scope\b|has no (?:attribute|exported|member|default export)|is required|field required"
     r"|is undefined|is missing|module\b|modules\b|attribute\b|expected\b|parameter\b|argument\b|must (?:be|have|contain|not)"
     r"|property\b|column\b|cannot be (?:null|used|resolved|found)|is declared but|implicitly has|refers to a value"
     r"|is possibly|cannot be null|requires? a peer|table\b|field\b|violates|is deprecated|format\b|encoding\b|plugin\b|package\b"

@@ -41,6 +41,8 @@ _SHORT: Final = frozenset(
     "chatcmpl cmpl asst toolu resp call"
     " proj ws usr gen ord inv txn sess acc acct cust prj wf evt msg tsk tmpl rev dep sub".split()
 )
+#: Those behind which the shortest token is an id: rows of a table.
+_ROWS: Final = frozenset("ord cus cust usr inv txn sess acct ws".split())
 _CODE: Final = re.compile(r"[A-Z]{1,8}[0-9]{1,5}")
 _SQLSTATE: Final = re.compile(r"[0-9]{2}[A-Z][0-9]{2}")
 _DASHED_CODE: Final = re.compile(
@@ -100,7 +102,7 @@ def token(text: str) -> str:
 def _is_numbered(stem: str, rest: str) -> bool:
     """Whether ``rest`` tells one ``stem`` from the next: an order, a workspace."""
     return (
-        len(rest) >= 3
+        len(rest) >= (2 if stem in _ROWS and rest[0] not in "vV" else 3)
         and stem.islower()
         and (stem in _COUNTED or stem in _SHORT)
         and any(map(str.isdigit, rest))
@@ -130,14 +132,14 @@ def _part(part: str) -> str:
             return stem + NUMBER
         if len(digits) >= 3:
             return ID if stem.islower() or stem.isupper() else stem + NUMBER
-        return part if len(part) < 10 or not _scrambled(part) else ID
+        return part if len(part) < 10 or not scrambled(part) else ID
     if len(digits) >= 3 and len(part) >= 6:
         return ID
-    return ID if len(part) >= 8 and _scrambled(part) else part
+    return ID if len(part) >= 8 and scrambled(part) else part
 
 
-def _scrambled(part: str) -> bool:
-    """Whether upper and lower case alternate more often than in camelCase, or too much is in capitals."""
+def scrambled(part: str) -> bool:
+    """Return whether upper and lower case alternate more often than in camelCase, or too much is in capitals."""
     if part.islower() or part.isupper():
         return False
     if len(part) >= 16 and not _WORD.search(part):

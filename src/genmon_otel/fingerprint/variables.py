@@ -131,6 +131,12 @@ _SUBJECT: Final = (
 _PERSON: Final = r"[A-Z][\w'-]{1,30}(?:\s[A-Z][\w'-]{1,30}){0,2}(?=\s[(<][\w.+*-]{1,64}@)"
 #: ``branch feature/new-hero``: not ``branch main``
 _BRANCH: Final = r"[Bb]ranch\s(?=[\w.]{1,60}[/-])[\w.]{1,60}(?:[/-]+[\w.]{1,60}){1,12}"
+#: ``SKU AB-1234``, ``ISBN 978-3-16``: what numbers an article, whatever its length.
+_ARTICLE: Final = r"(?:SKU|sku|Sku|ISBN|EAN|GTIN|UPC|ASIN|IMEI|VIN|MPN)[:#]?\s(?=[\w-]{0,24}[0-9]|[A-Z]{2,12}-[A-Z])[\w-]{1,40}(?![\w-])"
+#: ``ord_kfjQmPqz``: an id without a digit, behind a short form that stands before ids.
+_STEM: Final = (
+    r"(?:ord|cust?|usr|txn|sess|inv|acct|pro?j|req|evt|msg|tsk|pi|sub|ws)_[A-Za-z]{6,40}(?![\w-])"
+)
 #: Subresource integrity; a JSON web token
 _DIGEST: Final = r"sha(?:1|256|384|512)-[A-Za-z0-9+/]{8,128}={0,2}(?![A-Za-z0-9+/])"
 _JWT: Final = r"eyJ[\w-]{6,4096}(?:\.[\w-]{1,4096}){1,4}"
@@ -198,6 +204,7 @@ VARIABLE: Final = re.compile(
                 ),
                 ("path1", rf"(?:{_any(*_RELATIVE)}){_LINE}"),
                 ("domain", _DOMAIN),
+                ("stem", _STEM),
                 ("version", r"v[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}(?:[-+][\w.+-]{1,40})?(?![\w])"),
                 ("token", _any(*_TOKENS)),
             ),
@@ -213,6 +220,7 @@ VARIABLE: Final = re.compile(
                 ("subject", _SUBJECT),
                 ("person", _PERSON),
                 ("branch", _BRANCH),
+                ("article", _ARTICLE),
                 ("tuple", r"Key\s\([^()]{1,80}\)=\([^()]{0,200}\)"),
                 ("instance", r"On instance(?:\[[^\]]{1,80}\]){0,12}: .*"),
                 ("id", rf"{_DUMP}|{_COLOUR}"),

@@ -33,6 +33,7 @@ from genmon_otel.payload.paths import (
 from genmon_otel.payload.state import refuse_finalizer, state_of
 from genmon_otel.records import Tree
 from genmon_otel.slots import args_of
+from genmon_otel.stacks import PROGRAM_MARK, is_of_missing_program
 
 #: Exceptions linked by cause and context that are kept, the first included.
 MAX_CHAIN: Final = 8
@@ -122,11 +123,14 @@ def _importable_base(kind: type) -> type:
 
 
 def _fields(error: BaseException) -> dict[str, Any]:
-    return {
+    fields = {
         name: value
         for name, value in state_of(error).items()
         if isinstance(name, str) and name not in _SKIPPED
     }
+    if is_of_missing_program(error):  # its frames tell, which a replay has not
+        fields[PROGRAM_MARK] = True
+    return fields
 
 
 def _built_in_state(error: BaseException) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def analyse_anew(
         found.category,
         found.severity,
         found.error_type,
-        redact(said_by(decided), READ),
+        redact(said_by(decided, found), READ),
         places(frames(decided)),
         *raise_site(decided),
         redact(format_stack(error), MAX_STACK),

@@ -6,10 +6,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from genmon_otel.recorder.content import Contents, hide
+from genmon_otel.records import Category
 from genmon_otel.text import GAP, clean, cut, safe_str
+
+if TYPE_CHECKING:
+    from genmon_otel.classification import Classification
 
 #: Characters read of a message, half of its head: as many as normalising looks at.
 READ: Final = 2 * 1_024 + len(GAP)
@@ -35,19 +39,26 @@ class GroupingText:
     grouped: str
 
 
-def said_by(error: BaseException) -> str:
-    """Return what an exception says, with what the program that it tells of had printed."""
+def said_by(error: BaseException, found: Classification) -> str:
+    """Return what an exception says, with what the program that it tells of had printed.
+
+    Args:
+        error: the exception that decided.
+        found: as what: only of a missing dependency the names of what is missing are said again.
+    """
     from genmon_otel.classification.evidence import carried, output
-    from genmon_otel.fingerprint import LIMIT, distinct, missing, telling_lines
+    from genmon_otel.fingerprint import LIMIT, distinct, missing, telling_lines, with_names
 
     held = carried(error)
     full = _said(error, LIMIT)
     said = full if len(full) <= READ else cut(distinct(full), READ)
-    absent = missing(full, held.get("stderr"), held.get("stdout"), held.get("output"))
+    absent = None
+    if found.category is Category.DEPENDENCY_ERROR:
+        absent = missing(full, held.get("stderr"), held.get("stdout"), held.get("output"))
     printed = telling_lines(absent.lines if absent else output(held))
     if printed and (printed not in said or said.startswith("Command ")):
         said = f"{said}\n{printed}"
-    return f"{said}\nnamed as missing: {', '.join(absent.names)}" if absent else said
+    return with_names(said, absent) if absent else said
 
 
 def _said(error: BaseException, limit: int) -> str:

@@ -204,7 +204,7 @@ class Stage(Scope):
 
         generation = self.generation
         found = self._classification = classify(error)
-        said = generation.runtime.redactor.text(said_by(found.decided_by or error), READ)
+        said = generation.runtime.redactor.text(said_by(found.decided_by or error, found), READ)
         self._signature = signature(
             operation=generation.spec.operation,
             category=found.category,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from genmon_otel.classification.phrases import Entry, entry, form, printed
-from genmon_otel.classification.verdict import DEPENDENCY, RATE, SYNTAX
+from genmon_otel.classification.verdict import DEPENDENCY, RATE, SYNTAX, VALIDATION
 
 # One phrase a line.
 # fmt: off
@@ -15,7 +15,7 @@ MANIFESTS: Final[tuple[Entry, ...]] = (
         "you have reached your (unauthenticated |)pull rate limit",
         "toomanyrequests: ",
     ),
-    entry(SYNTAX, "manifest.syntax", "docker, Bundler, Composer, Go, cargo, MSBuild and Deno, a manifest or a source that does not parse",
+    entry(SYNTAX, "manifest.syntax", "docker, Bundler, Composer, Go, cargo, MSBuild, mypy and Deno, a manifest or a source that does not parse",
         "dockerfile parse error",
         "there was an error parsing 'gemfile'",
         form(r"composer\.json['\"]? does not contain valid json", "composer"),
@@ -25,6 +25,20 @@ MANIFESTS: Final[tuple[Entry, ...]] = (
         "this file contains an unclosed delimiter",
         form(r"\b(?:mismatched|unexpected) closing delimiter: [`'\"]", "delimiter"),
         form(r"\berror msb40(?:24|25)\b|\berror fs00(?:10|58)\b", "msb", "fs"),
+        form(r"\.pyi?:\d+: error: [^\n]{1,120} \[syntax\](?:\n|$)", "syntax"),
+    ),
+    entry(DEPENDENCY, "module_to_install", "terraform before terraform init, helm with a chart that is not there",
+        'error: module not installed',
+        "this module is not yet installed. run 'terraform init'",
+        "chart.yaml file is missing",
+        form(r"\bchart ['\"][^'\"\n]{1,120}['\"] matching version\b[^\n]{0,120} not found in\b", "chart"),
+    ),
+    entry(VALIDATION, "build_refused", "Gradle, cargo test and kubectl: a script, a test or a manifest that is refused",
+        form(r"\ba problem occurred (?:evaluating|configuring) (?:root project|project|script|settings)\b[^\n]{0,200}\n> could not (?:find method|get unknown property|set unknown property)\b", "problem"),
+        "> there were failing tests. see the report at",
+        form(r"(?:^|\n)test result: failed\. \d+ passed; \d+ failed\b", "result"),
+        form(r"(?:^|\n)error: test failed, to rerun pass '|(?:^|\n)error: test failed, to rerun pass `", "rerun"),
+        "error validating data: validationerror(",
     ),
 )
 

@@ -85,10 +85,11 @@ TOOLCHAINS: Final[tuple[Entry, ...]] = (
 )
 
 REPORTS: Final[tuple[Entry, ...]] = (
-    entry(DEPENDENCY, "compiler_code.missing", "rustc, csc, NuGet, pylint and pyright, codes of what is missing",
+    entry(DEPENDENCY, "compiler_code.missing", "rustc, csc, NuGet, pylint, pyright and ESLint, codes of what is missing",
         form(r"error\[e0(?:432|433|455|460|461|463|514|583|786)\]", "error"),
         form(r"error (?:cs0(?:006|234|246)|nu1\d{3})\b", "error"),
         form(r"\((?:import-error|reportmissing(?:module)?(?:imports|source))\)", "import", "reportmissingimports", "reportmissingmodulesource"),
+        form(r"\s(?:import|import-x|n|node)/no-(?:unresolved|missing-import|missing-require)\b", "unresolved", "missing"),
         form(r"\berror ts(?:2307|7016|2792|2688|2732|2875|6053)\b|- error ts2307", "ts"),
     ),
     entry(SYNTAX, "compiler_code.syntax", "csc, kotlinc and tsc, codes of what does not parse",
