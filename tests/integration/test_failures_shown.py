@@ -21,8 +21,12 @@ def test_it_says_whose_answer_was_read(tmp_path: Path) -> None:
         failing(failure=a_failure(fingerprint="v2:k", category=Category.UNKNOWN, answer_of="plan"))
     )
     shown = [each.plain for each in describe(store.failure("v2:k"))]
-    assert "reading    perhaps the answer of step plan, the last before it" in shown
+    assert "reading    perhaps the answer of step plan, the last before it; unconfirmed" in shown
     assert any(each.startswith("because    no evidence names a cause") for each in shown)
+    quoted = a_failure(fingerprint="v2:q", answer_of="plan", answer_quoted=True)
+    Producer(store).write(failing(failure=quoted))
+    shown = [each.plain for each in describe(store.failure("v2:q"))]
+    assert "reading    the answer of step plan, which the error quotes" in shown
     store.close()
 
 

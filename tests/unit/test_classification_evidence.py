@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genmon_otel.classification import classify, explain, phrases
 from genmon_otel.classification.judgement import INDEX
@@ -14,6 +17,7 @@ from genmon_otel.classification.logged import plain
 from genmon_otel.classification.verdict import RATE, TIMEOUT, Weight
 from genmon_otel.fingerprint import identify, places
 from genmon_otel.records import Frame
+from genmon_otel.text import clean
 from tests.evidence_kit import DATA, entries, error_of
 
 REAL = list(entries(DATA / "real.jsonl"))
@@ -88,7 +92,35 @@ def test_each_rule_is_explained_in_words() -> None:
     assert "contains 'npm error code e404', as printed by npm" in explain(
         "tool:npm", "Command failed\nnpm error code E404"
     )
+    kept = explain("tool:npm", "Command 'npm ci' failed", "npm error code E404")
+    assert "contains 'npm error code E404', as printed by npm" in kept
+    for rule, entry in INDEX.entries.items():
+        without = explain(rule, "")
+        assert without == f"the text contains what is printed by {entry.seen}"
     assert explain("of another:version") == "rule of another:version"
+
+
+def test_the_line_that_decided_is_quoted_as_it_was_printed() -> None:
+    """Of captured output, wherever in it that line stands; never a pattern."""
+    wrong = []
+    for path in TOOL_OUTPUT:
+        output = path.read_text()
+        error = subprocess.CalledProcessError(1, ["tool"], stderr=output)
+        found = classify(error)
+        if not INDEX.entries.get(found.rule):
+            continue
+        shown = clean(output, len(output)).translate(str.maketrans({"\x1b": None}))
+        if len(found.words) > phrases.QUOTED or clean(found.words, 500) not in shown:
+            wrong.append((path.name, found.rule, found.words))
+    assert len(wrong) <= 0.01 * len(TOOL_OUTPUT), wrong
+
+
+@given(st.text(max_size=600), st.text(max_size=60))
+def test_a_line_is_a_piece_of_the_text(said: str, words: str) -> None:
+    """Whatever was said and whatever decided."""
+    line = phrases.line_of(said, words)
+    assert line in said
+    assert len(line) <= phrases.QUOTED
 
 
 def test_the_index_names_every_phrase_that_a_text_holds() -> None:

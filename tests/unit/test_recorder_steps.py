@@ -76,9 +76,28 @@ def test_a_bug_where_an_answer_was_read_says_whose_answer_it_was() -> None:
         assert failure is not None
         assert (failure.category, failure.rule) == ("unknown", "")
         assert failure.answer_of == "ask"
+        assert not failure.answer_quoted
     failure = failing(lambda: (ask("fine"), ask("break"))).record.failure
     assert failure is not None
     assert failure.answer_of == ""
+
+
+def test_the_answer_that_an_error_quotes_is_the_one_that_was_read() -> None:
+    """Not the last one: both were answered before the first was parsed."""
+
+    @step
+    def review(prompt: str) -> str:
+        return f'{{"verdict": "{prompt}"}}'
+
+    def body() -> None:
+        plan, _ = ask("the plan"), review("fine")
+        json.loads(plan)
+
+    seen = failing(body)
+    failure = seen.record.failure
+    assert failure is not None
+    assert (failure.answer_of, failure.answer_quoted, failure.trigger) == ("ask", True, "content")
+    assert seen.recordings[0].trigger_step == 0
 
 
 def test_one_object_that_two_operations_raise_is_a_failure_of_each() -> None:

@@ -54,6 +54,8 @@ class Classification:
     #: Whether a type, a status, a code or a phrase that providers print decided; not a name, and
     #: not a rule of the application's own.
     certain: bool = False
+    #: The line of a text that decided, not redacted; empty where something else did.
+    words: str = ""
 
     @property
     def is_environment(self) -> bool:
@@ -108,7 +110,13 @@ def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str
         return Classification(category, category.default_severity, decided_by, name, "")
     severity = verdict.severity or verdict.category.default_severity
     return Classification(
-        verdict.category, severity, decided_by, name, verdict.rule, verdict.is_evidence
+        verdict.category,
+        severity,
+        decided_by,
+        name,
+        verdict.rule,
+        verdict.is_evidence,
+        verdict.words,
     )
 
 

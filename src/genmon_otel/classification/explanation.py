@@ -33,13 +33,14 @@ _BY_TABLE: Final[Mapping[str, str]] = {
 }
 
 
-def explain(rule: str, message: str = "") -> str:
+def explain(rule: str, message: str = "", words: str = "") -> str:
     """Say in plain English what evidence a rule names.
 
     Args:
         rule: ``Classification.rule`` as a failure keeps it, such as ``status:429``; empty
             where no rule applied.
         message: what the failure says; the words in it that decided are quoted where it holds them.
+        words: the line that decided, as the failure keeps it; empty where none was kept.
 
     Returns:
         One sentence without a final full stop. A rule of another version of this package
@@ -48,7 +49,7 @@ def explain(rule: str, message: str = "") -> str:
     if whole := _WHOLE.get(rule):
         return whole
     if found := INDEX.entries.get(rule) or _BESIDE.get(rule):
-        return describe(found, plain(message))
+        return describe(found, plain(message), words)
     table, _, name = rule.partition(":")
     sentence = _BY_TABLE.get(table)
     return sentence.format(name) if sentence and name else f"rule {rule}"

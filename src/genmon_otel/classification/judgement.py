@@ -24,7 +24,7 @@ from weakref import WeakKeyDictionary
 from genmon_otel.classification import codes, evidence, providers
 from genmon_otel.classification.logged import plain
 from genmon_otel.classification.parsers import PARSERS
-from genmon_otel.classification.phrases import PhraseIndex, Text, first_of, longest_word
+from genmon_otel.classification.phrases import PhraseIndex, Text, first_of, line_of, longest_word
 from genmon_otel.classification.tools import TOOL_REPORTS, TOOLS
 from genmon_otel.classification.types import (
     BUGS,
@@ -148,7 +148,7 @@ def judge(error: BaseException) -> Verdict | None:
         if evidence.is_a(error, FileNotFoundError):
             if is_of_missing_program(error):
                 return Verdict(*DEPENDENCY, "spawn", Weight.EXACT)
-            if verdict := _missing_program(error):
+            if verdict := _printed_in(error, 500):
                 return verdict
     output = evidence.output(held)
     if output and (verdict := judge_output(output)):
@@ -187,15 +187,15 @@ def _not_json(error: BaseException) -> str:
 
 def _of_inotify(error: BaseException) -> Verdict | None:
     """Return ``unknown`` for ENOSPC of the limit of file watchers: the disk is not full."""
-    text = INDEX.read(safe_str(error, 500).lower(), printed=False)
-    found = INDEX.first(text, "tool", Weight.EXACT)
+    found = _printed_in(error, 500)
     return found if found is not None and found.rule == "tool:inotify" else None
 
 
-def _missing_program(error: BaseException) -> Verdict | None:
-    """Return what a ``FileNotFoundError`` says whose file is a program."""
-    text = INDEX.read(safe_str(error, 500).lower(), printed=False)
-    return INDEX.first(text, "tool", Weight.EXACT)
+def _printed_in(error: BaseException, limit: int) -> Verdict | None:
+    """Return what a tool is known to print, of what an exception says."""
+    said = safe_str(error, limit)
+    found = INDEX.first(INDEX.read(said.lower(), printed=False), "tool", Weight.EXACT)
+    return _quoting(found, said) if found else None
 
 
 def _by_exit(code: object) -> Verdict | None:
@@ -210,8 +210,7 @@ def _by_exit(code: object) -> Verdict | None:
 
 
 def _infrastructure(error: BaseException, profile: Profile) -> Verdict:
-    text = INDEX.read(safe_str(error, 1_000).lower(), printed=False)
-    found = INDEX.first(text, "tool", Weight.EXACT)
+    found = _printed_in(error, 1_000)
     if found and (found.category, found.severity) == MACHINE:
         return replace(found, final=True)
     exact = profile.exact[0] if profile.exact else None
@@ -227,8 +226,8 @@ def _refined(verdict: Verdict, error: BaseException, held: Mapping[str, Any]) ->
     """Return what the text makes of a refusal or a rate limit: a quota used up, a key refused."""
     if verdict.severity is not None or verdict.category not in _REFINABLE:
         return verdict
-    text = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(held)}".lower()
-    return _refined_by(verdict, text)
+    said = f"{safe_str(error, evidence.TEXT_LIMIT)}\n{evidence.body_text(held)}"
+    return _quoting(_refined_by(verdict, said.lower()), said)
 
 
 def _refined_by(verdict: Verdict, text: str) -> Verdict:
@@ -267,10 +266,16 @@ def _judge(original: str, weight: Weight) -> Verdict | None:
     text = INDEX.read(lowered, printed=weight is Weight.EXACT or "\n" in lowered)
     for table in ("tool", "parser", "report"):
         if verdict := INDEX.first(text, table, weight):
-            return verdict
+            return _quoting(verdict, original)
     if store := INDEX.first(text, "store", Weight.MESSAGE):
-        return store
-    return _of_provider(original, text)
+        return _quoting(store, original)
+    verdict = _of_provider(original, text)
+    return _quoting(verdict, original) if verdict else None
+
+
+def _quoting(verdict: Verdict, said: str) -> Verdict:
+    """Return a verdict with the line that decided, as it stands in what was said."""
+    return replace(verdict, words=line_of(said, verdict.words)) if verdict.words else verdict
 
 
 def _of_provider(original: str, text: Text) -> Verdict | None:
@@ -325,7 +330,7 @@ def judge_span(error_type: str, message: str) -> Verdict | None:
     named, said = judge_named(error_type), judge_text(message)
     if named is None or (said is not None and said.weight > named.weight):
         return said
-    return _refined_by(named, message.lower())
+    return _quoting(_refined_by(named, message.lower()), message)
 
 
 def judge_named(error_type: str) -> Verdict | None:

@@ -29,6 +29,8 @@ _LETTERS: Final = bytes(c if chr(c).islower() and c < 128 else 32 for c in range
 _DIGITS: Final = bytes(c if chr(c).isdigit() and c < 128 else 32 for c in range(256))
 #: Characters before and after a word within which a match of its form lies.
 _NEAR: Final = 600
+#: Characters of a line that are quoted.
+QUOTED: Final = 240
 _SPECIAL: Final = re.compile(r"…|#|\([^()|]*\|[^()]*\)")
 #: A word that no placeholder touches, and so cannot be longer in a text.
 _WHOLE_WORD: Final = re.compile(
@@ -106,12 +108,13 @@ class Text:
             self._flat = " ".join(_alike(self.lines).split())
         return self._flat
 
-    def matches(self, expression: str, words: Iterable[str]) -> bool:
-        """Whether an expression matches near one of the words; anywhere, where there are none."""
+    def match(self, expression: str, words: Iterable[str]) -> re.Match[str] | None:
+        """Return where an expression matches near one of the words; anywhere, where there are none."""
         search = _compiled(expression).search
         if not words:
-            return search(self.lines) is not None
-        return any(search(self.lines, *place) for word in words for place in self._around(word))
+            return search(self.lines)
+        found = (search(self.lines, *place) for word in words for place in self._around(word))
+        return next(filter(None, found), None)
 
     def _around(self, word: str) -> list[tuple[int, int]]:
         """Return the stretches in which a match that holds ``word`` lies."""
@@ -217,12 +220,14 @@ class PhraseIndex:
             phrase = self._phrases[number]
             if phrase.entry.printed and not text.printed:
                 continue
-            if (
-                phrase.literal in text.flat
-                if phrase.literal
-                else text.matches(phrase.expression, words)
-            ):
-                return Verdict(*phrase.entry.label, f"{table}:{phrase.entry.name}", weight)
+            said = ""
+            if phrase.literal:
+                said = phrase.literal if phrase.literal in text.flat else ""
+            elif match := text.match(phrase.expression, words):
+                said = match[0]
+            if said:
+                rule = f"{table}:{phrase.entry.name}"
+                return Verdict(*phrase.entry.label, rule, weight, words=said)
         return None
 
 
@@ -230,8 +235,8 @@ def first_of(entries: Iterable[Entry], table: str, text: str, weight: Weight) ->
     """Return the verdict of the first of a few entries that are made of forms, without an index."""
     for each in entries:
         for phrase in each.phrases:
-            if isinstance(phrase, Form) and _compiled(phrase.expression).search(text):
-                return Verdict(*each.label, f"{table}:{each.name}", weight)
+            if isinstance(phrase, Form) and (match := _compiled(phrase.expression).search(text)):
+                return Verdict(*each.label, f"{table}:{each.name}", weight, words=match[0])
     return None
 
 
@@ -291,12 +296,46 @@ def _whole_words(phrase: str) -> list[str]:
     return sorted(words, key=len, reverse=True)
 
 
-def describe(each: Entry, text: str = "") -> str:
-    """Say in words what an entry looks for and where that was seen; quote ``text`` where it holds it."""
-    for phrase in each.phrases:
+def describe(each: Entry, text: str, words: str) -> str:
+    """Say in words where an entry was seen, and quote what decided: never the pattern itself.
+
+    Args:
+        each: the entry.
+        text: what the failure says, in lower case; quoted where ``words`` is empty and it holds them.
+        words: what was kept of the text that decided.
+    """
+    for phrase in () if words else each.phrases:
         expression = phrase.expression if isinstance(phrase, Form) else _expression(phrase)
         if match := _compiled(expression).search(text):
-            return f"the text contains '{' '.join(match[0].split())}', as printed by {each.seen}"
-    words = [phrase for phrase in each.phrases if isinstance(phrase, str)]
-    example = f" a phrase such as '{words[0]}'," if words else " what is"
-    return f"the text contains{example} printed by {each.seen}"
+            words = match[0]
+            break
+    if words := " ".join(words.split()):
+        return f"the text contains '{words}', as printed by {each.seen}"
+    return f"the text contains what is printed by {each.seen}"
+
+
+def line_of(said: str, words: str) -> str:
+    """Return the line of a text, as it stands there, in which words were found.
+
+    Args:
+        said: the text.
+        words: as :attr:`Verdict.words` has them: in lower case, white space and quotation marks
+            made alike.
+
+    Returns:
+        At most :data:`QUOTED` characters; empty where the words do not stand there as they are,
+        which a log's stamps or an escape may keep them from.
+    """
+    lowered = said.lower()
+    probe = max(re.split(rf"[{_MARKS}]|\s{{2,}}|\n", words.strip()), key=len, default="").strip()
+    at = lowered.find(probe) if probe and len(lowered) == len(said) else -1
+    if at < 0:
+        return ""
+    begin = max(said.rfind("\n", 0, at) + 1, at - QUOTED // 2)
+    end = said.find("\n", at)
+    line = said[begin : min(end if end >= 0 else len(said), begin + QUOTED)]
+    if begin and said[begin - 1] not in "\n ":  # no part of a word, which may be half a secret
+        line = line.partition(" ")[2]
+    if begin + QUOTED < (end if end >= 0 else len(said)):
+        line = line.rpartition(" ")[0]
+    return line.strip()

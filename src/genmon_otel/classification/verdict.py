@@ -36,6 +36,9 @@ class Verdict:
     weight: Weight
     #: What lies below is its own affair: a database driver's socket errors are no provider's.
     final: bool = False
+    #: The words of a text that decided, in lower case or as they stand in it; empty for what a type,
+    #: a status or a code says.
+    words: str = ""
 
     @property
     def is_evidence(self) -> bool:

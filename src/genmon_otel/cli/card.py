@@ -61,7 +61,11 @@ def render_card(card: Card) -> RenderableType:
     if card.case is None:
         parts.append(Text("\nNothing was recorded of this failure; there is nothing to replay."))
     else:
-        parts += [*_asked(card.case), Text(), Text(what_happened(card.case), style="bold")]
+        parts += [
+            *_asked(card.case),
+            Text(),
+            Text(what_happened(card.case, card.failure.row), style="bold"),
+        ]
         parts += [_steps(card.case), Text(), Text(replay(card.case))]
         parts += [Text(), Text(meaning(card), style="italic")]
     parts += [Text(), Text(next_step(row), style="bold")]

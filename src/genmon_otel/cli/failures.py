@@ -27,7 +27,7 @@ from genmon_otel.records import Category, Severity, is_of_other_version
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
-from genmon_otel.wording.failure import hit, why, why_no_case
+from genmon_otel.wording.failure import answer_read, hit, why, why_no_case
 from genmon_otel.wording.units import ago
 
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
@@ -146,13 +146,8 @@ def describe(detail: FailureDetail) -> list[Text]:
     if context.get("file"):
         place = f"{context['file']}:{context.get('line')} in {context.get('function')}"
         lines.append(marked("broke at   {}", place))
-    if context.get("answer_of"):
-        # A KeyError may be an ordinary bug, or what a model's answer lacked: a person decides.
-        lines.append(
-            marked(
-                "reading    perhaps the answer of step {}, the last before it", context["answer_of"]
-            )
-        )
+    if answer := answer_read(row):
+        lines.append(marked("reading    {}", answer))
     if context.get("trace_id"):
         lines.append(marked("trace      {}", context["trace_id"]))
     lines.append(Text("case       ").append_text(_case(detail)))

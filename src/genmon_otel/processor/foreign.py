@@ -94,6 +94,7 @@ def record_of(span: ReadableSpan, runtime: Runtime) -> tuple[GenerationRecord, F
         line=line,
         origin="foreign_span",
         rule=verdict.rule,
+        words=redact(verdict.words, MAX_STACK),
     )
     failure = corrected(failure, runtime.sink.corrections)
     record = GenerationRecord(

@@ -24,6 +24,7 @@ from genmon_otel.recorder.triggers import (
     decorated,
     hung_step,
     last_answer,
+    quotes,
     stage_of,
     trigger_among,
     trigger_of,
@@ -144,7 +145,7 @@ def diagnose(facts: GenerationFacts, problem: Problem, runtime: Runtime) -> Diag
             answered = last_answer(stages)
             trigger = ("input", None) if answered is None else ("content", answered)
             said = grouping_text(redact(text, READ), facts)
-            return _diagnosis(facts, runtime, _refused(facts, text), said, None, trigger)
+            return _diagnosis(facts, runtime, _refused(facts, text, redact), said, None, trigger)
         case Raised(error):
             known = next((s for e, s in facts.errors if e is error and s.signature), None)
             analysis = analyse(runtime, error, known.classification if known is not None else None)
@@ -174,7 +175,9 @@ def undiagnosed(facts: GenerationFacts, problem: Problem) -> Diagnosis:
     )
 
 
-def _refused(facts: GenerationFacts, reason: str) -> ExceptionAnalysis:
+def _refused(
+    facts: GenerationFacts, reason: str, redact: Callable[[str, int], str]
+) -> ExceptionAnalysis:
     from genmon_otel.classification import classify_text
 
     code = getattr(facts.spec.function, "__code__", None)
@@ -190,6 +193,7 @@ def _refused(facts: GenerationFacts, reason: str) -> ExceptionAnalysis:
         line=getattr(code, "co_firstlineno", 0),
         stack="",
         rule=found.rule,
+        words=redact(found.words, READ),
         environment=found.is_environment,
     )
 
@@ -217,6 +221,7 @@ def _diagnosis(  # noqa: PLR0917 - private, each of another type
         environment=analysis.environment,
         places=analysis.places,
     )
+    answer = step if kind == "content" else None
     failure = Failure(
         category=analysis.category,
         severity=facts.spec.severity or analysis.severity,
@@ -231,8 +236,10 @@ def _diagnosis(  # noqa: PLR0917 - private, each of another type
         function=analysis.function,
         file=analysis.file,
         line=analysis.line,
-        answer_of=step.name if kind == "content" and step is not None else "",
+        answer_of="" if answer is None else answer.name,
+        answer_quoted=answer is not None and error is not None and quotes(error, answer),
         rule=analysis.rule,
+        words=analysis.words,
     )
     return Diagnosis(corrected(failure, runtime.sink.corrections), step)
 

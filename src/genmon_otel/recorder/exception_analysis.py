@@ -52,6 +52,8 @@ class ExceptionAnalysis:
     stack: str
     #: Evidence that decided the category: ``Classification.rule``.
     rule: str = ""
+    #: The line that decided where that evidence is a text, redacted.
+    words: str = ""
     #: Whether evidence says that the world around failed (``Classification.is_environment``).
     environment: bool = False
 
@@ -108,6 +110,7 @@ def analyse_anew(
         *raise_site(decided),
         redact(format_stack(error), MAX_STACK),
         found.rule,
+        redact(found.words, READ),
         found.is_environment,
     )
 

@@ -71,7 +71,7 @@ def decorated(stages: Iterable[S]) -> list[S]:
 def trigger_of(
     stages: Sequence[S], errors: Errors[S], category: Category, error: BaseException
 ) -> tuple[Trigger, S | None]:
-    """Find the decorated step that a failure came from.
+    """Find the decorated step that a failure came from: what an error quotes, else the last answer.
 
     Args:
         stages: those of the generation, automatic ones left out.
@@ -85,6 +85,8 @@ def trigger_of(
         return "input", None
     if category == Category.AI_TIMEOUT and (step := hung_step(stages)):
         return "fault", step
+    if (step := _quoted(stages, list(chain_of(error)))) is not None:
+        return "content", step
     step = last_answer(stages)
     given_up = _given_up_on(stages, category)
     if given_up is not None and (step is None or (given_up.ended or 0) > (step.answered_at or 0)):
@@ -251,6 +253,11 @@ def _quoted(stages: Sequence[S], chain: list[BaseException]) -> S | None:
         ):
             return stage
     return None
+
+
+def quotes(error: BaseException, step: Stage) -> bool:
+    """Return whether an exception carries the text that a step answered."""
+    return _quoted([step], list(chain_of(error))) is not None
 
 
 def _quotations(error: BaseException) -> Iterator[str]:

@@ -231,7 +231,9 @@ def context_of(record: GenerationRecord) -> dict[str, Any]:
         "file": failure.file,
         "line": failure.line,
         "rule": failure.rule,
+        "words": failure.words,
         "answer_of": failure.answer_of,
+        "answer_quoted": failure.answer_quoted,
         "context": dict(record.context),
     }
 

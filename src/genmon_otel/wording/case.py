@@ -12,7 +12,7 @@ from genmon_otel.records import StepRecord
 from genmon_otel.regression import review
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.review import Card
-from genmon_otel.store.rows import CaseRow
+from genmon_otel.store.rows import CaseRow, FailureRow
 from genmon_otel.text import clean
 from genmon_otel.wording.units import ago, duration, many
 from genmon_otel.wording.values import call
@@ -78,8 +78,12 @@ def confidence(card: Card) -> str:
     return f"{card.row.confidence_score:.2f} ({plain} since it was last seen)"
 
 
-def what_happened(case: Case) -> str:
-    """Return which step the failure came from, and what that step did."""
+def what_happened(case: Case, failure: FailureRow) -> str:
+    """Return which step the failure came from, what that step did, and whether that is only likely.
+
+    A step that raised is certain. Whose answer could not be digested is certain only where the
+    error carries that answer's text; else it is the last answer before it.
+    """
     trigger = case.trigger
     if trigger.kind == "input" or trigger.step is None:
         return f"The request itself brought it out: {case.target} failed on these inputs."
@@ -92,6 +96,11 @@ def what_happened(case: Case) -> str:
     }[step.kind]
     if step.kind == "stream" and step.stream_error is not None:
         did = "broke off its stream"
+    if trigger.kind == "content" and not failure.context.get("answer_quoted"):
+        return (
+            f"Perhaps step {step.name} {did} (its answer was the last before the error; "
+            f"unconfirmed); {case.target} failed."
+        )
     return f"Step {step.name} {did}; {case.target} failed."
 
 

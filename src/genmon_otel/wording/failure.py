@@ -16,7 +16,21 @@ def evidence(row: FailureRow) -> str:
     """Return in words which evidence the rules used for the category; empty when it is not known."""
     from genmon_otel.classification import explain  # imported here because it is slow to import
 
-    return explain(str(row.context["rule"]), row.error_message) if "rule" in row.context else ""
+    if "rule" not in row.context:
+        return ""
+    words = str(row.context.get("words") or "")
+    return explain(str(row.context["rule"]), row.error_message, words)
+
+
+def answer_read(row: FailureRow) -> str:
+    """Return whose answer was being read when it broke, and how that is known; empty for none."""
+    step = row.context.get("answer_of")
+    if not step:
+        return ""
+    if row.context.get("answer_quoted"):
+        return f"the answer of step {step}, which the error quotes"
+    # A KeyError may be an ordinary bug, or what a model's answer lacked: a person decides.
+    return f"perhaps the answer of step {step}, the last before it; unconfirmed"
 
 
 def why(row: FailureRow) -> list[tuple[str, str]]:
