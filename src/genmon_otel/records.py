@@ -211,9 +211,8 @@ class Failure(NamedTuple):
     answer_of: str = ""
     #: Whether the exception carries the text of that result; else nothing confirms that it was read.
     answer_quoted: bool = False
-    #: Evidence for the category, such as ``status:429``; see ``classification.explain``. May be empty.
+    #: Evidence for the category (``status:429``) and the redacted line that it is; see ``explain``.
     rule: str = ""
-    #: The line that decided where the evidence is a text, redacted and bounded; else empty.
     words: str = ""
     #: Category and severity that a person set; not journalled, because the store has the newest.
     corrected: tuple[Category, Severity] | None = None

@@ -100,6 +100,15 @@ def test_each_rule_is_explained_in_words() -> None:
     assert explain("of another:version") == "rule of another:version"
 
 
+def test_a_form_is_looked_for_within_600_characters_of_its_word() -> None:
+    """What a regular expression may cost is bounded by that, however long the text."""
+    long = phrases.entry(RATE, "long", "a test", phrases.form(r"alpha[^\n]{0,2000}omega", "alpha"))
+    index = phrases.PhraseIndex({"tool": [long]})
+    for between, found in ((590, True), (600 - len(" omega"), True), (601, False)):
+        text = index.read(f"alpha {'x' * (between - 1)} omega", printed=False)
+        assert (index.first(text, "tool", Weight.EXACT) is not None) is found, between
+
+
 def test_the_line_that_decided_is_quoted_as_it_was_printed() -> None:
     """Of captured output, wherever in it that line stands; never a pattern."""
     wrong = []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from genmon_otel.fingerprint import normalisation
 from genmon_otel.fingerprint.normalisation import key, normalise
+from genmon_otel.fingerprint.window import windows
 from tests.table_kit import each, rows
 from tests.work_kit import growth
 
@@ -128,3 +129,18 @@ def test_another_value_of_a_kind_is_the_same_failure(values: tuple[str, str], sa
     """Ids, numbers, dates, addresses, paths and quoted values may be any of their kind."""
     one, other = (key(normalise(said.format(value))) for value in values)
     assert one == other
+
+
+def test_of_data_so_many_values_count_of_head_and_tail() -> None:
+    """112 in front and 40 behind: what is between costs nothing and tells nothing."""
+    values = [f"{n}.5;" for n in range(400)]
+    head, tail = windows(f"failed at {' '.join(values)}")
+    assert head.endswith(" 111.5")
+    assert tail.split(" ")[0] == "360.5;"
+    assert [len(piece) for piece in windows("word " * 400)] == [1_024, 384]
+
+    def with_a_word(at: int) -> str:
+        return normalise(f"failed at {' '.join([*values[:at], 'x', *values[at:]])}")
+
+    assert with_a_word(200) == with_a_word(230)
+    assert with_a_word(0) != with_a_word(200)
