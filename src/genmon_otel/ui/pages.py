@@ -178,7 +178,7 @@ def render_case(
         case=found,
         failure=card.failure.row,
         hit=failure_words.hit(card.failure.impact),
-        what="" if found is None else case_words.what_happened(found),
+        what="" if found is None else case_words.what_happened(found, card.failure.row),
         replay="" if found is None else case_words.replay(found),
         meaning="" if found is None else case_words.meaning(card),
         confidence=case_words.confidence(card),
