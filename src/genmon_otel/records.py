@@ -1,7 +1,6 @@
 """The nouns of the domain: what one generation leaves behind.
 
-Plain frozen dataclasses. Times are Unix seconds (UTC) as ``float`` unless a name ends otherwise;
-``*_s`` are seconds from the monotonic clock. A *tree* is tagged, JSON-able data (``payload``).
+Times are Unix seconds (UTC) as ``float``; names in ``_s`` are seconds of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -207,9 +206,8 @@ class Failure(NamedTuple):
     file: str = ""
     line: int = 0
     origin: Origin = "generation"
-    #: Name of the step whose result was read last before it; empty where a step itself failed.
+    #: Step whose result was read last before it, empty where a step failed; whether the error quotes it.
     answer_of: str = ""
-    #: Whether the exception carries the text of that result; else nothing confirms that it was read.
     answer_quoted: bool = False
     #: Evidence for the category (``status:429``) and the redacted line that it is; see ``explain``.
     rule: str = ""
