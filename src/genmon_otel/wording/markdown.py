@@ -46,7 +46,7 @@ def describe(card: Card, path: str) -> str:
     lines += [
         f"- **{said.capitalize()}**: {_span(why)}",
         "",
-        f"**What happened.** {_span(case_words.what_happened(case))}",
+        f"**What happened.** {_span(case_words.what_happened(case, failure))}",
     ]
     if case.trigger.step is not None:
         step = case.steps[case.trigger.step]
