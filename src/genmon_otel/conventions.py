@@ -255,7 +255,7 @@ INTERNAL_PLACES: Final = tuple(
         "add_tokens capture chunk declare deliver diagnosis failure_if generation options outcome processor "
         "recording sample set span stage start watch "
         "adoption close corrections fingerprint_overflow in_flight journal journal_damage journal_not_understood prepare "
-        "recording_dropped recording_refused redaction store writer "
+        "recording_dropped recording_refused redaction step_dropped store writer "
         "label_overflow metrics metrics_file"
     ).split()
 )

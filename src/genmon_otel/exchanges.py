@@ -2,8 +2,10 @@
 
 A *request* is a tree with ``method``, ``host``, ``path``, ``query`` and ``body``. An *answer* is
 ``{"status", "headers", "body"}``; of a stream a list: first the same with ``at`` in place of
-``body``, the seconds that its head took, then ``[seconds since the beginning, text]`` of each chunk. A body is text; one that is no text, or is too
-large, is opaque beside its ``length`` and ``sha256``.
+``body``, the seconds that its head took, then ``[seconds since the beginning, text]`` of each chunk. A body is
+text; one that is no text, or is too large, is opaque beside its ``length`` and ``sha256``. The body of a long
+request that repeats an earlier one of the same recording is ``{"$": "part", "of": its index, "head", "tail", "text"}``:
+the bytes of UTF-8 in common at both ends, and what is between (:func:`compacted`, :func:`expanded`).
 
 Two requests are compared by three keys (:class:`Keys`), from narrow to wide.
 """
@@ -13,11 +15,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from genmon_otel.histories import Histories, Shared
 from genmon_otel.payload import decode
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
@@ -104,6 +108,89 @@ def _mask(text: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+# --- requests that repeat an earlier one -----------------------------------------
+
+#: Kind of a body that is told by an earlier one.
+PART: Final = "part"
+
+
+def part_of(shared: Shared[int], between: Tree) -> Tree:
+    """Return the body of a request that repeats that of the step with the index ``shared.of``."""
+    return {
+        "$": PART, "of": shared.of, "head": shared.head, "tail": shared.tail, "text": between
+    }  # fmt: skip
+
+
+def expanded(steps: Iterable[StepRecord]) -> Iterator[StepRecord]:
+    """Return steps, each with its whole request; in order, and no more of them in memory than needed.
+
+    Whoever takes steps out of a recording or a case, or changes them, does it with whole requests.
+    A part that does not fit what it refers to is opaque.
+    """
+    steps = list(steps)
+    needed = Counter(part.of for step in steps if (part := _part(step)) is not None)
+    bodies: dict[int, bytes] = {}
+    for index, step in enumerate(steps):
+        whole = step
+        if (part := _part(step)) is not None:
+            whole = _with_body(step, _rebuilt(part, step.arguments["body"], bodies.get(part.of)))
+            needed[part.of] -= 1
+            if not needed[part.of]:
+                bodies.pop(part.of, None)
+        if needed[index] and (text := _text(whole)) is not None:
+            bodies[index] = text.encode("utf-8", "surrogatepass")
+        yield whole
+
+
+def _part(step: StepRecord) -> Shared[int] | None:
+    """What a step's request shares with an earlier one, if its body says so; of -1 where that is no sense."""
+    body = step.arguments.get("body") if isinstance(step.arguments, Mapping) else None
+    if not isinstance(body, Mapping) or body.get("$") != PART:
+        return None
+    told: list[Any] = [body.get(name) for name in ("of", "head", "tail")]
+    return Shared(*told) if all(type(n) is int and n >= 0 for n in told) else Shared(-1, 0, 0)
+
+
+def _rebuilt(shared: Shared[int], part: Mapping[str, Any], earlier: bytes | None) -> Tree:
+    between = part.get("text")
+    if (
+        earlier is not None
+        and isinstance(between, str)
+        and shared.head + shared.tail <= len(earlier)
+    ):
+        whole = shared.whole(earlier, between.encode("utf-8", "surrogatepass"))
+        try:
+            return whole.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:  # a character is cut
+            pass
+    return {"$": "opaque", "type": "builtins:bytes", "why": "size"}
+
+
+def _with_body(step: StepRecord, body: Tree) -> StepRecord:
+    return replace(step, arguments={**step.arguments, "body": body})
+
+
+def _text(step: StepRecord) -> str | None:
+    body = step.arguments.get("body") if isinstance(step.arguments, Mapping) else None
+    return body if isinstance(body, str) else None
+
+
+def compacted(steps: Iterable[StepRecord]) -> Iterator[StepRecord]:
+    """Return steps with whole requests, each long request as what it adds to an earlier one."""
+    histories: Histories[int] = Histories()
+    for index, step in enumerate(steps):
+        text = _text(step) if step.adapter else None
+        if text is not None:
+            body = text.encode("utf-8", "surrogatepass")
+            shared = histories.add(f"{step.adapter} {endpoint_of(step.arguments)}", index, body)
+            if shared is not None:
+                between = body[shared.head : len(body) - shared.tail]
+                part = part_of(shared, between.decode("utf-8", "surrogatepass"))
+                yield _with_body(step, part)
+                continue
+        yield step
 
 
 # --- redaction ---------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from genmon_otel.errors import PayloadError
-from genmon_otel.exchanges import prepare_exchange
+from genmon_otel.exchanges import compacted, expanded, prepare_exchange
 from genmon_otel.payload import decode, decode_exception, digest
 from genmon_otel.records import Recording, StepRecord, Tree
 from genmon_otel.redaction import Redactor
@@ -38,7 +38,7 @@ def prepare(recording: Recording, redactor: Redactor) -> Recording:
     redacted = replace(
         recording,
         inputs=redactor.tree(recording.inputs),
-        steps=tuple(prepare_step(step, redactor) for step in recording.steps),
+        steps=tuple(compacted(prepare_step(step, redactor) for step in expanded(recording.steps))),
         redacted=True,
     )
     size = sum(len(json.dumps(tree)) for _, tree in _trees(redacted))

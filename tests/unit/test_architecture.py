@@ -21,7 +21,7 @@ LINES: tuple[frozenset[str], ...] = (
     frozenset({"conventions", "errors", "_version"}),
     frozenset(
         "addresses records slots text stacks redaction classification control_flow interruption fingerprint payload "
-        "bodies exchanges recordings policy settings rules corrections failure_log".split()
+        "bodies histories exchanges recordings policy settings rules corrections failure_log".split()
     ),
     frozenset({"ports", "clock", "null_sink", "internal_errors"}),
     frozenset("forks instruments recorder decorators capture".split()),

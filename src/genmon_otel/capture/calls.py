@@ -5,10 +5,13 @@ Whoever changes the recorder changes this module, and no adapter.
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import hashlib
+import threading
+import weakref
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
-from weakref import WeakKeyDictionary
 
 from opentelemetry.context import (
     _SUPPRESS_INSTRUMENTATION_KEY,
@@ -24,7 +27,7 @@ from genmon_otel.capture.carried import here
 from genmon_otel.capture.endpoints import api_of, is_ignored, label_of, name_of
 from genmon_otel.capture.exchanged import Exchanged
 from genmon_otel.capture.ledger import Ledger
-from genmon_otel.capture.sites import call_site
+from genmon_otel.capture.sites import call_site, site_of_messages
 from genmon_otel.capture.spans import has_span, inference_span
 from genmon_otel.capture.usage import answering_model, counted_in, tokens_of
 from genmon_otel.capture.wire import (
@@ -127,15 +130,22 @@ class AutomaticCall(Stage):
         super().__init__(generation, "step", name, is_async)
         if below is not None:
             detach(below)
-        self.site = call_site(4)
+        self.site = call_site(4) or site_of_messages(sent.body)
         self._parts: list[tuple[float, bytes]] = []
         #: Bytes that it holds, as its generation's ledger counts them.
         self._held = 0
         self._ledger = ledger_of(generation)
-        self._ledger.note(self)
+        self._task = _current_task() if is_async else None
+        self.context = threading.get_ident() if self._task is None else id(self._task())
+        self.attempt_key = adapter, self.site, sent.key()
+        self.call = self._ledger.note(self)
+        self._ledger.attempts += 1
+        sent.number = self._ledger.attempts
         if sent.body:
             if len(sent.body) > MAX_BYTES:
                 sent.let_go()
+            elif self.player is None:
+                self._ledger.share(sent)
             self._hold(len(sent.body or b""))
 
     def start_span(self, runtime: Runtime, name: str, *_: Any) -> None:
@@ -152,23 +162,39 @@ class AutomaticCall(Stage):
             self._ledger.give_back(self._held)
 
     def _hold(self, size: int) -> None:
-        """Hold more bytes; the oldest answer of the generation goes where that is too much."""
+        """Hold more bytes; the oldest of the generation go where that is too much."""
         self._held += size
-        if self._ledger.take(size):
-            self._ledger.drop_oldest()
+        self._ledger.take(size)
 
-    def let_go(self) -> bool:
+    def _let_go(self, size: int) -> None:
+        self._held -= size
+        self._ledger.give(size)
+
+    def let_go_request(self) -> bool:
+        """Keep nothing but length and digest of the request; whether there was one to let go."""
+        size = len(self.sent.body or b"")
+        if not self.sent.let_go():
+            return False
+        self._ledger.forget(self.sent)
+        self._let_go(size)
+        return True
+
+    def let_go_answer(self) -> bool:
         """Keep nothing but length and digest of the answer; whether there was one to let go."""
         if not self._parts:
             return False
         parts, self._parts = self._parts, []
-        gone = sum(len(data) for _, data in parts)
         body = b"".join(data for _, data in parts)
         self._digest = hashlib.sha256(body)
         self._end_of_body = body[-_USAGE_BYTES:]
-        self._held -= gone
-        self._ledger.take(-gone)
+        self._let_go(len(body))
         return True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the task that made it is done."""
+        task = None if self._task is None else self._task()
+        return self._task is not None and (task is None or task.done())
 
     @property
     def player(self) -> StepPlayer | None:
@@ -219,8 +245,8 @@ class AutomaticCall(Stage):
             else:
                 self._parts.append((at - self._began, bytes(part)))
                 self._hold(len(part))
-                if self._size > MAX_BYTES:
-                    self.let_go()
+                if self._size > MAX_BYTES and self.let_go_answer():
+                    self._ledger.dropped()
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
 
@@ -278,6 +304,8 @@ class AutomaticCall(Stage):
                 self._account()
             except BaseException:
                 suppress_and_count("capture", self.generation.runtime)
+        if self.outcome is None and outcome is not Outcome.SUCCESS and not self._closed_early:
+            self._ledger.note_fault(self)
         super()._end(outcome, ended, error)
 
     def _account(self) -> None:
@@ -306,6 +334,7 @@ class AutomaticCall(Stage):
         return Exchanged(
             adapter=self.adapter,
             site=self.site,
+            call=self.call,
             sent=self.sent,
             status=self.status,
             is_fault_status=self._is_fault(),
@@ -320,13 +349,24 @@ class AutomaticCall(Stage):
 
 
 #: By generation that runs: what its automatic steps hold.
-_ledgers: Final[WeakKeyDictionary[Generation, Ledger]] = WeakKeyDictionary()
+_ledgers: Final[weakref.WeakKeyDictionary[Generation, Ledger]] = weakref.WeakKeyDictionary()
 
 
 def ledger_of(generation: Generation) -> Ledger:
     """Return the ledger that the automatic steps of a generation share."""
     ledger = _ledgers.get(generation)
-    return ledger if ledger is not None else _ledgers.setdefault(generation, Ledger())
+    if ledger is not None:
+        return ledger
+    dropped = functools.partial(generation.runtime.metrics.internal_error, "step_dropped")
+    return _ledgers.setdefault(generation, Ledger(dropped))
+
+
+def _current_task() -> weakref.ref[Any] | None:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # another kind of event loop
+        return None
+    return None if task is None else weakref.ref(task)
 
 
 def begin(

@@ -19,6 +19,7 @@ class Exchanged:
 
     adapter: str
     site: str
+    call: int
     sent: Sent
     status: int | None
     is_fault_status: bool
@@ -34,9 +35,14 @@ class Exchanged:
     #: Chunks of the answer, each with the seconds since the beginning.
     parts: tuple[tuple[float, bytes], ...]
 
-    def request(self) -> Tree:
+    @property
+    def number(self) -> int:
+        """The number of the attempt in its generation."""
+        return self.sent.number
+
+    def request(self, places: Mapping[int, int] | None = None) -> Tree:
         """Return the tree of the request."""
-        return self.sent.tree()
+        return self.sent.tree(places)
 
     def request_texts(self) -> Iterator[str]:
         """Return the strings of the request."""

@@ -1,67 +1,179 @@
-"""Bound what automatic steps hold in memory: of one generation, and of the process."""
+"""What the automatic steps of one generation share: bounds of what they hold, calls, long requests.
+
+The bytes that all of them hold in this process are bounded, too.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol
 from weakref import ref
 
+from genmon_otel.capture.wire import Sent
 from genmon_otel.forks import forkable_lock
+from genmon_otel.histories import Histories
 
 #: Bytes that the steps of one generation hold, and those of all that run.
 A_GENERATION: Final = 8 * 1024 * 1024
 A_PROCESS: Final = 64 * 1024 * 1024
+#: Attempts that ended in a fault and may be made again, and steps that hold something.
+_MAX_FAULTS: Final = 256
+_MAX_HOLDERS: Final = 4096
 
 _lock = forkable_lock()
-#: What steps that are gone held: the garbage collector may run while the lock is held.
-_returned: Final[deque[tuple[Ledger, int]]] = deque()
+#: What ledgers and steps that are gone held: the garbage collector may run while the lock is held.
+_returned: Final[deque[tuple[Ledger | None, int]]] = deque()
 
 
 class Holder(Protocol):
-    """A step that holds bytes."""
+    """An automatic step: an attempt that holds bytes."""
 
-    def let_go(self) -> bool:
-        """Hold less; whether there was something to let go."""
+    @property
+    def sent(self) -> Sent: ...
+
+    @property
+    def attempt_key(self) -> object:
+        """What it shares with other attempts of its call."""
+
+    @property
+    def call(self) -> int:
+        """The number of its call."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more is made where it was made."""
+
+    @property
+    def is_open(self) -> bool: ...
+
+    @property
+    def context(self) -> int:
+        """The task or thread that made it."""
+
+    def let_go_request(self) -> bool:
+        """Hold no request; whether there was one to let go."""
+
+    def let_go_answer(self) -> bool:
+        """Hold no answer; whether there was one to let go."""
 
 
 class Ledger:
-    """Bytes held by the automatic steps of one generation."""
+    """What the automatic steps of one generation hold together.
 
-    __slots__ = ("_holders", "held")
+    Args:
+        dropped: called for each answer that went because there was no room.
+    """
 
-    #: Bytes held by those of all generations.
+    __slots__ = (
+        "__weakref__", "_answers", "_calls", "_faults", "_histories", "_requests", "attempts", "dropped", "held",
+    )  # fmt: skip
+
+    #: Bytes held by those of all generations, and as many as may be.
     total = 0
+    limit = A_PROCESS
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Callable[[], None]) -> None:
+        self.dropped = dropped
         self.held = 0
-        #: Oldest first.
-        self._holders: deque[ref[Holder]] = deque()
+        #: Attempts that began, and calls.
+        self.attempts = 0
+        self._calls = 0
+        #: Holders of requests and of answers that may be let go, oldest first.
+        self._requests: deque[ref[Holder]] = deque(maxlen=_MAX_HOLDERS)
+        self._answers: deque[ref[Holder]] = deque(maxlen=_MAX_HOLDERS)
+        #: By their key, attempts that ended in a fault and were not made again.
+        self._faults: dict[object, list[ref[Holder]]] = {}
+        self._histories: Histories[Sent] = Histories()
 
-    def note(self, holder: Holder) -> None:
-        """Know a step that will hold something."""
-        self._holders.append(ref(holder))
+    def __del__(self) -> None:
+        _returned.append((None, self._histories.clear()))
 
-    def drop_oldest(self) -> None:
-        """Have the oldest step that holds an answer let it go."""
-        for _ in range(len(self._holders)):
-            known = self._holders.popleft()
-            holder = known()
-            if holder is not None:
-                if holder.let_go():
-                    return
-                self._holders.append(known)
+    # --- calls
 
-    def take(self, size: int) -> bool:
-        """Count bytes that a step holds from now on; whether that is too much."""
+    def note(self, holder: Holder) -> int:
+        """Know an attempt that begins; return the number of its call.
+
+        An attempt goes on with the call of an equal one that ended in a fault, made by the same task or thread,
+        or by one that is over, as ``wait_for`` makes one for each attempt.
+        """
+        with _lock:
+            self._requests.append(ref(holder))
+            self._answers.append(ref(holder))
+            waiting = self._faults.get(holder.attempt_key, [])
+            known = [(each, earlier) for each in waiting if (earlier := each()) is not None]
+            same = [pair for pair in known if pair[1].context == holder.context]
+            for each, earlier in same or [pair for pair in known if pair[1].is_over]:
+                waiting.remove(each)
+                return earlier.call
+            self._calls += 1
+            return self._calls
+
+    def note_fault(self, holder: Holder) -> None:
+        """Know that an attempt ended in a fault."""
+        with _lock:
+            while len(self._faults) >= _MAX_FAULTS:
+                self._faults.pop(next(iter(self._faults)))
+            self._faults.setdefault(holder.attempt_key, []).append(ref(holder))
+
+    # --- what they hold
+
+    def share(self, sent: Sent) -> None:
+        """Keep of a long request only what it adds to an earlier one, if it repeats one."""
+        with _lock:
+            before = self._histories.size
+            sent.share(self._histories)
+            grown = self._histories.size - before
+        if grown:
+            self.take(grown)
+
+    def take(self, size: int) -> None:
+        """Count bytes that a step holds from now on; let the oldest go where that is too much."""
         with _lock:
             while _returned:
                 ledger, gone = _returned.popleft()
-                ledger.held -= gone
+                if ledger is not None:
+                    ledger.held -= gone
                 Ledger.total -= gone
-            self.held += size
-            Ledger.total += size
-            return self.held > A_GENERATION or Ledger.total > A_PROCESS
+            self._count(size)
+            excess = max(self.held - A_GENERATION, min(size, Ledger.total - Ledger.limit))
+            if excess > 0:
+                self._make_room(excess)
+
+    def _count(self, size: int) -> None:
+        self.held += size
+        Ledger.total += size
+
+    def _make_room(self, size: int) -> None:
+        """Let go what is compared with later requests, then requests, then answers; oldest first."""
+        goal = self.held - size
+        self._count(-self._histories.clear())
+        for waiting, kind in ((self._requests, 0), (self._answers, 1)):
+            for _ in range(len(waiting)):
+                if self.held <= goal:
+                    return
+                known = waiting.popleft()
+                holder = known()
+                if holder is None:
+                    continue
+                if not kind:
+                    holder.let_go_request()
+                elif holder.let_go_answer():
+                    self.dropped()
+                elif holder.is_open:
+                    waiting.append(known)
+
+    def give(self, size: int) -> None:
+        """Count bytes no more."""
+        with _lock:
+            self._count(-size)
 
     def give_back(self, size: int) -> None:
         """Count bytes no more. Takes no lock: it is called where an object is freed."""
         _returned.append((self, size))
+
+    def forget(self, sent: Sent) -> None:
+        """Compare no later request with this one."""
+        before = self._histories.size
+        self._histories.forget(sent)
+        self._count(self._histories.size - before)

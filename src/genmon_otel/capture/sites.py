@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import lru_cache
 from types import CodeType, FrameType
@@ -10,6 +11,8 @@ from typing import Final
 
 from genmon_otel.stacks import is_in_app
 
+#: The role of a message, by its first letter: system, developer, user, assistant, tool, model, function.
+_ROLE: Final = re.compile(rb'"role"\s*:\s*"([sduatmf])[a-z]{2,12}"')
 #: Frames that are looked at, from the library outwards.
 _MAX_FRAMES: Final = 80
 #: Frames between a module of the standard library and the program that it starts.
@@ -32,6 +35,18 @@ def call_site(skipped: int = 1) -> str:
             return site
         frame = frame.f_back
     return ""
+
+
+def site_of_messages(body: bytes | None) -> str:
+    """Return roles and number of a request's messages, for a call that no frame of the application made.
+
+    ``messages sua×3``: system, user, assistant, three of them. Empty where there are none. Prebuilt agents run where the
+    application's frames are not: in tasks and threads of their own.
+    """
+    roles = [role.decode() for role in _ROLE.findall(body or b"")]
+    if not roles:
+        return ""
+    return f"messages {''.join(dict.fromkeys(roles))}×{len(roles)}"
 
 
 def is_asked_by(*modules: str) -> bool:

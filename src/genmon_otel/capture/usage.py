@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-#: Bytes at both ends of a body in which a model's name is looked for first.
-_END: Final = 4096
 #: Objects that tell of usage: the first ones (Anthropic's input) and the last ones are read.
 _FIRST: Final = 2
 _LAST: Final = 4
@@ -23,16 +21,22 @@ _LONGEST: Final = 8192
 _MAX_COUNT: Final = 2**40
 _MAX_MODEL: Final = 100
 
-_MODEL: Final = re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')
-_RESPONSE_MODEL: Final = re.compile(rb'"model(?:Version|_version)?"\s*:\s*"([^"\\]{1,200})"')
+#: Keys, and what follows them where they tell something; a key is found first, which is quicker.
+_MODEL: Final = ((b'"model"', re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')),)
+_RESPONSE_MODEL: Final = (
+    (b'"model', re.compile(rb'"model(?:Version|_version)?"\s*:\s*"([^"\\]{1,200})"')),
+)
 _MODEL_IN_PATH: Final = re.compile(r"/(?:models?|deployments)/([^/:]{1,200})(?=[:/])")
-_USAGE: Final = re.compile(
-    rb'"(?:usage|usageMetadata|usage_metadata|amazon-bedrock-invocationMetrics)"\s*:\s*(?=\{)'
+_USAGE: Final = (
+    (b'"usage', re.compile(rb'"usage(?:Metadata|_metadata)?"\s*:\s*(?=\{)')),
+    (b'"amazon-bedrock-inv', re.compile(rb'"amazon-bedrock-invocationMetrics"\s*:\s*(?=\{)')),
 )
 #: Counts beside the answer itself, without an object of their own: Ollama's.
-_BARE: Final = re.compile(rb'"(prompt_eval_count|eval_count)"\s*:\s*([0-9]{1,12})')
+_BARE: Final = ((b'eval_count"', re.compile(rb'eval_count"\s*:\s*([0-9]{1,12})')),)
 #: Part of a Bedrock stream that holds an event of the model's own API.
-_PACKED: Final = re.compile(rb'"bytes"\s*:\s*"([A-Za-z0-9+/=]{1,65536})"')
+_PACKED: Final = ((b'"bytes"', re.compile(rb'"bytes"\s*:\s*"([A-Za-z0-9+/=]{1,65536})"')),)
+_Keys = tuple[tuple[bytes, re.Pattern[bytes]], ...]
+_decode: Final = json.JSONDecoder().raw_decode
 #: Headers that count, and as which count of a usage object.
 _HEADERS: Final = {
     "x-amzn-bedrock-input-token-count": "inputTokenCount",
@@ -92,14 +96,19 @@ def answering_model(body: bytes) -> str:
     return _model(_RESPONSE_MODEL, body)
 
 
-def _model(pattern: re.Pattern[bytes], body: bytes) -> str:
-    """The members of an object stand in any order, but beside the long ones: at an end, mostly."""
-    found = (
-        pattern.search(body, 0, _END)
-        or pattern.search(body, max(0, len(body) - _END))
-        or pattern.search(body)
-    )
+def _model(keys: _Keys, body: bytes) -> str:
+    found = next(_found(keys, body), None)
     return found[1].decode("utf-8", "replace")[:_MAX_MODEL] if found else ""
+
+
+def _found(keys: _Keys, body: bytes) -> Iterator[re.Match[bytes]]:
+    """Find where a body says something, in order of the keys."""
+    for key, pattern in keys:
+        at = body.find(key)
+        while at >= 0:
+            if found := pattern.match(body, at):
+                yield found
+            at = body.find(key, at + len(key))
 
 
 def counted_in(headers: Any) -> dict[str, int]:
@@ -126,21 +135,20 @@ def tokens_of(body: bytes, told: Mapping[str, int]) -> dict[str, int]:
 
 def _usages(body: bytes) -> Iterator[Mapping[str, Any]]:
     """The objects in an answer that tell of usage, in order."""
-    ends = [found.end() for found in _USAGE.finditer(body)]
+    ends = [found.end() for found in _found(_USAGE, body)]
     if not ends:
-        bare = {name.decode(): int(value) for name, value in _BARE.findall(body)}
+        bare = list(_found(_BARE, body))
         if bare:
-            yield bare
-        packed = [found[1] for found in _PACKED.finditer(body)]
-        for text in _both_ends(packed):
+            named = [(body[f.start() - 7 : f.start()] == b"prompt_", int(f[1])) for f in bare]
+            yield {"prompt_eval_count" if prompt else "eval_count": n for prompt, n in named}
+        for found in _both_ends(list(_found(_PACKED, body))):
             try:
-                yield from _usages(base64.b64decode(text))
+                yield from _usages(base64.b64decode(found[1]))
             except ValueError:
                 continue
-    decoder = json.JSONDecoder()
     for end in _both_ends(ends):
         try:
-            value = decoder.raw_decode(body[end : end + _LONGEST].decode("utf-8", "replace"))[0]
+            value = _decode(body[end : end + _LONGEST].decode("utf-8", "replace"))[0]
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):

@@ -6,11 +6,13 @@ import codecs
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from genmon_otel.capture.event_stream import BadFrame, Frames, framed
+from genmon_otel.exchanges import part_of
+from genmon_otel.histories import Histories, Shared
 from genmon_otel.payload import encode
 from genmon_otel.payload.web import allowed_headers
 from genmon_otel.records import Tree
@@ -51,7 +53,7 @@ def kept_headers(headers: Any) -> dict[str, str]:
     return kept
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Sent:
     """A request as it went out. The body is bytes that nobody changes any more."""
 
@@ -65,26 +67,76 @@ class Sent:
     #: Of a body that was not kept: its length, -1 where nobody said it, and its digest.
     length: int = 0
     sha256: str = ""
+    #: The number of its attempt in the generation.
+    number: int = 0
+    #: What the body has in common with an earlier one; it is then what is between.
+    shared: Shared[Sent] | None = None
+    #: Whether a later request is told by this one.
+    is_earlier: bool = False
 
-    def let_go(self) -> None:
-        """Keep nothing but length and digest of the body."""
-        if self.body:
-            self.length = len(self.body)
-            self.sha256 = hashlib.sha256(self.body).hexdigest()[:32]
-            self.body = None
+    def key(self) -> tuple[object, ...]:
+        """Return what equal requests have in common; of a long body its length and both ends."""
+        body = self.body or b""
+        ends = hash(body[:1024]), hash(body[-4096:])
+        return self.method, self.host, self.path, self.query, len(body) or self.length, *ends
 
-    def tree(self) -> dict[str, Tree]:
-        """Return the request as :mod:`genmon_otel.exchanges` describes it."""
+    def let_go(self) -> bool:
+        """Keep nothing but length and digest of the body; whether there was one to let go."""
+        if not self.body or self.shared is not None or self.is_earlier:
+            return False
+        self.length = len(self.body)
+        self.sha256 = hashlib.sha256(self.body).hexdigest()[:32]
+        self.body = None
+        return True
+
+    def share(self, histories: Histories[Sent]) -> None:
+        """Keep only what the body adds to an earlier one, if it repeats one."""
+        if self.body and "json" in self.content_type and self.body[:1] == b"{":
+            shared = histories.add(f"{self.method} {self.host} {self.path}", self, self.body)
+            if shared is not None:
+                self.body = self.body[shared.head : len(self.body) - shared.tail]
+                self.shared = shared
+                shared.of.is_earlier = True
+
+    def whole(self) -> bytes | None:
+        """Return the whole body, as far as it is kept."""
+        later = []
+        earliest = self
+        while earliest.shared is not None:
+            later.append(earliest)
+            earliest = earliest.shared.of
+        body = earliest.body
+        for each in reversed(later):
+            if each.shared is not None and body is not None:
+                body = each.shared.whole(body, each.body or b"")
+        return body
+
+    def tree(self, places: Mapping[int, int] | None = None) -> dict[str, Tree]:
+        """Return the request as :mod:`genmon_otel.exchanges` describes it.
+
+        Args:
+            places: by the number of an attempt its index in a recording, to which a body may refer; None: the
+                body is whole.
+        """
         tree: dict[str, Tree] = {"method": self.method, "host": self.host, "path": self.path}
         if self.query:
             tree["query"] = self.query
         if self.content_type:
             tree["type"] = self.content_type
-        if self.body:
+        if self.shared is not None and places is not None:
+            place = places.get(self.shared.of.number)
+            if place is None:
+                return tree | {"body": _opaque("size")}
+            between = text_tree((self.body or b"").decode("utf-8", "replace"))
+            return tree | {
+                "body": part_of(Shared(place, self.shared.head, self.shared.tail), between)
+            }
+        body = self.whole()
+        if body:
             try:
-                tree["body"] = text_tree(decoded([self.body], self.content_type, "")[0])
+                tree["body"] = text_tree(decoded([body], self.content_type, "")[0])
             except NoText as why:
-                tree |= opaque_body(self.body, str(why))
+                tree |= opaque_body(body, str(why))
         elif self.length:
             tree |= {
                 "body": opaque("size" if self.sha256 else "stream"),

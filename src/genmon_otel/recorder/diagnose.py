@@ -271,7 +271,7 @@ def step_faults(facts: GenerationFacts) -> tuple[StepFault, ...]:
     hangs = facts.outcome is not None and facts.outcome.is_attempt
     longest: dict[tuple[str, str], int] = {}
     steps = sorted((s for s in facts.stages if s.kind == "step"), key=_automatic_last)
-    for (_, name), calls in groupby(steps, key=_automatic_last):
+    for (_, name, _), calls in groupby(steps, key=_automatic_last):
         faults = [s.signature or (fault_of(facts, s) if hangs else None) for s in calls]
         for fault, row in groupby(faults):
             if fault:
@@ -282,9 +282,9 @@ def step_faults(facts: GenerationFacts) -> tuple[StepFault, ...]:
     )
 
 
-def _automatic_last(step: StageFacts) -> tuple[bool, str]:
-    """Order steps by name, automatic ones behind the others, whose faults they must not displace."""
-    return step.automatic, step.name
+def _automatic_last(step: StageFacts) -> tuple[bool, str, int]:
+    """Order steps by name and call, automatic ones behind the others, whose faults they must not displace."""
+    return step.automatic, step.name, 0 if step.exchange is None else step.exchange.call
 
 
 def reason_of(result: Any) -> str | None:

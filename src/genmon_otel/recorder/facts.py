@@ -32,6 +32,14 @@ class Exchange(Protocol):
         """Where in the application the call was made."""
 
     @property
+    def call(self) -> int:
+        """The number, from 1, of the call that it is an attempt of."""
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt in its generation."""
+
+    @property
     def status(self) -> int | None:
         """Of the answer; None while there is none."""
 
@@ -39,8 +47,13 @@ class Exchange(Protocol):
     def is_fault_status(self) -> bool:
         """Whether its status makes the answer a fault."""
 
-    def request(self) -> Tree:
-        """Return the tree of what was sent."""
+    def request(self, places: Mapping[int, int] | None = None) -> Tree:
+        """Return the tree of what was sent.
+
+        Args:
+            places: by the number of an attempt its index in a recording, to which a long request may refer; None:
+                the request is whole.
+        """
 
     def outcome(self, kind: StepKind) -> Tree:
         """Return the tree of the answer, a ``value`` or a ``stream``."""

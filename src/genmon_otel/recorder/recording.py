@@ -145,6 +145,9 @@ def recording_of(
     elif max(Counter(stage.automatic for stage in facts.stages).values(), default=0) >= MAX_STAGES:
         unreplayable = f"size: {MAX_STAGES} steps or more"
     target, root = locate(spec, folder, error)
+    places = {
+        step.exchange.number: at for at, step in enumerate(steps) if step.exchange is not None
+    }
     return Recording(
         generation_id=facts.id,
         fingerprint=diagnosis.failure.fingerprint,
@@ -152,7 +155,7 @@ def recording_of(
         target=target,
         root=root,
         inputs=facts.arguments.tree() if facts.arguments is not None else encode({}),
-        steps=tuple(_step(facts, step) for step in steps),
+        steps=tuple(_step(facts, step, places) for step in steps),
         trigger_step=next((at for at, step in enumerate(steps) if step is diagnosis.trigger), None),
         duration_s=facts.duration_s,
         code_version=facts.code_version,
@@ -189,8 +192,10 @@ def _asked(stages: Iterable[StageFacts]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _step(facts: GenerationFacts, step: StageFacts) -> StepRecord:
-    """Return a step as a replay needs it."""
+def _step(
+    facts: GenerationFacts, step: StageFacts, places: Mapping[int, int] | None = None
+) -> StepRecord:
+    """Return a step as a replay needs it; for ``places`` see :class:`genmon_otel.recorder.facts.Exchange`."""
     outcome: Tree = None
     exchange = step.exchange
     if exchange is not None and step.answer in ("value", "stream"):
@@ -206,7 +211,7 @@ def _step(facts: GenerationFacts, step: StageFacts) -> StepRecord:
         ended = None
     return StepRecord(
         name=step.name,
-        arguments=_arguments(step),
+        arguments=_arguments(step, places),
         kind=step.answer,
         outcome=outcome,
         stream_error=step.stream_error,
@@ -216,12 +221,13 @@ def _step(facts: GenerationFacts, step: StageFacts) -> StepRecord:
         cut=step.answer == "stream" and step.paused_at is not None,
         adapter="" if exchange is None else exchange.adapter,
         site="" if exchange is None else exchange.site,
+        call=0 if exchange is None else exchange.call,
     )
 
 
-def _arguments(step: StageFacts) -> Tree:
+def _arguments(step: StageFacts, places: Mapping[int, int] | None) -> Tree:
     if step.exchange is not None:
-        return step.exchange.request()
+        return step.exchange.request(places)
     return {} if step.arguments is None else step.arguments.tree()
 
 

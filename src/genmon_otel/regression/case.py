@@ -216,6 +216,7 @@ _READERS: Final[Table] = {
         "cut": a_flag,
         "adapter": a_text,
         "site": a_text,
+        "call": a_count,
     },
     CaseTrigger: {
         "kind": one_of(*get_args(Trigger)),

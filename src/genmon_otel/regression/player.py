@@ -13,10 +13,11 @@ import shlex
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from genmon_otel.errors import PayloadError
-from genmon_otel.exchanges import Keys, is_fault, keys_of_arguments, status_of
+from genmon_otel.exchanges import Keys, expanded, is_fault, keys_of_arguments, status_of
 from genmon_otel.payload import decode, decode_exception, digest, encode
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
@@ -66,6 +67,7 @@ class CasePlayer:
         open_network: Callable[[], AbstractContextManager[Any]] = nullcontext,
         is_over: Callable[[], bool] = lambda: False,
     ) -> None:
+        case = replace(case, steps=tuple(expanded(case.steps)))
         self._case = case
         #: The replay's time.
         self.clock = clock

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from genmon_otel.corrections import Corrections
+from genmon_otel.exchanges import expanded
 from genmon_otel.ports import Sink
 from genmon_otel.recorder.identity import pseudonym
 from genmon_otel.records import (
@@ -128,7 +129,7 @@ class _Hidden:
                 outcome=self._in_tree(step.outcome),
                 stream_error=self._in_tree(step.stream_error),
             )
-            for step in steps
+            for step in expanded(steps)
         )
 
     def _is_number(self, tree: Tree) -> bool:

@@ -130,15 +130,14 @@ class ProgramCall(AutomaticCall):
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
 
-    def let_go(self) -> bool:
+    def let_go_answer(self) -> bool:
         """Keep nothing of what it printed; whether there was something."""
         gone = sum(output.let_go() for output in self.printed_on.values() if output.bytes())
-        self._held -= gone
-        self._ledger.take(-gone)
+        self._let_go(gone)
         return gone > 0
 
     def _exchange(self) -> Exchange:
-        return Ran(self.site, self.sent, self.status, self._is_fault(), self.printed_on)
+        return Ran(self.site, self.call, self.sent, self.status, self._is_fault(), self.printed_on)
 
     def _settle(self, ended: float) -> None:
         if self._is_fault():
@@ -155,6 +154,7 @@ class Ran:
     """How a program was started and ended. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
 
     site: str
+    call: int
     sent: Sent
     #: Its exit code; None while it runs.
     status: int | None
@@ -162,9 +162,14 @@ class Ran:
     printed: Mapping[str, Printed]
     adapter: str = ADAPTER
 
-    def request(self) -> Tree:
+    @property
+    def number(self) -> int:
+        """The number of the attempt in its generation."""
+        return self.sent.number
+
+    def request(self, places: Mapping[int, int] | None = None) -> Tree:
         """Return the tree of what was started."""
-        return self.sent.tree()
+        return self.sent.tree(places)
 
     def request_texts(self) -> Iterator[str]:
         """Return its arguments."""
