@@ -126,7 +126,7 @@ class Sent:
         if self.shared is not None and places is not None:
             place = places.get(self.shared.of.number)
             if place is None:
-                return tree | {"body": _opaque("size")}
+                return tree | {"body": opaque("size")}
             between = text_tree((self.body or b"").decode("utf-8", "replace"))
             return tree | {
                 "body": part_of(Shared(place, self.shared.head, self.shared.tail), between)
