@@ -283,8 +283,7 @@ class StepRecord:
     #: Of an automatic step: its adapter (:mod:`genmon_otel.exchanges`), and who called it; else "".
     adapter: str = ""
     site: str = ""
-    #: Of an automatic step: the number, from 1, of the call that it is an attempt of; else 0.
-    call: int = 0
+    call: int = 0  # of an automatic step: the number, from 1, of the call it is an attempt of
 
 
 @dataclass(frozen=True, slots=True)
