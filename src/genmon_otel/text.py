@@ -32,6 +32,8 @@ _REPLACEMENTS: Final[dict[int, str | None]] = {
 #: Finds whether a text may need cleaning: a search for one character is fast.
 _SUSPECT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_SUSPECTS: Final = re.compile(f"{_SUSPECT.pattern}+")
+
 #: Members shown of a container, and levels of nesting.
 _MAX_MEMBERS: Final = 20
 _MAX_DEPTH: Final = 4
@@ -71,7 +73,14 @@ def clean(text: str, limit: int) -> str:
         return text
     if "\x1b" in text or "\x9b" in text:
         text = _ESCAPES.sub("", text)
-    return text.translate(_REPLACEMENTS)
+        if not _SUSPECT.search(text):
+            return text
+    # of ASCII translate() is fast; of other text it looks each character up
+    return text.translate(_REPLACEMENTS) if text.isascii() else _SUSPECTS.sub(_replaced, text)
+
+
+def _replaced(match: re.Match[str]) -> str:
+    return match[0].translate(_REPLACEMENTS)
 
 
 def safe_str(obj: object, limit: int) -> str:
@@ -133,20 +142,26 @@ def _bounded_repr(obj: Any, limit: int, depth: int) -> str:
     if kind in (list, tuple, set, frozenset, dict):
         if depth >= _MAX_DEPTH:
             return "..."
-        members = list(islice(obj.items() if kind is dict else obj, _MAX_MEMBERS))
-        more = ", ..." if len(obj) > _MAX_MEMBERS else ""
+        shown: list[str] = []
+        left = limit
+        for member in islice(obj.items() if kind is dict else obj, _MAX_MEMBERS):
+            if left <= 0:
+                break
+            if kind is dict:
+                key = _bounded_repr(member[0], left, depth + 1)
+                text = f"{key}: {_bounded_repr(member[1], left, depth + 1)}"
+            else:
+                text = _bounded_repr(member, left, depth + 1)
+            shown.append(text)
+            left -= len(text)
+        inner = ", ".join(shown) + (", ..." if len(obj) > len(shown) else "")
         if kind is dict:
-            inner = ", ".join(
-                f"{_bounded_repr(key, limit, depth + 1)}: {_bounded_repr(value, limit, depth + 1)}"
-                for key, value in members
-            )
-            return f"{{{inner}{more}}}"
-        inner = ", ".join(_bounded_repr(member, limit, depth + 1) for member in members) + more
+            return f"{{{inner}}}"
         if kind is list:
             return f"[{inner}]"
         if kind is tuple:
             return f"({inner},)" if len(obj) == 1 else f"({inner})"
-        if not members:
+        if not shown:
             return f"{kind.__name__}()"
         return f"{{{inner}}}" if kind is set else f"frozenset({{{inner}}})"
     if isinstance(obj, BaseException) and type(obj).__repr__ is BaseException.__repr__:

@@ -94,6 +94,13 @@ def test_a_text_of_nothing_but_names_is_bounded_for_a_caller() -> None:
     assert REDACTOR.text(out, 2_048) == out
 
 
+def test_names_without_values_leave_the_end_of_a_stack() -> None:
+    """Frames name tokens and keys by the dozen: what was raised stays to be read."""
+    frames = '  File "/srv/app/auth/token.py", line 3, in check_token\n    token = get_token(key)\n'
+    stack = f"Traceback (most recent call last):\n{frames * 12}ValueError: expired yesterday"
+    assert REDACTOR.text(stack, 4_096).endswith("ValueError: expired yesterday")
+
+
 @pytest.mark.parametrize("unit", ["\\", "ab", "a b c d ", '"', "{'a': "])
 def test_hiding_content_is_linear(unit: str) -> None:
     """A message that repeats the request costs no more the more alike both are."""

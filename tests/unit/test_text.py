@@ -77,3 +77,26 @@ def test_a_string_of_another_class_is_taken_for_its_letters() -> None:
     assert normalise(text) == "context deadline exceeded"
     assert Redactor().text(text, 100) == "context deadline exceeded"
     assert classify_text(text, text).category == "ai_timeout"
+
+
+def test_of_lists_in_lists_only_what_is_shown_is_read() -> None:
+    """Not the hundred thousand members of members: a part of the first ones fills the limit."""
+    read: list[int] = []
+
+    class Member:
+        def __repr__(self) -> str:
+            read.append(1)
+            return "member"
+
+    nested: object = Member()
+    for _ in range(4):
+        nested = [nested] * 30
+    assert len(safe_repr(nested, 600)) <= 600
+    assert len(read) <= 200
+    assert safe_repr(["x" * 50, "y"], 20).endswith("...]")
+
+
+def test_cleaning_a_long_text_that_is_not_ascii() -> None:
+    """Control characters go wherever they stand, and nothing else does."""
+    assert clean("é\x00\x07ü\x1b[31mß\u202e\ud800\u2028.", 100) == "éüß\ufffd\n."
+    assert clean("日本\x1b[0m語", 100) == "日本語"

@@ -35,6 +35,9 @@ __all__ = [
 
 #: Exceptions looked at, however long the chain or large the group.
 _WALK_LIMIT: Final = 40
+#: Characters of their messages that are read in all, and of each however much was read before.
+_MAX_READ: Final = 2 * evidence.TEXT_LIMIT
+_LEAST_READ: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +124,12 @@ def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str
 
 
 def _decide(error: BaseException) -> tuple[BaseException | None, Verdict | None]:
-    seen: set[int] = set()
-    decided_by, verdict = _heaviest(_explicit(error, seen))
+    walk = _Walk()
+    decided_by, verdict = _heaviest(walk.explicit(error))
     # A catch-all says nothing for certain either: litellm raises its own for whatever it met,
     # without a cause, and the error that tells is only its context.
     if verdict is None or verdict.weight is Weight.FALLBACK:
-        by_context, other = _heaviest(_implicit(error, seen))
+        by_context, other = _heaviest(walk.implicit(error))
         if other is not None and (verdict is None or other.weight > verdict.weight):
             return by_context, other
     return decided_by, verdict
@@ -171,37 +174,50 @@ def _first_member(group: BaseException) -> BaseException:
     return group
 
 
-def _explicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:
-    """Verdicts on an exception and what it was raised from, outermost first."""
-    waiting = [error]
-    while waiting and len(seen) < _WALK_LIMIT:
-        current = waiting.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        verdict = custom.verdict_on(current)
-        # What sys.exit() was given is a status of the process or the application's own words.
-        if verdict is None and not evidence.is_a(current, SystemExit):
-            verdict = judge(current)
-        if verdict is not None:
-            yield current, verdict
-            if verdict.final:
+class _Walk:
+    """Goes through the exceptions that one came from, each once, within bounds."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        #: Exceptions that may be looked at, and characters of messages that may be read.
+        self._most = _WALK_LIMIT
+        self._unread = _MAX_READ
+
+    def explicit(self, error: BaseException) -> Iterator[tuple[BaseException, Verdict]]:
+        """Verdicts on an exception and what it was raised from, outermost first."""
+        waiting = [error]
+        while waiting and len(self._seen) < self._most:
+            current = waiting.pop(0)
+            if id(current) in self._seen:
                 continue
-        cause = cause_of(current)
-        if cause is not None:
-            waiting.append(cause)
-        waiting.extend(evidence.links(current))
-        waiting.extend(_members(current))
+            self._seen.add(id(current))
+            verdict = custom.verdict_on(current)
+            # What sys.exit() was given is a status of the process or the application's own words.
+            if verdict is None and not evidence.is_a(current, SystemExit):
+                verdict = judge(current, self._text_of)
+            if verdict is not None:
+                yield current, verdict
+                if verdict.final:
+                    continue
+            cause = cause_of(current)
+            if cause is not None:
+                waiting.append(cause)
+            waiting.extend(evidence.links(current))
+            waiting.extend(_members(current))
 
+    def implicit(self, error: BaseException) -> Iterator[tuple[BaseException, Verdict]]:
+        """Verdicts on what was being handled when it was raised, and so on outwards."""
+        self._most = len(self._seen) + _WALK_LIMIT  # the explicit chain may have used up its own
+        for _ in range(_WALK_LIMIT):
+            inner = None if hides_context(error) else context_of(error)
+            if inner is None:
+                inner = cause_of(error)
+            if inner is None:
+                return
+            yield from self.explicit(inner)
+            error = inner
 
-def _implicit(error: BaseException, seen: set[int]) -> Iterator[tuple[BaseException, Verdict]]:
-    """Verdicts on what was being handled when it was raised, and so on outwards."""
-    for _ in range(_WALK_LIMIT):
-        inner = None if hides_context(error) else context_of(error)
-        if inner is None:
-            inner = cause_of(error)
-        if inner is None:
-            return
-        # a fresh budget: the explicit chain may have used it up
-        yield from _explicit(inner, set() if len(seen) >= _WALK_LIMIT else seen)
-        error = inner
+    def _text_of(self, error: BaseException) -> str:
+        text = safe_str(error, min(evidence.TEXT_LIMIT, max(self._unread, _LEAST_READ)))
+        self._unread -= len(text)
+        return text

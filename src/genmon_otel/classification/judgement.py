@@ -15,7 +15,7 @@ its type, the status it carries, its exit code, last the phrases in its message.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
@@ -129,8 +129,13 @@ def profile_of(kind: type) -> Profile:
     return found
 
 
-def judge(error: BaseException) -> Verdict | None:
-    """Return the heaviest built-in verdict on this one exception, its chain left aside."""
+def judge(error: BaseException, text_of: Callable[[BaseException], str]) -> Verdict | None:
+    """Return the heaviest built-in verdict on this one exception, its chain left aside.
+
+    Args:
+        error: the exception.
+        text_of: reads its message, or as much of it as may be read.
+    """
     profile = profile_of(type(error))
     if profile.infrastructure:
         return _infrastructure(error, profile)
@@ -165,7 +170,7 @@ def judge(error: BaseException) -> Verdict | None:
                 return _refined(verdict, error, held)
     if profile.process and (died := _by_exit(held.get("returncode"))):
         return died
-    if not quotes and (verdict := judge_text(safe_str(error, evidence.TEXT_LIMIT))):
+    if not quotes and (verdict := judge_text(text_of(error))):
         says_no_more = profile.invents_status and verdict.severity is None
         if not (says_no_more and verdict.category is Category.PROVIDER_ERROR):
             return verdict

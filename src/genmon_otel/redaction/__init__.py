@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 EXTRA_FAILED: Final = f"[{MARK}: the application's redact function failed]"
 
 #: Characters redacted beyond each side of a cut, so that a secret on the edge is seen whole.
-_MARGIN: Final = 1_024
+_MARGIN: Final = 512
 #: Rounds until nothing changes any more; two are the rule.
 _MAX_ROUNDS: Final = 6
-#: Sensitive names that are looked at in a short text; one that holds more is hidden from there
-#: on. Trees have no such limit: their texts are redacted where nobody waits.
-_LEAST_NAMES: Final = 16
+#: Values behind sensitive names that are hidden one by one in a short text, and in each end of a
+#: longer one; what holds more is hidden from there on. Trees have no such limit: nobody waits while
+#: they are redacted.
+_VALUES: Final = 16
+_VALUES_AT_END: Final = 6
 
 #: Where a secret ends for certain.
 _SECRET_END: Final = re.compile(r"[\s\"'`]")
@@ -96,12 +98,11 @@ class Redactor:
         Of a longer text, head and tail are kept; nothing but their windows is scanned.
         """
         text = str.__str__(text)  # a subclass may have hostile methods
-        most = max(_LEAST_NAMES, limit // 64)
         if len(text) > limit:
-            return self._settle(self._windows(text, limit), limit, most)
+            return self._settle(self._windows(text, limit), limit, 2 * _VALUES_AT_END + 2)
         if text in self._harmless:
             return text
-        redacted = self._settle(clean(text, limit), limit, most)
+        redacted = self._settle(clean(text, limit), limit, max(_VALUES, limit // 256))
         if redacted == text and len(text) <= _MAX_REMEMBERED and self._extra is None:
             if len(self._harmless) >= _REMEMBERED:
                 self._harmless.clear()
@@ -165,11 +166,11 @@ class Redactor:
         if limit <= len(GAP) + 2:
             return ""
         half = (limit - len(GAP)) // 2
-        head = self._once(clean(text[: half + _MARGIN], half + _MARGIN), _LEAST_NAMES)[:half]
+        head = self._once(clean(text[: half + _MARGIN], half + _MARGIN), _VALUES_AT_END)[:half]
         tail = text[-(half + _MARGIN) :]
         # what it begins with may be the end of a secret, which nothing names any more
         edge = _SECRET_END.search(tail)
         tail = tail[edge.start() if edge else _MARGIN :]
-        tail = self._once(clean(tail, half + _MARGIN), _LEAST_NAMES)[-half:]
+        tail = self._once(clean(tail, half + _MARGIN), _VALUES_AT_END)[-half:]
         head = head[: len(head) - len(leading(_SECRET_RUN, head[::-1]))]
         return f"{head}{GAP}{tail[len(leading(_SECRET_RUN, tail)) :]}"

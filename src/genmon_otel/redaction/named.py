@@ -45,6 +45,8 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
 )
 
 _FAR: Final = 100_000
+#: Names that are looked at for each value that may be found: stacks of code name many and hold none.
+_NAMES_A_VALUE: Final = 6
 #: Rules that need one of some strings, each somewhere in the text.
 _NEEDS: Final[dict[Callable[[str, Name], list[Edit]], tuple[str, ...]]] = {
     in_form_part: ("name=",),
@@ -73,10 +75,11 @@ def redact_named(text: str, most: int | None = None) -> str:
 
     Args:
         text: any text.
-        most: names that are looked at; all that follows the last one is hidden. None for all.
+        most: values that are hidden one by one; all that follows the last one is hidden, and what
+            follows after six times as many names. None for all.
     """
     edits: list[Edit] = []
-    done = 0
+    done = values = 0
     rules = [
         rule
         for rule in RULES
@@ -84,8 +87,8 @@ def redact_named(text: str, most: int | None = None) -> str:
     ]
     by_char: dict[str, list[Callable[[str, Name], list[Edit]]]] = {}
     for number, name in enumerate(sensitive_names(text), 1):
-        if number == most:
-            edits += rest(text, max(done, name.end))
+        if most is not None and (values == most or number == _NAMES_A_VALUE * most):
+            edits += rest(text, max(done, name.end if values < most else 0))
             break
         if name.begin < done:
             continue
@@ -99,6 +102,7 @@ def redact_named(text: str, most: int | None = None) -> str:
         for rule in by_char[behind]:
             if found := rule(text, name):
                 edits += found
+                values += 1
                 # of several, such as a table's cells, those far away leave what is between them
                 near = [stop for _, stop, _ in found if len(found) == 1 or stop - name.end < _FAR]
                 done = max([done, *near])

@@ -9,6 +9,7 @@ from typing import Final
 from genmon_otel.redaction.edits import Edit, apply
 from genmon_otel.redaction.near import (
     classed,
+    lowered,
     matches,
     outline,
     places,
@@ -75,6 +76,10 @@ _CALLED: Final = re.compile(
     r"(?i)(?:phone|fon|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
     r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?\+?\(?\Z"
 )
+#: What such words hold, in lower case.
+_CALLS: Final = re.compile(
+    r"fon|tel|mobil|cell|fax|handy|whats|call|sms|t[ée]l|hone|portable|телефон|电话|電話"
+)
 #: Outlines: digits as 0, what may stand between two as a space; digits alone; letters, too.
 _NUMBERS: Final = classed("a", digit=string.digits, space=" ./()+-?")
 _DIGITS: Final = classed("", digit=string.digits)
@@ -108,7 +113,11 @@ def redact_personal(text: str) -> str:
         if shaped := places(digits, *shapes):
             near = windows(shaped, _BEFORE, _BEHIND)
             text = replaced(text, matches(pattern, text, near), _phone)
-    return replaced(text, matches(_NUMBER, text, spans), _called)
+    near = [(max(0, begin - _BEFORE), end) for begin, end in spans]
+    called = [match.end() for match in matches(_CALLS, lowered(text), near)]
+    if not called:
+        return text
+    return replaced(text, matches(_NUMBER, text, windows(called, 0, 96)), _called)
 
 
 def _around(shape: re.Pattern[str], numbers: str) -> list[tuple[int, int]]:
