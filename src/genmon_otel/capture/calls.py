@@ -130,7 +130,8 @@ class AutomaticCall(Stage):
         super().__init__(generation, "step", name, is_async)
         if below is not None:
             detach(below)
-        self.site = call_site(4) or site_of_messages(sent.body)
+        site, self.frames = call_site(4)
+        self.site = site or site_of_messages(sent.body)
         self._parts: list[tuple[float, bytes]] = []
         #: Bytes that it holds, as its generation's ledger counts them.
         self._held = 0
@@ -335,6 +336,7 @@ class AutomaticCall(Stage):
             adapter=self.adapter,
             site=self.site,
             call=self.call,
+            frames=self.frames,
             sent=self.sent,
             status=self.status,
             is_fault_status=self._is_fault(),

@@ -20,6 +20,7 @@ class Exchanged:
     adapter: str
     site: str
     call: int
+    frames: tuple[int, ...]
     sent: Sent
     status: int | None
     is_fault_status: bool

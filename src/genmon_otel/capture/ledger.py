@@ -87,7 +87,8 @@ class Ledger:
         self._histories: Histories[Sent] = Histories()
 
     def __del__(self) -> None:
-        _returned.append((None, self._histories.clear()))
+        if _returned is not None:  # the interpreter exits
+            _returned.append((None, self._histories.clear()))
 
     # --- calls
 
@@ -170,7 +171,8 @@ class Ledger:
 
     def give_back(self, size: int) -> None:
         """Count bytes no more. Takes no lock: it is called where an object is freed."""
-        _returned.append((self, size))
+        if _returned is not None:  # the interpreter exits
+            _returned.append((self, size))
 
     def forget(self, sent: Sent) -> None:
         """Compare no later request with this one."""

@@ -15,26 +15,32 @@ from genmon_otel.stacks import is_in_app
 _ROLE: Final = re.compile(rb'"role"\s*:\s*"([sduatmf])[a-z]{2,12}"')
 #: Frames that are looked at, from the library outwards.
 _MAX_FRAMES: Final = 80
+#: Frames of the application that are kept.
+_MAX_KEPT: Final = 8
 #: Frames between a module of the standard library and the program that it starts.
 _NEAR_FRAMES: Final = 16
 
 
-def call_site(skipped: int = 1) -> str:
-    """Return ``file.py:function`` of the innermost frame of the application; empty without one.
+def call_site(skipped: int = 1) -> tuple[str, tuple[int, ...]]:
+    """Return ``file.py:function`` of the innermost frame of the application, and which frames of it there are.
 
-    The file's name rather than the module's, which is ``__main__`` in one process of two.
+    The file's name rather than the module's, which is ``__main__`` in one process of two. Of frames their identities, innermost
+    first: a frame lives as long as its function runs, so one that an exception's traceback has is the same.
 
     Args:
         skipped: frames of ours, the caller's included.
     """
+    site = ""
+    frames: list[int] = []
     frame: FrameType | None = sys._getframe(skipped)
     for _ in range(_MAX_FRAMES):
-        if frame is None:
-            return ""
-        if site := _site(frame.f_code, str(frame.f_globals.get("__name__", ""))):
-            return site
+        if frame is None or len(frames) >= _MAX_KEPT:
+            break
+        if found := _site(frame.f_code, str(frame.f_globals.get("__name__", ""))):
+            site = site or found
+            frames.append(id(frame))
         frame = frame.f_back
-    return ""
+    return site, tuple(frames)
 
 
 def site_of_messages(body: bytes | None) -> str:

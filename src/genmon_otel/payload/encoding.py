@@ -193,6 +193,8 @@ def _choose(kind: type) -> EncodeFunction:
         return encode_type
     if PurePath in mro and kind.__module__.startswith("pathlib"):
         return _path
+    if (origin := _origin_of(kind)) is not None:  # Parsed[Invoice] is made where it is written
+        kind, path = origin, import_path(origin)
     if not is_importable(kind):
         return partial(_unsupported, path, "local")
     if Enum in mro:
@@ -215,6 +217,13 @@ def _choose(kind: type) -> EncodeFunction:
         if base in mro:
             return partial(_subclass, path, base)
     return partial(_unsupported, path, "unsupported")
+
+
+def _origin_of(kind: type) -> type | None:
+    """Return the class that a pydantic model is a parametrised one of; None for any other class."""
+    known = vars(kind).get("__pydantic_generic_metadata__")
+    origin = known.get("origin") if type(known) is dict else None
+    return origin if isinstance(origin, type) else None
 
 
 class _EncodeFunctions(dict[type, EncodeFunction]):

@@ -55,9 +55,13 @@ class Guard:
     __slots__ = ("_scope",)
 
     def __init__(self, scope: ScopeLike) -> None:
-        self._scope = scope
+        self._scope: ScopeLike | None = scope
 
-    def opens(self, *_: Any) -> ScopeLike:
+    def is_over(self) -> None:
+        """End the scope no more: its driver is done with it."""
+        self._scope = None
+
+    def opens(self, *_: Any) -> ScopeLike | None:
         """Return the scope; a driver that was made with this keeps the guard even unstarted."""
         return self._scope
 
@@ -220,7 +224,9 @@ async def drive_awaitable(scope: ScopeLike, source: Awaitable[Any], guard: Guard
         return await source
     try:
         scope.resume()
-        return scope.returned(await source)
+        result = scope.returned(await source)
+        guard.is_over()  # what it returned may be a stream, with which the scope goes on
+        return result
     except BaseException as error:
         try:
             scope.raised(error)

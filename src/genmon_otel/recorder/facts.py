@@ -36,6 +36,10 @@ class Exchange(Protocol):
         """The number, from 1, of the call that it is an attempt of."""
 
     @property
+    def frames(self) -> tuple[int, ...]:
+        """Identities of the application's frames that made the call, innermost first."""
+
+    @property
     def number(self) -> int:
         """The number of the attempt in its generation."""
 
@@ -111,6 +115,11 @@ class StageFacts(NamedTuple):
         if self.is_fault:
             return None
         return self.ended if self.outcome is Outcome.SUCCESS else self.paused_at
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Identities of the application's frames that made an automatic step; empty for another."""
+        return () if self.exchange is None else self.exchange.frames
 
     @property
     def is_fault(self) -> bool:

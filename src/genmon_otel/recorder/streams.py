@@ -26,6 +26,8 @@ def follow(scope: ScopeLike, result: Any) -> Any:
         return result
     if hasattr(type(result), "__await__"):
         scope.note_async(True)
+        if scope.follows_iterators and hasattr(type(result), "__anext__"):
+            return AwaitableIteratorProxy(scope, result)
         return AwaitableProxy(scope, result)
     if scope.follows_bodies and _follow_body(scope, result):
         return result
@@ -210,3 +212,11 @@ class AsyncIteratorProxy(_Proxy):
         """As :meth:`close`, under the name asynchronous generators use."""
         self._genmon_scope.close(items=self._genmon_items)
         return await self._genmon_target.aclose()
+
+
+class AwaitableIteratorProxy(AsyncIteratorProxy):
+    """An asynchronous iterator that may be awaited first, and mostly gives itself then."""
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        result = yield from self._genmon_target.__await__()
+        return self if result is self._genmon_target else result

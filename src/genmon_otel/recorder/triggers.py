@@ -14,7 +14,9 @@ _MAX_CHAIN: Final = 50
 _QUOTING: Final = ("doc", "llm_output", "input_value", "body")
 #: Characters that a quotation must have to tell, and that are compared.
 _SHORTEST: Final = 4
-_COMPARED: Final = 200
+_COMPARED: Final = 65_536
+#: Frames of a traceback that are looked at.
+_MAX_FRAMES: Final = 1000
 #: Answers that are looked through for a quotation, newest first.
 _MAX_ANSWERS: Final = 200
 
@@ -49,6 +51,9 @@ class Stage(Protocol):
 
     @property
     def hung(self) -> bool: ...
+
+    @property
+    def frames(self) -> tuple[int, ...]: ...
 
     @property
     def answered_at(self) -> float | None: ...
@@ -100,22 +105,41 @@ def trigger_among(
     """Find the step that a failure came from, where some are automatic.
 
     As :func:`trigger_of`, but an answer may be a fault by its status, which the exception of the
-    client library carries; and what an exception quotes tells which answer was not digested.
+    client library carries; and what other tasks and threads than the one that raised were answered does not
+    count, where that is known.
     """
     if (step := _saw(errors, error)) is not None:
         return "fault", step
     if category == Category.AI_TIMEOUT and (step := hung_step(stages)):
         return "fault", step
     chain = list(chain_of(error))
-    if (step := _of_status(stages, chain)) is not None:
+    near = _made_where_it_broke(stages, chain)
+    if (step := _of_status(near, chain) or _of_status(stages, chain)) is not None:
         return "fault", step
-    if (step := _quoted(stages, chain)) is not None:
+    if (step := _quoted(near, chain) or _quoted(stages, chain)) is not None:
         return "content", step
-    last = last_answer(stages)
-    given_up = _given_up_on(stages, category) or _last_fault(stages)
+    last = last_answer(near)
+    given_up = _given_up_on(near, category) or _last_fault(near)
     if given_up is not None and (last is None or (given_up.ended or 0) > (last.answered_at or 0)):
         return "fault", given_up
     return ("content", last) if last is not None else ("input", None)
+
+
+def _made_where_it_broke(stages: Sequence[S], chain: list[BaseException]) -> Sequence[S]:
+    """Leave out the automatic steps of other tasks and threads than the one that raised.
+
+    A step was made in the context that raised where one of the application's frames then running is in the
+    traceback; the first cause tells, if it can. Of decorated steps it is not known: they stay.
+    """
+    for link in reversed(chain):
+        broken: set[int] = set()
+        traceback = link.__traceback__
+        while traceback is not None and len(broken) < _MAX_FRAMES:
+            broken.add(id(traceback.tb_frame))
+            traceback = traceback.tb_next
+        if any(not broken.isdisjoint(stage.frames) for stage in stages):
+            return [s for s in stages if not s.automatic or not broken.isdisjoint(s.frames)]
+    return stages
 
 
 def stage_of(errors: Errors[S], error: BaseException | None) -> str:

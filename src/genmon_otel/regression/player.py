@@ -26,7 +26,12 @@ from genmon_otel.regression.case import Case
 from genmon_otel.regression.feeding import answered
 from genmon_otel.regression.further import Further, example_of, keys_of_step
 from genmon_otel.regression.pace import Pace
-from genmon_otel.regression.replayed_stream import AsyncStream, PlainStream, Replayed
+from genmon_otel.regression.replayed_stream import (
+    AsyncStream,
+    AwaitableStream,
+    PlainStream,
+    Replayed,
+)
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
 
@@ -115,6 +120,8 @@ class CasePlayer:
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
+        if record.is_async:  # a plain function that gives a coroutine, as the SDKs' clients have it
+            return self._served(record)
         if record.kind == "hang" and self.was_cut_short(record):
             self.clock.sleep(self.until_over())
             record = self._instead_of(record)
@@ -134,6 +141,10 @@ class CasePlayer:
         record = self._choose(name, arguments)
         if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
             return self._stream(record, call)
+        return await self._served(record)
+
+    async def _served(self, record: StepRecord) -> Any:
+        """Give what a coroutine gave, when it did."""
         if record.kind == "hang" and self.was_cut_short(record):
             await asyncio.sleep(self.until_over())
             record = self._instead_of(record)
@@ -364,7 +375,10 @@ class CasePlayer:
             return stream.asynchronous()
         if inspect.isgeneratorfunction(call):
             return stream.plain()
-        return AsyncStream(stream) if record.is_async else PlainStream(stream)
+        if not record.is_async:
+            return PlainStream(stream)
+        is_awaited = inspect.iscoroutinefunction(call)
+        return AsyncStream(stream) if is_awaited else AwaitableStream(stream)
 
 
 def _is_generator(call: Callable[..., Any] | None) -> bool:

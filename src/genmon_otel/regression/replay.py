@@ -34,6 +34,7 @@ from genmon_otel.regression.platform_info import warm_up_platform
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.replay_inputs import Inputs, Obstacle, line_of
 from genmon_otel.regression.trust import Trust
+from genmon_otel.regression.unrecorded_values import named
 from genmon_otel.regression.variables import note_missing
 from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_signature
 
@@ -231,7 +232,7 @@ class Replay:
         """Return what makes the run inconclusive, even if the code caught it."""
         touched = payload.touches()
         if touched:
-            return ("size" if "(size)" in touched[0] else "opaque"), touched[0]
+            return ("size" if "(size)" in touched[0] else "opaque"), named(touched[0], self._case)
         if self._player.obstacle is not None:
             return self._player.obstacle
         return self._sandbox.refusals[0] if self._sandbox.refusals else None

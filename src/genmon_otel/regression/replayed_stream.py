@@ -109,3 +109,11 @@ class AsyncStream:
         """Close the stream."""
 
     aclose = close
+
+
+class AwaitableStream(AsyncStream):
+    """As :class:`AsyncStream`, of a plain function: it may have given a coroutine that gives the stream."""
+
+    def __await__(self) -> Generator[Any, Any, AsyncStream]:
+        return self
+        yield

@@ -137,7 +137,15 @@ class ProgramCall(AutomaticCall):
         return gone > 0
 
     def _exchange(self) -> Exchange:
-        return Ran(self.site, self.call, self.sent, self.status, self._is_fault(), self.printed_on)
+        return Ran(
+            self.site,
+            self.call,
+            self.frames,
+            self.sent,
+            self.status,
+            self._is_fault(),
+            self.printed_on,
+        )
 
     def _settle(self, ended: float) -> None:
         if self._is_fault():
@@ -155,6 +163,7 @@ class Ran:
 
     site: str
     call: int
+    frames: tuple[int, ...]
     sent: Sent
     #: Its exit code; None while it runs.
     status: int | None
