@@ -50,6 +50,8 @@ class CaseTrigger:
     persistent: bool = False
     #: Times that the failing code meets the fault in a replay beyond those that were recorded.
     repeats: int = 0
+    #: Whether the failure was gone with a good answer in the step's place; None: it was not tried.
+    confirmed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ _READERS: Final[Table] = {
         "step": maybe(a_count),
         "persistent": a_flag,
         "repeats": a_count,
+        "confirmed": maybe(a_flag),
     },
     Expected: {
         "signature": a_text,

@@ -14,6 +14,7 @@ from typing import Final
 
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.confirmation import confirmed
 from genmon_otel.regression.run_result import RunResult
 from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.trust import Trust
@@ -110,6 +111,9 @@ def check(
     shown = f"reproduced {sum(map(shows_it, runs))} of {len(runs)}"
     odd = next((run for run in runs if not shows_it(run)), None)
     if odd is None:
+        case = confirmed(
+            case, lambda other: run_case(other, cwd=cwd, trust=Trust.of_reviewed(other))
+        )
         return CheckResult(CaseState.REPRODUCED, shown, tuple(runs), case)
     reason = _why(case, odd) if odd is runs[0] else f"{shown}; once {_why(case, odd)}"
     return CheckResult(CaseState.UNREPRODUCIBLE, reason, tuple(runs), case)

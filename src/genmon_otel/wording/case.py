@@ -82,7 +82,7 @@ def what_happened(case: Case, failure: FailureRow) -> str:
     """Return which step the failure came from, what that step did, and whether that is only likely.
 
     A step that raised is certain. Whose answer could not be digested is certain only where the
-    error carries that answer's text; else it is the last answer before it.
+    error carries that answer's text, or where the check tried another in its place; else it is the last answer before it.
     """
     trigger = case.trigger
     if trigger.kind == "input" or trigger.step is None:
@@ -96,6 +96,8 @@ def what_happened(case: Case, failure: FailureRow) -> str:
     }[step.kind]
     if step.kind == "stream" and step.stream_error is not None:
         did = "broke off its stream"
+    if trigger.kind == "content" and trigger.confirmed:
+        return f"Step {step.name} {did}; {case.target} failed. With a good answer in its place it does not."
     if trigger.kind == "content" and not failure.context.get("answer_quoted"):
         return (
             f"Perhaps step {step.name} {did} (its answer was the last before the error; "
