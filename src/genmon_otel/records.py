@@ -275,8 +275,7 @@ class StepRecord:
     #: Seconds since the generation's start. ``ended_s`` is None where the step never returned.
     started_s: float = 0.0
     ended_s: float | None = None
-    #: Digest of the redacted canonical arguments; filled in by the writer.
-    digest: str = ""
+    digest: str = ""  # of the redacted canonical arguments; the writer fills it in
     is_async: bool = False  # it, or its chunks, were awaited
     #: Whether a stream's consumer raised or stopped reading, so that later chunks are unknown.
     cut: bool = False
