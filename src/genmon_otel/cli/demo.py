@@ -20,6 +20,7 @@ from genmon_otel.cli.card import render_card
 from genmon_otel.cli.failures import print_failures, severity_style
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import DEMO_FOLDER
+from genmon_otel.cli.ui import ui as serve_page
 from genmon_otel.conventions import LOGGER
 from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
 from genmon_otel.demo.model_server import model_server, projects
@@ -47,9 +48,18 @@ INCOMPLETE: Final = 1
 @click.option("--requests", "limit", type=click.IntRange(min=1), metavar="N",
               help=f"How many apps to ask for. Default: 45; with --model {REQUESTS}, or as many as "
               f"it begins in {BEGIN_WITHIN_S:.0f} s.")  # fmt: skip
+@click.option("--ui", "opens_page", is_flag=True,
+              help="Serve the page on the demo's data at the end: genmon ui.")  # fmt: skip
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where the demo keeps its files; replaced at each run. Default: "
               f"{DEMO_FOLDER}, or one beside it while another demo is running there.")  # fmt: skip
-def demo(url: str | None, model_name: str | None, limit: int | None, folder: Path | None) -> int:
+def demo(
+    url: str | None,
+    model_name: str | None,
+    limit: int | None,
+    folder: Path | None,
+    *,
+    opens_page: bool,
+) -> int:
     """Run the whole cycle on an example app builder, in under a minute.
 
     It asks a model (a loopback server with realistic answers and faults, or any
@@ -69,8 +79,14 @@ def demo(url: str | None, model_name: str | None, limit: int | None, folder: Pat
     _ours(chosen)
     show = Show(Console(highlight=False), lambda: Stage(chosen.resolve()))
     if url is None:
-        return 0 if show.on_shipped_answers(limit) else INCOMPLETE
-    return 0 if show.on_a_model_of_yours(url, model_name, limit) else INCOMPLETE
+        complete = show.on_shipped_answers(limit)
+    else:
+        complete = show.on_a_model_of_yours(url, model_name, limit)
+    if opens_page:
+        serve_page.main(
+            ["--store", show.stage.store, "--cwd", str(show.stage.folder)], standalone_mode=False
+        )
+    return 0 if complete else INCOMPLETE
 
 
 class Course(NamedTuple):
@@ -304,9 +320,11 @@ class Show:
         )
         table.add_row("database", near(stage.database), "look around in it:")
         self.out.print(table)
-        self.out.print(
-            f"  genmon failures list --store {near(stage.database)}", style="bold", soft_wrap=True
-        )
+        for command in (
+            f"genmon failures list --store {near(stage.database)}",
+            f"genmon ui --store {near(stage.database)} --cwd {near(stage.folder)}",
+        ):
+            self.out.print(f"  {command}", style="bold", soft_wrap=True)
 
     @contextmanager
     def _waiting(self, text: str) -> Iterator[None]:

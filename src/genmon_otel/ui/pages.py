@@ -100,6 +100,7 @@ def failure(request: Request) -> HTMLResponse:
         row=detail.row,
         hit=failure_words.hit(detail.impact),
         why=failure_words.why(detail.row),
+        reading=failure_words.answer_read(detail.row),
         why_no_case=failure_words.why_no_case(detail),
         history=history,
         plot=plots.days(history.by_day, int(time.time() // DAY_S)),
