@@ -177,8 +177,7 @@ StageEnd = tuple[str, StageKind, float, Outcome]
 class StepFault:
     """A step that raised or hung during a generation, whatever the generation's outcome.
 
-    Also recorded for successes: the live channel compares ``trigger_signature`` with that of
-    guarding cases.
+    Of successes, too: the live channel compares ``trigger_signature`` with guarding cases'.
     """
 
     step: str
