@@ -112,6 +112,9 @@ FOREIGN_USERS: Final = ("enduser.id", "user.id", "traceloop.association.properti
 LANGFUSE_LEVEL: Final = "langfuse.observation.level"
 LANGFUSE_STATUS_MESSAGE: Final = "langfuse.observation.status_message"
 
+#: Key of a generation's context: what it asked that no replay can answer.
+CONTEXT_UNSEEN: Final = "not_replayable"
+
 # --- metrics ---------------------------------------------------------------
 
 MetricType = Literal["counter", "gauge", "histogram"]

@@ -331,6 +331,8 @@ def test_the_world_stays_untouched(capture: Any, act: str) -> None:
     case = replace(capture(app.acting, "nothing"), inputs=encode({"act": act}))
     result = rerun(case)
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, REFUSED[act]), result
+    if act == "connect":
+        assert "(by socket, asked from replayed_app.py:" in result.detail
     assert not list(Path("/tmp").glob("genmon-replay-escape*"))
     assert not Path("/tmp/genmon-replay-folder").exists()
 

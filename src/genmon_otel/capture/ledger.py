@@ -67,6 +67,7 @@ class Ledger:
 
     __slots__ = (
         "__weakref__", "_answers", "_calls", "_faults", "_histories", "_requests", "attempts", "dropped", "held",
+        "unseen",
     )  # fmt: skip
 
     #: Bytes held by those of all generations, and as many as may be.
@@ -85,6 +86,8 @@ class Ledger:
         #: By their key, attempts that ended in a fault and were not made again.
         self._faults: dict[object, list[ref[Holder]]] = {}
         self._histories: Histories[Sent] = Histories()
+        #: By library what was asked of it that no replay can answer.
+        self.unseen: dict[str, str] = {}
 
     def __del__(self) -> None:
         if _returned is not None:  # the interpreter exits

@@ -28,6 +28,7 @@ from genmon_otel.store import SqlStore
 from genmon_otel.store.connect import DOCTOR_HINT
 from genmon_otel.wiring.folder_check import exposure
 from genmon_otel.wiring.host_check import bound_address
+from genmon_otel.wording.failure import unseen
 from genmon_otel.wording.units import many
 
 Level = Literal["ok", "warning", "problem"]
@@ -39,6 +40,8 @@ TROUBLE: Final = (OSError, ValueError, http.client.HTTPException)
 #: Bytes of free disk below which the journal is warned about.
 ROOM_BYTES: Final = 256 * 2**20
 _OURS: Final = "GENMON_"
+#: Failures that are looked through.
+_FAILURES: Final = 200
 #: Values of OTEL_*_EXPORTER that export nothing.
 _LOCAL: Final = frozenset({"console", "none"})
 
@@ -147,6 +150,28 @@ def _remedy(settings: Settings) -> str:
         f"Let this user read and write {path.parent} and what is in it, or set {names.ENV_STORE} to a "
         "place that it may."
     )
+
+
+def check_calls(settings: Settings) -> Iterator[Finding]:
+    """Name what failing generations asked that no replay can answer."""
+    path = settings.sqlite_path
+    store = SqlStore(settings.store, read_only=True)
+    try:
+        if path is not None and not is_there(path):
+            return
+        store.open()
+        rows = store.failures(limit=_FAILURES)
+    except GenmonError:
+        return  # check_store says why
+    finally:
+        store.close()
+    for operation, asked in dict.fromkeys((r.operation, each) for r in rows for each in unseen(r)):
+        yield Finding(
+            "warning",
+            "calls",
+            f"{operation} asks {asked}: no replay can answer that.",
+            "Put @step on the function that asks, and have it return only what is needed.",
+        )
 
 
 def check_journal(settings: Settings) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from genmon_otel.cli.checks import (
     Finding,
+    check_calls,
     check_journal,
     check_metrics,
     check_names,
@@ -75,7 +76,7 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
         tell(Finding("ok", "settings", _summary(settings)))
         for finding in check_names(os.environ):
             tell(finding)
-        checks: list[Check] = [check_store, check_journal, check_traces, check_metrics]
+        checks: list[Check] = [check_store, check_calls, check_journal, check_traces, check_metrics]
         for check in checks:
             for finding in check(settings):
                 tell(finding)

@@ -27,7 +27,7 @@ from genmon_otel.records import Category, Severity, is_of_other_version
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
-from genmon_otel.wording.failure import answer_read, hit, why, why_no_case
+from genmon_otel.wording.failure import answer_read, hit, unseen, why, why_no_case
 from genmon_otel.wording.units import ago
 
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
@@ -148,6 +148,9 @@ def describe(detail: FailureDetail) -> list[Text]:
         lines.append(marked("broke at   {}", place))
     if answer := answer_read(row):
         lines.append(marked("reading    {}", answer))
+    lines += [
+        marked("unseen     {}; no replay answers it without @step", each) for each in unseen(row)
+    ]
     if context.get("trace_id"):
         lines.append(marked("trace      {}", context["trace_id"]))
     lines.append(Text("case       ").append_text(_case(detail)))

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from genmon_otel.capture.sites import is_asked_by
+from genmon_otel.capture.unseen import asker
 from genmon_otel.regression import databases, events, unaudited, unforeseen
 from genmon_otel.regression.verdict import Reason
 
@@ -118,9 +119,8 @@ class Sandbox:
     def _network(self, event: str, args: tuple[Any, ...]) -> None:
         # On what is connected already, as a pair of sockets is, a message needs no address.
         if not self._open and not (event == "socket.sendmsg" and args[1] is None):
-            self._refuse(
-                "network", f"{event} {_shown(args[-1] if 'connect' in event else args[0])}"
-            )
+            address = _shown(args[-1] if "connect" in event else args[0])
+            self._refuse("network", f"{event} {address} (by {asker()})")
 
     def _binding(self, event: str, args: tuple[Any, ...]) -> None:
         """Refuse to bind to a known port; libraries test whether they can bind to any free one."""

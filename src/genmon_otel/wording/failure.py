@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from genmon_otel import conventions as names
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
 from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
 from genmon_otel.wording.units import ago, many
@@ -59,6 +60,13 @@ def hit(impact: Impact) -> str:
             f"({impact.users_week} of {impact.active_week})"
         )
     return text
+
+
+def unseen(row: FailureRow) -> list[str]:
+    """Return what the failing generation asked that no replay can answer, and from where."""
+    given = row.context.get("context")
+    asked = given.get(names.CONTEXT_UNSEEN) if isinstance(given, dict) else None
+    return [each for each in asked if isinstance(each, str)] if isinstance(asked, list) else []
 
 
 def why_no_case(detail: FailureDetail) -> str:

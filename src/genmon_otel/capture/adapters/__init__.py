@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from genmon_otel.capture import carried
+from genmon_otel.capture import carried, unseen
 from genmon_otel.capture.adapters import (
     aiohttp_session,
     asyncio_programs,
@@ -35,4 +35,6 @@ ADAPTERS: Final[Mapping[str, Targets]] = {
     "subprocess": programs.targets,
     "urllib.request": urllib_request.targets,
     "urllib3": urllib3_pool.targets,
+    "socket": unseen.socket_targets,
+    **dict.fromkeys(unseen.DRIVERS, unseen.driver_targets),
 }

@@ -1,0 +1,173 @@
+"""What a generation asks of the world in a way that no adapter sees: named while it serves.
+
+Database drivers, gRPC and sockets of one's own are no steps, so a replay cannot answer them. Each is said once an
+operation and library in the log, and stands in the context of the generation, which ``genmon failures show`` prints: who was
+asked, from where in the application, and the ``@step`` that would make it replayable.
+
+What is looked at: how sockets connect, and the calls of drivers whose connections outlive a generation or are
+made by native code. Of each no more than whether a generation is open that has no step around the call.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+from genmon_otel import conventions as names
+from genmon_otel.capture.calls import ledger_of, recording
+from genmon_otel.capture.patches import Wrap
+from genmon_otel.capture.sites import call_site
+from genmon_otel.recorder.runtime import suppress_and_count
+from genmon_otel.stacks import is_in_app
+from genmon_otel.text import clean
+
+_log = logging.getLogger(names.LOGGER)
+
+#: Kinds of one generation, and of the process, that are told.
+_MAX_A_GENERATION: Final = 8
+_MAX_A_PROCESS: Final = 1000
+_MAX_FRAMES: Final = 60
+_MAX_NAME: Final = 100
+
+#: Packages below a client library that name nobody.
+_CARRIERS: Final = frozenset(
+    "asyncio socket ssl selectors threading concurrent contextlib anyio sniffio wrapt genmon_otel uvloop gevent "
+    "eventlet trio opentelemetry".split()
+)
+#: By the module whose import is waited for: (class, its methods) that ask a server.
+DRIVERS: Final[dict[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
+    "psycopg": (
+        ("Cursor", ("execute", "executemany")),
+        ("AsyncCursor", ("execute", "executemany")),
+    ),
+    "asyncpg.connection": (
+        ("Connection", ("execute", "executemany", "fetch", "fetchval", "fetchrow")),
+    ),
+    "pymysql.cursors": (("Cursor", ("execute",)),),
+    "redis.client": (("Redis", ("execute_command",)),),
+    "redis.asyncio.client": (("Redis", ("execute_command",)),),
+    "pymongo.synchronous.pool": (("Connection", ("command",)),),
+    "pymongo.asynchronous.pool": (("AsyncConnection", ("command",)),),
+    "grpc._channel": (
+        ("_UnaryUnaryMultiCallable", ("__call__", "with_call", "future")),
+        ("_UnaryStreamMultiCallable", ("__call__",)),
+        ("_SingleThreadedUnaryStreamMultiCallable", ("__call__",)),
+        ("_StreamUnaryMultiCallable", ("__call__", "with_call", "future")),
+        ("_StreamStreamMultiCallable", ("__call__",)),
+    ),
+    "grpc.aio._channel": (
+        ("UnaryUnaryMultiCallable", ("__call__",)),
+        ("UnaryStreamMultiCallable", ("__call__",)),
+        ("StreamUnaryMultiCallable", ("__call__",)),
+        ("StreamStreamMultiCallable", ("__call__",)),
+    ),
+}
+#: What was told: (operation, library).
+_told: Final[set[tuple[str, str]]] = set()
+
+
+def driver_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
+    """Patch: the calls of a database driver, or of gRPC."""
+    library = module.__name__.partition(".")[0]
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            notice(library)
+            return original(self, *args, **kwargs)
+
+        return asked
+
+    return [
+        (kind, method, wrap)
+        for name, methods in DRIVERS[module.__name__]
+        if (kind := getattr(module, name, None)) is not None
+        for method in methods
+        if method in vars(kind)
+    ]
+
+
+def socket_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
+    """Patch: how a socket connects, in ``socket``."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(self: Any, address: Any) -> Any:
+            if self.family in (module.AF_INET, module.AF_INET6):
+                notice("", address)
+            return original(self, address)
+
+        return connect
+
+    return [(module.socket, "connect", wrap), (module.socket, "connect_ex", wrap)]
+
+
+def notice(library: str, address: Any = None) -> None:
+    """Say that a generation asks somebody in a way that no replay can answer. Never raises.
+
+    Args:
+        library: which asks; empty: found by the frames.
+        address: of the server, where it is known.
+    """
+    generation = recording()
+    if generation is None or generation.runtime.player is not None:
+        return
+    try:
+        library = library or _library()
+        if not library:
+            return
+        seen = ledger_of(generation).unseen
+        if library in seen or len(seen) >= _MAX_A_GENERATION:
+            return
+        site = call_site(2)[0]
+        where = "" if address is None else f" at {_shown(address)}"
+        place = f", asked from {site}" if site else ""
+        seen[library] = f"{library}{where}{place}"
+        context: dict[str, Any] = {names.CONTEXT_UNSEEN: list(seen.values())}
+        generation.set(**context)
+        key = generation.spec.operation, library
+        if key not in _told and len(_told) < _MAX_A_PROCESS:
+            _told.add(key)
+            function = (
+                site.rpartition(":")[2].rpartition("<locals>.")[2] or "the function that asks it"
+            )
+            _log.warning(
+                "genmon cannot replay what %s asks of %s%s%s: put @step on %s, which should return only what is needed.",
+                *key, where, place, function,
+            )  # fmt: skip
+    except BaseException:
+        suppress_and_count("capture", generation.runtime)
+
+
+def asker() -> str:
+    """Return which library is about to ask somebody, and from where in the application; for a replay's refusal."""
+    site = call_site(2)[0]
+    return f"{_library() or 'logging'}, asked from {site}" if site else _library() or "logging"
+
+
+def _shown(address: Any) -> str:
+    if isinstance(address, tuple) and len(address) >= 2:
+        return clean(f"{address[0]}:{address[1]}", _MAX_NAME)
+    return clean(str(address), _MAX_NAME)
+
+
+def _library() -> str:
+    """Name who connects: the innermost package that is no carrier, else the standard library's module that was used."""
+    frame: FrameType | None = sys._getframe(2)
+    used = "socket"
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            break
+        module = str(frame.f_globals.get("__name__", ""))
+        package = module.partition(".")[0]
+        if package == "logging":
+            return ""  # a handler's
+        if is_in_app(frame.f_code.co_filename, module):
+            break
+        if package in sys.stdlib_module_names:
+            used = used if package in _CARRIERS else module
+        elif package not in _CARRIERS:
+            return package
+        frame = frame.f_back
+    return used
