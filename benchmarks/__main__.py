@@ -21,6 +21,7 @@ from benchmarks.table import Table
 NAMES = (
     "readme_call",
     "decorated_call",
+    "captured_calls",
     "large_inputs",
     "redaction",
     "imports",

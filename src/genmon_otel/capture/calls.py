@@ -13,29 +13,19 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from opentelemetry.context import (
-    _SUPPRESS_INSTRUMENTATION_KEY,
-    attach,
-    detach,
-    get_current,
-)
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from genmon_otel import conventions as names
 from genmon_otel.capture import patches
 from genmon_otel.capture.carried import here
 from genmon_otel.capture.endpoints import api_of, is_ignored, label_of, name_of
-from genmon_otel.capture.exchanged import Exchanged
+from genmon_otel.capture.exchanged import Exchanged, StatusFault
 from genmon_otel.capture.ledger import Ledger
 from genmon_otel.capture.sites import call_site, site_of_messages
 from genmon_otel.capture.spans import has_span, inference_span
 from genmon_otel.capture.usage import answering_model, counted_in, tokens_of
-from genmon_otel.capture.wire import (
-    MAX_BYTES,
-    Sent,
-    is_stream,
-    kept_headers,
-)
+from genmon_otel.capture.wire import MAX_BYTES, Sent, is_stream, kept_headers
 from genmon_otel.exchanges import is_fault_status, tells_error
 from genmon_otel.ports import Answer, StepPlayer
 from genmon_otel.recorder.facts import Exchange
@@ -47,6 +37,8 @@ from genmon_otel.records import NOTHING, Outcome
 
 #: Bytes at the end of a large answer that are kept to read its usage.
 _USAGE_BYTES: Final = 8192
+#: Bytes of a stream after which its bounds are looked at.
+_LOOK_BYTES: Final = 16 * 1024
 #: Scopes within each other that are looked at for a step.
 _MAX_NESTED: Final = 100
 
@@ -81,16 +73,6 @@ def _within_step(scope: Any) -> bool:
     return True
 
 
-class StatusFault(Exception):
-    """Stands for an answer that is a fault by its status: read as a client's error is."""
-
-    def __init__(self, adapter: str, status: int, body: Any) -> None:
-        super().__init__(f"{'exit code' if adapter == 'program' else 'HTTP'} {status}")
-        if adapter != "program":
-            self.status_code = status
-            self.body = body
-
-
 class AutomaticCall(Stage):
     """One attempt of an outbound call, as a step of the generation.
 
@@ -109,6 +91,8 @@ class AutomaticCall(Stage):
     _encoding: str = ""
     _head_s: float = 0.0
     _size: int = 0
+    #: Bytes given since the last look at the bounds, and how many may be.
+    uncounted, unlooked = 0, _LOOK_BYTES
     #: Of an answer that was too large: its digest so far.
     _digest: Any = None
     #: Of an answer that was too large: its end, which tells of usage.
@@ -132,7 +116,8 @@ class AutomaticCall(Stage):
             detach(below)
         site, self.frames = call_site(4)
         self.site = site or site_of_messages(sent.body)
-        self._parts: list[tuple[float, bytes]] = []
+        self.parts: list[tuple[float, bytes]] = []
+        self.now = generation.runtime.clock.monotonic
         #: Bytes that it holds, as its generation's ledger counts them.
         self._held = 0
         self._ledger = ledger_of(generation)
@@ -182,13 +167,16 @@ class AutomaticCall(Stage):
 
     def let_go_answer(self) -> bool:
         """Keep nothing but length and digest of the answer; whether there was one to let go."""
-        if not self._parts:
+        if not self.parts:
             return False
-        parts, self._parts = self._parts, []
-        body = b"".join(data for _, data in parts)
+        parts = self.parts[:]
+        del self.parts[: len(parts)]  # another thread may add one
+        body = b"".join([data for _, data in parts])
         self._digest = hashlib.sha256(body)
         self._end_of_body = body[-_USAGE_BYTES:]
-        self._let_go(len(body))
+        uncounted, self.uncounted, self.unlooked = self.uncounted, 0, 0
+        self._size += uncounted
+        self._let_go(len(body) - uncounted)
         return True
 
     @property
@@ -220,9 +208,8 @@ class AutomaticCall(Stage):
             self.leave()
             self._given_at = at = self.generation.runtime.clock.monotonic()
             self._head_s = at - self._began
-            self._headers = kept_headers(headers)
+            self._headers, self._encoding = kept_headers(headers)
             self._content_type = self._headers.get("content-type", "")
-            self._encoding = str(headers.get("content-encoding") or "")
             if self.api is not None:
                 self._told = counted_in(headers)
             self.status = status
@@ -236,18 +223,27 @@ class AutomaticCall(Stage):
 
     def given(self, part: bytes) -> None:
         """The consumer is given a chunk."""
+        self._asked = False
+        self._given_at = at = self.now()
+        self.parts.append((at - self._began, part))
+        self.uncounted += len(part)
+        if self.uncounted > self.unlooked:
+            self.count()
+
+    def count(self) -> None:
+        """Count what was given since the last look, and bound what is held."""
         try:
-            self._asked = False
-            self._given_at = at = self.generation.runtime.clock.monotonic()
-            self._size += len(part)
-            if self._digest is not None:
-                self._digest.update(part)
-                self._end_of_body = (self._end_of_body + part)[-_USAGE_BYTES:]
-            else:
-                self._parts.append((at - self._began, bytes(part)))
-                self._hold(len(part))
+            size, self.uncounted = self.uncounted, 0
+            self._size += size
+            if self._digest is None:
+                self._hold(size)
                 if self._size > MAX_BYTES and self.let_go_answer():
                     self._ledger.dropped()
+            else:
+                data = b"".join([part for _, part in self.parts])
+                self.parts.clear()
+                self._digest.update(data)
+                self._end_of_body = (self._end_of_body + data)[-_USAGE_BYTES:]
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
 
@@ -267,7 +263,7 @@ class AutomaticCall(Stage):
             if self.status is None:
                 self.raised(error)
             else:
-                self.fail(error, len(self._parts))
+                self.fail(error, len(self.parts))
 
     def closed(self) -> None:
         """The consumer wants no more."""
@@ -278,7 +274,7 @@ class AutomaticCall(Stage):
                 self._closed_early = True
                 self._settle(self._given_at or self._began)
             else:
-                self.fail(GeneratorExit(), len(self._parts))
+                self.fail(GeneratorExit(), len(self.parts))
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
 
@@ -288,6 +284,8 @@ class AutomaticCall(Stage):
         return self.status is not None and is_fault_status(self.adapter, self.status)
 
     def _settle(self, ended: float) -> None:
+        if self.uncounted:
+            self.count()
         is_fault = self._is_fault()
         if self._answer == "stream" and not is_fault:
             is_fault = tells_error(iter(self._exchanged().texts()[0]))
@@ -332,6 +330,8 @@ class AutomaticCall(Stage):
         return self._exchanged()
 
     def _exchanged(self) -> Exchanged:
+        if self.uncounted:
+            self.count()
         return Exchanged(
             adapter=self.adapter,
             site=self.site,
@@ -346,7 +346,7 @@ class AutomaticCall(Stage):
             head_s=self._head_s,
             size=self._size,
             sha256="" if self._digest is None else self._digest.hexdigest(),
-            parts=tuple(self._parts),
+            parts=tuple(self.parts),
         )
 
 

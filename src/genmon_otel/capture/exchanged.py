@@ -13,6 +13,16 @@ from genmon_otel.recorder.stage import MAX_CHUNKS
 from genmon_otel.records import StepKind, Tree
 
 
+class StatusFault(Exception):
+    """Stands for an answer that is a fault by its status: read as a client's error is."""
+
+    def __init__(self, adapter: str, status: int, body: Any) -> None:
+        super().__init__(f"{'exit code' if adapter == 'program' else 'HTTP'} {status}")
+        if adapter != "program":
+            self.status_code = status
+            self.body = body
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Exchanged:
     """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""

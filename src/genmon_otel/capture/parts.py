@@ -1,4 +1,7 @@
-"""An answer's chunks on their way to the consumer, told to the call as they are given."""
+"""An answer's chunks on their way to the consumer, told to the call as they are given.
+
+What is done here is done for each chunk of each stream: a plain loop, and as little in it as can be.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,25 @@ from typing import Any
 from genmon_otel.capture.calls import AutomaticCall
 
 
-class Parts:
-    """An answer's chunks on their way to the consumer: iterates, and tells the call."""
-
-    __slots__ = ("_call", "_next")
-
-    def __init__(self, call: AutomaticCall, chunks: Iterator[bytes]) -> None:
-        self._call = call
-        self._next: Callable[[], bytes] = chunks.__next__
-
-    def __iter__(self) -> Parts:
-        return self
-
-    def __next__(self) -> bytes:
-        call = self._call
-        call.asked()
-        try:
-            part = self._next()
-        except StopIteration:
-            call.finished()
-            raise
-        except BaseException as error:
-            call.failed(error)
-            raise
-        call.given(part)
-        return part
+def followed(call: AutomaticCall, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Give an answer's chunks, and tell the call."""
+    asked, given = call.asked, call.given
+    asked()
+    try:
+        for part in chunks:
+            given(part)
+            yield part
+            asked()
+    except GeneratorExit:  # its consumer wants no more, and closes what it reads from
+        raise
+    except BaseException as error:
+        call.failed(error)
+        raise
+    call.finished()
 
 
 class AsyncParts:
-    """As :class:`Parts`, where each chunk is awaited."""
+    """As :func:`followed`, where each chunk is awaited. A generator would be closed by its loop."""
 
     __slots__ = ("_call", "_next")
 

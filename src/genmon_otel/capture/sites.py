@@ -14,9 +14,12 @@ from genmon_otel.stacks import is_in_app
 #: The role of a message, by its first letter: system, developer, user, assistant, tool, model, function.
 _ROLE: Final = re.compile(rb'"role"\s*:\s*"([sduatmf])[a-z]{2,12}"')
 #: Frames that are looked at, from the library outwards.
-_MAX_FRAMES: Final = 80
+_FRAMES: Final = range(80)
 #: Frames of the application that are kept.
 _MAX_KEPT: Final = 8
+#: Files that are none of the application's; most frames are of one.
+_foreign: Final[set[str]] = set()
+_MAX_FOREIGN: Final = 4096
 #: Frames between a module of the standard library and the program that it starts.
 _NEAR_FRAMES: Final = 16
 
@@ -33,10 +36,13 @@ def call_site(skipped: int = 1) -> tuple[str, tuple[int, ...]]:
     site = ""
     frames: list[int] = []
     frame: FrameType | None = sys._getframe(skipped)
-    for _ in range(_MAX_FRAMES):
+    for _ in _FRAMES:
         if frame is None or len(frames) >= _MAX_KEPT:
             break
-        if found := _site(frame.f_code, str(frame.f_globals.get("__name__", ""))):
+        code = frame.f_code
+        if code.co_filename not in _foreign and (
+            found := _site(code, str(frame.f_globals.get("__name__", "")))
+        ):
             site = site or found
             frames.append(id(frame))
         frame = frame.f_back
@@ -70,5 +76,7 @@ def is_asked_by(*modules: str) -> bool:
 @lru_cache(maxsize=4096)
 def _site(code: CodeType, module: str) -> str:
     if not is_in_app(code.co_filename, module):
+        if len(_foreign) < _MAX_FOREIGN and not code.co_filename.startswith("<"):
+            _foreign.add(code.co_filename)
         return ""
     return f"{os.path.basename(code.co_filename)}:{code.co_qualname}"

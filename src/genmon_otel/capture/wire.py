@@ -22,9 +22,6 @@ MAX_BYTES: Final = 1024 * 1024
 #: What an escaped text may need beyond its characters.
 _TEXT_LIMIT: Final = 8 * MAX_BYTES
 
-#: Characters of a header.
-_MAX_HEADER: Final = 2048
-
 _CHARSET: Final = re.compile(r"charset=\"?([\w.:-]+)", re.I)
 #: Streams of frames, each kept as a line of JSON.
 _FRAMED: Final = "application/vnd.amazon.eventstream"
@@ -40,17 +37,18 @@ class NoText(Exception):
     """The bytes are no text; says why in a word."""
 
 
-#: Headers of an answer that decide what a client does next, beside those of errors.
-_FOLLOWED: Final = ("location", "link")
+#: Headers of an answer that decide what a client does next, beside those of errors, and how its body
+#: is packed; with the characters that are kept of each.
+_FOLLOWED: Final = {"location": 2048, "link": 2048, "content-encoding": 100}
 
 
-def kept_headers(headers: Any) -> dict[str, str]:
-    """Return the headers of an answer that are kept, with names in lower case."""
-    kept = allowed_headers(headers)
-    for name in _FOLLOWED:
-        if value := headers.get(name):
-            kept[name] = str(value)[:_MAX_HEADER]
-    return kept
+def kept_headers(headers: Any) -> tuple[dict[str, str], str]:
+    """Return the headers of an answer that are kept, and how its body is packed.
+
+    Names are in lower case. The body is kept unpacked, so the headers do not say how.
+    """
+    kept = allowed_headers(headers, _FOLLOWED)
+    return kept, kept.pop("content-encoding", "")
 
 
 @dataclass(slots=True, eq=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +28,9 @@ _HEADERS: Final = frozenset(
     "x-amzn-errortype content-type x-error-code x-error-message".split()
 )
 _HEADER_PARTS: Final = ("ratelimit", "rate-limit")
+_NO_MORE: Final[Mapping[str, int]] = {}
+#: Headers that are looked at.
+_MAX_HEADERS: Final = 200
 #: Bytes of a header's value.
 _MAX_HEADER: Final = 512
 #: Bytes of a body; a larger one becomes opaque.
@@ -66,13 +70,20 @@ def encode_function_of(mro: tuple[type, ...]) -> EncodeFunction | None:
     return None
 
 
-def allowed_headers(headers: Any) -> dict[str, str]:
-    """Return the allow-listed headers, with names in lower case and bounded values."""
+def allowed_headers(headers: Any, more: Mapping[str, int] = _NO_MORE) -> dict[str, str]:
+    """Return the allow-listed headers, with names in lower case and bounded values.
+
+    Args:
+        headers: a mapping of any library.
+        more: names that are allowed beside those of the list, with the characters kept of each.
+    """
     allowed = {}
-    for name, value in list(headers.items())[:200]:
+    for name, value in islice(headers.items(), _MAX_HEADERS):
         lower = str(name).lower()
-        if lower in _HEADERS or any(part in lower for part in _HEADER_PARTS):
+        if lower in _HEADERS or ("rate" in lower and any(part in lower for part in _HEADER_PARTS)):
             allowed[lower] = str(value)[:_MAX_HEADER]
+        elif lower in more:
+            allowed[lower] = str(value)[: more[lower]]
     return allowed
 
 

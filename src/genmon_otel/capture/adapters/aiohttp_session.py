@@ -107,15 +107,16 @@ def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
 def _told(module: Any) -> type:
     """The class of a body that tells its call what is read of it; of the same layout."""
     plain = module.StreamReader
+    read = plain._read_nowait_chunk
 
     class Told(plain):  # type: ignore[misc,valid-type]
         __slots__ = ()
 
         def _read_nowait_chunk(self, n: int) -> bytes:
-            data: bytes = plain._read_nowait_chunk(self, n)
+            data: bytes = read(self, n)
             if (call := _calls.get(id(self))) is not None:
                 call.given(data)
-                if self.at_eof():
+                if self._eof and not self._buffer:
                     self._end()
             return data
 

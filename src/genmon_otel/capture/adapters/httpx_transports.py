@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
 from genmon_otel.capture.endpoints import is_credentials
-from genmon_otel.capture.parts import AsyncParts, Parts
+from genmon_otel.capture.parts import AsyncParts, followed
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.wire import Sent
@@ -122,7 +122,7 @@ def _streams(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
             self._stream = stream
 
         def __iter__(self) -> Iterator[bytes]:
-            return Parts(self._call, iter(self._stream))
+            return followed(self._call, iter(self._stream))
 
         def close(self) -> None:
             try:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from genmon_otel.bodies import strings
-from genmon_otel.capture.calls import AutomaticCall, StatusFault, begin, recording
+from genmon_otel.capture.calls import AutomaticCall, begin, recording
+from genmon_otel.capture.exchanged import StatusFault
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.wire import MAX_BYTES, Sent, opaque, text_tree
 from genmon_otel.payload import decode

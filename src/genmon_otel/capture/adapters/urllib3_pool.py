@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import inspect
-import weakref
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
 from genmon_otel.capture.endpoints import is_credentials
-from genmon_otel.capture.parts import Parts
+from genmon_otel.capture.parts import followed
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import Sent
 from genmon_otel.ports import Answer
@@ -103,60 +103,82 @@ def _is_read(response: Any) -> bool:
     return fp is None or bool(fp.isclosed())
 
 
-def _tell(call: AutomaticCall, response: Any) -> None:
-    """Have a response's own ways to read tell the call; it is kept alive by none of them."""
-    kind, itself = type(response), weakref.ref(response)
-    is_reading = False  # urllib3 closes a response itself where a chunk is cut off, then raises
+#: Attribute of a followed response that holds its call.
+_CALL: Final = "_genmon_call"
 
-    def _raw_read(*args: Any, **options: Any) -> Any:
+
+def _tell(call: AutomaticCall, response: Any) -> None:
+    """Have a response's own ways to read tell the call."""
+    kind: Any = type(response)
+    response.__dict__[_CALL] = call
+    response.__class__ = _told_class(kind)
+
+
+@lru_cache(maxsize=16)
+def _told_class(kind: Any) -> type:
+    """The class of a response that tells its call what is read of it; of the same layout."""
+    raw_read, handle_chunk = kind._raw_read, kind._handle_chunk
+    chunked, closes = kind.read_chunked, kind.close
+
+    def _raw_read(self: Any, *args: Any, **options: Any) -> Any:
+        call: AutomaticCall = self._genmon_call
         amount = args[0] if args else options.get("amt")
         call.asked()
         try:
-            data = kind._raw_read(itself(), *args, **options)
+            data = raw_read(self, *args, **options)
         except BaseException as error:
             call.failed(error)
             raise
         if data:
             call.given(data)
         whole = amount is None and not options.get("read1")
-        if whole or (amount and not data) or _is_read(itself()):
+        if whole or (amount and not data) or _is_read(self):
             call.finished()
         return data
 
-    def _handle_chunk(*args: Any, **options: Any) -> Any:
-        data = kind._handle_chunk(itself(), *args, **options)
+    def _handle_chunk(self: Any, amt: Any) -> Any:
+        data = handle_chunk(self, amt)
         if data:
-            call.given(data)
+            self._genmon_call.given(data)
         return data
 
-    def read_chunked(*args: Any, **options: Any) -> Iterator[bytes]:
-        nonlocal is_reading
-        chunks = kind.read_chunked(itself(), *args, **options)
-        while True:
-            call.asked()
-            is_reading = True
-            try:
-                chunk = next(chunks)
-            except StopIteration:
-                call.finished()
-                return
-            except BaseException as error:
-                call.failed(error)
-                raise
-            finally:
-                is_reading = False
-            yield chunk
-
-    def close() -> None:
+    def read_chunked(self: Any, *args: Any, **options: Any) -> Iterator[bytes]:
+        call: AutomaticCall = self._genmon_call
+        call.asked()
+        # urllib3 closes a response itself where a chunk is cut off, and raises then
+        self._genmon_reads = True
         try:
-            kind.close(itself())
+            for chunk in chunked(self, *args, **options):
+                self._genmon_reads = False
+                yield chunk
+                self._genmon_reads = True
+                call.asked()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            call.failed(error)
+            raise
         finally:
-            if not is_reading:
-                call.closed()
+            self._genmon_reads = False
+        call.finished()
 
-    response.__dict__.update(
-        _raw_read=_raw_read, _handle_chunk=_handle_chunk, read_chunked=read_chunked, close=close
-    )
+    def close(self: Any) -> None:
+        try:
+            closes(self)
+        finally:
+            if not self._genmon_reads:
+                self._genmon_call.closed()
+
+    members = {
+        "_raw_read": _raw_read,
+        "_handle_chunk": _handle_chunk,
+        "read_chunked": read_chunked,
+        "close": close,
+        "_genmon_reads": False,
+        "__module__": kind.__module__,
+        "__qualname__": kind.__qualname__,
+    }
+    return type(kind.__name__, (kind,), members)
 
 
 class _File:
@@ -164,7 +186,7 @@ class _File:
 
     def __init__(self, call: AutomaticCall, parts: Iterator[bytes]) -> None:
         self._call = call
-        self._parts = Parts(call, parts)
+        self._parts = followed(call, parts)
         self._held = b""
         self._is_closed = self._is_over = False
         self.fp: _File | None = self
