@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any, Final
 
 import wrapt
@@ -17,7 +18,7 @@ Wrap = Callable[[Callable[..., Any]], Callable[..., Any]]
 #: Says what to replace in a module that was imported: (owner, attribute, wrapper).
 Targets = Callable[[Any], list[tuple[Any, str, Wrap]]]
 
-#: Attribute of our wrappers that holds what they wrap.
+#: Attribute of our wrappers that holds themselves and what they wrap.
 _MARK: Final = "__genmon_wraps__"
 
 _lock = forkable_lock()
@@ -54,11 +55,12 @@ def uninstall() -> None:
         while _put_on:
             owner, attribute = _put_on.pop()
             try:
-                ours = vars(owner).get(attribute)
-                if hasattr(ours, _MARK):
+                outermost: Any = vars(owner).get(attribute)
+                ours, there = getattr(outermost, _MARK, (None, None))
+                if ours is outermost and ours is not None:
                     delattr(owner, attribute)
-                    if getattr(owner, attribute, None) is not getattr(ours, _MARK):  # inherited
-                        setattr(owner, attribute, getattr(ours, _MARK))
+                    if getattr(owner, attribute, None) is not there:  # else it was inherited
+                        setattr(owner, attribute, there)
             except Exception:
                 suppress_and_count("capture")
 
@@ -74,13 +76,29 @@ def _wrap(targets: Targets, module: Any) -> None:
         for owner, attribute, wrap in targets(module):
             there = vars(owner).get(attribute) or getattr(owner, attribute)  # or inherited
             if not _has_ours(there):
-                wrapper = functools.wraps(there)(wrap(there))
-                setattr(wrapper, _MARK, there)
+                wrapper = functools.wraps(there)(wrap(_called_as_method(owner, there)))
+                # With itself: wrappers of others take over the attributes of what they wrap.
+                setattr(wrapper, _MARK, (wrapper, there))
                 setattr(owner, attribute, wrapper)
             if (owner, attribute) not in _put_on:
                 _put_on.append((owner, attribute))
     except Exception:
         suppress_and_count("capture")
+
+
+def _called_as_method(owner: Any, there: Any) -> Callable[..., Any]:
+    """Return what calls a function of a class with its instance in front, whatever the function is.
+
+    Another's wrapper, such as wrapt's, may have to be bound to know its instance.
+    """
+    if not isinstance(owner, type) or type(there) is FunctionType:  # wrapt hides its class
+        found: Callable[..., Any] = there
+        return found
+
+    def call(self: Any, *args: Any, **options: Any) -> Any:
+        return there.__get__(self, type(self))(*args, **options)
+
+    return call
 
 
 def _has_ours(function: Any) -> bool:

@@ -76,8 +76,11 @@ async def _started(
     except BaseException as error:
         call.failed(error)
         raise
-    call.started()
-    _tell_waits(call, *result)
+    try:
+        call.started()
+        _tell_waits(call, *result)
+    except BaseException:
+        suppress_and_count("capture")
     return result
 
 
