@@ -180,7 +180,7 @@ def _check(
     if odd := [run for run in more if run.verdict is not Verdict.FAIL_SAME]:
         return f"{len(odd)} of {replays} replays: {odd[0].verdict} {odd[0].detail}"
     file = folder / f"{row.app}.py"
-    file.write_text(fixed(file.read_text(encoding="utf-8"), fault), encoding="utf-8")
+    file.write_text(fixed(row, fault, file.read_text(encoding="utf-8")), encoding="utf-8")
     run = run_case(case, cwd=folder)
     outcome.closes = run.verdict is Verdict.PASS
     if not outcome.closes:

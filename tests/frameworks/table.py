@@ -95,7 +95,7 @@ ROWS: Final = (
         imports=("pydantic_ai",), short="CONTENT", validates=True),
     Row("instructor_openai", "instructor", "typed answer, asked again",
         imports=("instructor", "openai"), short="CONTENT", validates=True),
-    Row("dspy_predict", "dspy", "Predict", imports=("dspy",), short="CONTENT"),
+    Row("dspy_predict", "dspy", "Predict", imports=("dspy",), short="CONTENT", validates=True),
     Row("mcp_stdio", "mcp", "tool over stdio", ("CONTENT", "ERROR", "SLOW"), ("mcp",), "CONTENT"),
     Row("mcp_http", "mcp", "tool over HTTP", imports=("mcp",)),
     Row("requests_json", "requests", "post", imports=("requests",), short="ERROR"),
@@ -133,7 +133,7 @@ def cells() -> Iterator[tuple[Row, str]]:
             yield row, fault
 
 
-def fixed(source: str, fault: str) -> str:
+def fixed(row: Row, fault: str, source: str) -> str:
     """The source of an application with the natural fix of a fault: its ``build`` is changed.
 
     What validates answers itself has nothing to be lenient with: it asks again.
@@ -142,7 +142,7 @@ def fixed(source: str, fault: str) -> str:
     assert found is not None
     statement, expression = found.group(0), found.group(1)
     fix = FIXES[fault]
-    if fix == "lenient" and "json.loads(" in expression:
+    if fix == "lenient" and not row.validates and "json.loads(" in expression:
         asked = expression.removeprefix("json.loads(")[:-1]
         changed = f"    answer = {asked}\n    return json.loads(answer[answer.index('{{') :])"
     else:

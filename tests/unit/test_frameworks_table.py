@@ -38,7 +38,7 @@ def test_a_fix_changes_one_statement(fault: str) -> None:
     """Every application has a place to be fixed, and the fixed source is Python that asks as it should."""
     for row in ROWS:
         source = (EXAMPLES / f"{row.app}.py").read_text(encoding="utf-8")
-        changed = fixed(source, fault)
+        changed = fixed(row, fault, source)
         ast.parse(changed)
         assert changed != source, row.app
         assert ("openai/spare" in changed) is (FIXES[fault] == "spare"), row.app
