@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # clients hand no PYTHONPATH on to their servers
 
 from frameworks.model_server import SLOW_S, fault_of, mcp_reply, mcp_result
 

@@ -155,7 +155,8 @@ class Answers:
             )
         player.refuse(
             "unrecorded",
-            f"{name} ({keys.endpoint}) was asked{place}, and no such call was recorded. "
+            f"{name} ({redacted.get('method')} {redacted.get('path')}) was asked{place}, and no such "
+            "call was recorded. "
             f"{player.remedy(name)}",
         )
 
