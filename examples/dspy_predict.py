@@ -17,7 +17,9 @@ predict = dspy.Predict("request -> design")
 def ask(request: str, model: str = "openai/gpt-5-mini") -> str:
     """Ask the model for a design."""
     base = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1")
-    lm = dspy.LM(model, api_base=base, cache=False, num_retries=1, timeout=PATIENCE_S)
+    lm = dspy.LM(
+        model, api_base=base, cache=False, num_retries=1, timeout=PATIENCE_S, engine="litellm"
+    )
     with dspy.context(lm=lm):
         return str(predict(request=f"Design an app as JSON. {request}").design)
 
