@@ -110,6 +110,7 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     ("Root composer.json requires ", rf"requires {_NAME}"),
     ("Unable to find package ", rf"find package {_NAME}(?=[\s.]|$)"),
     # apt, apk, the shell, Docker
+    (" : Depends: ", r"(?:^|\s)([a-z0-9][a-z0-9+.-]{0,100}) : Depends: "),
     ("Unable to locate package ", rf"locate package {_NAME}"),
     (" (no such package)", r"([\w.+-]{1,100}) \(no such package\)"),
     (": command not found", r"([\w.+-]{1,60}): command not found(?!:)"),

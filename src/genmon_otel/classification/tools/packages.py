@@ -131,6 +131,8 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         "could not install packages due to an",
         "package '…' has no installation candidate",
         "e: unable to locate package",
+        "the following packages have unmet dependencies:",
+        "e: unable to correct problems, you have held broken packages",
         "failed to query available provider packages",
         "failed to install provider",
         "missing go.sum entry",
