@@ -23,12 +23,12 @@ _SERVER: Final = re.compile(
     (?:(?P<user>[^:/@?\#\s]*)(?::(?P<password>[^@]*))?@)?
     (?P<host>\[[0-9a-fA-F:.%]+\]|[\w.~%,-]*)
     (?::(?P<port>[0-9]*))?
-    (?:/(?P<database>[^?:@]*))?
-    (?:\?(?P<query>.*))?""",
+    (?:/(?P<database>[^?:@\#]*))?
+    (?:\?(?P<query>[^\#]*))?""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 _FILE: Final = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<path>(?:/[^?]*)?)(?:\?(?P<query>.*))?",
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<path>(?:/[^?]*)?)(?:\?(?P<query>[^\#]*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _SCHEME: Final = re.compile(

@@ -228,6 +228,17 @@ def test_a_configuration_beside_the_cases_allows_nothing(
     assert pytest_plugin._trust(pytester.parseconfig("cases")).env == ()
 
 
+def test_pytest_started_beside_the_cases_follows_their_configuration(
+    pytester: pytest.Pytester, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes that folder for the project, whose ``addopts`` and ``conftest.py`` run code anyway."""
+    assert (home / "pyproject.toml").is_file()
+    cases = pytester.mkdir("cases")
+    (cases / "pytest.ini").write_text(WIDENING["pytest.ini"], encoding="utf-8")
+    monkeypatch.chdir(cases)
+    assert pytest_plugin._trust(pytester.parseconfig()).env == ("MODE",)
+
+
 def test_workers_are_told_whether_a_configuration_was_named(
     pytester: pytest.Pytester, home: Path
 ) -> None:

@@ -36,6 +36,9 @@ SHOWN = {
     "C:\\genmon\\genmon.db": "C:\\genmon\\genmon.db",
     # not understood: the scheme alone
     "postgresql:/u:PW@h/d": "postgresql://***",
+    "postgresql://u:x@h/d#PW": "postgresql://***",
+    "postgresql://u:x@h/d?sslmode=require#PW": "postgresql://***",
+    "sqlite:////srv/genmon.db?mode=ro#PW": "sqlite://***",
     "postgresql:u:PW@h/d": "postgresql://***",
     "postgres:/u:PW@h/d": "postgres://***",
     "postgresql://u:a@PW@host/d": "postgresql://***",

@@ -8,7 +8,7 @@ from typing import Final
 from genmon_otel.redaction.edits import Edit, closing, hidden, is_plain_word
 from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.placeholders import is_placeholder, leading
-from genmon_otel.redaction.values import is_evident_non_secret, is_sentence
+from genmon_otel.redaction.values import is_evident_non_secret, is_random, is_sentence
 
 #: Characters that rules look at before a name and behind it.
 _BEFORE: Final = 400
@@ -19,7 +19,7 @@ _QUOTE: Final = r"\\*[\"'`]|[“”‘’„«»]"
 _SEPARATOR: Final = re.compile(
     rf"(?P<close>(?:(?:{_QUOTE})\]?|\]|[*_]{{1,2}}|[)]{{0,2}}(?=\s{{0,4}}(?:\|\||\?\?|or\b))|))"
     r"(?P<about>(?: (?:for|of|von|für|de|pour|para) [^\s:=]{1,60}(?=[ :]))?)"
-    r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}[\"'`])|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
+    r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}[\"'`])|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?<=\s)-(?=\s)|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
     r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
     r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,2}|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
 )
@@ -30,7 +30,7 @@ _NEXT_LINE: Final = re.compile(
 _KEY_LEFT: Final = re.compile(r"[ \t]*(?:-[ \t]{1,4})?[\"']?")
 _LINE: Final = re.compile(r"(?P<indent>[ \t]*)(?P<item>-[ \t]{1,4})?(?P<text>[^\r\n]*)")
 _QUOTED: Final = re.compile(
-    r"(?P<prefix>[bBrRuUfFN]{0,2})(?P<quote>\\*\"\"\"|'''|\\*\"|\\*'|`|[“„«‘])"
+    r"(?P<prefix>\$?[bBrRuUfFN]{0,2})(?P<quote>\\*\"\"\"|'''|\\*\"|\\*'|`|[“„«‘])"
 )
 #: A value without quotes; a stop in it is part of it where neither space nor another name follows.
 BARE: Final = re.compile(
@@ -56,6 +56,7 @@ _AFTER_QUOTE: Final = frozenset(["", ")", ",", "]", "}", ";"])
 #: What may stand before a value: tags of HTML and YAML, an anchor.
 _TAGS: Final = re.compile(
     r"(?:<[a-z][^<>\n]{0,80}>){1,3}(?=[^\s<])|(?:!(?!(?:secret|vault|env|env_var|Ref|ImportValue|Sub|GetAtt|reference)\b)[\w:.!]{1,40}|&\w{1,40})[ \t]{1,4}(?=[^\s=])"
+    r"|(?:\w{1,40}\.)?(?:Secret(?:Str|Bytes|String|Value)?|str|bytes|String|Some)\((?=[bru]{0,2}[\"'])"
 )
 #: A type and then the value: ``password: str = "value"``.
 _DECLARED: Final = re.compile(
@@ -66,6 +67,8 @@ _IN_BRACES: Final = re.compile(r"(?=.*[^\w.:!$-])[^\s\"'`{}]+")
 _ALSO_A_NOUN: Final = re.compile("token|key|cookie")
 _COMPARISONS: Final = frozenset({"==", "===", "!=", "!=="})
 _ONLY_WORDS: Final = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){1,30}")
+#: A wallet's recovery phrase: so many short words.
+_SEED: Final = re.compile(r"[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4}")
 #: What separates a name from its value for certain; behind words only a mixed value is one.
 _STRONG: Final = re.compile("[=:：＝>→⇒]")
 _PAIR: Final = re.compile(r"[^\s,;/]{1,80} ?/ ?[^\s,;]{1,200}")
@@ -104,11 +107,13 @@ def assigned(text: str, name: Name) -> list[Edit]:
             is_plain_word(value) or text[stop + len(quoted["quote"]) :][:2].lstrip()[:1] == ":"
         ):
             return []
-        if not sep.strip() and (_ALSO_A_NOUN.search(word) or value[:1].isspace()):
+        if not sep.strip() and (
+            value[:1].isspace() or (_ALSO_A_NOUN.search(word) and not is_random(value))
+        ):
             return []
         if sep.strip() in _COMPARISONS and ("token" in word or "key" in word or len(value) < 4):
             return []
-        if "f" in quoted["prefix"].lower() and "{" in value and value.startswith("{"):
+        if quoted["prefix"].lower().strip("brun") and value.startswith("{"):
             return []
         if is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):
             return []
@@ -187,7 +192,7 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     ):
         rest = text[start : start + _BEHIND].partition("\n")[0]
         words = leading(_ONLY_WORDS, rest.strip())
-        if words == rest.strip() and not is_sentence(words):
+        if words == rest.strip() and (_SEED.fullmatch(words) or not is_sentence(words)):
             stop = start + len(rest.rstrip())
     return hidden(text, start, stop)
 

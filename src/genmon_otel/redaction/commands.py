@@ -11,7 +11,7 @@ from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.near import at_places, lowered, places, windows
 from genmon_otel.redaction.placeholders import constant, is_placeholder, leading
 from genmon_otel.redaction.sensitive import is_sensitive
-from genmon_otel.redaction.values import is_evident_non_secret
+from genmon_otel.redaction.values import is_evident_non_secret, is_random
 
 _FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*")
 _GAP: Final = re.compile(r"[ \t]{1,8}(?:\\\r?\n[ \t]{0,16})?(?=[^\s\-])")
@@ -60,6 +60,8 @@ _PROGRAMS: Final[tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]] = tuple(
         (("net ",), r"\bnet\s{1,4}user\s{1,4}[\w.-]{1,80}\s{1,4}([^\s/*\"'][^\s\"']{0,200})"),
         (("rabbitmqctl",), r"\brabbitmqctl\s{1,4}(?:add_user|change_password|authenticate_user)\s{1,4}\S{1,80}\s{1,4}([^\s\"'\\,]{1,200})"),
         (("vercel", "netlify"), r"\b(?:vercel|netlify)\s[^\n|;]{0,100}?\s(?:-t|-a)\s{1,4}([^\s\"'\\,-][^\s\"'\\,]{7,200})"),
+        (("openssl",), rf"\bopenssl\s[^\n|;]{{0,100}}?[\s\"']-k{_TOKEN}([^\s\"'\\,-][^\s\"'\\,]{{0,200}})"),
+        (("snmp",), rf"\bsnmp\w{{2,12}}\b[^\n|;]{{0,100}}?[\s\"']-[AX]{_TOKEN}([^\s\"'\\,-][^\s\"'\\,]{{2,200}})"),
         (("sonar.login",), r"sonar\.login=([^\s\"'\\,]{1,200})"),
         (("sshpass",), rf"\bsshpass{_TOKEN}-p(?:{_TOKEN})?([^\s\"'\\,]{{1,200}})"),
         (("login",), rf"\blogin\b[^\n|;]{{0,100}}?[\s\"']-p(?:{_TOKEN}|=)([^\s\"'\\,-][^\s\"'\\,]{{0,200}})"),
@@ -83,7 +85,7 @@ _MAX_BEFORE: Final = 12
 _USER_AND_GROUP: Final = re.compile(r"\b([0-9]+):[0-9]+$|\b([\w-]+):\2$")
 #: One of these is in every command line that :data:`_PROGRAMS` could match.
 _HAS_FLAG: Final = re.compile(
-    r"-(?<=[\s\"',(\[]-)(?:h?[uUapPwt](?![a-z]{2,}\b)|-(?:user|proxy-user|auth|creds)\b|pass|Dsonar)"
+    r"-(?<=[\s\"',(\[]-)(?:h?[uUapPwtkAX](?![a-z]{2,}\b)|-(?:user|proxy-user|auth|creds)\b|pass|Dsonar)"
 )
 _HAS_COMMAND: Final = (" /p:", "net us", "qctl", "htpasswd")
 _HAS_OPTION: Final = re.compile(r"=(?:(?<=user=)|(?<=username=)|(?<=sonar\.login=))")
@@ -179,15 +181,13 @@ def in_setter(text: str, name: Name) -> list[Edit]:
 
 
 def in_prose(text: str, name: Name) -> list[Edit]:
-    """``use the passphrase x7-bramble-9 to unlock``: a word of letters and digits behind one for passwords."""
-    if (
-        text[name.end : name.end + 1] != " "
-        or "pass" not in name.text.lower()
-        or not _SPACED.match(text, name.end)
-    ):
+    """``use the passphrase x7-bramble-9``, ``token 9f8e… expired``: a mixed word behind a name."""
+    if text[name.end : name.end + 1] != " " or not _SPACED.match(text, name.end):
         return []
     found = _word_behind(text, name)
     value = text[found[0][0] : found[0][1]] if found else ""
+    if "pass" not in name.text.lower():  # a token or key: only what is random
+        return found if is_random(value) else []
     return found if _MIXED.fullmatch(value) and not _ALGORITHM.match(value) else []
 
 

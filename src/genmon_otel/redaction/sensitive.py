@@ -15,7 +15,7 @@ _SECRET_PARTS: Final = (
     "refreshtoken", "idtoken", "securitytoken", "sessiontoken", "csrf", "xsrf", "cardnumber",
     "creditcard", "hmackey", "sessionkey", "webhookurl", "sessid", "passwort", "kennwort",
     "wachtwoord", "adgangskode", "salasana", "contrasena", "passord", "motdepasse", "lsenord",
-    "katasandi", "seedphrase", "recoverycode", "backupcode", "verificationcode", "mnemonic",
+    "katasandi", "seedphrase", "recoveryphrase", "backupphrase", "recoverycode", "backupcode", "verificationcode", "mnemonic",
 )  # fmt: skip
 #: The same in other writing: looked for in the name as it is, in lower case.
 _FOREIGN_PARTS: Final = (

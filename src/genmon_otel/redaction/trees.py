@@ -22,7 +22,7 @@ _INERT: Final = frozenset(
 )
 #: Keys of objects that hold a name beside a value.
 _NAME_KEYS: Final = frozenset(
-    "name key k header field fieldname param parameter property variable var id label attribute setting option".split()
+    "name key k header field fieldname param parameter property variable var envvar env_var id label attribute setting option".split()
 )
 _VALUE_KEYS: Final = frozenset(
     "value val v data content secret default plaintext stringvalue string_value text values defaultvalue default_value".split()
@@ -47,6 +47,10 @@ class _Kind(NamedTuple):
     #: Its value is a name, or the value beside one.
     of_name: bool
     of_value: bool
+    #: Its value is the way to what a validator refused, that value itself, or the kind of a field.
+    of_place: bool
+    of_refused: bool
+    of_type: bool
     #: Its value is the names of columns, or rows.
     of_columns: bool
     of_rows: bool
@@ -60,6 +64,9 @@ def _kind(key: str) -> _Kind:
         is_personal(key),
         lower in _NAME_KEYS or key.endswith(("Name", "Key")),
         lower in _VALUE_KEYS or key.endswith("Value"),
+        lower in ("loc", "field", "fieldname", "instancepath", "instance_path"),
+        lower in ("input", "rejected", "rejectedvalue", "rejected_value", "actual", "got"),
+        lower in ("type", "kind", "inputtype", "input_type"),
         lower in _COLUMN_KEYS,
         lower in _ROW_KEYS,
     )
@@ -124,7 +131,7 @@ class TreeRedactor:
         return [tree[0], *(self._row(row, head) for row in tree[1:])]
 
     def _row(self, row: Tree, head: list[Tree]) -> Tree:
-        if isinstance(row, dict):
+        if isinstance(row, dict) and row.get("$") in ("tuple", "list"):
             return {
                 key: self._row(value, head) if isinstance(value, list) else value
                 for key, value in row.items()
@@ -177,7 +184,14 @@ class TreeRedactor:
 def _named_value(tree: dict[str, Tree]) -> set[str]:
     """Keys of the values of ``{"name": "API_KEY", "value": …}``."""
     for key, value in tree.items():
-        if _kind(key).of_name and _names_secret(value):
+        kind = _kind(key)
+        if kind.of_place:  # ``{"loc": ["body", "password"], "input": …}``
+            place = value[-1] if isinstance(value, list) and value else value
+            if _names_secret(place):
+                return {each for each in tree if _kind(each).of_value or _kind(each).of_refused}
+        if kind.of_name and _names_secret(value):
+            return {each for each in tree if _kind(each).of_value}
+        if kind.of_type and value == "password":  # of a field of a form
             return {each for each in tree if _kind(each).of_value}
     return set()
 

@@ -92,6 +92,9 @@ _AMBIGUOUS: Final = frozenset(
     "pass clave schlüssel ключ chave chiave clé sleutel parola sig".split()
 )
 _MIXED: Final = re.compile(r"(?=\S*[0-9!@#$%^&*?])(?=\S*[^\W\d])\S{6,}")
+_RANDOM: Final = re.compile(
+    r"(?=(?:[^0-9]*[0-9]){3})(?=(?:[^A-Za-z]*[A-Za-z]){3})[A-Za-z0-9_]{20,400}"
+)
 _PIN: Final = re.compile(r"[0-9]{4,12}")
 _IDENTIFIER_MAY_END: Final = re.compile(r"[A-Za-z_]*[0-9]{0,2}")
 
@@ -166,6 +169,11 @@ def _is_message(value: str) -> bool:
     return (
         known >= 1 and (len(words) >= 3 or known == len(words)) and value[:1].isupper()
     ) or known * 3 >= len(words) >= 3
+
+
+def is_random(text: str) -> bool:
+    """Tell whether a word is long and mixed as no name and no number is."""
+    return _RANDOM.fullmatch(text) is not None
 
 
 def is_sentence(text: str) -> bool:
