@@ -32,6 +32,7 @@ NAMES = (
     "store_prune",
     "rules_cost",
     "under_faults",
+    "replays",
 )
 DEFAULT_JSON = Path("build")
 

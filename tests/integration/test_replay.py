@@ -25,6 +25,7 @@ from genmon_otel.recordings import prepare
 from genmon_otel.records import GenerationRecord, Recording, StepRecord, SuccessSample
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected
+from genmon_otel.regression.process_environment import environment
 from genmon_otel.regression.run_result import RunResult
 from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.trust import Trust
@@ -375,11 +376,9 @@ def test_time_runs_out(capture: Any) -> None:
 def test_the_environment_is_declared(monkeypatch: Any) -> None:
     """Secrets of the running process do not reach the replay."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-real-secret")
-    from genmon_otel.regression import runner
-
-    environment = runner._environment(Path("/workspace"))
-    assert "sk-real-secret" not in environment.values()
-    assert environment["PYTHONHASHSEED"] == "0"
+    declared = environment(Path("/workspace"))
+    assert "sk-real-secret" not in declared.values()
+    assert declared["PYTHONHASHSEED"] == "0"
 
 
 def test_a_broken_interpreter_is_no_verdict(rate: Case) -> None:

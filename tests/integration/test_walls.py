@@ -20,7 +20,7 @@ import pytest
 
 from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import landlock, runner, working_folder
+from genmon_otel.regression import forked, landlock, launch, working_folder
 from genmon_otel.regression.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.run_result import RunResult
 from genmon_otel.regression.runner import run_case
@@ -30,6 +30,8 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="replays need POSIX"),
 ]
 HERE = Path(__file__).parent
+#: How the process of a replay comes about; each must be as closed as the other.
+forked_and_fresh = pytest.mark.parametrize("fresh", [False, True], ids=["forked", "fresh"])
 
 
 @pytest.fixture
@@ -108,25 +110,26 @@ def heard(outside: Path) -> Iterator[Callable[[], list[str]]]:
 Escape = Callable[..., RunResult]
 
 
-@pytest.fixture
-def escape(outside: Path, victim: Any, heard: Any, monkeypatch: Any) -> Escape:
+@pytest.fixture(params=[False, True], ids=["forked", "fresh"])
+def escape(outside: Path, victim: Any, heard: Any, monkeypatch: Any, request: Any) -> Escape:
     """Replay the escapes with some of the restrictions, and see that nothing came of them."""
 
     def run(kinds: str, *, hooked: bool, namespaces: bool, landlock: bool) -> RunResult:
         restrictions = {"namespaces": namespaces, "landlock": landlock}
-        monkeypatch.setattr(runner, "_KERNEL_RESTRICTIONS", restrictions)
+        monkeypatch.setattr(launch, "KERNEL_RESTRICTIONS", restrictions)
         said: list[str] = []
-        tail = runner._tail
+        tail = launch.tail
 
         def listen(output: Any) -> str:
             output.seek(0)
             said.append(output.read().decode())
             return tail(output)
 
-        monkeypatch.setattr(runner, "_tail", listen)
+        monkeypatch.setattr(launch, "tail", listen)
         before = state_of(outside)
         case = case_of(out=str(outside), victim=victim.pid, kinds=kinds, hooked=hooked)
-        result = run_case(case, cwd=HERE)
+        result = run_case(case, cwd=HERE, fresh=request.param)
+        assert bool(result.fresh_because) == request.param, result
         print(*said)
         assert state_of(outside) == before
         assert victim.poll() is None, "a signal reached a process outside"
@@ -161,6 +164,7 @@ def test_the_kernel_holds(escape: Escape) -> None:
 
 
 @pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock")
+@forked_and_fresh
 @pytest.mark.parametrize(
     ("how", "verdict", "reason"),
     [
@@ -170,10 +174,11 @@ def test_the_kernel_holds(escape: Escape) -> None:
     ],
 )
 def test_a_wall_is_no_failure_of_the_application(
-    outside: Path, how: str, verdict: Verdict, reason: str
+    outside: Path, how: str, verdict: Verdict, reason: str, fresh: bool
 ) -> None:
     """What the kernel alone refuses proves nothing; an error that only sounds alike is judged."""
-    result = run_case(case_of("going_native", how=how, path=str(outside / "x")), cwd=HERE)
+    case = case_of("going_native", how=how, path=str(outside / "x"))
+    result = run_case(case, cwd=HERE, fresh=fresh)
     assert (result.verdict, result.reason) == (verdict, reason), result
 
 
@@ -207,11 +212,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from genmon_otel.regression import runner
+from genmon_otel.regression import launch, runner
 from genmon_otel.regression.case import Case
-runner._KERNEL_RESTRICTIONS = {"namespaces": sys.argv[3] == "True", "landlock": True}
+launch.KERNEL_RESTRICTIONS = {"namespaces": sys.argv[3] == "True", "landlock": True}
 case = Case.from_json(Path(sys.argv[1]).read_text())
-runner.run_case(case, cwd=Path(sys.argv[2]), deadline_s=float(sys.argv[4]))
+runner.run_case(
+    case, cwd=Path(sys.argv[2]), deadline_s=float(sys.argv[4]), fresh=sys.argv[5] == "True"
+)
 """
 
 
@@ -260,14 +267,15 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks i
 
 
 @needs_proc
+@forked_and_fresh
 @pytest.mark.parametrize("namespaces", [True, False])
 def test_nothing_outlives_an_owner_that_was_killed(
-    start_hanging: Any, tmp_path: Path, namespaces: bool
+    start_hanging: Any, tmp_path: Path, namespaces: bool, fresh: bool
 ) -> None:
     """After SIGKILL the guardian ends the replay, what that forked, and removes its folder."""
     file = tmp_path / "hanging.genmon.json"
     file.write_text(case_of("hanging").to_json())
-    owner = start_hanging("-c", OWNER, str(file), str(HERE), str(namespaces), "500")
+    owner = start_hanging("-c", OWNER, str(file), str(HERE), str(namespaces), "500", str(fresh))
     temporary = tmp_path / "temporary"
     assert len(processes_of(temporary)) >= 3
     owner.kill()
@@ -277,11 +285,14 @@ def test_nothing_outlives_an_owner_that_was_killed(
 
 
 @needs_proc
-def test_nothing_outlives_a_guardian_that_was_killed(start_hanging: Any, tmp_path: Path) -> None:
+@forked_and_fresh
+def test_nothing_outlives_a_guardian_that_was_killed(
+    start_hanging: Any, tmp_path: Path, fresh: bool
+) -> None:
     """The replay ends with its guardian, and the owner goes on and removes the folder."""
     file = tmp_path / "hanging.genmon.json"
     file.write_text(case_of("hanging").to_json())
-    owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "100")
+    owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "100", str(fresh))
     temporary = tmp_path / "temporary"
     os.kill(min(map(int, processes_of(temporary))), signal.SIGKILL)
     assert owner.wait() == 0
@@ -290,11 +301,14 @@ def test_nothing_outlives_a_guardian_that_was_killed(start_hanging: Any, tmp_pat
 
 
 @needs_proc
-def test_a_stopped_owner_does_not_keep_a_replay(start_hanging: Any, tmp_path: Path) -> None:
+@forked_and_fresh
+def test_a_stopped_owner_does_not_keep_a_replay(
+    start_hanging: Any, tmp_path: Path, fresh: bool
+) -> None:
     """The guardian has a deadline of its own: nothing has to tell it that time is over."""
     file = tmp_path / "hanging.genmon.json"
     file.write_text(case_of("hanging").to_json())
-    owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "3")
+    owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "3", str(fresh))
     os.kill(owner.pid, signal.SIGSTOP)
     assert wait_until(lambda: not processes_of(tmp_path / "temporary"), 120)
 
@@ -315,7 +329,7 @@ def test_nothing_outlives_a_pytest_that_was_killed(start_hanging: Any, tmp_path:
 def test_what_nobody_owns_is_removed(tmp_path: Path, monkeypatch: Any) -> None:
     """A folder whose owner and guardian are gone goes; one in use, and a young one, stay."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with working_folder.working_folder(HERE) as (workspace, _):
+    with working_folder.working_folder(HERE) as (mirror, _):
         old = time.time() - 3600
         abandoned, unlocked = tmp_path / "genmon-replay-a", tmp_path / "genmon-replay-b"
         young, other = tmp_path / "genmon-replay-c", tmp_path / "other"
@@ -324,11 +338,11 @@ def test_what_nobody_owns_is_removed(tmp_path: Path, monkeypatch: Any) -> None:
             (folder / "locked" / "x").touch()
             (folder / "locked").chmod(0o500)
         (abandoned / "owner.lock").touch()
-        for folder in (abandoned, unlocked, other, workspace.parent):
+        for folder in (abandoned, unlocked, other, mirror.copy.parent):
             os.utime(folder, (old, old))
         working_folder.remove_abandoned()
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-            [young.name, other.name, workspace.parent.name]
+            [young.name, other.name, mirror.copy.parent.name]
         )
 
 
@@ -351,22 +365,23 @@ def test_a_folder_is_removed_however_deep_it_is(tmp_path: Path) -> None:
 
 
 @needs_proc
+@forked_and_fresh
 @pytest.mark.parametrize("namespaces", [True, False])
 @pytest.mark.parametrize("how", ["program", "native"])
 def test_processes_that_start_processes_are_bounded_and_ended(
-    how: str, namespaces: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str, namespaces: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
 ) -> None:
     """A bomb of a declared program, or of native code, ends the replay; nothing of it is left."""
-    monkeypatch.setattr(runner, "_MAX_PROCESSES", 60)
-    monkeypatch.setattr(
-        runner, "_KERNEL_RESTRICTIONS", {"namespaces": namespaces, "landlock": True}
-    )
+    monkeypatch.setattr(launch, "MAX_PROCESSES", 60)
+    monkeypatch.setattr(launch, "KERNEL_RESTRICTIONS", {"namespaces": namespaces, "landlock": True})
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     case = replace(case_of("bombing", how=how), programs=("sh",))
-    result = run_case(case, cwd=HERE, trust=Trust(programs=("sh",)))
+    result = run_case(case, cwd=HERE, trust=Trust(programs=("sh",)), fresh=fresh)
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "subprocess"), result
-    assert not processes_of(tmp_path)
+    assert how == "program" or "at a time" in result.detail
     assert not [name for name in commands() if escaping_app.BOMB in name]
+    forked.end_templates()
+    assert not processes_of(tmp_path)
     assert not list(tmp_path.glob("genmon-replay-*"))
 
 
@@ -381,9 +396,10 @@ def commands() -> list[str]:
     return found
 
 
+@forked_and_fresh
 @pytest.mark.parametrize("how", ["plain", "with what is known", "read"])
-def test_an_answer_of_the_code_itself_is_none(how: str) -> None:
+def test_an_answer_of_the_code_itself_is_none(how: str, fresh: bool) -> None:
     """Code that writes a pass to the descriptors it finds open proves nothing, and is told so."""
-    result = run_case(case_of("forging", how=how), cwd=HERE)
+    result = run_case(case_of("forging", how=how), cwd=HERE, fresh=fresh)
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "crash"), result
     assert "descriptor" in result.detail

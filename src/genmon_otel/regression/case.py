@@ -156,6 +156,12 @@ class Case:
         """Return its failure's handle; a substitute if the file names none."""
         return self.provenance.failure or "CASE"
 
+    @property
+    def began_at(self) -> float | None:
+        """Return when its generation began, Unix seconds; None when unknown."""
+        seen = self.provenance.last_seen_at
+        return seen and max(0.0, seen - self.duration_s)
+
     def to_dict(self) -> dict[str, Any]:
         """Lay the case out as JSON-able data."""
         text = json.dumps(self, default=lambda p: {f.name: getattr(p, f.name) for f in fields(p)})

@@ -27,12 +27,11 @@ from typing import Any, Final
 _LOOK_S: Final = 0.25
 #: Seconds that the replay's own alarm goes off after the guardian should have ended it.
 _GRACE_S: Final = 5
-#: Devices that take writes without keeping them.
-_DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
+#: Times as many processes as a replay may have that a template leaves room for: the machine may
+#: run others by then.
+_ROOM: Final = 4
 #: Exit code that says that more processes and threads ran at a time than a replay may have.
 TOO_MANY: Final = 119
-#: Scans for new processes while the known ones are stopped.
-_MAX_SCANS: Final = 20
 #: Bytes of any one file that a replay writes, its standard output among them.
 MAX_FILE: Final = 256 * 1024 * 1024
 
@@ -47,8 +46,10 @@ class Plan:
     workspace: str
     #: File with what to replay.
     request: str
-    #: Descriptor for the answer.
+    #: Descriptor for the answer; -1 for a template.
     answer_to: int
+    #: Descriptor on which a template is told what to do; -1 for a replay.
+    control: int
     #: Descriptor with the word that the answer begins with; read before any code of the project runs.
     word_from: int
     #: Processes and threads at a time.
@@ -66,18 +67,28 @@ class Plan:
     namespaces: bool = True
     landlock: bool = True  # and the filter of system calls
 
+    def close_channels(self) -> None:
+        """Close what only the process that replays uses."""
+        for descriptor in (self.answer_to, self.control, self.word_from):
+            if descriptor >= 0:
+                os.close(descriptor)
+
 
 def main(plan: Plan) -> None:
     """Guard one replay; ends this process with the replay's exit code."""
-    from genmon_otel.regression import namespaces, working_folder
+    from genmon_otel.regression import namespaces, processes, working_folder
 
     signals = _Signals()
-    namespaces.end_with_parent(signal.SIGTERM)
+    # A template outlives the thread that started it, which the kernel takes for its parent.
+    outlives = plan.control >= 0
+    if not outlives:
+        namespaces.end_with_parent(signal.SIGTERM)
     namespaces.adopt_orphans()
     own_processes = False
     if plan.namespaces:
         own_processes = namespaces.enter(network=plan.network)
-        namespaces.end_with_parent(signal.SIGTERM)  # new credentials take it away
+        if not outlives:
+            namespaces.end_with_parent(signal.SIGTERM)  # new credentials take it away
     watched, alive = os.pipe()
     child = os.fork()
     if not child:
@@ -85,10 +96,9 @@ def main(plan: Plan) -> None:
         signals.restore()
         _begin(plan, watched, own_processes)
     os.close(watched)
-    os.close(plan.answer_to)
-    os.close(plan.word_from)
+    plan.close_channels()
     code = _wait(child, plan, signals)
-    _end_all(child)
+    processes.end_all(child)
     if os.getppid() != plan.owner:
         working_folder.remove(Path(plan.workspace).parent)
     os._exit(code)
@@ -128,8 +138,10 @@ class _Signals:
 
 def _wait(child: int, plan: Plan, signals: _Signals) -> int:
     """Wait for the replay's end and return its exit code; also end waiting when it must end."""
+    from genmon_otel.regression import processes
+
     until = time.monotonic() + plan.deadline_s
-    before = _tasks_of_machine()
+    before = processes.tasks_of_machine()
     while not signals.told_to_end and os.getppid() == plan.owner and time.monotonic() < until:
         while True:
             ended, status = os.waitpid(-1, os.WNOHANG)
@@ -137,7 +149,10 @@ def _wait(child: int, plan: Plan, signals: _Signals) -> int:
                 return _exit_code(status)
             if not ended:
                 break
-        if _tasks_of_machine() - before > plan.processes and _tasks() > plan.processes:
+        if (
+            processes.tasks_of_machine() - before > plan.processes
+            and processes.tasks() > plan.processes
+        ):
             return TOO_MANY
         signals.wait(_LOOK_S)
     return _exit_code(signal.SIGKILL)
@@ -147,71 +162,6 @@ def _exit_code(status: int) -> int:
     """Return an exit code, 128 and more for signals as shells do."""
     code = os.waitstatus_to_exitcode(status)
     return 128 - code if code < 0 else code
-
-
-def _end_all(child: int) -> None:
-    """End what the replay has started, itself included, and wait until it has ended.
-
-    Where it has a namespace of processes, all end with the first one.
-    """
-    waiting = [child]
-    while True:
-        for process in waiting:
-            for end in (os.killpg, os.kill):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    end(process, signal.SIGKILL)
-        try:
-            os.waitpid(-1, 0)
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        except ChildProcessError:
-            return
-        waiting = _halted()
-
-
-def _halted() -> list[int]:
-    """Stop all descendants (SIGSTOP), so that none starts another while they are killed."""
-    halted: set[int] = set()
-    for _ in range(_MAX_SCANS):
-        found = _descendants().keys() - halted
-        if not found:
-            break
-        for process in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGSTOP)
-        halted |= found
-    return list(halted)
-
-
-def _tasks_of_machine() -> int:
-    """Return the number of processes and threads of the machine; 0 where it is unknown."""
-    try:
-        return int(Path("/proc/loadavg").read_text().split()[3].partition("/")[2])
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def _tasks() -> int:
-    """Return the number of processes and threads of the replay."""
-    return sum(_descendants().values())
-
-
-def _descendants() -> dict[int, int]:
-    """Processes that this one, their children and so on started, with their threads; on Linux."""
-    children: dict[int, list[tuple[int, int]]] = {}
-    with contextlib.suppress(OSError):
-        for name in filter(str.isdigit, os.listdir("/proc")):
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                stated = Path("/proc", name, "stat").read_text(errors="replace")
-                fields = stated.rpartition(")")[2].split()
-                children.setdefault(int(fields[1]), []).append((int(name), int(fields[17])))
-    found: dict[int, int] = {}
-    waiting = [os.getpid()]
-    while waiting:
-        for process, threads in children.get(waiting.pop(), ()):
-            found[process] = threads
-            waiting.append(process)
-    return found
 
 
 def _begin(plan: Plan, watched: int, own_processes: bool) -> None:
@@ -230,13 +180,12 @@ def _begin(plan: Plan, watched: int, own_processes: bool) -> None:
             os.chdir(plan.workspace)  # the folder as it is mounted now
             replaying = os.fork()
             if replaying:
-                os.close(plan.answer_to)
-                os.close(plan.word_from)
+                plan.close_channels()
                 code = _reap_until(replaying)
                 return
         os.close(watched)
         os.setsid()
-        _replay(plan, own)
+        _replay(plan, own, own_processes)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -251,20 +200,22 @@ def _reap_until(process: int) -> int:
             return _exit_code(status)
 
 
-def _replay(plan: Plan, own: tuple[str, ...]) -> None:
+def _replay(plan: Plan, own: tuple[str, ...], own_processes: bool) -> None:
     """Apply the restrictions, then start the interpreter and the replay."""
-    from genmon_otel.regression import landlock, namespaces, seccomp
+    from genmon_otel.regression import landlock, namespaces, processes, seccomp
 
     held = 0
     namespaces.drop_privileges()
     if plan.landlock:
-        writable = [plan.workspace, *own, *_DEVICES]
+        writable = [plan.workspace, *own, *processes.DEVICES]
         held = landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
         if not plan.network:
             seccomp.forbid_addresses()
     _bound_files()
-    _bound_processes(plan.processes)
-    signal.alarm(int(plan.deadline_s) + _GRACE_S)
+    is_template = plan.control >= 0
+    processes.bound(plan.processes * (_ROOM if is_template else 1))
+    if not is_template:  # of its replays each has its own
+        signal.alarm(int(plan.deadline_s) + _GRACE_S)
     for name in [name for name in sys.modules if name.partition(".")[0] == "genmon_otel"]:
         del sys.modules[name]  # they were found without their package
 
@@ -276,10 +227,28 @@ def _replay(plan: Plan, own: tuple[str, ...]) -> None:
     word = os.read(plan.word_from, 64)
     os.close(plan.word_from)
 
-    from genmon_otel.regression import replay, sandbox
+    from genmon_otel.regression import replay_process, sandbox
 
     sandbox.KERNEL_HOLDS = held > 0
-    replay.main(plan.request, plan.answer_to, word)
+    if not is_template:
+        replay_process.main(plan.request, plan.answer_to, word)
+
+    from genmon_otel.regression import template
+
+    template.serve(
+        plan.request,
+        template.Settings(
+            control=plan.control,
+            word=word,
+            own=own,
+            own_processes=own_processes,
+            processes=plan.processes,
+            landlock=plan.landlock,
+            programs=plan.programs,
+            network=plan.network,
+            began_at=time.time(),
+        ),
+    )
 
 
 def _bound_files() -> None:
@@ -293,19 +262,6 @@ def _bound_files() -> None:
         _, allowed = resource.getrlimit(limit)
         limited = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
         resource.setrlimit(limit, (limited, limited))
-
-
-def _bound_processes(most: int) -> None:
-    """Have the kernel refuse processes beyond all that run now and so many more.
-
-    It does so for ordinary users. What root starts, the guardian counts.
-    """
-    import resource
-
-    if now := _tasks_of_machine():
-        _, allowed = resource.getrlimit(resource.RLIMIT_NPROC)
-        limited = now + most if allowed == resource.RLIM_INFINITY else min(now + most, allowed)
-        resource.setrlimit(resource.RLIMIT_NPROC, (limited, limited))
 
 
 def _run_alone(plan: str) -> None:

@@ -1,41 +1,35 @@
-"""The process of one replay, which the guardian starts under the kernel's restrictions.
+"""One replay in this process, which is behind the kernel's restrictions.
 
 It puts network, files, programs, time and chance under control, imports the
 target, calls it with the recorded inputs while the player answers its steps, and
-writes what it saw as one line of JSON to the descriptor. It judges nothing.
+returns what it saw. It judges nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import json
-import os
 import sys
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from genmon_otel import capture, payload, recorder
+from genmon_otel import payload, recorder
 from genmon_otel.code_version import sources_version
-from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.decorators.wrappers import default_name
-from genmon_otel.errors import GenmonError, PayloadError
+from genmon_otel.errors import PayloadError
 from genmon_otel.recorder.options import ATTRIBUTE, Spec
 from genmon_otel.recorder.runtime import remembered_target
 from genmon_otel.records import Failure, GenerationRecord, Outcome
-from genmon_otel.regression import sandbox, virtual_time
+from genmon_otel.regression import virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.collector import Broken, Collector
+from genmon_otel.regression.controls import Controls
 from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
-from genmon_otel.regression.platform_info import warm_up_platform
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.replay_inputs import Inputs, Obstacle, line_of
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.unrecorded_values import named
-from genmon_otel.regression.variables import note_missing
 from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_signature
 
 #: Items of a streamed result that are kept for the postcondition.
@@ -47,14 +41,15 @@ _ELSEWHERE: Final = "Is this where the application's code is? If not, go there (
 class Replay:
     """One run of one case in this process."""
 
-    def __init__(self, case: Case, request: Mapping[str, Any]) -> None:
-        seen = case.provenance.last_seen_at
+    def __init__(
+        self, case: Case, request: Mapping[str, Any], controls: Controls | None = None
+    ) -> None:
         self._case = case
         trust = Trust.from_dict(request["trust"])
         self._lookup = Lookup(trust.within(Path(request["home"])), trust)
-        self._clock = virtual_time.VirtualTime(seen and max(0.0, seen - case.duration_s))
-        self._sandbox = sandbox.Sandbox(Path(request["workspace"]), case.programs)
-        self._missing: list[str] = []
+        self._is_prepared = controls is not None
+        self._controls = controls or Controls.of(case, Path(request["workspace"]))
+        self._clock, self._sandbox = self._controls.clock, self._controls.sandbox
         self._inputs = Inputs(case, self._lookup)
         self._sink = Collector(case.operation)
         self._player = CasePlayer(
@@ -70,16 +65,13 @@ class Replay:
 
     def run(self) -> Observation:
         """Run the case and return the observation; never raises."""
-        warm_up_platform()
-        virtual_time.install(self._clock)
+        if not self._is_prepared:
+            self._controls.install(self._case)
         self._clock.when_stuck = self._player.give_up
-        capture.install()
-        self._sandbox.install()
-        self._set_variables()
-        self._missing = note_missing()
         obstacle: tuple[Reason, str] | None = None
         try:
-            target, spec = self._import()
+            target, spec = self.load()
+            self._take_name(target, spec)
             arguments = self._inputs.of_call(target, spec)
             accepts = self._accepts()
             self._sandbox.phase = "running"
@@ -97,12 +89,8 @@ class Replay:
 
     # --- before the call
 
-    def _set_variables(self) -> None:
-        """Set the case's variables, after the sandbox is active."""
-        os.environ.update({**self._case.env, ENV_REPLAY: "1"})
-        time.tzset()
-
-    def _import(self) -> tuple[Any, Spec]:
+    def load(self) -> tuple[Any, Spec]:
+        """Import the target; what makes that impossible is raised as :class:`Obstacle`."""
         path = self._case.target
         recorder.install(self._runtime())
         try:
@@ -125,10 +113,12 @@ class Replay:
         if not isinstance(spec, Spec):
             raise Obstacle("not_called", f"{path} is not decorated with @generation. {REBIND}")
         recorder.install(self._runtime())  # whatever the import has done to it
-        if spec.operation == default_name(spec.function or target):
-            # The operation is named after the function, which was renamed since.
-            object.__setattr__(spec, "operation", self._case.operation)
         return target, spec
+
+    def _take_name(self, target: Any, spec: Spec) -> None:
+        """Name the operation as it was where it is named after its function, renamed since."""
+        if spec.operation == default_name(spec.function or target):
+            object.__setattr__(spec, "operation", self._case.operation)
 
     def _find(self, path: str) -> Any:
         """Return the decorated callable: by its name, else from the object that its module made of it."""
@@ -271,7 +261,7 @@ class Replay:
             read_on=self._player.read_on,
             result_shape=self._shape(record),
             postcondition=self._postcondition,
-            missing=tuple(self._missing),
+            missing=tuple(self._controls.missing),
             steps=tuple(self._player.asked[:1000]),
             virtual_s=round(self._clock.monotonic(), 3),
             notes=(*self._sandbox.notes, *self._player.notes),
@@ -299,24 +289,3 @@ def _failed(failure: Failure) -> Failed:
 def _is_asynchronous(result: Any) -> bool:
     body = getattr(result, "body_iterator", None)
     return inspect.isawaitable(result) or inspect.isasyncgen(result) or hasattr(body, "__aiter__")
-
-
-def main(request_path: str, answer_to: int, word: bytes) -> None:
-    """Run the case of a request file and answer on an open descriptor, with a word before it.
-
-    The word is known to this function and to who asked: what other code writes is no answer.
-    """
-    os.set_inheritable(answer_to, False)
-    request: Mapping[str, Any] = json.loads(Path(request_path).read_bytes())
-    try:
-        case = Case.from_dict(request["case"])
-        sys.path[:] = dict.fromkeys([*request["paths"], *sys.path])
-        os.environ["PYTHONPATH"] = os.pathsep.join(request["paths"])  # for declared programs
-        seen = Replay(case, request).run()
-    except GenmonError as error:
-        seen = Observation(obstacle=("payload", str(error)))
-    # A lone surrogate in the replayed code's text could not be encoded by later readers.
-    line = word + json.dumps(asdict(seen), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-    while line:
-        line = line[os.write(answer_to, line) :]
-    os._exit(0)  # threads of the replayed code may wait for ever

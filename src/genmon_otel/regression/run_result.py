@@ -51,6 +51,8 @@ class RunResult:
     notes: tuple[str, ...] = ()
     #: Version of the replayed sources, for where neither a setting nor a commit names one.
     code_version: str | None = None
+    #: Why its process was started anew; empty where it was forked from a template.
+    fresh_because: str = ""
 
 
 def result_of(case: Case, seen: Observation, duration_s: float) -> RunResult:

@@ -65,6 +65,9 @@ class Sandbox:
         self._programs = frozenset(programs)
         self._open = 0
         self._inside = threading.local()
+        self._forks_itself = False
+        #: Files that were read, while it is set.
+        self.read: set[str] | None = None
         self.phase: Phase = "importing"
         #: What was refused while the target ran, as (reason, detail), in order.
         self.refusals: list[tuple[Reason, str]] = []
@@ -97,9 +100,26 @@ class Sandbox:
         finally:
             self._open -= 1
 
+    def fork(self) -> int:
+        """Fork this process; no other fork is allowed."""
+        self._forks_itself = True
+        return os.fork()
+
+    @contextlib.contextmanager
+    def unwatched(self) -> Iterator[None]:
+        """Let this thread's own code do anything inside the block."""
+        before, self._inside.busy = getattr(self._inside, "busy", False), True
+        try:
+            yield
+        finally:
+            self._inside.busy = before
+
     def audit(self, event: str, args: tuple[Any, ...]) -> None:
         """Check an audit event before it happens; raise if it is not allowed."""
         if event not in _WATCHED or self.phase == "over" or getattr(self._inside, "busy", False):
+            return
+        if event == "os.fork" and self._forks_itself:
+            self._forks_itself = False
             return
         self._guarded(_WATCHED[event], event, args)
 
@@ -110,11 +130,8 @@ class Sandbox:
 
     def _guarded(self, handler: Handler, event: str, args: tuple[Any, ...]) -> None:
         """Call a handler; its own audit events are ignored."""
-        before, self._inside.busy = getattr(self._inside, "busy", False), True
-        try:
+        with self.unwatched():
             handler(self, event, args)
-        finally:
-            self._inside.busy = before
 
     def _network(self, event: str, args: tuple[Any, ...]) -> None:
         # On what is connected already, as a pair of sockets is, a message needs no address.
@@ -145,6 +162,8 @@ class Sandbox:
     def _reading(self, path: Any, folder: Any) -> None:
         """Refuse to read other processes in /proc: their environment, memory, open files."""
         name = _joined(path, folder)
+        if self.read is not None:
+            self.read.add(name)
         # Modules are opened by the thousand: links in the middle of a path are not looked for.
         if "proc" in name or os.path.islink(name):
             _, top, process, what, *_ = [*os.path.realpath(name).split(os.sep), "", "", ""]

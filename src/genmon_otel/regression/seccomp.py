@@ -36,10 +36,10 @@ _IO_URING_SETUP: Final = 425
 #: Machine -> its number for auditing, and those of connect and sendto.
 _MACHINES: Final = {"x86_64": (0xC000003E, 42, 44), "aarch64": (0xC00000B7, 203, 206)}
 #: By the same: add_key, request_key, keyctl (keys stay with the user), ptrace, and shmget, semget,
-#: msgget (what they make stays with the machine).
+#: msgget, mq_open (what they make stays with the machine).
 _STAYING: Final = {
-    0xC000003E: (248, 249, 250, 101, 29, 64, 68),
-    0xC00000B7: (217, 218, 219, 117, 194, 190, 186),
+    0xC000003E: (248, 249, 250, 101, 29, 64, 68, 240),
+    0xC00000B7: (217, 218, 219, 117, 194, 190, 186, 180),
 }
 
 

@@ -64,7 +64,7 @@ class VirtualTime:
     """
 
     def __init__(self, start_s: float | None = None) -> None:
-        self._start_s = DEFAULT_START_S if start_s is None else start_s
+        self.begin_at(start_s)
         self._now = 0.0
         #: Clock readings since time last moved by a wait.
         self._reads = 0
@@ -84,13 +84,21 @@ class VirtualTime:
         #: Threads that another thread joins.
         self._joined: set[int | None] = set()
         self._main = threading.get_ident()
+        #: Called at each reading of the date, while it is set.
+        self.when_read: Callable[[], None] | None = None
         #: Called when every thread waits without end; returns True if it has woken one.
         self.when_stuck: Callable[[], bool] = lambda: False
+
+    def begin_at(self, start_s: float | None) -> None:
+        """Set what ``time.time()`` began at, Unix seconds."""
+        self._start_s = DEFAULT_START_S if start_s is None else start_s
 
     # --- reading
 
     def now(self) -> float:
         """Unix seconds. With :meth:`monotonic` a :class:`genmon_otel.ports.Clock`."""
+        if self.when_read is not None:
+            self.when_read()
         return self._start_s + self.monotonic()
 
     def monotonic(self) -> float:

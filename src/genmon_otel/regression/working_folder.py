@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from genmon_otel.regression.mirror import Mirror
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -28,15 +30,10 @@ _PREFIX: Final = "genmon-replay-"
 _LOCK: Final = "owner.lock"
 #: Seconds after which a folder without a lock is abandoned: its owner ended while creating it.
 _TIME_TO_LOCK_S: Final = 60.0
-#: Files and folders of the working directory that are mirrored one by one.
-_MAX_MIRRORED: Final = 2_000
-_LINKED: Final = frozenset(
-    {"node_modules", "venv", "site-packages", "__pycache__", "build", "dist"}
-)
 
 
 @contextlib.contextmanager
-def working_folder(cwd: Path) -> Iterator[tuple[Path, int]]:
+def working_folder(cwd: Path) -> Iterator[tuple[Mirror, int]]:
     """Make a folder where everything of ``cwd`` can be read by its relative name.
 
     Yields:
@@ -50,8 +47,9 @@ def working_folder(cwd: Path) -> Iterator[tuple[Path, int]]:
         _take(lock)
         workspace = home / "workspace"
         workspace.mkdir()
-        _mirror(cwd.resolve(), workspace)
-        yield workspace, lock
+        mirror = Mirror(cwd.resolve(), workspace)
+        mirror.make()
+        yield mirror, lock
     finally:
         remove(home)
         os.close(lock)
@@ -122,26 +120,3 @@ def _take_apart(home: Path) -> None:
                     os.chmod(entry.path, 0o700)
                     folders.append(home / f".{next(moved)}")
                     os.rename(entry.path, folders[-1])
-
-
-def _mirror(cwd: Path, workspace: Path) -> None:
-    """Recreate folders, so that files can be added to them, and link files.
-
-    Folders that are large by nature are linked as a whole, and so is what is beyond the limit.
-    """
-    made = 0
-    waiting = [(cwd, workspace)]
-    while waiting:
-        source, copy = waiting.pop(0)
-        with contextlib.suppress(OSError), os.scandir(source) as entries:
-            for entry in entries:
-                into = copy / entry.name
-                made += 1
-                linked = made > _MAX_MIRRORED or entry.name in _LINKED or entry.name[:1] == "."
-                if entry.is_dir(follow_symlinks=False) and not linked:
-                    into.mkdir()
-                    waiting.append((Path(entry.path), into))
-                else:
-                    into.symlink_to(entry.path)
-                if made > 2 * _MAX_MIRRORED:
-                    return

@@ -1,0 +1,262 @@
+"""A template process as its owner sees it: start it, ask it for a replay, read the answer, end it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import IO, Any, Final
+
+from genmon_otel.regression import guardian, launch
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.launch import Job
+from genmon_otel.regression.mirror import Mirror, TooMuch, state_of
+from genmon_otel.regression.process_environment import IMPORTED
+from genmon_otel.regression.verdict import Observation
+from genmon_otel.regression.working_folder import working_folder
+
+#: Times that a template imports beforehand what a replay of it has imported.
+_MAX_IMPORTS: Final = 4
+#: Seconds after which a template is ended, whatever it is at.
+_LIFE_S: Final = 3600.0
+_SILENT: Final = "the template of its process gave no answer"
+
+
+class Gone(Exception):
+    """Raised when a template cannot be used, or no longer."""
+
+
+@dataclass(slots=True)
+class TemplateProcess:
+    """A template process; its lock is held by the thread that uses it."""
+
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    word: bytes
+    mirror: Mirror
+    #: What its own processes print; closed, with its folder, by ``resources``.
+    output: IO[bytes]
+    resources: contextlib.ExitStack
+    #: Module of the target that it has imported, and the time that it began at.
+    module: str
+    start_s: float | None
+    #: Whether targets of other modules can be replayed from it, and cases of another time.
+    is_shareable: bool = False
+    reads_clock: bool = False
+    #: Size and time of change of each file that it is made of.
+    files: dict[str, list[int]] = field(default_factory=dict)
+    #: Held while it is used.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    used_at: float = 0.0
+    is_ended: bool = False
+    #: Modules that the last replay imported, to be imported beforehand.
+    imported: list[str] = field(default_factory=list)
+    imports: int = 0
+    _received: bytes = b""
+
+    def fits(self, case: Case) -> bool:
+        """Whether a case of its key can be replayed from it."""
+        return (self.is_shareable or self.module == module_of(case)) and not (
+            self.reads_clock and self.start_s != case.began_at
+        )
+
+    def is_current(self) -> bool:
+        """Whether it runs, and the files that it is made of are as they were."""
+        return self.process.poll() is None and all(
+            state_of(name) == state for name, state in self.files.items()
+        )
+
+    def observe(self, job: Job) -> Observation | None:
+        """Replay a case; None where the replay ended without an answer.
+
+        Raises:
+            Gone: the template is no more.
+        """
+        if self.imported and self.imports < _MAX_IMPORTS:
+            self.imports += 1
+            self._ask({"import": self.imported})
+            told = self._hear(time.monotonic() + job.deadline_s)
+            if not told.get("ready"):
+                raise Gone(str(told.get("why")))
+        self.imported = []
+        with contextlib.ExitStack() as closing:
+            output = closing.enter_context(tempfile.TemporaryFile())
+            asked = closing.enter_context(tempfile.TemporaryFile())
+            asked.write(json.dumps(job.request(self.mirror.copy)).encode())
+            asked.seek(0)
+            reader, writer = os.pipe()
+            closing.callback(os.close, reader)
+            word, word_from = launch.secret_word()
+            os.close(word_from)
+            try:
+                self._ask(
+                    {"word": word.decode(), "deadline_s": job.deadline_s},
+                    [asked.fileno(), writer, output.fileno()],
+                )
+            finally:
+                os.close(writer)
+            answer, code, in_time = self._read(reader, time.monotonic() + job.deadline_s)
+            self._restore()
+            if not in_time or not answer.startswith(word):
+                seen = launch.interpret(
+                    answer,
+                    word,
+                    in_time=in_time,
+                    deadline_s=job.deadline_s,
+                    code=code,
+                    output=output,
+                )
+                return seen if answer or self.is_ended else None
+            body = json.loads(answer[len(word) :])
+            self.imported = [str(name) for name in body.pop(IMPORTED, ())]
+            return launch.interpret(
+                word + json.dumps(body).encode(),
+                word, in_time=True, deadline_s=job.deadline_s, code=code, output=output,
+            )  # fmt: skip
+
+    def await_ready(self, deadline_s: float) -> None:
+        """Wait until it has imported the target.
+
+        Raises:
+            Gone: no replay can be forked from it; says why.
+        """
+        told = self._hear(time.monotonic() + deadline_s)
+        if not told.get("ready"):
+            raise Gone(str(told.get("why")))
+        self.is_shareable = bool(told["is_shareable"])
+        self.reads_clock = bool(told["reads_clock"])
+        self.files = told["files"]
+        try:
+            self.mirror.keep()
+        except (TooMuch, OSError) as error:
+            raise Gone(str(error)) from None
+
+    def end(self) -> None:
+        """End its processes and remove its folder."""
+        self.is_ended = True
+        self.control.close()
+        launch.end(self.process)
+        self.resources.close()
+
+    def _restore(self) -> None:
+        try:
+            self.mirror.restore()
+        except (OSError, RecursionError):
+            self.is_ended = True  # the next replay gets another folder
+
+    def _ask(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+        try:
+            socket.send_fds(self.control, [json.dumps(message).encode() + b"\n"], descriptors or [])
+        except OSError:
+            raise Gone(_SILENT) from None
+
+    def _hear(self, until: float) -> dict[str, Any]:
+        """Wait for a message of the template."""
+        while b"\n" not in self._received:
+            left = until - time.monotonic()
+            if left <= 0 or not _readable([self.control.fileno()], left):
+                raise Gone(_SILENT)
+            self._take()
+        line, _, self._received = self._received.partition(b"\n")
+        if not line.startswith(self.word):  # code of the project wrote it
+            raise Gone(_SILENT)
+        message: dict[str, Any] = json.loads(line[len(self.word) :])
+        return message
+
+    def _take(self) -> None:
+        try:
+            piece = self.control.recv(1 << 16)
+        except OSError:
+            piece = b""
+        if not piece:
+            raise Gone(_SILENT)
+        self._received += piece
+
+    def _read(self, reader: int, until: float) -> tuple[bytes, int | None, bool]:
+        """Read an answer to its end; return it, the exit code, and whether it was in time.
+
+        All that the replay has started has ended then.
+        """
+        answer, in_time, is_over = b"", True, False
+        try:
+            while not is_over and not answer.endswith(b"\n"):
+                left = until - time.monotonic()
+                ready = _readable([reader, self.control.fileno()], left)
+                if not ready:
+                    in_time = False
+                    break
+                if reader in ready:
+                    piece = os.read(reader, 1 << 16)
+                    answer += piece
+                    if not piece or len(answer) > launch.MAX_ANSWER:
+                        answer = answer if not piece else b""
+                        break
+                elif self.control.fileno() in ready:
+                    is_over = True
+            if not is_over:
+                self._ask({"end": True})
+            told = self._hear(time.monotonic() + launch.TIME_TO_END_S)
+            return answer, told.get("ended"), in_time
+        except Gone:
+            self.is_ended = True
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)
+            code = self.process.returncode
+            if code is not None and (code == guardian.TOO_MANY or code < 0):
+                return b"", code, True
+            raise
+
+
+def started(job: Job) -> TemplateProcess:
+    """Start a template; it imports the target on its own time."""
+    with contextlib.ExitStack() as resources:
+        mirror, lock = resources.enter_context(working_folder(job.cwd))
+        output = resources.enter_context(tempfile.TemporaryFile())
+        ours, theirs = socket.socketpair()
+        word, word_from = launch.secret_word()
+        try:
+            process = launch.start(
+                job,
+                mirror.copy,
+                lock=lock,
+                output=output,
+                word_from=word_from,
+                control=theirs.fileno(),
+                deadline_s=_LIFE_S,
+            )
+        except OSError as error:
+            ours.close()
+            raise Gone(f"{job.python} cannot be run: {error}") from None
+        finally:
+            theirs.close()
+            os.close(word_from)
+        return TemplateProcess(
+            process=process,
+            control=ours,
+            word=word,
+            mirror=mirror,
+            output=output,
+            resources=resources.pop_all(),
+            module=module_of(job.case),
+            start_s=job.case.began_at,
+        )
+
+
+def _readable(descriptors: list[int], seconds: float) -> list[int]:
+    """Wait until something can be read; return the descriptors that it comes from."""
+    waiting = select.poll()
+    for descriptor in descriptors:
+        waiting.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in waiting.poll(max(0.0, seconds) * 1000)]
+
+
+def module_of(case: Case) -> str:
+    """Return the module of a case's target."""
+    return case.target.partition(":")[0]
