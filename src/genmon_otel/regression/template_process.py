@@ -26,6 +26,7 @@ from genmon_otel.regression.working_folder import working_folder
 _MAX_IMPORTS: Final = 4
 #: Seconds after which a template is ended, whatever it is at.
 _LIFE_S: Final = 3600.0
+_SPOILT: Final = "the replay before left what cannot be removed"
 _SILENT: Final = "the template of its process gave no answer"
 
 
@@ -79,6 +80,7 @@ class TemplateProcess:
         Raises:
             Gone: the template is no more.
         """
+        self._restore()
         if self.imported and self.imports < _MAX_IMPORTS:
             self.imports += 1
             self._ask({"import": self.imported})
@@ -103,7 +105,6 @@ class TemplateProcess:
             finally:
                 os.close(writer)
             answer, code, in_time = self._read(reader, time.monotonic() + job.deadline_s)
-            self._restore()
             if not in_time or not answer.startswith(word):
                 seen = launch.interpret(
                     answer,
@@ -146,10 +147,11 @@ class TemplateProcess:
         self.resources.close()
 
     def _restore(self) -> None:
+        """Put the folder back as it was, with what the project has now."""
         try:
             self.mirror.restore()
         except (OSError, RecursionError):
-            self.is_ended = True  # the next replay gets another folder
+            raise Gone(_SPOILT) from None
 
     def _ask(self, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
         try:
