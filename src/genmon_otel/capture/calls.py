@@ -288,7 +288,7 @@ class AutomaticCall(Stage):
             self.count()
         is_fault = self._is_fault()
         if self._answer == "stream" and not is_fault:
-            is_fault = tells_error(iter(self._exchanged().texts()[0]))
+            is_fault = tells_error(iter(self._exchanged().end()))
         if is_fault:
             fault = StatusFault(self.adapter, self.status or 0, self._exchanged().body())
             self.generation.note_error(fault, self)

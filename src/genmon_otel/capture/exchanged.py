@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from genmon_otel.bodies import strings
-from genmon_otel.capture.wire import NoText, Sent, decoded, opaque_body, text_tree, unpacked
+from genmon_otel.capture.wire import FRAMED, NoText, Sent, decoded, opaque_body, text_tree, unpacked
 from genmon_otel.recorder.stage import MAX_CHUNKS
 from genmon_otel.records import StepKind, Tree
+
+#: Bytes of a stream's end in which an event is looked for that tells of an error.
+_END_BYTES: Final = 1 << 16
 
 
 class StatusFault(Exception):
@@ -88,6 +91,18 @@ class Exchanged:
             return decoded(parts, self.content_type, self.encoding), ""
         except NoText as why:
             return [], str(why)
+
+    def end(self) -> list[str]:
+        """Return the texts of the answer, or of a long plain one its end alone: the caller waits."""
+        if self.encoding or self.content_type.startswith(FRAMED) or self.sha256:
+            return self.texts()[0]
+        taken, size = [], 0
+        for _, data in reversed(self.parts):
+            taken.append(data)
+            size += len(data)
+            if size > _END_BYTES:
+                break
+        return [b"".join(reversed(taken)).decode("utf-8", "replace")]
 
     def outcome(self, kind: StepKind) -> Tree:
         """Return the tree of the answer."""

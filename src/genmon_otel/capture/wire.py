@@ -24,7 +24,7 @@ _TEXT_LIMIT: Final = 8 * MAX_BYTES
 
 _CHARSET: Final = re.compile(r"charset=\"?([\w.:-]+)", re.I)
 #: Streams of frames, each kept as a line of JSON.
-_FRAMED: Final = "application/vnd.amazon.eventstream"
+FRAMED: Final = "application/vnd.amazon.eventstream"
 #: Types of bodies that are no text, whatever their bytes look like.
 _BINARY: Final = re.compile(
     r"^(?:image|audio|video|font)/(?!svg)|^application/(?:octet-stream|pdf|zip|gzip|x-protobuf"
@@ -152,7 +152,7 @@ def decoded(parts: Sequence[bytes], content_type: str, encoding: str) -> list[st
     """
     if _BINARY.match(content_type):
         raise NoText("binary")
-    if content_type.startswith(_FRAMED):
+    if content_type.startswith(FRAMED):
         frames = Frames()
         try:
             return [frames.lines(part) for part in parts]
@@ -185,7 +185,7 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 
 def encoded(text: str, content_type: str) -> bytes:
     """Return a text as the bytes that :func:`decoded` made it of."""
-    if content_type.startswith(_FRAMED):
+    if content_type.startswith(FRAMED):
         return framed(text)
     found = _CHARSET.search(content_type)
     return text.encode(found[1] if found else "utf-8")
@@ -259,5 +259,5 @@ def is_stream(content_type: str) -> bool:
     """Whether an answer's chunks are each worth keeping apart."""
     return content_type.startswith(
         ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json",
-         "application/json-seq", _FRAMED)
+         "application/json-seq", FRAMED)
     )  # fmt: skip
