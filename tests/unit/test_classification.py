@@ -376,6 +376,37 @@ def test_cycles_and_endless_chains_end() -> None:
         error.__cause__, error = None, error.__cause__
 
 
+def test_of_a_long_chain_a_bounded_part_is_read() -> None:
+    """However many causes, contexts and members: so many messages, and few of them as a whole."""
+    read: list[int] = []
+
+    class Read(Exception):
+        def __str__(self) -> str:
+            read.append(1)
+            return "x y " * 1_000
+
+    def chained(count: int, *, explicit: bool) -> BaseException:
+        error: BaseException = Read()
+        for _ in range(count):
+            outer = Read()
+            outer.__context__ = error
+            if explicit:
+                outer.__cause__ = error
+            error = outer
+        return error
+
+    group = ExceptionGroup("many", [Read(number) for number in range(1_000)])
+    for error in (chained(500, explicit=True), chained(500, explicit=False), group):
+        read.clear()
+        assert classify(error).category is Category.UNKNOWN
+        assert len(read) <= 200
+    told = innermost = chained(20, explicit=False)
+    while innermost.__context__ is not None:
+        innermost = innermost.__context__
+    innermost.__cause__ = TimeoutError("Request timed out.")
+    assert classify(told).category is Category.AI_TIMEOUT
+
+
 @each("unit", ["x", "model ", "api key ", "error: expected ", "timed out ", "429 ", "_a"])
 def test_twenty_megabytes_cost_no_more_than_their_ends(unit: str) -> None:
     """Text is cut before anything is searched for."""

@@ -35,7 +35,7 @@ __all__ = [
 
 #: Exceptions looked at, however long the chain or large the group.
 _WALK_LIMIT: Final = 40
-#: Characters of their messages that are read in all, and of each however much was read before.
+#: Characters of their messages that are read in all; of those behind them so many, ten times.
 _MAX_READ: Final = 2 * evidence.TEXT_LIMIT
 _LEAST_READ: Final = 200
 
@@ -218,6 +218,8 @@ class _Walk:
             error = inner
 
     def _text_of(self, error: BaseException) -> str:
+        if self._unread < -10 * _LEAST_READ:
+            return ""
         text = safe_str(error, min(evidence.TEXT_LIMIT, max(self._unread, _LEAST_READ)))
         self._unread -= len(text)
         return text

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Tree
+from genmon_otel.redaction.bounds import Bounds
 from genmon_otel.redaction.placeholders import MARK, leading
 from genmon_otel.text import GAP, clean, cut
 
@@ -28,11 +29,13 @@ EXTRA_FAILED: Final = f"[{MARK}: the application's redact function failed]"
 _MARGIN: Final = 512
 #: Rounds until nothing changes any more; two are the rule.
 _MAX_ROUNDS: Final = 6
-#: Values behind sensitive names that are hidden one by one in a short text, and in each end of a
-#: longer one; what holds more is hidden from there on. Trees have no such limit: nobody waits while
-#: they are redacted.
-_VALUES: Final = 16
-_VALUES_AT_END: Final = 6
+#: What is looked at in a short text, in each end of a longer one, and in both together; what holds
+#: more is hidden from there on. Trees have no such limit: nobody waits while they are redacted.
+_SHORT: Final = Bounds(values=16, names=96)
+_END: Final = Bounds(values=5, names=10)
+_ENDS: Final = Bounds(values=12, names=24)
+#: Characters of a limit for each value of a text that may be longer.
+_CHARS_A_VALUE: Final = 256
 
 #: Where a secret ends for certain.
 _SECRET_END: Final = re.compile(r"[\s\"'`]")
@@ -99,10 +102,12 @@ class Redactor:
         """
         text = str.__str__(text)  # a subclass may have hostile methods
         if len(text) > limit:
-            return self._settle(self._windows(text, limit), limit, 2 * _VALUES_AT_END + 2)
+            return self._settle(self._windows(text, limit), limit, _ENDS)
         if text in self._harmless:
             return text
-        redacted = self._settle(clean(text, limit), limit, max(_VALUES, limit // 256))
+        values = limit // _CHARS_A_VALUE
+        most = _SHORT if values <= _SHORT.values else Bounds(values, 6 * values)
+        redacted = self._settle(clean(text, limit), limit, most)
         if redacted == text and len(text) <= _MAX_REMEMBERED and self._extra is None:
             if len(self._harmless) >= _REMEMBERED:
                 self._harmless.clear()
@@ -135,7 +140,7 @@ class Redactor:
     def _settled_leaf(self, text: str) -> str:
         return self._settle(text, 2 * len(text) + 64, None)
 
-    def _settle(self, text: str, limit: int, most: int | None) -> str:
+    def _settle(self, text: str, limit: int, most: Bounds | None) -> str:
         """Redact until nothing changes: what one placeholder leaves may complete another match."""
         for _ in range(_MAX_ROUNDS):
             redacted = cut(self._once(text, most), limit)
@@ -144,7 +149,7 @@ class Redactor:
             text = redacted
         return text
 
-    def _once(self, text: str, most: int | None = None) -> str:
+    def _once(self, text: str, most: Bounds | None = None) -> str:
         # its expressions take long to compile: when the first text is redacted
         from genmon_otel.redaction.plain import redact_plain, redact_url_encoded
 
@@ -166,11 +171,11 @@ class Redactor:
         if limit <= len(GAP) + 2:
             return ""
         half = (limit - len(GAP)) // 2
-        head = self._once(clean(text[: half + _MARGIN], half + _MARGIN), _VALUES_AT_END)[:half]
+        head = self._once(clean(text[: half + _MARGIN], half + _MARGIN), _END)[:half]
         tail = text[-(half + _MARGIN) :]
         # what it begins with may be the end of a secret, which nothing names any more
         edge = _SECRET_END.search(tail)
         tail = tail[edge.start() if edge else _MARGIN :]
-        tail = self._once(clean(tail, half + _MARGIN), _VALUES_AT_END)[-half:]
+        tail = self._once(clean(tail, half + _MARGIN), _END)[-half:]
         head = head[: len(head) - len(leading(_SECRET_RUN, head[::-1]))]
         return f"{head}{GAP}{tail[len(leading(_SECRET_RUN, tail)) :]}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from genmon_otel.redaction.assignments import assigned, below
+from genmon_otel.redaction.bounds import Bounds
 from genmon_otel.redaction.commands import (
     flagged,
     in_netrc,
@@ -45,8 +46,6 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
 )
 
 _FAR: Final = 100_000
-#: Names that are looked at for each value that may be found: stacks of code name many and hold none.
-_NAMES_A_VALUE: Final = 6
 #: Rules that need one of some strings, each somewhere in the text.
 _NEEDS: Final[dict[Callable[[str, Name], list[Edit]], tuple[str, ...]]] = {
     in_form_part: ("name=",),
@@ -70,13 +69,12 @@ _BEHIND: Final[dict[Callable[[str, Name], list[Edit]], str]] = {
 }
 
 
-def redact_named(text: str, most: int | None = None) -> str:
+def redact_named(text: str, most: Bounds | None = None) -> str:
     """Replace the values that stand behind sensitive names.
 
     Args:
         text: any text.
-        most: values that are hidden one by one; all that follows the last one is hidden, and what
-            follows after six times as many names. None for all.
+        most: how much is looked at; all that follows is hidden. None for all.
     """
     edits: list[Edit] = []
     done = values = 0
@@ -87,8 +85,8 @@ def redact_named(text: str, most: int | None = None) -> str:
     ]
     by_char: dict[str, list[Callable[[str, Name], list[Edit]]]] = {}
     for number, name in enumerate(sensitive_names(text), 1):
-        if most is not None and (values == most or number == _NAMES_A_VALUE * most):
-            edits += rest(text, max(done, name.end if values < most else 0))
+        if most is not None and (values == most.values or number == most.names):
+            edits += rest(text, max(done, name.end if values < most.values else 0))
             break
         if name.begin < done:
             continue
@@ -109,4 +107,4 @@ def redact_named(text: str, most: int | None = None) -> str:
                 break
     if edits:
         text = apply(text, edits)
-    return redact_commands(text, most)
+    return redact_commands(text, None if most is None else most.values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from genmon_otel.redaction.bounds import Bounds
 from genmon_otel.redaction.credentials import redact_credentials
 from genmon_otel.redaction.hints import holds_hint
 from genmon_otel.redaction.named import redact_named
@@ -22,12 +23,12 @@ _WORDS: Final = re.compile(r"[ ,.]{0,8}+(?:[A-Za-z]{1,11}+[ ,.]{1,8}+)*+[A-Za-z]
 _MAX_WORDS: Final = 64
 
 
-def redact_plain(text: str, most: int | None = None) -> str:
+def redact_plain(text: str, most: Bounds | None = None) -> str:
     """Replace what is known by its own looks, then what stands behind a sensitive name.
 
     Args:
         text: any text.
-        most: sensitive names that are looked at; see :func:`redact_named`.
+        most: how much is looked at; see :func:`redact_named`.
     """
     if len(text) < _SHORT and text.isalnum() and text.isascii():
         return text
