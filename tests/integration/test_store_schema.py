@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,22 @@ def test_the_migrations_are_in_the_package() -> None:
     package = Path(upgrade.__file__).parents[1]
     assert upgrade.MIGRATIONS.is_relative_to(package)
     assert {"env.py", "script.py.mako"} <= {path.name for path in upgrade.MIGRATIONS.iterdir()}
+
+
+def test_threads_upgrade_different_stores_at_once(tmp_path: Path) -> None:
+    """Alembic works on module variables: two stores of one process are upgraded one by one."""
+    urls = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(4)]
+    for url in urls:
+        at_revision(url, "0002").close()
+
+    def revision_of(url: str) -> str | None:
+        store = SqlStore(url)
+        store.open()
+        store.close()
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+            return connection.execute(f"SELECT version_num FROM {names.TABLE_VERSION}").fetchone()[
+                0
+            ]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(revision_of, urls)) == [schema.REVISION] * 4

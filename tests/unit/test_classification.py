@@ -19,6 +19,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import marshmallow
@@ -31,9 +32,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genmon_otel.classification import classify, classify_text
+from genmon_otel.classification import classify, classify_text, explain
 from genmon_otel.classification.logged import plain
 from genmon_otel.records import Category, Severity
+from tests.evidence_kit import class_named
 from tests.table_kit import each, rows
 from tests.work_kit import growth, instructions
 
@@ -462,3 +464,22 @@ def test_it_takes_about_a_thousand_instructions() -> None:
 def test_what_a_log_did_to_output_is_undone(logged: str, printed: str) -> None:
     """Quoting and stamps go, Windows' paths stay."""
     assert plain(logged) == printed
+
+
+def test_the_code_of_an_mcp_client_decides() -> None:
+    """A server that is too slow, broken or gone is the environment's; a tool's own error is not."""
+    kind = class_named("mcp.shared.exceptions.McpError", ["Exception"])
+    wanted = {
+        -32001: "ai_timeout",
+        -32603: "provider_error",
+        -32000: "provider_error",
+        -32602: "unknown",
+    }
+    got = {}
+    for code in wanted:
+        plain, nested = kind("no"), kind("no")
+        plain.code, nested.error = code, SimpleNamespace(code=code)  # type: ignore[attr-defined]
+        found = {str(classify(error).category) for error in (plain, nested)}
+        got[code] = found.pop() if len(found) == 1 else found
+    assert got == wanted
+    assert "JSON-RPC code -32001" in explain("mcp:-32001")

@@ -139,6 +139,10 @@ ERRNOS: Final[Mapping[int, Label]] = {
     ),
 }
 
+#: JSON-RPC codes that an MCP client raises with; others are a tool's or the protocol's own.
+#: Source: JSON-RPC 2.0, and the error codes of the MCP SDKs.
+MCP_CODES: Final[Mapping[int, Label]] = {-32001: TIMEOUT, -32603: PROVIDER, -32000: PROVIDER}
+
 
 #: Codes that are ordinary words: they count where a provider's client, or a response, has them.
 _WORDS: Final = frozenset(
@@ -262,6 +266,12 @@ def by_code(code: str, *, of_client: bool = True) -> Verdict | None:
 def is_distinctive(verdict: Verdict) -> bool:
     """Whether the code of a verdict is one that only a provider writes."""
     return verdict.rule.removeprefix("code:") in _DISTINCTIVE
+
+
+def by_mcp_code(code: object) -> Verdict | None:
+    """What the JSON-RPC code of an MCP client's error says."""
+    label = MCP_CODES.get(code) if type(code) is int else None
+    return Verdict(*label, f"mcp:{code}", Weight.EXACT) if label else None
 
 
 def by_errno(number: int) -> Verdict | None:

@@ -29,6 +29,7 @@ _BY_TABLE: Final[Mapping[str, str]] = {
     "status": "the answer had the HTTP status {}",
     "code": "the answer had the code '{}', which model providers and HTTP clients send",
     "errno": "the operating system's error is {}",
+    "mcp": "the MCP client's error has the JSON-RPC code {}",
     "exit": "the program ended with exit code {}, as one that was killed or crashed",
 }
 

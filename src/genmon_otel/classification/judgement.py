@@ -88,7 +88,7 @@ _STORE: Final = "store:package"
 class Profile:
     """What an exception's type alone says; the same for every instance, hence kept."""
 
-    __slots__ = ("bug", "client", "exact", "fallback", "infrastructure", "invents_status", "process", "server")  # fmt: skip
+    __slots__ = ("bug", "client", "exact", "fallback", "infrastructure", "invents_status", "mcp", "process", "server")  # fmt: skip
 
     def __init__(self, names: list[tuple[str, str]]) -> None:
         """``names``: (root package, bare name) along the MRO."""
@@ -99,6 +99,7 @@ class Profile:
         self.infrastructure = bool(names) and names[0][0] in INFRASTRUCTURE
         self.invents_status = bool(names) and ".".join(names[0]) in INVENTED_STATUS
         self.bug = bool(names) and names[0][1] in BUGS
+        self.mcp = bool(names) and names[0][0] == "mcp"
         self.process = any(name == "CalledProcessError" for _, name in names)
         # A fallback that is nearer than the exact type hides it: litellm derives from openai.
         if self.exact and self.fallback and self.fallback[1] <= self.exact[1]:
@@ -143,6 +144,11 @@ def judge(error: BaseException, text_of: Callable[[BaseException], str]) -> Verd
     for code in evidence.codes(held) if held else ():
         if verdict := codes.by_code(code, of_client=profile.client or not _is_own(code, held)):
             return _refined(verdict, error, held)
+    if profile.mcp:
+        inner = held.get("error")  # McpError.error: ErrorData(code, message)
+        code = held.get("code") if inner is None else evidence.fields(inner).get("code")
+        if verdict := codes.by_mcp_code(code):
+            return verdict
     quotes = profile.bug
     if evidence.is_a(error, OSError):
         number = evidence.read(error, "errno")

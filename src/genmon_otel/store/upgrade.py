@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 SCHEMA_LOCK_KEY: Final = 0x67656E6D_00
 #: Seconds that a migration may take, and that another process waits for it.
 UPGRADE_TIMEOUT_S: Final = 3_600
+#: Held while this process migrates: alembic keeps what it works on in module variables.
+_migrating: Final = threading.Lock()
 
 
 def fetch_revision(connection: sa.Connection) -> str | None:
@@ -137,7 +140,7 @@ def _migrate(connection: sa.Connection) -> None:
     """Run the migrations inside the open transaction."""
     from alembic import command  # imported late: the import takes longer than opening a store
 
-    with without_instrumentation():
+    with _migrating, without_instrumentation():
         command.upgrade(alembic_config(connection), "head")
 
 
