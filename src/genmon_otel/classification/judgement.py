@@ -146,8 +146,8 @@ def judge(error: BaseException, text_of: Callable[[BaseException], str]) -> Verd
             return _refined(verdict, error, held)
     if profile.mcp:
         inner = held.get("error")  # McpError.error: ErrorData(code, message)
-        code = held.get("code") if inner is None else evidence.fields(inner).get("code")
-        if verdict := codes.by_mcp_code(code):
+        number = held.get("code") if inner is None else evidence.fields(inner).get("code")
+        if verdict := codes.by_mcp_code(number):
             return verdict
     quotes = profile.bug
     if evidence.is_a(error, OSError):
