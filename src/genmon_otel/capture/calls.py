@@ -6,7 +6,6 @@ Whoever changes the recorder changes this module, and no adapter.
 from __future__ import annotations
 
 import asyncio
-import functools
 import hashlib
 import threading
 import weakref
@@ -359,8 +358,8 @@ def ledger_of(generation: Generation) -> Ledger:
     ledger = _ledgers.get(generation)
     if ledger is not None:
         return ledger
-    dropped = functools.partial(generation.runtime.metrics.internal_error, "step_dropped")
-    return _ledgers.setdefault(generation, Ledger(dropped))
+    metrics = generation.runtime.metrics  # not the generation, which the ledger would keep alive
+    return _ledgers.setdefault(generation, Ledger(lambda: metrics.internal_error("step_dropped")))
 
 
 def _current_task() -> weakref.ref[Any] | None:
