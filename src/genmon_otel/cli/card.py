@@ -27,6 +27,7 @@ from genmon_otel.wording.case import (
     reason,
     replay,
     runs,
+    size,
     step_line,
     what_happened,
 )
@@ -98,6 +99,8 @@ def _facts(card: Card) -> Table:
         where = f"{nearby(place)}:{failure.context.get('line')}"
         add("broke at", f"{where} in {failure.context.get('function')}")
     add(*reason(row))
+    if card.case is not None and card.case.shrunk is not None:
+        add("size", size(card.case))
     if row.run_count:
         add("runs", runs(card))
         add("confidence", confidence(card))

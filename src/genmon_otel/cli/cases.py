@@ -17,9 +17,11 @@ from genmon_otel.cli.case_runs import print_runs, shown_run
 from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
 from genmon_otel.cli.output import marked, one_line
 from genmon_otel.cli.propose import propose
-from genmon_otel.cli.reviewer import reviewer_option
+from genmon_otel.cli.reviewer import reason_option, reviewer_option
+from genmon_otel.cli.shrink import shrink, shrink_option, shrunk_in_store
 from genmon_otel.cli.terminal import (
     console,
+    cwd_option,
     json_option,
     open_store,
     print_json,
@@ -38,15 +40,6 @@ from genmon_otel.regression.trust import NONE
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 
-cwd_option = click.option(
-    "--cwd",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the code under test is at home. Default: the working directory.",
-)
-
-
-reason_option = click.option("--reason", default="", help="Reason, kept with the decision.")
-
 
 @click.group()
 def cases() -> None:
@@ -54,6 +47,7 @@ def cases() -> None:
 
 
 cases.add_command(propose)
+cases.add_command(shrink)
 
 
 @cases.command("list")
@@ -118,13 +112,20 @@ def show(case: str, store: str | None, as_json: bool) -> None:
 @store_option
 @json_option
 @cwd_option
+@shrink_option
 @needs_options
 def verify(
-    case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None, **needs: Any
+    case: tuple[str, ...],
+    store: str | None,
+    as_json: bool,
+    cwd: Path | None,
+    no_shrink: bool,
+    **needs: Any,
 ) -> int:
     """Put CASEs through the reproduction check; without any, all that have not been checked yet.
 
-    Each is replayed three times, in processes of their own, without network. A case that an
+    Each is replayed three times, in processes of their own, without network, and what showed
+    its failure is made as small as still shows it. A case that an
     older genmon's fingerprints name gets today's. Exits 1 if one cannot be reproduced.
     """
     found: list[dict[str, Any]] = []
@@ -141,6 +142,8 @@ def verify(
                 row, checked = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)
                 found.append({"case": row.handle, "state": row.state, "reason": checked.reason})
                 mention_unknown_steps(needed, row)
+                if row.state is CaseState.REPRODUCED and not no_shrink:
+                    shrunk_in_store(opened, row, cwd)
     if as_json:
         print_json(found)
     for each in () if as_json else found:

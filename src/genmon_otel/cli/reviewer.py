@@ -17,3 +17,4 @@ reviewer_option = click.option(
     "--reviewer", default=getpass.getuser, show_default="your login", help="Who decides.",
     callback=_named,
 )  # fmt: skip
+reason_option = click.option("--reason", default="", help="Reason, kept with the decision.")

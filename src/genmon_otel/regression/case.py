@@ -90,6 +90,20 @@ class Provenance:
     projects_hit: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shrinkage:
+    """How much smaller a case is than its recording."""
+
+    #: Bytes of what shrinks: inputs, requests, and all outcomes but the one that triggers.
+    bytes_before: int
+    bytes_after: int
+    steps_before: int
+    steps_after: int
+    #: The smallest text of the triggering outcome that shows the same failure; None: not sought.
+    #: The case holds the whole outcome: no fix could pass on the smallest.
+    smallest_trigger: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A recorded failure as a test: what to call, what its steps answer, what the result must be."""
@@ -135,6 +149,8 @@ class Case:
     #: By parameter (``self`` too): import path of a callable that makes the argument.
     factories: Mapping[str, str] = field(default_factory=dict)
     provenance: Provenance = field(default_factory=Provenance)
+    #: None: it is as it was recorded.
+    shrunk: Shrinkage | None = None
 
     def __post_init__(self) -> None:
         if not _SLUG.match(self.slug):
@@ -251,6 +267,13 @@ _READERS: Final[Table] = {
         "users_hit": a_count,
         "projects_hit": a_count,
     },
+    Shrinkage: {
+        "bytes_before": a_count,
+        "bytes_after": a_count,
+        "steps_before": a_count,
+        "steps_after": a_count,
+        "smallest_trigger": maybe(a_text),
+    },
     Case: {
         "slug": a_text,
         "operation": a_text,
@@ -274,5 +297,6 @@ _READERS: Final[Table] = {
         "programs": several(a_text),
         "factories": by_name(a_text),
         "provenance": _object(Provenance),
+        "shrunk": maybe(_object(Shrinkage)),
     },
 }

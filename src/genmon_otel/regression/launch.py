@@ -56,6 +56,8 @@ class Job:
     trust: Trust
     #: Seconds of wall time, after which the replay and its children are killed.
     deadline_s: float
+    #: Whether it is to tell today's requests.
+    requests: bool = False
 
     def request(self, workspace: Path) -> dict[str, Any]:
         """Return what the process is asked, as JSON-able data."""
@@ -65,6 +67,7 @@ class Job:
             "home": str(self.cwd),
             "paths": import_paths(self.case, self.cwd, self.trust),
             "trust": self.trust.to_dict(),
+            "requests": self.requests,
         }
 
 

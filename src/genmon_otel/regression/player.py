@@ -17,11 +17,18 @@ from dataclasses import replace
 from typing import Any, Final, NoReturn
 
 from genmon_otel.errors import PayloadError
-from genmon_otel.exchanges import Keys, expanded, is_fault, keys_of_arguments, status_of
+from genmon_otel.exchanges import (
+    Keys,
+    expanded,
+    is_fault,
+    keys_of_arguments,
+    redacted_request,
+)
 from genmon_otel.payload import decode, decode_exception, digest, encode
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.answers import Answers, ReplayedAnswer
+from genmon_otel.regression.calls import call_with, fault_type, is_generator
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.feeding import answered
 from genmon_otel.regression.further import Further, example_of, keys_of_step
@@ -91,6 +98,8 @@ class CasePlayer:
         self._pace = Pace(case.steps, clock)
         #: Names of the steps asked for, in order.
         self.asked: list[str] = []
+        #: By the index of the recorded step that was served: the request that was another one.
+        self.requests: dict[str, Tree] = {}
         self.drifted = False
         #: Name of the step whose answer broke it, where it was asked something else; else empty.
         self.prompt_changed = ""
@@ -116,9 +125,9 @@ class CasePlayer:
         """Serve a call of a plain or generator function."""
         if name in self._case.live and call is not None:
             with self._open_network(), self.clock.real_work():
-                return _call(call, arguments)
+                return call_with(call, arguments)
         record = self._choose(name, arguments)
-        if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
+        if record.kind == "stream" or (record.kind == "value" and is_generator(call)):
             return self._stream(record, call)
         if record.is_async:  # a plain function that gives a coroutine, as the SDKs' clients have it
             return self._served(record)
@@ -137,9 +146,9 @@ class CasePlayer:
         """Serve a call of a coroutine function."""
         if name in self._case.live and call is not None:
             with self._open_network(), self.clock.real_work():
-                return await _call(call, arguments)
+                return await call_with(call, arguments)
         record = self._choose(name, arguments)
-        if record.kind == "stream" or (record.kind == "value" and _is_generator(call)):
+        if record.kind == "stream" or (record.kind == "value" and is_generator(call)):
             return self._stream(record, call)
         return await self._served(record)
 
@@ -239,6 +248,10 @@ class CasePlayer:
         if otherwise is None:
             return
         self.drifted = True
+        if index is not None:
+            self.requests[str(index)] = (
+                redacted_request(otherwise, self._redactor) if record.adapter else otherwise
+            )
         if index in self.further.bad:
             self.prompt_changed = self.prompt_changed or record.name
 
@@ -314,7 +327,7 @@ class CasePlayer:
             record.name == trigger.name
             and record.kind == trigger.kind
             and (record.kind in ("exception", "hang") or is_fault(record))
-            and _fault_type(record) == _fault_type(trigger)
+            and fault_type(record) == fault_type(trigger)
         ):
             self.trigger_consumed = self.trigger_asked = True
 
@@ -379,19 +392,3 @@ class CasePlayer:
             return PlainStream(stream)
         is_awaited = inspect.iscoroutinefunction(call)
         return AsyncStream(stream) if is_awaited else AwaitableStream(stream)
-
-
-def _is_generator(call: Callable[..., Any] | None) -> bool:
-    return inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call)
-
-
-def _fault_type(record: StepRecord) -> Any:
-    """Return the kind of a fault, to compare two."""
-    if record.adapter and record.kind in ("value", "stream"):
-        return status_of(record)
-    return record.outcome.get("type") if isinstance(record.outcome, Mapping) else None
-
-
-def _call(call: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
-    bound = inspect.BoundArguments(inspect.signature(call), dict(arguments))
-    return call(*bound.args, **bound.kwargs)

@@ -47,6 +47,7 @@ class Replay:
         self._case = case
         trust = Trust.from_dict(request["trust"])
         self._lookup = Lookup(trust.within(Path(request["home"])), trust)
+        self._tells_requests = bool(request.get("requests"))
         self._is_prepared = controls is not None
         self._controls = controls or Controls.of(case, Path(request["workspace"]))
         self._clock, self._sandbox = self._controls.clock, self._controls.sandbox
@@ -266,6 +267,7 @@ class Replay:
             virtual_s=round(self._clock.monotonic(), 3),
             notes=(*self._sandbox.notes, *self._player.notes),
             code_version=sources_version(),
+            requests=self._player.requests if self._tells_requests else {},
         )
 
     def _shape(self, record: GenerationRecord | None) -> Any:
@@ -283,6 +285,7 @@ def _failed(failure: Failure) -> Failed:
         error_type=failure.error_type,
         error_message=failure.error_message,
         stage=failure.stage,
+        fingerprint=failure.fingerprint,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome
@@ -34,6 +35,7 @@ class RunResult:
     duration_s: float = 0.0
     #: Of the replayed failure; None when it did not fail.
     signature: str | None = None
+    fingerprint: str | None = None
     #: Of the fault that the trigger's step met; None where it met none.
     trigger_signature: str | None = None
     category: str | None = None
@@ -53,6 +55,8 @@ class RunResult:
     code_version: str | None = None
     #: Why its process was started anew; empty where it was forked from a template.
     fresh_because: str = ""
+    #: By the index of a recorded step: the request that came in the place of its own, where asked for.
+    requests: Mapping[str, Any] = field(default_factory=dict)
 
 
 def result_of(case: Case, seen: Observation, duration_s: float) -> RunResult:
@@ -74,6 +78,7 @@ def result_of(case: Case, seen: Observation, duration_s: float) -> RunResult:
         drift=seen.drift,
         duration_s=duration_s,
         signature=failed.signature if failed else None,
+        fingerprint=failed.fingerprint if failed else None,
         trigger_signature=seen.trigger_signature,
         category=failed.category if failed else None,
         error_type=failed.error_type if failed else None,
@@ -85,4 +90,5 @@ def result_of(case: Case, seen: Observation, duration_s: float) -> RunResult:
         virtual_s=seen.virtual_s,
         notes=seen.notes,
         code_version=seen.code_version,
+        requests=seen.requests,
     )

@@ -35,6 +35,7 @@ def run_case(
     cwd: Path | None = None,
     trust: Trust = NONE,
     fresh: bool = False,
+    requests: bool = False,
 ) -> RunResult:
     """Replay a case in a process of its own and judge the result.
 
@@ -48,9 +49,10 @@ def run_case(
         trust: what the case may ask for beyond its recorded data; what it may not makes the run
             inconclusive.
         fresh: whether the process is started anew, and not forked.
+        requests: whether the result tells the requests that differ from the recorded ones.
     """
     began = time.monotonic()
-    job = Job(case, python, cwd or Path.cwd(), trust, deadline_s * _slowness())
+    job = Job(case, python, cwd or Path.cwd(), trust, deadline_s * _slowness(), requests)
     seen, why = _observe(job, fresh)
     result = result_of(job.case, seen, time.monotonic() - began)
     return replace(result, fresh_because=why)

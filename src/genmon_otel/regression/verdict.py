@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from genmon_otel.policy import Verdict
@@ -46,6 +46,7 @@ class Failed:
     error_type: str
     error_message: str = ""
     stage: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ class Observation:
     missing: tuple[str, ...] = ()
     #: Version of the replayed sources, for where nothing else names one.
     code_version: str | None = None
+    #: By the index of the recorded step that was served: the request that was another one.
+    requests: Mapping[str, Any] = field(default_factory=dict)
 
 
 def trigger_signature(case: Case, record: GenerationRecord | None) -> str | None:

@@ -52,6 +52,25 @@ def reason(row: CaseRow) -> tuple[str, str]:
     return "reproduction check", row.state_reason or "not yet run"
 
 
+def size(case: Case) -> str:
+    """Return how much smaller a case is than its recording; empty where it is as recorded."""
+    found = case.shrunk
+    if found is None:
+        return ""
+    text = (
+        f"shrunk from {_kilobytes(found.bytes_before)} in {many(found.steps_before, 'step')} "
+        f"to {_kilobytes(found.bytes_after)} in {found.steps_after}"
+    )
+    if found.smallest_trigger is not None:
+        smallest = clean(repr(found.smallest_trigger), 200)
+        text += f"; the answer that broke it is kept whole, its smallest part is {smallest}"
+    return text
+
+
+def _kilobytes(count: int) -> str:
+    return f"{count / 1000:.0f} KB" if count >= 1000 else many(count, "byte")
+
+
 def runs(card: Card) -> str:
     """Return how a case's runs ended."""
     row = card.row
