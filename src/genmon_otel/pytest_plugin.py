@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -95,19 +97,18 @@ class CaseItem(pytest.Item):
         self._replayed = run_case(
             self.case, cwd=_project_folder(self.config), trust=_trust(self.config)
         )
-        self.user_properties.append((_PROPERTY, json.loads(self._result().to_line())))
+        data = json.loads(self._result().to_line())
+        shown = {"expect": self.case.expect, "file": self._here(), "notes": self._replayed.notes}
+        self.user_properties.append((_PROPERTY, {**data, "shown": shown}))
         if self._replayed.verdict == "inconclusive":
+            detail = self._with_commands(self._replayed.detail)
             if self.case.expect == "passes":
-                self._fail(
-                    f"It guards against a failure, but proves nothing: {self._replayed.detail}"
-                )
-            raise pytest.skip.Exception(
-                f"proves nothing: {self._replayed.detail}", _use_item_location=True
-            )
+                self._fail(f"It guards against a failure, but proves nothing: {detail}")
+            raise pytest.skip.Exception(f"proves nothing: {detail}", _use_item_location=True)
 
     def runtest(self) -> None:
         """Compare the replay's verdict with the file's ``expect``."""
-        shown = f"{self._replayed.verdict}: {self._replayed.detail}"
+        shown = f"{self._replayed.verdict}: {self._with_commands(self._replayed.detail)}"
         passed = self._replayed.verdict == "pass"
         if self.case.expect == "passes":
             if not passed:
@@ -122,9 +123,23 @@ class CaseItem(pytest.Item):
         else:
             self._fail(
                 f"It passes now: {self._replayed.detail} If that is the fix, run "
-                f"`pytest --genmon-accept {self.path.name}` and commit the file: from then on "
+                f"`pytest --genmon-accept {self._here()}` and commit the file: from then on "
                 "the case guards it."
             )
+
+    def _here(self, path: Path | None = None) -> str:
+        """Return a path, the file's by default, as it is typed where pytest was started."""
+        started_in = self.config.invocation_params.dir
+        return shlex.quote(os.path.relpath(path or self.path, started_in))
+
+    def _with_commands(self, detail: str) -> str:
+        """Say what makes a command that changes the store reach this file, too."""
+        if "genmon cases approve" not in detail and "genmon cases verify" not in detail:
+            return detail
+        return (
+            f"{detail} The case is in the store, this file is a copy: write it again with "
+            f"`genmon cases export --update {self._here(self.path.parent)}`."
+        )
 
     def _fail(self, what: str) -> NoReturn:
         """Fail (in setup: raise an error) with the recorded failure in the message, without a traceback."""
@@ -158,6 +173,8 @@ class CaseItem(pytest.Item):
             channel="ci",
             code_version=_code_version(self.config) or self._replayed.code_version,
             at=time.time(),
+            weight=self._replayed.weight,
+            drift=self._replayed.drift,
         )
 
 
@@ -219,13 +236,34 @@ class Results:
         self._config = config
         #: By run id, because a plugin that repeats tests reports the same result again.
         self._results: dict[str, dict[str, Any]] = {}
+        #: By run id: the test, and its result with what is printed of it.
+        self._shown: dict[str, tuple[str, dict[str, Any]]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Store a case's result, which is a property of its report."""
         if report.when == "call" or (report.when == "setup" and not report.passed):
             for name, value in report.user_properties:
                 if name == _PROPERTY and isinstance(value, dict):
-                    self._results[value["run_id"]] = value
+                    self._shown[value["run_id"]] = (report.nodeid, value)
+                    self._results[value["run_id"]] = {
+                        key: each for key, each in value.items() if key != "shown"
+                    }
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print what the cases showed, always: what passes now, goes wrong otherwise, drifted, or proves nothing."""
+        if not self._shown:
+            return
+        from genmon_otel.text import clean
+
+        terminalreporter.section("genmon cases")
+        counts = Counter(value["verdict"] for _, value in self._shown.values())
+        said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+        terminalreporter.write_line(f"{len(self._shown)} replayed: {said}")
+        for title, lines in _told(list(self._shown.values())):
+            terminalreporter.write_line("")
+            terminalreporter.write_line(title)
+            for line in lines:
+                terminalreporter.write_line(f"  {clean(line, 4_000)}")
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
@@ -249,6 +287,41 @@ class Results:
             terminal = self._config.pluginmanager.get_plugin("terminalreporter")
             if terminal is not None:
                 terminal.write_line(f"genmon: results were not saved: {error}", yellow=True)
+
+
+def _told(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list[str]]]:
+    """Return what is worth a word of results: a title, and a paragraph for each case."""
+
+    def those(verdicts: tuple[str, ...], expect: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+        for node, value in results:
+            if value["verdict"] in verdicts and expect in ("", value["shown"]["expect"]):
+                yield node, value
+
+    passing = [
+        f"{node}: {value['detail']} Accept it: pytest --genmon-accept {value['shown']['file']}"
+        for node, value in those(("pass",), "fails")
+    ]
+    other = [f"{node}: {value['detail']}" for node, value in those(("fail_other",), "fails")]
+    nothing = [f"{node}: {value['detail']}" for node, value in those(("inconclusive",))]
+    drifted = [
+        f"{node}: " + str(value["drift"]).replace("\n", "\n    ")
+        for node, value in results
+        if value["drift"]
+    ]
+    served = [
+        f"{node}: {'; '.join(value['shown']['notes'])}"
+        for node, value in those(("pass", "fail_other"))
+        if value["shown"]["notes"]
+    ]
+    for title, lines in (
+        ("no longer fails, and the file says that it does:", passing),
+        ("no longer fails as recorded, but is judged wrong (still expected to fail):", other),
+        ("proves nothing:", nothing),
+        ("asked otherwise than recorded (counts a quarter):", drifted),
+        ("answered beyond the recording:", served),
+    ):
+        if lines:
+            yield title, lines
 
 
 def _save_to_store(results: list[Result]) -> None:

@@ -318,8 +318,7 @@ class SuccessSample:
     #: ``{"type": "dict", "keys": [...], "non_empty": [...]}``.
     shape: Tree
     steps: tuple[StepRecord, ...] = ()
-    #: Names of the steps asked for, in order; a name that follows itself stands once.
-    asked: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()  # names of the steps in order; one that follows itself stands once
 
 
 @dataclass(frozen=True, slots=True)

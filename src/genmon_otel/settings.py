@@ -54,6 +54,8 @@ class Settings:
     steps: Steps = "auto"
     #: Hosts, and paths that begin with ``/``, that are never automatic steps.
     steps_ignore: tuple[str, ...] = ()
+    #: Whether step outcomes of successes are kept, from an operation's first failure on.
+    donors: bool = True
 
     @property
     def masked_store(self) -> str:
@@ -122,6 +124,7 @@ class Settings:
             in ("SPAN_ONLY", "SPAN_AND_EVENT", "TRUE"),
             steps=cast(Steps, _choice(*pick("steps", names.ENV_STEPS, "auto"), get_args(Steps))),
             steps_ignore=_words(*pick("steps_ignore", names.ENV_STEPS_IGNORE, ())),
+            donors=_choice(*pick("donors", names.ENV_DONORS, "on"), ("on", "off")) == "on",
         )
 
 

@@ -92,6 +92,11 @@ def test_every_outcome(pytester: pytest.Pytester, suite: Path, workers: tuple[st
     assert text.count("broken.genmon.json: The case is no JSON") >= 1
     assert "Traceback" not in text
     assert "pytest_plugin.py" not in text
+    section = text.partition("genmon cases ===")[2]
+    assert "7 replayed: 2 fail_same, 1 fail_other, 2 inconclusive, 2 pass" in section
+    assert "pytest --genmon-accept cases/is-fixed.genmon.json" in section
+    assert "no longer fails as recorded, but is judged wrong" in section
+    assert "cases/fails-otherwise.genmon.json" in section
     assert verdicts(pytester.path / "out" / "results.jsonl") == VERDICTS
 
 

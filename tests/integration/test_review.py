@@ -221,14 +221,14 @@ def test_approving_keeps_who_and_what(
     """The case is open, knows its reviewer, and still says how often it reproduced."""
     handle = opened(
         store, replays, postcondition="app:check", fails_as="rejected",
-        needs=Needs(recovery={"call_model": {"a": [1]}}, live=("lookup",)),
+        needs=Needs(recovery={"call_model": "other"}, live=("lookup",)),
     )  # fmt: skip
     row, case = store.case(handle), case_of(store, handle)
     assert (row.state, row.reviewer, row.state_reason) == (
         CaseState.OPEN, "eve", "reproduced 3 of 3",
     )  # fmt: skip
     assert (case.postcondition, case.fails_as, case.live) == ("app:check", "rejected", ("lookup",))
-    assert decode(case.recovery["call_model"].outcome) == {"a": [1]}
+    assert decode(case.recovery["call_model"].outcome) == "other"
     assert case.recovery["call_model"].ended_s == 0.0
 
 

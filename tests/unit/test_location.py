@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -118,3 +119,42 @@ def test_a_method_is_found_where_it_was_called(
     with pytest.raises(ValueError) as caught:
         bound()
     assert locate(getattr(bound, ATTRIBUTE), str(tmp_path), caught.value)[0] == target
+
+
+HELD = """
+from genmon_otel import generation
+
+class Builder:
+    def __init__(self, key):
+        self.key = key
+
+    @generation("held elsewhere")
+    def build(self, request):
+        raise ValueError(request)
+"""
+
+
+def test_an_object_that_a_worker_uses_is_found_in_the_module_that_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread of a pool is called by no module of the application, and a script keeps its own object."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "held_builders.py").write_text(HELD)
+    (tmp_path / "held_by.py").write_text(
+        "import held_builders\nshared = held_builders.Builder('k')\n"
+    )
+    held_by = importlib.import_module("held_by")
+    with capture() as seen, ThreadPoolExecutor(1) as pool:
+        with pytest.raises(ValueError):
+            pool.submit(held_by.shared.build, "x").result()
+        assert seen.recordings[-1].target == "held_by:shared.build"
+        script = ModuleType("__main__")
+        vars(script).update(
+            own=sys.modules["held_builders"].Builder("k"), __file__=str(tmp_path / "script.py")
+        )
+        monkeypatch.setitem(sys.modules, "__main__", script)
+        with pytest.raises(ValueError):
+            pool.submit(vars(script)["own"].build, "x").result()
+        assert seen.recordings[-1].target == "script:own.build"

@@ -474,6 +474,45 @@ def test_success_samples_are_few() -> None:
     assert seen.samples[0].steps == ()
 
 
+def test_donors_are_kept_from_the_first_failure_on() -> None:
+    """Three successes after a failure give their step outcomes, then one an hour; none with donors off."""
+    clock = ManualClock()
+
+    @step("ask")
+    def ask(prompt: str) -> str:
+        return prompt.upper()
+
+    @generation("donating")
+    def donating(prompt: str) -> str:
+        if prompt == "bad":
+            raise ValueError(ask(prompt))
+        return ask(prompt)
+
+    with capture(clock=clock) as seen:
+        for _ in range(5):
+            donating("good")
+        assert [len(sample.steps) for sample in seen.samples] == [0, 0, 0]
+        with pytest.raises(ValueError):
+            donating("bad")
+        for _ in range(5):
+            donating("good")
+        assert [len(sample.steps) for sample in seen.samples] == [0, 0, 0, 1, 1, 1]
+        assert [sample.asked for sample in seen.samples] == [("ask",)] * 6
+        clock.advance(61)
+        donating("good")
+        assert len(seen.samples) == 6
+        clock.advance(3600)
+        donating("good")
+        assert [len(sample.steps) for sample in seen.samples[6:]] == [1]
+
+    with capture(clock=clock) as seen:
+        recorder.active_runtime().donors = False
+        with pytest.raises(ValueError):
+            donating("bad")
+        donating("good")
+        assert [len(sample.steps) for sample in seen.samples] == [0]
+
+
 def test_donors_with_capture_all() -> None:
     """With ``capture="all"`` a success keeps the outcomes of its steps."""
 

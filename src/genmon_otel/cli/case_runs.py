@@ -20,6 +20,8 @@ def shown_run(name: str, state: str, result: Any, bad: bool) -> dict[str, Any]:
         "verdict": result.verdict,
         "detail": result.detail,
         "drifted": result.drifted,
+        "drift": result.drift,
+        "weight": result.weight,
         "duration_s": round(result.duration_s, 3),
         "virtual_s": result.virtual_s,
         "notes": result.notes,
@@ -42,3 +44,5 @@ def print_runs(shown: list[dict[str, Any]]) -> None:
             ),
             soft_wrap=True,
         )  # fmt: skip
+        for line in (*str(each["drift"]).splitlines(), *each["notes"]):
+            out.print(marked("    {}", clean(line, 400)), soft_wrap=True)

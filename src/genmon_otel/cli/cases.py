@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -14,9 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
 from genmon_otel.cli.case_runs import print_runs, shown_run
+from genmon_otel.cli.exported import say_what_is_lacking, stale_file
+from genmon_otel.cli.ingest import ingest
+from genmon_otel.cli.live import run_for_real
 from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
 from genmon_otel.cli.output import marked, one_line
 from genmon_otel.cli.propose import propose
+from genmon_otel.cli.refresh import refresh
 from genmon_otel.cli.reviewer import reason_option, reviewer_option
 from genmon_otel.cli.shrink import shrink, shrink_option, shrunk_in_store
 from genmon_otel.cli.terminal import (
@@ -32,9 +36,7 @@ from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, review
 from genmon_otel.regression.configuration import trust_in
-from genmon_otel.regression.ingest import ingest as take_in
 from genmon_otel.regression.reproduction_check import REPLAYS
-from genmon_otel.regression.results import read
 from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.trust import NONE
 from genmon_otel.store.rows import CaseRow
@@ -177,8 +179,8 @@ def approve(
 ) -> None:
     """Accept CASE: from now on it runs, expected to fail until it is fixed.
 
-    On a case that is accepted already the options change how it is judged. A file that
-    was exported before does not change: delete it and export again.
+    On a case that is accepted already the options change how it is judged. A file that was
+    exported before is stale then: genmon cases export --update FOLDER.
     """
     postcondition, fails_as = given.pop("postcondition"), given.pop("fails_as")
     needed = needs_of(**given)
@@ -188,7 +190,11 @@ def approve(
             needs=needed,
         )  # fmt: skip
     mention_unknown_steps(needed, row)
-    _say(row, as_json, _APPROVED.get(row.state, "What you gave counts from the next run on."))
+    said = _APPROVED.get(row.state, "What you gave counts from the next run on.")
+    if not as_json and (stale := stale_file(row)):
+        where = quote(os.path.relpath(stale.parent))
+        said += f" {os.path.relpath(stale)} is stale: genmon cases export --update {where}"
+    _say(row, as_json, said)
 
 
 @cases.command()
@@ -237,13 +243,24 @@ def release(case: str, reviewer: str, reason: str, store: str | None, as_json: b
 @store_option
 @json_option
 @cwd_option
-def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None) -> int:
+@click.option("--live", "times", type=click.IntRange(1, 100), metavar="N",
+              help="Ask the real model instead, N times, with the recorded inputs.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="With --live, do not ask before.")
+def run(
+    case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None, **live: Any
+) -> int:
     """Replay CASEs now: handles in the store, case files, or folders of them.
 
     Without any, every open, guarding or regressed case in the store. A verdict on an
     approved case in the store is kept; one on a file only shows. Exits 1 if a guarding or
     regressed case, or a file that expects a pass, does not pass.
+
+    With --live N each CASE's function is called N times with the recorded inputs, and its steps are
+    really called, with your environment and network. How often it passed is kept with an
+    approved case. Exits 1 if it never passed.
     """
+    if live["times"]:
+        return run_for_real(case, live["times"], store, cwd or Path.cwd(), as_json, live["yes"])
     shown: list[dict[str, Any]] = []
     paths = [Path(name) for name in case if os.path.exists(name)]
     handles = [name for name in case if not os.path.exists(name)]
@@ -285,18 +302,21 @@ def run(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | Non
 
 @cases.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--update", is_flag=True,
+              help="Write files that are there again where their case has changed in the store.")  # fmt: skip
 @store_option
 @json_option
-def export(folder: Path, store: str | None, as_json: bool) -> None:
+def export(folder: Path, update: bool, store: str | None, as_json: bool) -> None:
     """Write a file for every reproduced or approved case into FOLDER, for CI.
 
-    Files that are there already stay as they are: in CI the file is the authority. What a
+    Files that are there already stay as they are, unless --update is given: in CI the file is the
+    authority. What a file expects (fails or passes) is never turned back. What a
     file asks for (variables, programs, live steps, a postcondition) works only where pytest's
     configuration allows it: the lines that are lacking are printed.
     """
     with open_store(store) as opened:
-        written = list(review.export(opened, folder))
-    _say_what_is_lacking(path for path, new in written if new)
+        written = list(review.export(opened, folder, update=update))
+    say_what_is_lacking(path for path, new in written if new)
     if as_json:
         print_json([{"file": str(path), "written": new} for path, new in written])
         return
@@ -312,23 +332,6 @@ def export(folder: Path, store: str | None, as_json: bool) -> None:
                 quote(str(folder)),
             )
         )
-
-
-@cases.command()
-@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@store_option
-@json_option
-def ingest(results: tuple[Path, ...], store: str | None, as_json: bool) -> None:
-    """Take in RESULTS files that pytest wrote; any number of times."""
-    with open_store(store, writes=True) as opened:
-        found = take_in(opened, (result for path in results for result in read(path)))
-    if as_json:
-        print_json(found)
-        return
-    text = f"{found.taken} results taken in, {found.known} known already"
-    if found.strangers:
-        text += f", {found.strangers} of cases that this store does not have"
-    console().print(text + ".")
 
 
 @cases.command()
@@ -358,20 +361,8 @@ def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_js
     return int(not changed)
 
 
-def _say_what_is_lacking(paths: Iterable[Path]) -> None:
-    """Print on stderr the configuration that exported files need."""
-    trust = trust_in(Path.cwd())
-    lacking: dict[str, tuple[str, ...]] = {}
-    for path in paths:
-        for option, names in trust.lacking(files.read(path)).items():
-            lacking[option] = tuple(dict.fromkeys([*lacking.get(option, ()), *names]))
-    if lacking:
-        lines = "\n".join(trust.lines(option, names) for option, names in lacking.items())
-        click.echo(
-            "A file is a stranger's data: what it asks for works where the configuration allows "
-            f"it. To allow it, {trust.where()}:\n{clean(lines, 4_000)}",
-            err=True,
-        )
+cases.add_command(ingest)
+cases.add_command(refresh)
 
 
 #: Printed when a case was accepted.

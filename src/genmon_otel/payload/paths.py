@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from genmon_otel.errors import PayloadError
@@ -37,6 +38,11 @@ def _main_module() -> str:
         return str(spec.name)
     file = getattr(main, "__file__", None)
     return Path(file).stem if isinstance(file, str) else "__main__"
+
+
+def module_name(module: ModuleType) -> str:
+    """Return the name under which another process can import a module, ``__main__`` too."""
+    return _main_module() if module.__name__ == "__main__" else module.__name__
 
 
 def is_importable(thing: type) -> bool:

@@ -109,6 +109,7 @@ class InterruptedEnd:
 
     def _make_recording(self) -> None:
         if self.facts.capture != "off" and self.diagnosis is not None and self.problem is not None:
+            self.runtime.note_failure(self.facts.operation)
             self.recording = recording_of(
                 self.facts, self.diagnosis, self.runtime.folder, self.problem.error
             )

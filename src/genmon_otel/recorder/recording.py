@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from genmon_otel.interruption import is_interruption
 from genmon_otel.payload import Streamed, encode, shape
-from genmon_otel.payload.paths import import_path, is_importable
+from genmon_otel.payload.paths import import_path, is_importable, module_name
 from genmon_otel.recorder.arguments import HeldValue
 from genmon_otel.recorder.diagnose import Diagnosis
 from genmon_otel.recorder.facts import GenerationFacts, StageFacts
@@ -164,14 +164,16 @@ def recording_of(
 
 
 def sample_of(facts: GenerationFacts, result: Any, runtime: Runtime) -> SuccessSample | None:
-    """Return the shape of a result, and donors of step outcomes if asked for; None if nothing is kept.
+    """Return the shape of a result, and maybe step outcomes as donors; None if nothing is kept.
 
-    Of an operation's first three, then one a minute: ``Runtime.sample_due`` says when.
+    Of an operation's first three, then one a minute: ``Runtime.sample_due`` says when. Donors are
+    kept with ``capture="all"``, and from the operation's first failure on.
     """
     if result is UNSEEN or facts.capture == "off" or facts.spec.function is None:
         return None
+    is_donor = facts.capture == "all" or facts.operation in runtime.donors_taken
     runtime.note_sample(facts.operation)
-    donors = facts.stages if facts.capture == "all" else ()
+    donors = facts.stages if is_donor and runtime.donors else ()
     return SuccessSample(
         generation_id=facts.id,
         operation=facts.operation,
@@ -276,10 +278,10 @@ def _on_receiver(spec: Spec, error: BaseException | None) -> tuple[ModuleType, s
     home = sys.modules[owner.__module__]
     if owner is not receiver:
         kept_by = (home,) if home.__name__ != "__main__" else ()
-        for module in dict.fromkeys((*kept_by, *_callers())):
+        for module in dict.fromkeys((*kept_by, *_callers(), *_others(owner))):
             for variable, value in tuple(vars(module).items()):
                 if value is receiver:
-                    return module, f"{module.__name__}:{variable}.{name}"
+                    return module, f"{module_name(module)}:{variable}.{name}"
     return (home, f"{import_path(owner)}.{name}") if is_importable(owner) else None
 
 
@@ -306,6 +308,29 @@ def _callers() -> Iterator[ModuleType]:
             continue
         if is_in_app(frame.f_code.co_filename, module.__name__):
             yield module
+
+
+def _others(owner: type) -> Iterator[ModuleType]:
+    """Yield the application's imported modules: a worker's thread is called by none that keeps the object.
+
+    ``__main__`` comes last, and only where nothing else could make the object.
+    """
+    for name, module in tuple(sys.modules.items()):
+        file = getattr(module, "__file__", None) if type(module) is ModuleType else None
+        if name != "__main__" and isinstance(file, str) and is_in_app(file, name):
+            yield module
+    main = sys.modules.get("__main__")
+    if main is not None and not _needs_nothing(owner):
+        yield main
+
+
+def _needs_nothing(owner: type) -> bool:
+    """Whether calling a class without arguments may give an object."""
+    try:
+        inspect.signature(owner).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _is(found: Any, spec: Spec) -> bool:

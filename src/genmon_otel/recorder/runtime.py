@@ -27,6 +27,8 @@ from genmon_otel.redaction import Redactor
 
 #: Seconds between success samples of one operation, once there are as many as are kept.
 _SAMPLE_EVERY_S: Final = 60.0
+#: Seconds between two samples with step outcomes, after the first three.
+_DONOR_EVERY_S: Final = 3600.0
 
 
 def working_folder() -> str:
@@ -79,6 +81,10 @@ class Runtime:
     #: next one (monotonic); none at first.
     samples_taken: dict[str, int] = field(default_factory=dict, repr=False)
     sample_due: dict[str, float] = field(default_factory=dict, repr=False)
+    #: Whether the step outcomes of successes are kept for the fixes of what failed before.
+    donors: bool = True
+    #: By operation that has failed in this process: samples with step outcomes taken since.
+    donors_taken: dict[str, int] = field(default_factory=dict, repr=False)
     #: Exceptions that were analysed (see :mod:`genmon_otel.recorder.exception_analysis`).
     analysed: dict[Any, Any] = field(default_factory=dict, repr=False)
 
@@ -91,8 +97,21 @@ class Runtime:
         """Note that a success sample is taken: after the first three, one a minute is."""
         taken = self.samples_taken.get(operation, 0) + 1
         self.samples_taken[operation] = taken
+        every = _SAMPLE_EVERY_S
+        if operation in self.donors_taken:
+            taken = self.donors_taken[operation] = self.donors_taken[operation] + 1
+            every = _DONOR_EVERY_S
         if taken >= SAMPLES_PER_OPERATION:
-            self.sample_due[operation] = self.clock.monotonic() + _SAMPLE_EVERY_S
+            self.sample_due[operation] = self.clock.monotonic() + every
+
+    def note_failure(self, operation: str) -> None:
+        """Note that an operation failed: its next successes give their step outcomes as donors.
+
+        Three of a process, which runs one version of the code, then one an hour.
+        """
+        if self.donors and operation not in self.donors_taken:
+            self.donors_taken[operation] = 0
+            self.sample_due.pop(operation, None)
 
 
 # --- which runtime ----------------------------------------------------------

@@ -7,6 +7,7 @@ import http.client
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final, NoReturn, Protocol
 
 from genmon_otel.capture.endpoints import is_credentials
@@ -17,8 +18,9 @@ from genmon_otel.exchanges import Keys, keys_of, redacted_request
 from genmon_otel.payload import Opaque, decode, decode_exception
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
+from genmon_otel.regression import model_answers
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.further import Further
+from genmon_otel.regression.further import Further, remedy_for
 from genmon_otel.regression.matching import Matching
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
@@ -49,8 +51,6 @@ class Player(Protocol):
     def refuse(self, reason: Reason, detail: str) -> NoReturn: ...
 
     def serve(self, record: StepRecord, otherwise: Tree) -> None: ...
-
-    def remedy(self, name: str) -> str: ...
 
     def met(self, record: StepRecord) -> None: ...
 
@@ -144,7 +144,7 @@ class Answers:
             record, note = found
             player.notes += [f"{name}: {note}"] if note else []
             player.serve(record, None)
-            return record
+            return record if record.adapter else self._reviewers(record, adapter, redacted)
         if (body := setup_body(request)) is not None:
             return _by_itself(body)
         place = f" from {site}" if site else ""
@@ -157,8 +157,22 @@ class Answers:
             "unrecorded",
             f"{name} ({redacted.get('method')} {redacted.get('path')}) was asked{place}, and no such "
             "call was recorded. "
-            f"{player.remedy(name)}",
+            f"{remedy_for(self._case, name)}",
         )
+
+    def _reviewers(
+        self, record: StepRecord, adapter: str, request: Mapping[str, Any]
+    ) -> StepRecord:
+        """A reviewer's outcome as an answer to the request."""
+        value = decode(record.outcome)
+        if adapter == "program":
+            return record
+        try:
+            content_type, body = model_answers.answer(request, record.name, value)
+        except PayloadError as problem:
+            self._player.refuse("payload", str(problem))
+        outcome: Tree = {"status": 200, "headers": {"content-type": content_type}, "body": body}
+        return replace(record, outcome=outcome, adapter=adapter)
 
     def _instead_of(self, record: StepRecord) -> StepRecord:
         with self._lock:

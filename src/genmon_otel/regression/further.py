@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -185,3 +186,17 @@ def example_of(case: Case, name: str) -> str:
     if outcome is None or isinstance(outcome, bool):
         return json.dumps(outcome)
     return "JSON"
+
+
+def command_for(case: Case, name: str) -> str:
+    """Return the command that says what a step answers beyond the recording."""
+    given = shlex.quote(f"{name}={example_of(case, name)}")
+    return f"genmon cases approve {case.ref} --recovery {given}"
+
+
+def remedy_for(case: Case, name: str) -> str:
+    """Say how a reviewer answers what nothing answers."""
+    return (
+        "Nothing says what it answers. Say it: "
+        f"{command_for(case, name)} (before the review: verify instead of approve)."
+    )

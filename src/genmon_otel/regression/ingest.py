@@ -48,6 +48,8 @@ def ingest(store: SqlStore, results: Iterable[Result]) -> Ingested:
             result.detail,
             result.run_id,
             result.at,
+            result.weight,
+            result.drift,
         )
         if after.run_count == row.run_count:
             known += 1

@@ -193,6 +193,7 @@ def observation(data: Mapping[str, Any]) -> Observation:
     rest = dict(data)
     for name in ("steps", "notes", "other_failures", "missing", "served_after", "answered_after"):
         rest[name] = tuple(str(item) for item in rest.get(name) or ())
+    rest["served"] = tuple((str(name), int(at)) for name, at in rest.get("served") or ())
     if rest.get("obstacle") is not None:
         reason, detail = rest["obstacle"]
         rest["obstacle"] = (reason, str(detail))

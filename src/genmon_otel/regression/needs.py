@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.payload import encode
-from genmon_otel.records import StepRecord
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression import steering
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.given_outcomes import given_outcome
 from genmon_otel.regression.trust import program_objection
 
 
@@ -32,7 +31,8 @@ class Needs:
         """Return the case with these additions; the same object if there are none.
 
         Raises:
-            ConfigurationError: a variable or program is none that a case may have.
+            ConfigurationError: a variable or program is none that a case may have, or an outcome
+                cannot become what its step returns.
         """
         for name, value in self.env.items():
             if refused := steering.objection(name, value):
@@ -46,7 +46,10 @@ class Needs:
         assert isinstance(env, dict)
         return replace(
             case,
-            recovery={**case.recovery, **{k: _value(k, v) for k, v in self.recovery.items()}},
+            recovery={
+                **case.recovery,
+                **{k: given_outcome(case, k, v) for k, v in self.recovery.items()},
+            },
             live=self.live or case.live,
             env={**case.env, **{name: str(value) for name, value in env.items()}},
             programs=tuple(dict.fromkeys([*case.programs, *self.programs])),
@@ -55,7 +58,3 @@ class Needs:
 
 #: Adds nothing.
 NOTHING: Final = Needs()
-
-
-def _value(step: str, value: Any) -> StepRecord:
-    return StepRecord(name=step, arguments={}, kind="value", outcome=encode(value), ended_s=0.0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import shlex
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -30,8 +29,10 @@ from genmon_otel.redaction import Redactor
 from genmon_otel.regression.answers import Answers, ReplayedAnswer
 from genmon_otel.regression.calls import call_with, fault_type, is_generator
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.drift import Drift
 from genmon_otel.regression.feeding import answered
-from genmon_otel.regression.further import Further, example_of, keys_of_step
+from genmon_otel.regression.further import Further, keys_of_step, remedy_for
+from genmon_otel.regression.given_outcomes import as_annotated
 from genmon_otel.regression.pace import Pace
 from genmon_otel.regression.replayed_stream import (
     AsyncStream,
@@ -101,6 +102,10 @@ class CasePlayer:
         #: By the index of the recorded step that was served: the request that was another one.
         self.requests: dict[str, Tree] = {}
         self.drifted = False
+        #: The first step that was asked otherwise than recorded.
+        self.drift = Drift()
+        #: Name and index of each outcome served; -1 for one that is not of the recording.
+        self.served: list[tuple[str, int]] = []
         #: Name of the step whose answer broke it, where it was asked something else; else empty.
         self.prompt_changed = ""
         #: The trigger was asked for; names of the steps served since, and of those that answered.
@@ -126,7 +131,7 @@ class CasePlayer:
         if name in self._case.live and call is not None:
             with self._open_network(), self.clock.real_work():
                 return call_with(call, arguments)
-        record = self._choose(name, arguments)
+        record = self._choose(name, call, arguments)
         if record.kind == "stream" or (record.kind == "value" and is_generator(call)):
             return self._stream(record, call)
         if record.is_async:  # a plain function that gives a coroutine, as the SDKs' clients have it
@@ -147,7 +152,7 @@ class CasePlayer:
         if name in self._case.live and call is not None:
             with self._open_network(), self.clock.real_work():
                 return await call_with(call, arguments)
-        record = self._choose(name, arguments)
+        record = self._choose(name, call, arguments)
         if record.kind == "stream" or (record.kind == "value" and is_generator(call)):
             return self._stream(record, call)
         return await self._served(record)
@@ -206,7 +211,9 @@ class CasePlayer:
             self.was_over = True
             raise Over("The replayed attempt has ended.")
 
-    def _choose(self, name: str, arguments: Mapping[str, Any]) -> StepRecord:
+    def _choose(
+        self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]
+    ) -> StepRecord:
         self.check_open()
         tree = self._redactor.tree(encode(dict(arguments)))
         keys = keys_of_arguments(name, tree, digest(tree))
@@ -226,7 +233,7 @@ class CasePlayer:
                 )
                 index = next(unclaimed, None)
             if index is None:
-                return self._further(name, keys, tree)
+                return self._further(name, keys, tree, call)
             self._claims.setdefault(self.further.keys(index).masked, keys.masked)
             record = self._left.pop(index)
             self.serve(record, tree if is_other else None)
@@ -241,6 +248,7 @@ class CasePlayer:
         """
         case = self._case
         index = next((i for i, step in enumerate(case.steps) if step is record), None)
+        self.served.append((record.name, -1 if index is None else index))
         if self.trigger_asked:
             self.served_after.append(record.name)
         elif index is not None and index == case.trigger.step:
@@ -249,6 +257,7 @@ class CasePlayer:
             return
         self.drifted = True
         if index is not None:
+            self.drift.note(index, record, otherwise)
             self.requests[str(index)] = (
                 redacted_request(otherwise, self._redactor) if record.adapter else otherwise
             )
@@ -260,6 +269,7 @@ class CasePlayer:
         name: str,
         keys: Keys,
         arguments: Tree,
+        call: Callable[..., Any] | None = None,
         said: str = "was asked once more than recorded",
     ) -> StepRecord:
         """Find what to serve where the failing generation recorded nothing more."""
@@ -268,27 +278,19 @@ class CasePlayer:
             record, note = found
             self.notes += [f"{name}: {note}"] if note else []
             self.serve(record, None)
-            return record
+            try:
+                is_given = record is self._case.recovery.get(name)
+                return as_annotated(record, call) if is_given else record
+            except PayloadError as problem:
+                self.refuse("payload", f"Step {name!r}: {problem}")
         if all(record.name != name for record in self._case.steps):
             self.refuse(
                 "unrecorded",
-                f"Of step {name!r} no call was recorded. {self.remedy(name)} If it was called then, "
+                f"Of step {name!r} no call was recorded. {remedy_for(self._case, name)} If it was called then, "
                 "too, its thread was given no context (a bare pool): run it there with "
                 "contextvars.copy_context().run.",
             )
-        self.refuse("unrecorded", f"Step {name!r} {said}. {self.remedy(name)}")
-
-    def command(self, name: str) -> str:
-        """Return the command that says what a step answers beyond the recording."""
-        given = shlex.quote(f"{name}={example_of(self._case, name)}")
-        return f"genmon cases approve {self._case.ref} --recovery {given}"
-
-    def remedy(self, name: str) -> str:
-        """Say how a reviewer answers what nothing answers."""
-        return (
-            "Nothing says what it answers. Say it: "
-            f"{self.command(name)} (before the review: verify instead of approve)."
-        )
+        self.refuse("unrecorded", f"Step {name!r} {said}. {remedy_for(self._case, name)}")
 
     def was_cut_short(self, record: StepRecord) -> bool:
         """Whether it was still at work when the generation failed of something else.
@@ -307,7 +309,7 @@ class CasePlayer:
         with self._lock:
             said = "had not answered yet when the generation failed"
             keys = keys_of_step(record)
-            return self._further(record.name, keys, record.arguments, said)
+            return self._further(record.name, keys, record.arguments, said=said)
 
     def refuse(self, reason: Reason, detail: str) -> NoReturn:
         """End the replay because no recorded outcome fits."""

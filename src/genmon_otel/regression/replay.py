@@ -28,6 +28,7 @@ from genmon_otel.regression.controls import Controls
 from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.replay_inputs import Inputs, Obstacle, line_of
+from genmon_otel.regression.tracebacks import text_of_error
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.unrecorded_values import named
 from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_signature
@@ -61,6 +62,8 @@ class Replay:
         )
         self._broken = Broken()
         self._escaped = ""
+        #: What left the target.
+        self.raised: BaseException | None = None
         self._result: Any = None
         self._postcondition: str | None = None
 
@@ -184,6 +187,7 @@ class Replay:
             raise
         except BaseException as error:
             self._escaped = line_of(error)
+            self.raised = error
             self._sandbox.look_at(error)
             return
         self._check(accepts)
@@ -254,6 +258,9 @@ class Replay:
             trigger_consumed=self._player.trigger_consumed,
             trigger_signature=trigger_signature(self._case, record),
             drifted=self._player.drifted,
+            drift=self._player.drift.text(),
+            traceback="" if self.raised is None else text_of_error(self.raised),
+            served=tuple(self._player.served[:1000]),
             prompt_changed=self._player.prompt_changed,
             donor_for_trigger=self._player.further.donor_for_trigger,
             foreign_donor=self._player.further.foreign_donor,

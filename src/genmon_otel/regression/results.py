@@ -45,6 +45,10 @@ class Result:
     code_version: str | None
     #: Unix seconds.
     at: float
+    #: What a pass counts for in the confidence, 0 to 1.
+    weight: float = 1.0
+    #: The first step that was asked otherwise than recorded, and how; empty: none.
+    drift: str = ""
 
     @staticmethod
     def new_id() -> str:
@@ -81,6 +85,8 @@ class Result:
                 channel=data["channel"],
                 code_version=None if code is None else _word(code, 200),
                 at=_moment(data["at"]),
+                weight=_weight(data.get("weight", 1.0)),
+                drift=_text(data.get("drift", ""))[:_DETAIL],
             )
         except (KeyError, ValueError, OverflowError) as error:
             raise ResultError(f"a member is missing or wrong: {str(error)[:100]}") from None
@@ -118,6 +124,12 @@ def read(path: Path) -> Iterator[Result]:
 def _moment(value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value < _LATEST:
         raise ValueError(f"{value!r:.40} is no time in Unix seconds")
+    return float(value)
+
+
+def _weight(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError(f"{value!r:.40} is no weight from 0 to 1")
     return float(value)
 
 

@@ -125,11 +125,11 @@ def verify(
         )
     detail = store.failure(row.handle)
     if not detail.recordings:
-        found = CheckResult(CaseState.UNREPRODUCIBLE, _no_recording(detail), ())
+        found = CheckResult(CaseState.UNREPRODUCIBLE, no_recording(detail), ())
     else:
         recording = fullest(detail.recordings)
         case = with_samples(
-            case_from(_described(detail), recording), store.success_samples(row.operation)
+            case_from(described(detail), recording), store.success_samples(row.operation)
         )
         if row.case:
             case = _carried(case, stored(row), detail.recordings)
@@ -184,7 +184,8 @@ def _renamed(case: Case, trigger: str | None, cwd: Path | None) -> tuple[Case, s
     return replace(case, expected=expected), seen.trigger_signature or trigger
 
 
-def _no_recording(detail: FailureDetail) -> str:
+def no_recording(detail: FailureDetail) -> str:
+    """Say why nothing was recorded of a failure."""
     if detail.row.error_type == PROCESS_DIED:
         return "The process died; what it did was not recorded."
     return (
@@ -193,7 +194,8 @@ def _no_recording(detail: FailureDetail) -> str:
     )
 
 
-def _described(detail: FailureDetail) -> dict[str, Any]:
+def described(detail: FailureDetail) -> dict[str, Any]:
+    """Return a failure's row as :func:`propose.case_from` takes it."""
     row = detail.row
     return {name: getattr(row, name) for name in row.__dataclass_fields__} | {
         "stage": row.context.get("stage", "")
@@ -354,12 +356,20 @@ def replay(
         shown.detail,
         Result.new_id(),
         time.time(),
+        shown.weight,
+        shown.drift,
     )
     return row, shown
 
 
-def export(store: SqlStore, folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Write a file for every case that a person may commit; files that are there stay.
+def export(store: SqlStore, folder: Path, *, update: bool = False) -> Iterator[tuple[Path, bool]]:
+    """Write a file for every case that a person may commit.
+
+    Args:
+        store: where the cases are.
+        folder: where the files go.
+        update: whether a file that is there is written again where its case has changed; else it
+            stays.
 
     Yields:
         Each file, and whether it was written now.
@@ -367,4 +377,4 @@ def export(store: SqlStore, folder: Path) -> Iterator[tuple[Path, bool]]:
     for state in EXPORTED:
         for row in store.cases(state=state, limit=_ALL):
             case = replace(stored(row), expect="passes" if row.state in _PASSING else "fails")
-            yield files.export(case, folder)
+            yield files.export(case, folder, update=update)

@@ -47,6 +47,10 @@ class RunResult:
     missing: tuple[str, ...] = ()
     #: Names of the steps asked for, in order.
     steps: tuple[str, ...] = ()
+    #: What was served, in order: a step's name, and its index in the recording; -1 for what is beyond.
+    served: tuple[tuple[str, int], ...] = ()
+    #: What left the target, as Python prints it; empty where nothing did.
+    traceback: str = ""
     #: Seconds of virtual time.
     virtual_s: float = 0.0
     #: What was refused, served beyond the recording, or odd, without deciding the verdict.
@@ -87,6 +91,8 @@ def result_of(case: Case, seen: Observation, duration_s: float) -> RunResult:
         trigger_consumed=seen.trigger_consumed,
         missing=seen.missing,
         steps=seen.steps,
+        served=seen.served,
+        traceback=seen.traceback,
         virtual_s=seen.virtual_s,
         notes=seen.notes,
         code_version=seen.code_version,

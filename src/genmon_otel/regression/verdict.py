@@ -78,6 +78,10 @@ class Observation:
     donor_for_trigger: bool = False
     #: Name of the first step that a donor answered which had been asked something else.
     foreign_donor: str = ""
+    #: What left the target, as Python prints it, without genmon's frames; empty where nothing did.
+    traceback: str = ""
+    #: What was served, in order: a step's name, and its index in the recording; -1 for what is beyond.
+    served: tuple[tuple[str, int], ...] = ()
     #: Names of the steps served after the trigger was asked for, in order, as recorded ones are named.
     served_after: tuple[str, ...] = ()
     #: Names of the steps that answered after the trigger was met.
@@ -269,7 +273,12 @@ def _success(case: Case, seen: Observation) -> Judgement:
             "--postcondition package.module:function",
         )
     if fault := unlike(seen.result_shape, case.success_shapes, count=not seen.read_on):
-        return Judgement(Verdict.FAIL_OTHER, f"The result is not what success looks like: {fault}")
+        came, like = _described(seen.result_shape), _described(case.success_shapes[0])
+        return Judgement(
+            Verdict.FAIL_OTHER,
+            f"The result is not what success looks like: {fault}. It is {came}; successful ones are "
+            f"like {like}.",
+        )
     return Judgement(
         Verdict.PASS, "It succeeded with a result like those of successful generations."
     )
@@ -326,6 +335,22 @@ def unlike(result: Tree, samples: Sequence[Tree], *, count: bool = True) -> str:
     if emptied := _in_all(known, "non_empty") & _names(result, "empties"):
         return f"empty now: {_few(emptied)}"
     return ""
+
+
+def _described(shape: Tree) -> str:
+    """Say what a shape is: its type, its keys, and what is empty in it."""
+    if not isinstance(shape, Mapping):
+        return "nothing"
+    text = str(shape.get("type", "?"))
+    if keys := _names(shape, "keys"):
+        text += f" with {_few(keys)}"
+    if isinstance(count := shape.get("items"), int):
+        text += f" of {count} items"
+    if shape.get("empty"):
+        text += ", empty"
+    elif emptied := _names(shape, "empties"):
+        text += f", in it empty: {_few(emptied)}"
+    return text
 
 
 def _in_all(samples: Sequence[Mapping[str, Any]], member: str) -> set[str]:

@@ -16,6 +16,7 @@ from genmon_otel.store.codec import MESSAGE_LIMIT, loads, normalise_handle, stor
 from genmon_otel.store.decisions import save_decision
 from genmon_otel.store.reading import RowReader
 from genmon_otel.store.rows import CaseRow, RunRow
+from genmon_otel.store.runs import weight_of
 from genmon_otel.text import clean
 
 _TESTS, _FAILURES = schema.tests, schema.failures
@@ -189,6 +190,8 @@ def _run_row(connection: sa.Connection, found: Mapping[Any, Any]) -> RunRow:
         code_version=read.optional_text("code_version"),
         verdict=read.member("verdict", Verdict, Verdict.INCONCLUSIVE),
         detail=read.text("detail"),
+        weight=weight_of(found["weight"]),
+        drift=read.optional_text("drift") or "",
     )
 
 

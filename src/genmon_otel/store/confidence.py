@@ -21,6 +21,8 @@ class PastRun:
     code_version: str | None
     verdict: Verdict
     at: float
+    #: What a pass counts for where less was seen of it than of others.
+    weight: float = 1.0
 
 
 def confidence(runs: Iterable[PastRun]) -> float:
@@ -28,7 +30,7 @@ def confidence(runs: Iterable[PastRun]) -> float:
 
     A ``fail_same`` resets the counts; its code version has then had its first verdict.
     ``inconclusive`` runs are ignored. The first verdict on a code version weighs 1, each of the
-    next four a quarter, later ones 0. A live run weighs 1, for the first five of a day.
+    next four a quarter, later ones 0; a pass of which less was seen no more than its own weight. A live run weighs 1, for the first five of a day.
 
     Args:
         runs: oldest first.
@@ -55,6 +57,8 @@ def confidence(runs: Iterable[PastRun]) -> float:
             live_runs_on_day[day] += 1
         else:
             weight = repeat_weight(verdicts_on_version[run.code_version])
+            if run.verdict is Verdict.PASS:
+                weight = min(weight, run.weight)
             verdicts_on_version[run.code_version] += 1
         trials += weight
         passes += weight if run.verdict is Verdict.PASS else 0.0

@@ -95,7 +95,7 @@ def save_samples(
     samples: Iterable[SuccessSample],
     records: Mapping[str, GenerationRecord],
 ) -> None:
-    """Save success samples and delete all but the newest three of each operation."""
+    """Save success samples; delete all but an operation's newest three, and three with donors."""
     table = schema.samples
     by_operation: dict[str, list[SuccessSample]] = defaultdict(list)
     for sample in samples:
@@ -114,6 +114,7 @@ def save_samples(
                         code_version=storable_name_or_none(sample.code_version),
                         user_id=_fetch_user(connection, sample.generation_id, records),
                         sample=loads(dump_recording(sample)),
+                        is_donor=bool(sample.steps),
                     )
                     .inline()
                 )
@@ -123,10 +124,12 @@ def save_samples(
             .order_by(table.c.ended_at.desc(), table.c.id.desc())
             .limit(SAMPLES_PER_OPERATION)
         )
+        newest_donors = newest_stored.where(table.c.is_donor.is_(True))
         connection.execute(
             sa.delete(table).where(
                 table.c.operation == operation,
                 table.c.id.not_in(sa.select(newest_stored.subquery().c.id)),
+                table.c.id.not_in(sa.select(newest_donors.subquery().c.id)),
             )
         )
 

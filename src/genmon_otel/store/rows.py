@@ -119,6 +119,10 @@ class RunRow:
     code_version: str | None
     verdict: Verdict
     detail: str
+    #: What a pass counts for in the confidence.
+    weight: float = 1.0
+    #: The first step that was asked otherwise than recorded, and how; empty: none.
+    drift: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ class NewRun:
     #: Unix seconds.
     at: float
     detail: str = ""
+    weight: float = 1.0
+    #: The first step that was asked otherwise than recorded; empty: none.
+    drift: str = ""
 
 
 def save_run(connection: sa.Connection, run: NewRun) -> CaseState:
@@ -73,11 +76,18 @@ def save_run(connection: sa.Connection, run: NewRun) -> CaseState:
     connection.execute(
         sa.insert(runs)
         .values(
-            run_id=run_id, test_id=run.case_id, created_at=run.at, channel=run.channel,
-            code_version=version, verdict=run.verdict, detail=clean(run.detail, MESSAGE_LIMIT),
+            run_id=run_id,
+            test_id=run.case_id,
+            created_at=run.at,
+            channel=run.channel,
+            code_version=version,
+            verdict=run.verdict,
+            detail=clean(run.detail, MESSAGE_LIMIT),
+            weight=run.weight,
+            drift=clean(run.drift, MESSAGE_LIMIT) or None,
         )
         .inline()
-    )  # fmt: skip
+    )
     new_state = state_after_run(
         state,
         run.verdict,
@@ -85,7 +95,7 @@ def save_run(connection: sa.Connection, run: NewRun) -> CaseState:
         failing_version=read.optional_text("failing_version"),
         earlier=[each.verdict for each in history if each.code_version == version],
     )
-    history.append(PastRun(run.channel, version, run.verdict, run.at))
+    history.append(PastRun(run.channel, version, run.verdict, run.at, run.weight))
     counter = tests.c[_COUNTER_COLUMN[run.verdict]]
     values: dict[str, Any] = {
         "state": new_state,
@@ -99,11 +109,23 @@ def save_run(connection: sa.Connection, run: NewRun) -> CaseState:
     return new_state
 
 
+def weight_of(stored: Any) -> float:
+    """Return a run's stored weight: between 0 and 1; 1 where none is stored."""
+    return float(stored) if isinstance(stored, (int, float)) and 0 <= stored <= 1 else 1.0
+
+
 def _fetch_history(connection: sa.Connection, case_id: int) -> list[PastRun]:
     """Fetch the newest runs of a case, oldest first."""
     runs = schema.test_runs
     newest = connection.execute(
-        sa.select(runs.c.id, runs.c.channel, runs.c.code_version, runs.c.verdict, runs.c.created_at)
+        sa.select(
+            runs.c.id,
+            runs.c.channel,
+            runs.c.code_version,
+            runs.c.verdict,
+            runs.c.created_at,
+            runs.c.weight,
+        )
         .where(runs.c.test_id == case_id)
         .order_by(runs.c.id.desc())
         .limit(MAX_RUNS)
@@ -114,6 +136,12 @@ def _fetch_history(connection: sa.Connection, case_id: int) -> list[PastRun]:
         version = read.optional_text("code_version")
         verdict = read.member("verdict", Verdict, Verdict.INCONCLUSIVE)
         history.append(
-            PastRun(read.text("channel"), version, verdict, read.timestamp("created_at"))
+            PastRun(
+                read.text("channel"),
+                version,
+                verdict,
+                read.timestamp("created_at"),
+                weight_of(row["weight"]),
+            )
         )
     return history[::-1]

@@ -31,9 +31,9 @@ from genmon_otel import conventions as names
 from genmon_otel.store.columns import Instant, Json
 
 #: Revision of the schema below: the newest file in ``migrations/versions``.
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 #: All revisions, oldest first. An unknown one was made by a newer genmon.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 #: SQLite assigns row ids only to INTEGER; on PostgreSQL that is 32 bits, which could overflow.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -155,6 +155,8 @@ samples: Final = Table(
     Column("code_version", Text),
     Column("user_id", Text),
     Column("sample", Json, nullable=False),
+    #: Whether it has step outcomes; NULL: no.
+    Column("is_donor", Boolean),
     UniqueConstraint("generation_id", name="uq_success_samples_generation_id"),
     Index("ix_success_samples_operation_ended_at", "operation", "ended_at"),
 )
@@ -247,6 +249,10 @@ test_runs: Final = Table(
     Column("code_version", Text),
     Column("verdict", Text, nullable=False),
     Column("detail", Text, nullable=False),
+    #: What a pass counts for in the confidence; NULL: 1.
+    Column("weight", Float),
+    #: The first step that was asked otherwise than recorded; NULL: none.
+    Column("drift", Text),
     UniqueConstraint("run_id", name="uq_test_runs_run_id"),
     Index("ix_test_runs_test_id", "test_id", "id"),
     Index("ix_test_runs_test_id_created_at", "test_id", "created_at"),

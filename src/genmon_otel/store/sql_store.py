@@ -337,17 +337,17 @@ class SqlStore:
         detail: str,
         run_id: str,
         at: float | None = None,
+        weight: float = 1.0,
+        drift: str = "",
     ) -> CaseRow:
         """Save one run of a case, once for each ``run_id``, and return the case after it.
 
         Args:
-            case_id: number of the case.
-            channel: ``ci``, ``replay`` or ``live``.
-            code_version: the version that the run tested; None when unknown.
-            verdict: the result.
-            detail: the reason, for people.
+            case_id, channel: the case, and where it ran.
+            code_version, verdict, detail: what was tested (None: unknown), what it showed, and why.
             run_id: unique; a run whose id is stored changes nothing.
             at: Unix seconds; None for now.
+            weight, drift: see :class:`genmon_otel.store.rows.RunRow`.
 
         Raises:
             NotFound: there is no such case.
@@ -357,7 +357,8 @@ class SqlStore:
                 f"channel={channel!r} is not allowed. Use one of: {', '.join(CHANNELS)}."
             )
         when = self._clock.now() if at is None else at
-        run = NewRun(run_id, case_id, channel, code_version, Verdict(verdict), when, detail)
+        verdict = Verdict(verdict)
+        run = NewRun(run_id, case_id, channel, code_version, verdict, when, detail, weight, drift)
         with self._database.begin() as connection:
             runs.save_run(connection, run)
             return cases.fetch_case(connection, case_id)

@@ -46,6 +46,7 @@ def setup(
     resources: bool | None = None,
     steps: str | None = None,
     steps_ignore: Iterable[str] | None = None,
+    donors: str | None = None,
 ) -> None:
     """Start to count, trace and keep generations.
 
@@ -87,6 +88,9 @@ def setup(
         steps_ignore: hosts (``api.example.com``, ``.example.com`` for all below) and paths
             (``/health``) that are never automatic steps [``GENMON_STEPS_IGNORE``, separated by
             commas].
+        donors: ``on`` keeps, from an operation's first failure on, the step outcomes of a few
+            successful generations, which answer what fixed code asks beyond the recording; ``off``
+            keeps none [``GENMON_DONORS``].
 
     Raises:
         GenmonError: a setting is not allowed, or the store's file or folder cannot be used.
@@ -110,6 +114,7 @@ def setup(
             "resources": resources,
             "steps": steps,
             "steps_ignore": steps_ignore,
+            "donors": donors,
         }
     )
     if installation is not None:

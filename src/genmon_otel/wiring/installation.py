@@ -172,6 +172,7 @@ class Installation:
             pseudonym_key=settings.pseudonym_key,
             resources=settings.resources,
             content_on_spans=settings.content_on_spans,
+            donors=settings.donors,
         )
         recorder.install(runtime)
         undo.callback(recorder.uninstall)

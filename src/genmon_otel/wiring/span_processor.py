@@ -59,6 +59,7 @@ class GenerationSpanProcessor(ForeignFailureProcessor):
         resources: bool | None = None,
         steps: str | None = None,
         steps_ignore: Iterable[str] | None = None,
+        donors: str | None = None,
     ) -> None:
         super().__init__()
         self._is_replay = in_force.is_replay()
@@ -80,6 +81,7 @@ class GenerationSpanProcessor(ForeignFailureProcessor):
                 "resources": resources,
                 "steps": steps,
                 "steps_ignore": steps_ignore,
+                "donors": donors,
             },
             processor=self,
         )

@@ -20,6 +20,8 @@ from genmon_otel.wording.values import call
 #: Characters of a sentence about a case.
 SENTENCE: Final = 1_200
 
+#: Code versions with drifted passes alone after which a case is stale.
+STALE_AFTER: Final = 3
 #: States whose reason a person gave; the reproduction check gave that of the others.
 _ENDED = (CaseState.REJECTED, CaseState.RETIRED)
 
@@ -80,9 +82,23 @@ def runs(card: Card) -> str:
     if card.runs:
         last = card.runs[0]
         text += f"; last {ago(last.at)}: {last.verdict} ({last.channel})"
+        if last.drift:
+            text += f", drifted: {last.drift}"
+    if is_stale(card):
+        text += f"; stale: its passes on {STALE_AFTER} versions drifted: genmon cases refresh {row.handle}"
     if row.flakiness:
         text += f"; flaky in {row.flakiness:.0%} of repeats"
     return text
+
+
+def is_stale(card: Card) -> bool:
+    """Whether the passes on the last three code versions all drifted: what it asks is long another."""
+    drifted: dict[str | None, bool] = {}
+    for run in card.runs:  # newest first
+        if run.verdict is Verdict.PASS and run.channel != "live":
+            drifted[run.code_version] = drifted.get(run.code_version, True) and bool(run.drift)
+    newest = list(drifted.values())[:STALE_AFTER]
+    return len(newest) == STALE_AFTER and all(newest)
 
 
 def confidence(card: Card) -> str:
@@ -97,11 +113,12 @@ def confidence(card: Card) -> str:
     return f"{card.row.confidence_score:.2f} ({plain} since it was last seen)"
 
 
-def what_happened(case: Case, failure: FailureRow) -> str:
+def what_happened(case: Case, failure: FailureRow | None) -> str:
     """Return which step the failure came from, what that step did, and whether that is only likely.
 
     A step that raised is certain. Whose answer could not be digested is certain only where the
-    error carries that answer's text, or where the check tried another in its place; else it is the last answer before it.
+    error carries that answer's text, or where the check tried another in its place; else it is the
+    last answer before it. Of a file, whose failure is not at hand (None), that is not said.
     """
     trigger = case.trigger
     if trigger.kind == "input" or trigger.step is None:
@@ -117,7 +134,8 @@ def what_happened(case: Case, failure: FailureRow) -> str:
         did = "broke off its stream"
     if trigger.kind == "content" and trigger.confirmed:
         return f"Step {step.name} {did}; {case.target} failed. With a good answer in its place it does not."
-    if trigger.kind == "content" and not failure.context.get("answer_quoted"):
+    quoted = failure is None or failure.context.get("answer_quoted")
+    if trigger.kind == "content" and not quoted:
         return (
             f"Perhaps step {step.name} {did} (its answer was the last before the error; "
             f"unconfirmed); {case.target} failed."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import OrderedDict, deque
@@ -37,6 +38,8 @@ _COUNTED: Final = 1_000
 _MAX_PREPARED: Final = 200
 #: Part of the journal's bytes that recordings may fill.
 _SHARE: Final = 0.5
+#: Bytes of the step outcomes of one successful generation.
+_MAX_DONOR: Final = 1024 * 1024
 
 
 class RecordingQueue:
@@ -213,12 +216,11 @@ class PreparedRecordings:
             return replace(stub(raw, "redaction failed"), redacted=True)
 
     def _redacted_sample(self, sample: SuccessSample) -> SuccessSample:
-        """Redact and digest a sample's steps as a recording's are."""
-        return replace(
-            sample,
-            shape=self._redactor.tree(sample.shape),
-            steps=tuple(prepare_step(step, self._redactor) for step in sample.steps),
-        )
+        """Redact and digest a sample's steps as a recording's are; too large ones are left out."""
+        steps = tuple(prepare_step(step, self._redactor) for step in sample.steps)
+        if sum(len(json.dumps([s.arguments, s.outcome])) for s in steps) > _MAX_DONOR:
+            steps = ()
+        return replace(sample, shape=self._redactor.tree(sample.shape), steps=steps)
 
     def _keep(self, recording: Recording) -> None:
         payload = encode_recording(recording)

@@ -1,0 +1,132 @@
+"""Run a case's inputs against the real model: how often does the code of today get through?
+
+A process of its own calls the target with the recorded inputs; its steps are really called, with the
+environment, the network and the files of whoever asked. ``setup()`` does nothing in it, so that no
+count, page or case comes of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Final
+
+import genmon_otel
+from genmon_otel import recorder
+from genmon_otel.conventions import ENV_REPLAY
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.launch import observation
+from genmon_otel.regression.process_environment import import_paths
+from genmon_otel.regression.replay import Replay
+from genmon_otel.regression.replay_inputs import Obstacle
+from genmon_otel.regression.run_result import RunResult, result_of
+from genmon_otel.regression.trust import Trust
+from genmon_otel.regression.verdict import Observation
+
+#: Seconds that one run may take.
+DEADLINE_S: Final = 600.0
+_MAIN: Final = (
+    "import json, sys; sys.path[:0] = json.load(open(sys.argv[1]))['paths']; "
+    "from genmon_otel.regression.real_model import main; main(sys.argv[1], sys.argv[2])"
+)
+
+
+def run_live(
+    case: Case,
+    times: int,
+    *,
+    cwd: Path,
+    trust: Trust,
+    progress: Callable[[], None] = lambda: None,
+    python: str = sys.executable,
+) -> list[RunResult]:
+    """Call the target for real, so many times, one after the other.
+
+    Args:
+        case: whose inputs are used.
+        times: how often.
+        cwd: where the target is at home.
+        trust: what the case may ask for beyond its recorded data.
+        progress: called after each run.
+        python: the interpreter.
+    """
+    found = []
+    for _ in range(times):
+        began = time.monotonic()
+        seen = _once(case, cwd, trust, python)
+        found.append(result_of(case, seen, time.monotonic() - began))
+        progress()
+    return found
+
+
+def _once(case: Case, cwd: Path, trust: Trust, python: str) -> Observation:
+    if refused := trust.objection(case, cwd):
+        return Observation(obstacle=("trust", refused))
+    with tempfile.TemporaryDirectory(prefix="genmon-live-") as folder:
+        request, answer = Path(folder) / "request.json", Path(folder) / "answer.json"
+        own = str(Path(genmon_otel.__file__).parents[1])
+        request.write_text(
+            json.dumps({
+                "case": case.to_dict(), "workspace": folder, "home": str(cwd),
+                "paths": [*import_paths(case, cwd, trust), own], "trust": trust.to_dict(),
+            })
+        )  # fmt: skip
+        env = {**os.environ, **case.env, ENV_REPLAY: "1"}
+        try:
+            done = subprocess.run(
+                [python, "-c", _MAIN, str(request), str(answer)], cwd=cwd, env=env, check=False,
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_S,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Observation(obstacle=("deadline", f"It took more than {DEADLINE_S:g} s."))
+        try:
+            return observation(json.loads(answer.read_bytes()))
+        except (OSError, ValueError, TypeError, KeyError):
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
+            return Observation(obstacle=("crash", f"It ended without a result: {last[0][:400]}"))
+
+
+def main(request_path: str, answer_path: str) -> None:
+    """Call the target of a request file for real, and write what was seen."""
+    request = json.loads(Path(request_path).read_bytes())
+    case = Case.from_dict(request["case"])
+    seen = _Live(case, request).run()
+    Path(answer_path).write_text(json.dumps(asdict(seen)), encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(0)  # threads of the application may wait for ever
+
+
+class _Live(Replay):
+    """One call of the target whose steps are really called."""
+
+    def run(self) -> Observation:
+        """Call the target and return the observation; never raises."""
+        obstacle: Any = None
+        try:
+            target, spec = self.load()
+            self._take_name(target, spec)
+            arguments = self._inputs.of_call(target, spec)
+            self._call(target, spec, arguments, self._accepts())
+        except Obstacle as error:
+            obstacle = error.found
+        except BaseException as error:
+            obstacle = ("crash", f"{type(error).__name__}: {error}"[:400])
+        seen = self._observation(obstacle)
+        case = self._case
+        # What a replay must show of recorded outcomes does not apply: there are none.
+        return replace(
+            seen,
+            trigger_consumed=True,
+            served_after=case.asked_after,
+            answered_after=case.asked_after,
+        )
+
+    def _runtime(self) -> recorder.Runtime:
+        return recorder.Runtime(sink=self._sink, metrics=self._broken)

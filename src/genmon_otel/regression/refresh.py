@@ -1,0 +1,71 @@
+"""Take today's requests of a case's steps as the recorded ones; their outcomes stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from genmon_otel.errors import InvalidTransition
+from genmon_otel.exchanges import compacted, expanded, keys_of
+from genmon_otel.payload import digest
+from genmon_otel.policy import Verdict
+from genmon_otel.records import StepRecord, Tree
+from genmon_otel.regression import review
+from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.runner import run_case
+from genmon_otel.regression.trust import Trust
+from genmon_otel.store import SqlStore
+from genmon_otel.store.rows import CaseRow
+
+
+def refresh(store: SqlStore, ref: int | str, *, cwd: Path | None = None) -> tuple[CaseRow, str]:
+    """Replay a case, take the requests of that replay as the recorded ones, and replay it again.
+
+    The second replay must show what the first one showed, without drift: else nothing is kept.
+
+    Args:
+        store: where the case is.
+        ref: its number, or the handle of its failure.
+        cwd: where the target is at home; None: the working directory.
+
+    Returns:
+        The case, and what was done.
+
+    Raises:
+        NotFound: there is no such case.
+        InvalidTransition: the case is over, or the replays do not agree.
+    """
+    row = store.case(ref)
+    if row.state not in (*review.CHECKABLE, *review.APPROVED):
+        raise InvalidTransition(f"Case {row.handle} is {row.state}; it is not replayed any more.")
+    case = review.stored(row)
+    trust = Trust.of_reviewed(case)
+    shown = run_case(case, cwd=cwd, trust=trust, requests=True)
+    if not shown.drifted:
+        return row, f"nothing has drifted ({shown.verdict})"
+    if not shown.requests:
+        raise InvalidTransition(f"The requests of {row.handle} are too large to be taken anew.")
+    today = {int(at): request for at, request in shown.requests.items()}
+    steps = [_asked(step, today.get(at)) for at, step in enumerate(expanded(case.steps))]
+    fresh = replace(case, steps=tuple(compacted(steps)))
+    again = run_case(fresh, cwd=cwd, trust=trust)
+    if again.drifted or again.verdict is Verdict.INCONCLUSIVE or _says_other(shown, again):
+        raise InvalidTransition(
+            f"Case {row.handle} stays as it is: with today's requests the replay shows "
+            f"{again.verdict} instead of {shown.verdict}{' and drifts again' if again.drifted else ''}. "
+            f"{again.detail}"
+        )
+    row = store.save_case(row.id, fresh.to_dict())
+    return row, f"{len(today)} of {len(steps)} requests taken anew; it shows {again.verdict}"
+
+
+def _says_other(before: RunResult, after: RunResult) -> bool:
+    """Whether two verdicts differ; a prompt that was changed said nothing."""
+    return before.verdict is not Verdict.INCONCLUSIVE and before.verdict is not after.verdict
+
+
+def _asked(step: StepRecord, request: Tree | None) -> StepRecord:
+    if request is None:
+        return step
+    key = keys_of(request).exact if step.adapter else digest(request)
+    return replace(step, arguments=request, digest=key)

@@ -1,0 +1,145 @@
+"""``genmon replay``: a failure that was seen once is shown again, with what was recorded of its steps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+APP = """
+import json
+from genmon_otel import generation, setup, shutdown, step
+
+@step
+def ask(prompt):
+    return '{"html": "<p>' if "shop" in prompt else '{"html": "<p>hello</p>"}'
+
+@generation
+def build(request):
+    return json.loads(ask(f"Write {request}"))
+
+if __name__ == "__main__":
+    import app
+    setup(metrics="none", code_version="v1")
+    app.build("a blog")
+    try:
+        app.build("a shop")
+    except ValueError:
+        pass
+    shutdown()
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An application that failed once."""
+    folder = tmp_path_factory.mktemp("application")
+    (folder / "app.py").write_text(APP)
+    subprocess.run([sys.executable, "app.py"], cwd=folder, env=environment(), check=True)
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """The variables of a process of the application."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GENMON_")}
+    return {**kept, "COLUMNS": "160"}
+
+
+def genmon(folder: Path, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command line."""
+    command = [sys.executable, "-c", "from genmon_otel.cli import main; main()", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment(), input=given, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def handle(home: Path) -> str:
+    """The failure's handle."""
+    listed = json.loads(genmon(home, "failures", "list", "--json").stdout)
+    return str(listed[0]["handle"])
+
+
+def test_a_failure_is_shown_from_its_first_occurrence_on(home: Path, handle: str) -> None:
+    """Its traceback in the application's frames, the step that broke it, and what to do next."""
+    shown = genmon(home, "replay", handle, "--steps")
+    assert shown.returncode == 0, shown.stderr
+    assert "It fails as recorded." in shown.stdout
+    assert 'app.py", line 11, in build' in shown.stdout
+    assert "regression/player.py" not in shown.stdout
+    assert '▶ 1 ask(prompt="Write a shop") returned' in shown.stdout
+    assert f"genmon replay {handle} --pdb" in shown.stdout
+
+
+def test_another_outcome_is_tried(home: Path, handle: str) -> None:
+    """``--set`` gives a step another answer; the same as JSON; nonsense is refused with what fits."""
+    data = genmon(home, "replay", handle, "--json", "--set", 'ask="{\\"html\\": \\"<p>x</p>\\"}"')
+    assert data.returncode == 0, data.stderr
+    assert json.loads(data.stdout)["verdict"] == "pass"
+    refused = genmon(home, "replay", handle, "--set", "asks=1")
+    assert refused.returncode == 2
+    assert "Recorded: ask." in refused.stderr
+    assert "a text" in genmon(home, "replay", handle, "--set", "ask=1").stderr
+    assert "--set 'ask=\"TEXT\"'" in genmon(home, "replay", handle, "--set", "ask=what").stderr
+
+
+def test_the_debugger_stops_where_it_was_raised(home: Path, handle: str) -> None:
+    """``--pdb`` gives the frames of the application, with their variables."""
+    shown = genmon(home, "replay", handle, "--pdb", given="up\nup\nup\np 'it was', request\nq\n")
+    assert shown.returncode == 0, shown.stderr
+    assert "('it was', 'a shop')" in shown.stdout
+    assert (home / ".genmon").exists()
+
+
+def test_an_unknown_failure_is_named(home: Path) -> None:
+    """A handle that no failure has is no crash."""
+    shown = genmon(home, "replay", "F-0000")
+    assert shown.returncode == 5
+    assert "F-0000" in shown.stderr
+
+
+FAILING = """
+from app import build
+from genmon_otel import setup, shutdown
+setup(metrics="none", code_version="v1")
+build("a blog")
+for _ in range(3):
+    try:
+        build("a shop")
+    except ValueError:
+        pass
+build("a forum")
+shutdown()
+"""
+
+
+def test_a_changed_prompt_is_refreshed_and_asked_for_real(tmp_path: Path) -> None:
+    """A changed prompt proves nothing, and says so; today's request is taken; the real model is asked."""
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "failing.py").write_text(FAILING)
+    subprocess.run([sys.executable, "failing.py"], cwd=tmp_path, env=environment(), check=True)
+    verified = json.loads(genmon(tmp_path, "cases", "verify", "--json").stdout)
+    handle = verified[0]["case"]
+    assert verified[0]["state"] == "reproduced", verified
+    assert genmon(tmp_path, "cases", "approve", handle, "--reviewer", "ada").returncode == 0
+    changed = APP.replace('f"Write {request}"', 'f"Please write {request} in JSON"')
+    (tmp_path / "app.py").write_text(changed)
+    shown = json.loads(genmon(tmp_path, "cases", "run", handle, "--json").stdout)[0]
+    assert shown["verdict"] == "inconclusive"
+    assert f"genmon cases run {handle} --live 5" in shown["detail"]
+    assert "+prompt: Please write a shop in JSON" in shown["drift"]
+    assert "drifted: step 1, ask" in genmon(tmp_path, "cases", "show", handle).stdout
+    refreshed = genmon(tmp_path, "cases", "refresh", handle)
+    assert "1 of 1 requests taken anew; it shows fail_same" in refreshed.stdout, refreshed.stderr
+    (tmp_path / "app.py").write_text(changed.replace('if "shop" in', 'if "nothing" in'))
+    live = genmon(tmp_path, "cases", "run", handle, "--live", "2", "--yes")
+    assert "passed 2 of 2" in live.stdout, live.stdout + live.stderr
+    assert "2 passed" in genmon(tmp_path, "cases", "show", handle).stdout
+    unsure = genmon(tmp_path, "cases", "run", handle, "--live", "2", given="n\n")
+    assert unsure.returncode != 0
+    assert "about 2 calls in 2 runs" in unsure.stderr
