@@ -15,7 +15,7 @@ from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
 from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected, Provenance
 from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.runner import observation
+from genmon_otel.regression.launch import observation
 from genmon_otel.regression.verdict import Failed, Observation, judge, unlike
 
 GOOD = shape({"files": {"a": "x"}, "notes": ""})
