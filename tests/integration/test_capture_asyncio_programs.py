@@ -33,7 +33,8 @@ def installed() -> Iterator[None]:
 
 async def _communicates(*command: str) -> None:
     process = await asyncio.create_subprocess_exec(*command, stdin=-1, **PIPES)
-    assert await process.communicate(b"in") == (b"out\n", b"err\n")
+    # Without input: uvloop raises where a program ends before all of it is written.
+    assert await process.communicate() == (b"out\n", b"err\n")
     assert process.returncode == 3
 
 

@@ -286,7 +286,8 @@ def test_endless_asking_ends(shop: Shop) -> None:
     )
     first, fresh = shop.run(), shop.run(fresh=True)
     assert first.verdict is Verdict.INCONCLUSIVE, first
-    assert compared(first) == compared(fresh)
+    # The time that it may take follows the machine's speed at the moment.
+    assert compared(replace(first, detail="")) == compared(replace(fresh, detail=""))
 
 
 def test_a_template_outlives_the_thread_that_started_it(shop: Shop) -> None:

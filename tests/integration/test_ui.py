@@ -156,7 +156,7 @@ def test_cases_are_decided(store: SqlStore) -> None:
     good = client.post(
         f"/cases/{handle}/approve",
         headers=SAME,
-        data={"env": "REGION=eu", "fails_as": "rejected", "recovery": 'call_model="x"'},
+        data={"env": "REGION=eu", "fails_as": "rejected", "recovery": 'call_model={"choices": []}'},
     )
     assert good.status_code == 303
     row = store.case(handle)

@@ -29,6 +29,7 @@ from genmon_otel.demo.traffic import requests, send
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, CaseState, Verdict
 from genmon_otel.regression import review
+from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
@@ -113,6 +114,7 @@ class Show:
         self._make_stage = stage
         self._act = 0
         self._is_fixed = False
+        self._model = ""
 
     def on_shipped_answers(self, limit: int | None = None) -> bool:
         """Run the demo against a model server on loopback; return whether every part succeeded."""
@@ -131,6 +133,7 @@ class Show:
 
     def _whole(self, endpoint: Endpoint, limit: int | None) -> Course:
         """Run every part."""
+        self._model = endpoint.model
         self.stage = self._make_stage()
         with _quiet_log():
             self.traffic(endpoint, limit)
@@ -224,7 +227,12 @@ class Show:
         if row is None:
             return False
         self.out.print(render_card(review.card(store, row.id)))
-        row = review.approve(store, row.id, reviewer="you, in the demo")
+        row = review.approve(
+            store,
+            row.id,
+            reviewer="you, in the demo",
+            needs=Needs(env={"OPENAI_MODEL": self._model}),
+        )
         self.out.print(f"[cyan]{row.handle}[/] approved: {row.state}, expected to fail until fixed")
         return self._replay_around_fix(store, row)
 

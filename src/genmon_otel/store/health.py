@@ -95,7 +95,11 @@ def list_trend(
         query = query.where(table.c.operation == operation)
     steps: dict[float, tuple[Counter[str], list[float]]] = {}
     for minute, outcome, count, duration in connection.execute(query):
-        if not all(isinstance(each, (int, float, Decimal)) for each in (minute, count, duration)):
+        numbers = (minute, count, duration)
+        # SQLite stores any value in any column.
+        if not all(
+            isinstance(each, (int, float, Decimal)) and math.isfinite(each) for each in numbers
+        ):
             continue
         at = start + (minute - start) // step_s * step_s
         counts, durations = steps.setdefault(at, (Counter(), []))
