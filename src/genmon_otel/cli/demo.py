@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from genmon_otel.demo.stage import LOCK, Stage, is_free
 from genmon_otel.demo.traffic import requests, send
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, CaseState, Verdict
+from genmon_otel.records import ENVIRONMENT_CATEGORIES
 from genmon_otel.regression import review
 from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.reproduction_check import REPLAYS
@@ -114,7 +116,7 @@ class Show:
         self._make_stage = stage
         self._act = 0
         self._is_fixed = False
-        self._model = ""
+        self._configured: dict[str, str] = {}
 
     def on_shipped_answers(self, limit: int | None = None) -> bool:
         """Run the demo against a model server on loopback; return whether every part succeeded."""
@@ -133,7 +135,11 @@ class Show:
 
     def _whole(self, endpoint: Endpoint, limit: int | None) -> Course:
         """Run every part."""
-        self._model = endpoint.model
+        #: What the app builder reads of its model: a replay has no other variables.
+        self._configured = {
+            "OPENAI_MODEL": endpoint.model,
+            "APP_BUILDER_OPTIONS": json.dumps(dict(endpoint.options)),
+        }
         self.stage = self._make_stage()
         with _quiet_log():
             self.traffic(endpoint, limit)
@@ -217,7 +223,7 @@ class Show:
         self.title("Alike failures are one, with whom they hit")
         print_failures(self.out, failures)
         return health.successes > 0 or any(
-            not str(row.context.get("stage")).endswith(" chat") for row in failures
+            row.category not in ENVIRONMENT_CATEGORIES for row in failures
         )
 
     def loop(self, store: SqlStore) -> bool:
@@ -231,7 +237,7 @@ class Show:
             store,
             row.id,
             reviewer="you, in the demo",
-            needs=Needs(env={"OPENAI_MODEL": self._model}),
+            needs=Needs(env=self._configured),
         )
         self.out.print(f"[cyan]{row.handle}[/] approved: {row.state}, expected to fail until fixed")
         return self._replay_around_fix(store, row)
