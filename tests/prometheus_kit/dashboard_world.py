@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from genmon_otel.demo.traffic import requests, send
 from genmon_otel.policy import CaseState
 from genmon_otel.records import Health
 from genmon_otel.regression import review
+from genmon_otel.regression.needs import Needs
 from genmon_otel.rules import render_rules
 from genmon_otel.store import SqlStore
 from genmon_otel.store.grants import build_grants
@@ -152,7 +154,14 @@ def close_the_loop(store: SqlStore, stage: Stage) -> None:
         row.handle for row in store.failures(limit=100) if "Expecting value" in row.error_message
     }
     chosen = next(row for row in ready if row.handle in fenced)
-    review.approve(store, chosen.id, reviewer="someone on call")
+    endpoint = shipped("http://127.0.0.1")
+    needs = Needs(
+        env={
+            "OPENAI_MODEL": endpoint.model,
+            "APP_BUILDER_OPTIONS": json.dumps(dict(endpoint.options)),
+        }
+    )
+    review.approve(store, chosen.id, reviewer="someone on call", needs=needs)
     review.replay(store, chosen.id, code_version=stage.code_version, cwd=stage.folder)
     stage.apply_fix()
     review.replay(store, chosen.id, code_version=stage.code_version, cwd=stage.folder)
