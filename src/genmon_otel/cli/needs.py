@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
 import click
 
-from genmon_otel.regression.needs import Needs
+from genmon_otel.regression.needs import Needs, parse_recovery
 from genmon_otel.regression.review import stored
 from genmon_otel.store.rows import CaseRow
 
@@ -56,11 +55,8 @@ def mention_unknown_steps(needs: Needs, row: CaseRow) -> None:
 
 
 def _assignment(text: str) -> tuple[str, Any]:
-    step, equals, value = text.partition("=")
     try:
-        if not (step and equals):
-            raise ValueError
-        return step, json.loads(value)
+        return parse_recovery(text)
     except ValueError:
         raise click.BadParameter(
             f"{text!r} is not STEP=JSON. For example: --recovery 'call_model=\"x = 1\"'."

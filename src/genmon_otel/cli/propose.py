@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -112,11 +111,13 @@ def _propose(
             f"Case {row.handle} is {row.state}; only a reproduced or approved one is proposed. "
             f"Put it through the reproduction check: genmon cases verify {row.handle}"
         )
-    guards = row.state in (CaseState.GUARDING, CaseState.REGRESSED)
-    content = replace(card.case, expect="passes" if guards else "fails")
     title = plain_title(f"Test {row.handle}: {row.category} in {row.operation}")
     proposal = repository.propose(
-        content, folder, row.handle, title, f"Reproduced failure {row.handle}, to be fixed."
+        review.for_file(row),
+        folder,
+        row.handle,
+        title,
+        f"Reproduced failure {row.handle}, to be fixed.",
     )
     return proposal, describe(card, proposal.path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -54,6 +55,18 @@ class Needs:
             env={**case.env, **{name: str(value) for name, value in env.items()}},
             programs=tuple(dict.fromkeys([*case.programs, *self.programs])),
         )
+
+
+def parse_recovery(text: str) -> tuple[str, Any]:
+    """Read ``STEP=JSON``: a step's name, and what it gives.
+
+    Raises:
+        ValueError: the text is of another form.
+    """
+    step, equals, value = text.partition("=")
+    if not (step and equals):
+        raise ValueError(text)
+    return step, json.loads(value)
 
 
 #: Adds nothing.

@@ -362,6 +362,15 @@ def replay(
     return row, shown
 
 
+def for_file(row: CaseRow) -> Case:
+    """The case in a row as its file holds it: with what is expected of it in its state.
+
+    Raises:
+        CaseError: nothing was recorded of its failure.
+    """
+    return replace(stored(row), expect="passes" if row.state in _PASSING else "fails")
+
+
 def export(store: SqlStore, folder: Path, *, update: bool = False) -> Iterator[tuple[Path, bool]]:
     """Write a file for every case that a person may commit.
 
@@ -376,5 +385,5 @@ def export(store: SqlStore, folder: Path, *, update: bool = False) -> Iterator[t
     """
     for state in EXPORTED:
         for row in store.cases(state=state, limit=_ALL):
-            case = replace(stored(row), expect="passes" if row.state in _PASSING else "fails")
+            case = for_file(row)
             yield files.export(case, folder, update=update)

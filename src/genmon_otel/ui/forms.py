@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,7 +9,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.regression.needs import Needs
+from genmon_otel.regression.needs import Needs, parse_recovery
 
 #: Fields of a form.
 _MOST_FIELDS = 100
@@ -45,11 +44,9 @@ def _lines(form: Mapping[str, str], name: str) -> Iterable[str]:
 
 
 def _recovery(line: str) -> tuple[str, Any]:
-    step, equals, value = line.partition("=")
     try:
-        if not (step and equals):
-            raise ValueError
-        return step.strip(), json.loads(value)
+        step, value = parse_recovery(line)
+        return step.strip(), value
     except ValueError:
         raise ConfigurationError(
             f'{line!r} is not STEP=JSON. For example: call_model="x = 1"'

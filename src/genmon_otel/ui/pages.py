@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from typing import Any, Final, get_args
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -249,8 +250,6 @@ def _beside(site: Site, row: CaseRow, step: StepRecord | None) -> dict[str, Any]
 
 def _neighbours(given: Mapping[str, str], offset: int, count: int) -> dict[str, str]:
     """Return the query strings of the pages before and after this one, where there are such."""
-    from urllib.parse import urlencode
-
     links = {}
     for name, start in (("before", offset - PAGE_SIZE), ("after", offset + PAGE_SIZE)):
         if (name == "before" and offset > 0) or (name == "after" and start < count):
