@@ -24,6 +24,7 @@ import asyncio
 import time
 
 from genmon_otel import current_generation, generation, phase, step
+from genmon_otel.testing import postcondition
 """
 
 TARGETS: Final[dict[Kind, str]] = {
@@ -110,6 +111,8 @@ class Bug:
     result: str = "{'files': {'a.py': 'x = 1'}}"
     #: Outcomes a reviewer adds so that a fix may ask a step once more: step -> value.
     recovery: dict[str, object] = field(default_factory=dict)
+    #: What the reviewer names to judge the result, where a fix does without the step's answer.
+    postcondition: str | None = None
 
     def __post_init__(self) -> None:
         assert self.fix[0] in self.body, f"{self.name}: the fix does not apply"

@@ -87,7 +87,13 @@ def checked(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
     (born,) = store.cases()
     row, found = review.verify(store, born.id, cwd=folder)
     assert row.state is CaseState.REPRODUCED, found.reason
-    row = review.approve(store, row.id, reviewer="test", needs=Needs(recovery=bug.recovery))
+    row = review.approve(
+        store,
+        row.id,
+        reviewer="test",
+        postcondition=bug.postcondition,
+        needs=Needs(recovery=bug.recovery),
+    )
     return store, review.stored(row)
 
 
