@@ -8,7 +8,7 @@ FRAMEWORKS := .venv-frameworks
 OPTIONS := -n logical --dist loadgroup --durations 20
 PYTEST := $(BIN)/pytest $(OPTIONS) --ignore tests/frameworks
 
-.PHONY: help demo test-unit test test-long one-cell-each test-frameworks test-all servers fuzz servers-go lint types bench bench-peers wheel generate lock pin-images clean
+.PHONY: help demo test-unit test test-long one-cell-each test-frameworks test-all servers fuzz servers-go lint types bench bench-peers wheel generate docs lock pin-images clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -70,8 +70,13 @@ lock: $(VENV)/.dev           ## lock every version anew, with hashes
 	$(LOCK) --upgrade --all-extras pyproject.toml requirements/dev.in -o requirements/dev.txt
 	$(LOCK) --upgrade -c requirements/dev.txt --extra pytest pyproject.toml requirements/frameworks.in requirements/build.in -o requirements/frameworks.txt
 	$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
+	$(LOCK) -c requirements/dev.txt requirements/docs.in -o requirements/docs.txt
 	$(LOCK) -c requirements/dev.txt --extra demo pyproject.toml -o requirements/demo.txt
 	$(LOCK) -c requirements/dev.txt --extra demo --extra postgres pyproject.toml -o deploy/app/requirements.txt
+
+docs: $(VENV)/.docs         ## the documentation site, into build/site; every link of it is checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	@echo "build/site/index.html"
 
 pin-images:      ## renew the digests of the images in deploy/ (asks their registries)
 	$(PYTHON) -m scripts.pin_images
@@ -98,6 +103,10 @@ $(VENV)/.dev: $(VENV)/.venv requirements/dev.txt pyproject.toml
 	@echo "installing what the tests need (a minute or two) ..."
 	@$(INSTALL) -r requirements/dev.txt
 	@$(ITSELF)
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.dev requirements/docs.txt
+	@$(INSTALL) -r requirements/docs.txt
 	@touch $@
 
 # uv fetches what is missing at once, which halves the minutes that pip takes.
