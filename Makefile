@@ -75,7 +75,7 @@ lock: $(VENV)/.dev           ## lock every version anew, with hashes
 	$(LOCK) -c requirements/dev.txt --extra demo --extra postgres pyproject.toml -o deploy/app/requirements.txt
 
 docs: $(VENV)/.docs         ## the documentation site, into build/site; every link of it is checked
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "build/site/index.html"
 
 pin-images:      ## renew the digests of the images in deploy/ (asks their registries)

@@ -34,6 +34,7 @@ MERMAID_HERE = 'new URL("assets/vendor/mermaid.js",__md_scope).href'
 _LOADED_FROM_ELSEWHERE = re.compile(
     r"<(?:script|img|iframe|source|link rel=.?(?:stylesheet|preconnect|icon))\b[^>]*(?:https?:)?//[^>]*>"
 )
+_SPHINX_ROLE = re.compile(r":(?:func|class|mod|meth|data):<code>")
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)")
 
 
@@ -83,6 +84,11 @@ def _site_path(target: str, site: dict[str, str], files: Files) -> str | None:
         target + ".md",
     ]
     return next((path for path in candidates if path and files.get_file_from_path(path)), None)
+
+
+def on_page_content(html: str, page: Any, config: MkDocsConfig, files: Files) -> str:
+    """Leave Sphinx's marks out of the docstrings' text."""
+    return _SPHINX_ROLE.sub("<code>", html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -91,11 +91,23 @@ def frameworks() -> Iterator[tuple[Path, str]]:
     yield page, before + begin + markdown() + end + rest.partition(end)[2]
 
 
+def reference() -> Iterator[tuple[Path, str]]:
+    """Metrics, spans, tables, and the format of case files."""
+    from scripts import case_schema
+    from scripts import reference as pages
+
+    yield ROOT / "docs" / "metrics.md", pages.metrics()
+    yield ROOT / "docs" / "tables.md", pages.tables()
+    yield ROOT / "docs" / "case-file.md", case_schema.page()
+    yield ROOT / "src/genmon_otel/regression/case.schema.json", case_schema.schema()
+
+
 GENERATORS: tuple[Callable[[], Iterator[tuple[Path, str]]], ...] = (
     cli_reference,
     rules,
     dashboards,
     frameworks,
+    reference,
 )
 
 

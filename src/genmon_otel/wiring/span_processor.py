@@ -33,8 +33,9 @@ class GenerationSpanProcessor(ForeignFailureProcessor):
     It also keeps the failures of other GenAI instrumentations that its provider traces: see
     :class:`genmon_otel.processor.ForeignFailureProcessor`.
 
-    Args: those of :func:`genmon_otel.setup`. ``tracer_provider`` can be left out: generations are
-        traced with the provider that has this processor, global or not, else with the global one.
+    It takes the arguments of :func:`genmon_otel.setup`. ``tracer_provider`` can be left out:
+    generations are traced with the provider that has this processor, global or not, else with the
+    global one.
 
     Raises:
         GenmonError: an option is not allowed, or the store's file or folder cannot be used.
