@@ -30,6 +30,7 @@ NAMES = (
     "store_processes",
     "store_growth",
     "store_prune",
+    "page",
     "rules_cost",
     "under_faults",
     "replays",

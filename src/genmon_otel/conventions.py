@@ -337,6 +337,7 @@ TABLE_ACTIVE_USER_COUNTS: Final = "active_user_counts"
 TABLE_TESTS: Final = "auto_generated_tests"
 TABLE_TEST_RUNS: Final = "test_runs"
 TABLE_DECISIONS: Final = "genmon_decisions"
+TABLE_WORK: Final = "genmon_case_work"
 TABLE_ROLLUPS: Final = "generation_rollups"
 TABLE_PRODUCERS: Final = "producers"
 #: Holds the schema's revision; a name of our own, since the database may be an application's.
@@ -347,6 +348,10 @@ TABLE_VERSION: Final = "genmon_version"
 ENV_ENABLED: Final = "GENMON_ENABLED"
 ENV_STORE: Final = "GENMON_STORE"
 ENV_STORE_FILE: Final = "GENMON_STORE_FILE"
+#: Where the page of ``genmon ui`` is reached, for links in dashboards and alerts.
+ENV_UI_URL: Final = "GENMON_UI_URL"
+#: Where Alertmanager is, whose open alerts the page shows.
+ENV_ALERTMANAGER_URL: Final = "GENMON_ALERTMANAGER_URL"
 ENV_SERVICE_NAME: Final = "GENMON_SERVICE_NAME"
 ENV_METRICS: Final = "GENMON_METRICS"
 ENV_METRICS_PORT: Final = "GENMON_METRICS_PORT"

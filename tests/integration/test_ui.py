@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from genmon_otel.cli.worker import work_through
 from genmon_otel.policy import CaseState
 from genmon_otel.records import Category, StepRecord
 from genmon_otel.regression.propose import propose
@@ -77,7 +78,7 @@ def test_every_page_shows_recorded_text_as_text(store: SqlStore) -> None:
 def test_a_stranger_sees_nothing(store: SqlStore) -> None:
     """Without a session every page but the style is refused, in words."""
     client = stranger(store)
-    for path in ("/", "/failures", f"/cases/{handle_of(store)}", "/jobs/1/events"):
+    for path in ("/", "/failures", f"/cases/{handle_of(store)}", "/cases/x/events", "/alerts"):
         answer = client.get(path)
         assert (answer.status_code, "genmon ui --link" in answer.text) == (401, True), path
     assert client.get("/static/style.css").status_code == 200
@@ -178,11 +179,38 @@ def test_the_second_of_two_reviewers_is_told(store: SqlStore) -> None:
     assert store.case(handle).reviewer == "ada"
 
 
-def test_without_code_nothing_is_replayed(store: SqlStore) -> None:
-    """Where the application's code is not at hand the page says where to verify."""
-    answer = reviewer(store).post(f"/cases/{handle_of(store)}/verify", headers=SAME)
-    assert answer.status_code == 400
-    assert "genmon cases verify" in answer.text
+def test_without_code_a_worker_does_it(store: SqlStore, tmp_path: Path) -> None:
+    """Where the application's code is not at hand a check waits, is taken once, and its end is shown."""
+    handle = handle_of(store)
+    client = reviewer(store)
+    asked = client.post(f"/cases/{handle}/verify", headers=SAME, data={"env": "REGION=eu"})
+    assert asked.status_code == 303
+    page = client.get(f"/cases/{handle}").text
+    assert "asked for by ada. It waits for a worker" in page
+    assert "verify waits for a worker, for ada" in client.get("/review").text
+    # A second wish while the first waits is the same one.
+    client.post(f"/cases/{handle}/refresh", headers=SAME)
+    assert [each.action for each in store.work.waiting()] == ["verify"]
+    work_through(store, tmp_path, once=True)
+    assert store.work.waiting() == []
+    page = client.get(f"/cases/{handle}").text
+    assert "reproduction check, asked for by ada: unreproducible" in page
+    assert store.case(handle).case["env"] == {"REGION": "eu"}
+
+
+def test_what_a_form_lacks_is_said_before_anybody_waits(store: SqlStore) -> None:
+    """A wish with a bad variable is refused at once, in the command line's words, and nothing is queued."""
+    handle = handle_of(store)
+    client = reviewer(store)
+    table = [
+        ({"env": "PATH"}, "&#39;PATH&#39; is not NAME=VALUE. For example: REGION=eu-west-1"),
+        ({"env": "LD_PRELOAD=x"}, "LD_PRELOAD"), ({"recovery": "x="}, "is not STEP=JSON"),
+        ({"programs": "../sh"}, "../sh"),
+    ]  # fmt: skip
+    for form, said in table:
+        answer = client.post(f"/cases/{handle}/verify", headers=SAME, data=form)
+        assert (answer.status_code, said in answer.text) == (409, True), form
+    assert store.work.waiting() == []
 
 
 def test_a_check_runs_and_is_followed(store: SqlStore, tmp_path: Path) -> None:
@@ -190,7 +218,7 @@ def test_a_check_runs_and_is_followed(store: SqlStore, tmp_path: Path) -> None:
     handle = handle_of(store)
     client = reviewer(store, code=tmp_path)
     assert client.post(f"/cases/{handle}/verify", headers=SAME).status_code == 303
-    with client.stream("GET", "/jobs/1/events") as answer:
+    with client.stream("GET", f"/cases/{handle}/events") as answer:
         told = answer.read().decode()
     assert told.rstrip().endswith("event: over\ndata:")
     assert "event: progress" in told

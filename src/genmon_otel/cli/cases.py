@@ -13,8 +13,9 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
+from genmon_otel.cli.case_files import export, rebind
 from genmon_otel.cli.case_runs import print_runs, shown_run
-from genmon_otel.cli.exported import say_what_is_lacking, stale_file
+from genmon_otel.cli.exported import stale_file
 from genmon_otel.cli.ingest import ingest
 from genmon_otel.cli.live import run_for_real
 from genmon_otel.cli.needs import mention_unknown_steps, needs_of, needs_options
@@ -22,15 +23,17 @@ from genmon_otel.cli.output import marked, one_line
 from genmon_otel.cli.propose import propose
 from genmon_otel.cli.refresh import refresh
 from genmon_otel.cli.reviewer import reason_option, reviewer_option
-from genmon_otel.cli.shrink import shrink, shrink_option, shrunk_in_store
+from genmon_otel.cli.shrink import shrink, shrink_option
 from genmon_otel.cli.terminal import (
     console,
     cwd_option,
     json_option,
+    markdown_option,
     open_store,
     print_json,
     store_option,
 )
+from genmon_otel.cli.worker import work_through
 from genmon_otel.code_version import version_of_folder
 from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
@@ -38,9 +41,11 @@ from genmon_otel.regression import files, review
 from genmon_otel.regression.configuration import trust_in
 from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.regression.runner import run_case
+from genmon_otel.regression.shrink_stored import shrunk_in_store
 from genmon_otel.regression.trust import NONE
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
+from genmon_otel.wording.markdown import list_of_cases, table_of_runs
 
 
 @click.group()
@@ -58,12 +63,18 @@ cases.add_command(shrink)
 @click.option("--state", type=click.Choice([each.value for each in CaseState], case_sensitive=False),
               help="Only these.")  # fmt: skip
 @click.option("--operation", metavar="NAME", help="Only this operation.")
-def list_cases(store: str | None, as_json: bool, state: str | None, operation: str | None) -> None:
+@markdown_option
+def list_cases(
+    store: str | None, *, as_json: bool, state: str | None, operation: str | None, markdown: bool
+) -> None:
     """List cases, those that wait for a review first."""
     with open_store(store) as opened:
         rows = review.queue(opened.cases(state=state, operation=operation, limit=1000))
     if as_json:
         print_json(rows)
+        return
+    if markdown:
+        click.echo(list_of_cases(rows))
         return
     out = console()
     if not rows:
@@ -115,6 +126,9 @@ def show(case: str, store: str | None, as_json: bool) -> None:
 @json_option
 @cwd_option
 @shrink_option
+@click.option("--worker", is_flag=True,
+              help="Do what reviewers ask for on a page that has no code at hand, until interrupted.")  # fmt: skip
+@click.option("--once", is_flag=True, help="With --worker, end when nothing waits.")
 @needs_options
 def verify(
     case: tuple[str, ...],
@@ -122,6 +136,9 @@ def verify(
     as_json: bool,
     cwd: Path | None,
     no_shrink: bool,
+    *,
+    worker: bool,
+    once: bool,
     **needs: Any,
 ) -> int:
     """Put CASEs through the reproduction check; without any, all that have not been checked yet.
@@ -133,6 +150,12 @@ def verify(
     found: list[dict[str, Any]] = []
     out = console()
     needed = needs_of(**needs)
+    if worker:
+        if case:
+            raise click.UsageError("--worker takes its cases from the queue: name none.")
+        with open_store(store, writes=True) as opened:
+            work_through(opened, cwd or Path.cwd(), once=once)
+        return 0
     with open_store(store, writes=True) as opened:
         names = list(case) or [
             row.handle
@@ -246,8 +269,15 @@ def release(case: str, reviewer: str, reason: str, store: str | None, as_json: b
 @click.option("--live", "times", type=click.IntRange(1, 100), metavar="N",
               help="Ask the real model instead, N times, with the recorded inputs.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="With --live, do not ask before.")
+@markdown_option
 def run(
-    case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | None, **live: Any
+    case: tuple[str, ...],
+    store: str | None,
+    *,
+    as_json: bool,
+    cwd: Path | None,
+    markdown: bool,
+    **live: Any,
 ) -> int:
     """Replay CASEs now: handles in the store, case files, or folders of them.
 
@@ -266,7 +296,7 @@ def run(
     handles = [name for name in case if not os.path.exists(name)]
     found = list(files.find(paths))
     trust = trust_in(cwd or Path.cwd()) if found else NONE
-    with _bar("files", len(found), quiet=as_json) as advance:
+    with _bar("files", len(found), quiet=as_json or markdown) as advance:
         for path in found:
             read_case = files.read(path)
             result = run_case(read_case, cwd=cwd, trust=trust)
@@ -281,7 +311,7 @@ def run(
                 for state in (CaseState.REGRESSED, CaseState.GUARDING, CaseState.OPEN)
                 for row in opened.cases(state=state, limit=1000)
             ]
-            with _bar("cases", len(names), quiet=as_json) as advance:
+            with _bar("cases", len(names), quiet=as_json or markdown) as advance:
                 for name in names:
                     before = opened.case(name).state
                     row, result = review.replay(opened, name, code_version=version, cwd=cwd)
@@ -291,6 +321,8 @@ def run(
                     advance()
     if as_json:
         print_json(shown)
+    elif markdown:
+        click.echo(table_of_runs(shown))
     elif shown:
         print_runs(shown)
     elif paths:
@@ -300,69 +332,10 @@ def run(
     return int(any(each["bad"] for each in shown))
 
 
-@cases.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--update", is_flag=True,
-              help="Write files that are there again where their case has changed in the store.")  # fmt: skip
-@store_option
-@json_option
-def export(folder: Path, update: bool, store: str | None, as_json: bool) -> None:
-    """Write a file for every reproduced or approved case into FOLDER, for CI.
-
-    Files that are there already stay as they are, unless --update is given: in CI the file is the
-    authority. What a file expects (fails or passes) is never turned back. What a
-    file asks for (variables, programs, live steps, a postcondition) works only where pytest's
-    configuration allows it: the lines that are lacking are printed.
-    """
-    with open_store(store) as opened:
-        written = list(review.export(opened, folder, update=update))
-    say_what_is_lacking(path for path, new in written if new)
-    if as_json:
-        print_json([{"file": str(path), "written": new} for path, new in written])
-        return
-    out = console()
-    for path, new in written:
-        out.print(marked("wrote {}" if new else "[dim]kept[/] {}", path), soft_wrap=True)
-    if not written:
-        out.print("No case is ready for a file. Try: genmon cases verify")
-    elif any(new for _, new in written):
-        out.print(
-            marked(
-                "\nRun them: [bold]pytest {}[/]. Committing a file is approving its case.",
-                quote(str(folder)),
-            )
-        )
-
-
-@cases.command()
-@click.argument("old")
-@click.argument("new")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@store_option
-@json_option
-def rebind(old: str, new: str, paths: tuple[Path, ...], store: str | None, as_json: bool) -> int:
-    """Point cases at a renamed target, postcondition or factory: from OLD to NEW.
-
-    Both are import paths, package.module:name. In the files (or folders) that are named; without any, in the store. Exits 1 if no
-    case names OLD.
-    """
-    if paths:
-        changed = [str(path) for path in files.rebind(paths, old, new)]
-    else:
-        with open_store(store, writes=True) as opened:
-            changed = [row.handle for row in review.rebind(opened, old, new)]
-    if as_json:
-        print_json(changed)
-    else:
-        for name in changed:
-            click.echo(f"rebound {one_line(name)}")
-        if not changed:
-            click.echo(f"No case names {one_line(old)}.")
-    return int(not changed)
-
-
 cases.add_command(ingest)
 cases.add_command(refresh)
+cases.add_command(export)
+cases.add_command(rebind)
 
 
 #: Printed when a case was accepted.

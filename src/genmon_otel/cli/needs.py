@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
 
-from genmon_otel.regression.needs import Needs, parse_recovery
+from genmon_otel.errors import ConfigurationError
+from genmon_otel.regression.needs import Needs, parse_recovery, parse_variable
 from genmon_otel.regression.review import stored
 from genmon_otel.store.rows import CaseRow
+from genmon_otel.wording.case import unknown_steps_said
 
 
 def needs_options(command: Any) -> Any:
@@ -33,40 +37,22 @@ def needs_of(
 ) -> Needs:
     """Return what the options of :func:`needs_options` gave."""
     return Needs(
-        recovery=dict(_assignment(text) for text in recovery),
+        recovery=dict(_checked(parse_recovery, text) for text in recovery),
         live=live,
-        env=dict(_variable(text) for text in env),
+        env=dict(_checked(partial(parse_variable, here=os.environ), text) for text in env),
         programs=program,
     )
 
 
 def mention_unknown_steps(needs: Needs, row: CaseRow) -> None:
     """Warn of named steps that were not recorded: misspelt, or called by the fixed code only."""
-    asked = {*needs.live, *needs.recovery}
-    if not asked or not row.case:
-        return
-    recorded = list(dict.fromkeys(step.name for step in stored(row).steps))
-    for name in sorted(asked.difference(recorded)):
-        click.echo(
-            f"{row.handle}: no step {name!r} was recorded, so it counts only where the fixed code "
-            f"calls one of that name. Recorded: {', '.join(recorded) or 'none'}.",
-            err=True,
-        )
+    if row.case:
+        for said in unknown_steps_said(needs, stored(row)):
+            click.echo(f"{row.handle}: {said}", err=True)
 
 
-def _assignment(text: str) -> tuple[str, Any]:
+def _checked(parse: Callable[[str], tuple[str, Any]], text: str) -> tuple[str, Any]:
     try:
-        return parse_recovery(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is not STEP=JSON. For example: --recovery 'call_model=\"x = 1\"'."
-        ) from None
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not (equals or name in os.environ):
-        raise click.BadParameter(
-            f"{text!r} is not NAME=VALUE, nor the name of a variable that is set here."
-        )
-    return name, value if equals else os.environ[name]
+        return parse(text)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from None

@@ -21,7 +21,7 @@ from genmon_otel.regression.proposal import (
     branch_of,
     compare_link,
     may_publish,
-    plain_title,
+    propose_case,
 )
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
@@ -104,21 +104,7 @@ def propose(
 def _propose(
     store: SqlStore, repository: Repository, name: str, folder: Path
 ) -> tuple[Proposal, str]:
-    card = review.card(store, name)
-    row = card.row
-    if row.state not in review.EXPORTED or card.case is None:
-        raise ConfigurationError(
-            f"Case {row.handle} is {row.state}; only a reproduced or approved one is proposed. "
-            f"Put it through the reproduction check: genmon cases verify {row.handle}"
-        )
-    title = plain_title(f"Test {row.handle}: {row.category} in {row.operation}")
-    proposal = repository.propose(
-        review.for_file(row),
-        folder,
-        row.handle,
-        title,
-        f"Reproduced failure {row.handle}, to be fixed.",
-    )
+    proposal, card = propose_case(store, repository, name, folder)
     return proposal, describe(card, proposal.path)
 
 

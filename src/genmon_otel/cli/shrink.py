@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,7 @@ from genmon_otel.cli.terminal import (
     print_json,
     store_option,
 )
-from genmon_otel.errors import InvalidTransition
-from genmon_otel.policy import CaseState
-from genmon_otel.regression import review
-from genmon_otel.regression import shrink as shrinker
-from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.trust import Trust
-from genmon_otel.store import SqlStore
-from genmon_otel.store.rows import CaseRow
+from genmon_otel.regression.shrink_stored import shrink_reproduced
 from genmon_otel.wording.case import size
 
 shrink_option = click.option(
@@ -46,13 +38,7 @@ def shrink(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
     found: list[dict[str, Any]] = []
     with open_store(store, writes=True) as opened:
         for name in case:
-            row = opened.case(name)
-            if row.state is not CaseState.REPRODUCED:
-                raise InvalidTransition(
-                    f"Case {row.handle} is {row.state}: what was reproduced, and nobody has decided "
-                    f"about, is shrunk. Check it first: genmon cases verify {row.handle}"
-                )
-            shrunk = shrunk_in_store(opened, row, cwd)
+            row, shrunk = shrink_reproduced(opened, name, cwd)
             says = shrunk.unchanged or size(shrunk.case)
             found.append({"case": row.handle, "says": says, "replays": shrunk.replays})
     if as_json:
@@ -60,16 +46,3 @@ def shrink(case: tuple[str, ...], store: str | None, as_json: bool, cwd: Path | 
         return
     for each in found:
         console().print(marked("[cyan]{}[/] {}", each["case"], each["says"]), soft_wrap=True)
-
-
-def shrunk_in_store(store: SqlStore, row: CaseRow, cwd: Path | None) -> shrinker.Shrunk:
-    """Make a reproduced case smaller, and keep it; its recording stays as it is."""
-    case = review.stored(row)
-    run = partial(run_case, cwd=cwd, trust=Trust.of_reviewed(case))
-    try:
-        shrunk = shrinker.shrink(case, run)
-    except Exception as error:  # the case that was reproduced must not be lost for it
-        return shrinker.Shrunk(case=case, unchanged=f"it could not be shrunk: {error!r:.200}")
-    if not shrunk.unchanged:
-        store.save_case(row.id, shrunk.case.to_dict())
-    return shrunk

@@ -34,6 +34,9 @@ store_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs instead of text for people."
 )
+markdown_option = click.option(
+    "--markdown", is_flag=True, help="Print Markdown, for a job's summary or a comment."
+)
 
 #: Upper bounds of ages and list lengths: no row is older, no list is longer.
 AGES_S: Final = 100 * 365 * 86_400.0

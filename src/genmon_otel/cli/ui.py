@@ -11,6 +11,7 @@ import click
 
 from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import console, open_store, settings_for, store_option
+from genmon_otel.conventions import ENV_ALERTMANAGER_URL
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.settings import DEFAULT_FOLDER
 
@@ -32,6 +33,8 @@ from genmon_otel.settings import DEFAULT_FOLDER
 @click.option("--trust-header", metavar="NAME",
               help="Header in which an authenticating proxy names the reviewer.")  # fmt: skip
 @click.option("--trusted-proxy", metavar="ADDRESS", help="That proxy's address.")
+@click.option("--alertmanager", metavar="URL", envvar=ENV_ALERTMANAGER_URL,
+              help="Where Alertmanager is, to show its open alerts.")  # fmt: skip
 @reviewer_option
 def ui(
     store: str | None,
@@ -44,6 +47,7 @@ def ui(
     only_link: bool,
     trust_header: str | None,
     trusted_proxy: str | None,
+    alertmanager: str | None,
     reviewer: str,
 ) -> None:
     """Serve the page on which failures and cases are reviewed.
@@ -75,7 +79,7 @@ def ui(
     url = f"http://[{named}]:{chosen}" if ":" in named else f"http://{named}:{chosen}"
     code = None if no_code else (cwd or Path.cwd())
     with open_store(store, writes=True) as opened, announced(folder, chosen, url) as key:
-        app = create_app(opened, access, Sessions(key), code=code)
+        app = create_app(opened, access, Sessions(key), code=code, alertmanager=alertmanager)
         out = console()
         out.print("The page is served. This link opens it once:")
         out.print(link(url, key, reviewer), soft_wrap=True, style="bold")

@@ -61,12 +61,44 @@ def parse_recovery(text: str) -> tuple[str, Any]:
     """Read ``STEP=JSON``: a step's name, and what it gives.
 
     Raises:
-        ValueError: the text is of another form.
+        ConfigurationError: the text is of another form.
     """
     step, equals, value = text.partition("=")
-    if not (step and equals):
-        raise ValueError(text)
-    return step, json.loads(value)
+    try:
+        if step.strip() and equals:
+            return step.strip(), json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    raise ConfigurationError(
+        f"{text!r} is not STEP=JSON. For example: --recovery 'call_model=\"x = 1\"'."
+    )
+
+
+def parse_variable(text: str, here: Mapping[str, str]) -> tuple[str, str]:
+    """Read ``NAME=VALUE``, or ``NAME`` alone, which takes its value from ``here``.
+
+    Raises:
+        ConfigurationError: the text is of another form.
+    """
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if name and equals:
+        return name, value
+    if name in here:
+        return name, here[name]
+    also = ", nor the name of a variable that is set here" if here else ""
+    raise ConfigurationError(f"{text!r} is not NAME=VALUE{also}. For example: REGION=eu-west-1")
+
+
+def unknown_steps(needs: Needs, case: Case) -> list[tuple[str, str]]:
+    """List the named steps that were not recorded, misspelt or called by the fixed code only.
+
+    Returns:
+        Each name, and the names that were recorded.
+    """
+    recorded = list(dict.fromkeys(step.name for step in case.steps))
+    named = sorted({*needs.live, *needs.recovery}.difference(recorded))
+    return [(name, ", ".join(recorded) or "none") for name in named]
 
 
 #: Adds nothing.

@@ -17,8 +17,11 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from genmon_otel.errors import ConfigurationError
+from genmon_otel.regression import review
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.files import SUFFIX
+from genmon_otel.regression.review import Card
+from genmon_otel.store import SqlStore
 
 #: Prefix of the branches, and how many may be open.
 PREFIX: Final = "genmon/"
@@ -210,6 +213,34 @@ class Repository:
                 f"git {arguments[0]} did not end within {wait_s:.0f} s. Try it yourself: "
                 f"git {' '.join(arguments)}"
             ) from None
+
+
+def propose_case(
+    store: SqlStore, repository: Repository, ref: str, folder: Path
+) -> tuple[Proposal, Card]:
+    """Put a case of the store on a branch of its own.
+
+    Args:
+        store: where the case is.
+        repository: where the branch goes.
+        ref: the handle of its failure.
+        folder: where the file belongs, inside the repository.
+
+    Raises:
+        NotFound: there is no such case.
+        ConfigurationError: it is not reproduced, or the branch cannot be made.
+    """
+    card = review.card(store, ref)
+    row = card.row
+    if row.state not in review.EXPORTED or card.case is None:
+        raise ConfigurationError(
+            f"Case {row.handle} is {row.state}; only a reproduced or approved one is proposed. "
+            f"Put it through the reproduction check: genmon cases verify {row.handle}"
+        )
+    title = plain_title(f"Test {row.handle}: {row.category} in {row.operation}")
+    message = f"Reproduced failure {row.handle}, to be fixed."
+    made = repository.propose(review.for_file(row), folder, row.handle, title, message)
+    return made, card
 
 
 def branch_of(handle: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,9 +13,10 @@ from genmon_otel.policy import CaseState, Verdict, check_transition
 from genmon_otel.records import Tree
 from genmon_otel.store import schema
 from genmon_otel.store.codec import MESSAGE_LIMIT, loads, normalise_handle, storable_name_or_none
+from genmon_otel.store.columns import Json
 from genmon_otel.store.decisions import save_decision
 from genmon_otel.store.reading import RowReader
-from genmon_otel.store.rows import CaseRow, RunRow
+from genmon_otel.store.rows import CaseRow, CaseSummary, RunRow
 from genmon_otel.store.runs import weight_of
 from genmon_otel.text import clean
 
@@ -42,6 +43,35 @@ def list_cases(
     if operation is not None:
         query = query.where(_FAILURES.c.operation == operation)
     return [_case_row(connection, found) for found in connection.execute(query).mappings()]
+
+
+def list_summaries(
+    connection: sa.Connection, states: Sequence[CaseState], *, limit: int, offset: int = 0
+) -> tuple[list[CaseSummary], int]:
+    """List cases without their content, in the order of ``states``, and count all of these."""
+    rank = sa.case(*((_TESTS.c.state == state, at) for at, state in enumerate(states)))
+    trigger = _TESTS.c.case["trigger"]
+    if connection.dialect.name == "sqlite":
+        # One damaged row would fail the whole query.
+        trigger = sa.case((sa.func.json_valid(_TESTS.c.case) == 1, trigger), else_=None)
+    columns = [each for each in _TESTS.c if each.name not in ("case", "trigger", "user_ids")]
+    query = (
+        sa.select(
+            *columns,
+            sa.type_coerce(trigger, Json).label("trigger_of_case"),
+            _FAILURES.c.handle,
+            _FAILURES.c.operation,
+            _FAILURES.c.failure_category.label("category"),
+        )
+        .join_from(_TESTS, _FAILURES, _FAILURES.c.id == _TESTS.c.created_from_failure_id)
+        .where(_TESTS.c.state.in_(states))
+        .order_by(rank, _TESTS.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    rows = [_summary(connection, found) for found in connection.execute(query).mappings()]
+    count = sa.select(sa.func.count()).select_from(_TESTS).where(_TESTS.c.state.in_(states))
+    return rows, int(connection.execute(count).scalar_one())
 
 
 def fetch_case(connection: sa.Connection, ref: int | str) -> CaseRow:
@@ -200,6 +230,28 @@ def _lock_case(connection: sa.Connection, ref: int | str) -> CaseRow:
     case = fetch_case(connection, ref)
     connection.execute(sa.select(_TESTS.c.id).where(_TESTS.c.id == case.id).with_for_update())
     return fetch_case(connection, case.id)
+
+
+def _summary(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseSummary:
+    read = RowReader(connection, names.TABLE_TESTS, found, found["handle"] or found["id"])
+    trigger = found["trigger_of_case"]
+    kind = trigger.get("kind") if isinstance(trigger, dict) else None
+    return CaseSummary(
+        id=read.integer("id"),
+        handle=read.text("handle"),
+        operation=read.text("operation"),
+        category=read.text("category"),
+        state=read.member("state", CaseState, CaseState.UNREPRODUCIBLE),
+        state_reason=read.text("state_reason"),
+        created_at=read.timestamp("created_at"),
+        unfixable=kind is None or (kind == "fault" and bool(trigger.get("persistent"))),
+        confidence_score=read.number("confidence_score"),
+        run_count=read.integer("run_count"),
+        pass_count=read.integer("pass_count"),
+        fail_count=read.integer("fail_count"),
+        inconclusive_count=read.integer("inconclusive_count"),
+        last_run_at=read.optional_timestamp("last_run_at"),
+    )
 
 
 def _case_row(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseRow:

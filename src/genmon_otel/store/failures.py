@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, get_args
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
-from genmon_otel.errors import ConfigurationError, NotFound
+from genmon_otel.errors import ConfigurationError, InvalidTransition, NotFound
 from genmon_otel.policy import DAY_S, CaseState
 from genmon_otel.records import Recording, Severity
 from genmon_otel.store import cases, schema
@@ -180,7 +180,13 @@ def fetch_impact(connection: sa.Connection, failure_id: int) -> Impact:
 
 
 def set_status(
-    connection: sa.Connection, ref: str, status: Status, *, at: float, reviewer: str | None = None
+    connection: sa.Connection,
+    ref: str,
+    status: Status,
+    *,
+    at: float,
+    reviewer: str | None = None,
+    expected: str | None = None,
 ) -> FailureRow:
     """Set a failure's status and return its row.
 
@@ -190,23 +196,31 @@ def set_status(
         status: the status to set.
         at: Unix seconds.
         reviewer: who decided; None where nobody is named.
+        expected: the status that the reviewer was shown; None to skip this check.
 
     The next occurrence reopens a resolved failure; an ignored one stays ignored.
 
     Raises:
         NotFound: there is no such failure.
         ConfigurationError: there is no such status.
+        InvalidTransition: the status is not ``expected``.
     """
     table = schema.failures
     row = fetch_failure(connection, ref)
-    connection.execute(
+    as_shown = () if expected is None else (table.c.status == expected,)
+    changed = connection.execute(
         sa.update(table)
-        .where(table.c.id == row.id)
+        .where(table.c.id == row.id, *as_shown)
         .values(
             status=_validate_status(status),
             resolved_through=table.c.last_seen_at if status == RESOLVED else None,
         )
     )
+    if not changed.rowcount:
+        raise InvalidTransition(
+            f"Failure {row.handle} is {row.status} by now, not {expected}: somebody else decided "
+            "meanwhile. Look at it again."
+        )
     save_decision(connection, row.id, status, at=at, reviewer=reviewer)
     return fetch_failure(connection, row.fingerprint)
 

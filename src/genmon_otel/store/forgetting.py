@@ -128,5 +128,7 @@ def _clear_cases(connection: sa.Connection, person: str, propose: Propose | None
         if not case and state is not None and state in _STATE_WITHOUT_RECORDINGS:
             values |= {"state": _STATE_WITHOUT_RECORDINGS[state], "state_reason": _REASON}
         connection.execute(sa.update(table).where(table.c.id == row.id).values(**values))
+        # How the work ended may quote the person's recording.
+        connection.execute(sa.delete(schema.work).where(schema.work.c.test_id == row.id))
         changed += 1
     return changed

@@ -1,21 +1,36 @@
-"""Searches failures and lays out one's history, for the page. Constant or indexed queries only."""
+"""Searches and lists what the page shows. Constant or indexed queries only."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final, get_args
 
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import ConfigurationError
+from genmon_otel.policy import HEALTH_WINDOW_S, CaseState, is_healthy
+from genmon_otel.records import Outcome
 from genmon_otel.store import schema
+from genmon_otel.store.cases import list_summaries
 from genmon_otel.store.codec import normalise_handle
+from genmon_otel.store.connect import Database
 from genmon_otel.store.failures import SORT_COLUMNS, Sort, Status, list_failures_by_id
 from genmon_otel.store.reading import RowReader
-from genmon_otel.store.rows import FailureHistory, FailureRow, Occurrence
+from genmon_otel.store.rows import (
+    CaseSummary,
+    FailureHistory,
+    FailureRow,
+    Occurrence,
+    OperationHealth,
+)
 
+#: Operations of the last hour that are listed.
+_OPERATIONS: Final = 12
 #: Days, versions and occurrences that a history lists.
 _DAYS: Final = 90
 _VERSIONS: Final = 20
@@ -37,6 +52,76 @@ class FailureQuery:
     sort: Sort = "last_seen"
     limit: int = 50
     offset: int = 0
+
+
+class Overview:
+    """What the page lists of one store. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def search_failures(self, query: FailureQuery) -> tuple[list[FailureRow], int]:
+        """List the failures that match, and count all; see :func:`search_failures`."""
+        with self._database.read() as connection:
+            return search_failures(connection, query)
+
+    def failure_history(self, failure_id: int) -> FailureHistory:
+        """Fetch when, and on which versions, a failure happened."""
+        with self._database.read() as connection:
+            return fetch_history(connection, failure_id)
+
+    def failure_names(self) -> tuple[list[str], list[str]]:
+        """List the operations and the categories of all failures."""
+        with self._database.read() as connection:
+            return list_names(connection)
+
+    def operations(self, now: float) -> list[OperationHealth]:
+        """List the operations of the last hour, in whole minutes; the worst first.
+
+        Args:
+            now: Unix seconds.
+        """
+        with self._database.read() as connection:
+            return list_operations(connection, now)
+
+    def cases(
+        self, states: Sequence[CaseState], *, limit: int, offset: int = 0
+    ) -> tuple[list[CaseSummary], int]:
+        """List cases in some states, in the order of these, and count all.
+
+        Args:
+            states: those that need somebody first.
+            limit, offset: which of them; of a state the newest come first.
+        """
+        with self._database.read() as connection:
+            return list_summaries(connection, states, limit=limit, offset=offset)
+
+
+def list_operations(connection: sa.Connection, now: float) -> list[OperationHealth]:
+    """List the operations of the last hour from the rollups: one query, whatever their number."""
+    table = schema.rollups
+    found = connection.execute(
+        sa.select(table.c.operation, table.c.outcome, sa.func.sum(table.c.count))
+        .where(
+            table.c.minute > now - HEALTH_WINDOW_S,
+            table.c.minute <= now,
+            table.c.operation != names.SELFTEST_OPERATION,
+            table.c.outcome.in_((Outcome.SUCCESS, Outcome.FAILURE)),
+        )
+        .group_by(table.c.operation, table.c.outcome)
+    )
+    counts: dict[str, Counter[str]] = {}
+    for operation, outcome, count in found:
+        if isinstance(count, (int, Decimal)):  # SQLite stores any value in any column
+            counts.setdefault(str(operation), Counter())[str(outcome)] += int(count)
+    listed = []
+    for operation, each in counts.items():
+        failures, attempts = each[Outcome.FAILURE], each.total()
+        listed.append(
+            OperationHealth(operation, attempts, failures, is_healthy(attempts, failures))
+        )
+    listed.sort(key=lambda each: (each.healthy, -each.failures, -each.attempts, each.operation))
+    return listed[:_OPERATIONS]
 
 
 def search_failures(connection: sa.Connection, query: FailureQuery) -> tuple[list[FailureRow], int]:

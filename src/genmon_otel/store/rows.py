@@ -96,6 +96,37 @@ class CaseRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """A regression case as lists show it: without its content, which may be large."""
+
+    id: int
+    handle: str
+    operation: str
+    category: str
+    state: CaseState
+    state_reason: str
+    created_at: float
+    #: The step failed each time it was asked, or nothing was recorded: no code could fix that.
+    unfixable: bool
+    confidence_score: float
+    run_count: int
+    pass_count: int
+    fail_count: int
+    inconclusive_count: int
+    last_run_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationHealth:
+    """The attempts of one operation in the last hour."""
+
+    operation: str
+    attempts: int
+    failures: int
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FailureDetail:
     """Everything that ``genmon failures show`` prints."""
 

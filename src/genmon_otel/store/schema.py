@@ -31,9 +31,9 @@ from genmon_otel import conventions as names
 from genmon_otel.store.columns import Instant, Json
 
 #: Revision of the schema below: the newest file in ``migrations/versions``.
-REVISION: Final = "0006"
+REVISION: Final = "0007"
 #: All revisions, oldest first. An unknown one was made by a newer genmon.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 #: SQLite assigns row ids only to INTEGER; on PostgreSQL that is 32 bits, which could overflow.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -273,6 +273,29 @@ decisions: Final = Table(
     Column("detail", Text, nullable=False),
     Index("ix_genmon_decisions_failure_id", "failure_id", "id"),
 )
+
+#: What a reviewer asked of a case where the application's code is not at hand: at most one a case,
+#: done by ``genmon cases verify --worker``.
+work: Final = Table(
+    names.TABLE_WORK,
+    metadata,
+    Column("test_id", BigId, ForeignKey(f"{names.TABLE_TESTS}.id"), primary_key=True,
+           autoincrement=False),
+    #: ``verify``, ``run``, ``shrink`` or ``refresh``.
+    Column("action", Text, nullable=False),
+    Column("reviewer", Text),
+    #: What the replay needs, as the form said it.
+    Column("needs", Json, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    #: Who does it, and when that was heard of last; null: it waits.
+    Column("worker", Text),
+    Column("seen_at", Instant),
+    Column("done", Integer, nullable=False, server_default=text("0")),
+    #: How it ended; null: it has not.
+    Column("ended_at", Instant),
+    Column("result", Text),
+    Column("failed", Boolean),
+)  # fmt: skip
 
 rollups: Final = Table(
     names.TABLE_ROLLUPS,

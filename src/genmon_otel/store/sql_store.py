@@ -25,7 +25,6 @@ from genmon_otel.store import (
     decisions,
     failures,
     health,
-    overview,
     recordings,
     relabelling,
     retention,
@@ -40,14 +39,13 @@ from genmon_otel.store.connect import Database, driver_connection, is_schema_err
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.forgetting import forget_user
 from genmon_otel.store.grants import build_grants
-from genmon_otel.store.overview import FailureQuery
+from genmon_otel.store.overview import Overview
 from genmon_otel.store.reading import Damage, DamageLog
 from genmon_otel.store.rows import (
     CaseRow,
     Counts,
     DecisionRow,
     FailureDetail,
-    FailureHistory,
     FailureRow,
     Forgotten,
     GenerationRow,
@@ -55,6 +53,7 @@ from genmon_otel.store.rows import (
     TrendPoint,
 )
 from genmon_otel.store.runs import NewRun
+from genmon_otel.store.work import WorkQueue
 from genmon_otel.store.write import BatchWriter
 
 #: Rows that one step of :meth:`SqlStore.prune` deletes.
@@ -95,6 +94,10 @@ class SqlStore:
         self._clock = clock or SystemClock()
         self._propose = propose
         self._writer = BatchWriter(self._database, propose)
+        #: Searches and lists, for the page.
+        self.overview = Overview(self._database)
+        #: What reviewers asked of cases, for workers.
+        self.work = WorkQueue(self._database, self._clock)
 
     # --- schema ------------------------------------------------------------
 
@@ -212,33 +215,23 @@ class SqlStore:
         with self._database.read() as connection:
             return failures.fetch_detail(connection, ref)
 
-    def search_failures(self, query: FailureQuery) -> tuple[list[FailureRow], int]:
-        """List the failures that match, and count all; see :func:`.overview.search_failures`."""
-        with self._database.read() as connection:
-            return overview.search_failures(connection, query)
-
-    def failure_history(self, failure_id: int) -> FailureHistory:
-        """Fetch when, and on which versions, a failure happened."""
-        with self._database.read() as connection:
-            return overview.fetch_history(connection, failure_id)
-
-    def failure_names(self) -> tuple[list[str], list[str]]:
-        """List the operations and the categories of all failures."""
-        with self._database.read() as connection:
-            return overview.list_names(connection)
-
     def decisions(self, failure_id: int) -> list[DecisionRow]:
         """List what was decided about a failure and its case, newest first."""
         with self._database.read() as connection:
             return decisions.list_decisions(connection, failure_id)
 
     def set_failure_status(
-        self, ref: str, status: Status, reviewer: str | None = None
+        self,
+        ref: str,
+        status: Status,
+        reviewer: str | None = None,
+        *,
+        expected: str | None = None,
     ) -> FailureRow:
-        """Set a failure's status: ``resolved``, ``ignored`` or ``open``."""
+        """Set a failure's status; see :func:`genmon_otel.store.failures.set_status`."""
         with self._database.begin() as connection:
             return failures.set_status(
-                connection, ref, status, at=self._clock.now(), reviewer=reviewer
+                connection, ref, status, at=self._clock.now(), reviewer=reviewer, expected=expected
             )
 
     def relabel(

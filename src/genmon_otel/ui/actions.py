@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final, get_args
 from urllib.parse import quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
-from genmon_otel.code_version import version_of_folder
-from genmon_otel.conventions import ENV_CODE_VERSION
-from genmon_otel.errors import ConfigurationError, GenmonError
+from genmon_otel.errors import GenmonError, InvalidTransition
 from genmon_otel.policy import CaseState
 from genmon_otel.regression import review
-from genmon_otel.regression.reproduction_check import REPLAYS
-from genmon_otel.store import SqlStore
 from genmon_otel.store.failures import Status
+from genmon_otel.store.rows import CaseRow
 from genmon_otel.ui.forms import needs_of, read_form
-from genmon_otel.ui.jobs import Work
-from genmon_otel.ui.pages import render_case
-from genmon_otel.ui.rendering import Site, render
+from genmon_otel.ui.pages import content_mark, render_case
+from genmon_otel.ui.rendering import render, site_of
+from genmon_otel.wording.case import unknown_steps_said
 
-#: Seconds between two looks at a job, and in which a client that does not read is let go.
-_POLL_S: Final = 0.25
-_FOLLOW_S: Final = 600.0
 #: The status that a form sets, by its name, and what is said then.
 _STATUSES: Final[Mapping[str, tuple[Status, str]]] = {
     "resolve": ("resolved", "If it happens again it reopens, and is counted."),
@@ -39,20 +30,24 @@ _STATUSES: Final[Mapping[str, tuple[Status, str]]] = {
 
 async def set_status(request: Request) -> Response:
     """Resolve, ignore or reopen a failure."""
-    status, says = _STATUSES[_action(request)]
+    status, says = _STATUSES[action_of(request)]
+    form = await read_form(request)
+    handle, seen = request.path_params["handle"], form.get("seen")
     row = await run_in_threadpool(
-        _site(request).store.set_failure_status,
-        request.path_params["handle"],
-        status,
-        request.state.reviewer,
+        lambda: site_of(request).store.set_failure_status(
+            handle,
+            status,
+            request.state.reviewer,
+            expected=seen if seen in get_args(Status) else None,
+        )
     )
-    return _back(f"/failures/{quote(row.handle)}", f"{row.handle} is {row.status}. {says}")
+    return back(f"/failures/{quote(row.handle)}", f"{row.handle} is {row.status}. {says}")
 
 
 async def relabel(request: Request) -> Response:
     """Set a failure's category and severity, or go back to the rules' word."""
     form = await read_form(request)
-    store, handle = _site(request).store, request.path_params["handle"]
+    store, handle = site_of(request).store, request.path_params["handle"]
     if "undo" in form:
         row = await run_in_threadpool(store.undo_relabel, handle, request.state.reviewer)
     else:
@@ -65,7 +60,7 @@ async def relabel(request: Request) -> Response:
                 is_declared="declared" in form,
             )
         )
-    return _back(
+    return back(
         f"/failures/{quote(row.handle)}", f"{row.handle} is {row.category}, {row.severity}."
     )
 
@@ -75,16 +70,22 @@ async def approve(request: Request) -> Response:
     form = await read_form(request)
 
     def decide() -> str:
+        store, needs = site_of(request).store, needs_of(form)
+        _check_as_shown(store.case(request.path_params["handle"]), form)
         row = review.approve(
-            _site(request).store,
+            store,
             request.path_params["handle"],
             reviewer=request.state.reviewer,
             postcondition=form.get("postcondition") or None,
             fails_as=form.get("fails_as") or None,
-            needs=needs_of(form),
+            needs=needs,
         )
-        more = " It is expected to fail until the fix is in." if row.state is CaseState.OPEN else ""
-        return f"{row.handle} is {row.state}.{more}"
+        said = f"{row.handle} is {row.state}."
+        if row.state is CaseState.OPEN:
+            said += " It is expected to fail until the fix is in."
+        for warning in unknown_steps_said(needs, review.stored(row)):
+            said += f" Note: {warning}"
+        return said
 
     return await _decided(request, form, decide)
 
@@ -96,11 +97,13 @@ async def change_state(request: Request) -> Response:
         "reject": (CaseState.REJECTED, None),
         "retire": (CaseState.RETIRED, None),
         "release": (CaseState.OPEN, CaseState.QUARANTINED),
-    }[_action(request)]
+    }[action_of(request)]
     seen = form.get("seen", "")
 
     def decide() -> str:
-        row = _site(request).store.set_case_state(
+        store = site_of(request).store
+        _check_as_shown(store.case(request.path_params["handle"]), form)
+        row = store.set_case_state(
             request.path_params["handle"],
             wanted,
             expected=expected or (CaseState(seen) if seen in set(CaseState) else None),
@@ -112,54 +115,9 @@ async def change_state(request: Request) -> Response:
     return await _decided(request, form, decide)
 
 
-async def start_job(request: Request) -> Response:
-    """Start a reproduction check or a replay of a case, and show its page."""
-    site = _site(request)
-    form = await read_form(request)
-    row = await run_in_threadpool(site.store.case, request.path_params["handle"])
-    if site.code is None:
-        raise ConfigurationError(
-            "The application's code is not here, so nothing can be replayed. Where it is: "
-            f"genmon cases verify {row.handle}"
-        )
-    if _action(request) == "verify":
-        work = _verification(site.store, row.handle, site.code, form)
-        site.jobs.start("reproduction check", row.handle, REPLAYS, work)
-    else:
-        site.jobs.start("replay", row.handle, 1, _replay(site.store, row.handle, site.code))
-    return _back(f"/cases/{quote(row.handle)}", "")
-
-
-async def events(request: Request) -> Response:
-    """Follow a job by server-sent events; ``over`` tells that the page can be loaded again."""
-    site = _site(request)
-    number = int(request.path_params["number"])
-
-    async def followed() -> AsyncIterator[str]:
-        shown = ""
-        template = site.environment.get_template("_job.html")
-        for _ in range(int(_FOLLOW_S / _POLL_S)):
-            job = site.jobs.find(number)
-            if job is None:
-                yield "event: over\ndata: \n\n"
-                return
-            html = template.render(job=job)
-            if html != shown:
-                shown = html
-                yield _event("progress", html)
-            if job.is_over:
-                yield "event: over\ndata: \n\n"
-                return
-            if await request.is_disconnected():
-                return
-            await asyncio.sleep(_POLL_S)
-
-    return StreamingResponse(followed(), media_type="text/event-stream")
-
-
 async def enter(request: Request) -> Response:
     """Open a session by a one-time link."""
-    site = _site(request)
+    site = site_of(request)
     session = site.sessions.open(request.query_params.get("token", ""))
     if session is None:
         return render(request, "error.html", 401, title="This link was used, or is too old",
@@ -173,52 +131,46 @@ async def _decided(
     request: Request, form: Mapping[str, str], decide: Callable[[], str]
 ) -> Response:
     """Carry out a decision about a case; where it is refused, show the form again and why."""
-    handle = request.path_params["handle"]
     try:
         said = await run_in_threadpool(decide)
     except GenmonError as error:
-        problem = str(error)
-        card = await run_in_threadpool(review.card, _site(request).store, handle)
-        return await run_in_threadpool(
-            lambda: render_case(request, card, problem=problem, form=form, status=409)
+        return await refused(request, str(error), form)
+    return back(f"/cases/{quote(request.path_params['handle'])}", said)
+
+
+async def refused(request: Request, problem: str, form: Mapping[str, str]) -> Response:
+    """Show a case again, with what was typed and why it was refused."""
+    handle = request.path_params["handle"]
+    card = await run_in_threadpool(review.card, site_of(request).store, handle)
+    return await run_in_threadpool(
+        lambda: render_case(request, card, problem=problem, form=form, status=409)
+    )
+
+
+def _check_as_shown(row: CaseRow, form: Mapping[str, str]) -> None:
+    """Refuse a decision about a case that is not any more what the reviewer was shown.
+
+    Raises:
+        InvalidTransition: its state or its content is another one by now.
+    """
+    state, content = form.get("seen"), form.get("content")
+    if state and row.state != state:
+        raise InvalidTransition(
+            f"Case {row.handle} is {row.state} by now, not {state}: somebody decided meanwhile, see "
+            "its history below. What you typed is still in the form."
         )
-    return _back(f"/cases/{quote(handle)}", said)
+    if content and content != content_mark(row):
+        raise InvalidTransition(
+            f"Case {row.handle} was changed meanwhile: look at it again. What you typed is still in "
+            "the form; sent again, it counts."
+        )
 
 
-def _verification(store: SqlStore, handle: str, code: Path, form: Any) -> Work:
-    needs = needs_of(form)
-
-    def work(step: Callable[[], None]) -> str:
-        row, found = review.verify(store, handle, cwd=code, needs=needs, progress=step)
-        reason = found.reason.removeprefix(f"{row.state} ")
-        return f"{row.state}: {reason}"
-
-    return work
-
-
-def _replay(store: SqlStore, handle: str, code: Path) -> Work:
-    def work(step: Callable[[], None]) -> str:
-        version = version_of_folder(os.environ.get(ENV_CODE_VERSION), code)
-        row, result = review.replay(store, handle, code_version=version, cwd=code)
-        step()
-        return f"{result.verdict}: {result.detail} ({row.handle} is {row.state})"
-
-    return work
-
-
-def _event(name: str, html: str) -> str:
-    lines = "".join(f"data: {line}\n" for line in html.splitlines())
-    return f"event: {name}\n{lines}\n"
-
-
-def _back(path: str, said: str) -> RedirectResponse:
+def back(path: str, said: str) -> RedirectResponse:
+    """Return to a page of this server, which then says what was done."""
     return RedirectResponse(f"{path}?{urlencode({'said': said})}" if said else path, 303)
 
 
-def _action(request: Request) -> str:
+def action_of(request: Request) -> str:
+    """Return what a form asks for: the end of its path."""
     return request.url.path.rpartition("/")[2]
-
-
-def _site(request: Request) -> Site:
-    site: Site = request.app.state.site
-    return site

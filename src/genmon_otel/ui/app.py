@@ -15,15 +15,22 @@ from starlette.staticfiles import StaticFiles
 
 from genmon_otel.errors import GenmonError, InvalidTransition, NotFound, StoreUnavailable
 from genmon_otel.store import SqlStore
-from genmon_otel.ui import actions, pages
+from genmon_otel.ui import actions, case_files, case_work, pages
+from genmon_otel.ui.alerts import Alerts
 from genmon_otel.ui.gate import Access, Gate
 from genmon_otel.ui.jobs import Jobs
 from genmon_otel.ui.rendering import FOLDER, Site, make_environment, render
 from genmon_otel.ui.session import Sessions
+from genmon_otel.ui.work import TITLES
 
 
 def create_app(
-    store: SqlStore, access: Access, sessions: Sessions, *, code: Path | None = None
+    store: SqlStore,
+    access: Access,
+    sessions: Sessions,
+    *,
+    code: Path | None = None,
+    alertmanager: str | None = None,
 ) -> Starlette:
     """Return the page as an ASGI application.
 
@@ -33,10 +40,12 @@ def create_app(
         sessions: of those who look at it.
         code: folder of the application's code, in which cases are replayed; None where it is not
             at hand.
+        alertmanager: its address, to show open alerts; None for none.
     """
     app = Starlette(
         routes=[
             Route("/", pages.now),
+            Route("/alerts", pages.alerts),
             Route("/enter", actions.enter),
             Route("/failures", pages.failures),
             Route("/failures/{handle}", pages.failure),
@@ -47,15 +56,21 @@ def create_app(
             Route("/cases/{handle}", pages.case),
             Route("/cases/{handle}/steps/{number:int}", pages.step),
             Route("/cases/{handle}/approve", actions.approve, methods=["POST"]),
-            *_posts("/cases/{handle}", actions.start_job, "verify", "run"),
+            *_posts("/cases/{handle}", case_work.start, *TITLES),
+            Route("/cases/{handle}/events", case_work.events),
+            Route("/cases/{handle}/file", case_files.download),
+            Route("/cases/{handle}/export", case_files.export, methods=["POST"]),
+            Route("/cases/{handle}/propose", case_files.propose, methods=["POST"]),
             *_posts("/cases/{handle}", actions.change_state, "reject", "retire", "release"),
-            Route("/jobs/{number:int}/events", actions.events),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],
         middleware=[Middleware(Gate, access=access, sessions=sessions)],
         exception_handlers={GenmonError: _genmon_error, HTTPException: _http_error},
     )
-    app.state.site = Site(store, access, sessions, Jobs(), code, make_environment())
+    app.state.site = Site(
+        store, access, sessions, Jobs(), code, make_environment(),
+        None if alertmanager is None else Alerts(alertmanager),
+    )  # fmt: skip
     return app
 
 

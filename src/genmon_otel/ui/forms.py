@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.regression.needs import Needs, parse_recovery
+from genmon_otel.regression.needs import Needs, parse_recovery, parse_variable
 
 #: Fields of a form.
 _MOST_FIELDS = 100
@@ -29,32 +28,16 @@ def needs_of(form: Mapping[str, str]) -> Needs:
     """Return what the fields for recoveries, variables, programs and live steps say.
 
     Raises:
-        ConfigurationError: a line is not what its field takes.
+        ConfigurationError: a line is not what its field takes. A name alone takes no value: this
+            server's own variables are none of a reviewer's.
     """
     return Needs(
-        recovery=dict(_recovery(line) for line in _lines(form, "recovery")),
+        recovery=dict(parse_recovery(line) for line in _lines(form, "recovery")),
         live=tuple(_lines(form, "live")),
-        env=dict(_variable(line) for line in _lines(form, "env")),
+        env=dict(parse_variable(line, {}) for line in _lines(form, "env")),
         programs=tuple(_lines(form, "programs")),
     )
 
 
 def _lines(form: Mapping[str, str], name: str) -> Iterable[str]:
     return (line.strip() for line in form.get(name, "").splitlines() if line.strip())
-
-
-def _recovery(line: str) -> tuple[str, Any]:
-    try:
-        step, value = parse_recovery(line)
-        return step.strip(), value
-    except ValueError:
-        raise ConfigurationError(
-            f'{line!r} is not STEP=JSON. For example: call_model="x = 1"'
-        ) from None
-
-
-def _variable(line: str) -> tuple[str, str]:
-    name, equals, value = line.partition("=")
-    if not (name and equals):
-        raise ConfigurationError(f"{line!r} is not NAME=VALUE. For example: REGION=eu-west-1")
-    return name.strip(), value.strip()

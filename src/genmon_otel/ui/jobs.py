@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,6 +29,11 @@ class Progress:
     #: How it ended; empty while it runs.
     result: str = ""
     failed: bool = False
+    #: Who asked for it, and who does it where that is not this server; empty otherwise.
+    asked_by: str = ""
+    worker: str = ""
+    #: Whether nobody does it yet.
+    waits: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -41,15 +46,18 @@ Work = Callable[[Callable[[], None]], str]
 
 
 class Jobs:
-    """Runs jobs on one thread, a second one of the same case waits. Thread-safe."""
+    """Runs jobs one after another on a thread of its own, which ends with the process. Thread-safe."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="genmon-ui")
+        self._waiting: queue.SimpleQueue[tuple[int, Work]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._found: OrderedDict[int, Progress] = OrderedDict()
 
-    def start(self, title: str, handle: str, total: int, work: Work) -> Progress:
+    def start(
+        self, title: str, handle: str, total: int, work: Work, asked_by: str = ""
+    ) -> Progress:
         """Start a job and return where it stands.
 
         A case whose job has not ended gets no second one: that one is returned.
@@ -58,12 +66,16 @@ class Jobs:
             for known in self._found.values():
                 if known.handle == handle and not known.is_over:
                     return known
-            progress = Progress(next(self._numbers), title, handle, total=total)
+            progress = Progress(next(self._numbers), title, handle, total=total, asked_by=asked_by)
             self._found[progress.number] = progress
             over = [number for number, each in self._found.items() if each.is_over]
             for number in over[:-KEPT]:
                 del self._found[number]
-        self._pool.submit(self._run, progress.number, work)
+            if self._thread is None:
+                # A daemon: Ctrl-C ends the server at once, a replay ends with its parent.
+                self._thread = threading.Thread(target=self._loop, name="genmon-ui", daemon=True)
+                self._thread.start()
+        self._waiting.put((progress.number, work))
         return progress
 
     def find(self, number: int) -> Progress | None:
@@ -77,9 +89,9 @@ class Jobs:
             mine = [each for each in self._found.values() if each.handle == handle]
         return mine[-1] if mine else None
 
-    def close(self) -> None:
-        """Start no further job. One that runs is left to end with the process."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    def _loop(self) -> None:
+        while True:
+            self._run(*self._waiting.get())
 
     def _run(self, number: int, work: Work) -> None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from pygments.util import ClassNotFound
 from rich.text import Text
 
 from genmon_otel.records import Tree
+from genmon_otel.text import clean
 from genmon_otel.wording.printable import printable
 from genmon_otel.wording.values import plain
 
@@ -39,6 +40,11 @@ COLOURED: Final = 30_000
 #: Values of a JSON document that are shown, and levels that are open at first.
 VALUES: Final = 1_500
 OPEN_LEVELS: Final = 2
+#: Frames of libraries and of Python itself; frames of the application that are listed.
+_LIBRARY: Final = re.compile(r"[/\\](?:site-packages|dist-packages|lib[/\\]python\d|Lib[/\\])|\"<")
+_FRAMES: Final = 8
+#: Characters of a gist.
+_GIST: Final = 180
 #: Lines of each side that a difference is made of.
 DIFF_LINES: Final = 2_000
 
@@ -55,11 +61,14 @@ _LEXERS: Final[Mapping[str, type[Lexer]]] = {
 class Block:
     """A part of a recorded value, as the page shows it."""
 
-    #: ``message``, ``json``, ``code``, ``text`` or ``output``.
+    #: ``json``, ``code``, ``text`` or ``output``.
     kind: str
     html: Markup
     #: Who wrote a message, or the language of code; may be empty.
     label: str = ""
+    #: Whether it is part of a chat message, and whether it is folded at first.
+    is_message: bool = False
+    is_folded: bool = False
     #: Characters that are left out in the middle.
     left_out: int = 0
 
@@ -70,11 +79,14 @@ def blocks(tree: Tree) -> list[Block]:
     if isinstance(value, Mapping):
         messages = list(_messages(value))
         if messages:
-            return [*messages, Block("json", fold(value), "all of it")]
+            return [*messages, Block("json", fold(value), "all of it", is_folded=True)]
         body = value.get("body")
         if isinstance(body, str) and body:
             head = {name: each for name, each in value.items() if name != "body"}
-            return [*text_blocks(body), Block("json", fold(head), "answer")]
+            return [
+                *text_blocks(body),
+                Block("json", fold(head), _head_label(head), is_folded=True),
+            ]
     if isinstance(value, str):
         return text_blocks(value)
     return [Block("json", fold(value))]
@@ -91,7 +103,8 @@ def text_blocks(text: str) -> list[Block]:
         except ValueError:
             return [_cut_block("code", text, "json")]
         messages = list(_messages(value)) if isinstance(value, Mapping) else []
-        return [*messages, Block("json", fold(value), "all of it" if messages else "")]
+        label = "all of it" if messages else ""
+        return [*messages, Block("json", fold(value), label, is_folded=bool(messages))]
     found: list[Block] = []
     end = 0
     for fence in _FENCE.finditer(text[: 4 * SHOWN]):
@@ -104,6 +117,56 @@ def text_blocks(text: str) -> list[Block]:
         language = _guess(stripped) if not found else ""
         found.append(_cut_block("code" if language else "text", rest, language))
     return found
+
+
+def gist(tree: Tree) -> str:
+    """Return what a request or an outcome says, on one line: its last message, else its body."""
+    value = plain(tree)
+    if isinstance(value, Mapping) and isinstance(body := value.get("body"), str) and body:
+        value = body
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            pass
+    if isinstance(value, Mapping):
+        said = [text for _, text in _said(value) if isinstance(text, str) and text.strip()]
+        value = said[-1] if said else value.get("prompt", value.get("error", value))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return clean(" ".join(printable(text[:4_000]).split()), _GIST)
+
+
+def as_lines(tree: Tree) -> str:
+    """Return an outcome as text to be compared: what was said, else indented JSON."""
+    value = plain(tree)
+    if isinstance(value, Mapping) and isinstance(body := value.get("body"), str) and body:
+        value = body
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.lstrip()[:1] in ("{", "[") else value
+        except (ValueError, RecursionError):
+            pass
+    if isinstance(value, Mapping):
+        said = [text for _, text in _said(value) if isinstance(text, str)]
+        value = "\n".join(said) if said else value
+    if not isinstance(value, str):
+        value = json.dumps(value, ensure_ascii=False, default=str, indent=1)
+    return value[:SHOWN]
+
+
+def _head_label(head: Mapping[str, Any]) -> str:
+    """Return a name for what surrounds a body: the status of an answer, or where a request went."""
+    if "status" in head:
+        return f"HTTP {head['status']}"
+    parts = (head.get("method"), f"{head.get('host', '')}{head.get('path', '')}")
+    return " ".join(str(each) for each in parts if each) or "the rest"
+
+
+def application_frames(stack: str) -> list[str]:
+    """Return the frames of a stack that are the application's own, the innermost first."""
+    found = [line.strip() for line in stack.splitlines() if line.lstrip().startswith('File "')]
+    own = [line for line in found if not _LIBRARY.search(line)]
+    return list(dict.fromkeys(reversed(own)))[:_FRAMES]
 
 
 def difference(before: str, after: str) -> list[tuple[str, str]]:
@@ -163,7 +226,7 @@ def _cut_block(kind: str, text: str, label: str, render: Any = None) -> Block:
         html = coloured(text, label)
     else:
         html = marked_text(text)
-    return Block(kind, html, label, left_out)
+    return Block(kind, html, label, left_out=left_out)
 
 
 def _guess(text: str) -> str:
@@ -209,45 +272,69 @@ def _classes(span: Any) -> Iterable[str]:
 
 def _messages(value: Mapping[str, Any]) -> Iterable[Block]:
     """Yield the chat messages of a model API's request or answer, in the order they were said."""
-    given = value.get("messages")
+    for who, what in _said(value):
+        if isinstance(what, str):
+            for at, block in enumerate(text_blocks(what)):
+                label = " ".join(filter(None, (who if not at else "", block.label)))
+                yield replace(block, label=label, is_message=True)
+        else:
+            yield Block("json", fold(what), who, is_message=True)
+
+
+def _said(value: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """Yield who said what: a text, or a value such as a tool call's arguments."""
+    given = value.get("messages", value.get("input"))
     if isinstance(given, Sequence) and not isinstance(given, str):
-        if isinstance(system := value.get("system"), str):
-            yield _cut_block("message", system, "system")
-        for message in given:
-            if isinstance(message, Mapping):
-                yield from _parts(message.get("content"), str(message.get("role", "")))
-                yield from _tool_calls(message)
-    for choice in _maps(value.get("choices")):
-        message = choice.get("message")
-        if isinstance(message, Mapping):
-            yield from _parts(message.get("content"), str(message.get("role") or "assistant"))
+        for name in ("system", "instructions"):
+            if isinstance(system := value.get(name), str):
+                yield "system", system
+        for message in _maps(given):
+            yield from _parts(message.get("content"), str(message.get("role", "")))
             yield from _tool_calls(message)
+    for choice in _maps(value.get("choices")):
+        answer = choice.get("message")
+        if isinstance(answer, Mapping):
+            yield from _parts(answer.get("content"), str(answer.get("role") or "assistant"))
+            yield from _tool_calls(answer)
     if value.get("type") == "message" or (value.get("role") and "content" in value):
         yield from _parts(value.get("content"), str(value.get("role") or "assistant"))
-    for candidate in _maps(value.get("candidates")):
-        content = candidate.get("content")
-        if isinstance(content, Mapping):
-            yield from _parts(content.get("parts"), "assistant")
+    turns: list[Any] = [*_maps(value.get("contents"))]
+    turns += [found.get("content") for found in _maps(value.get("candidates"))]
+    for turn in turns:
+        if isinstance(turn, Mapping):
+            yield from _parts(turn.get("parts"), str(turn.get("role") or "assistant"))
     for item in _maps(value.get("output")):
         if "content" in item:
             yield from _parts(item["content"], str(item.get("role") or "assistant"))
+        elif item.get("type") in ("function_call", "tool_call"):
+            yield f"calls {item.get('name')}", _parsed(item.get("arguments"))
 
 
-def _parts(content: Any, role: str) -> Iterable[Block]:
-    if isinstance(content, str):
-        yield _cut_block("message", content, role)
+def _parts(content: Any, role: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(content, str) and content:
+        yield role, content
     for part in _maps(content):
         if isinstance(text := part.get("text"), str):
-            yield _cut_block("message", text, role)
+            yield role, text
+        elif part.get("type") == "tool_use":
+            yield f"calls {part.get('name')}", part.get("input")
         elif part:
-            yield Block("message", fold(part), f"{role}: {part.get('type', 'part')}")
+            yield f"{role}: {part.get('type', 'part')}", part
 
 
-def _tool_calls(message: Mapping[str, Any]) -> Iterable[Block]:
+def _tool_calls(message: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
     for call in _maps(message.get("tool_calls")):
         function = call.get("function")
         named = function if isinstance(function, Mapping) else call
-        yield Block("message", fold(named.get("arguments")), f"calls {named.get('name')}")
+        yield f"calls {named.get('name')}", _parsed(named.get("arguments"))
+
+
+def _parsed(arguments: Any) -> Any:
+    """Return a tool call's arguments as data where they are JSON."""
+    try:
+        return json.loads(arguments) if isinstance(arguments, str) else arguments
+    except (ValueError, RecursionError):
+        return arguments
 
 
 def _maps(value: Any) -> Iterable[Mapping[str, Any]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from genmon_otel.payload import digest
 from genmon_otel.policy import DAY_S, HEALTH_WINDOW_S, CaseState
 from genmon_otel.records import Category, Severity, StepRecord
 from genmon_otel.regression import review
@@ -18,15 +19,16 @@ from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.overview import FailureQuery
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.ui import outcomes, plots
-from genmon_otel.ui.rendering import Site, render
+from genmon_otel.ui.progress import progress_of
+from genmon_otel.ui.rendering import Site, render, site_of
 from genmon_otel.wording import case as case_words
 from genmon_otel.wording import failure as failure_words
-from genmon_otel.wording.values import text_of
+from genmon_otel.wording.units import duration
 
-#: Failures of one page of the list.
+#: Rows of one page of a list.
 PAGE_SIZE: Final = 50
-#: Cases that a list shows.
-_MOST_CASES: Final = 500
+#: Steps of a case that are listed.
+_MOST_STEPS: Final = 200
 #: States of cases under *Guarding*, those that need somebody first.
 _GUARDING: Final = (
     CaseState.REGRESSED, CaseState.QUARANTINED, CaseState.GUARDING, CaseState.OPEN,
@@ -36,17 +38,17 @@ _WAITING: Final = (CaseState.REPRODUCED, CaseState.PROPOSED, CaseState.UNREPRODU
 
 def now(request: Request) -> HTMLResponse:
     """Show whether generation is healthy, and what fails now."""
-    site: Site = request.app.state.site
+    site = site_of(request)
     at = time.time()
     health = site.store.health(now=at)
-    operations = sorted({row.operation for row in site.store.generations(limit=200)})[:12]
     return render(
         request,
         "now.html",
         health=health,
         rate=plots.rate(health.failure_rate, health.attempts),
         hour=plots.hour(site.store.trend(at - HEALTH_WINDOW_S, at, step_s=60), at),
-        operations=[(name, site.store.health(now=at, operation=name)) for name in operations],
+        operations=site.store.overview.operations(at),
+        alertmanager=site.alerts is not None,
         newest=site.store.failures(status="open", sort="first_seen", limit=5),
         busiest=site.store.failures(
             status="open", since=at - HEALTH_WINDOW_S, sort="users", limit=5
@@ -57,11 +59,11 @@ def now(request: Request) -> HTMLResponse:
 
 def failures(request: Request) -> HTMLResponse:
     """List failures, searched and filtered."""
-    site: Site = request.app.state.site
+    site = site_of(request)
     given = request.query_params
     status = given.get("status", "open")
     sort = given.get("sort", "users")
-    offset = int(text) if (text := given.get("from", "")).isdecimal() and len(text) < 8 else 0
+    offset = _offset(given)
     query = FailureQuery(
         text=given.get("q", "").strip()[:200] or None,
         status=status if status in get_args(Status) else None,
@@ -72,12 +74,12 @@ def failures(request: Request) -> HTMLResponse:
         limit=PAGE_SIZE,
         offset=offset,
     )
-    rows, count = site.store.search_failures(query)
+    rows, count = site.store.overview.search_failures(query)
     shown: dict[str, Any] = {"rows": rows, "count": count, "query": query, "size": PAGE_SIZE}
     shown["links"] = _neighbours(given, offset, count)
     if request.headers.get("hx-request") == "true":
         return render(request, "_failure_rows.html", **shown)
-    operations, categories = site.store.failure_names()
+    operations, categories = site.store.overview.failure_names()
     return render(
         request,
         "failures.html",
@@ -91,9 +93,9 @@ def failures(request: Request) -> HTMLResponse:
 
 def failure(request: Request) -> HTMLResponse:
     """Show one failure: what broke, where, whom it hit, since when."""
-    site: Site = request.app.state.site
+    site = site_of(request)
     detail = site.store.failure(request.path_params["handle"])
-    history = site.store.failure_history(detail.row.id)
+    history = site.store.overview.failure_history(detail.row.id)
     return render(
         request,
         "failure.html",
@@ -102,6 +104,7 @@ def failure(request: Request) -> HTMLResponse:
         hit=failure_words.hit(detail.impact),
         why=failure_words.why(detail.row),
         reading=failure_words.answer_read(detail.row),
+        frames=outcomes.application_frames(detail.row.stack_trace),
         why_no_case=failure_words.why_no_case(detail),
         history=history,
         plot=plots.days(history.by_day, int(time.time() // DAY_S)),
@@ -111,9 +114,19 @@ def failure(request: Request) -> HTMLResponse:
     )
 
 
+def alerts(request: Request) -> HTMLResponse:
+    """Show the open alerts, as Alertmanager tells them; asked for apart, so that no page waits for it."""
+    site = site_of(request)
+    found, problem = ((), "") if site.alerts is None else site.alerts.open()
+    is_part = request.headers.get("hx-request") == "true"
+    template = "_alerts.html" if is_part else "alerts.html"
+    return render(request, template, alerts=found, problem=problem, named=site.alerts is not None)
+
+
 def queue(request: Request) -> HTMLResponse:
     """List the cases that wait for a person."""
-    return _cases(request, "review.html", _WAITING)
+    waiting = {each.case_id: each for each in site_of(request).store.work.waiting()}
+    return _cases(request, "review.html", _WAITING, waiting=waiting)
 
 
 def guarding(request: Request) -> HTMLResponse:
@@ -121,25 +134,29 @@ def guarding(request: Request) -> HTMLResponse:
     return _cases(request, "guarding.html", _GUARDING)
 
 
-def _cases(request: Request, template: str, states: tuple[CaseState, ...]) -> HTMLResponse:
-    site: Site = request.app.state.site
-    rows = [row for state in states for row in site.store.cases(state=state, limit=_MOST_CASES)]
-    if template == "review.html":
-        rows = review.queue(rows)
-    unfixable = {row.id for row in rows if row.state in _WAITING and review.unmendable(row)}
+def _cases(
+    request: Request, template: str, states: tuple[CaseState, ...], **more: Any
+) -> HTMLResponse:
+    site = site_of(request)
+    offset = _offset(request.query_params)
+    rows, count = site.store.overview.cases(states, limit=PAGE_SIZE, offset=offset)
+    rows.sort(key=lambda row: (states.index(row.state), row.unfixable, -row.id))
+    drawn = template == "guarding.html"
     return render(
         request,
         template,
         rows=rows,
-        unfixable=unfixable,
+        count=count,
         note=case_words.UNFIXABLE,
-        plots={row.id: plots.runs(site.store.case_runs(row.id)) for row in rows[:50]},
+        plots={row.id: plots.runs(site.store.case_runs(row.id)) for row in rows if drawn},
+        links=_neighbours(request.query_params, offset, count),
+        **more,
     )
 
 
 def case(request: Request) -> HTMLResponse:
     """Show one case as a card by which it can be judged."""
-    site: Site = request.app.state.site
+    site = site_of(request)
     return render_case(request, review.card(site.store, request.path_params["handle"]))
 
 
@@ -152,19 +169,28 @@ def render_case(
     status: int = 200,
 ) -> HTMLResponse:
     """Show a case's card, with what was wrong with a form and what was typed into it."""
-    site: Site = request.app.state.site
+    site = site_of(request)
     row, found = card.row, card.case
     values: dict[str, Any] = {"steps": [], "trigger": None, "asked": [], "beside": None}
     if found is not None:
         values = {
             "steps": [
-                (index, step, case_words.step_line(step, 160))
-                for index, step in enumerate(found.steps)
+                (
+                    index,
+                    step,
+                    outcomes.gist(step.arguments),
+                    outcomes.gist(step.stream_error or step.outcome),
+                    "" if step.ended_s is None else duration(step.ended_s - step.started_s),
+                )
+                for index, step in enumerate(found.steps[:_MOST_STEPS])
             ],
             "trigger": found.trigger.step,
             "asked": outcomes.blocks(found.inputs),
             "beside": _beside(
-                site, row, None if found.trigger.step is None else found.steps[found.trigger.step]
+                site,
+                row,
+                found.steps,
+                None if found.trigger.step is None else found.steps[found.trigger.step],
             ),
         }
         if found.trigger.step is not None:
@@ -183,13 +209,15 @@ def render_case(
         what="" if found is None else case_words.what_happened(found, card.failure.row),
         replay="" if found is None else case_words.replay(found),
         meaning="" if found is None else case_words.meaning(card),
+        size="" if found is None else case_words.size(found),
         confidence=case_words.confidence(card),
         reason=case_words.reason(row),
         next_step=case_words.next_step(row),
         runs=card.runs,
         run_plot=plots.runs(card.runs),
         decisions=site.store.decisions(row.failure_id),
-        job=site.jobs.of_case(row.handle),
+        job=progress_of(site, row),
+        content=content_mark(row),
         problem=problem,
         form=form or {},
         can=actions_of(row),
@@ -199,7 +227,7 @@ def render_case(
 
 def step(request: Request) -> HTMLResponse:
     """Show one step of a case: its request and its outcome."""
-    site: Site = request.app.state.site
+    site = site_of(request)
     row = site.store.case(request.path_params["handle"])
     steps = review.stored(row).steps
     number = int(request.path_params["number"])
@@ -228,24 +256,49 @@ def actions_of(row: CaseRow) -> dict[str, bool]:
         "run": row.state in (*review.APPROVED, CaseState.REPRODUCED),
         "retire": row.state in review.APPROVED,
         "release": row.state is CaseState.QUARANTINED,
+        "shrink": row.state is CaseState.REPRODUCED and bool(row.case),
+        "refresh": row.state in (*review.CHECKABLE, *review.APPROVED) and bool(row.case),
+        "export": row.state in review.EXPORTED and bool(row.case),
     }
 
 
-def _beside(site: Site, row: CaseRow, step: StepRecord | None) -> dict[str, Any] | None:
+def content_mark(row: CaseRow) -> str:
+    """Return a mark of a case's content, by which a form tells whether it is still as it was shown."""
+    return digest(dict(row.case))
+
+
+def _counterpart(
+    found: Sequence[StepRecord], steps: Sequence[StepRecord], step: StepRecord
+) -> StepRecord | None:
+    """Return the step of a success that did what a failed one should: the same one of its name."""
+    named = [each for each in found if each.name == step.name]
+    before = [each for each in steps if each.name == step.name]
+    at = next((n for n, each in enumerate(before) if each is step), 0)
+    return named[min(at, len(named) - 1)] if named else None
+
+
+def _beside(
+    site: Site, row: CaseRow, steps: Sequence[StepRecord], step: StepRecord | None
+) -> dict[str, Any] | None:
     """Return a successful generation's outcome of the step that failed, and the difference."""
     samples = site.store.success_samples(row.operation)
     for sample in samples:
-        for each in sample.steps:
-            if step is not None and each.name == step.name:
-                return {
-                    "sample": sample,
-                    "blocks": outcomes.blocks(each.outcome),
-                    "difference": outcomes.difference(
-                        text_of(each.outcome)[: outcomes.SHOWN],
-                        text_of(step.outcome)[: outcomes.SHOWN],
-                    ),
-                }
+        each = None if step is None else _counterpart(sample.steps, steps, step)
+        if each is not None and step is not None:
+            return {
+                "sample": sample,
+                "blocks": outcomes.blocks(each.outcome),
+                "difference": outcomes.difference(
+                    outcomes.as_lines(each.outcome), outcomes.as_lines(step.outcome)
+                ),
+            }
     return {"sample": samples[0], "blocks": [], "difference": []} if samples else None
+
+
+def _offset(given: Mapping[str, str]) -> int:
+    """Return with which row a page of a list begins."""
+    text = given.get("from", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else 0
 
 
 def _neighbours(given: Mapping[str, str], offset: int, count: int) -> dict[str, str]:

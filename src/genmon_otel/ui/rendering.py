@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from genmon_otel.store import SqlStore
+from genmon_otel.ui.alerts import Alerts
 from genmon_otel.ui.gate import Access
 from genmon_otel.ui.jobs import Jobs
 from genmon_otel.ui.session import Sessions
@@ -33,6 +34,14 @@ class Site:
     #: Folder of the application's code; None where it is not at hand, so that nothing is replayed.
     code: Path | None
     environment: Environment
+    #: None where no Alertmanager is named.
+    alerts: Alerts | None = None
+
+
+def site_of(request: Request) -> Site:
+    """Return what a request's handler works with."""
+    site: Site = request.app.state.site
+    return site
 
 
 def make_environment() -> Environment:
@@ -58,7 +67,7 @@ def make_environment() -> Environment:
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     """Return a page. ``values`` are the template's, beside ``reviewer`` and ``path``."""
-    site: Site = request.app.state.site
+    site = site_of(request)
     html = site.environment.get_template(template).render(
         reviewer=request.state.reviewer,
         path=request.url.path,

@@ -11,6 +11,7 @@ from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import review
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.needs import Needs, unknown_steps
 from genmon_otel.regression.review import Card
 from genmon_otel.store.rows import CaseRow, FailureRow
 from genmon_otel.text import clean
@@ -141,6 +142,15 @@ def what_happened(case: Case, failure: FailureRow | None) -> str:
             f"unconfirmed); {case.target} failed."
         )
     return f"Step {step.name} {did}; {case.target} failed."
+
+
+def unknown_steps_said(needs: Needs, case: Case) -> list[str]:
+    """Return a warning for each step that a person named and that was not recorded."""
+    return [
+        f"no step {name!r} was recorded, so it counts only where the fixed code calls one of that "
+        f"name. Recorded: {recorded}."
+        for name, recorded in unknown_steps(needs, case)
+    ]
 
 
 def step_line(step: StepRecord, limit: int) -> str:

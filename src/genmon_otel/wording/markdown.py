@@ -1,4 +1,4 @@
-"""Say of a case in Markdown what its card says: the description of a pull request.
+"""Say in Markdown what a case's card, a list and a run say: for pull requests and summaries of jobs.
 
 Everything that was recorded stands in code spans and fenced blocks: there a forge reads no
 mention, no command, no link, no image and no markup.
@@ -7,9 +7,12 @@ mention, no command, no link, no image and no markup.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 from genmon_otel.regression.review import Card
+from genmon_otel.store.rows import CaseRow
 from genmon_otel.wording import case as case_words
 from genmon_otel.wording import failure as failure_words
 from genmon_otel.wording.printable import one_line, printable
@@ -64,6 +67,56 @@ def describe(card: Card, path: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def table_of_runs(shown: Sequence[Mapping[str, Any]]) -> str:
+    """Return the verdicts of runs as a table, those that must be looked at first, with their sum.
+
+    Args:
+        shown: by run ``case``, ``verdict``, ``state``, ``detail`` and ``bad``.
+    """
+    if not shown:
+        return "No case was run."
+    bad = sum(bool(each["bad"]) for each in shown)
+    said = f"{many(len(shown), 'case')} replayed without the model: "
+    said += f"**{bad} must be looked at**." if bad else "none that must pass fails."
+    rows = [
+        ("**look at it**" if each["bad"] else "", _cell(each["case"]), _cell(each["verdict"]),
+         _cell(each["state"]), _cell(each["detail"]))
+        for each in sorted(shown, key=lambda each: not each["bad"])
+    ]  # fmt: skip
+    return f"{said}\n\n{_table(('', 'case', 'verdict', 'state', 'why'), rows)}"
+
+
+def list_of_cases(rows: Sequence[CaseRow]) -> str:
+    """Return cases as a table, in their order."""
+    if not rows:
+        return "No case."
+    return _table(
+        ("case", "state", "what fails", "confidence", "passed / failed / inconclusive"),
+        [
+            (_cell(row.handle), str(row.state), f"{_cell(row.category)} in {_cell(row.operation)}",
+             f"{row.confidence_score:.2f}" if row.run_count else "–",
+             f"{row.pass_count} / {row.fail_count} / {row.inconclusive_count}")
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def list_of_files(written: Sequence[tuple[Path, bool]]) -> str:
+    """Return exported files as a list."""
+    lines = [f"- {'wrote' if new else 'kept'} {_span(path)}" for path, new in written]
+    return "\n".join(lines) if lines else "No case is ready for a file."
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
+
+
+def _cell(text: object) -> str:
+    """Return text as a code span inside a table: there a bar ends the cell, in code spans too."""
+    return _span(str(text).replace("|", "¦"))
 
 
 def _span(text: object) -> str:

@@ -16,7 +16,7 @@ from tests.store_records import DAY, START, Producer, a_failure, failing, succes
 
 def found(store: SqlStore, **wanted: Any) -> tuple[list[str], int]:
     """Return the fingerprints' last letters and the count of a search."""
-    rows, count = store.search_failures(FailureQuery(**wanted))
+    rows, count = store.overview.search_failures(FailureQuery(**wanted))
     return [row.fingerprint[-1] for row in rows], count
 
 
@@ -75,7 +75,7 @@ def test_a_search_refuses_what_there_is_not(filled: SqlStore) -> None:
 
 def test_a_failures_history(filled: SqlStore) -> None:
     """Days, versions from the first one on, and the newest generations with trace and user."""
-    history = filled.failure_history(filled.failure("v2:fingerprint-a").row.id)
+    history = filled.overview.failure_history(filled.failure("v2:fingerprint-a").row.id)
     day = int(START // DAY)
     assert history.by_day == {day: 1, day + 1: 1}
     assert history.versions == (("v1", START, START, 1), ("v2", START + DAY, START + DAY, 1))
@@ -83,9 +83,12 @@ def test_a_failures_history(filled: SqlStore) -> None:
         (START + DAY, "v2", "bob"),
         (START, "v1", "ada"),
     ]
-    unversioned = filled.failure_history(filled.failure("v2:fingerprint-c").row.id)
+    unversioned = filled.overview.failure_history(filled.failure("v2:fingerprint-c").row.id)
     assert unversioned.versions == ((None, START + 2 * DAY, START + 2 * DAY, 1),)
-    assert filled.failure_names() == (["build_app", "other"], ["rate_limit", "syntax_error"])
+    assert filled.overview.failure_names() == (
+        ["build_app", "other"],
+        ["rate_limit", "syntax_error"],
+    )
 
 
 def test_decisions_are_kept(producer: Producer, filled: SqlStore) -> None:
