@@ -106,6 +106,7 @@ PARSERS: Final[tuple[Entry, ...]] = (
         "packagenotfounderror: ",
         "cannot open shared object file",
         "could not load the … module",
+        form(r"(?:[`'\":(]|\b(?:with|using|run|via|try|do|by)) ?[`'\"]?%?(?:(?:python3? -m )?pip3? install|uv (?:pip install|add)|poetry add|conda install(?: -c [\w-]{1,20})?) (?:(?:-u|--upgrade) )?[\"']?[a-z][\w.\[\],-]{1,60}", "pip install", "uv add", "poetry add", "conda install"),
     ),
     entry(DEPENDENCY, "node.import", "Node's module loader",
         form(r"\bcannot find (?:module|package) ['\"`][^'\"`\n]{1,200}['\"`](?:$|[\n.,;:)\]'\"\\]| imported from| from ['\"/]| or its | require stack| in ['\"/])", "find"),

@@ -48,10 +48,11 @@ def _each(packages: str, *groups: tuple[Label, str]) -> dict[str, Label]:
 #: SDKs that Stainless generates, as it does OpenAI's: their classes have the same names.
 _STAINLESS: Final = (
     "groq cerebras together fireworks writerai runwayml perplexity sambanova zai zhipuai "
-    "portkey_ai llama_api_client llama_stack_client"
+    "portkey_ai llama_api_client llama_stack_client dashscope google langsmith langgraph_sdk "
+    "lumaai browserbase"
 )
 #: SDKs that Fern generates, as it does Cohere's.
-_FERN: Final = "cohere ai21 elevenlabs hume deepgram letta_client zep_cloud"
+_FERN: Final = "cohere ai21 elevenlabs hume deepgram langfuse letta_client zep_cloud"
 #: SDKs that follow OpenAI's before 1.0.
 _EARLY: Final = "openai voyageai together fireworks"
 
@@ -105,7 +106,14 @@ EXACT: Final = _GENERATED | _table(
         "websocket.WebSocketTimeoutException dashscope.TimeoutException qianfan.RequestTimeoutError "
         "lmstudio.LMStudioTimeoutError text_generation.ShardTimeoutError agents.ToolTimeoutError "
         "tavily.TimeoutError firecrawl.RequestTimeoutError eventlet.Timeout "
-        "gevent.Timeout ray.GetTimeoutError",
+        "gevent.Timeout ray.GetTimeoutError dspy.LMTimeoutError langsmith.LangSmithRequestTimeout "
+        "openrouter.RequestTimeoutResponseError openrouter.GatewayTimeoutResponseError "
+        "openrouter.EdgeNetworkTimeoutResponseError dashscope.GatewayTimeoutError "
+        "outlines.APITimeoutError runwayml.TaskTimeoutError exa_py.ExaTimeoutError "
+        "smolagents.ExecutionTimeoutError agents.ExecTimeoutError crewai.TaskTimeoutError "
+        "fireworks.DeploymentSamplerTimeoutError elevenlabs.FlowsWaitTimeoutError "
+        "daytona_sdk.DaytonaTimeoutError daytona.DaytonaConnectionTimeoutError "
+        "databricks.DeadlineExceeded rq.JobTimeoutException dramatiq.TimeLimitExceeded celery.TimeoutError",
     ),
     (
         RATE,
@@ -114,7 +122,12 @@ EXACT: Final = _GENERATED | _table(
         "google.TooManyRequests litellm.RateLimitError litellm.RouterRateLimitError "
         "langchain_core.ModelRateLimitError zhipuai.APIReachLimitError zai.APIReachLimitError "
         "volcenginesdkarkruntime.ArkRateLimitError text_generation.RateLimitExceededError "
-        "firecrawl.RateLimitError duckduckgo_search.RatelimitException ddgs.RatelimitException",
+        "firecrawl.RateLimitError duckduckgo_search.RatelimitException ddgs.RatelimitException "
+        "dspy.LMRateLimitError agno.ModelRateLimitError strands.ModelThrottledException "
+        "langsmith.LangSmithRateLimitError outlines.RateLimitError e2b.RateLimitException "
+        "daytona.DaytonaRateLimitError daytona_sdk.DaytonaRateLimitError "
+        "openrouter.TooManyRequestsResponseError databricks.TooManyRequests "
+        "github.RateLimitExceededException",
     ),
     (
         SHUT_OUT,
@@ -141,7 +154,16 @@ EXACT: Final = _GENERATED | _table(
         "ibm_watsonx_ai.InvalidCredentialsError ai21.MissingApiKeyError "
         "semantic_kernel.ServiceInvalidAuthError agent_framework.ServiceInvalidAuthError "
         "tavily.UsageLimitExceededError tavily.InvalidAPIKeyError tavily.MissingAPIKeyError "
-        "tavily.ForbiddenError firecrawl.PaymentRequiredError firecrawl.UnauthorizedError",
+        "tavily.ForbiddenError firecrawl.PaymentRequiredError firecrawl.UnauthorizedError "
+        "dspy.LMAuthError dspy.LMBillingError agno.ModelAuthenticationError "
+        "langsmith.LangSmithAuthError outlines.AuthenticationError outlines.PermissionDeniedError "
+        "e2b.AuthenticationException daytona.DaytonaAuthenticationError "
+        "daytona_sdk.DaytonaAuthenticationError modal.AuthError fal_client.MissingCredentialsError "
+        "stability_sdk.OutOfCreditsException openrouter.UnauthorizedResponseError "
+        "openrouter.ForbiddenResponseError openrouter.PaymentRequiredResponseError "
+        "ai21.CredentialsError guardrails.ExpiredTokenError guardrails.InvalidTokenError "
+        "agent_framework.AgentInvalidAuthException agent_framework.ChatClientInvalidAuthException "
+        "databricks.Unauthenticated databricks.PermissionDenied github.BadCredentialsException",
     ),
     (
         PROVIDER,
@@ -197,6 +219,17 @@ EXACT: Final = _GENERATED | _table(
         "websocket.WebSocketConnectionClosedException websocket.WebSocketAddressException "
         "websocket.WebSocketProxyException httpx_sse.SSEError h11.RemoteProtocolError "
         "h2.ProtocolError curl_cffi.ConnectionError curl_cffi.SSLError curl_cffi.ProxyError "
+        "dspy.ContextWindowExceededError dspy.LMInvalidRequestError dspy.LMServerError "
+        "dspy.LMTransportError agno.ContextWindowExceededError "
+        "strands.ContextWindowOverflowException langsmith.LangSmithAPIError "
+        "langsmith.LangSmithConnectionError outlines.APIConnectionError outlines.BadRequestError "
+        "outlines.NotFoundError outlines.ProviderResponseError outlines.ServerError "
+        "dashscope.ContentFilterError dashscope.OverloadedError dashscope.InvalidRequestError "
+        "claude_agent_sdk.CLIConnectionError claude_code_sdk.CLIConnectionError "
+        "google.NoResponseError mistralai.StreamDisconnectedError xai_sdk.VideoGenerationError "
+        "runwayml.TaskFailedError vllm.VLLMServerError vllm.QueueOverflowError "
+        "agent_framework.AgentContentFilterException agent_framework.ChatClientContentFilterException "
+        "huggingface_hub.LocalEntryNotFoundError tavily.BadRequestError "
         "websockets.ConnectionClosed asyncio.IncompleteReadError ConnectionError socket.gaierror socket.herror "
         "ssl.SSLError",
     ),
@@ -219,7 +252,11 @@ EXACT: Final = _GENERATED | _table(
         "litellm.GuardrailRaisedException sqlalchemy.IntegrityError sqlalchemy.DataError "
         "agents.InputGuardrailTripwireTriggered agents.OutputGuardrailTripwireTriggered "
         "cattrs.IterableValidationError cattrs.ForbiddenExtraKeysError "
-        ""
+        "strands.StructuredOutputException langchain.StructuredOutputError crewai.OutputParserError "
+        "crewai.ConverterError llama_index.OutputParserException smolagents.AgentToolCallError "
+        "autogen_core.InvalidToolArgumentsException guardrails.SchemaValidationError "
+        "agent_framework.ChatClientInvalidResponseException pandera.SchemaErrors "
+        "huggingface_hub.StrictDataclassFieldValidationError jsonschema.FormatError "
         "beartype.BeartypeCallHintViolation "
         "jsonschema_rs.ValidationError strictyaml.YAMLValidationError "
         "trafaret.DataError "
@@ -231,7 +268,12 @@ EXACT: Final = _GENERATED | _table(
         "ImportError ModuleNotFoundError importlib.PackageNotFoundError importlib_metadata.PackageNotFoundError sqlalchemy.NoSuchModuleError "
         "pkg_resources.ResolutionError packaging.InvalidRequirement "
         "packaging.InvalidSpecifier packaging.InvalidVersion "
-        "botocore.MissingDependencyException resolvelib.ResolutionError",
+        "botocore.MissingDependencyException resolvelib.ResolutionError "
+        "claude_agent_sdk.CLINotFoundError claude_code_sdk.CLINotFoundError "
+        "guardrails.PipProcessError pypdf.DependencyError git.GitCommandNotFound "
+        "graphviz.ExecutableNotFound pytesseract.TesseractNotFoundError "
+        "pdf2image.PDFInfoNotInstalledError selenium.NoSuchDriverException "
+        "jupyter_client.NoSuchKernel",
     ),
     (
         SYNTAX,
@@ -246,21 +288,30 @@ EXACT: Final = _GENERATED | _table(
         "parso.ParserSyntaxError blib2to3.ParseError black.InvalidInput sqlglot.ParseError "
         "sqlglot.TokenError "
         "graphql.GraphQLSyntaxError esprima.Error json5.Json5Exception hjson.HjsonDecodeError google.ParseError "
-        "bs4.ParserRejectedMarkup lxml.ParseError django.TemplateSyntaxError",
+        "bs4.ParserRejectedMarkup lxml.ParseError django.TemplateSyntaxError "
+        "claude_agent_sdk.CLIJSONDecodeError claude_code_sdk.CLIJSONDecodeError nbformat.NotJSONError "
+        "jsonpath_ng.JsonPathLexerError jsonpath_ng.JsonPathParserError lark.LexError lark.ParseError "
+        "semantic_kernel.BlockSyntaxError semantic_kernel.TemplateSyntaxError sqlparse.SQLParseError "
+        "soupsieve.SelectorSyntaxError html5lib.ParseError",
     ),
     (
         MACHINE,
         "MemoryError concurrent.BrokenProcessPool concurrent.BrokenExecutor "
         "billiard.WorkerLostError billiard.Terminated loky.TerminatedWorkerError "
         "psycopg.DiskFull psycopg.OutOfMemory psycopg2.DiskFull psycopg2.OutOfMemory "
-        "torch.OutOfMemoryError numpy._ArrayMemoryError",
+        "torch.OutOfMemoryError numpy._ArrayMemoryError tensorflow.ResourceExhaustedError "
+        "ray.OutOfDiskError nbclient.DeadKernelError",
     ),
 )
 
 #: Types that may wrap anything: whatever else is known of the exception goes first.
-FALLBACK: Final = _table(
+FALLBACK: Final = _each(_STAINLESS, (PROVIDER, "APIError")) | _table(
     (
         PROVIDER,
+        "dspy.LMError agno.ModelProviderError fal_client.FalClientError assemblyai.AssemblyAIError "
+        "openrouter.OpenRouterError google.GenAiError litellm.BaseLLMException firecrawl.FirecrawlError "
+        "agent_framework.ChatClientException vllm.VLLMError huggingface_hub.InferenceEndpointError "
+        "claude_agent_sdk.ResultError sparkai.SparkAIException deepgram.ApiError "
         "litellm.APIConnectionError litellm.APIError litellm.MidStreamFallbackError "
         "openai.OpenAIError anthropic.AnthropicError groq.GroqError mistralai.MistralError "
         "cohere.ApiError google.APIError google.GoogleAPIError google.RpcError grpc.RpcError "
@@ -277,7 +328,7 @@ FALLBACK: Final = _table(
         "ibm_watsonx_ai.WMLClientError ibm_cloud_sdk_core.ApiException voyageai.APIError "
         "cerebras.CerebrasError fireworks.FireworksError together.TogetherError "
         "sambanova.SambaNovaError perplexity.PerplexityError writerai.WriterError "
-        "portkey_ai.APIError replicate.ReplicateError lmstudio.LMStudioError "
+        "replicate.ReplicateError lmstudio.LMStudioError "
         "text_generation.UnknownError ollama.RequestError ai21.AI21APIError "
         "mistralai.SDKError mistralai.SDKBaseError elevenlabs.ApiError "
         "semantic_kernel.ServiceResponseException semantic_kernel.ServiceException "
@@ -321,7 +372,9 @@ CLIENTS: Final = frozenset(
     "tencentcloud zai qianfan appbuilder ibm_watsonx_ai ibm_cloud_sdk_core sambanova perplexity "
     "aleph_alpha_client text_generation lmstudio curl_cffi niquests websocket elevenlabs hume "
     "deepgram letta_client llama_api_client llama_stack_client semantic_kernel agent_framework "
-    "crewai smolagents langchain_google_genai tavily firecrawl httpx_sse".split()
+    "crewai smolagents langchain_google_genai tavily firecrawl httpx_sse langsmith langgraph_sdk "
+    "lumaai browserbase openrouter fal_client stability_sdk dspy agno strands outlines "
+    "assemblyai exa_py".split()
 )
 
 #: A mistake in the program: its message quotes the program, so words in it tell nothing.

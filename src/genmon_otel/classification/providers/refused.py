@@ -7,6 +7,16 @@ from typing import Final
 from genmon_otel.classification.phrases import ANSWERED, Entry, entry, form
 from genmon_otel.classification.verdict import SHUT_OUT
 
+#: The environment's names of providers' keys, as their clients ask for them.
+_KEY: Final = (
+    r"(?:ai21|aiml|anthropic|ark|assemblyai|azure(?:_openai|_ai)?|baseten|browserbase|cerebras|codestral|co|cohere"
+    r"|dashscope|databricks|deepgram|deepinfra|deepseek|e2b|elevenlabs|exa|firecrawl|fireworks|gemini|google"
+    r"|groq|hf|huggingface\w{0,10}|hyperbolic|jina|langsmith|luma|minimax|mistral|moonshot|nebius|novita|nvidia"
+    r"|openai|openrouter|perplexity|pplx|replicate|runwayml|sambanova|stability|tavily|together(?:ai)?|upstage"
+    r"|voyage|watsonx|writer|xai|zai|zhipuai)_(?:api_)?(?:key|token)\b"
+)
+_KEY_WORDS: Final = ("api key", "api token", "hf token", "hf key")
+
 # One phrase a line.
 # fmt: off
 REFUSED: Final[tuple[Entry, ...]] = (
@@ -87,7 +97,15 @@ REFUSED: Final[tuple[Entry, ...]] = (
         "请前往控制台申请试用",
         "you are trying to access a gated repo",
         "the api_key client option",
-        form(r"\b(?:openai|anthropic|gemini|google|mistral|cohere|groq|openrouter|deepseek|together|azure_openai|hf|xai|perplexity|fireworks|huggingface\w{0,10})_(?:api_)?(?:key|token)\b(?:[^\n]{0,30}\b(?:not|missing|required|unset|empty|environment)\b|$)", "api key", "api token", "hf token", "hf key"),
+        form(rf"\b{_KEY}(?:[^\n]{{0,30}}\b(?:not|missing|required|unset|empty|environment)\b|$)", *_KEY_WORDS),
+        form(rf"\b(?:set|provide|pass|define|export|missing)\b[^\n]{{0,60}}\b{_KEY}", *_KEY_WORDS),
+        form(r"\bmissing \w{2,20} api key - a call is being made to\b", "made"),
+        "no api key was provided. please pass a valid",
+        "you must provide an api_key to work with",
+        form(r"\bcould not (?:load credentials to authenticate with|resolve) aws (?:client|credentials)", "aws"),
+        form(r"\bunable to get aws credentials", "aws"),
+        "failed to acquire token using defaultazurecredential",
+        "defaultazurecredential failed to retrieve a token",
         form(ANSWERED + r"(?:401 unauthorized|403 forbidden)(?:$|[.,;:)'\"\n]| (?:for|from|error|\()\b)", "401", "403"),
         form(ANSWERED + r"402 payment required\b(?! (?:at|in|by|before)\b)", "402"),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from genmon_otel.classification.phrases import Entry, entry, form, printed
-from genmon_otel.classification.verdict import DEPENDENCY, RATE, SYNTAX, VALIDATION
+from genmon_otel.classification.verdict import DEPENDENCY, RATE, SHUT_OUT, SYNTAX, VALIDATION
 
 # One phrase a line.
 # fmt: off
@@ -14,6 +14,24 @@ MANIFESTS: Final[tuple[Entry, ...]] = (
     entry(RATE, "docker.rate", "docker, when its registry limits pulls",
         "you have reached your (unauthenticated |)pull rate limit",
         "toomanyrequests: ",
+    ),
+    entry(SHUT_OUT, "deploy.credentials", "terraform, aws, gcloud, az, kubectl, docker, wrangler, vercel, netlify, firebase, fly, heroku and gh, without a login or with one that is refused",
+        "no valid credential sources",
+        "attempted to load application default credentials since neither",
+        "google: could not find default credentials",
+        "please run 'az login' to setup account",
+        "unable to build authorizer for resource manager api",
+        "run the following command to generate a token for app.",
+        form(r"\bunable to locate credentials\. you can configure credentials by running", "locate credentials"),
+        "you do not currently have an active account selected",
+        "error: you must be logged in to the server",
+        "unauthorized: authentication required",
+        "denied: requested access to the resource is denied",
+        "you are not authenticated. please run 'wrangler login'",
+        "no existing credentials found. please run",
+        "failed to authenticate, have you run firebase login",
+        "no access token available. please login with",
+        form(r"\b(?:please run|run|please login with|try)[: ]{1,2}['`]?(?:vercel|netlify|firebase|wrangler|heroku|railway|supabase|gcloud auth|flyctl auth|gh auth|terraform|docker|huggingface-cli|hf auth|aws sso|doctl auth|modal token) (?:login|new)\b", "login", "token new"),
     ),
     entry(SYNTAX, "manifest.syntax", "docker, Bundler, Composer, Go, cargo, MSBuild, mypy and Deno, a manifest or a source that does not parse",
         "dockerfile parse error",

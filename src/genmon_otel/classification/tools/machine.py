@@ -52,7 +52,6 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
         "killed (exit code 137)",
     ),
 )
-MACHINE_GAVE_OUT_NAMES: Final = frozenset(each.name for each in MACHINE_GAVE_OUT)
 
 PATIENCE: Final[tuple[Entry, ...]] = (
     entry(RATE, "registry.rate", "npm, pnpm, yarn, bun, pip and uv, when the package registry answers 429",

@@ -20,13 +20,15 @@ _PROGRAM: Final = (
 # One phrase a line.
 # fmt: off
 SCRIPTS: Final[tuple[Entry, ...]] = (
-    entry(VALIDATION, "missing_script", "npm, pnpm, yarn and bun, a script that package.json does not have",
+    entry(DEPENDENCY, "missing_script", "npm, pnpm, yarn and bun, a script that package.json does not have",
         form(r"\bnpm err(?:!|or) missing script\b", "script"),
         form(r"\berror:? missing script: ", "script"),
         "err_pnpm_no_script",
         "couldn't find a script named",
         form(r"\berror command \"[\w:-]{1,40}\" not found", "command"),
         form(r"\berror: script not found\b", "script"),
+    ),
+    entry(VALIDATION, "pip.nothing_to_install", "pip install, which was given no requirement",
         "you must give at least one requirement to install",
     ),
 )
