@@ -26,7 +26,6 @@ MANIFESTS: Final[tuple[Entry, ...]] = (
         "you do not currently have an active account selected",
         "error: you must be logged in to the server",
         "unauthorized: authentication required",
-        "denied: requested access to the resource is denied",
         "you are not authenticated. please run 'wrangler login'",
         "no existing credentials found. please run",
         "failed to authenticate, have you run firebase login",
