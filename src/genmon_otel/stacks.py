@@ -29,7 +29,7 @@ from genmon_otel.slots import (
     module_of,
     traceback_of,
 )
-from genmon_otel.text import cut, safe_str, type_name
+from genmon_otel.text import cut, cut_between_words, safe_str, type_name
 
 #: Characters kept of a stack as text.
 MAX_STACK: Final = 4096
@@ -247,7 +247,7 @@ def format_stack(error: BaseException, limit: int = MAX_STACK) -> str:
     of a deep stack its ends, of a group its first members. Source lines are shown of the
     application's own files only. The caller redacts the result.
     """
-    return cut("\n\n".join(_blocks(error)), limit)
+    return cut_between_words("\n\n".join(_blocks(error)), limit)
 
 
 def _links(traceback: TracebackType | None) -> Iterator[TracebackType]:
@@ -301,7 +301,7 @@ def _lines(error: BaseException) -> Iterator[str]:
         yield from _stack(links)
     yield _headline(error)
     for note in _notes(error)[:_MAX_NOTES]:
-        yield safe_str(note, _MAX_MESSAGE)
+        yield _said(note)
     if issubclass(type(error), BaseExceptionGroup):
         members = members_of(error)
         for number, member in enumerate(members[:_MEMBERS_SHOWN], 1):
@@ -328,8 +328,12 @@ def _headline(error: BaseException) -> str:
     module = module_of(type(error))
     if type(module) is str and module not in ("builtins", "__main__"):
         kind = f"{module}.{kind}"
-    message = safe_str(error, _MAX_MESSAGE)
+    message = _said(error)
     return f"{kind}: {message}" if message else kind
+
+
+def _said(obj: object) -> str:
+    return cut_between_words(safe_str(obj, 2 * _MAX_MESSAGE), _MAX_MESSAGE)
 
 
 def _stack(links: list[TracebackType]) -> Iterator[str]:

@@ -69,6 +69,14 @@ def sequential_ids() -> Callable[[], str]:
     return lambda: f"{next(numbers):032x}"
 
 
+def _redacted(request: str) -> str | None:
+    """Redact a request as the writer does; None where the application's ``redact`` breaks."""
+    try:
+        return recorder.active_runtime().redactor.text(request, MAX_REQUEST)
+    except Exception:
+        return None
+
+
 @dataclass(slots=True)
 class Captured:
     """What generations recorded, in the order in which they ended.
@@ -114,9 +122,8 @@ class Captured:
         sample: SuccessSample | None = None,
     ) -> None:
         """Append a record, its request redacted as the writer does it."""
-        if record.failure is None and record.user_request is not None:
-            request = recorder.active_runtime().redactor.text(record.user_request, MAX_REQUEST)
-            record = record._replace(user_request=request)
+        if record.user_request is not None:
+            record = record._replace(user_request=_redacted(record.user_request))
         self.records.append(record)
         if recording is not None:
             self.recordings.append(recording)

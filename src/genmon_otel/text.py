@@ -34,6 +34,10 @@ _SUSPECT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u
 
 _SUSPECTS: Final = re.compile(f"{_SUSPECT.pattern}+")
 
+#: Where a word ends for certain, and characters of which secrets are made.
+WORD_END: Final = re.compile(r"[\s\"'`]")
+_RUN: Final = re.compile(r"[\w+/=.~%:@\\-]*")
+
 #: Members shown of a container, and levels of nesting.
 _MAX_MEMBERS: Final = 20
 _MAX_DEPTH: Final = 4
@@ -50,6 +54,27 @@ def cut(text: str, limit: int) -> str:
     head = (limit - len(GAP) + 1) // 2
     tail = limit - len(GAP) - head
     return f"{text[:head]}{GAP}{text[-tail:]}"
+
+
+def cut_between_words(text: str, limit: int) -> str:
+    """Cut a text as :func:`cut` does, without the halves of the words that it would split.
+
+    For what is redacted afterwards: half a secret is not known for one.
+    """
+    if len(text) <= limit:
+        return text
+    half = max(0, (limit - len(GAP)) // 2)
+    head, tail = text[:half], text[len(text) - half :]
+    end = WORD_END.search(tail)
+    tail = tail[end.start() if end else 0 :]
+    head = head[: half - run(head[::-1])]
+    return f"{head}{GAP}{tail[run(tail) :]}"
+
+
+def run(text: str) -> int:
+    """Return how many characters that secrets are made of a text begins with."""
+    match = _RUN.match(text)
+    return match.end() if match else 0
 
 
 def without_digits(text: str) -> str:
@@ -136,7 +161,7 @@ def _bounded_repr(obj: Any, limit: int, depth: int) -> str:
     """Return ``repr`` in bounded time for strings, bytes and containers of any size."""
     kind = type(obj)
     if kind is str:
-        return repr(cut(obj, limit))
+        return repr(cut_between_words(obj, limit))
     if kind in (bytes, bytearray):
         return repr(bytes(obj[:limit]))
     if kind in (list, tuple, set, frozenset, dict):

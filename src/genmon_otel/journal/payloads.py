@@ -74,12 +74,11 @@ def encode_record(
 ) -> bytes:
     """Return the payload of a record, at most ``limit`` bytes.
 
-    What does not fit is shortened: the stack first, then context, request, stages,
-    message; identity, times, category and fingerprint never.
+    What does not fit is shortened: the stack first, then context, stages, message;
+    identity, times, category and fingerprint never.
 
     Args:
-        record: what ended. The request of anything but a failure is left out: it is
-            not redacted yet.
+        record: what ended. Its request is left out: it is not redacted yet.
         position: of the batch that may have stored it, where the store did not answer (see
             :mod:`genmon_otel.writer.adoption`).
         limit: bytes.
@@ -96,8 +95,7 @@ def encode_record(
         tree["failure"] = _tree(record.failure, _FAILURE)
         tree["failure"]["stack_trace"] = ""
         tree["failure"].pop("corrected", None)
-    else:
-        tree.pop("user_request", None)
+    tree.pop("user_request", None)
     if position is not None:
         tree[POSITION] = position
     data = _dump(tree)
@@ -156,12 +154,10 @@ def _few_faults(tree: dict[str, Any]) -> None:
 #: Tried in this order until a record fits. 200 characters keep a message recognisable.
 _SHORTEN: Final[tuple[Callable[[dict[str, Any]], None], ...]] = (
     _drop("context"),
-    _cut("user_request", 200),
     _few_stages,
     _few_faults,
     _drop("tokens"),
     _cut("error_message", 200, "failure"),
-    _drop("user_request"),
     _cut("user_id", 64),
     _cut("project_id", 64),
     _cut("file", 80, "failure"),

@@ -30,7 +30,7 @@ _MAX_ALL: Final = 65_536
 _LONGEST_RUN: Final = 4_096
 _LONGEST_BEFORE: Final = 64
 #: Comparisons of one pass: about 3 µs each. Beyond, what is left of the texts counts as content.
-_MAX_COMPARISONS: Final = 256
+_MAX_COMPARISONS: Final = 128
 #: Pieces up to which looking for each takes less time than looking each place of a text up among them.
 _FEW_PIECES: Final = 64
 #: Places of one piece in the contents that are compared: it may be all blanks.

@@ -37,7 +37,7 @@ from genmon_otel.records import (
     StepFault,
     Trigger,
 )
-from genmon_otel.text import safe_repr, safe_str, type_name
+from genmon_otel.text import cut_between_words, safe_repr, safe_str, type_name
 
 if TYPE_CHECKING:
     from genmon_otel.classification import Classification
@@ -141,7 +141,7 @@ def diagnose(facts: GenerationFacts, problem: Problem, runtime: Runtime) -> Diag
             place = "" if named is None else named.name
             return _diagnosis(facts, runtime, analysis, said, error, trigger, place)
         case Refused(result):
-            text = reason_of(result) or safe_repr(result, MAX_MESSAGE)
+            text = reason_of(result) or _bounded(safe_repr(result, 2 * MAX_MESSAGE))
             answered = last_answer(stages)
             trigger = ("input", None) if answered is None else ("content", answered)
             said = grouping_text(redact(text, READ), facts)
@@ -291,9 +291,15 @@ def reason_of(result: Any) -> str | None:
     """Return why a refused result says it failed; None where it does not."""
     for key in _REASONS:
         found = result.get(key) if isinstance(result, Mapping) else getattr(result, key, None)
-        if isinstance(found, (str, BaseException)) and (text := safe_str(found, MAX_MESSAGE)):
+        if isinstance(found, (str, BaseException)) and (
+            text := _bounded(safe_str(found, 2 * MAX_MESSAGE))
+        ):
             return text
     return None
+
+
+def _bounded(said: str) -> str:
+    return cut_between_words(said, MAX_MESSAGE)
 
 
 def _hung_classification() -> Classification:

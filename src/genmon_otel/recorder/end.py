@@ -21,7 +21,6 @@ from genmon_otel.recorder.recording import record_of, recording_of, sample_of
 from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.span import end_span
 from genmon_otel.records import (
-    MAX_REQUEST,
     GenerationRecord,
     Outcome,
     Recording,
@@ -50,8 +49,6 @@ class InterruptedEnd:
     diagnosis: diagnose.Diagnosis | None = None
     recording: Recording | None = None
     sample: SuccessSample | None = None
-    #: A failure's request, redacted.
-    request: str | None = None
     record: GenerationRecord | None = None
     #: What is left to count of its end; None: it is not made yet.
     count: Iterator[tuple[GenerationRecord, str | None]] | None = None
@@ -120,17 +117,10 @@ class InterruptedEnd:
         if facts.outcome is Outcome.SUCCESS and facts.began >= due:
             self.sample = sample_of(facts, self.result, runtime)
 
-    def _redact_request(self) -> None:
-        """Redact a failure's request here; the writer redacts that of another."""
-        if self.facts.request:
-            self.request = self.runtime.redactor.text(self.facts.request, MAX_REQUEST)
-
     def _make_record(self) -> None:
-        if self.problem is None:
-            request, failure = self.facts.request, None
-        else:  # None where redaction broke
-            request = self.request
-            failure = None if self.diagnosis is None else self.diagnosis.failure
+        failure = None if self.diagnosis is None else self.diagnosis.failure
+        # the writer redacts the request, before it stores it
+        request = self.facts.request
         self.record = record_of(self.facts, self.runtime, request, failure, self.faults)
 
     def _deliver(self) -> None:
@@ -176,7 +166,6 @@ _OF_A_FAILURE: Final[_Steps] = (
     ("diagnosis", InterruptedEnd._diagnose),
     ("diagnosis", InterruptedEnd._count_undiagnosed),
     ("recording", InterruptedEnd._make_recording),
-    ("redaction", InterruptedEnd._redact_request),
     ("deliver", InterruptedEnd._deliver),
     ("metrics", InterruptedEnd._count),
     ("metrics", InterruptedEnd._log),

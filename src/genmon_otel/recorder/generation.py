@@ -30,8 +30,8 @@ from genmon_otel.records import MAX_REQUEST, NOTHING, Capture, InFlight, Outcome
 
 #: Exceptions of stages that are kept, to find the one that escaped; as many of automatic steps.
 _MAX_ERRORS: Final = 32
-#: Characters of a request that the writer redacts; a longer one is cut by its caller.
-_MAX_RAW_REQUEST: Final = 4096
+#: Characters of a request that are kept until the writer redacts them; of a longer one these are cut.
+_MAX_RAW_REQUEST: Final = 2_560
 
 _tokens_lock: Final = forkable_lock()
 _modules: Final = sys.modules
@@ -104,7 +104,7 @@ class Generation(Scope):
     def _hold_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep the arguments for a recording, and what was asked for as text.
 
-        The text is redacted here if it is long or goes on the span, else by the writer.
+        The text is redacted here if it goes on the span, else by the writer.
         """
         spec, runtime = self.spec, self.runtime
         try:
@@ -112,7 +112,7 @@ class Generation(Scope):
                 self._arguments = HeldArguments(spec.parameters, args, kwargs)
             asked = spec.request.read(args, kwargs)
             text = request_text(asked, _MAX_RAW_REQUEST, implicit=spec.request.implicit)
-            if text and (len(text) >= _MAX_RAW_REQUEST or runtime.content_on_spans):
+            if text and runtime.content_on_spans:
                 text = runtime.redactor.text(text, MAX_REQUEST)
             self.request = text
         except BaseException:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from genmon_otel.recorder.content import Contents, hide
 from genmon_otel.records import Category
+from genmon_otel.redaction import MARGIN
 from genmon_otel.text import GAP, clean, cut, safe_str
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Characters read of a message, half of its head: as many as normalising looks at.
 READ: Final = 2 * 1_024 + len(GAP)
+#: Characters kept of a longer message: redacting cuts it to :data:`READ` where no secret is split.
+_SAID: Final = READ + 2 * MARGIN
 #: Characters of a message beyond which lists in a statement of SQL are shortened.
 _STATEMENT: Final = 700
 #: Characters kept of a message.
@@ -51,7 +54,7 @@ def said_by(error: BaseException, found: Classification) -> str:
 
     held = carried(error)
     full = _said(error, LIMIT)
-    said = full if len(full) <= READ else cut(distinct(full), READ)
+    said = full if len(full) <= READ else cut(distinct(full), _SAID)
     absent = None
     if found.category is Category.DEPENDENCY_ERROR:
         absent = missing(full, held.get("stderr"), held.get("stdout"), held.get("output"))

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Tree
 from genmon_otel.redaction.bounds import Bounds
-from genmon_otel.redaction.placeholders import MARK, leading
-from genmon_otel.text import GAP, clean, cut
+from genmon_otel.redaction.placeholders import MARK, is_placeholder
+from genmon_otel.text import GAP, WORD_END, clean, cut, run
 
 if TYPE_CHECKING:
     from genmon_otel.redaction.trees import TreeRedactor
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EXTRA_FAILED: Final = f"[{MARK}: the application's redact function failed]"
 
 #: Characters redacted beyond each side of a cut, so that a secret on the edge is seen whole.
-_MARGIN: Final = 512
+MARGIN: Final = 512
 #: Rounds until nothing changes any more; two are the rule.
 _MAX_ROUNDS: Final = 6
 #: What is looked at in a short text, in each end of a longer one, and in both together; what holds
@@ -48,9 +48,16 @@ _MAX_REMEMBERED: Final = 4_096
 #: became of them. An agent sends its whole history again with each request.
 _LEAVES: Final = 4_096
 _MAX_LEAF: Final = 64
+_WORDS: Final = 16_384
 _DIGESTS: Final = 4_096
 #: Characters of redacted texts that are kept.
 _MAX_KEPT: Final = 2 * 1024 * 1024
+
+
+def _is_cut_off(redacted: str, text: str) -> bool:
+    """Tell whether all that changed is that the rest was hidden: nothing is left to complete a match."""
+    kept, _, hidden = redacted.rpartition(" ")
+    return is_placeholder(hidden) and text.startswith(kept)
 
 
 class RedactedLeaves:
@@ -92,6 +99,7 @@ class Redactor:
         #: Texts in which there was nothing to hide: one failure says the same again and again.
         self._harmless: set[str] = set()
         self._harmless_leaves: set[str] = set()
+        self._harmless_words: set[str] = set()
         self._leaves = RedactedLeaves()
         self._trees: TreeRedactor | None = None
 
@@ -130,12 +138,28 @@ class Redactor:
             return self._settle(text, 2 * len(text) + 64, None)
         if len(text) > _MAX_LEAF:
             return self._leaves.redacted(text, self._settled_leaf)
+        if self._is_words(text):
+            return text
         redacted = self._settled_leaf(text)
         if redacted == text:
             if len(self._harmless_leaves) >= _LEAVES:
                 self._harmless_leaves.clear()
             self._harmless_leaves.add(text)
         return redacted
+
+    def _is_words(self, text: str) -> bool:
+        """Tell whether a short text is words, in none of which is a part of a sensitive name."""
+        from genmon_otel.redaction.plain import is_words
+
+        words = text.split(" ")
+        if self._harmless_words.issuperset(words):
+            return True
+        if not is_words(text):
+            return False
+        if len(self._harmless_words) >= _WORDS:
+            self._harmless_words.clear()
+        self._harmless_words.update(words)
+        return True
 
     def _settled_leaf(self, text: str) -> str:
         return self._settle(text, 2 * len(text) + 64, None)
@@ -144,8 +168,8 @@ class Redactor:
         """Redact until nothing changes: what one placeholder leaves may complete another match."""
         for _ in range(_MAX_ROUNDS):
             redacted = cut(self._once(text, most), limit)
-            if redacted == text:
-                break
+            if redacted == text or (most is not None and _is_cut_off(redacted, text)):
+                return redacted
             text = redacted
         return text
 
@@ -171,11 +195,10 @@ class Redactor:
         if limit <= len(GAP) + 2:
             return ""
         half = (limit - len(GAP)) // 2
-        head = self._once(clean(text[: half + _MARGIN], half + _MARGIN), _END)[:half]
-        tail = text[-(half + _MARGIN) :]
+        head = self._once(clean(text[: half + MARGIN], half + MARGIN), _END)[:half]
+        tail = text[-(half + MARGIN) :]
         # what it begins with may be the end of a secret, which nothing names any more
-        edge = _SECRET_END.search(tail)
-        tail = tail[edge.start() if edge else _MARGIN :]
-        tail = self._once(clean(tail, half + _MARGIN), _END)[-half:]
-        head = head[: len(head) - len(leading(_SECRET_RUN, head[::-1]))]
-        return f"{head}{GAP}{tail[len(leading(_SECRET_RUN, tail)) :]}"
+        edge = WORD_END.search(tail)
+        tail = tail[edge.start() if edge else MARGIN :]
+        tail = self._once(clean(tail, half + MARGIN), _END)[-half:]
+        return f"{head[: len(head) - run(head[::-1])]}{GAP}{tail[run(tail) :]}"

@@ -9,13 +9,15 @@ every piece that holds a part of it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import quote_plus, unquote_plus
 
-from genmon_otel.bodies import Place, data_of, dumps, parsed, parts_of, pieces, with_data
+from genmon_otel.bodies import Part, Place, data_of, dumps, parsed, parts_of, pieces, with_data
 from genmon_otel.records import Tree
 from genmon_otel.redaction import Redactor
+from genmon_otel.redaction.event_shapes import EventShapes
 
 _FORM: Final = re.compile(r"[\w.%+~\[\]-]+=[^&\s]*(?:&[\w.%+~\[\]-]+=[^&\s]*)*\Z")
 #: Pieces of one text that are looked at together; more than any answer has.
@@ -87,31 +89,45 @@ def _form(text: str, redactor: Redactor) -> str:
 
 
 def _redacted_pieces(old: list[str], redactor: Redactor) -> list[str]:
-    has_kinds = any(map(_may_name_kinds, old))
-    said = [data_of(piece) for piece in old]
-    if has_kinds:
-        said = [None if value is None else (_escaped(value[0]),) for value in said]
-    trees = [None if value is None else redactor.tree(value[0]) for value in said]
+    shapes = EventShapes(redactor)
+    new = list(old)
     #: Which text of an answer it is -> its parts, event by event, with their places.
     runs: dict[Place, list[tuple[int, Place, str]]] = {}
-    for number, tree in enumerate(trees[:_MAX_PIECES]):
-        if tree is not None:
-            for place, whole, text in parts_of(tree):
+    for number, piece in enumerate(old):
+        parts: Iterable[Part] | None = None
+        if number < _MAX_PIECES:
+            parts = shapes.harmless_parts(piece)
+        if parts is None:
+            new[number] = _redacted_piece(piece, redactor)
+            value = data_of(new[number])
+            parts = () if value is None else parts_of(value[0])
+        if number < _MAX_PIECES:
+            for place, whole, text in parts:
                 runs.setdefault(whole, []).append((number, place, text))
-    for parts in runs.values():
-        if len(parts) > 1:
-            texts = [text for _, _, text in parts]
-            for (number, path, text), new in zip(parts, _together(texts, redactor), strict=True):
-                if new != text:
-                    _put(trees[number], path, new)
-    return [
-        redactor.tree(piece)
-        if tree is None or value is None
-        else piece
-        if tree == value[0]
-        else with_data(piece, dumps(_unescaped(tree) if has_kinds else tree))
-        for piece, value, tree in zip(old, said, trees, strict=True)
-    ]
+    #: Those that hold a part of a secret.
+    changed: dict[int, Any] = {}
+    for run in runs.values():
+        texts = [text for _, _, text in run]
+        for (number, place, text), now in zip(run, _together(texts, redactor), strict=True):
+            if now != text:
+                if number not in changed:
+                    value = data_of(new[number])
+                    assert value is not None
+                    changed[number] = value[0]
+                _put(changed[number], place, now)
+    for number, tree in changed.items():
+        new[number] = with_data(new[number], dumps(tree))
+    return new
+
+
+def _redacted_piece(piece: str, redactor: Redactor) -> str:
+    value = data_of(piece)
+    if value is None:
+        redacted: str = redactor.tree(piece)
+        return redacted
+    data = dumps(value[0])
+    redacted = _json(data, value[0], redactor)
+    return piece if redacted == data else with_data(piece, redacted)
 
 
 def _put(tree: Tree, path: Place, text: str) -> None:
@@ -127,7 +143,7 @@ def _together(texts: list[str], redactor: Redactor) -> list[str]:
     text that holds a part of it takes all.
     """
     if len(set(texts)) == 1:  # the same id, model, role in each event
-        return texts
+        return [redactor.tree(texts[0])] * len(texts)
     whole = "".join(texts)
     redacted: str = redactor.tree(whole)
     if redacted == whole:

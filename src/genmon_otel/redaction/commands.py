@@ -138,7 +138,7 @@ def in_netrc(text: str, name: Name) -> list[Edit]:
         return []
     if not _NETRC_LEFT.search(left):
         return []
-    return _word_behind(text, name)
+    return _unless_evident(text, name, *_word_behind(text, name))
 
 
 def set_by_command(text: str, name: Name) -> list[Edit]:
@@ -151,13 +151,12 @@ def set_by_command(text: str, name: Name) -> list[Edit]:
     command = _COMMAND_LEFT.search(left)
     if command is None:
         return []
-    found = _word_behind(text, name)
-    value = text[found[0][0] : found[0][1]] if found else ""
+    start, value = _word_behind(text, name)
     if command[0].strip().lower() in ("with", "using", "add") and not re.search(
         r"[0-9!@#$%^&*]", value
     ):
         return []
-    return found
+    return _unless_evident(text, name, start, value)
 
 
 def in_setter(text: str, name: Name) -> list[Edit]:
@@ -182,27 +181,27 @@ def in_setter(text: str, name: Name) -> list[Edit]:
 
 def in_prose(text: str, name: Name) -> list[Edit]:
     """``use the passphrase x7-bramble-9``, ``token 9f8e… expired``: a mixed word behind a name."""
-    if text[name.end : name.end + 1] != " " or not _SPACED.match(text, name.end):
-        return []
-    found = _word_behind(text, name)
-    value = text[found[0][0] : found[0][1]] if found else ""
+    start, value = _word_behind(text, name)
     if "pass" not in name.text.lower():  # a token or key: only what is random
-        return found if is_random(value) else []
-    return found if _MIXED.fullmatch(value) and not _ALGORITHM.match(value) else []
+        is_value = is_random(value)
+    else:
+        is_value = _MIXED.fullmatch(value) is not None and not _ALGORITHM.match(value)
+    return _unless_evident(text, name, start, value) if is_value else []
 
 
-def _word_behind(text: str, name: Name) -> list[Edit]:
+def _word_behind(text: str, name: Name) -> tuple[int, str]:
+    """Return the word behind a name and a space, and where it begins; empty where there is none."""
     gap = _SPACED.match(text, name.end)
     if gap is None:
-        return []
+        return name.end, ""
     value = leading(_WORD, text, gap.end()).rstrip(".:!?")
-    if (
-        not value
-        or value[0] in "=:{[|-"
-        or is_evident_non_secret(value, name.text, quoted=False, code=False, shell=True)
-    ):
+    return gap.end(), "" if value[:1] in "=:{[|-" else value
+
+
+def _unless_evident(text: str, name: Name, start: int, value: str) -> list[Edit]:
+    if not value or is_evident_non_secret(value, name.text, quoted=False, code=False, shell=True):
         return []
-    return hidden(text, gap.end(), gap.end() + len(value))
+    return hidden(text, start, start + len(value))
 
 
 def redact_commands(text: str, most: int | None = None) -> str:

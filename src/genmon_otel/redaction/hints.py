@@ -114,7 +114,12 @@ def sensitive_names(text: str) -> Iterator[Name]:
 
 def holds_hint(text: str) -> bool:
     """Tell whether a text holds a part of a sensitive name."""
-    return bool(_hinted(text))
+    lower = lowered(text)
+    if any(hint in lower for hint in _HINTS):
+        return True
+    if any(pattern.search(lower) for pattern, _ in _EXPRESSIONS):
+        return True
+    return not text.isascii() and any(hint in lower for hint in _FOREIGN)
 
 
 def _hinted(text: str) -> list[tuple[int, int]]:

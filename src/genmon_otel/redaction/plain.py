@@ -32,6 +32,11 @@ def redact_plain(text: str, most: Bounds | None = None) -> str:
     """
     if len(text) < _SHORT and text.isalnum() and text.isascii():
         return text
-    if len(text) <= _MAX_WORDS and _WORDS.fullmatch(text) and not holds_hint(text):
+    if is_words(text):
         return text
     return redact_named(redact_personal(redact_credentials(redact_keys(text))), most)
+
+
+def is_words(text: str) -> bool:
+    """Tell whether a text is a few words, none of which is a part of a sensitive name."""
+    return len(text) <= _MAX_WORDS and bool(_WORDS.fullmatch(text)) and not holds_hint(text)

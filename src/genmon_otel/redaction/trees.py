@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -36,6 +36,13 @@ _JSON_TYPES: Final = frozenset(
 #: Keys of a JSON schema under which a value may stand.
 _EXAMPLES: Final = frozenset({"default", "example", "examples", "const"})
 _LONGEST_NAME: Final = 96
+#: Keys of an object up to which what they tell together is remembered.
+_MAX_KEYS: Final = 48
+#: Rows of keys that are remembered to hold nothing to hide.
+_MAX_OBJECTS: Final = 1_024
+_NONE: Final[frozenset[str]] = frozenset()
+#: Hold no secret unless a key says so.
+_SCALARS: Final = frozenset({int, float, bool, type(None)})
 _NO_LABEL: Final = re.compile(r"[=:/,;\"'<>()\[\]{}\\]")
 
 
@@ -57,7 +64,8 @@ class _Kind(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _kind(key: str) -> _Kind:
+def key_kind(key: str) -> _Kind:
+    """Return what a key of an object tells of its value."""
     lower = key.lower()
     return _Kind(
         is_sensitive(key),
@@ -72,6 +80,30 @@ def _kind(key: str) -> _Kind:
     )
 
 
+class _Keys(NamedTuple):
+    """What the keys of an object tell together."""
+
+    #: None of them tells anything of its own value.
+    are_plain: bool
+    #: One may be a name, and another the value beside it.
+    may_name: bool
+    have_columns: bool
+
+
+_ANY_KEYS: Final = _Keys(are_plain=False, may_name=True, have_columns=True)
+
+
+@lru_cache(maxsize=1024)
+def _keys(keys: tuple[str, ...]) -> _Keys:
+    kinds = [key_kind(key) for key in keys]
+    return _Keys(
+        not any(kind.is_sensitive or kind.is_personal for kind in kinds) and "$" not in keys,
+        any(kind.of_name or kind.of_place or kind.of_type for kind in kinds)
+        and any(kind.of_value or kind.of_refused for kind in kinds),
+        any(kind.of_columns for kind in kinds) and any(kind.of_rows for kind in kinds),
+    )
+
+
 class TreeRedactor:
     """Redacts trees.
 
@@ -81,6 +113,7 @@ class TreeRedactor:
 
     def __init__(self, text: Callable[[str], str]) -> None:
         self._text = text
+        self._harmless_keys: set[tuple[str, ...]] = set()
 
     def tree(self, tree: Tree) -> Tree:
         """Return a copy of ``tree`` without secrets, of the same structure."""
@@ -89,17 +122,39 @@ class TreeRedactor:
         if isinstance(tree, list):
             return self._list(tree)
         if isinstance(tree, dict):
-            hidden, columns = _named_value(tree), _columns(tree)
-            return {
-                key if key[:1] == "$" else self.tree(key): self._member(key, value, hidden, columns)
-                for key, value in tree.items()
-            }
+            return self._object(tree)
         return tree
 
-    def _member(self, key: str, value: Tree, hidden: set[str], columns: list[Tree] | None) -> Tree:
+    def _object(self, tree: dict[str, Tree]) -> Tree:
+        # objects of a list have the same keys
+        names = tuple(tree)
+        keys = _keys(names) if len(names) <= _MAX_KEYS else _ANY_KEYS
+        hidden = _named_value(tree) if keys.may_name else _NONE
+        columns = _columns(tree) if keys.have_columns else None
+        if keys.are_plain and not hidden and columns is None:
+            return {
+                key: value if type(value) in _SCALARS else self.tree(value)
+                for key, value in zip(self._redacted_keys(names), tree.values(), strict=True)
+            }
+        return {
+            key if key[:1] == "$" else self.tree(key): self._member(key, value, hidden, columns)
+            for key, value in tree.items()
+        }
+
+    def _redacted_keys(self, names: tuple[str, ...]) -> Sequence[str]:
+        if names in self._harmless_keys:
+            return names
+        redacted = [name if name[:1] == "$" else self._text(name) for name in names]
+        if redacted == list(names):
+            if len(self._harmless_keys) >= _MAX_OBJECTS:
+                self._harmless_keys.clear()
+            self._harmless_keys.add(names)
+        return redacted
+
+    def _member(self, key: str, value: Tree, hidden: Set[str], columns: list[Tree] | None) -> Tree:
         if key == "$":
             return value
-        kind = _kind(key)
+        kind = key_kind(key)
         if columns is not None and kind.of_rows and isinstance(value, list):
             return [self._row(row, columns) for row in value]
         if kind.is_sensitive or key in hidden:
@@ -109,7 +164,9 @@ class TreeRedactor:
         return self.tree(value)
 
     def _list(self, tree: list[Tree]) -> Tree:
-        if len(tree) == 2 and _names_secret(tree[0]) and not _is_word(tree[1]):
+        if _SCALARS.issuperset(map(type, tree)):
+            return list(tree)
+        if len(tree) == 2 and names_secret(tree[0]) and not _is_word(tree[1]):
             return [self.tree(tree[0]), self.hide(tree[1])]
         if len(tree) > 1:
             if (arguments := redact_arguments(tree)) is not None:
@@ -121,12 +178,12 @@ class TreeRedactor:
     def _rows(self, tree: list[Tree]) -> list[Tree] | None:
         """Rows of a table whose first names the columns."""
         head = _members(tree[0])
-        if head is None or len(head) < 2 or not any(_names_secret(name) for name in head):
+        if head is None or len(head) < 2 or not any(names_secret(name) for name in head):
             return None
         rows = [_members(row) for row in tree]
         if not all(row is not None and len(row) == len(head) for row in rows):
             return None
-        if len(tree) == 2 and len(head) == 2 and _names_secret(head[0]):
+        if len(tree) == 2 and len(head) == 2 and names_secret(head[0]):
             return None  # as likely pairs
         return [tree[0], *(self._row(row, head) for row in tree[1:])]
 
@@ -140,7 +197,7 @@ class TreeRedactor:
             return self.tree(row)
         return [
             self.hide(cell, str(head[place]))
-            if place < len(head) and _names_secret(head[place])
+            if place < len(head) and names_secret(head[place])
             else self.tree(cell)
             for place, cell in enumerate(row)
         ]
@@ -184,29 +241,31 @@ class TreeRedactor:
 def _named_value(tree: dict[str, Tree]) -> set[str]:
     """Keys of the values of ``{"name": "API_KEY", "value": …}``."""
     for key, value in tree.items():
-        kind = _kind(key)
+        kind = key_kind(key)
         if kind.of_place:  # ``{"loc": ["body", "password"], "input": …}``
             place = value[-1] if isinstance(value, list) and value else value
-            if _names_secret(place):
-                return {each for each in tree if _kind(each).of_value or _kind(each).of_refused}
-        if kind.of_name and _names_secret(value):
-            return {each for each in tree if _kind(each).of_value}
+            if names_secret(place):
+                return {
+                    each for each in tree if key_kind(each).of_value or key_kind(each).of_refused
+                }
+        if kind.of_name and names_secret(value):
+            return {each for each in tree if key_kind(each).of_value}
         if kind.of_type and value == "password":  # of a field of a form
-            return {each for each in tree if _kind(each).of_value}
+            return {each for each in tree if key_kind(each).of_value}
     return set()
 
 
 def _columns(tree: dict[str, Tree]) -> list[Tree] | None:
     """Return the names of the columns of ``{"columns": […], "rows": […]}`` if one is sensitive."""
     for key, value in tree.items():
-        if _kind(key).of_columns:
+        if key_kind(key).of_columns:
             names = _members(value)
-            if names and any(_names_secret(name) for name in names):
+            if names and any(names_secret(name) for name in names):
                 return names
     return None
 
 
-def _names_secret(tree: Tree) -> bool:
+def names_secret(tree: Tree) -> bool:
     """Tell whether the first half of a pair, be it str or bytes, is a sensitive name."""
     if isinstance(tree, dict):
         tree = tree.get("utf8", "")

@@ -125,8 +125,8 @@ class BatchBuilder:
         return item if record is item.record else item._replace(record=record, recording=None)
 
     def _redacted(self, record: GenerationRecord) -> GenerationRecord:
-        """Redact the request of what did not fail; a failure's was redacted by its caller."""
-        if record.failure is not None or record.user_request is None:
+        """Redact the request: nobody waits for it here."""
+        if record.user_request is None:
             return record
         try:
             request = self._redactor.text(record.user_request, MAX_REQUEST)
