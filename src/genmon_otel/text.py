@@ -104,6 +104,11 @@ def clean(text: str, limit: int) -> str:
     return text.translate(_REPLACEMENTS) if text.isascii() else _SUSPECTS.sub(_replaced, text)
 
 
+def without_escapes(text: str) -> str:
+    """Return a text without the escape codes of terminals."""
+    return _ESCAPES.sub("", text)
+
+
 def _replaced(match: re.Match[str]) -> str:
     return match[0].translate(_REPLACEMENTS)
 

@@ -17,7 +17,7 @@ from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Tree
 from genmon_otel.redaction.bounds import Bounds
 from genmon_otel.redaction.placeholders import MARK, is_placeholder
-from genmon_otel.text import GAP, WORD_END, clean, cut, run
+from genmon_otel.text import GAP, WORD_END, clean, cut, run, without_escapes
 
 if TYPE_CHECKING:
     from genmon_otel.redaction.trees import TreeRedactor
@@ -175,8 +175,15 @@ class Redactor:
 
     def _once(self, text: str, most: Bounds | None = None) -> str:
         # its expressions take long to compile: when the first text is redacted
-        from genmon_otel.redaction.plain import redact_plain, redact_url_encoded
+        from genmon_otel.redaction.plain import redact_disguised, redact_plain, redact_url_encoded
 
+        if "\x1b" in text or "\x9b" in text:
+            plain = without_escapes(text)
+            if plain != text:
+                redacted = self._once(plain, most)
+                return text if redacted == plain else redacted
+        if not text.isascii() or "\\u00" in text or "&" in text:
+            text = redact_disguised(text, lambda plain: redact_plain(plain, most))
         if "%" in text:
             text = redact_url_encoded(text, lambda plain: redact_plain(plain, most))
         text = redact_plain(text, most)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel.redaction.edits import Edit, closing, hidden, is_plain_word
+from genmon_otel.redaction.edits import Edit, closing, hidden, is_plain_word, span
 from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.placeholders import is_placeholder, leading
 from genmon_otel.redaction.values import is_evident_non_secret, is_random, is_sentence
@@ -17,11 +17,11 @@ _BEHIND: Final = 600
 _QUOTE: Final = r"\\*[\"'`]|[“”‘’„«»]"
 #: After the name: closing quote or bracket, separator.
 _SEPARATOR: Final = re.compile(
-    rf"(?P<close>(?:(?:{_QUOTE})\]?|\]|[*_]{{1,2}}|[)]{{0,2}}(?=\s{{0,4}}(?:\|\||\?\?|or\b))|))"
-    r"(?P<about>(?: (?:for|of|von|für|de|pour|para) [^\s:=]{1,60}(?=[ :]))?)"
+    rf"(?P<close>(?:(?:{_QUOTE})\]?|\[[0-9]{{1,4}}\]|\]|[*_]{{1,2}}|[)]{{0,2}}(?=\s{{0,4}}(?:\|\||\?\?|or\b))|))"
+    r"(?P<about>(?: (?:for|of|von|für|de|pour|para|от|для|к) [^\s:=]{1,60}(?=[ :]))?)"
     r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}[\"'`])|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?<=\s)-(?=\s)|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
     r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
-    r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,2}|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
+    r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,3}|\s\((?=[^\s()/:]{6,80}\))(?!(?i:sha|md|aes|utf|base|v)-?[0-9])|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
 )
 #: A key of YAML, TOML or an INI file whose value stands on the next line, deeper.
 _NEXT_LINE: Final = re.compile(
@@ -35,7 +35,7 @@ _QUOTED: Final = re.compile(
 #: A value without quotes; a stop in it is part of it where neither space nor another name follows.
 BARE: Final = re.compile(
     r"(?:[^\s,;&\"'<>`\\\x00，。；、）」]"
-    r"|[,;&](?![\s\"')\]}\\]|\Z|[\w .\[\]-]{0,40}[=:])"
+    r"|[,;&](?![\s\"')\]}\\]|\Z|[\w.\[\]-]{0,40} ?[=:])"
     r"|[\"'](?<=\w.)(?=[\w$!@#%^*])"
     r"|[<>](?![/a-zA-Z!\s]|\Z)"
     r"|\\(?![\"'`nrtux\\\s]|\Z))+"
@@ -52,10 +52,11 @@ _SHELL_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]+")
 _CODE_LEFT: Final = (
     "(", ",", "{", "const", "let", "var", "val", "final", "return", "await", "auto", "string", "String", "def", "self.", "this.",
 )  # fmt: skip
+_OPERATORS: Final = frozenset("+%.&")
 _AFTER_QUOTE: Final = frozenset(["", ")", ",", "]", "}", ";"])
 #: What may stand before a value: tags of HTML and YAML, an anchor.
 _TAGS: Final = re.compile(
-    r"(?:<[a-z][^<>\n]{0,80}>){1,3}(?=[^\s<])|(?:!(?!(?:secret|vault|env|env_var|Ref|ImportValue|Sub|GetAtt|reference)\b)[\w:.!]{1,40}|&\w{1,40})[ \t]{1,4}(?=[^\s=])"
+    r"(?:<[a-z][^<>\n]{0,80}>){1,3}(?=[^\s<])|</[a-z]{1,10}> ?(?=[\w!@#$%^&*.-]{6})(?=[\w!@#$%^&*.-]{0,40}[0-9])|(?:!(?!(?:secret|vault|env|env_var|Ref|ImportValue|Sub|GetAtt|reference)\b)[\w:.!]{1,40}|&\w{1,40})[ \t]{1,4}(?=[^\s=])"
     r"|(?:\w{1,40}\.)?(?:Secret(?:Str|Bytes|String|Value)?|str|bytes|String|Some)\((?=[bru]{0,2}[\"'])"
 )
 #: A type and then the value: ``password: str = "value"``.
@@ -69,9 +70,17 @@ _COMPARISONS: Final = frozenset({"==", "===", "!=", "!=="})
 _ONLY_WORDS: Final = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){1,30}")
 #: A wallet's recovery phrase: so many short words.
 _SEED: Final = re.compile(r"[a-z]{3,8}(?: [a-z]{3,8}){11}(?:(?: [a-z]{3,8}){3}){0,4}")
+_JOINED: Final = re.compile(r"\s{0,8}[+.]\s{0,8}(\\*[\"'])")
+_MAX_JOINED: Final = 8
+#: A look-up of a setting with what counts where it is not set.
+_DEFAULT: Final = re.compile(
+    r"[A-Za-z_$][\w.$>:-]{0,80}[(\[]\s{0,4}[\"'][\w./-]{1,80}[\"']\s{0,4}"
+    r"(?:,\s{0,4}(?:\w{1,20}\s?=\s?)?|[)\]]\s{0,4}(?:\|\||\?\?|\?:|or)\s{0,4})[\"'](?P<text>[^\"'\n]{1,400})[\"']"
+)
 #: What separates a name from its value for certain; behind words only a mixed value is one.
 _STRONG: Final = re.compile("[=:：＝>→⇒]")
 _PAIR: Final = re.compile(r"[^\s,;/]{1,80} ?/ ?[^\s,;]{1,200}")
+_PIN: Final = re.compile("[0-9]{4,8}")
 _MIXED: Final = re.compile(r"(?=\S*[0-9!@#$%^&*?])(?=\S*[A-Za-z])\S{6,}")
 
 
@@ -101,7 +110,10 @@ def assigned(text: str, name: Name) -> list[Edit]:
         begin = quoted.end()
         stop = closing(text, begin, quoted["quote"])
         value = text[begin:stop]
-        if value[:1] in _AFTER_QUOTE and not separator["close"]:
+        after = (
+            value.lstrip()[:1] in _OPERATORS if value[:1].isspace() else value[:1] in _AFTER_QUOTE
+        )
+        if after and not separator["close"]:
             return []  # the quote ends the text that the name ends: ``input("Password: ")``
         if sep.lstrip().startswith(",") and (
             is_plain_word(value) or text[stop + len(quoted["quote"]) :][:2].lstrip()[:1] == ":"
@@ -117,12 +129,28 @@ def assigned(text: str, name: Name) -> list[Edit]:
             return []
         if is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):
             return []
-        return hidden(text, begin, stop)
+        return hidden(text, begin, stop) + _joined(text, stop + len(quoted["quote"]))
     if not sep.strip():
         return []
     if text[start : start + 1] in _CLOSING:
         return _container(text, name, start)
     return _bare(text, name, start, sep, bool(separator["about"]))
+
+
+def _joined(text: str, at: int) -> list[Edit]:
+    """Hide the literals that are joined to a hidden one: ``"abc" + "def"``."""
+    edits: list[Edit] = []
+    while (more := _JOINED.match(text, at)) is not None and len(edits) < _MAX_JOINED:
+        stop = closing(text, more.end(), more[1])
+        edits += hidden(text, more.end(), stop)
+        at = stop + len(more[1])
+    return edits
+
+
+def _default(text: str, name: Name, start: int) -> list[Edit]:
+    """Hide what stands where a setting is not found: ``os.getenv("KEY", "value")``."""
+    found = _DEFAULT.match(text, start)
+    return [] if found is None else span(text, *found.span("text"), name.text, prose=True)
 
 
 def _container(text: str, name: Name, start: int) -> list[Edit]:
@@ -172,7 +200,7 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     shell = line_start and sep == "=" and _SHELL_NAME.fullmatch(name.text) is not None
     code = sep.strip() in ("=", ":=", ":", "=>") and left.rstrip().endswith(_CODE_LEFT)
     if is_evident_non_secret(value, name.text, quoted=False, code=code, shell=shell):
-        return []
+        return _default(text, name, start)
     if token != value and is_evident_non_secret(
         token, name.text, quoted=False, code=code, shell=shell
     ):
@@ -180,7 +208,12 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     word = name.text.lower()
     if value.isdigit() and "token" in word:
         return []
-    if (separated_by_words or _STRONG.search(sep) is None) and not _MIXED.match(value):
+    is_code = "code" in word and _PIN.fullmatch(value) is not None
+    if (
+        (separated_by_words or _STRONG.search(sep) is None)
+        and not is_code
+        and not _MIXED.match(value)
+    ):
         return []
     stop = start + len(value)
     if "credential" in word and (pair := _PAIR.match(text, start)):
@@ -194,6 +227,8 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
         words = leading(_ONLY_WORDS, rest.strip())
         if words == rest.strip() and (_SEED.fullmatch(words) or not is_sentence(words)):
             stop = start + len(rest.rstrip())
+    if text[stop : stop + 1] in ("'", '"') and text[stop - 1] in "@(":  # C#'s literals, a call
+        stop = closing(text, stop + 1, text[stop])
     return hidden(text, start, stop)
 
 

@@ -14,7 +14,9 @@ from genmon_otel.redaction.sensitive import is_sensitive
 from genmon_otel.redaction.values import is_evident_non_secret, is_random
 
 _FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*")
-_GAP: Final = re.compile(r"[ \t]{1,8}(?:\\\r?\n[ \t]{0,16})?(?=[^\s\-])")
+_GAP: Final = re.compile(
+    r"(?:[ \t]{1,8}(?:\\\r?\n[ \t]{0,16})?|[\"']?\r?\n[ \t]{0,40}- [\"']?)(?=[^\s\-])"
+)
 _ARGUMENT: Final = re.compile(r"(?:[^\s\"'`,;)\]}|<>]|[,;)\]}](?=[\w!@#$%^&*]))+")
 _METAVAR: Final = re.compile(r"(?:id|type|src|source|env|file)=.*|[A-Z][A-Z_-]*|[\[<|(].*|=.*")
 #: What precedes the word ``password`` in a ``.netrc``.
@@ -34,6 +36,7 @@ _SETTER: Final = re.compile(
     re.DOTALL,
 )
 _MIXED: Final = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])[^\s()\[\]{}=/]{8,64}")
+_IS_PASSWORD: Final = re.compile("(?i)pass|pw")
 _ALGORITHM: Final = re.compile(
     r"(?i)(?:sha|md|aes|utf|base|argon|pbkdf|bcrypt|scrypt|oauth|rfc|v)-?[0-9]"
 )
@@ -182,7 +185,7 @@ def in_setter(text: str, name: Name) -> list[Edit]:
 def in_prose(text: str, name: Name) -> list[Edit]:
     """``use the passphrase x7-bramble-9``, ``token 9f8e… expired``: a mixed word behind a name."""
     start, value = _word_behind(text, name)
-    if "pass" not in name.text.lower():  # a token or key: only what is random
+    if not _IS_PASSWORD.search(name.text):  # a token or key: only what is random
         is_value = is_random(value)
     else:
         is_value = _MIXED.fullmatch(value) is not None and not _ALGORITHM.match(value)

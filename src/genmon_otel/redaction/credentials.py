@@ -17,7 +17,7 @@ _SCHEME: Final = re.compile(
 _SCHEMES: Final = ("bearer", "basic", "negotiate", "apikey", "ntlm")
 #: ``scheme://user:password@host``; also with one slash. The last ``@`` before a space or quote ends it.
 _USERINFO: Final = re.compile(
-    r"(?<=[A-Za-z0-9+])(:/{1,3})([^\s/:@\"'<>?#]{0,128}):(?![0-9]{2,5}[/?#])([^\s\"'<>]{1,512})@(?=[\w.\[%-])"
+    r"(?<=[A-Za-z0-9+])(:(?:\\{0,2}/){1,3})([^\s/:@\"'<>?#\\]{0,128}):(?![0-9]{2,5}[/?#])((?:[^\s\"'<>]|'(?=\w)){1,512})@(?=[\w.\[%-]|/[\w]*\?)"
 )
 #: ``user:password@host:port`` without a scheme.
 _BARE_USERINFO: Final = re.compile(
@@ -43,7 +43,9 @@ _PORTS: Final = (":*:", ":5432:", ":6432:")
 _ORACLE: Final = re.compile(
     r"((?:oracle:\w{2,6}:|sqlplus\s|\bexpdp\s|\bimpdp\s)[\w$#]{1,64}/)([^\s@\"'/]{1,128})@"
 )
-_TOKEN_USER: Final = re.compile(rf"(://)(?!{MARK})([\w.~%-]{{16,256}})@(?=[\w.\[-])")
+_TOKEN_USER: Final = re.compile(
+    rf"(://)(?!{MARK})([\w.~%-]{{16,256}}|(?=[\w.~%-]{{0,15}}[0-9])[\w.~%-]{{12,15}})@(?=[\w.\[-])"
+)
 #: One for each character that a parameter stands behind, so that the search is one for it.
 _QUERY: Final = tuple(
     (
@@ -69,7 +71,7 @@ def redact_credentials(text: str) -> str:
     if schemes := places(lowered(text), *_SCHEMES):
         text = replaced(text, at_places(_SCHEME, text, schemes), _scheme)
     if "@" in text:
-        if slashes := places(text, ":/"):
+        if slashes := places(text, ":/", ":\\"):
             text = replaced(text, matches(_USERINFO, text, windows(slashes, 0, 700)), _userinfo)
             slashes = places(text, "://")
             text = replaced(text, matches(_TOKEN_USER, text, windows(slashes, 0, 300)), _token_user)

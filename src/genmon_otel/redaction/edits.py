@@ -72,6 +72,13 @@ def closing(text: str, begin: int, mark: str) -> int:
         ):
             at = stop + 1
             continue
+        if stop > begin and mark in ("'", '"'):
+            # doubled in SQL and YAML, closed and opened again in a shell
+            again = mark * 2 if text.startswith(mark * 2, stop) else f"{mark}\\{mark}{mark}"
+            behind = stop + len(again)
+            if text.startswith(again, stop) and text[behind : behind + 1].isalnum():
+                at = behind
+                continue
         return stop
 
 

@@ -20,7 +20,22 @@ _BY_LETTER: Final = {
     "s": "ssn srf sessid salasana senha sifre sandi",
 }
 #: Those that are looked for by themselves.
-_HINTS: Final = ("auth", "jwt", "dsn", "geheim", "bearer", "wachtwoord", "haslo", "heslo")
+_HINTS: Final = (
+    "auth",
+    "2fa",
+    "mfa",
+    "pepper",
+    "ery code",
+    "ion code",
+    "factor",
+    "jwt",
+    "dsn",
+    "geheim",
+    "bearer",
+    "wachtwoord",
+    "haslo",
+    "heslo",
+)
 #: Those that are also parts of everyday words: what must stand right behind them.
 _EVERYDAY: Final = {
     "cv": "[vc](?![a-z])",
@@ -61,7 +76,7 @@ _FOREIGN_BY_CHAR: Final = [
 _NAME_CHARS: Final = re.compile(r"[\w.$-]*")
 #: What follows in a name, also of several words.
 _NAME_RIGHT: Final = re.compile(
-    r"[\w-]{0,48}(?:[ ](?:[Kk]ey|[Nn]umber|(?<=ection )[Ss]tring|d['’](?:accesso|ordine)|[Cc]ode|[Pp]hrase|secreta|secret|api|API|segreta|secrète|de acceso|المرور|السر)\b)?"
+    r"[\w-]{0,48}(?:\.(?:prod|production|dev|development|staging|test|default|primary|live|local|[0-9]{1,3})\b)?(?:[ ](?:[Kk]ey|[Nn]umber|(?<=ection )[Ss]tring|d['’](?:accesso|ordine)|[Cc]ode|[Pp]hrase|secreta|secret|api|API|segreta|secrète|de acceso|المرور|السر)\b)?"
 )
 #: What precedes a part in a name of several words, backwards.
 _WORDS_LEFT: Final = re.compile(

@@ -15,16 +15,16 @@ from genmon_otel.redaction.values import is_evident_non_secret
 _LINE_END: Final = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: The keys of objects whose value is a name, and those that hold the value.
 _NAME_LEFT: Final = re.compile(
-    r"(?i)(?:\b|_|(?<=parameter)|(?<=option)|(?<=setting)|(?<=env)|(?<=header)|(?<=variable))(?:name|key|k|header|field|param|parameter|property|variable|var|id|env|label|attribute|setting|option|type|for)"
-    r"(?:\\*[\"'])?\s{0,4}(?:[:=]|=>)\s{0,4}(?:\\*[\"'])?(?:[\w./-]{0,40}[\[/.]){0,2}\Z"
+    r"(?i)(?:\b|_|(?<=parameter)|(?<=option)|(?<=setting)|(?<=env)|(?<=header)|(?<=variable))(?:name|key|k|header|field|param|parameter|property|variable|var|id|env|label|attribute|setting|option|type|for|question|prompt)"
+    r"(?:\\*[\"'])?\s{0,4}(?:[:=]|=>)\s{0,4}(?:\\*[\"'])?(?:(?:[\w./-]{0,40}[\[/.]){0,2}|(?:[A-Za-z']{1,12} ){1,5})\Z"
 )
 _NAME_KEYS: Final = (
     "name", "key", "k", "header", "field", "param", "parameter", "property", "variable", "var", "id", "env", "label",
-    "attribute", "setting", "option", "type", "for",
+    "attribute", "setting", "option", "type", "for", "question", "prompt",
 )  # fmt: skip
 _BEFORE_NAME: Final = frozenset("\"'=: [/.")
 _VALUE_KEY: Final = (
-    r"(?<![\w-])(?:\\*[\"'])?(?:(?:[Pp]arameter|[Oo]ption|[Ss]etting|[Ee]nv|[Hh]eader|[Vv]ariable)?_?[vV]alue|VALUE|[dD]efault_?[vV]alue|val|v|data|content|secret|default|plaintext|stringValue|string_value|text|wert|valeur|valor)"
+    r"(?<![\w-])(?:\\*[\"'])?(?:(?:[Pp]arameter|[Oo]ption|[Ss]etting|[Ee]nv|[Hh]eader|[Vv]ariable)?_?[vV]alue|VALUE|[dD]efault_?[vV]alue|val|v|data|content|secret|default|plaintext|stringValue|string_value|text|wert|valeur|valor|answer|response|reply)"
     r"(?:\\*[\"'])?\s{0,4}(?:[:=]|=>)\s{0,8}"
 )
 #: From the name to the value in the same object or element, other fields between them.
@@ -33,6 +33,8 @@ _TO_VALUE: Final = re.compile(rf"[^{{}}<>|]{{0,240}}?{_VALUE_KEY}")
 _FROM_VALUE: Final = re.compile(
     rf"{_VALUE_KEY}(?P<open>\\*[\"'])(?P<value>[^\"'\\\r\n]{{1,240}})\\*[\"'][^{{}}<>]{{0,120}}\Z"
 )
+#: What stands before a name in a question.
+_WORDS_LEFT: Final = re.compile(r"(?<![A-Za-z'])(?:[A-Za-z']{1,12} ){1,5}\Z")
 _QUOTED: Final = re.compile(r"[bBrRuUfF]?(\\*[\"'`])")
 _REST: Final = re.compile(r"[^\r\n]{1,1000}")
 
@@ -47,7 +49,7 @@ _ATTRIBUTE_CONTENT: Final = re.compile(
 #: The next element beside the one that holds the name: cells, terms, plists.
 _NEXT_ELEMENT: Final = re.compile(
     r"\s{0,8}[:：]?\s{0,8}(?:</(?:b|strong|code|em|span|label|p)>\s{0,8}){0,3}[:：]?</[\w:.-]{1,40}>\s{0,80}"
-    r"<[\w:.-]{1,40}(?:\s[^<>]{0,240})?>\s{0,40}(?:<(?:b|strong|code|em|span|p)(?:\s[^<>]{0,120})?>\s{0,8}){0,3}(?P<text>[^<>]{1,2000})<"
+    r"<[\w:.-]{1,40}(?:\s[^<>]{0,240})?>\s{0,40}(?:<(?:b|strong|code|em|span|p|string|value|val)(?:\s[^<>]{0,120})?>\s{0,8}){0,3}(?P<text>[^<>]{1,2000})<"
 )
 
 _PART_LEFT: Final = re.compile(r"name=\\*[\"']?\Z")
@@ -71,6 +73,8 @@ _FIRST_QUOTED: Final = re.compile(
 
 def _may_name(left: str) -> bool:
     """Tell whether what stands before a name may end in ``name:``: a cheap test before the expression."""
+    if left[-1] == " " and ("question" in left or "prompt" in left):
+        left = _WORDS_LEFT.sub("", left)
     key = left.rstrip("\"'\\ ")
     if key[-1:] in ("[", "/", "."):
         return True

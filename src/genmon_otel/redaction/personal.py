@@ -20,7 +20,7 @@ from genmon_otel.redaction.placeholders import EMAIL_PLACEHOLDER, zeros, zeros_a
 
 _EMAIL: Final = re.compile(
     r"(?<![\w.+%-])(?<!://)(?!git@|noreply@|no-reply@)[\w.+%-]{1,64}@(?!example\.invalid|[0-9]x\.)"
-    r"(?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24}(?![\w-])"
+    r"(?:[^\W_](?:[^\W_]|-){0,62}\.){1,5}[A-Za-z]{2,24}(?![\w-])"
 )
 
 # The lookbehinds stand after the first character, so that the search is one for that character.
@@ -76,6 +76,10 @@ _CALLED: Final = re.compile(
     r"(?i)(?:phone|fon|\btel|mobile?|\bcell|\bfax|handy|whats ?app|\bcall|\bsms|t[ée]l[ée](?:fono|phone)|portable|telefon[eo]?|телефон|电话|電話)"
     r"(?: ?(?:number|nummer|no|nr)\b)?[\"']?[.:：=]{0,2}[ \t]{0,3}[\"']?\+?\(?\Z"
 )
+#: The same behind it.
+_NAMED: Final = re.compile(
+    r"(?i) ?[(\[,–-] ?(?:tele?(?:phone|fon)?|phone|mobile?|cell|fax|handy|whats ?app|portable|festnetz|privat)\b\.?(?:[)\]]|\s*(?:[,;\n]|\Z))"
+)
 #: What such words hold, in lower case.
 _CALLS: Final = re.compile(
     r"fon|tel|mobil|cell|fax|handy|whats|call|sms|t[ée]l|hone|portable|телефон|电话|電話"
@@ -117,7 +121,7 @@ def redact_personal(text: str) -> str:
     called = [match.end() for match in matches(_CALLS, lowered(text), near)]
     if not called:
         return text
-    return replaced(text, matches(_NUMBER, text, windows(called, 0, 96)), _called)
+    return replaced(text, matches(_NUMBER, text, windows(called, 40, 96)), _called)
 
 
 def _around(shape: re.Pattern[str], numbers: str) -> list[tuple[int, int]]:
@@ -175,4 +179,6 @@ def _phone(match: re.Match[str]) -> str:
 def _called(match: re.Match[str]) -> str:
     start = match.start()
     called = _CALLED.search(match.string, max(0, start - 28), start)
-    return match[0] if called is None else zeros(match[0])
+    if called is None and _NAMED.match(match.string, match.end()) is None:
+        return match[0]
+    return zeros(match[0])

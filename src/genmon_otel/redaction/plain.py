@@ -6,14 +6,16 @@ import re
 from typing import Final
 
 from genmon_otel.redaction.bounds import Bounds
+from genmon_otel.redaction.calls import redact_calls
 from genmon_otel.redaction.credentials import redact_credentials
+from genmon_otel.redaction.disguised import redact_disguised
 from genmon_otel.redaction.hints import holds_hint
 from genmon_otel.redaction.named import redact_named
 from genmon_otel.redaction.personal import redact_personal
 from genmon_otel.redaction.provider_keys import redact_keys
 from genmon_otel.redaction.url_encoded import redact_url_encoded
 
-__all__ = ["redact_plain", "redact_url_encoded"]
+__all__ = ["redact_disguised", "redact_plain", "redact_url_encoded"]
 
 
 #: Fewer letters and digits in a row than any secret has that is known by its looks.
@@ -34,7 +36,8 @@ def redact_plain(text: str, most: Bounds | None = None) -> str:
         return text
     if is_words(text):
         return text
-    return redact_named(redact_personal(redact_credentials(redact_keys(text))), most)
+    text = redact_personal(redact_credentials(redact_keys(text)))
+    return redact_named(redact_calls(text), most)
 
 
 def is_words(text: str) -> bool:

@@ -15,7 +15,7 @@ _SECRET_PARTS: Final = (
     "refreshtoken", "idtoken", "securitytoken", "sessiontoken", "csrf", "xsrf", "cardnumber",
     "creditcard", "hmackey", "sessionkey", "webhookurl", "sessid", "passwort", "kennwort",
     "wachtwoord", "adgangskode", "salasana", "contrasena", "passord", "motdepasse", "lsenord",
-    "katasandi", "seedphrase", "recoveryphrase", "backupphrase", "recoverycode", "backupcode", "verificationcode", "mnemonic",
+    "katasandi", "storagekey", "aeskey", "fernetkey", "kagglekey", "jwtkey", "clientkeydata", "authsalt", "facode", "twofactorcode", "otpcode", "seedphrase", "recoveryphrase", "backupphrase", "recoverycode", "backupcode", "verificationcode", "mnemonic",
 )  # fmt: skip
 #: The same in other writing: looked for in the name as it is, in lower case.
 _FOREIGN_PARTS: Final = (
@@ -29,7 +29,7 @@ _FOREIGN_PARTS: Final = (
 #: As the last word of a name.
 _SECRET_ENDS: Final = frozenset(
     "token dsn jwt otp cvv cvc ssn pat sas pin mnemonic pass passwd senha clave mdp haslo heslo parola sifre geheimnis"
-    " sleutel kodeord passwords secrets apikeys credentials creds psk pw daccesso dordine adgangskode losenord geheim".split()
+    " sleutel kodeord passwords secrets apikeys credentials creds psk pw daccesso dordine adgangskode losenord geheim totp bindpw rootpw dbpw pgpw userpw pepper".split()
 )
 #: As the only word of a name.
 _SECRET_WORDS: Final = frozenset({"auth", "pass", "pw", "sig", "hmac"})

@@ -18,6 +18,8 @@ _CELL: Final = re.compile(
     r"[ \t]{0,80}[*`_~]{0,3}(?P<text>[^|│┃\r\n]{1,1000}?)[*`_~]{0,3}[ \t]{0,80}(?=[|│┃\r\n]|\\n|\Z)"
 )
 _RULER: Final = re.compile(r"[\s|│┃:+=┼╪├┤╞╡┡┩╇-]*[-─━═=]{2}[\s|│┃:+─━═┼╪├┤╞╡┡┩╇=-]*\Z")
+#: A cell's beginning, with a word or two of a longer label.
+_LABEL_LEFT: Final = re.compile(r"(?:^|[|│┃])[ \t*`_~]{0,40}(?:[\w-]{1,20} ?){0,2}\Z")
 _MAX_ROWS: Final = 200
 _CSV_HEADER: Final = re.compile(
     r"(?:\"?[A-Za-z_][\w .-]{0,40}\"?)(?:([,;\t])\"?[A-Za-z_][\w .-]{0,40}\"?)(?:\1\"?[A-Za-z_][\w .-]{0,40}\"?){0,40}"
@@ -71,7 +73,7 @@ def _bar_table(text: str, name: Name, line_start: int, line_end: int) -> list[Ed
         return _column(text, line_end + 1 + len(ruler), column, name)
     before = text[line_start : name.begin].rstrip(" \t*`_~")
     cell_end = _CELL_END.match(text, name.end)
-    if cell_end is None or (before and before[-1] not in _BAR):
+    if cell_end is None or not _LABEL_LEFT.search(before):
         return []
     cell = _CELL.match(text, cell_end.end())
     return [] if cell is None else span(text, *cell.span("text"), name.text, prose=True)

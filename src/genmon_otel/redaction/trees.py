@@ -22,10 +22,10 @@ _INERT: Final = frozenset(
 )
 #: Keys of objects that hold a name beside a value.
 _NAME_KEYS: Final = frozenset(
-    "name key k header field fieldname param parameter property variable var envvar env_var id label attribute setting option".split()
+    "name key k header field fieldname param parameter property variable var envvar env_var id label attribute setting option question prompt ask".split()
 )
 _VALUE_KEYS: Final = frozenset(
-    "value val v data content secret default plaintext stringvalue string_value text values defaultvalue default_value".split()
+    "value val v data content secret default plaintext stringvalue string_value text values defaultvalue default_value answer response reply".split()
 )
 #: Keys of tables that hold the names of columns, and the rows.
 _COLUMN_KEYS: Final = frozenset("columns headers header fields names cols".split())
@@ -278,7 +278,7 @@ def names_secret(tree: Tree) -> bool:
 
 
 def _is_label(text: str) -> bool:
-    return _NO_LABEL.search(text) is None and len(text.split()) <= 3
+    return _NO_LABEL.search(text) is None and len(text.split()) <= (6 if text.endswith("?") else 3)
 
 
 def _members(tree: Tree) -> list[Tree] | None:

@@ -10,6 +10,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 from genmon_otel.redaction.placeholders import leading
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_TWICE: Final = "%25"
 _RUN: Final = re.compile(r"[\w.~%+&=;:/?@!*$,-]*")
 
 
@@ -34,7 +35,8 @@ def redact_url_encoded(text: str, redact: Callable[[str], str]) -> str:
 def _redacted(run: str, redact: Callable[[str], str]) -> str:
     plus = "+" in run
     plain = unquote_plus(run) if plus else unquote(run)
-    redacted = redact(plain)
+    # encoded twice: once more
+    redacted = redact(redact_url_encoded(plain, redact) if _TWICE in run else plain)
     if redacted == plain:
         return run
     return (quote_plus if plus else quote)(

@@ -20,7 +20,7 @@ _NOTHING: Final = (
 )
 #: Types, literals and words that stand where no value is.
 _NO_VALUE: Final = re.compile(
-    rf"(?i)(?:(?:{_TYPES})(?:\[\])?\??|{_NOTHING}|~|required(?:\|.*)?|optional|nullable\|.*|default|\.{{2,}}|…|[*•●x#.]{{3,}}|-+|\||>-?|\|-|[|+&]|disabled|enabled|inactive|active|ok|weak|strong)[.:!?;]?"
+    rf"(?i)(?:(?:{_TYPES})(?:\[\])?\??|{_NOTHING}|~|required(?:\|.*)?|optional|nullable\|.*|default|\.{{2,}}|…|[*•●x#.]{{3,}}|-+|\||>-?|\|-|[|+&]|include|same-origin|omit|(?:n?var)?(?:char|binary)\([0-9]+\)|(?:decimal|numeric|big|small)?(?:int)?\([0-9, ]+\)|disabled|enabled|inactive|active|ok|weak|strong)[.:!?;]?"
 )
 #: Placeholders in documents: ``<your key>``, ``your-api-key``, ``REPLACE_ME``.
 _TO_FILL_IN: Final = re.compile(
@@ -28,6 +28,8 @@ _TO_FILL_IN: Final = re.compile(
     r"|change[-_]?me!?|replace[-_]?me|todo|tbd|fixme|placeholder|example|\w{0,20}[-_]here|xxx+.{0,30}|yourpassword|your\w{0,20}"
     r"|(?:sk|pk|key|token)[-_](?:xxx+|\.\.\.|\*{3,}).{0,40}"
 )
+#: What no placeholder has: letters and digits in one word.
+_CHOSEN: Final = re.compile(r"[A-Za-wyz][0-9]|[0-9][A-Za-z]")
 #: References to where the value is kept.
 _REFERENCE: Final = re.compile(
     r"#/[\w/.-]+|<%.*|\$[0-9]+|\$\{[^}]*\}?|\$\(.*|\$\{\{.*|\{\{.*|\$[A-Z_][A-Z0-9_]*|\$env:\w+|\$[A-Za-z_]\w*(?:->|\[|::).*|\$[a-z_]+(?:[A-Z][a-z]+)*"
@@ -69,6 +71,10 @@ _ROOTS: Final = frozenset(
     " globals manager provider factory helper utils util lib github google aws azure firebase supabase prisma mongoose next"
     " nextauth express fastify passport r w e t s p c u x o d k v m i f url parsed parts match m parsed_args namespace ns"
     " stdin inputs optional mapped annotated list dict union sequence literal final classvar record partial set tuple github.event runner steps matrix needs vars pulumi terraform tf random_password kubernetes k8s".split()
+)
+#: Those of them that a line of a shell or an ``.env`` file in a program's style begins with.
+_SETTINGS: Final = frozenset(
+    "os sys env environ process settings setting config conf cfg self cls import st app secrets vault getpass keyring configuration django flask".split()
 )
 #: Words of which an attribute or function is made that gives a value.
 _ACCESSORS: Final = frozenset(
@@ -119,8 +125,8 @@ def is_evident_non_secret(value: str, name: str, *, quoted: bool, code: bool, sh
     if (
         not value
         or _NO_VALUE.fullmatch(value)
-        or _TO_FILL_IN.fullmatch(value)
-        or _REFERENCE.fullmatch(value)
+        or (_TO_FILL_IN.fullmatch(value) and not _CHOSEN.search(value))
+        or (_REFERENCE.fullmatch(value) and not (shell and value[0] == "@"))
     ):
         return True
     if _is_same_word(value, name) or _is_other_kind(value, name.lower()):
@@ -199,13 +205,20 @@ def _is_code(value: str, *, code: bool, shell: bool) -> bool:
     )
     if rest == "<" or rest[:1] in ("'", '"', "`"):
         return True
+    if shell and rest[:1] in ("", ".", "(", "["):
+        # literal in a shell: only what looks settings up is code
+        known = known and root.lower() in _SETTINGS
+        if not known and rest[:1] != "(":
+            return False
     if rest.startswith("("):
         inside, closed, after = _bracketed(rest, "(", ")")
         if closed and after and after[0] not in ".[)?!],;:|}":
             return False
+        if shell and not known:
+            return accessor
         if not inside or known or accessor or len(segments) > 1:
             return True
-        if inside[0] in "\"'`$?:@" or (inside[0].isalpha() and not shell):
+        if (inside[0] in "\"'`$?:@" and not shell) or (inside[0].isalpha() and not shell):
             return True
         return "_" in path[0] or path[0][:1].isupper()
     if rest.startswith("["):
