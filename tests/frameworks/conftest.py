@@ -23,8 +23,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-outcomes", action="store_true", help="write outcomes.json anew")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep outcomes where that is asked for; with xdist its workers leave it to their master."""
+    if config.getoption("--keep-outcomes") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Keeper())
+
+
+class Keeper:
+    """Keeps each cell's outcome as soon as it is known: the table takes hours, and may be stopped."""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            keep({(o["app"], o["fault"]): o for name, o in report.user_properties if name == "cell"})
+
+
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: pytest.TerminalReporter,
 ) -> None:
     """List every cell's outcome, then how many pass the check and how many close."""
     reports = [report for kind in terminalreporter.stats.values() for report in kind]
@@ -44,8 +58,6 @@ def pytest_terminal_summary(
     for word in ("check", "closes"):
         many = sum(WORDS.index(each["word"]) >= WORDS.index(word) for each in found.values())
         terminalreporter.write_line(f"{word}: {many} of {len(found)} ({many / len(found):.0%})")
-    if config.getoption("--keep-outcomes"):
-        keep(found)
 
 
 def keep(found: dict[tuple[str, str], dict[str, str]]) -> None:
