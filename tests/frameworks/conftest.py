@@ -19,8 +19,9 @@ def model() -> Iterator[Server]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that keeps what was found, for docs/frameworks.md."""
+    """Add what keeps what was found, for docs/frameworks.md, and what bounds the replays."""
     parser.addoption("--keep-outcomes", action="store_true", help="write outcomes.json anew")
+    parser.addoption("--replays", type=int, default=100, help="of a case, at most so many")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -68,7 +68,7 @@ def served(
 @pytest.mark.parametrize(("row", "fault"), CELLS)
 def test_cell(
     row: Row, fault: str, served: Callable[[Row], tuple[Path, str]], model: Server,
-    record_property: Record,
+    record_property: Record, pytestconfig: pytest.Config,
 ) -> None:  # fmt: skip
     """Three failures make one case, further replays say the same, and its fix passes."""
     need(row)
@@ -76,5 +76,5 @@ def test_cell(
     if wrong:
         judge(Outcome(row.app, fault, why=wrong), record_property)
         return
-    replays = 100 if (row.app, fault) in OFTEN else 5
+    replays = min(100 if (row.app, fault) in OFTEN else 5, pytestconfig.getoption("--replays"))
     judge(try_cell(row, fault, folder, model, replays=replays - 3), record_property)
