@@ -14,7 +14,7 @@ from genmon_otel.capture.endpoints import is_credentials
 from genmon_otel.capture.mcp_setup import setup_body
 from genmon_otel.capture.wire import encoded
 from genmon_otel.errors import PayloadError
-from genmon_otel.exchanges import Keys, keys_of, redacted_request
+from genmon_otel.exchanges import Keys, is_fault_status, keys_of, redacted_request
 from genmon_otel.payload import Opaque, decode, decode_exception
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
@@ -102,7 +102,7 @@ class Answers:
             player.hang(record)
         found = self._rebuilt(record)
         player.clock.sleep(self._until_head(record, found))
-        return found or player.outcome(record)
+        return player.outcome(record) if found is None else found.with_head_given()
 
     async def serve_async(
         self, name: str, adapter: str, site: str, request: Mapping[str, Any]
@@ -119,7 +119,7 @@ class Answers:
         found = self._rebuilt(record)
         if not player.is_at_once(record):
             await asyncio.sleep(self._until_head(record, found))
-        return found or player.outcome(record)
+        return player.outcome(record) if found is None else found.with_head_given()
 
     def _choose(self, name: str, adapter: str, site: str, request: Mapping[str, Any]) -> StepRecord:
         if (own := credentials(request)) is not None:
@@ -224,6 +224,12 @@ class ReplayedAnswer:
                 f"{head.get('length', '?')} bytes) was not kept: {reason}. Decorate the function "
                 "that asks for it with @step, and return only what is needed.",
             )
+
+    def with_head_given(self) -> ReplayedAnswer:
+        """Note that the head is given, which is all that many read of a fault."""
+        if is_fault_status(self._record.adapter, self.status):
+            self._player.met(self._record)
+        return self
 
     def parts(self) -> Iterator[bytes]:
         """The body, chunk by chunk."""
