@@ -35,7 +35,9 @@ class Keeper:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            keep({(o["app"], o["fault"]): o for name, o in report.user_properties if name == "cell"})
+            keep(
+                {(o["app"], o["fault"]): o for name, o in report.user_properties if name == "cell"}
+            )
 
 
 def pytest_terminal_summary(

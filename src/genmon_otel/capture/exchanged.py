@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from genmon_otel.bodies import strings
-from genmon_otel.capture.wire import FRAMED, NoText, Sent, decoded, opaque_body, text_tree, unpacked
+from genmon_otel.capture.wire import (
+    FRAMED, NoText, Sent, decoded, headers_of, opaque_body, text_tree, unpacked,
+)  # fmt: skip
 from genmon_otel.recorder.stage import MAX_CHUNKS
 from genmon_otel.records import StepKind, Tree
 
@@ -106,7 +108,10 @@ class Exchanged:
 
     def outcome(self, kind: StepKind) -> Tree:
         """Return the tree of the answer."""
-        head: dict[str, Tree] = {"status": self.status, "headers": dict(self.headers)}
+        head: dict[str, Tree] = {
+            "status": self.status,
+            "headers": headers_of(self.headers, self.adapter, self.encoding),
+        }
         texts, why = self.texts()
         if why:
             if self.sha256:

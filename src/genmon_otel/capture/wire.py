@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import re
+import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,12 @@ _BINARY: Final = re.compile(
     r"|protobuf|grpc|wasm)|^multipart/",
     re.I,
 )
+
+
+#: Packings that a replay can make anew, and how zlib calls them.
+_WINDOWS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_ZLIB: Final = type(zlib.decompressobj())
+_Libraries = tuple[tuple[str, Callable[[Any], Any]], ...]
 
 
 class NoText(Exception):
@@ -191,6 +198,21 @@ def encoded(text: str, content_type: str) -> bytes:
     return text.encode(found[1] if found else "utf-8")
 
 
+def packer(encoding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
+    """Return what packs a part of a body as a content encoding says, and what gives its end."""
+    if (bits := _WINDOWS.get(encoding)) is None:
+        return bytes, bytes
+    made = zlib.compressobj(wbits=bits)
+    return lambda part: made.compress(part) + made.flush(zlib.Z_SYNC_FLUSH), made.flush
+
+
+def headers_of(headers: Mapping[str, str], adapter: str, encoding: str) -> dict[str, str]:
+    """Return the headers that are recorded: with the packing where the application itself unpacks."""
+    if adapter == "urllib" and encoding in _WINDOWS:
+        return {**headers, "content-encoding": encoding}
+    return dict(headers)
+
+
 def _unpacker(encoding: str) -> Callable[[bytes], bytes]:
     names = [name for each in encoding.lower().split(",") if (name := each.strip())]
     names = [name for name in names if name != "identity"]
@@ -198,44 +220,73 @@ def _unpacker(encoding: str) -> Callable[[bytes], bytes]:
         return bytes
     if len(names) > 1:
         raise NoText("encoding")
-    left = MAX_BYTES
     match names[0]:
         case "gzip" | "x-gzip":
-            gunzip: Any = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        case "deflate":
-            gunzip = None
+            return _bounded(lambda _: zlib.decompressobj(16 + zlib.MAX_WBITS), MAX_BYTES)
+        case "deflate":  # with the header of zlib, or without
+            is_raw = -zlib.MAX_WBITS
+            return _bounded(
+                lambda part: zlib.decompressobj(zlib.MAX_WBITS if part[0] & 0x0F == 8 else is_raw),
+                MAX_BYTES,
+            )
         case "br":
-            return _of_library(("brotli", "brotlicffi"), "Decompressor", "process")
+            return _bounded(_of_library(_BROTLI), 16)
         case "zstd":
-            return _of_library(("zstandard",), "ZstdDecompressor", "decompress")
+            return _bounded(_of_library(_ZSTD), 256)
         case _:
             raise NoText("encoding")
 
+
+def _bounded(made: Callable[[bytes], Any], step: int) -> Callable[[bytes], bytes]:
+    """Unpack little by little, member by member: few bytes may hold very many.
+
+    Args:
+        made: makes what unpacks one member, given its first bytes.
+        step: bytes that are unpacked at once; of the worst kind they are some megabytes.
+    """
+    left = MAX_BYTES
+    member: Any = None
+
     def unpack(part: bytes) -> bytes:
-        nonlocal left, gunzip
-        if gunzip is None:  # with the header of zlib, or without
-            raw = part[:1] and part[0] & 0x0F != 8
-            gunzip = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS)
-        plain: bytes = gunzip.decompress(part, left + 1)
-        left -= len(plain)
-        if left < 0:
-            raise NoText("size")
-        return plain
+        nonlocal left, member
+        plain: list[bytes] = []
+        given = [part[at : at + step] for at in range(0, len(part), step)][::-1]
+        while given:
+            packed = given.pop()
+            if member is None or getattr(member, "eof", False):
+                member = made(packed)
+            if type(member) is _ZLIB:  # it is told how much at most
+                plain.append(member.decompress(packed, left + 1))
+            else:
+                decompress = getattr(member, "process", None) or member.decompress  # brotli's
+                plain.append(decompress(packed))
+            left -= len(plain[-1])
+            if left < 0:
+                raise NoText("size")
+            if rest := getattr(member, "unused_data", b""):
+                given.append(rest)
+        return b"".join(plain)
 
     return unpack
 
 
-def _of_library(modules: tuple[str, ...], kind: str, method: str) -> Callable[[bytes], bytes]:
-    """What the client itself unpacks with: it is loaded where this is asked for."""
-    import sys
+#: Modules that clients unpack with, and what makes an unpacker of each.
+_BROTLI: Final[_Libraries] = (
+    ("brotli", lambda module: module.Decompressor()),
+    ("brotlicffi", lambda module: module.Decompressor()),
+)
+_ZSTD: Final[_Libraries] = (
+    ("compression.zstd", lambda module: module.ZstdDecompressor()),
+    ("backports.zstd", lambda module: module.ZstdDecompressor()),
+    ("zstandard", lambda module: module.ZstdDecompressor().decompressobj()),
+)
 
-    for name in modules:
+
+def _of_library(known: _Libraries) -> Callable[[bytes], Any]:
+    """What the client itself unpacks with: it is loaded where this is asked for."""
+    for name, made in known:
         if (module := sys.modules.get(name)) is not None:
-            made = getattr(module, kind)()
-            if kind == "ZstdDecompressor":
-                made = made.decompressobj()
-            unpack: Callable[[bytes], bytes] = getattr(made, method, None) or made.decompress
-            return unpack
+            return lambda _: made(module)
     raise NoText("encoding")
 
 

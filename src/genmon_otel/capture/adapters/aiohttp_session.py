@@ -93,7 +93,9 @@ def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
         headers = {k: v for k, v in response.headers.items() if k.lower() != "content-encoding"}
         call.answered(response.status, headers)
         content = response.content
-        if type(content) is not module.StreamReader or content.at_eof():
+        if isinstance(error := getattr(content, "_exception", None), BaseException):
+            call.failed(error)  # it broke before its head was given
+        elif type(content) is not module.StreamReader or content.at_eof():
             call.finished()
         else:
             _calls[id(content)] = call
@@ -177,21 +179,25 @@ def rebuilt(module: Any, session: Any, answer: Answer, method: str, url: Any) ->
     response._headers = headers
     response._raw_headers = tuple((k.encode(), v.encode()) for k, v in headers.items())
     response._closed = False
-    connected = protocol.BaseProtocol(loop)
-    connected.transport = _Transport()
+    connected = _protocol(protocol.BaseProtocol)(loop)
+    connected.transport = asyncio.Transport()
     content = response.content = module.StreamReader(connected, limit=2**16, loop=loop)
     content.on_eof(response._response_eof)
     response._genmon_feeder = loop.create_task(_feed(content, answer))
     return response
 
 
-class _Transport:
-    """Stands for a connection, which a body that is read wants to see."""
+@lru_cache(maxsize=2)
+def _protocol(plain: type) -> type:
+    """The class of what stands for a connection, which a body that is read wants to pause."""
 
-    def pause_reading(self) -> None:
-        """Nothing comes that is not there."""
+    class Protocol(plain):
+        def pause_reading(self, **_: Any) -> None:
+            """Nothing comes that is not there."""
 
-    resume_reading = close = pause_reading
+        resume_reading = pause_reading
+
+    return Protocol
 
 
 async def _feed(content: Any, answer: Answer) -> None:

@@ -10,6 +10,7 @@ from http.client import HTTPResponse, IncompleteRead
 from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall
+from genmon_otel.capture.wire import packer
 from genmon_otel.ports import Answer
 
 #: Attribute of a followed response that holds its call.
@@ -126,10 +127,12 @@ def _wire_of(answer: Answer) -> Iterator[bytes]:
     head += [f"{name}: {value}" for name, value in answer.headers.items()]
     yield ("\r\n".join(head) + "\r\n\r\n").encode("latin-1", "replace")
     given = b""
+    pack, end = packer(answer.headers.get("content-encoding", ""))
     try:
         for part in answer.parts():
             given += part
             if part:
-                yield part
+                yield pack(part)
+        yield end()
     except IncompleteRead as error:
         raise IncompleteRead(given, error.expected) from None
