@@ -192,7 +192,7 @@ def running() -> Iterator[_Server]:
     loop = asyncio.new_event_loop()
     serving = _Server()
     listening = loop.run_until_complete(asyncio.start_server(serving.talk, "127.0.0.1", 0))
-    serving.url = "http://127.0.0.1:%d" % listening.sockets[0].getsockname()[1]
+    serving.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:

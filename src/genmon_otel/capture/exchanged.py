@@ -9,7 +9,14 @@ from typing import Any, Final
 
 from genmon_otel.bodies import strings
 from genmon_otel.capture.wire import (
-    FRAMED, NoText, Sent, decoded, headers_of, opaque_body, text_tree, unpacked,
+    FRAMED,
+    NoText,
+    Sent,
+    decoded,
+    headers_of,
+    opaque_body,
+    text_tree,
+    unpacked,
 )  # fmt: skip
 from genmon_otel.recorder.stage import MAX_CHUNKS
 from genmon_otel.records import StepKind, Tree

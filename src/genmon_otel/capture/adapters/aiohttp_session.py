@@ -188,10 +188,10 @@ def rebuilt(module: Any, session: Any, answer: Answer, method: str, url: Any) ->
 
 
 @lru_cache(maxsize=2)
-def _protocol(plain: type) -> type:
+def _protocol(plain: Any) -> type:
     """The class of what stands for a connection, which a body that is read wants to pause."""
 
-    class Protocol(plain):
+    class Protocol(plain):  # type: ignore[misc]
         def pause_reading(self, **_: Any) -> None:
             """Nothing comes that is not there."""
 
