@@ -111,7 +111,7 @@ def serve(row: Row, faults: Sequence[str], folder: Path, server: Server) -> str:
     asked = requests(faults)
     done = subprocess.run(
         [sys.executable, "-c", RUN, row.app, *asked],
-        check=False, cwd=folder, env=environment(server), capture_output=True, text=True, timeout=280,
+        check=False, cwd=folder, env=environment(server), capture_output=True, text=True, timeout=1200,
     )  # fmt: skip
     ends = [line for line in done.stdout.splitlines() if line.startswith(("raised", "returned"))]
     wanted = ["returned" if "quickly" in request else "raised" for request in asked]

@@ -6,10 +6,8 @@ Whoever changes the recorder changes this module, and no adapter.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import threading
 import weakref
-from collections.abc import Mapping
+from threading import get_ident
 from typing import Any, ClassVar, Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current
@@ -20,24 +18,21 @@ from genmon_otel.capture import patches
 from genmon_otel.capture.carried import here
 from genmon_otel.capture.endpoints import api_of, is_ignored, label_of, name_of
 from genmon_otel.capture.exchanged import Exchanged, StatusFault
+from genmon_otel.capture.holding import HoldingStage
 from genmon_otel.capture.ledger import Ledger
 from genmon_otel.capture.sites import call_site, site_of_messages
 from genmon_otel.capture.spans import has_span, inference_span
-from genmon_otel.capture.usage import answering_model, counted_in, tokens_of
-from genmon_otel.capture.wire import MAX_BYTES, Sent, is_stream, kept_headers
-from genmon_otel.exchanges import is_fault_status, tells_error
+from genmon_otel.capture.usage import answering_model, tokens_of
+from genmon_otel.capture.wire import Headers, Sent, is_stream, plain, type_and_packing
+from genmon_otel.exchanges import FIRST_FAULT, tells_error
 from genmon_otel.ports import Answer, StepPlayer
-from genmon_otel.recorder.facts import Exchange
+from genmon_otel.recorder.facts import Exchange, StageFacts
 from genmon_otel.recorder.generation import Generation
 from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import current
 from genmon_otel.recorder.stage import Stage
 from genmon_otel.records import NOTHING, Outcome
 
-#: Bytes at the end of a large answer that are kept to read its usage.
-_USAGE_BYTES: Final = 8192
-#: Bytes of a stream after which its bounds are looked at.
-_LOOK_BYTES: Final = 16 * 1024
 #: Scopes within each other that are looked at for a step.
 _MAX_NESTED: Final = 100
 
@@ -72,7 +67,7 @@ def _within_step(scope: Any) -> bool:
     return True
 
 
-class AutomaticCall(Stage):
+class AutomaticCall(HoldingStage):
     """One attempt of an outbound call, as a step of the generation.
 
     An adapter makes one with :func:`begin`, enters it, and then says :meth:`answered` and
@@ -83,21 +78,12 @@ class AutomaticCall(Stage):
     noun: ClassVar[str] = "automatic_step"
     automatic = True
 
-    #: Of the answer; None while there is none.
+    #: Of the answer; None while there is none. Headers as the library has them.
     status: int | None = None
-    _headers: Mapping[str, str] = NOTHING
+    _headers: Headers = NOTHING
     _content_type: str = ""
     _encoding: str = ""
     _head_s: float = 0.0
-    _size: int = 0
-    #: Bytes given since the last look at the bounds, and how many may be.
-    uncounted, unlooked = 0, _LOOK_BYTES
-    #: Of an answer that was too large: its digest so far.
-    _digest: Any = None
-    #: Of an answer that was too large: its end, which tells of usage.
-    _end_of_body: bytes = b""
-    #: Counts of tokens that its headers tell.
-    _told: Mapping[str, int] = NOTHING
 
     def __init__(
         self, generation: Generation, name: str, adapter: str, sent: Sent, is_async: bool
@@ -117,21 +103,12 @@ class AutomaticCall(Stage):
         self.site = site or site_of_messages(sent.body)
         self.parts: list[tuple[float, bytes]] = []
         self.now = generation.runtime.clock.monotonic
-        #: Bytes that it holds, as its generation's ledger counts them.
-        self._held = 0
-        self._ledger = ledger_of(generation)
+        self._ledger = ledger = ledger_of(generation)
         self._task = _current_task() if is_async else None
-        self.context = threading.get_ident() if self._task is None else id(self._task())
-        self.attempt_key = adapter, self.site, sent.key()
-        self.call = self._ledger.note(self)
-        self._ledger.attempts += 1
-        sent.number = self._ledger.attempts
+        self.context = get_ident() if self._task is None else id(self._task())
+        self.call, sent.number = ledger.note(self)
         if sent.body:
-            if len(sent.body) > MAX_BYTES:
-                sent.let_go()
-            elif self.player is None:
-                self._ledger.share(sent)
-            self._hold(len(sent.body or b""))
+            self._hold_request(sent)
 
     def start_span(self, runtime: Runtime, name: str, *_: Any) -> None:
         """Start the span that :mod:`genmon_otel.capture.spans` describes, where there is none yet."""
@@ -141,42 +118,6 @@ class AutomaticCall(Stage):
             super().start_span(runtime, *inference_span(self.api, self.sent), SpanKind.CLIENT)
         else:
             super().start_span(runtime, name)
-
-    def __del__(self) -> None:
-        if self.__dict__.get("_held"):
-            self._ledger.give_back(self._held)
-
-    def _hold(self, size: int) -> None:
-        """Hold more bytes; the oldest of the generation go where that is too much."""
-        self._held += size
-        self._ledger.take(size)
-
-    def _let_go(self, size: int) -> None:
-        self._held -= size
-        self._ledger.give(size)
-
-    def let_go_request(self) -> bool:
-        """Keep nothing but length and digest of the request; whether there was one to let go."""
-        size = len(self.sent.body or b"")
-        if not self.sent.let_go():
-            return False
-        self._ledger.forget(self.sent)
-        self._let_go(size)
-        return True
-
-    def let_go_answer(self) -> bool:
-        """Keep nothing but length and digest of the answer; whether there was one to let go."""
-        if not self.parts:
-            return False
-        parts = self.parts[:]
-        del self.parts[: len(parts)]  # another thread may add one
-        body = b"".join([data for _, data in parts])
-        self._digest = hashlib.sha256(body)
-        self._end_of_body = body[-_USAGE_BYTES:]
-        uncounted, self.uncounted, self.unlooked = self.uncounted, 0, 0
-        self._size += uncounted
-        self._let_go(len(body) - uncounted)
-        return True
 
     @property
     def is_over(self) -> bool:
@@ -201,50 +142,37 @@ class AutomaticCall(Stage):
 
     # --- what adapters say
 
-    def answered(self, status: int, headers: Any) -> None:
-        """The head of the answer is there; what is read of it from now on is the body."""
+    def answered(self, status: int, headers: Headers, *, is_packed: bool = True) -> None:
+        """The head of the answer is there; what is read of it from now on is the body.
+
+        Args:
+            status: of the answer.
+            headers: as the library has them; they are read where the call is recorded.
+            is_packed: whether the body comes as its content encoding says.
+        """
         try:
             self.leave()
-            self._given_at = at = self.generation.runtime.clock.monotonic()
+            self._given_at = at = self.now()
             self._head_s = at - self._began
-            self._headers, self._encoding = kept_headers(headers)
-            self._content_type = self._headers.get("content-type", "")
-            if self.api is not None:
-                self._told = counted_in(headers)
+            self._headers = headers
+            self._content_type, encoding = type_and_packing(headers)
+            if is_packed:
+                self._encoding = encoding
             self.status = status
             self._answer = "stream"
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
 
-    def asked(self) -> None:
-        """The consumer waits for more."""
-        self._asked = True
+    def facts(self, now: float) -> StageFacts:
+        """Return what is known of it: as its answer came so far."""
+        self._look()
+        return super().facts(now)
 
-    def given(self, part: bytes) -> None:
-        """The consumer is given a chunk."""
-        self._asked = False
-        self._given_at = at = self.now()
-        self.parts.append((at - self._began, part))
-        self.uncounted += len(part)
-        if self.uncounted > self.unlooked:
-            self.count()
-
-    def count(self) -> None:
-        """Count what was given since the last look, and bound what is held."""
-        try:
-            size, self.uncounted = self.uncounted, 0
-            self._size += size
-            if self._digest is None:
-                self._hold(size)
-                if self._size > MAX_BYTES and self.let_go_answer():
-                    self._ledger.dropped()
-            else:
-                data = b"".join([part for _, part in self.parts])
-                self.parts.clear()
-                self._digest.update(data)
-                self._end_of_body = (self._end_of_body + data)[-_USAGE_BYTES:]
-        except BaseException:
-            suppress_and_count("capture", self.generation.runtime)
+    def _look(self) -> None:
+        if self.parts:
+            self._given_at = self.parts[-1][0]
+        if self.reader is not None:
+            self._asked = getattr(self.reader, "gi_running", False)
 
     def finished(self) -> None:
         """The answer has ended, or the head says that there is no body."""
@@ -269,6 +197,7 @@ class AutomaticCall(Stage):
         try:
             if self.outcome is not None:
                 return
+            self._look()
             if self._is_fault():  # of which nobody reads the body
                 self._closed_early = True
                 self._settle(self._given_at or self._began)
@@ -280,11 +209,10 @@ class AutomaticCall(Stage):
     # --- what came of it
 
     def _is_fault(self) -> bool:
-        return self.status is not None and is_fault_status(self.adapter, self.status)
+        return self.status is not None and self.status >= FIRST_FAULT
 
     def _settle(self, ended: float) -> None:
-        if self.uncounted:
-            self.count()
+        self.count()
         is_fault = self._is_fault()
         if self._answer == "stream" and not is_fault:
             is_fault = tells_error(iter(self._exchanged().end()))
@@ -308,8 +236,8 @@ class AutomaticCall(Stage):
 
     def _account(self) -> None:
         """Put on the span what the answer says beside its text; add its tokens to the generation's."""
-        body = self._end_of_body or self._exchanged().plain()
-        tokens = tokens_of(body, self._told)
+        body = self._end_of_body or plain(self.parts, self._encoding)
+        tokens = tokens_of(body, self._headers)
         self.generation.count_tokens(tokens)
         if self.span.is_recording():
             said: dict[str, Any] = {names.GEN_AI_USAGE[kind]: n for kind, n in tokens.items()}
@@ -329,23 +257,24 @@ class AutomaticCall(Stage):
         return self._exchanged()
 
     def _exchanged(self) -> Exchanged:
-        if self.uncounted:
+        if self.outcome is None:
             self.count()
-        return Exchanged(
-            adapter=self.adapter,
-            site=self.site,
-            call=self.call,
-            frames=self.frames,
-            sent=self.sent,
-            status=self.status,
-            is_fault_status=self._is_fault(),
-            headers=self._headers,
-            content_type=self._content_type,
-            encoding=self._encoding,
-            head_s=self._head_s,
-            size=self._size,
-            sha256="" if self._digest is None else self._digest.hexdigest(),
-            parts=tuple(self.parts),
+        return Exchanged(  # in the order of its fields: by name it takes longer
+            self.adapter,
+            self.site,
+            self.call,
+            self.frames,
+            self.sent,
+            self.status,
+            self._is_fault(),
+            self._headers,
+            self._content_type,
+            self._encoding,
+            self._began,
+            self._head_s,
+            self._size,
+            "" if self._digest is None else self._digest.hexdigest(),
+            tuple(self.parts),
         )
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from genmon_otel.bodies import strings
 from genmon_otel.capture.wire import (
     FRAMED,
+    REPACKED,
+    Headers,
     NoText,
     Sent,
     decoded,
-    headers_of,
+    kept_headers,
     opaque_body,
     text_tree,
-    unpacked,
-)  # fmt: skip
+)
 from genmon_otel.recorder.stage import MAX_CHUNKS
 from genmon_otel.records import StepKind, Tree
 
@@ -35,28 +35,11 @@ class StatusFault(Exception):
             self.body = body
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Exchanged:
-    """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
+class Asked:
+    """What every call asked, of its ``sent``: the part of an exchange that its kinds share."""
 
-    adapter: str
-    site: str
-    call: int
-    frames: tuple[int, ...]
+    __slots__ = ()
     sent: Sent
-    status: int | None
-    is_fault_status: bool
-    headers: Mapping[str, str]
-    content_type: str
-    encoding: str
-    #: Seconds until the head of the answer was there.
-    head_s: float
-    #: Bytes of the answer.
-    size: int
-    #: Of an answer that was too large, in hex; empty for another.
-    sha256: str
-    #: Chunks of the answer, each with the seconds since the beginning.
-    parts: tuple[tuple[float, bytes], ...]
 
     @property
     def number(self) -> int:
@@ -72,6 +55,37 @@ class Exchanged:
         body = self.sent.tree().get("body")
         return strings(body) if isinstance(body, str) else iter(())
 
+
+class _Fields(NamedTuple):
+    """A tuple: each call makes one, and a frozen dataclass takes six times as long."""
+
+    adapter: str
+    site: str
+    call: int
+    frames: tuple[int, ...]
+    sent: Sent
+    status: int | None
+    is_fault_status: bool
+    #: As the library has them.
+    headers: Headers
+    content_type: str
+    encoding: str
+    #: When the call began; seconds until the head of the answer was there.
+    began: float
+    head_s: float
+    #: Bytes of the answer.
+    size: int
+    #: Of an answer that was too large, in hex; empty for another.
+    sha256: str
+    #: Chunks of the answer, each with when it came.
+    parts: tuple[tuple[float, bytes], ...]
+
+
+class Exchanged(Asked, _Fields):
+    """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
+
+    __slots__ = ()
+
     def answer_texts(self) -> Iterator[str]:
         """Return the strings of the answer, those of a stream put together."""
         return strings("".join(self.texts()[0]))
@@ -82,14 +96,6 @@ class Exchanged:
             return json.loads("".join(self.texts()[0]))
         except (ValueError, RecursionError):
             return None
-
-    def plain(self) -> bytes:
-        """Return the answer's bytes, unpacked where it is known how."""
-        body = b"".join(data for _, data in self.parts)
-        try:
-            return unpacked(body, self.encoding)
-        except Exception:
-            return b""
 
     def texts(self) -> tuple[list[str], str]:
         """Return the answer's chunks as texts, and why there are none; "" where there are."""
@@ -113,12 +119,16 @@ class Exchanged:
                 break
         return [b"".join(reversed(taken)).decode("utf-8", "replace")]
 
+    def _kept_headers(self) -> dict[str, str]:
+        """The headers that are kept: with the packing where the application itself unpacks."""
+        kept = kept_headers(self.headers)
+        if self.adapter == "urllib" and self.encoding in REPACKED:
+            kept["content-encoding"] = self.encoding
+        return kept
+
     def outcome(self, kind: StepKind) -> Tree:
         """Return the tree of the answer."""
-        head: dict[str, Tree] = {
-            "status": self.status,
-            "headers": headers_of(self.headers, self.adapter, self.encoding),
-        }
+        head: dict[str, Tree] = {"status": self.status, "headers": dict(self._kept_headers())}
         texts, why = self.texts()
         if why:
             if self.sha256:
@@ -129,7 +139,7 @@ class Exchanged:
             return head | body if kind == "value" else [head | body]
         if kind == "value":
             return head | {"body": text_tree("".join(texts))}
-        times = [round(at, 6) for at, _ in self.parts]
+        times = [round(at - self.began, 6) for at, _ in self.parts]
         if len(texts) > MAX_CHUNKS:  # the rest comes with the last of them
             texts[MAX_CHUNKS - 1 :] = ["".join(texts[MAX_CHUNKS - 1 :])]
         chunks = zip(times, texts, strict=False)

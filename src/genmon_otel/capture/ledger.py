@@ -95,23 +95,31 @@ class Ledger:
 
     # --- calls
 
-    def note(self, holder: Holder) -> int:
-        """Know an attempt that begins; return the number of its call.
+    def note(self, holder: Holder) -> tuple[int, int]:
+        """Know an attempt that begins; return the number of its call, and its own.
 
         An attempt goes on with the call of an equal one that ended in a fault, made by the same task or thread,
         or by one that is over, as ``wait_for`` makes one for each attempt.
         """
         with _lock:
-            self._requests.append(ref(holder))
-            self._answers.append(ref(holder))
-            waiting = self._faults.get(holder.attempt_key, [])
-            known = [(each, earlier) for each in waiting if (earlier := each()) is not None]
-            same = [pair for pair in known if pair[1].context == holder.context]
-            for each, earlier in same or [pair for pair in known if pair[1].is_over]:
-                waiting.remove(each)
-                return earlier.call
+            self.attempts += 1
+            itself = ref(holder)
+            self._requests.append(itself)
+            self._answers.append(itself)
+            if self._faults and (earlier := self._earlier(holder)) is not None:
+                return earlier.call, self.attempts
             self._calls += 1
-            return self._calls
+            return self._calls, self.attempts
+
+    def _earlier(self, holder: Holder) -> Holder | None:
+        """Take out the attempt that another one goes on with; None where there is none."""
+        waiting = self._faults.get(holder.attempt_key, [])
+        known = [(each, earlier) for each in waiting if (earlier := each()) is not None]
+        same = [pair for pair in known if pair[1].context == holder.context]
+        for each, earlier in same or [pair for pair in known if pair[1].is_over]:
+            waiting.remove(each)
+            return earlier
+        return None
 
     def note_fault(self, holder: Holder) -> None:
         """Know that an attempt ended in a fault."""

@@ -5,21 +5,29 @@ What is done here is done for each chunk of each stream: a plain loop, and as li
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 from genmon_otel.capture.calls import AutomaticCall
+from genmon_otel.capture.holding import LOOK_BYTES
 
 
 def followed(call: AutomaticCall, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Give an answer's chunks, and tell the call."""
-    asked, given = call.asked, call.given
-    asked()
+    call.reader = reader = _told(call, chunks)
+    return reader
+
+
+def _told(call: AutomaticCall, chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
+    append, now, left = call.parts.append, call.now, LOOK_BYTES
     try:
         for part in chunks:
-            given(part)
+            append((now(), part))
+            left -= len(part)
+            if left < 0:
+                call.count()
+                left = LOOK_BYTES
             yield part
-            asked()
     except GeneratorExit:  # its consumer wants no more, and closes what it reads from
         raise
     except BaseException as error:

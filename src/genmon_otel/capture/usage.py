@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 #: Objects that tell of usage: the first ones (Anthropic's input) and the last ones are read.
@@ -75,6 +76,8 @@ _DETAILS: Final = (
     "prompt_tokens_details", "input_tokens_details", "completion_tokens_details",
     "output_tokens_details",
 )  # fmt: skip
+#: Objects within a usage object that stand for the whole of it: Cohere's.
+_UNITS: Final = ("billed_units", "tokens")
 #: Names that say that the counts of caches stand beside the input's, not in it.
 _BESIDE: Final = frozenset(
     ("cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount",
@@ -111,13 +114,17 @@ def _found(keys: _Keys, body: bytes) -> Iterator[re.Match[bytes]]:
             at = body.find(key, at + len(key))
 
 
-def counted_in(headers: Any) -> dict[str, int]:
-    """Return the counts that the headers of an answer tell, by the names of a usage object."""
+def _counted_in(headers: Any) -> dict[str, int]:
+    """The counts that the headers of an answer tell, by the names of a usage object."""
+    if type(headers) is list:
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers
+        }
     told = ((name, str(headers.get(header) or "")) for header, name in _HEADERS.items())
     return {name: int(value) for name, value in told if value.isdecimal() and len(value) < 13}
 
 
-def tokens_of(body: bytes, told: Mapping[str, int]) -> dict[str, int]:
+def tokens_of(body: bytes, headers: Any) -> Mapping[str, int]:
     """Return the tokens that an answer counts, by kind as in ``conventions.GEN_AI_USAGE``.
 
     ``input`` holds what was read from and written to a cache, ``output`` the reasoning. Of a stream that counts
@@ -125,12 +132,14 @@ def tokens_of(body: bytes, told: Mapping[str, int]) -> dict[str, int]:
 
     Args:
         body: unpacked; of a stream all of its chunks.
-        told: by its headers: what :func:`counted_in` returned.
+        headers: of the answer, as the library has them.
     """
-    counts = dict(told)
+    counts: dict[str, int] = {}
     for usage in _usages(body):
         counts |= _named(usage)
-    return _by_kind(counts)
+    if not counts:
+        counts = _counted_in(headers)
+    return _by_kind(counts) if counts else counts
 
 
 def _usages(body: bytes) -> Iterator[Mapping[str, Any]]:
@@ -161,14 +170,24 @@ def _both_ends(found: list[Any]) -> list[Any]:
 
 def _named(usage: Mapping[str, Any]) -> dict[str, int]:
     """The counts of a usage object by their own names; Cohere's billed ones, if it tells both."""
-    for inner in ("billed_units", "tokens"):
-        if isinstance(units := usage.get(inner), dict):
-            return {k: int(v) for k, v in units.items() if k in _COUNTS and _is_count(v)}
-    counts = {k: v for k, v in usage.items() if k in _COUNTS and _is_count(v)}
-    for details in _DETAILS:
-        if isinstance(more := usage.get(details), dict):
-            counts |= {k: v for k, v in more.items() if k in _COUNTS and _is_count(v)}
+    counts: dict[str, int] = {}
+    for key in _known_keys(tuple(usage)):
+        value = usage[key]
+        if key in _COUNTS:
+            if _is_count(value):
+                counts[key] = value
+        elif isinstance(value, dict):
+            if key in _UNITS:
+                return {k: int(v) for k, v in value.items() if k in _COUNTS and _is_count(v)}
+            counts |= {k: v for k, v in value.items() if k in _COUNTS and _is_count(v)}
     return counts
+
+
+@lru_cache(maxsize=256)
+def _known_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Those keys of a usage object that tell something, units first."""
+    known = (*_UNITS, *(key for key in keys if key in _COUNTS), *_DETAILS)
+    return tuple(key for key in known if key in keys)
 
 
 def _is_count(value: Any) -> bool:
@@ -177,12 +196,15 @@ def _is_count(value: Any) -> bool:
 
 def _by_kind(counts: Mapping[str, int]) -> dict[str, int]:
     kinds: dict[str, int] = {}
+    beside = 0
     for name, count in counts.items():
-        kind = _COUNTS[name]
-        kinds[kind] = max(kinds.get(kind, 0), count)
-    beside = sum(count for name, count in counts.items() if name in _BESIDE)
+        if count:
+            kind = _COUNTS[name]
+            kinds[kind] = max(kinds.get(kind, 0), count)
+            if name in _BESIDE:
+                beside += count
     if beside or "tool_input" in kinds:
         kinds["input"] = kinds.get("input", 0) + beside + kinds.pop("tool_input", 0)
-    if "thoughtsTokenCount" in counts:  # Google counts them apart
-        kinds["output"] = kinds.get("output", 0) + counts["thoughtsTokenCount"]
-    return {kind: count for kind, count in kinds.items() if count}
+    if thought := counts.get("thoughtsTokenCount"):  # Google counts them apart
+        kinds["output"] = kinds.get("output", 0) + thought
+    return kinds

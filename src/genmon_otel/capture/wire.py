@@ -35,7 +35,7 @@ _BINARY: Final = re.compile(
 
 
 #: Packings that a replay can make anew, and how zlib calls them.
-_WINDOWS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+REPACKED: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _ZLIB: Final = type(zlib.decompressobj())
 _Libraries = tuple[tuple[str, Callable[[Any], Any]], ...]
 
@@ -44,18 +44,39 @@ class NoText(Exception):
     """The bytes are no text; says why in a word."""
 
 
-#: Headers of an answer that decide what a client does next, beside those of errors, and how its body
-#: is packed; with the characters that are kept of each.
-_FOLLOWED: Final = {"location": 2048, "link": 2048, "content-encoding": 100}
+#: Headers of an answer that decide what a client does next, beside those of errors; with the characters
+#: that are kept of each.
+_FOLLOWED: Final = {"location": 2048, "link": 2048}
 
 
-def kept_headers(headers: Any) -> tuple[dict[str, str], str]:
-    """Return the headers of an answer that are kept, and how its body is packed.
+#: Headers as a library has them: a mapping, or pairs of bytes.
+Headers = Mapping[Any, Any] | Sequence[tuple[bytes, bytes]]
 
-    Names are in lower case. The body is kept unpacked, so the headers do not say how.
+
+def kept_headers(headers: Headers) -> dict[str, str]:
+    """Return the headers of an answer that are kept, with names in lower case.
+
+    The body is kept unpacked, so they do not say how it was packed.
     """
-    kept = allowed_headers(headers, _FOLLOWED)
-    return kept, kept.pop("content-encoding", "")
+    if not isinstance(headers, Mapping) and isinstance(headers, (list, tuple)):
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in headers}
+    return allowed_headers(headers, _FOLLOWED)
+
+
+def type_and_packing(headers: Headers) -> tuple[str, str]:
+    """Return what headers say of a body: its content type and content encoding; empty where nothing."""
+    if type(headers) is list:
+        found: dict[bytes, bytes] = dict(headers)
+        if b"content-type" not in found:  # as HTTP/1.1 likes it, or HTTP/2
+            if b"Content-Type" not in found:
+                headers = [(name.lower().title(), value) for name, value in headers]
+                found = dict(headers)
+            kind, packing = found.get(b"Content-Type", b""), found.get(b"Content-Encoding", b"")
+        else:
+            kind, packing = found[b"content-type"], found.get(b"content-encoding", b"")
+        return kind.decode("latin-1"), packing.decode("latin-1")
+    get: Any = headers.get  # type: ignore[union-attr]
+    return str(get("content-type") or ""), str(get("content-encoding") or "")
 
 
 @dataclass(slots=True, eq=False)
@@ -190,6 +211,15 @@ def unpacked(body: bytes, encoding: str) -> bytes:
     return _unpacker(encoding)(body)
 
 
+def plain(parts: Sequence[tuple[float, bytes]], encoding: str) -> bytes:
+    """Return the bytes of an answer, unpacked; empty where it is not known how."""
+    body = b"".join([data for _, data in parts])
+    try:
+        return unpacked(body, encoding) if encoding else body
+    except Exception:
+        return b""
+
+
 def encoded(text: str, content_type: str) -> bytes:
     """Return a text as the bytes that :func:`decoded` made it of."""
     if content_type.startswith(FRAMED):
@@ -200,17 +230,10 @@ def encoded(text: str, content_type: str) -> bytes:
 
 def packer(encoding: str) -> tuple[Callable[[bytes], bytes], Callable[[], bytes]]:
     """Return what packs a part of a body as a content encoding says, and what gives its end."""
-    if (bits := _WINDOWS.get(encoding)) is None:
+    if (bits := REPACKED.get(encoding)) is None:
         return bytes, bytes
     made = zlib.compressobj(wbits=bits)
     return lambda part: made.compress(part) + made.flush(zlib.Z_SYNC_FLUSH), made.flush
-
-
-def headers_of(headers: Mapping[str, str], adapter: str, encoding: str) -> dict[str, str]:
-    """Return the headers that are recorded: with the packing where the application itself unpacks."""
-    if adapter == "urllib" and encoding in _WINDOWS:
-        return {**headers, "content-encoding": encoding}
-    return dict(headers)
 
 
 def _unpacker(encoding: str) -> Callable[[bytes], bytes]:

@@ -25,7 +25,7 @@ from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import Scope
 from genmon_otel.recorder.span import start_attributes
 from genmon_otel.recorder.stage import Stage
-from genmon_otel.recorder.stated import checked_count, with_count, with_entry
+from genmon_otel.recorder.stated import MAX_COUNT, checked_count, with_count, with_entry
 from genmon_otel.records import MAX_REQUEST, NOTHING, Capture, InFlight, Outcome, StageKind, Tree
 
 #: Exceptions of stages that are kept, to find the one that escaped; as many of automatic steps.
@@ -192,8 +192,10 @@ class Generation(Scope):
         """
         if counts and self.is_open:
             with _tokens_lock:
+                known = dict(self._counted_tokens)
                 for kind, count in counts.items():
-                    self._counted_tokens = with_count(self._counted_tokens, kind, count)
+                    known[kind] = min(known.get(kind, 0) + int(count), MAX_COUNT)
+                self._counted_tokens = known
 
     def complete(self) -> None:
         """Say that the result is complete: whoever stops listening now has not cancelled it."""

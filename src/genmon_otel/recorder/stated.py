@@ -18,7 +18,7 @@ _MAX_NAMES: Final = 32
 #: Characters of a key or a token's name.
 _MAX_KEY: Final = 64
 #: Largest count of files or tokens: what JSON, floats and OTLP all carry exactly.
-_MAX_COUNT: Final = 2**53
+MAX_COUNT: Final = 2**53
 
 
 def with_entry(
@@ -46,7 +46,7 @@ def with_count(tokens: Mapping[str, int], name: str, count: Any) -> Mapping[str,
     key = clean(name, _MAX_KEY)
     if not count or (key not in tokens and len(tokens) >= _MAX_NAMES):
         return tokens
-    return {**tokens, key: min(tokens.get(key, 0) + checked_count(key, count), _MAX_COUNT)}
+    return {**tokens, key: min(tokens.get(key, 0) + checked_count(key, count), MAX_COUNT)}
 
 
 def checked_count(what: str, value: Any) -> int:
@@ -55,7 +55,7 @@ def checked_count(what: str, value: Any) -> int:
     Raises:
         ValueError: it is none; says what it is.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
         return int(value)
     raise ValueError(
         f"{clean(what, _MAX_KEY)}={safe_repr(value, 40)} was ignored. Give a whole number from 0 to 2**53."

@@ -90,8 +90,7 @@ def sent_of(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> 
 def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
     """Response: tell the call of its head, and of what is read of its body, which is unpacked."""
     try:
-        headers = {k: v for k, v in response.headers.items() if k.lower() != "content-encoding"}
-        call.answered(response.status, headers)
+        call.answered(response.status, response.headers, is_packed=False)
         content = response.content
         if isinstance(error := getattr(content, "_exception", None), BaseException):
             call.failed(error)  # it broke before its head was given

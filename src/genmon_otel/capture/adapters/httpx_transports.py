@@ -105,7 +105,7 @@ def sent_of(request: Any) -> Sent:
 def _followed(call: AutomaticCall, response: Any, stream: Callable[..., Any]) -> Any:
     """Response: tell the call of its head, and of each chunk as it is read."""
     try:
-        call.answered(response.status_code, response.headers)
+        call.answered(response.status_code, response.headers.raw)
         response.stream = stream(call, response.stream)
     except BaseException:
         suppress_and_count("capture")

@@ -7,12 +7,10 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from genmon_otel.bodies import strings
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
-from genmon_otel.capture.exchanged import StatusFault
+from genmon_otel.capture.exchanged import Asked, StatusFault
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.wire import MAX_BYTES, Sent, opaque, text_tree
 from genmon_otel.payload import decode
@@ -137,6 +135,9 @@ class ProgramCall(AutomaticCall):
         self._let_go(gone)
         return gone > 0
 
+    def _is_fault(self) -> bool:
+        return bool(self.status)
+
     def _exchange(self) -> Exchange:
         return Ran(
             self.site,
@@ -158,10 +159,7 @@ class ProgramCall(AutomaticCall):
             self._end(Outcome.SUCCESS, ended)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ran:
-    """How a program was started and ended. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
-
+class _Fields(NamedTuple):
     site: str
     call: int
     frames: tuple[int, ...]
@@ -172,19 +170,11 @@ class Ran:
     printed: Mapping[str, Printed]
     adapter: str = ADAPTER
 
-    @property
-    def number(self) -> int:
-        """The number of the attempt in its generation."""
-        return self.sent.number
 
-    def request(self, places: Mapping[int, int] | None = None) -> Tree:
-        """Return the tree of what was started."""
-        return self.sent.tree(places)
+class Ran(Asked, _Fields):
+    """How a program was started and ended. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
 
-    def request_texts(self) -> Iterator[str]:
-        """Return its arguments."""
-        body = self.sent.tree().get("body")
-        return strings(body) if isinstance(body, str) else iter(())
+    __slots__ = ()
 
     def answer_texts(self) -> Iterator[str]:
         """Return what it printed."""

@@ -83,8 +83,7 @@ def _followed(call: AutomaticCall, response: Any) -> Any:
     try:
         preloaded = response.__dict__.get("_body")
         if isinstance(preloaded, bytes):  # unpacked already
-            headers = {k: v for k, v in response.headers.items() if k.lower() != "content-encoding"}
-            call.answered(response.status, headers)
+            call.answered(response.status, response.headers, is_packed=False)
             call.given(preloaded)
             call.finished()
         else:
@@ -144,29 +143,23 @@ def _told_class(kind: Any) -> type:
 
     def read_chunked(self: Any, *args: Any, **options: Any) -> Iterator[bytes]:
         call: AutomaticCall = self._genmon_call
-        call.asked()
-        # urllib3 closes a response itself where a chunk is cut off, and raises then
-        self._genmon_reads = True
+        chunks = chunked(self, *args, **options)
+        call.reader = self._genmon_reader = chunks
         try:
-            for chunk in chunked(self, *args, **options):
-                self._genmon_reads = False
-                yield chunk
-                self._genmon_reads = True
-                call.asked()
+            yield from chunks
         except GeneratorExit:
             raise
         except BaseException as error:
             call.failed(error)
             raise
-        finally:
-            self._genmon_reads = False
         call.finished()
 
     def close(self: Any) -> None:
         try:
             closes(self)
         finally:
-            if not self._genmon_reads:
+            # urllib3 closes a response itself where a chunk is cut off, and raises then
+            if self._genmon_reader is None or not self._genmon_reader.gi_running:
                 self._genmon_call.closed()
 
     members = {
@@ -174,7 +167,7 @@ def _told_class(kind: Any) -> type:
         "_handle_chunk": _handle_chunk,
         "read_chunked": read_chunked,
         "close": close,
-        "_genmon_reads": False,
+        "_genmon_reader": None,
         "__module__": kind.__module__,
         "__qualname__": kind.__qualname__,
     }
