@@ -9,14 +9,9 @@ folder.mkdir(exist_ok=True)
 command = ["celery", "-A", "app", "worker", "--concurrency", "1", "--loglevel", "critical"]
 worker = subprocess.Popen([sys.executable, "-m", *command])
 asked = ["a clock", "a tea shop", "a book shop", "a bike shop"]
-results = [
-    (request, design.delay(request, user_id=f"user-{number}"))
-    for number, request in enumerate(asked)
-]
-for request, result in results:
-    try:
-        print(request, "->", result.get(timeout=120)["files"])
-    except ValueError as error:
-        print(request, "-> failed:", error)
+results = [design.delay(request, user_id=f"user-{n}") for n, request in enumerate(asked)]
+for request, result in zip(asked, results, strict=True):
+    done = result.get(timeout=120, propagate=False)
+    print(request, "->", done["files"] if result.successful() else f"failed: {done}")
 worker.terminate()
 worker.wait()

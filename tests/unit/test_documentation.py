@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_overloads
 
 import pytest
 
 import genmon_otel
-from genmon_otel import conventions
+from genmon_otel import conventions, testing
 from genmon_otel.records import Category
 from genmon_otel.regression.trust import OPTIONS, PREFIX
 from genmon_otel.settings import Settings
+from scripts.generate import cli_reference, frameworks, reference
+from scripts.reference import ATTRIBUTES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -76,3 +80,77 @@ def test_no_page_names_a_metric_that_does_not_exist() -> None:
             base = ending.sub("", word)
             close = any(name.startswith(word) for name in known)  # genmon_records_{a,b}_total
             assert base in known or word in tables | options or close, f"{page.name} names {word}"
+
+
+#: Callables that pages name with arguments, and what else may stand there.
+CALLABLES: dict[str, object] = {
+    "setup": genmon_otel.setup,
+    "generation": genmon_otel.generation,
+    "step": genmon_otel.step,
+    "phase": genmon_otel.phase,
+    "register_rule": genmon_otel.register_rule,
+    "shutdown": genmon_otel.shutdown,
+    "GenerationSpanProcessor": genmon_otel.GenerationSpanProcessor,
+    "capture": testing.capture,
+}
+CALL = re.compile(r"(?<![\w.])@?(" + "|".join(CALLABLES) + r")\(((?:[^()]|\([^()]*\))*)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_an_option_that_does_not_exist(page: Path) -> None:
+    """Each keyword that a page gives to setup(), @generation and their like is a parameter of it."""
+    for name, arguments in CALL.findall(text_of(page)):
+        known = parameters(CALLABLES[name])
+        outside = re.sub(r"\([^()]*\)|\"[^\"]*\"", "", arguments)
+        for keyword in re.findall(r"(?:^|,)\s*(\w+)=", outside):
+            assert keyword in known, f"{name}({keyword}=…)"
+
+
+def test_the_table_of_options_is_the_decorators() -> None:
+    """docs/decorating.md has a row for every option of @generation, and for none that it lacks."""
+    table = text_of(ROOT / "docs" / "decorating.md").partition("| option |")[2].partition("\n\n")[0]
+    cells = [row.split("|")[1] for row in table.splitlines()[2:]]
+    named = {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
+    assert named == parameters(genmon_otel.generation) - {"function"}
+
+
+def parameters(target: object) -> set[str]:
+    """The names of a callable's parameters, of all its overloads."""
+    forms = get_overloads(target) if inspect.isfunction(target) else []
+    forms = forms or [target]
+    return {name for form in forms for name in inspect.signature(form).parameters}
+
+
+def test_no_page_names_a_variable_that_does_not_exist() -> None:
+    """Every GENMON_ name of a page is a variable of conventions."""
+    known = {value for name, value in vars(conventions).items() if name.startswith("ENV_")}
+    for page in PAGES:
+        for word in re.findall(r"\bGENMON_[A-Z_]+\b", text_of(page)):
+            assert word in known, f"{page.name} names {word}"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """A page that the site does not list is found by nobody."""
+    site = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    for page in (ROOT / "docs").rglob("*.md"):
+        path = page.relative_to(ROOT / "docs").as_posix()
+        if not path.startswith(("assets/", "runbooks/Genmon")):
+            assert path in site, f"{path} is not in mkdocs.yml"
+
+
+def test_generated_pages_are_current() -> None:
+    """The reference is what the code says now: `make generate` has nothing to write."""
+    for path, content in (*cli_reference(), *reference(), *frameworks()):
+        assert path.read_text(encoding="utf-8") == content, f"{path.name}: make generate"
+
+
+def test_every_attribute_is_explained() -> None:
+    """The reference explains each span attribute of conventions."""
+    kinds = ("GEN_AI_", "ATTR_", "ERROR_", "EXCEPTION_", "CODE_", "ENDUSER_")
+    names = {name for name in vars(conventions) if name.startswith(kinds)}
+    assert names - {"GEN_AI_USAGE", "EXCEPTION_EVENT"} == set(ATTRIBUTES)
+
+
+def test_the_readme_is_short() -> None:
+    """README has under 120 lines."""
+    assert text_of(ROOT / "README.md").count("\n") < 120

@@ -1,0 +1,156 @@
+"""What the pages show works: Python blocks run, commands parse, options and make targets exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from genmon_otel.cli import genmon
+from genmon_otel.regression.trust import OPTIONS, PREFIX
+from tests.documented import ROOT, Block, blocks, pages, prose
+
+#: Programs that pages call beside genmon; what is none of them is a slip.
+PROGRAMS = frozenset(
+    "cat cp curl docker export gh git kubectl make opentelemetry-instrument pip promtool psql pytest python sqlite3".split()
+)
+CODE = [block for page in pages() for block in blocks(page)]
+
+
+def of(*languages: str) -> list[Any]:
+    """The blocks in these languages, as parameters."""
+    return [pytest.param(block, id=block.place) for block in CODE if block.language in languages]
+
+
+def test_every_block_says_its_language() -> None:
+    """A block without one is neither highlighted nor checked."""
+    assert [block.place for block in CODE if not block.language] == []
+
+
+def test_what_is_not_run_says_why() -> None:
+    """The mark that leaves a block out carries a reason of some words."""
+    for block in CODE:
+        assert block.not_run is None or len(block.not_run.split()) >= 3, block.place
+
+
+@pytest.mark.parametrize("block", of("python"))
+def test_python_blocks_are_python(block: Block) -> None:
+    """Each block can be parsed; what a function holds may stand without it."""
+    body = "\n".join(f"    {line}" for line in block.text.splitlines())
+    ast.parse(f"async def page():\n{body}\n")
+
+
+@pytest.mark.parametrize("block", of("toml"))
+def test_toml_blocks_are_read(block: Block) -> None:
+    """Each is TOML, and names no option of pytest's that the plugin does not know."""
+    tool = tomllib.loads(block.text)["tool"]
+    named = {
+        name for name in tool.get("pytest", {}).get("ini_options", {}) if name.startswith(PREFIX)
+    }
+    assert named <= {PREFIX + name for name in OPTIONS}
+
+
+@pytest.mark.parametrize("block", of("console", "bash", "sh"))
+def test_commands_exist(block: Block) -> None:
+    """Each command is one of genmon's with options it has, a target of make's, or a known program."""
+    for line in commands(block.text):
+        check(line)
+
+
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in pages()])
+def test_commands_in_the_text_exist(page: Path) -> None:
+    """`genmon …` and `make …` between words are commands, too."""
+    for code in re.findall(r"`((?:genmon|make) [^`\n]*)`", prose(page)):
+        if code.startswith("make ") or re.match(r"genmon [a-z]", code):
+            check(code, is_whole=False)
+
+
+def commands(text: str) -> Iterator[str]:
+    """Yield the command lines of a console block, without prompts, comments and output."""
+    lines = text.replace("\\\n", " ").splitlines()
+    with_prompt = any(line.startswith("$ ") for line in lines)
+    quoted = ""
+    for line in lines:
+        if quoted:  # a quotation that goes over several lines
+            quoted += "\n" + line
+            if line.startswith('"'):
+                yield quoted
+                quoted = ""
+        elif line.endswith(' -c "'):
+            quoted = line
+        elif line.startswith("$ ") or (line.strip() and not with_prompt):
+            yield line.removeprefix("$ ")
+
+
+def check(line: str, *, is_whole: bool = True) -> None:
+    """Check one command line; of one within a sentence its arguments may be left out."""
+    for part in split(line):
+        while part and re.fullmatch(r"[A-Z_]+=.*", part[0]):
+            part.pop(0)
+        if not part or part[0] == "export":
+            continue
+        program = part[0].rpartition("/")[2]
+        if part[0].startswith("./"):
+            continue  # a file of the reader's folder
+        if program == "genmon":
+            check_genmon(part[1:], is_whole)
+        elif program == "make":
+            check_make(part[1:])
+        else:
+            assert program in PROGRAMS, f"{program} in {line!r}"
+        if program == "pytest":
+            known = {"--genmon-accept", "--genmon-results"}
+            assert {word for word in part if word.startswith("--genmon")} <= known, line
+
+
+def split(line: str) -> Iterator[list[str]]:
+    """Yield the words of each command of a line with pipes and `&&`."""
+    words = shlex.split(line, comments=True)
+    part: list[str] = []
+    for word in words:
+        if word in ("|", "&&", "&", ";"):
+            yield part
+            part = []
+        else:
+            part.append(word)
+    yield part
+
+
+def check_genmon(words: list[str], is_whole: bool) -> None:
+    """Walk the groups, then have the command parse what is left."""
+    command: click.Command = genmon
+    parent = click.Context(genmon, info_name="genmon")
+    words = [word for word in words if word not in ("…", "...", "|")]
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        names = words.pop(0).split("|")  # `genmon failures list|show`
+        found = [command.get_command(parent, name) for name in names]
+        assert None not in found, f"no command {names} in {parent.command_path}"
+        command = found[0]  # type: ignore[assignment]
+        parent = click.Context(command, info_name=names[0], parent=parent)
+    options = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+    options |= {"--help", "--version"}
+    given = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert given <= options, f"{parent.command_path} has no {sorted(given - options)}"
+    if not is_whole or isinstance(command, click.Group):
+        return
+    try:
+        command.make_context(parent.info_name, list(words), parent=parent.parent)
+    except click.exceptions.Exit:
+        pass  # --help
+    except click.BadParameter as error:
+        if "does not exist" not in error.message:  # the reader has that file, this test does not
+            raise
+
+
+def check_make(words: list[str]) -> None:
+    """Each word is a target, or sets a variable."""
+    targets = set(re.findall(r"^([a-z$()A-Z/.-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    for word in words:
+        assert "=" in word or word in targets, f"make has no target {word}"
