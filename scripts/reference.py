@@ -123,7 +123,7 @@ def metrics() -> str:
             )
     used = dict.fromkeys(label for metric in names.METRICS for label in metric.labels)
     lines += ["", "## Labels", "", "| label | values |", "| --- | --- |"]
-    lines += [f"| `{label}` | {LABELS[label]} |" for label in used]
+    lines += [f"| `{label}` | {LABELS.get(label, '')} |" for label in used]
     lines += [
         "",
         "## Span attributes",
@@ -165,7 +165,7 @@ def tables() -> str:
         lines += [
             f"## {table.name}",
             "",
-            TABLES[table.name],
+            TABLES.get(table.name) or said.get((variables[table.name],) * 2, "").replace("``", "`"),
             "",
             "| column | type | |",
             "| --- | --- | --- |",
