@@ -45,7 +45,7 @@ class Queue(RuleBasedStateMachine):
         """Put records in memory; the last one perhaps twice, as an interrupted caller does."""
         for _ in range(count):
             record = (failure if fails else success)(f"{next(self.names):032x}")
-            assert self.queue.put(record) is not self.is_closed
+            assert (self.queue.put(record) is None) is self.is_closed
             (self.failures if fails else self.others).append(record)
             self.delivered += 1
             self.evict()
@@ -64,7 +64,7 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def put_journalled(self) -> None:
         """Count a record that the journal has."""
-        assert self.queue.put(failure(), next(self.names))
+        assert self.queue.put(failure(), next(self.names)) == len(self.queue)
         self.delivered += 1
         self.journalled += 1
 

@@ -72,15 +72,17 @@ class ForeignFailureProcessor(SpanProcessor):
         """Keep the foreign failure that this span is, if it is one."""
         try:
             scope = span.instrumentation_scope
-            context = span.get_span_context()
-            if scope is not None and (scope is self._own or self._is_ours(scope)):
-                if context is not None and _is_failed_generation(span):
-                    _failed_traces.add(context.trace_id)
+            is_ours = scope is not None and (scope is self._own or self._is_ours(scope))
+            if is_ours and not _is_failed_generation(span):
                 return
-            if context is not None:
-                key = (context.trace_id, context.span_id)
-                if not self._inside.pop(key) and is_failed_root(span):
-                    self._deliver(span, key)
+            context = span.get_span_context()
+            if context is None:
+                return
+            key = (context.trace_id, context.span_id)
+            if is_ours:
+                _failed_traces.add(context.trace_id)
+            elif not self._inside.pop(key) and is_failed_root(span):
+                self._deliver(span, key)
         except BaseException:
             suppress_and_count("processor")
 

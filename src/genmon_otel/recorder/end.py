@@ -114,20 +114,19 @@ class InterruptedEnd:
     def _take_sample(self) -> None:
         facts, runtime = self.facts, self.runtime
         due = runtime.sample_due.get(facts.spec.operation, 0.0)
-        if facts.outcome is Outcome.SUCCESS and facts.began >= due:
+        if facts.began >= due and facts.outcome is Outcome.SUCCESS:
             self.sample = sample_of(facts, self.result, runtime)
 
-    def _make_record(self) -> None:
+    def _make_record(self) -> GenerationRecord:
         failure = None if self.diagnosis is None else self.diagnosis.failure
         # the writer redacts the request, before it stores it
         request = self.facts.request
-        self.record = record_of(self.facts, self.runtime, request, failure, self.faults)
+        return record_of(self.facts, self.runtime, request, failure, self.faults)
 
     def _deliver(self) -> None:
         """Deliver before the span ends: what others do then may take long, or break."""
         if self.record is None:
-            self._make_record()
-        assert self.record is not None
+            self.record = self._make_record()
         self.runtime.sink.deliver(self.record, self.recording, self.sample)
 
     def _count(self) -> None:

@@ -17,7 +17,7 @@ from genmon_otel.recorder import diagnose
 from genmon_otel.recorder.arguments import HeldArguments
 from genmon_otel.recorder.end import InterruptedEnd
 from genmon_otel.recorder.facts import GenerationFacts, StageFacts
-from genmon_otel.recorder.options import Option, Spec, framework_name, identifier, request_text
+from genmon_otel.recorder.options import Spec, framework_name, identifier, request_text
 from genmon_otel.recorder.parameters import Parameters
 from genmon_otel.recorder.process_info import measure, task_id
 from genmon_otel.recorder.recording import MAX_STAGES, UNSEEN, note_of
@@ -120,20 +120,18 @@ class Generation(Scope):
 
     def _read_options(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Take what the options say of this call."""
-        for option in self.spec.dynamic_options:
+        spec = self.spec
+        for option in spec.dynamic_options:
             try:
-                name, found = option.name, option.read(args, kwargs)
-                if name == "user_id":
-                    self.user_id = identifier(found)
-                elif name == "project_id":
-                    self.project_id = identifier(found)
-                else:
-                    self.framework = self._admitted(option, found)
+                found = option.read(args, kwargs)
+                is_id = option is not spec.framework
+                setattr(self, option.name, identifier(found) if is_id else self._admitted(found))
             except BaseException:
                 suppress_and_count("options", self.runtime)
 
-    def _admitted(self, option: Option, found: Any) -> str:
+    def _admitted(self, found: Any) -> str:
         """Return a framework as it may become a label: found by its name alone, only if declared."""
+        option = self.spec.framework
         redactor = None if option.implicit else self.runtime.redactor
         framework = framework_name(found, redactor)
         if framework is None:
@@ -311,15 +309,15 @@ class Generation(Scope):
             self._started_at,
             runtime.clock.now(),
             self._began,
-            max(0.0, now - self._began),
+            now - self._began,
             self._file_count,
             self._tokens or self._counted_tokens,
             self._context,
             stages,
             errors,
-            f"{trace_id:032x}" if is_valid else None,
-            f"{span_id:016x}" if is_valid else None,
-            bool(flags & 1),
+            trace_id.to_bytes(16, "big").hex() if is_valid else None,
+            span_id.to_bytes(8, "big").hex() if is_valid else None,
+            (flags & 1) == 1,
             runtime.code_version,
             task_id() if outcome is not None and "celery" in _modules else None,
         )

@@ -10,15 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import struct
 from time import time_ns
 from typing import Final
 
 #: Ids for which randomness is fetched at once: one system call in so many generations.
 _BATCH: Final = 512
-_eight_bytes: Final = struct.Struct(f"{_BATCH}Q")
 
-_random: Final[list[int]] = []
+#: In hex, 8 bytes each.
+_random: Final[list[str]] = []
 # A child must not go on with its parent's. Where no hook runs at a fork (uWSGI), the
 # nanoseconds of the other half still tell the two apart.
 os.register_at_fork(after_in_child=_random.clear)
@@ -28,9 +27,10 @@ def new_id() -> str:
     """Return a new id: 32 hex digits, 8 bytes of time and 8 of ``os.urandom``."""
     while True:
         try:
-            return f"{time_ns():016x}{_random.pop():016x}"
+            return time_ns().to_bytes(8, "big").hex() + _random.pop()
         except IndexError:
-            _random.extend(_eight_bytes.unpack(os.urandom(_eight_bytes.size)))
+            drawn = os.urandom(8 * _BATCH).hex()
+            _random.extend([drawn[at : at + 16] for at in range(0, len(drawn), 16)])
 
 
 def pseudonym(key: str, user_id: str) -> str:

@@ -21,6 +21,7 @@ from genmon_otel.text import safe_repr
 
 #: Characters of a span's status description.
 _MAX_DESCRIPTION: Final = 200
+_SUCCESS: Final = Outcome.SUCCESS
 
 
 def start_attributes(
@@ -49,7 +50,7 @@ def end_span(
 ) -> None:
     """End the span, whatever becomes of its last attributes."""
     try:
-        if facts.outcome is not None and facts.outcome is not Outcome.SUCCESS:
+        if facts.outcome is not _SUCCESS and facts.outcome is not None:
             span.set_attribute(names.ATTR_OUTCOME, facts.outcome.value)
         if facts.file_count is not None:
             span.set_attribute(names.ATTR_FILE_COUNT, facts.file_count)

@@ -89,38 +89,34 @@ class MemoryQueue:
 
     # --- for the threads that deliver ------------------------------------------
 
-    def put(self, record: GenerationRecord, seq: int | None = None) -> bool:
+    def put(self, record: GenerationRecord, seq: int | None = None) -> int | None:
         """Take a finished generation.
 
         Args:
-            record: what ended. The latest one given again is ignored: an interruption struck
-                its caller right after the first time.
+            record: what ended. The latest one given again, the same object, is ignored: an
+                interruption struck its caller right after the first time.
             seq: sequence number of its journal frame; None: it is in memory only.
 
         Returns:
-            Whether the writer's thread will lease it; False after :meth:`close`.
+            How many records are in memory; None after :meth:`close`, when nobody leases them.
         """
         with self._lock:
             if seq is not None:
                 self._journalled_total += 1
                 if len(self._whole) < MAX_WHOLE:
                     self._whole[seq] = record
-                return True
-            latest = self._latest
-            if (
-                latest is not None
-                and latest.generation_id == record.generation_id
-                and latest.outcome == record.outcome
-            ):
-                return not self._is_closed
-            self._latest = record
-            self._put_total += 1
-            (self._others if record.failure is None else self._failures).append(record)
-            is_full = self._put_total - self._gone_total > self._max_records
-            dropped = self._evict() if is_full else 0
+                return self._put_total - self._gone_total
+            dropped = 0
+            if record is not self._latest:
+                self._latest = record
+                self._put_total += 1
+                (self._others if record.failure is None else self._failures).append(record)
+                if self._put_total - self._gone_total > self._max_records:
+                    dropped = self._evict()
+            count = None if self._is_closed else self._put_total - self._gone_total
         if dropped:
             self._on_drop(names.DROPPED_FULL, dropped)
-        return not self._is_closed
+        return count
 
     def _evict(self) -> int:
         """Give up the oldest successes, the oldest failure only where there is no success."""

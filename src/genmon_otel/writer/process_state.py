@@ -138,9 +138,10 @@ class ProcessState:
             seq = self._journal.append(Kind.RECORD, encode_record(record), share=share)
             if is_noted and seq is None:
                 self._running.owe(record.generation_id)
-        if not self._queue.put(record, seq):
+        in_memory = self._queue.put(record, seq)
+        if in_memory is None:
             self._journal_what_is_left()  # the process was closed since
-        elif len(self._queue) == WAKE_AT and not self._is_resting:
+        elif in_memory == WAKE_AT and not self._is_resting:
             self.wake()
 
     def _journal_what_is_left(self) -> None:
