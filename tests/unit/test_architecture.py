@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+import pytest
+
+#: On one worker, which reads every module once.
+pytestmark = pytest.mark.xdist_group("architecture")
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "genmon_otel"
 KNOWN = ROOT / "tests" / "data" / "architecture"

@@ -139,11 +139,11 @@ def test_the_index_names_every_phrase_that_a_text_holds() -> None:
     missed = []
     for text in texts:
         read = INDEX.read(plain(text), printed=True)
+        flat = " ".join(phrases._alike(read.lines).split())
         for number, phrase in enumerate(INDEX._phrases):
             if number in read.candidates:
                 continue
             if phrase.literal:
-                flat = " ".join(phrases._alike(read.lines).split())
                 held = phrase.literal in flat and re.search(
                     rf"(?<!\w){re.escape(phrase.literal)}(?!\w)", flat
                 )
