@@ -8,7 +8,7 @@ FRAMEWORKS := .venv-frameworks
 OPTIONS := -n logical --dist loadgroup --durations 20
 PYTEST := $(BIN)/pytest $(OPTIONS) --ignore tests/frameworks
 
-.PHONY: help demo test-unit test test-long one-cell-each test-frameworks test-all servers fuzz servers-go lint types bench bench-peers wheel generate docs lock pin-images clean
+.PHONY: compiled help demo test-unit test test-long one-cell-each test-frameworks test-all servers fuzz servers-go lint types bench bench-peers wheel generate docs lock pin-images clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -16,25 +16,29 @@ help:            ## this list
 demo: $(VENV)/.demo          ## watch the loop close, in under a minute
 	@$(BIN)/genmon demo
 
-test-unit: $(VENV)/.dev      ## what needs no other process and no server: two minutes
+test-unit: $(VENV)/.dev      ## what needs no other process and no server: a minute
 	$(PYTEST) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
 
-test: $(VENV)/.dev servers   ## all that a change can break, on real databases and servers
+test: $(VENV)/.dev servers compiled  ## all that a change can break, on real databases and servers
 	$(PYTEST) -m "not long" $(ARGS)
 	$(if $(filter tests/%,$(ARGS)),,@$(MAKE) -s one-cell-each)
+
+# Tests start a thousand processes; where PYTHONDONTWRITEBYTECODE is set, each would compile the sources again.
+compiled: $(VENV)/.dev
+	@$(BIN)/python -m compileall -q -j 0 src
 
 one-cell-each:
 	@$(MAKE) -s $(FRAMEWORKS)/.dev || true
 	@if test -e $(FRAMEWORKS)/.dev; then $(FRAMEWORKS)/bin/pytest $(OPTIONS) tests/frameworks -m "not long"; \
 	else echo "SKIPPED tests/frameworks: their environment could not be installed. Try: make $(FRAMEWORKS)/.dev"; fi
 
-test-long: $(VENV)/.dev servers  ## what `make test` leaves out; each says why
+test-long: $(VENV)/.dev servers compiled  ## what `make test` leaves out; each says why
 	$(PYTEST) -m long $(ARGS)
 
 test-frameworks: $(FRAMEWORKS)/.dev  ## every framework with every fault, each replayed; hours
 	$(FRAMEWORKS)/bin/pytest $(OPTIONS) --timeout 3600 $(if $(filter tests/%,$(ARGS)),,tests/frameworks) $(ARGS)
 
-test-all: $(VENV)/.dev servers  ## every test
+test-all: $(VENV)/.dev servers compiled  ## every test
 	$(PYTEST) $(ARGS)
 	$(if $(filter tests/%,$(ARGS)),,@$(MAKE) -s test-frameworks)
 

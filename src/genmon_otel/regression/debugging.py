@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import genmon_otel
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.process_environment import BARE, environment, import_paths
 from genmon_otel.regression.replay import Replay
@@ -52,7 +51,7 @@ def debug(case: Case, *, cwd: Path, trust: Trust, python: str = sys.executable) 
                 "paths": import_paths(case, cwd, trust), "trust": trust.to_dict(),
             })
         )  # fmt: skip
-        own = str(Path(genmon_otel.__file__).parents[1])
+        own = str(Path(__file__).parents[2])
         env = environment(workspace)
         if "TERM" in os.environ:
             env["TERM"] = os.environ["TERM"]

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import genmon_otel
 from genmon_otel import conventions as names
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.trust import Trust
@@ -18,7 +17,7 @@ BARE: Final = ("-S", "-s", "-P")
 #: Member of an answer: modules that a forked replay imported while it ran.
 IMPORTED: Final = "imported"
 #: Where this package is imported from.
-_OWN: Final = str(Path(genmon_otel.__file__).parents[1])
+_OWN: Final = str(Path(__file__).parents[2])
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 #: Variables that Python and the dynamic linker need; taken over from this process.
 _INHERITED: Final = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")

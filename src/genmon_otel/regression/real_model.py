@@ -18,7 +18,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-import genmon_otel
 from genmon_otel import recorder
 from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.regression.case import Case
@@ -71,7 +70,7 @@ def _once(case: Case, cwd: Path, trust: Trust, python: str) -> Observation:
         return Observation(obstacle=("trust", refused))
     with tempfile.TemporaryDirectory(prefix="genmon-live-") as folder:
         request, answer = Path(folder) / "request.json", Path(folder) / "answer.json"
-        own = str(Path(genmon_otel.__file__).parents[1])
+        own = str(Path(__file__).parents[2])
         request.write_text(
             json.dumps({
                 "case": case.to_dict(), "workspace": folder, "home": str(cwd),

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from genmon_otel.records import StepRecord
 
-if TYPE_CHECKING:
-    from genmon_otel.regression.player import CasePlayer
+
+class Clock(Protocol):
+    """The replay's clock, as far as a stream uses it."""
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class Player(Protocol):
+    """What a stream asks of the player that serves it (see :mod:`genmon_otel.regression.player`)."""
+
+    #: Whether a stream was read on beyond where the recording stops.
+    read_on: bool
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def delay(self, record: StepRecord) -> float:
+        """Return the seconds that the step took."""
+
+    def met(self, record: StepRecord) -> None:
+        """Note that the replay met what was recorded."""
+
+    def hang(self, record: StepRecord) -> None:
+        """Never answer."""
+
+    async def hang_async(self, record: StepRecord) -> None:
+        """Never answer, in a task."""
 
 
 class Replayed:
@@ -17,7 +42,7 @@ class Replayed:
 
     def __init__(
         self,
-        player: CasePlayer,
+        player: Player,
         record: StepRecord,
         chunks: list[Any],
         error: BaseException | None,

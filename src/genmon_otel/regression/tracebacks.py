@@ -7,11 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-import genmon_otel
-
 #: Characters of a traceback; of a longer one beginning and end are kept.
 MAX_TRACEBACK: Final = 20_000
-_PACKAGE: Final = Path(genmon_otel.__file__).parent
+_PACKAGE: Final = Path(__file__).parents[1]
 #: Folders of this package whose frames are between the application's: not its demo.
 _OURS: Final = tuple(
     f"{_PACKAGE / name}/" for name in ("regression", "recorder", "decorators", "capture")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import selectors
 import subprocess
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.thread import _WorkItem
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from genmon_otel.capture.adapters.program_call import NO_PROCESS
-
-if TYPE_CHECKING:
-    from genmon_otel.regression.virtual_time import VirtualTime
 
 _thread_start = threading.Thread.start
 _thread_join = threading.Thread.join
@@ -22,7 +21,31 @@ _take_item = _WorkItem.__init__
 _run_item = _WorkItem.run
 
 
-def patch_threads(clock: VirtualTime) -> None:
+class Clock(Protocol):
+    """What waits ask of the clock of a replay (see :mod:`genmon_otel.regression.virtual_time`)."""
+
+    #: Programs that were started.
+    programs: Any
+
+    def wait_real(
+        self, done: Callable[[float], bool], timeout: float | None, *, ready: Callable[[], bool]
+    ) -> bool:
+        """Wait for something, in virtual time; whether it came."""
+
+    def join(self, thread: threading.Thread, timeout: float | None) -> None:
+        """Wait for the end of a thread."""
+
+    def real_work(self) -> AbstractContextManager[None]:
+        """Say that this thread works, although it seems to wait."""
+
+    def task_taken(self, future: Future[Any], pool: Any) -> None: ...
+
+    def task_began(self, future: Future[Any]) -> None: ...
+
+    def task_ended(self) -> None: ...
+
+
+def patch_threads(clock: Clock) -> None:
     """Make conditions, threads and executors wait in virtual time, and report running threads to the clock."""
 
     def wait(self: threading.Condition, timeout: float | None = None) -> bool:
@@ -94,7 +117,7 @@ def patch_threads(clock: VirtualTime) -> None:
     _WorkItem.run = run  # type: ignore[method-assign]
 
 
-def patch_selectors(clock: VirtualTime) -> None:
+def patch_selectors(clock: Clock) -> None:
     """Make the event loop wait in virtual time: it waits in its selector."""
     kinds = {
         kind
@@ -105,7 +128,7 @@ def patch_selectors(clock: VirtualTime) -> None:
         _patch_selector(clock, kind, kind.select)
 
 
-def _patch_selector(clock: VirtualTime, kind: Any, real: Any) -> None:
+def _patch_selector(clock: Clock, kind: Any, real: Any) -> None:
     def select(self: Any, timeout: float | None = None) -> Any:
         events: Any = []
 

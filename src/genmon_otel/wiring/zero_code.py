@@ -24,6 +24,8 @@ from opentelemetry.sdk.trace.sampling import (
 from genmon_otel import conventions as names
 from genmon_otel.errors import GenmonError
 from genmon_otel.settings import parse_flag
+from genmon_otel.wiring import in_force
+from genmon_otel.wiring.span_processor import add_once
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -58,19 +60,17 @@ class GenmonInstrumentor:
         """Set genmon up from the environment."""
         if not enabled():
             return
-        from genmon_otel.wiring import setup  # here: the package imports this module
-
         try:
-            setup()
+            installation = in_force.install({})
+            if installation is not None:
+                add_once(installation.provider)
         except GenmonError as error:
             _log.error("genmon is not running: %s", error)
 
     def uninstrument(self, **kwargs: Any) -> None:
         """Undo :meth:`instrument`."""
         if enabled():
-            from genmon_otel.wiring import shutdown  # as above
-
-            shutdown()
+            in_force.uninstall(in_force.SHUTDOWN_S)
 
 
 class RecordGenerations(Sampler):
