@@ -51,8 +51,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if isinstance(report.longrepr, tuple)
     ]
     if reasons:
-        told = Counter(_remedy(reason) for reason in reasons)
-        line = "; ".join(f"{remedy} ({count})" for remedy, count in told.most_common())
+        remedies = Counter(_remedy(reason) for reason in reasons)
+        line = "; ".join(f"{remedy} ({count})" for remedy, count in remedies.most_common())
         terminalreporter.write_line(f"{len(reasons)} skipped. To run them too: {line}")
 
 

@@ -204,7 +204,7 @@ def _zero() -> str:
 
 
 def _zero_if_none(metric: Metric, label: str) -> Prom:
-    """Increase by a label whose values are born with their first event; 0 while there is none."""
+    """Increase by a label whose values start with their first event; 0 while there is none."""
     return Prom(
         f"sum by ({label}) (increase({_of(metric)}[$__rate_interval])) "
         f'or on () label_replace({_zero()}, "{label}", "none", "", "")',

@@ -149,8 +149,8 @@ def _part(step: StepRecord) -> Shared[int] | None:
     body = step.arguments.get("body") if isinstance(step.arguments, Mapping) else None
     if not isinstance(body, Mapping) or body.get("$") != PART:
         return None
-    told: list[Any] = [body.get(name) for name in ("of", "head", "tail")]
-    return Shared(*told) if all(type(n) is int and n >= 0 for n in told) else Shared(-1, 0, 0)
+    numbers: list[Any] = [body.get(name) for name in ("of", "head", "tail")]
+    return Shared(*numbers) if all(type(n) is int and n >= 0 for n in numbers) else Shared(-1, 0, 0)
 
 
 def _rebuilt(shared: Shared[int], part: Mapping[str, Any], earlier: bytes | None) -> Tree:

@@ -47,9 +47,9 @@ def frame(payload: bytes, **headers: str) -> bytes:
 
 def event(kind: str, message_type: str = "event", **payload: Any) -> bytes:
     """One event of Bedrock's streams."""
-    told = {"event_type" if message_type == "event" else "exception_type": kind}
+    headers = {"event_type" if message_type == "event" else "exception_type": kind}
     data = json.dumps(payload, separators=(",", ":")).encode()
-    return frame(data, **told, content_type="application/json", message_type=message_type)
+    return frame(data, **headers, content_type="application/json", message_type=message_type)
 
 
 class Server(ThreadingHTTPServer):

@@ -99,7 +99,7 @@ def traffic(server: Server, clock: ManualClock) -> None:
 
 
 def scraped(server: Server, *, is_automatic: bool) -> tuple[list[str], list[GenerationRecord]]:
-    """The whole scrape after the traffic, but for the times at which series were born; and the records."""
+    """The whole scrape after the traffic, but for the times at which series started; and the records."""
     registry = CollectorRegistry()
     clock = ManualClock()
     if is_automatic:

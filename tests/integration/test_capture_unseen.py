@@ -21,7 +21,7 @@ from genmon_otel import capture as automatic
 from genmon_otel import generation, step
 from genmon_otel.capture import unseen
 from genmon_otel.testing import capture
-from genmon_otel.wording.failure import unseen as told
+from genmon_otel.wording.failure import unseen as unseen_lines
 
 
 @pytest.fixture(scope="module")
@@ -155,8 +155,8 @@ def test_it_is_shown_with_the_failure(server: Server) -> None:
             "context": {"not_replayable": ["redis at cache:6379, asked from shop.py:load", 7]}
         }
 
-    assert told(Row()) == ["redis at cache:6379, asked from shop.py:load"]  # type: ignore[arg-type]
+    assert unseen_lines(Row()) == ["redis at cache:6379, asked from shop.py:load"]  # type: ignore[arg-type]
     Row.context = {"context": {"not_replayable": "no list"}}  # type: ignore[dict-item]
-    assert told(Row()) == []  # type: ignore[arg-type]
+    assert unseen_lines(Row()) == []  # type: ignore[arg-type]
     Row.context = {}
-    assert told(Row()) == []  # type: ignore[arg-type]
+    assert unseen_lines(Row()) == []  # type: ignore[arg-type]

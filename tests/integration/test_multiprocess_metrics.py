@@ -154,7 +154,7 @@ def test_a_birth_is_never_seen_as_0(tmp_path: Path) -> None:
 
 
 def test_a_counter_is_never_seen_without_its_birth(tmp_path: Path) -> None:
-    """A reader that sees a counter of a series being born sees its birth too."""
+    """A reader that sees a counter of a new series sees its start time too."""
     run(
         tmp_path,
         """
@@ -185,7 +185,7 @@ def test_births_are_looked_for_after_the_counters_were_read(tmp_path: Path) -> N
     (tmp_path / "histogram_1.db").write_bytes(b"read last")
     files = AllProcesses(None, str(tmp_path))._files()
     assert Path(next(files)).name == "counter_1.db"
-    (tmp_path / "gauge_min_genmon-1.db").write_bytes(b"born meanwhile")
+    (tmp_path / "gauge_min_genmon-1.db").write_bytes(b"written meanwhile")
     assert [Path(file).name for file in files] == ["gauge_min_genmon-1.db", "histogram_1.db"]
 
 
@@ -441,14 +441,14 @@ def test_a_damaged_file_of_another_process_spoils_no_scrape(
         first.write_bytes(whole)
         damaged(first, how)
         caplog.clear()
-        told: list[str] = []
+        damages: list[str] = []
         registry = CollectorRegistry()
-        AllProcesses(registry, str(tmp_path), on_damage=lambda: told.append(how))  # noqa: B023
+        AllProcesses(registry, str(tmp_path), on_damage=lambda: damages.append(how))  # noqa: B023
         for _ in range(3):
             text = generate_latest(registry).decode()
         total = parse(text, "genmon_generations_total")
         assert total["react", "build_app", "success"] in (1, 2), how
-        assert told == [how]
+        assert damages == [how]
         (said,) = [record.getMessage() for record in caplog.records]
         assert str(first) in said, how
     assert second.exists()

@@ -83,8 +83,8 @@ class Relabelled(RuleBasedStateMachine):
         assert (row.status == "resolved") == self.resolved
         health = self.store.health(3_600, self.clock.at)
         assert health.by_category == {current[0]: self.count}
-        told = [(each.category, each.severity) for each in self.store.corrections()]
-        assert told == ([self.said] if self.said else [])
+        corrections = [(each.category, each.severity) for each in self.store.corrections()]
+        assert corrections == ([self.said] if self.said else [])
 
     def teardown(self) -> None:
         """Leave nothing."""

@@ -61,7 +61,7 @@ def stored(url: str) -> int:
         return int(found.scalar_one())
 
 
-def told(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
+def logged(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
     return [record.getMessage() for record in caplog.records if words in record.getMessage()]
 
 
@@ -82,7 +82,7 @@ def test_setup_runs_on_and_journals(
         build("no bracket")
     assert build() == "fine"
     assert not sink.flush(1.0)
-    assert len(told(caplog, f"has schema {found}")) == 1
+    assert len(logged(caplog, f"has schema {found}")) == 1
     assert list(parts["journal_dir"].glob("*.journal"))
     said = CliRunner().invoke(doctor, ["--store", url, "--json"])
     (finding,) = [each for each in json.loads(said.output) if each["topic"] == "store"]
@@ -92,7 +92,7 @@ def test_setup_runs_on_and_journals(
     change(url, version=schema.REVISION)
     assert sink.flush(60)
     assert stored(url) == 2
-    assert len(told(caplog, "answers again")) == 1
+    assert len(logged(caplog, "answers again")) == 1
 
 
 def test_a_schema_that_becomes_newer_while_we_run(
@@ -111,11 +111,11 @@ def test_a_schema_that_becomes_newer_while_we_run(
             build("no bracket")
     assert not sink.flush(2.0)
     deadline = time.monotonic() + 30
-    while not told(caplog, "has schema 9999") and time.monotonic() < deadline:
+    while not logged(caplog, "has schema 9999") and time.monotonic() < deadline:
         time.sleep(0.02)
     sink.flush(2.0)  # tried again, and not said again
-    assert len(told(caplog, "has schema 9999")) == 1
-    assert not told(caplog, "framework")
+    assert len(logged(caplog, "has schema 9999")) == 1
+    assert not logged(caplog, "framework")
     change(
         url,
         f"ALTER TABLE {there.replace('framework TO', gone + ' TO')} framework",

@@ -114,8 +114,8 @@ def test_db_upgrade_says_what_it_did(store_url: str) -> None:
         done = CliRunner().invoke(db, ["upgrade", "--store", store_url])
         assert done.output == f"{mask_url(store_url)}: {line}\n"
     done = CliRunner().invoke(db, ["upgrade", "--store", store_url, "--json"])
-    told = json.loads(done.output)
-    assert (told["before"], told["after"]) == (today, today)
+    versions = json.loads(done.output)
+    assert (versions["before"], versions["after"]) == (today, today)
 
 
 def test_what_older_fingerprints_name_is_superseded(store_url: str) -> None:
@@ -133,8 +133,8 @@ def test_what_older_fingerprints_name_is_superseded(store_url: str) -> None:
             case = {"created_from_failure_id": number, "signature": "v1:s", "trigger": "input"}
             case |= {"trigger_count": 0, "case": {}, "created_at": 2.0, "state": state}
             connection.execute(sa.insert(schema.tests).values({**case, "state_reason": "why"}))
-    told = CliRunner().invoke(db, ["upgrade", "--store", store_url, "--json"])
-    assert json.loads(told.output)["superseded_cases"] == 4
+    upgraded = CliRunner().invoke(db, ["upgrade", "--store", store_url, "--json"])
+    assert json.loads(upgraded.output)["superseded_cases"] == 4
     store.open()
     found = {case.handle: case for case in store.cases()}
     assert [found[f"F-{n}"].state.value for n in range(1, 7)] == [

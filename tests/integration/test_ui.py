@@ -219,9 +219,9 @@ def test_a_check_runs_and_is_followed(store: SqlStore, tmp_path: Path) -> None:
     client = reviewer(store, code=tmp_path)
     assert client.post(f"/cases/{handle}/verify", headers=SAME).status_code == 303
     with client.stream("GET", f"/cases/{handle}/events") as answer:
-        told = answer.read().decode()
-    assert told.rstrip().endswith("event: over\ndata:")
-    assert "event: progress" in told
+        stream = answer.read().decode()
+    assert stream.rstrip().endswith("event: over\ndata:")
+    assert "event: progress" in stream
     assert store.case(handle).state is CaseState.UNREPRODUCIBLE
     assert "reproduction check" in client.get(f"/cases/{handle}").text
 

@@ -182,7 +182,7 @@ def test_a_forked_child_starts_over(tmp_path: Path) -> None:
 def test_a_fork_waits_for_the_stores_library_but_not_for_ever(
     stuck: tuple[Writer, StuckStore],
 ) -> None:
-    """No child is born amidst a write that ends soon; one that does not end holds nobody up."""
+    """No child is forked amid a write that ends soon; one that does not end holds nobody up."""
     writer, store = stuck
     writer.deliver(failure())
     writer._process.wake()

@@ -72,7 +72,7 @@ def _events(alert: str, metric: str, labels: str) -> list[AlertCase]:
         AlertCase(alert, "its first event", {series: _NEW}, "10m", True),
         AlertCase(alert, "one more event", {series: "4+0x20 5+0x20"}, "105m", True),
         AlertCase(alert, "an event of long ago", {series: _OLD}, "65m", False),
-        AlertCase(alert, "born at 0 without an event", {series: "_x2 0+0x40"}, "10m", False),
+        AlertCase(alert, "first seen at 0 without an event", {series: "_x2 0+0x40"}, "10m", False),
     ]
 
 
@@ -80,7 +80,7 @@ CASES: list[AlertCase] = [
     AlertCase("GenmonCriticalFailures", "the first on an old process", _critical("critical", _NEW, "-90000+0x40"), "10m", True),
     AlertCase("GenmonCriticalFailures", "a newborn process", _critical("critical", "_x14 1+0x20", "_x14 4190+0x20"), "70m", True),
     AlertCase("GenmonCriticalFailures", "a restart that hides", _critical("critical", "1+0x20 1+0x20", "-90000+0x20 6200+0x20"), "105m", True),
-    AlertCase("GenmonCriticalFailures", "born at 0", _critical("critical", "_x2 0+0x40", "_x2 590+0x40"), "10m", False),
+    AlertCase("GenmonCriticalFailures", "first seen at 0", _critical("critical", "_x2 0+0x40", "_x2 590+0x40"), "10m", False),
     AlertCase("GenmonCriticalFailures", "of severity high", _critical("high", _NEW, "-90000+0x40"), "10m", False),
     AlertCase("GenmonCriticalFailures", "an old process first scraped", _critical("critical", "_x14 3+0x20", "_x14 -90000+0x20"), "75m", False),
     AlertCase("GenmonCategoryTakingOver", "10 of 12, and never before", _categories(10, 2), _AFTER_DAY, True),

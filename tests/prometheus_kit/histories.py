@@ -22,8 +22,8 @@ class Life:
     #: Counted before the history begins (an old process).
     base: dict[str, int]
     events: dict[str, list[int]]
-    #: When each series was born; the start unless the label set came later.
-    born: dict[str, int]
+    #: When each series was started; the start unless the label set came later.
+    started: dict[str, int]
 
 
 @dataclass
@@ -42,9 +42,9 @@ class Target:
         found = []
         for second in self.scrapes:
             for life in self.lives:
-                if life.start <= second < life.end and life.born[outcome] <= second:
+                if life.start <= second < life.end and life.started[outcome] <= second:
                     value = life.base[outcome] + sum(e <= second for e in life.events[outcome])
-                    found.append((second, value, life.born[outcome]))
+                    found.append((second, value, life.started[outcome]))
         return found
 
     def seen(self, outcome: str, step: int, window: int = WINDOW_S) -> list[tuple[int, int]]:
@@ -53,12 +53,12 @@ class Target:
         last: tuple[int, Life] | None = None
         for second in self.scrapes:
             for life in self.lives:
-                if not (life.start <= second < life.end and life.born[outcome] <= second):
+                if not (life.start <= second < life.end and life.started[outcome] <= second):
                     continue
                 known = last is not None and second - last[0] <= window
                 same = known and last is not None and last[1] is life
                 on_step = -(-second // step) * step
-                if not known and life.born[outcome] <= on_step - window:
+                if not known and life.started[outcome] <= on_step - window:
                     fresh = 0  # an old process: its past is none of ours
                 else:
                     since = last[0] if same and last is not None else -(10**9)
@@ -127,7 +127,7 @@ def _life(rng: random.Random, start: int, end: int, span_s: int) -> Life:
         for o in OUTCOMES
     }
     events: dict[str, list[int]] = {}
-    born: dict[str, int] = {}
+    started: dict[str, int] = {}
     late = rng.random() < 0.25
     for outcome in OUTCOMES:
         low, high = max(start, -3599), min(end, span_s)
@@ -135,17 +135,17 @@ def _life(rng: random.Random, start: int, end: int, span_s: int) -> Life:
         if high > low:
             for _ in range(rng.choice([0, 1, 2, 3, 5, 10, 40])):
                 times.append(rng.randrange(low, high))
-            if rng.random() < 0.4:  # a burst right after the birth
+            if rng.random() < 0.4:  # a burst right after the start
                 times += [
                     min(high - 1, low + rng.randrange(0, 40)) for _ in range(rng.randint(1, 8))
                 ]
         times.sort()
         events[outcome] = times
         if late and times and not old:
-            born[outcome] = times[0]
+            started[outcome] = times[0]
         else:
-            born[outcome] = start
-    return Life(start, end, base, events, born)
+            started[outcome] = start
+    return Life(start, end, base, events, started)
 
 
 def _scraped(
@@ -181,13 +181,13 @@ def _scraped(
 def _needs_gauge(target: Target) -> bool:
     for outcome in OUTCOMES:
         last: tuple[int, int, int] | None = None
-        for second, value, born in target.samples(outcome):
+        for second, value, started in target.samples(outcome):
             near = last is not None and second - last[0] <= WINDOW_S
-            if not near and value and born <= second - WINDOW_S + 120:
+            if not near and value and started <= second - WINDOW_S + 120:
                 return True
-            if near and last is not None and last[2] != born and value >= last[1] and last[1]:
+            if near and last is not None and last[2] != started and value >= last[1] and last[1]:
                 return True
-            last = (second, value, born)
+            last = (second, value, started)
     return False
 
 
@@ -206,7 +206,7 @@ def as_series(
             births = list(counts)
             present = False
             marks = dict.fromkeys(target.stale, "stale")
-            found = {second: (value, born) for second, value, born in target.samples(outcome)}
+            found = {second: (value, started) for second, value, started in target.samples(outcome)}
             for second in sorted({*marks, *found, *target.scrapes}):
                 if second in found:
                     counts[second // tick], births[second // tick] = found[second]

@@ -55,9 +55,13 @@ class Application:
              "--store", self._store],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        told = json.loads(shown.stdout)
-        assert [told["attempts"], told["failures"], told["healthy"]] == answer
-        assert shown.returncode == (0 if told["healthy"] else 1)
+        shown_health = json.loads(shown.stdout)
+        assert [
+            shown_health["attempts"],
+            shown_health["failures"],
+            shown_health["healthy"],
+        ] == answer
+        assert shown.returncode == (0 if shown_health["healthy"] else 1)
         return answer
 
     def close(self) -> None:

@@ -84,8 +84,8 @@ def record(bug: Bug, folder: Path) -> SqlStore:
 def checked(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
     """The bug's case after the reproduction check and the review."""
     store = record(bug, folder)
-    (born,) = store.cases()
-    row, found = review.verify(store, born.id, cwd=folder)
+    (made,) = store.cases()
+    row, found = review.verify(store, made.id, cwd=folder)
     assert row.state is CaseState.REPRODUCED, found.reason
     row = review.approve(
         store,

@@ -139,7 +139,7 @@ def rubbish(*, willing: bool) -> Iterator[str]:
 
 
 def test_a_model_that_answers_rubbish_gets_an_honest_story(tmp_path: Path) -> None:
-    """The case is born, checked and approved; the fix does not help, and nothing says it did."""
+    """The case is made, checked and approved; the fix does not help, and nothing says it did."""
     with rubbish(willing=True) as url:
         done = genmon(tmp_path, "demo", "--model", url, "--requests", "3")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -56,11 +56,11 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     run(tmp_path, "v1", 2, 2, 2, 2)
     opened = SqlStore(f"sqlite:///{tmp_path}/genmon.db")
     opened.open()
-    (born,) = opened.cases()
-    assert (born.trigger, born.trigger_count, born.failing_version) == ("fault", 2, "v1")
-    opened.set_case_state(born.id, CaseState.REPRODUCED)
-    opened.set_case_state(born.id, CaseState.OPEN, reviewer="eve")
-    opened.record_run(born.id, "ci", "v2", Verdict.PASS, "", "the fix")
+    (case,) = opened.cases()
+    assert (case.trigger, case.trigger_count, case.failing_version) == ("fault", 2, "v1")
+    opened.set_case_state(case.id, CaseState.REPRODUCED)
+    opened.set_case_state(case.id, CaseState.OPEN, reviewer="eve")
+    opened.record_run(case.id, "ci", "v2", Verdict.PASS, "", "the fix")
     yield opened
     opened.close()
 

@@ -402,11 +402,11 @@ def test_of_a_long_chain_a_bounded_part_is_read() -> None:
         read.clear()
         assert classify(error).category is Category.UNKNOWN
         assert len(read) <= 200
-    told = innermost = chained(20, explicit=False)
+    outermost = innermost = chained(20, explicit=False)
     while innermost.__context__ is not None:
         innermost = innermost.__context__
     innermost.__cause__ = TimeoutError("Request timed out.")
-    assert classify(told).category is Category.AI_TIMEOUT
+    assert classify(outermost).category is Category.AI_TIMEOUT
 
 
 @each("unit", ["x", "model ", "api key ", "error: expected ", "timed out ", "429 ", "_a"])

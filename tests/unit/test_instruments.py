@@ -246,12 +246,12 @@ def test_a_birth_is_set_before_its_counter_and_never_again(registry: CollectorRe
     ticks = iter(range(100, 10_000))
     metrics = PrometheusMetrics(registry, now=lambda: float(next(ticks)))
     metrics.ended(record(framework="late"))
-    born = samples(registry, "genmon_series_start_timestamp_seconds")
-    assert born.keys() == samples(registry, "genmon_generations_total").keys()
+    starts = samples(registry, "genmon_series_start_timestamp_seconds")
+    assert starts.keys() == samples(registry, "genmon_generations_total").keys()
     metrics.declare("build_app", ["late"])
     metrics.ended(record(framework="late"))
     later = samples(registry, "genmon_series_start_timestamp_seconds")
-    assert later[("late", "build_app", "success")] == born[("late", "build_app", "success")]
+    assert later[("late", "build_app", "success")] == starts[("late", "build_app", "success")]
 
 
 def test_a_scrape_reads_counters_before_births(

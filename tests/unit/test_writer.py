@@ -488,8 +488,8 @@ def test_what_ends_while_close_looks_is_told_once(tmp_path: Path) -> None:
                 assert notes.was_cancelled("d" * 32)
             return found
 
-        told = [note.generation_id for note, _ in notes.cancel(look)]
-        assert told == ([] if ends_itself else ["d" * 32])
+        cancelled = [note.generation_id for note, _ in notes.cancel(look)]
+        assert cancelled == ([] if ends_itself else ["d" * 32])
         assert not notes.was_cancelled("d" * 32)
 
 

@@ -183,7 +183,7 @@ class Generation(Scope):
             suppress_and_count("add_tokens", self.runtime)
 
     def count_tokens(self, counts: Mapping[str, int]) -> None:
-        """Add what an automatic step was told of tokens.
+        """Add what an automatic step was answered of tokens.
 
         It counts only while the application never calls :meth:`add_tokens`: else the same tokens
         would count twice.

@@ -50,12 +50,12 @@ def answer(
         seen = Replay(Case.from_dict(request["case"]), request, controls).run()
     except GenmonError as error:
         seen = Observation(obstacle=("payload", str(error)))
-    told = asdict(seen)
+    report = asdict(seen)
     if controls is not None:
         # What a replay that nothing stopped has imported, its template imports beforehand.
-        told[IMPORTED] = [] if seen.obstacle else list(sys.modules)[known:]
+        report[IMPORTED] = [] if seen.obstacle else list(sys.modules)[known:]
     # A lone surrogate in the replayed code's text could not be encoded by later readers.
-    line = word + json.dumps(told, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    line = word + json.dumps(report, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     while line:
         line = line[os.write(answer_to, line) :]
     os._exit(0)  # threads of the replayed code may wait for ever

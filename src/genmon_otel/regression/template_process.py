@@ -84,9 +84,9 @@ class TemplateProcess:
         if self.imported and self.imports < _MAX_IMPORTS:
             self.imports += 1
             self._ask({"import": self.imported})
-            told = self._hear(time.monotonic() + job.deadline_s)
-            if not told.get("ready"):
-                raise Gone(str(told.get("why")))
+            message = self._hear(time.monotonic() + job.deadline_s)
+            if not message.get("ready"):
+                raise Gone(str(message.get("why")))
         self.imported = []
         with contextlib.ExitStack() as closing:
             output = closing.enter_context(tempfile.TemporaryFile())
@@ -128,12 +128,12 @@ class TemplateProcess:
         Raises:
             Gone: no replay can be forked from it; says why.
         """
-        told = self._hear(time.monotonic() + deadline_s)
-        if not told.get("ready"):
-            raise Gone(str(told.get("why")))
-        self.is_shareable = bool(told["is_shareable"])
-        self.reads_clock = bool(told["reads_clock"])
-        self.files = told["files"]
+        message = self._hear(time.monotonic() + deadline_s)
+        if not message.get("ready"):
+            raise Gone(str(message.get("why")))
+        self.is_shareable = bool(message["is_shareable"])
+        self.reads_clock = bool(message["reads_clock"])
+        self.files = message["files"]
         try:
             self.mirror.keep()
         except (TooMuch, OSError) as error:
@@ -204,8 +204,8 @@ class TemplateProcess:
                     is_over = True
             if not is_over:
                 self._ask({"end": True})
-            told = self._hear(time.monotonic() + launch.TIME_TO_END_S)
-            return answer, told.get("ended"), in_time
+            message = self._hear(time.monotonic() + launch.TIME_TO_END_S)
+            return answer, message.get("ended"), in_time
         except Gone:
             self.is_ended = True
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -258,7 +258,7 @@ def test_every_query_is_promql(programs: Programs, tmp_path: Path) -> None:
 def test_every_severity_of_an_alert_has_its_word() -> None:
     """*Firing alerts* says of each alert whether it wakes somebody."""
     (panel,) = (p for p in panels(DASHBOARDS["generations.json"]) if p["title"] == "Firing alerts")
-    told = {
+    explained = {
         value
         for override in panel["fieldConfig"]["overrides"]
         for each in override["properties"]
@@ -267,7 +267,7 @@ def test_every_severity_of_an_alert_has_its_word() -> None:
         if mapping["type"] == "value"
         for value in mapping["options"]
     }
-    assert told == set(re.findall(r"severity: (\w+)", render_rules()))
+    assert explained == set(re.findall(r"severity: (\w+)", render_rules()))
 
 
 def test_alert_links_set_variables_that_exist() -> None:

@@ -183,8 +183,8 @@ def test_what_processes_are_told(producer: Producer, store: SqlStore) -> None:
     producer.write(failing("a"), failing("b"))
     assert store.corrections() == []
     store.relabel(A, category="unknown", severity="low", reviewer="ada")
-    (told,) = store.corrections()
-    assert told == (A, "build_app", "react", Category.UNKNOWN, Severity.LOW)
+    (correction,) = store.corrections()
+    assert correction == (A, "build_app", "react", Category.UNKNOWN, Severity.LOW)
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ class History:
             values.append(value)
         return values
 
-    def born(self, *points: tuple[int, int]) -> Values:
-        """Start gauge: at which scrape it takes the birth of which second."""
+    def start_times(self, *points: tuple[int, int]) -> Values:
+        """Start gauge: at which scrape it takes the start of which second."""
         return self.line(*points)
 
     @property
@@ -64,7 +64,7 @@ class History:
 
 
 def steady(h: History, s: int, f: int) -> list[Process]:
-    return [(*(_steps(h, n) for n in (s, f)), h.born((0, OLD)))]
+    return [(*(_steps(h, n) for n in (s, f)), h.start_times((0, OLD)))]
 
 
 def _steps(h: History, n: int, base: int = 0) -> Values:
@@ -73,32 +73,36 @@ def _steps(h: History, n: int, base: int = 0) -> Values:
 
 
 def large_base(h: History, s: int, f: int) -> list[Process]:
-    return [(_steps(h, s, 123_456), _steps(h, f, 98_765), h.born((0, OLD)))]
+    return [(_steps(h, s, 123_456), _steps(h, f, 98_765), h.start_times((0, OLD)))]
 
 
 def large_base_at_once(h: History, s: int, f: int) -> list[Process]:
     w = h.within
-    return [(h.line((0, 70_000), (w, 70_000 + s)), h.line((0, 9), (w, 9 + f)), h.born((0, OLD)))]
+    return [
+        (h.line((0, 70_000), (w, 70_000 + s)), h.line((0, 9), (w, 9 + f)), h.start_times((0, OLD)))
+    ]
 
 
 def newborn(h: History, s: int, f: int) -> list[Process]:
     w = h.within
-    return [(h.line((w, 0), (w + 3, s)), h.line((w, 0), (w + 5, f)), h.born((w, w * h.step - 5)))]
+    return [
+        (h.line((w, 0), (w + 3, s)), h.line((w, 0), (w + 5, f)), h.start_times((w, w * h.step - 5)))
+    ]
 
 
 def burst_before_first_scrape(h: History, s: int, f: int) -> list[Process]:
     w = h.within
-    return [(h.line((w, s)), h.line((w, f)), h.born((w, w * h.step - 10)))]
+    return [(h.line((w, s)), h.line((w, f)), h.start_times((w, w * h.step - 10)))]
 
 
 def newborn_label_set(h: History, s: int, f: int) -> list[Process]:
-    """An old process whose series are born, already counted up, with their first event."""
+    """An old process whose series start, already counted up, with their first event."""
     w = h.within
     return [
         (
             h.line((w, s)) if s else h.line(),
             h.line((w, f)) if f else h.line(),
-            h.born((w, w * h.step - 1)),
+            h.start_times((w, w * h.step - 1)),
         )
     ]
 
@@ -110,7 +114,7 @@ def visible_restart(h: History, s: int, f: int) -> list[Process]:
         (
             h.line((0, 50), (w - 9, 50 + half_s), (w, 0), (w + 4, s - half_s)),
             h.line((0, 60), (w - 9, 60 + half_f), (w, 0), (w + 6, f - half_f)),
-            h.born((0, OLD), (w, w * h.step - 3)),
+            h.start_times((0, OLD), (w, w * h.step - 3)),
         )
     ]
 
@@ -123,7 +127,7 @@ def hidden_restart(h: History, s: int, f: int) -> list[Process]:
         (
             h.line((0, 0), (w - 9, half_s), (w, s - half_s)),
             h.line((0, 0), (w - 9, half_f), (w, f - half_f)),
-            h.born((0, OLD), (w, w * h.step - 3)),
+            h.start_times((0, OLD), (w, w * h.step - 3)),
         )
     ]
 
@@ -145,7 +149,7 @@ def restart_brings_start_gauge(h: History, s: int, f: int) -> list[Process]:
 
 
 def replicas_one_restarts(h: History, s: int, f: int) -> list[Process]:
-    quiet = (h.line((0, 400)), h.line((0, 300)), h.born((0, OLD)))
+    quiet = (h.line((0, 400)), h.line((0, 300)), h.start_times((0, OLD)))
     return [*visible_restart(h, s, f), quiet]
 
 
@@ -175,7 +179,7 @@ def outage(h: History, s: int, f: int) -> list[Process]:
         (
             holed(h.line((0, 5), (back, 5 + s))),
             holed(h.line((0, 6), (back, 6 + f))),
-            holed(h.born((0, OLD))),
+            holed(h.start_times((0, OLD))),
         )
     ]
 
@@ -192,7 +196,7 @@ def pod_gone(h: History, s: int, f: int) -> list[Process]:
         (
             ended(h.line((0, 3), (w, 3 + s))),
             ended(h.line((0, 4), (w + 2, 4 + f))),
-            ended(h.born((0, OLD))),
+            ended(h.start_times((0, OLD))),
         )
     ]
 
@@ -203,7 +207,7 @@ def old_process_first_scraped(h: History, s: int, f: int) -> list[Process]:
         (
             h.line((w, 1000), (w + 3, 1000 + s)),
             h.line((w, 2000), (w + 5, 2000 + f)),
-            h.born((w, OLD)),
+            h.start_times((w, OLD)),
         )
     ]
 
@@ -216,7 +220,7 @@ def before_the_hour(h: History, s: int, f: int) -> list[Process]:
             h.line((0, 0), (h.before, 20), *((h.end - 9 + i, 21 + i) for i in range(min(f, 8))))
             if f <= 8
             else h.line((0, 0), (h.before, 20), (h.end - 9, 20 + f)),
-            h.born((0, OLD)),
+            h.start_times((0, OLD)),
         )
     ]
 
@@ -228,7 +232,7 @@ WITH_GAUGE: Sequence[Maker] = (
     replicas_share, failed_scrapes, outage, pod_gone,
     old_process_first_scraped, before_the_hour,
 )  # fmt: skip
-#: Without the start gauge nobody could tell these from growth or a birth.
+#: Without the start gauge nobody could tell these from growth or a start.
 _NEED_GAUGE = (
     hidden_restart, start_gauge_comes_back, restart_brings_start_gauge, old_process_first_scraped,
 )  # fmt: skip
@@ -247,19 +251,19 @@ def sweep_case(maker: Maker, step: int, s: int, f: int, gauge: bool) -> Case:
     scope = {"cluster": "eu", "namespace": "prod", "job": f"{s}+{f}"}
     pair = {**scope, "operation": "build_app", "framework": "react"}
     series: dict[str, Sequence[float | str | None]] = {}
-    for index, (successes, failures, born) in enumerate(maker(history, s, f)):
+    for index, (successes, failures, started) in enumerate(maker(history, s, f)):
         labels = ",".join(f'{k}="{v}"' for k, v in {**pair, "instance": f"i{index}"}.items())
         for outcome, values in (("success", successes), ("failure", failures)):
             if all(value is None for value in values):
                 continue
             series[f'genmon_generations_total{{{labels},outcome="{outcome}"}}'] = values
             if gauge:
-                births = [
-                    birth if isinstance(value, (int, float)) else value
-                    for value, birth in zip(values, born, strict=True)
+                start_times = [
+                    start if isinstance(value, (int, float)) else value
+                    for value, start in zip(values, started, strict=True)
                 ]
                 series[f'genmon_series_start_timestamp_seconds{{{labels},outcome="{outcome}"}}'] = (
-                    births
+                    start_times
                 )
     case = Case(maker.__name__, series, step)
     fires = []
