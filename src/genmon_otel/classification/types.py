@@ -89,7 +89,7 @@ EXACT: Final = _GENERATED | _table(
         "TimeoutError asyncio.TimeoutError socket.timeout httpx.ReadTimeout httpx.ConnectTimeout "
         "requests.ReadTimeout requests.ConnectTimeout openai.APITimeoutError anthropic.APITimeoutError groq.APITimeoutError "
         "anthropic.RequestTimeoutError anthropic.GatewayTimeoutError litellm.Timeout "
-        "httpx.TimeoutException httpx2.TimeoutException httpcore.TimeoutException "
+        "httpx.TimeoutException httpcore.ReadTimeout httpcore.ConnectTimeout httpx2.TimeoutException httpcore.TimeoutException "
         "httpcore2.TimeoutException requests.Timeout urllib3.ReadTimeoutError "
         "urllib3.ConnectTimeoutError urllib3.TimeoutError botocore.ReadTimeoutError "
         "botocore.ConnectTimeoutError aiohttp.ServerTimeoutError subprocess.TimeoutExpired "
@@ -273,7 +273,7 @@ EXACT: Final = _GENERATED | _table(
         "guardrails.PipProcessError pypdf.DependencyError git.GitCommandNotFound "
         "graphviz.ExecutableNotFound pytesseract.TesseractNotFoundError "
         "pdf2image.PDFInfoNotInstalledError selenium.NoSuchDriverException "
-        "jupyter_client.NoSuchKernel",
+        "jupyter_client.NoSuchKernel bs4.FeatureNotFound",
     ),
     (
         SYNTAX,
@@ -305,13 +305,16 @@ EXACT: Final = _GENERATED | _table(
 )
 
 #: Types that may wrap anything: whatever else is known of the exception goes first.
-FALLBACK: Final = _each(_STAINLESS, (PROVIDER, "APIError")) | _table(
+FALLBACK: Final = _each(
+    f"openai anthropic {_STAINLESS}", (PROVIDER, "APIError APIStatusError InternalServerError")
+) | _table(
     (
         PROVIDER,
         "dspy.LMError agno.ModelProviderError fal_client.FalClientError assemblyai.AssemblyAIError "
         "openrouter.OpenRouterError google.GenAiError litellm.BaseLLMException firecrawl.FirecrawlError "
         "agent_framework.ChatClientException vllm.VLLMError huggingface_hub.InferenceEndpointError "
-        "claude_agent_sdk.ResultError sparkai.SparkAIException deepgram.ApiError "
+        "claude_agent_sdk.ResultError sparkai.SparkAIException deepgram.ApiError deepgram.DeepgramError "
+        "deepgram.DeepgramApiError litellm.InternalServerError litellm.ServiceUnavailableError "
         "litellm.APIConnectionError litellm.APIError litellm.MidStreamFallbackError "
         "openai.OpenAIError anthropic.AnthropicError groq.GroqError mistralai.MistralError "
         "cohere.ApiError google.APIError google.GoogleAPIError google.RpcError grpc.RpcError "

@@ -107,6 +107,8 @@ LATE: Final[tuple[Entry, ...]] = (
         "context deadline exceeded",
         "client.timeout exceeded while awaiting",
         "connect etimedout",
+        "urlopen error timed out",
+        form(r"\bnet::err_(?:connection_)?timed_out", "net timed"),
         "network timeout at: http",
         "[errno 110] connection timed out",
         "[errno 60] operation timed out",

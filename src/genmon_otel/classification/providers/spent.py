@@ -91,6 +91,7 @@ SPENT: Final[tuple[Entry, ...]] = (
         "you have exceeded your (free |pro |)gpu quota",
         "you have reached the free time limit. to continue using replicate",
         "insufficient balance (1008)",
+        "exhausted balance. top up your balance at",
         "usage limit exceeded (2056)",
         "this request exceeds your plan's set usage limit",
         "cloud credits expired",

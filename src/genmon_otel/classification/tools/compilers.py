@@ -89,9 +89,10 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
 )
 
 MISSING_PIECES: Final[tuple[Entry, ...]] = (
-    entry(DEPENDENCY, "linker", "gcc, ld, clang, javac, the JVM, Perl, Ruby, PHP, Go, mypy and Deno, what a program needs and is not there",
+    entry(DEPENDENCY, "linker", "gcc, ld, clang, pkg-config, javac, the JVM, Perl, Ruby, PHP, Go, mypy and Deno, what a program needs and is not there",
         form(r"fatal error: [\w./+-]{1,120}: no such file", "fatal"),
         form(r"\bld(?:\.\w+)?: (?:cannot|unable to) find (?:-l|library)", "ld"),
+        form(r"\bpackage '[^'\n]{1,80}', required by '[^'\n]{1,80}', not found|\bno package '[^'\n]{1,80}' found", "package found"),
         form(r"\bundefined reference to ['`\"]|\bundefined symbols for architecture\b|\bunresolved external symbol\b", "undefined", "unresolved"),
         form(r"\d: error: package [\w.]{1,120} does not exist", "package"),
         "could not find or load main class",
@@ -131,11 +132,12 @@ TYPE_ERRORS: Final[tuple[Entry, ...]] = (
         form(r"test timeout of \d", "timeout"),
         form(r"\bfailed: timeout \(?>\d[\d.]*s\b", "timeout"),
     ),
-    printed(VALIDATION, "failed_tests", "pytest, unittest, Jest, Mocha and Vitest",
+    printed(VALIDATION, "failed_tests", "pytest, unittest, Jest, Mocha, Vitest and Playwright",
         form(r"\b\d+ failed\b.{0,40}(?:passed|in [\d.]+ ?s)", "failed"),
         form(r"tests?:? +\d+ failed", "failed"),
         form(r"test suites?: \d+ failed", "failed"),
         form(r"\d+ failing\b", "failing"),
+        form(r"\n {1,4}\d+ failed(?:\n|$)", "failed"),
         form(r"failed \((?:failures|errors)=\d", "failed"),
         form(r"\bno tests? (?:files? )?(?:ran|found|were|to run|collected|executed)\b", "tests", "test"),
     ),
