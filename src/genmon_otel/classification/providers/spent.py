@@ -45,6 +45,8 @@ SPENT: Final[tuple[Entry, ...]] = (
         "you have reached your specified api usage limits",
         "you will regain access on",
         "claude usage limit reached",
+        "claude ai usage limit reached|",
+        form(r"(?:^|\n)credit balance is too low(?:$|\n)", "credit"),
         "you've hit your usage limit. upgrade to",
         "you've hit your usage limit. visit",
         form(r"\byou're out of extra usage [∙·|] resets", "extra usage"),

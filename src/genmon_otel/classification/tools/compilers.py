@@ -89,10 +89,9 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
 )
 
 MISSING_PIECES: Final[tuple[Entry, ...]] = (
-    entry(DEPENDENCY, "linker", "gcc, ld, clang, pkg-config, javac, the JVM, Perl, Ruby, PHP, Go, mypy and Deno, what a program needs and is not there",
+    entry(DEPENDENCY, "linker", "gcc, ld, clang, javac, the JVM, Perl, Ruby, PHP, Go, mypy and Deno, what a program needs and is not there",
         form(r"fatal error: [\w./+-]{1,120}: no such file", "fatal"),
         form(r"\bld(?:\.\w+)?: (?:cannot|unable to) find (?:-l|library)", "ld"),
-        form(r"\bpackage '[^'\n]{1,80}', required by '[^'\n]{1,80}', not found|\bno package '[^'\n]{1,80}' found", "package found"),
         form(r"\bundefined reference to ['`\"]|\bundefined symbols for architecture\b|\bunresolved external symbol\b", "undefined", "unresolved"),
         form(r"\d: error: package [\w.]{1,120} does not exist", "package"),
         "could not find or load main class",
