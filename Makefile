@@ -76,7 +76,7 @@ lock: $(VENV)/.dev           ## lock every version anew, with hashes
 	$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) -c requirements/dev.txt requirements/docs.in -o requirements/docs.txt
 	$(LOCK) -c requirements/dev.txt --extra demo pyproject.toml -o requirements/demo.txt
-	$(LOCK) -c requirements/dev.txt --extra demo --extra postgres pyproject.toml -o deploy/app/requirements.txt
+	$(LOCK) -c requirements/dev.txt --extra demo --extra postgres --extra ui pyproject.toml -o deploy/app/requirements.txt
 
 docs: $(VENV)/.docs         ## the documentation site, into build/site; every link of it is checked
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -11,6 +11,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 OVERLAY = ROOT / "deploy" / "kubernetes" / "overlays" / "example"
+#: The page and its worker, for overlays that want them.
+PAGE = ROOT / "deploy" / "kubernetes" / "components" / "page"
 
 
 class _Loader(yaml.SafeLoader):

@@ -19,6 +19,7 @@ class Choices:
         grafana_url: where Grafana is; None leaves links to dashboards out.
         runbook_url: folder of the runbooks, or an address with ``{alert}``; None leaves
             links to them out.
+        ui_url: where the page of ``genmon ui`` is reached; None leaves links to it out.
         labels: put on every alert.
         pager: who is woken.
         tickets: who gets the rest.
@@ -30,6 +31,7 @@ class Choices:
     scrape_interval_s: int = 30
     grafana_url: str | None = None
     runbook_url: str | None = None
+    ui_url: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     pager: Pager = "pagerduty"
     tickets: Tickets = "slack"
@@ -43,4 +45,5 @@ class Choices:
             self.grafana_url,
             self.runbook_url,
             dict(self.labels),
+            self.ui_url,
         )

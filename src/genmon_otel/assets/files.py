@@ -31,13 +31,14 @@ def as_files(choices: Choices) -> dict[str, str]:
         **{path: _INTERVAL.sub(interval, text) for path, text in shipped()},
         **{
             f"grafana/dashboards/{name}": text
-            for name, text in dashboards(choices.scrape_interval_s)
+            for name, text in dashboards(choices.scrape_interval_s, choices.ui_url)
         },
         RULES: render_rules(
             options.scrape_interval_s,
             grafana_url=options.grafana_url,
             runbook_url=options.runbook_url,
             labels=options.labels,
+            ui_url=options.ui_url,
         ),
         PROMETHEUS_RULE: render_prometheus_rule(options),
         ALERTMANAGER: render_alertmanager(choices.pager, choices.tickets),

@@ -43,10 +43,37 @@ def shipped() -> Iterator[tuple[str, str]]:
                 yield name, path.read_text(encoding="utf-8")
 
 
-def dashboards(scrape_interval_s: int) -> Iterator[tuple[str, str]]:
-    """File name and text of every dashboard, stepping exact counts by the scrape interval."""
+def dashboards(scrape_interval_s: int, ui_url: str | None = None) -> Iterator[tuple[str, str]]:
+    """File name and text of every dashboard, stepping exact counts by the scrape interval.
+
+    Args:
+        scrape_interval_s: seconds.
+        ui_url: of the page of ``genmon ui``, to which they link; None for no link.
+    """
     for path in sorted((root() / "grafana" / "dashboards").glob("*.json")):
-        yield path.name, stepped(path.read_text(encoding="utf-8"), scrape_interval_s)
+        text = stepped(path.read_text(encoding="utf-8"), scrape_interval_s)
+        yield path.name, text if ui_url is None else linked(text, ui_url.rstrip("/"))
+
+
+def linked(text: str, ui_url: str) -> str:
+    """A dashboard that links to the page: itself, and every failure that a table names."""
+    tree: dict[str, Any] = json.loads(text)
+    tree["links"].append({
+        "asDropdown": False, "icon": "external link", "includeVars": False, "keepTime": False,
+        "tags": [], "targetBlank": True, "title": "Review", "tooltip": "The page of genmon ui",
+        "type": "link", "url": ui_url,
+    })  # fmt: skip
+    address = f"{ui_url}/failures/${{__value.text}}"
+    for panel in tree["panels"]:
+        for override in panel.get("fieldConfig", {}).get("overrides", []):
+            if override["matcher"].get("options") != "failure":
+                continue
+            for found in override["properties"]:
+                if found["id"] == "links":
+                    found["value"].append(
+                        {"title": "Review it", "url": address, "targetBlank": True}
+                    )
+    return json.dumps(tree, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def stepped(text: str, scrape_interval_s: int) -> str:

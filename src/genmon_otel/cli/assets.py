@@ -11,6 +11,7 @@ import click
 from genmon_otel.assets import Choices, as_files
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import console, json_option, print_json
+from genmon_otel.conventions import ENV_UI_URL
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.rules.alertmanager import Pager, Tickets
 
@@ -30,6 +31,9 @@ def assets() -> None:
 @click.option("--grafana-url", metavar="URL", help="Where Grafana is, for links in alerts.")
 @click.option("--runbook-url", metavar="URL", help="Folder of the runbooks, or an address with "
               "{alert} in it, for links in alerts.")  # fmt: skip
+@click.option("--ui-url", metavar="URL", envvar=ENV_UI_URL,
+              help="Where the page of genmon ui is reached, for links in dashboards and alerts. "
+              f"Default: ${ENV_UI_URL}.")  # fmt: skip
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Put on every alert. "
               "May be given more than once.")  # fmt: skip
 @click.option("--pager", type=click.Choice(get_args(Pager), case_sensitive=False), default="pagerduty",
@@ -43,6 +47,7 @@ def export(  # noqa: PLR0917 (one parameter an option)
     scrape_interval: str,
     grafana_url: str | None,
     runbook_url: str | None,
+    ui_url: str | None,
     labels: tuple[str, ...],
     pager: Pager,
     tickets: Tickets,
@@ -58,6 +63,7 @@ def export(  # noqa: PLR0917 (one parameter an option)
         scrape_interval_s=int(scrape_interval),
         grafana_url=grafana_url,
         runbook_url=runbook_url,
+        ui_url=ui_url,
         labels=dict(_pair(label) for label in labels),
         pager=pager,
         tickets=tickets,
@@ -77,6 +83,8 @@ def export(  # noqa: PLR0917 (one parameter an option)
     out = console()
     out.print(marked("{} files written to {}", len(rendered), folder))
     stack, overlay = folder / "deploy" / "README.md", folder / OVERLAY
+    ci = folder / "deploy" / "ci"
+    out.print(marked("[dim]Cases on GitHub and GitLab: copy what suits from {}[/]", ci))
     out.print(marked("[dim]The whole stack on one machine: see {}[/]", stack))
     out.print(
         marked(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from genmon_otel.cli.out_of_reach import out_of_reach
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import (
     console,
@@ -110,11 +112,13 @@ def forget(user: str, store: str | None, as_json: bool) -> None:
         known_as.append(pseudonym(settings.pseudonym_key, user))
     counts: Counter[str] = Counter()
     with open_store(store, writes=True) as opened:
+        held = [each for name in known_as for each in opened.overview.cases_with(name)]
         for name in known_as:
             counts.update(asdict(opened.forget(name)))
             counts["journal_frames"] += forget_in_journals(default_journal_dir(settings), name)
+    places = out_of_reach(held, Path.cwd())
     if as_json:
-        print_json(counts)
+        print_json({**counts, "out_of_reach": places})
         return
     out = console()
     if not any(counts.values()):
@@ -126,6 +130,18 @@ def forget(user: str, store: str | None, as_json: bool) -> None:
             )
         return
     out.print("Cleared: " + ", ".join(f"{n} {what}" for what, n in counts.items()) + ".")
+    for place in places:
+        out.print(marked("[yellow]not reached[/]: {}", place), soft_wrap=True)
+    if held:
+        handles = ", ".join(handle for handle, _ in held)
+        out.print(
+            marked(
+                "[dim]Cases that held this person's data: {}. Look for their files and branches in "
+                "other checkouts, and for pull requests, too.[/]",
+                handles,
+            ),
+            soft_wrap=True,
+        )
     out.print("Exported case files and your traces are yours to search.", style="dim")
 
 

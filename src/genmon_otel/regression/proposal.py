@@ -162,10 +162,15 @@ class Repository:
         return PurePosixPath(resolved.relative_to(self.root.resolve()).as_posix())
 
     def _branch_exists(self, branch: str) -> bool:
-        return any(
+        return any(self.places_of(branch))
+
+    def places_of(self, branch: str) -> tuple[bool, bool]:
+        """Return whether a branch is here, and on the remote as far as it is known."""
+        here, there = (
             self._succeeds("show-ref", "--verify", "--quiet", f"{where}{branch}")
             for where in ("refs/heads/", f"refs/remotes/{self.remote}/")
         )
+        return here, there
 
     def _remotes(self) -> str:
         known = ", ".join((self._ask_or("remote") or "").split()) or "none"

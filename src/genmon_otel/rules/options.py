@@ -34,6 +34,7 @@ class Options:
         grafana_url: where Grafana is, for links; None leaves them out.
         runbook_url: folder of the runbooks, or an address with ``{alert}`` in it; None
             leaves the links out.
+        ui_url: where the page of ``genmon ui`` is reached; None leaves the links out.
         labels: put on every alert, for example ``{"team": "web"}``.
     """
 
@@ -42,6 +43,7 @@ class Options:
     grafana_url: str | None = None
     runbook_url: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    ui_url: str | None = None
 
     def __post_init__(self) -> None:
         step, window = self.scrape_interval_s, self.window_s
@@ -53,6 +55,7 @@ class Options:
         for argument, url in (
             ("grafana_url", self.grafana_url),
             ("runbook_url", self.runbook_url),
+            ("ui_url", self.ui_url),
         ):
             if url is not None and urlsplit(url).scheme not in ("http", "https"):
                 raise ConfigurationError(
@@ -90,6 +93,7 @@ class Options:
         found = {
             "runbook_url": self.runbook(alert),
             "dashboard_url": self.dashboard(dashboard, *variables),
+            "ui_url": self.page(*variables),
         }
         return {name: address for name, address in found.items() if address}
 
@@ -100,6 +104,15 @@ class Options:
         if "{alert}" in self.runbook_url:
             return self.runbook_url.replace("{alert}", alert)
         return f"{self.runbook_url.rstrip('/')}/{alert}.md"
+
+    def page(self, *variables: str) -> str | None:
+        """Address of the page's failures, of the alert's operation where it has one, as a template."""
+        if self.ui_url is None:
+            return None
+        address = f"{self.ui_url.rstrip('/')}/failures"
+        if "operation" not in variables:
+            return address
+        return f"{address}?operation={{{{ $labels.operation | urlquery }}}}"
 
     def dashboard(self, uid: str, *variables: str) -> str | None:
         """Address of a dashboard with variables set from the alert's labels, as a template."""

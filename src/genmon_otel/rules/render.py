@@ -24,6 +24,8 @@ def render_rules(
     grafana_url: str | None = None,
     runbook_url: str | None = None,
     labels: Mapping[str, str] | None = None,
+    *,
+    ui_url: str | None = None,
 ) -> str:
     """Render every recording and alerting rule as one Prometheus rules file.
 
@@ -32,7 +34,9 @@ def render_rules(
     Raises:
         ConfigurationError: an argument is not allowed.
     """
-    options = Options(scrape_interval_s, window_s, grafana_url, runbook_url, dict(labels or {}))
+    options = Options(
+        scrape_interval_s, window_s, grafana_url, runbook_url, dict(labels or {}), ui_url
+    )
     return HEAD + to_yaml(rules_tree(options))
 
 

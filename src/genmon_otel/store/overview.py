@@ -17,7 +17,7 @@ from genmon_otel.policy import HEALTH_WINDOW_S, CaseState, is_healthy
 from genmon_otel.records import Outcome
 from genmon_otel.store import schema
 from genmon_otel.store.cases import list_summaries
-from genmon_otel.store.codec import normalise_handle
+from genmon_otel.store.codec import normalise_handle, storable_name
 from genmon_otel.store.connect import Database
 from genmon_otel.store.failures import SORT_COLUMNS, Sort, Status, list_failures_by_id
 from genmon_otel.store.reading import RowReader
@@ -95,6 +95,28 @@ class Overview:
         """
         with self._database.read() as connection:
             return list_summaries(connection, states, limit=limit, offset=offset)
+
+    def cases_with(self, user: str) -> list[tuple[str, str]]:
+        """List the handle and the file's name of every case that was built from a person's data."""
+        with self._database.read() as connection:
+            return list_cases_with(connection, user)
+
+
+def list_cases_with(connection: sa.Connection, user: str) -> list[tuple[str, str]]:
+    """List the cases whose users include a person; their number is that of a store's cases."""
+    tests, table = schema.tests, schema.failures
+    found = connection.execute(
+        sa.select(table.c.handle, tests.c.user_ids, tests.c.case)
+        .join_from(tests, table, table.c.id == tests.c.created_from_failure_id)
+        .order_by(tests.c.id)
+    )
+    person = storable_name(user)
+    listed = []
+    for handle, users, case in found:
+        if isinstance(users, list) and person in users:
+            slug = case.get("slug") if isinstance(case, dict) else None
+            listed.append((str(handle), str(slug or "")))
+    return listed
 
 
 def list_operations(connection: sa.Connection, now: float) -> list[OperationHealth]:

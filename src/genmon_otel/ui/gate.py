@@ -8,6 +8,7 @@ itself (cross-site requests). Recorded text is shown here, so nothing inline may
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -19,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from genmon_otel.ui.session import Sessions
 
+#: What a Host header is made of: a name or an address, and a port.
+_HOST: Final = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,255}")
 #: Bytes of a form, and seconds in which it must arrive.
 MAX_BODY: Final = 256 * 1024
 BODY_S: Final = 15.0
@@ -123,6 +126,8 @@ class Gate:
         return None
 
     def _is_allowed(self, host: str) -> bool:
+        if not _HOST.fullmatch(host):
+            return False
         try:
             parts = urlsplit(f"//{host}")
             port = parts.port

@@ -39,12 +39,16 @@ class BoundedProtocol(H11Protocol):
 
 def serve(app: Starlette, host: str, port: int) -> None:
     """Serve until interrupted."""
-    config = uvicorn.Config(
+    uvicorn.Server(configuration(app, host, port)).run()
+
+
+def configuration(app: Starlette, host: str, port: int) -> uvicorn.Config:
+    """Return how the page is served: bounded in time and number, trusting no proxy's header."""
+    return uvicorn.Config(
         app, host=host, port=port, http=BoundedProtocol, ws="none", lifespan="off",
         log_level="warning", proxy_headers=False, server_header=False,
         limit_concurrency=AT_ONCE, timeout_keep_alive=30, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    uvicorn.Server(config).run()
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from genmon_otel.cli import genmon
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.rules import render_alertmanager, render_rules
 from genmon_otel.rules.alertmanager import inhibitions, route
-from tests.prometheus_kit.kubernetes import built, resources
+from tests.prometheus_kit.kubernetes import PAGE, built, resources
 from tests.prometheus_kit.programs import Programs
 
 ROOT = Path(__file__).parents[3]
@@ -253,12 +253,52 @@ def test_pods_run_with_the_least_they_need() -> None:
     assert {"name": "journal", "emptyDir": {"sizeLimit": "1Gi"}} in volumes
 
 
+def test_the_page_is_reached_by_nobody() -> None:
+    """Page and worker: the least they need, no port, and no peer that may call them."""
+    written = resources(PAGE)
+    for name in ("page.yaml", "worker.yaml"):
+        pod = written[name]["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["automountServiceAccountToken"] is False
+        (container,) = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert "ports" not in container
+        assert "--host" not in container["args"]
+    policy = written["networkpolicy-page.yaml"]["spec"]
+    assert policy["ingress"] == []
+    (expression,) = policy["podSelector"]["matchExpressions"]
+    names = {written[n]["metadata"]["name"] for n in ("page.yaml", "worker.yaml")}
+    assert set(expression["values"]) == names
+
+
+def test_alerts_and_dashboards_lead_to_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its address, by option or variable, messages and tables link to it; without, none does."""
+    for options, variable in ((("--ui-url", "https://page/"), None), ((), "https://page")):
+        if variable:
+            monkeypatch.setenv("GENMON_UI_URL", variable)
+        written = export(tmp_path / str(bool(variable)), *options)
+        rules = yaml.safe_load(written["prometheus_rules/genmon.rules.yml"])
+        alerts = [r for g in rules["groups"] for r in g["rules"] if "alert" in r]
+        assert all(r["annotations"]["ui_url"].startswith("https://page/failures") for r in alerts)
+        for name in ("generations", "failures", "itself"):
+            tree = json.loads(written[f"grafana/dashboards/{name}.json"])
+            assert tree["links"][-1]["url"] == "https://page"
+        assert (
+            "https://page/failures/${__value.text}" in written["grafana/dashboards/failures.json"]
+        )
+    assert "ui_url" not in render_rules()
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (["--label", "team"], "KEY=VALUE"),
         (["--label", "severity=page"], "severity"),
         (["--grafana-url", "grafana"], "grafana_url"),
+        (["--ui-url", "page"], "ui_url"),
     ],
 )
 def test_what_is_not_allowed_is_refused(tmp_path: Path, options: list[str], says: str) -> None:

@@ -54,10 +54,10 @@ def test_only_who_asks_the_database_can_reach_it() -> None:
     """Its network leads nowhere else; whoever waits for the database or the schema is in it."""
     assert COMPOSE["networks"] == {"database": {"internal": True}, "monitoring": None}
     inside = {name for name, service in SERVICES.items() if "database" in service["networks"]}
-    assert inside == {"postgres", "upgrade", "app", "exporter", "grafana"}
+    assert inside == {"postgres", "upgrade", "app", "exporter", "grafana", "page", "worker"}
     assert SERVICES["postgres"]["networks"] == ["database"]
     for name, service in SERVICES.items():
-        if name not in {"postgres", "upgrade"}:
+        if name not in {"postgres", "upgrade", "worker"}:
             assert "monitoring" in service["networks"], name
         if {"postgres", "upgrade"} & set(service.get("depends_on", [])):
             assert "database" in service["networks"], name
