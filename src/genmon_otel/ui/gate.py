@@ -160,9 +160,7 @@ def _is_same_origin(headers: Headers, host: str) -> bool:
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    origin = headers.get("origin", "")
-    parts = urlsplit(origin)
-    return parts.scheme in ("http", "https") and parts.netloc == host
+    return headers.get("origin") in (f"http://{host}", f"https://{host}")
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
