@@ -69,11 +69,11 @@ def test_their_commands_are_ours() -> None:
     """Each genmon command in them is one that there is, with options it has."""
     from click.testing import CliRunner
 
-    from genmon_otel.cli import main
+    from genmon_otel.cli import genmon
 
     found = re.findall(r"genmon (cases (?:run|propose))((?: [\w./-]+)*)", GITHUB + GITLAB)
     assert len(found) == 4
     for command, rest in found:
-        told = CliRunner().invoke(main, [*command.split(), "--help"]).output
+        told = CliRunner().invoke(genmon, [*command.split(), "--help"]).output
         for option in re.findall(r"--[\w-]+", rest):
             assert option in told, (command, option)

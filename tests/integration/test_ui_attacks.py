@@ -324,7 +324,7 @@ def test_forms_are_bounded(store: SqlStore) -> None:
     client, path = reviewer(store), f"/cases/{handles(store)[0]}/approve"
     bodies = [
         (b"env=" + b"x" * 262_200, 413), (b"&".join(b"a%d=1" % n for n in range(101)), 400),
-        (b"\xff\xfe\x00=%ff", 409), (b"env=" + b"A=1%0a" * 20_000, 409), (b"=&=&;;&%", 409),
+        (b"\xff\xfe\x00=%ff", 409), (b"env=" + b"A%0a" * 20_000, 409), (b"=&=&;;&%", 409),
         (b'{"env": 1}', 409),
     ]  # fmt: skip
     for body, status in bodies:
