@@ -122,6 +122,7 @@ def _bulk(store: SqlStore, generations: int, failures: int, now: float) -> None:
     with store._database.begin() as opened:
         connection = opened.execution_options(no_parameters=True)
         if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             at = f"to_timestamp({now} - ({back}))"
             numbers, minute = (
                 f"generate_series(1, {generations}) n",

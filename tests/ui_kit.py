@@ -1,15 +1,23 @@
-"""The page over a store, asked in this process as a browser would ask."""
+"""The page over a store: asked in this process as a browser would ask, or served to a real one."""
 
 from __future__ import annotations
 
+import shutil
+import socket
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import uvicorn
 from starlette.testclient import TestClient
 
 from genmon_otel.store import SqlStore
 from genmon_otel.ui.app import create_app
 from genmon_otel.ui.gate import Access
+from genmon_otel.ui.server import configuration, link
 from genmon_otel.ui.session import Sessions, sign_link
 
 PORT = 8750
@@ -31,3 +39,40 @@ def reviewer(store: SqlStore, name: str = "ada", code: Path | None = None) -> Te
     answer = client.get("/enter", params={"token": sign_link(KEY, name, time.time())})
     assert answer.status_code == 303
     return client
+
+
+def chromium() -> str | None:
+    """Return the program of Debian's Chromium; None where it is not installed."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def serving(store: SqlStore, code: Path | None = None, port: int = 0) -> Iterator[tuple[str, Any]]:
+    """Serve the page as ``genmon ui`` does, on a free port; its address, and the application."""
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+    app = create_app(store, Access(port), Sessions(KEY), code=code)
+    server = uvicorn.Server(configuration(app, "127.0.0.1", port))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}", app
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def page_of(browser: Any, base: str, reviewer: str = "ada", **options: Any) -> Any:
+    """Open a session in a fresh context; what the console says is in the page's ``problems``."""
+    page = browser.new_context(**options).new_page()
+    page.problems = []
+    page.on(
+        "console", lambda told: page.problems.append(told.text) if told.type == "error" else None
+    )
+    page.on("pageerror", lambda error: page.problems.append(str(error)))
+    page.goto(link(base, KEY, reviewer))
+    return page

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -11,21 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from genmon_otel.policy import CaseState
 from genmon_otel.records import StepRecord
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore
-from genmon_otel.ui.app import create_app
-from genmon_otel.ui.gate import Access
-from genmon_otel.ui.server import link
-from genmon_otel.ui.session import Sessions
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success
-from tests.ui_kit import KEY
+from tests.ui_kit import chromium, page_of, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = chromium()
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: scripts/servers"),
     pytest.mark.xdist_group("browser"),
@@ -59,18 +52,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlStore]:
 @pytest.fixture(scope="module")
 def base(store: SqlStore) -> Iterator[str]:
     """The address of a server of that store."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    app = create_app(store, Access(port), Sessions(KEY), code=Path.cwd())
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    with serving(store, Path.cwd()) as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -82,27 +65,15 @@ def browser() -> Iterator[object]:
         opened.close()
 
 
-def page_of(browser, base: str, **options):  # type: ignore[no-untyped-def]
-    """Open a session in a fresh context; what the console says fails the test at its end."""
-    page = browser.new_context(**options).new_page()
-    page.problems = []
-    page.on(
-        "console", lambda told: page.problems.append(told.text) if told.type == "error" else None
-    )
-    page.on("pageerror", lambda error: page.problems.append(str(error)))
-    page.goto(link(base, KEY, "ada"))
-    return page
-
-
 def test_axe_finds_nothing(browser, base: str, store: SqlStore) -> None:  # type: ignore[no-untyped-def]
     """Every page meets WCAG 2.2 AA by axe, light and dark, from 360 px on; nothing overflows."""
     from axe_playwright_python.sync_playwright import Axe
 
     handle = store.failure("v2:fingerprint-a").row.handle
-    paths = ["/", "/failures", f"/failures/{handle}", "/review", "/guarding", f"/cases/{handle}",
+    paths = ["/", "/failures", f"/failures/{handle}", "/review", "/guarding", "/alerts", f"/cases/{handle}",
              f"/cases/{handle}/steps/0", "/nothing"]  # fmt: skip
     found = []
-    for scheme, width in (("light", 1280), ("dark", 360)):
+    for scheme, width in (("light", 1280), ("dark", 360), ("light", 2560)):
         page = page_of(browser, base, color_scheme=scheme, viewport={"width": width, "height": 800})
         for path in paths:
             page.goto(base + path)
@@ -121,7 +92,8 @@ def test_a_case_is_approved_by_keys_alone(browser, base: str, store: SqlStore) -
     page.keyboard.press("?")
     assert page.locator("#keys").is_visible()
     page.keyboard.press("Escape")
-    page.goto(f"{base}/review")
+    page.keyboard.press("3")
+    page.wait_for_url("**/review")
     page.keyboard.press("j")
     handle = page.evaluate("document.activeElement.textContent")
     page.keyboard.press("Enter")
@@ -174,3 +146,59 @@ def test_a_check_is_followed_as_it_runs(browser, base: str, store: SqlStore) -> 
     page.wait_for_selector("[data-job=over]", timeout=60_000)
     assert "unreproducible" in page.locator("[data-job=over]").inner_text()
     assert page.problems == []
+
+
+def test_two_windows_tell_each_other(browser, base: str, store: SqlStore) -> None:  # type: ignore[no-untyped-def]
+    """The second of two reviewers is told who decided; what was typed stays."""
+    handle = store.failure("v2:fingerprint-d").row.handle
+    store.set_case_state(handle, CaseState.REPRODUCED, reason="reproduced 3 of 3")
+    ada, bob = page_of(browser, base), page_of(browser, base, "bob")
+    for page in (ada, bob):
+        page.goto(f"{base}/cases/{handle}")
+    ada.click("button[data-key=a]")
+    ada.wait_for_url("**said=*")
+    bob.fill("[name=reason]", "it is slow")
+    bob.click("button[data-key=r]")
+    assert "is open by now, not reproduced" in bob.locator("[role=alert]").inner_text()
+    assert "ada" in bob.locator("table").last.inner_text()
+    assert (store.case(handle).state, store.case(handle).reviewer) == (CaseState.OPEN, "ada")
+
+
+def test_a_server_that_stops_amid_a_check_is_told(browser, store: SqlStore) -> None:  # type: ignore[no-untyped-def]
+    """The page says that the server is gone; the next one shows the case as it was, to be verified."""
+    handle = store.failure("v2:fingerprint-e").row.handle
+    state = store.case(handle).state
+    blocked = threading.Event()
+    with serving(store, Path.cwd()) as (address, app):
+        app.state.site.jobs.start(
+            "reproduction check", handle, 3, lambda step: str(blocked.wait(60)), "ada"
+        )
+        page = page_of(browser, address)
+        page.goto(f"{address}/cases/{handle}")
+        page.wait_for_selector("progress")
+    page.wait_for_selector("text=The server does not answer", timeout=30_000)
+    blocked.set()
+    with serving(store, Path.cwd(), int(address.rpartition(":")[2])) as (again, _):
+        page = page_of(browser, again)
+        page.goto(f"{again}/cases/{handle}")
+        assert page.locator("[data-key=v]").count() == 1
+        assert page.locator("[data-job]").count() == 0
+    assert store.case(handle).state is state
+
+
+def test_a_large_answer_stays_quick(browser, base: str, store: SqlStore) -> None:  # type: ignore[no-untyped-def]
+    """Of an answer of 256 KB the page shows head and tail, in few elements; what is left out is said."""
+    large = "x = [1, 2, 3]  # a line of code\n" * 8_000
+    failure = a_failure("large", error_message="too long")
+    records = [failing("large", time.time() - n, failure=failure) for n in range(3)]
+    step = StepRecord(
+        "call_model", {"prompt": large}, "value", f"```python\n{large}```", digest="d"
+    )
+    Producer(store).write(
+        *records, recordings=tuple(recording_of(each, steps=(step,)) for each in records)
+    )
+    page = page_of(browser, base)
+    page.goto(f"{base}/cases/{store.failure('v2:fingerprint-large').row.handle}")
+    assert page.evaluate("document.querySelectorAll('*').length") < 5_000
+    assert len(page.content()) < 500_000
+    assert "characters …" in page.locator("pre").first.inner_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -22,9 +21,9 @@ from genmon_otel.cli.failures import print_failures, severity_style
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import DEMO_FOLDER
 from genmon_otel.cli.ui import ui as serve_page
-from genmon_otel.conventions import LOGGER
 from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
 from genmon_otel.demo.model_server import model_server, projects
+from genmon_otel.demo.quiet_log import quiet_log
 from genmon_otel.demo.stage import LOCK, Stage, is_free
 from genmon_otel.demo.traffic import requests, send
 from genmon_otel.errors import ConfigurationError
@@ -52,7 +51,7 @@ INCOMPLETE: Final = 1
               help=f"How many apps to ask for. Default: 45; with --model {REQUESTS}, or as many as "
               f"it begins in {BEGIN_WITHIN_S:.0f} s.")  # fmt: skip
 @click.option("--ui", "opens_page", is_flag=True,
-              help="Serve the page on the demo's data at the end: genmon ui.")  # fmt: skip
+              help="Leave the review to you, on the page: serves genmon ui on the demo's data at the end.")  # fmt: skip
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where the demo keeps its files; replaced at each run. Default: "
               f"{DEMO_FOLDER}, or one beside it while another demo is running there.")  # fmt: skip
 def demo(
@@ -80,7 +79,7 @@ def demo(
         raise click.UsageError("--model-name names a model of an endpoint: give --model URL too.")
     chosen = _free() if folder is None else folder
     _ours(chosen)
-    show = Show(Console(highlight=False), lambda: Stage(chosen.resolve()))
+    show = Show(Console(highlight=False), lambda: Stage(chosen.resolve()), leaves_review=opens_page)
     if url is None:
         complete = show.on_shipped_answers(limit)
     else:
@@ -107,12 +106,16 @@ class Show:
     Args:
         out: where they are shown.
         stage: makes the folder; not before the model has answered.
+        leaves_review: whether check, approval and fix are left to whoever looks at the page then.
     """
 
     stage: Stage
 
-    def __init__(self, out: Console, stage: Callable[[], Stage]) -> None:
+    def __init__(
+        self, out: Console, stage: Callable[[], Stage], *, leaves_review: bool = False
+    ) -> None:
         self.out = out
+        self._leaves_review = leaves_review
         self._make_stage = stage
         self._act = 0
         self._is_fixed = False
@@ -141,7 +144,7 @@ class Show:
             "APP_BUILDER_OPTIONS": json.dumps(dict(endpoint.options)),
         }
         self.stage = self._make_stage()
-        with _quiet_log():
+        with quiet_log():
             self.traffic(endpoint, limit)
         store = SqlStore(self.stage.store)
         store.open()
@@ -229,6 +232,8 @@ class Show:
     def loop(self, store: SqlStore) -> bool:
         """Run reproduction check, review, replay, fix and replay; return whether all succeeded."""
         self.title("The third strike makes a case, by itself")
+        if self._leaves_review:
+            return self._left_to_review(store)
         row = self._judged(store)
         if row is None:
             return False
@@ -241,6 +246,25 @@ class Show:
         )
         self.out.print(f"[cyan]{row.handle}[/] approved: {row.state}, expected to fail until fixed")
         return self._replay_around_fix(store, row)
+
+    def _left_to_review(self, store: SqlStore) -> bool:
+        """Leave the cases to whoever opens the page, with the fix as a file; return whether there is one."""
+        rows = store.cases()
+        needs = Needs(env=self._configured)
+        for row in rows:
+            if row.case:
+                store.save_case(row.id, needs.added_to(review.stored(row)).to_dict())
+        fix = self.stage.write_fix()
+        self.out.print(
+            f"{len(rows)} waits for you: open Review on the page below, verify it, approve it. Then "
+            "fix the app builder, and replay the case on the page: it becomes a guard."
+            if rows
+            else "No failure happened three times, so no case was created."
+        )
+        self.out.print(
+            f"  patch -d {near(self.stage.folder)} < {near(fix)}", style="bold", soft_wrap=True
+        )
+        return bool(rows)
 
     def _judged(self, store: SqlStore) -> CaseRow | None:
         """The case to review, out of the reproduction check: one that the demo's fix fixes, if there is."""
@@ -370,17 +394,3 @@ def _ours(folder: Path) -> None:
             f"--folder {str(folder)!r} holds something that is not the demo's, and would be "
             "replaced. Name a folder of its own."
         )
-
-
-@contextmanager
-def _quiet_log() -> Iterator[None]:
-    """Suppress the log lines of failures while the progress bar is shown; the tables repeat them."""
-    logger = logging.getLogger(LOGGER)
-    before, logger.propagate = logger.propagate, False
-    handler = logging.NullHandler()
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = before

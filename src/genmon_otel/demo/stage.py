@@ -157,10 +157,21 @@ class Stage:
 
     def apply_fix(self) -> str:
         """Write the fix into the app builder; the change as a diff."""
+        after, diff = self._fixed()
+        self.source.write_text(after, encoding="utf-8")
+        return diff
+
+    def write_fix(self) -> Path:
+        """Write the change as a file for ``patch``, and leave the app builder as it is."""
+        path = self.folder / "fix.patch"
+        path.write_text(self._fixed()[1], encoding="utf-8")
+        return path
+
+    def _fixed(self) -> tuple[str, str]:
+        """Return the app builder with the fix in, and the change as a diff."""
         before, added = self.source.read_text(encoding="utf-8"), inspect.getsource(unfenced)
         after = before.replace(_BROKEN, _FIXED, 1).replace(_BEFORE, f"{added}\n\n{_BEFORE}", 1)
-        self.source.write_text(after, encoding="utf-8")
-        return "".join(
+        return after, "".join(
             difflib.unified_diff(
                 before.splitlines(keepends=True),
                 after.splitlines(keepends=True),

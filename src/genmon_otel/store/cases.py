@@ -46,9 +46,17 @@ def list_cases(
 
 
 def list_summaries(
-    connection: sa.Connection, states: Sequence[CaseState], *, limit: int, offset: int = 0
+    connection: sa.Connection,
+    states: Sequence[CaseState],
+    *,
+    limit: int,
+    offset: int = 0,
+    read_content: bool = True,
 ) -> tuple[list[CaseSummary], int]:
-    """List cases without their content, in the order of ``states``, and count all of these."""
+    """List cases without their content, in the order of ``states``, and count all of these.
+
+    With ``read_content`` False none is unfixable: contents are large, and to look into one takes time.
+    """
     rank = sa.case(*((_TESTS.c.state == state, at) for at, state in enumerate(states)))
     trigger = _TESTS.c.case["trigger"]
     if connection.dialect.name == "sqlite":
@@ -58,7 +66,7 @@ def list_summaries(
     query = (
         sa.select(
             *columns,
-            sa.type_coerce(trigger, Json).label("trigger_of_case"),
+            sa.type_coerce(trigger if read_content else sa.null(), Json).label("trigger_of_case"),
             _FAILURES.c.handle,
             _FAILURES.c.operation,
             _FAILURES.c.failure_category.label("category"),
@@ -69,7 +77,9 @@ def list_summaries(
         .limit(limit)
         .offset(offset)
     )
-    rows = [_summary(connection, found) for found in connection.execute(query).mappings()]
+    rows = [
+        _summary(connection, found, read_content) for found in connection.execute(query).mappings()
+    ]
     count = sa.select(sa.func.count()).select_from(_TESTS).where(_TESTS.c.state.in_(states))
     return rows, int(connection.execute(count).scalar_one())
 
@@ -210,6 +220,26 @@ def list_runs(connection: sa.Connection, case_id: int, limit: int = 50) -> list[
     return [_run_row(connection, run) for run in found.mappings()]
 
 
+def list_runs_of(
+    connection: sa.Connection, case_ids: Sequence[int], most: int
+) -> dict[int, list[RunRow]]:
+    """List at most ``most`` runs of each of some cases, newest first, by one query."""
+    table = schema.test_runs
+    rank = sa.func.row_number().over(partition_by=table.c.test_id, order_by=table.c.id.desc())
+    ranked = sa.select(table.c.id, rank.label("rank")).where(table.c.test_id.in_(case_ids))
+    newest = ranked.subquery()
+    found = connection.execute(
+        sa.select(table)
+        .join(newest, newest.c.id == table.c.id)
+        .where(newest.c.rank <= most)
+        .order_by(table.c.id.desc())
+    )
+    listed: dict[int, list[RunRow]] = {}
+    for each in found.mappings():
+        listed.setdefault(int(each["test_id"]), []).append(_run_row(connection, each))
+    return listed
+
+
 def _run_row(connection: sa.Connection, found: Mapping[Any, Any]) -> RunRow:
     read = RowReader(connection, names.TABLE_TEST_RUNS, found, found["id"])
     return RunRow(
@@ -232,7 +262,9 @@ def _lock_case(connection: sa.Connection, ref: int | str) -> CaseRow:
     return fetch_case(connection, case.id)
 
 
-def _summary(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseSummary:
+def _summary(
+    connection: sa.Connection, found: Mapping[Any, Any], read_content: bool
+) -> CaseSummary:
     read = RowReader(connection, names.TABLE_TESTS, found, found["handle"] or found["id"])
     trigger = found["trigger_of_case"]
     kind = trigger.get("kind") if isinstance(trigger, dict) else None
@@ -244,7 +276,8 @@ def _summary(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseSummary
         state=read.member("state", CaseState, CaseState.UNREPRODUCIBLE),
         state_reason=read.text("state_reason"),
         created_at=read.timestamp("created_at"),
-        unfixable=kind is None or (kind == "fault" and bool(trigger.get("persistent"))),
+        unfixable=read_content
+        and (kind is None or (kind == "fault" and bool(trigger.get("persistent")))),
         confidence_score=read.number("confidence_score"),
         run_count=read.integer("run_count"),
         pass_count=read.integer("pass_count"),

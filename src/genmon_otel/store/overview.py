@@ -16,10 +16,11 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_WINDOW_S, CaseState, is_healthy
 from genmon_otel.records import Outcome
 from genmon_otel.store import schema
-from genmon_otel.store.cases import list_summaries
+from genmon_otel.store.cases import list_runs_of, list_summaries
 from genmon_otel.store.codec import normalise_handle, storable_name
 from genmon_otel.store.connect import Database
 from genmon_otel.store.failures import SORT_COLUMNS, Sort, Status, list_failures_by_id
+from genmon_otel.store.grouping import OPEN
 from genmon_otel.store.reading import RowReader
 from genmon_otel.store.rows import (
     CaseSummary,
@@ -27,6 +28,7 @@ from genmon_otel.store.rows import (
     FailureRow,
     Occurrence,
     OperationHealth,
+    RunRow,
 )
 
 #: Operations of the last hour that are listed.
@@ -75,6 +77,18 @@ class Overview:
         with self._database.read() as connection:
             return list_names(connection)
 
+    def newest(self, limit: int) -> list[FailureRow]:
+        """List the open failures that came last, by their row ids: no sort, whatever their number."""
+        table = schema.failures
+        with self._database.read() as connection:
+            ids = connection.execute(
+                sa.select(table.c.id)
+                .where(table.c.status == OPEN)
+                .order_by(table.c.id.desc())
+                .limit(limit)
+            ).scalars()
+            return list_failures_by_id(connection, list(ids))
+
     def operations(self, now: float) -> list[OperationHealth]:
         """List the operations of the last hour, in whole minutes; the worst first.
 
@@ -85,16 +99,24 @@ class Overview:
             return list_operations(connection, now)
 
     def cases(
-        self, states: Sequence[CaseState], *, limit: int, offset: int = 0
+        self, states: Sequence[CaseState], *, limit: int, offset: int = 0, read_content: bool = True
     ) -> tuple[list[CaseSummary], int]:
         """List cases in some states, in the order of these, and count all.
 
         Args:
             states: those that need somebody first.
             limit, offset: which of them; of a state the newest come first.
+            read_content: whether to read from their content which are unfixable.
         """
         with self._database.read() as connection:
-            return list_summaries(connection, states, limit=limit, offset=offset)
+            return list_summaries(
+                connection, states, limit=limit, offset=offset, read_content=read_content
+            )
+
+    def runs_of(self, case_ids: Sequence[int], most: int) -> dict[int, list[RunRow]]:
+        """List the newest runs of several cases by one query, at most ``most`` of each."""
+        with self._database.read() as connection:
+            return list_runs_of(connection, case_ids, most)
 
     def cases_with(self, user: str) -> list[tuple[str, str]]:
         """List the handle and the file's name of every case that was built from a person's data."""

@@ -49,7 +49,7 @@ def now(request: Request) -> HTMLResponse:
         hour=plots.hour(site.store.trend(at - HEALTH_WINDOW_S, at, step_s=60), at),
         operations=site.store.overview.operations(at),
         alertmanager=site.alerts is not None,
-        newest=site.store.failures(status="open", sort="first_seen", limit=5),
+        newest=site.store.overview.newest(5),
         busiest=site.store.failures(
             status="open", since=at - HEALTH_WINDOW_S, sort="users", limit=5
         ),
@@ -139,16 +139,19 @@ def _cases(
 ) -> HTMLResponse:
     site = site_of(request)
     offset = _offset(request.query_params)
-    rows, count = site.store.overview.cases(states, limit=PAGE_SIZE, offset=offset)
-    rows.sort(key=lambda row: (states.index(row.state), row.unfixable, -row.id))
     drawn = template == "guarding.html"
+    rows, count = site.store.overview.cases(
+        states, limit=PAGE_SIZE, offset=offset, read_content=not drawn
+    )
+    found = site.store.overview.runs_of([row.id for row in rows], plots.RUNS) if drawn else {}
+    rows.sort(key=lambda row: (states.index(row.state), row.unfixable, -row.id))
     return render(
         request,
         template,
         rows=rows,
         count=count,
         note=case_words.UNFIXABLE,
-        plots={row.id: plots.runs(site.store.case_runs(row.id)) for row in rows if drawn},
+        plots={row.id: plots.runs(found.get(row.id, [])) for row in rows if drawn},
         links=_neighbours(request.query_params, offset, count),
         **more,
     )

@@ -14,6 +14,8 @@ from genmon_otel.wording.units import many
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 #: Units of the drawings; the stylesheet scales them.
+#: Runs of a case that are drawn.
+RUNS: Final = 60
 WIDTH: Final = 600
 HEIGHT: Final = 80
 
@@ -70,7 +72,7 @@ def rate(failure_rate: float, attempts: int) -> Markup:
 
 def runs(found: Sequence[RunRow]) -> Markup:
     """Draw a case's runs from the oldest to the newest, each as a mark of its verdict."""
-    shown = list(reversed(found))[-60:]
+    shown = list(reversed(found))[-RUNS:]
     marks = []
     for index, run in enumerate(shown):
         x = round((index + 0.5) * WIDTH / max(20, len(shown)), 1)

@@ -29,9 +29,18 @@
     else if (event.key === "k") move(-1);
     else if (event.key === "?") document.getElementById("keys").showModal();
     else if (event.key === "/" && document.querySelector("[data-search]")) document.querySelector("[data-search]").focus();
-    else if (button) button.focus();
+    else if (button) button.matches("a") ? button.click() : button.focus();
     else return;
     event.preventDefault();
+  });
+
+  document.addEventListener("htmx:sseError", (event) => {
+    const place = event.target.querySelector("[sse-swap]");
+    if (!place || place.querySelector(".problem")) return;
+    const said = document.createElement("p");
+    said.className = "problem";
+    said.textContent = "The server does not answer. Nothing was decided: start it again, open the link that it prints, and ask again.";
+    place.append(said);
   });
 
   document.addEventListener("htmx:sseClose", () => location.reload());
