@@ -1,4 +1,4 @@
-"""What the package managers of other languages print, and builders of container images."""
+"""What package managers of other languages, builders of container images and deploy tools print."""
 
 from __future__ import annotations
 
