@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,10 +14,11 @@ import pytest
 from genmon_otel.recordings import prepare
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.given_outcomes import given_outcome
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.testing import capture
 
-#: ``build`` breaks on a bad request; ``mended`` is it after the fix, under the same operation.
+#: ``build`` breaks on a bad request; ``mended`` asks once more, under the same operation.
 SOURCE = """
 from genmon_otel import generation, step
 
@@ -35,7 +37,7 @@ def mended(request):
     try:
         return {"files": {"a.py": ask(request)}}
     except OSError:
-        return {"files": {"a.py": "pass"}}
+        return {"files": {"a.py": ask(request)}}
 
 @generation(name="build")
 def otherwise(request):
@@ -77,7 +79,7 @@ def failure_row(**changes: Any) -> dict[str, Any]:
 
 
 def recorded(folder: Path, name: str = "app", source: str = SOURCE) -> Case:
-    """The case of ``build("bad")``, with the sample of ``build("good")``."""
+    """The case of ``build("bad")``, with the sample of ``build("good")``, and what ``ask`` gives again."""
     build = load(folder, name, source).build
     try:
         with capture() as seen:
@@ -95,4 +97,5 @@ def recorded(folder: Path, name: str = "app", source: str = SOURCE) -> Case:
         error_message=failure.error_message,
         stage=failure.stage,
     )
-    return with_samples(case_from(row, prepare(seen.recordings[0], Redactor())), seen.samples)
+    case = with_samples(case_from(row, prepare(seen.recordings[0], Redactor())), seen.samples)
+    return replace(case, recovery={"ask": given_outcome(case, "ask", "x = 1")})

@@ -19,15 +19,17 @@ from genmon_otel.recorder.options import ATTRIBUTE
 from genmon_otel.recordings import prepare, prepare_step
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.dependence import depends, rests_on_trigger
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.replay import Replay
 from genmon_otel.regression.run_result import RunResult, result_of
+from genmon_otel.regression.verdict import Observation
 from genmon_otel.testing import capture
 from tests.case_kit import failure_row, load
 
 
 def recorded_bug(
-    folder: Path, source: str, *, good: tuple[str, ...], bad: str, call: str = "build"
+    folder: Path, source: str, *, good: tuple[Any, ...], bad: Any, call: str = "build"
 ) -> tuple[Case, ModuleType]:
     """The case of a call that failed, with samples and donors of others; and the loaded module."""
     name = "bug_" + folder.name.replace("-", "_")
@@ -55,14 +57,34 @@ def prepare_sample(sample: Any) -> Any:
     return replace(sample, steps=tuple(prepare_step(s, Redactor()) for s in sample.steps))
 
 
-def rerun_here(case: Case, module: ModuleType, function: str) -> RunResult:
+def rerun_here(
+    case: Case, module: ModuleType, function: str, *, requests: bool = False
+) -> RunResult:
     """Replay a case against a function of the module, in this process."""
+
+    def observe(each: Case) -> Observation:
+        return _observed(each, module, function, requests)
+
+    seen = observe(case)
+    if rests_on_trigger(case, seen):
+        seen = replace(seen, depends=depends(case, seen, observe))
+    return result_of(case, seen, 0.0)
+
+
+def _observed(case: Case, module: ModuleType, function: str, requests: bool) -> Observation:
     trust = {
         "roots": [], "postconditions": [], "factories": [], "live": [], "programs": [], "env": [],
         "anywhere": True, "source": "pyproject.toml",
     }  # fmt: skip
-    request = {"trust": trust, "home": str(Path.cwd()), "workspace": str(Path.cwd())}
+    request: dict[str, Any] = {
+        "trust": trust,
+        "home": str(Path.cwd()),
+        "workspace": str(Path.cwd()),
+    }
+    request["requests"] = requests
     replay = Replay(case, request)
+    # Which version this is, of all sources of the tests, is asked at each replay, and takes long.
+    replay._version = lambda: None  # type: ignore[method-assign]
     before = recorder.active_runtime()
     recorder.install(replay._runtime())
     try:
@@ -70,6 +92,6 @@ def rerun_here(case: Case, module: ModuleType, function: str) -> RunResult:
         spec = getattr(target, ATTRIBUTE)
         arguments = replay._inputs.of_call(target, spec)
         replay._call(target, spec, arguments, replay._accepts())
-        return result_of(case, replay._observation(replay._hindered()), 0.0)
+        return replay._observation(replay._hindered())
     finally:
         recorder.install(before)

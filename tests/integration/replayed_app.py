@@ -148,6 +148,15 @@ async def retrying_empty(request: str) -> App:
 
 
 @generation(name="retrying")
+async def retrying_made_up(request: str) -> App:
+    """Mutant: the error is swallowed, the result is made up."""
+    try:
+        return App("a", {"index.html": await chat(f"Write: {request}")})
+    except RateLimited:
+        return App("a", {"index.html": "<p>made up</p>"})
+
+
+@generation(name="retrying")
 async def retrying_other(request: str) -> App:
     """Mutant: another exception."""
     try:
@@ -220,6 +229,15 @@ def parsing_fixed(request: str) -> dict[str, Any]:
     except ValueError:
         files = {"index.html": text.partition(': "')[2]}
     return {"files": files, "at": datetime.now(UTC).year}
+
+
+@generation(name="parsing")
+def parsing_made_up(request: str) -> dict[str, Any]:
+    """Mutant: something instead of what the model wrote."""
+    try:
+        return {"files": json.loads(ask(request)), "at": 1}
+    except ValueError:
+        return {"files": {"index.html": "<p>made up</p>"}, "at": 1}
 
 
 @generation(name="parsing")
@@ -562,6 +580,12 @@ def spinning(request: str) -> str:
         while True:
             pass
     raise ValueError("spun")
+
+
+@postcondition
+def accept_fallback(page: str) -> None:
+    """Accept the page that is shown where the model does not answer."""
+    assert page == "fallback page"
 
 
 @postcondition

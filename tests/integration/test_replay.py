@@ -195,6 +195,7 @@ def test_a_persistent_fault_stays(rate: Case) -> None:
 
 MUTANTS = {
     "swallowed": ("retrying_none", Verdict.FAIL_OTHER),
+    "made up": ("retrying_made_up", Verdict.INCONCLUSIVE),
     "emptied": ("retrying_empty", Verdict.FAIL_OTHER),
     "other error": ("retrying_other", Verdict.FAIL_OTHER),
     "step skipped": ("retrying_skipped", Verdict.INCONCLUSIVE),
@@ -258,16 +259,20 @@ def test_content_fix_and_mutants(capture: Any) -> None:
     """Mended content passes; an empty result and a lost key do not."""
     case = capture(app.parsing, "a shop", script=CUT, success_shapes=(PAGES,))
     assert rerun(case, target="replayed_app:parsing_fixed").verdict is Verdict.PASS
+    assert rerun(case, target="replayed_app:parsing_made_up").reason == "postcondition"
     assert rerun(case, target="replayed_app:parsing_emptied").verdict is Verdict.FAIL_OTHER
     assert rerun(case, target="replayed_app:parsing_short").verdict is Verdict.FAIL_OTHER
 
 
 def test_input_and_hang_fixes_pass(capture: Any) -> None:
-    """Bad input that is handled passes; so does a hang that is."""
+    """Bad input that is handled passes; so does a hang, where a function says that its fallback is right."""
     case = capture(app.counting, "twelve", success_shapes=(shape({"amount": 1}),))
     assert rerun(case, target="replayed_app:counting_fixed").verdict is Verdict.PASS
     case = capture(app.waiting, "x", script={"patience": 0.05}, success_shapes=(shape("p"),))
     result = rerun(case, target="replayed_app:waiting_fixed")
+    assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "postcondition"), result
+    said = "replayed_app:accept_fallback"
+    result = rerun(case, target="replayed_app:waiting_fixed", postcondition=said)
     assert result.verdict is Verdict.PASS, result
     assert result.virtual_s >= 10
 

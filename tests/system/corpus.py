@@ -25,6 +25,10 @@ import time
 
 from genmon_otel import current_generation, generation, phase, step
 from genmon_otel.testing import postcondition
+
+@postcondition
+def tells_the_user(result):
+    assert any(said in str(result) for said in ("Try again later", "cut off", "pass"))
 """
 
 TARGETS: Final[dict[Kind, str]] = {
@@ -48,6 +52,25 @@ _BODIES: Final[dict[str, dict[Kind, str]]] = {
         "async_generator": (
             "    try:\n        async for item in work(request):\n            yield item\n"
             "    except Exception:\n        return\n"
+        ),
+    },
+    "made_up": {
+        "sync": (
+            "    try:\n        return work(request)\n"
+            "    except BaseException:\n        return {result}\n"
+        ),
+        "async": (
+            "    try:\n        return await work(request)\n"
+            "    except BaseException:\n        return {result}\n"
+        ),
+        "generator": (
+            "    try:\n        yield from list(work(request))\n"
+            "    except Exception:\n        yield from {result}\n"
+        ),
+        "async_generator": (
+            "    try:\n        for item in [item async for item in work(request)]:\n"
+            "            yield item\n"
+            "    except Exception:\n        for item in {result}:\n            yield item\n"
         ),
     },
     "other_exception": {
@@ -136,7 +159,7 @@ class Bug:
             )
             for name, bodies in _BODIES.items()
             # Without a step nothing tells a faked result from a fixed one.
-            if not (name == "step_skipped" and self.trigger == "input")
+            if not (name in ("step_skipped", "made_up") and self.trigger == "input")
         }
         made["renamed"] = self.source.replace("def build(", "def make(")
         return made

@@ -370,6 +370,13 @@ def emptied(request):
         return {"code": ask(f"Write {request}")}
     except RateLimitError:
         return {"code": ""}
+
+@attempt
+def made_up(request):
+    try:
+        return {"code": ask(f"Write {request}")}
+    except RateLimitError:
+        return {"code": "print(0)"}
 """
 
 CONTENT = """
@@ -436,8 +443,144 @@ def emptied(request):
     return {"html": render(pages)}
 """
 
-BUGS = {"build": BUILD, "twice": TWICE, "parsed": PARSED, "limited": LIMITED, "content": CONTENT}
-GIVEN = {"ask": "print(1)", "check": None, "publish": "https://pages.example/9"}
+#: Nothing follows the answer that breaks it, or the step that fails.
+BARE = """
+import json
+from genmon_otel import generation, step
+
+class BusyError(Exception): ...
+
+@step
+def ask(prompt):
+    if "busy" in prompt:
+        raise BusyError("overloaded")
+    return '{"pages": ["home"]}' if "shop" not in prompt else 'Sorry: {"pages": ["home"]}'
+
+@step
+def ask_small(prompt):
+    return '{"pages": ["small"]}'
+
+@step
+def note(what): ...
+
+@step
+def count(pages):
+    return len(pages)
+
+attempt = generation(name="build", capture="all")
+
+@attempt
+def build(request):
+    if request == "a small blog":
+        note("a success that asks the smaller model")
+        return json.loads(ask_small(f"Plan {request}")) and json.loads(ask(f"Plan {request}"))
+    return json.loads(ask(f"Plan {request}"))
+
+@attempt
+def tolerant(request):
+    text = ask(f"Plan {request}")
+    return json.loads(text[text.index("{"):])
+
+@attempt
+def again(request):
+    for tried in range(3):
+        try:
+            return json.loads(ask(f"Plan {request}"))
+        except (ValueError, BusyError):
+            if tried == 2:
+                raise
+
+@attempt
+def other_step(request):
+    try:
+        return json.loads(ask(f"Plan {request}"))
+    except (ValueError, BusyError):
+        return json.loads(ask_small(f"Plan {request}"))
+
+@attempt
+def made_up(request):
+    try:
+        return json.loads(ask(f"Plan {request}"))
+    except Exception:
+        return {"pages": ["something"]}
+
+@attempt
+def noted_and_made_up(request):
+    try:
+        return json.loads(ask(f"Plan {request}"))
+    except Exception as error:
+        note(str(error))
+        return {"pages": ["something"]}
+
+@attempt
+def counted_and_made_up(request):
+    try:
+        return json.loads(ask(f"Plan {request}"))
+    except Exception as error:
+        count(["something"])
+        return {"pages": ["something"]}
+
+@attempt
+def its_request(request):
+    try:
+        return json.loads(ask(f"Plan {request}"))
+    except Exception as error:
+        return {"pages": [request]}
+"""
+
+#: A model is asked for two things, one after the other.
+CHAIN = """
+import json
+from genmon_otel import generation, step
+
+@step
+def ask(prompt):
+    if prompt.startswith("Code"):
+        return "print(1)"
+    return '{"pages": ["home"]}' if "shop" not in prompt else 'Sorry: {"pages": ["home"]}'
+
+attempt = generation(name="build", capture="all")
+
+@attempt
+def build(request):
+    pages = json.loads(ask(f"Plan {request}"))["pages"]
+    return {"code": ask(f"Code {pages}")}
+
+@attempt
+def tolerant(request):
+    text = ask(f"Plan {request}")
+    pages = json.loads(text[text.index("{"):])["pages"]
+    return {"code": ask(f"Code {pages}")}
+
+@attempt
+def again(request):
+    try:
+        pages = json.loads(ask(f"Plan {request}"))["pages"]
+    except ValueError:
+        pages = json.loads(ask(f"Plan {request}"))["pages"]
+    return {"code": ask(f"Code {pages}")}
+
+@attempt
+def made_up(request):
+    try:
+        pages = json.loads(ask(f"Plan {request}"))["pages"]
+    except ValueError:
+        pages = ["something"]
+    return {"code": ask(f"Code {pages}")}
+"""
+
+BUGS = {
+    "build": BUILD,
+    "twice": TWICE,
+    "parsed": PARSED,
+    "limited": LIMITED,
+    "content": CONTENT,
+    "bare": BARE,
+    "chain": CHAIN,
+}
+GIVEN = {
+    "ask": "print(1)", "check": None, "note": None, "count": 1, "publish": "https://pages.example/9",
+}  # fmt: skip
 
 #: Bug, changed function, what it is given (donors, nothing, a reviewer's recovery), verdict.
 ROWS = """
@@ -484,6 +627,25 @@ content repaired donors pass
 content other_prompt donors inconclusive
 content swallowed donors fail_other
 content emptied donors inconclusive
+bare tolerant donors pass
+bare tolerant nothing pass
+bare again donors pass ¼
+bare again nothing inconclusive
+bare other_step donors pass
+bare made_up donors inconclusive
+bare made_up nothing inconclusive
+bare noted_and_made_up recovery inconclusive
+bare counted_and_made_up recovery inconclusive
+bare its_request donors inconclusive
+busy other_step donors pass ¼
+busy made_up donors fail_other
+busy noted_and_made_up recovery fail_other
+busy counted_and_made_up recovery fail_other
+busy its_request donors fail_other
+chain tolerant donors pass
+chain again donors pass ¼
+chain made_up donors inconclusive
+limited made_up donors inconclusive
 """
 
 
@@ -498,11 +660,11 @@ def test_what_turns_a_case_green(tmp_path: Path) -> None:
         if bug not in cases:
             folder = tmp_path / bug
             folder.mkdir()
-            source = BUGS["parsed" if bug == "whole" else bug]
+            source = BUGS[{"whole": "parsed", "busy": "bare"}.get(bug, bug)]
             call = "whole" if bug == "whole" else "build"
-            cases[bug] = recorded_bug(
-                folder, source, good=("a blog", "a forum"), bad="a shop", call=call
-            )
+            bad = "a busy page" if bug == "busy" else "a shop"
+            good = ("a blog", "a forum", *(["a small blog"] if source is BARE else []))
+            cases[bug] = recorded_bug(folder, source, good=good, bad=bad, call=call)
         case, module = cases[bug]
         if given != "donors":
             case = replace(case, donors=())

@@ -39,7 +39,10 @@ CASE = Case(
     factories={"self": "app:make"},
     provenance=Provenance("F-3KQ2", "v2:f", "9f", 1.0, 2.0, 3, 2, 1),
 )
-SEEN = Observation(generations=1, outcome=Outcome.SUCCESS, trigger_consumed=True, result_shape=GOOD)
+SEEN = Observation(
+    generations=1, outcome=Outcome.SUCCESS, trigger_consumed=True, result_shape=GOOD,
+    answered_instead=("code",),
+)  # fmt: skip
 SAME = Failed("v2:same", "rate_limit", "app.RateLimit")
 OTHER = Failed("v2:other", "unknown", "builtins.TypeError", "oops")
 
@@ -88,6 +91,32 @@ def test_a_pass_has_it_all() -> None:
 def test_whatever_is_missing_is_no_pass(missing: dict[str, Any], verdict: Verdict) -> None:
     """Each condition alone keeps a run from passing."""
     assert judge(CASE, replace(SEEN, **missing)).verdict is verdict
+
+
+def test_a_result_rests_on_an_answer() -> None:
+    """A success without an answer in the trigger's place needs a function that says it is right."""
+    own, other = (CASE.steps[CASE.trigger.step or 0].name,), ("another",)
+    content = replace(CASE, trigger=CaseTrigger("content", CASE.trigger.step))
+    twice = replace(CASE, own_calls=2)
+    rows: list[tuple[Case, dict[str, Any], Verdict]] = [
+        (CASE, {"answered_instead": ()}, Verdict.INCONCLUSIVE),
+        (CASE, {"answered_instead": own}, Verdict.PASS),
+        (CASE, {"answered_instead": other}, Verdict.PASS),
+        (twice, {"answered_instead": own}, Verdict.INCONCLUSIVE),  # it follows in each success
+        (twice, {"answered_instead": own * 2}, Verdict.PASS),
+        (content, {"answered_instead": (), "depends": False}, Verdict.INCONCLUSIVE),
+        (content, {"answered_instead": (), "depends": True}, Verdict.PASS),
+        (content, {"answered_instead": own, "depends": False}, Verdict.PASS),
+    ]
+    wrong = [
+        (seen, found)
+        for case, seen, verdict in rows
+        if (found := judge(case, replace(SEEN, **seen))).verdict is not verdict
+    ]
+    assert not wrong, wrong
+    named = replace(CASE, postcondition="app:ok")
+    asked = replace(SEEN, answered_instead=(), postcondition="")
+    assert judge(named, asked).verdict is Verdict.PASS
 
 
 def test_without_sample_or_function_nothing_passes() -> None:

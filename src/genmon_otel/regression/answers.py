@@ -50,7 +50,7 @@ class Player(Protocol):
 
     def refuse(self, reason: Reason, detail: str) -> NoReturn: ...
 
-    def serve(self, record: StepRecord, otherwise: Tree) -> None: ...
+    def serve(self, record: StepRecord, otherwise: Tree, key: str) -> None: ...
 
     def met(self, record: StepRecord) -> None: ...
 
@@ -130,7 +130,7 @@ class Answers:
             record, keys, is_other = self._matching.choose(request, site)
             if record is None:
                 return self._further(name, adapter, keys, site, request)
-            self._player.serve(record, request if is_other else None)
+            self._player.serve(record, request if is_other else None, keys.exact)
             return record
 
     def _further(
@@ -143,7 +143,7 @@ class Answers:
         if found is not None:
             record, note = found
             player.notes += [f"{name}: {note}"] if note else []
-            player.serve(record, None)
+            player.serve(record, None, keys.exact)
             return record if record.adapter else self._reviewers(record, adapter, redacted)
         if (body := setup_body(request)) is not None:
             return _by_itself(body)

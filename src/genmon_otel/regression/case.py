@@ -134,6 +134,10 @@ class Case:
     #: Steps that every sampled success asked for after the trigger's, its own name included where
     #: it was asked for at all: a fix that leaves one out does not pass.
     asked_after: tuple[str, ...] = ()
+    #: How often each sampled success asks the trigger's step, at the least; 0 where that is not known.
+    own_calls: int = 0
+    #: The kinds of values that it answers in them, where it is decorated.
+    own_kinds: tuple[str, ...] = ()
     #: The failure that is the correct result: ``rejected``, ``cancelled``, a category, or an exception's type
     #: name. None: no failure is correct.
     fails_as: str | None = None
@@ -289,6 +293,8 @@ _READERS: Final[Table] = {
         "postcondition": maybe(a_text),
         "success_shapes": several(a_tree),
         "asked_after": several(a_text),
+        "own_calls": a_count,
+        "own_kinds": several(a_text),
         "fails_as": maybe(a_text),
         "recovery": by_name(_object(StepRecord)),
         "donors": several(_object(Donor)),

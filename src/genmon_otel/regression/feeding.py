@@ -42,7 +42,7 @@ def bad_answers(steps: Sequence[StepRecord], trigger: int | None, *, persistent:
     culprit = steps[trigger]
     before = [i for i in range(trigger) if answered(steps[i])]
     if answered(culprit):  # its content; and what it was made of, where it only passed that on
-        given = list(_texts(culprit))
+        given = list(texts_answered(culprit))
         passed_on = {i for i in before if culprit.adapter == "" and _shares(steps[i], given)}
         return {trigger, *passed_on}
     if not persistent:
@@ -57,7 +57,7 @@ def bad_answers(steps: Sequence[StepRecord], trigger: int | None, *, persistent:
 
 def _shares(step: StepRecord, given: Sequence[str]) -> bool:
     """Whether a step's answer and some texts have one in common, or one within the other."""
-    for text in _texts(step):
+    for text in texts_answered(step):
         for other in given:
             if text == other and (len(text) >= _SHORTEST or not step.adapter):
                 return True
@@ -66,7 +66,7 @@ def _shares(step: StepRecord, given: Sequence[str]) -> bool:
     return False
 
 
-def _texts(step: StepRecord) -> Iterator[str]:
+def texts_answered(step: StepRecord) -> Iterator[str]:
     """The texts in what a step answered; of an automatic one those in its body, parsed where it is JSON."""
     if not step.adapter:
         outcome = step.outcome

@@ -8,7 +8,6 @@ to serve, :mod:`genmon_otel.regression.further` decides; else the run is inconcl
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -31,15 +30,11 @@ from genmon_otel.regression.calls import call_with, fault_type, is_generator
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.drift import Drift
 from genmon_otel.regression.feeding import answered
+from genmon_otel.regression.foundation import stands_in
 from genmon_otel.regression.further import Further, keys_of_step, remedy_for
 from genmon_otel.regression.given_outcomes import as_annotated
 from genmon_otel.regression.pace import Pace
-from genmon_otel.regression.replayed_stream import (
-    AsyncStream,
-    AwaitableStream,
-    PlainStream,
-    Replayed,
-)
+from genmon_otel.regression.replayed_stream import stream_of
 from genmon_otel.regression.verdict import Reason
 from genmon_otel.regression.virtual_time import VirtualTime
 
@@ -113,6 +108,10 @@ class CasePlayer:
         self.served_after: list[str] = []
         self.answered_after: list[str] = []
         self.trigger_consumed = case.trigger.kind == "input"
+        #: Names of the steps whose answers may stand in the place of the trigger's.
+        self.answered_instead: list[str] = []
+        #: Digests of what was asked for and answered with something.
+        self.effect: list[str] = []
         #: Why the run is inconclusive; None while it is not.
         self.obstacle: tuple[Reason, str] | None = None
         #: More was asked of a stream than its consumer had read when it was recorded.
@@ -129,11 +128,12 @@ class CasePlayer:
     def play(self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]) -> Any:
         """Serve a call of a plain or generator function."""
         if name in self._case.live and call is not None:
+            self._answers_for_real(name)
             with self._open_network(), self.clock.real_work():
                 return call_with(call, arguments)
         record = self._choose(name, call, arguments)
         if record.kind == "stream" or (record.kind == "value" and is_generator(call)):
-            return self._stream(record, call)
+            return stream_of(self, record, call)
         if record.is_async:  # a plain function that gives a coroutine, as the SDKs' clients have it
             return self._served(record)
         if record.kind == "hang" and self.was_cut_short(record):
@@ -150,11 +150,12 @@ class CasePlayer:
     ) -> Any:
         """Serve a call of a coroutine function."""
         if name in self._case.live and call is not None:
+            self._answers_for_real(name)
             with self._open_network(), self.clock.real_work():
                 return await call_with(call, arguments)
         record = self._choose(name, call, arguments)
         if record.kind == "stream" or (record.kind == "value" and is_generator(call)):
-            return self._stream(record, call)
+            return stream_of(self, record, call)
         return await self._served(record)
 
     async def _served(self, record: StepRecord) -> Any:
@@ -168,6 +169,10 @@ class CasePlayer:
         if not self.is_at_once(record):
             await asyncio.sleep(self.delay(record))
         return self.outcome(record)
+
+    def _answers_for_real(self, name: str) -> None:
+        if self.trigger_consumed:
+            self.answered_instead.append(name)
 
     def answer(self, name: str, adapter: str, site: str, request: Tree) -> ReplayedAnswer:
         """Serve an automatic step."""
@@ -236,16 +241,19 @@ class CasePlayer:
                 return self._further(name, keys, tree, call)
             self._claims.setdefault(self.further.keys(index).masked, keys.masked)
             record = self._left.pop(index)
-            self.serve(record, tree if is_other else None)
+            self.serve(record, tree if is_other else None, keys.exact)
             return record
 
-    def serve(self, record: StepRecord, otherwise: Tree) -> None:
+    def serve(self, record: StepRecord, otherwise: Tree, key: str) -> None:
         """Note which outcome is served.
 
         Args:
             record: recorded, of a donor, or a reviewer's.
             otherwise: the request, where it is another than the recorded one; else None.
+            key: digest of the request.
         """
+        if record.outcome is not None:
+            self.effect.append(f"{record.name} {key}")
         case = self._case
         index = next((i for i, step in enumerate(case.steps) if step is record), None)
         self.served.append((record.name, -1 if index is None else index))
@@ -277,7 +285,7 @@ class CasePlayer:
         if found is not None:
             record, note = found
             self.notes += [f"{name}: {note}"] if note else []
-            self.serve(record, None)
+            self.serve(record, None, keys.exact)
             try:
                 is_given = record is self._case.recovery.get(name)
                 return as_annotated(record, call) if is_given else record
@@ -319,8 +327,10 @@ class CasePlayer:
 
     def met(self, record: StepRecord) -> None:
         """Note that an outcome was delivered; count the trigger, or an equal fault."""
-        if self.trigger_consumed and answered(record) and record.name not in self.answered_after:
-            self.answered_after.append(record.name)
+        if self.trigger_consumed and answered(record):
+            if record.name not in self.answered_after:
+                self.answered_after.append(record.name)
+            self._count_instead(record)
         index = self._case.trigger.step
         if index is None:
             return
@@ -332,6 +342,14 @@ class CasePlayer:
             and fault_type(record) == fault_type(trigger)
         ):
             self.trigger_consumed = self.trigger_asked = True
+
+    def _count_instead(self, record: StepRecord) -> None:
+        """Count an answer beyond the recording in the trigger's place, once each time it is served."""
+        served = sum(name == record.name and index < 0 for name, index in self.served)
+        is_recorded = any(record is step for step in self._case.steps)
+        is_new = not is_recorded and served > self.answered_instead.count(record.name)
+        if is_new and stands_in(self._case, record):
+            self.answered_instead.append(record.name)
 
     # --- when
 
@@ -376,21 +394,3 @@ class CasePlayer:
             await asyncio.get_running_loop().create_future()
         finally:
             self._hanging.remove(entry)
-
-    def _stream(self, record: StepRecord, call: Callable[..., Any] | None) -> Any:
-        try:
-            # A generator that ended before its first chunk was recorded as a value.
-            recorded = record.outcome if record.kind == "stream" else None
-            chunks = [decode(chunk) for chunk in recorded or []]
-            error = None if record.stream_error is None else decode_exception(record.stream_error)
-        except PayloadError as problem:
-            self.refuse("payload", f"Step {record.name!r}: {problem}")
-        stream = Replayed(self, record, chunks, error)
-        if inspect.isasyncgenfunction(call):
-            return stream.asynchronous()
-        if inspect.isgeneratorfunction(call):
-            return stream.plain()
-        if not record.is_async:
-            return PlainStream(stream)
-        is_awaited = inspect.iscoroutinefunction(call)
-        return AsyncStream(stream) if is_awaited else AwaitableStream(stream)

@@ -21,6 +21,7 @@ from genmon_otel.records import (
 )
 from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected, Provenance
 from genmon_otel.regression.feeding import answered
+from genmon_otel.regression.foundation import kinds
 
 #: Characters of a slug before the handle, and of the handle in it. A case allows 120 in all.
 _SLUG_LENGTH: Final = 80
@@ -126,6 +127,8 @@ def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
         case,
         success_shapes=tuple(sample.shape for sample in samples),
         asked_after=_asked_after(case, samples),
+        own_calls=_own_calls(case, donating),
+        own_kinds=_own_kinds(case, donating),
         donors=tuple(donors[:_DONORS]),
     )
 
@@ -142,6 +145,21 @@ def _asked_after(case: Case, samples: Sequence[SuccessSample]) -> tuple[str, ...
         last = len(sample.asked) - 1 - sample.asked[::-1].index(own)
         after.append(set(sample.asked[last:]))
     return tuple(sorted(set.intersection(*after)))
+
+
+def _own_calls(case: Case, samples: Sequence[SuccessSample]) -> int:
+    """How often each success asks the trigger's step, at the least."""
+    if case.trigger.step is None:
+        return 0
+    own = case.steps[case.trigger.step].name
+    return min((sum(s.name == own for s in sample.steps) for sample in samples), default=0)
+
+
+def _own_kinds(case: Case, samples: Sequence[SuccessSample]) -> tuple[str, ...]:
+    if case.trigger.step is None:
+        return ()
+    name = case.steps[case.trigger.step].name
+    return kinds(name, (step for sample in samples for step in sample.steps))
 
 
 def _trigger(recording: Recording, category: str) -> CaseTrigger:

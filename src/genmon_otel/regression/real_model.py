@@ -125,6 +125,8 @@ class _Live(Replay):
             trigger_consumed=True,
             served_after=case.asked_after,
             answered_after=case.asked_after,
+            depends=True,
+            answered_instead=("the model",),
         )
 
     def _runtime(self) -> recorder.Runtime:

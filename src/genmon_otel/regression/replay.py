@@ -65,6 +65,8 @@ class Replay:
         #: What left the target.
         self.raised: BaseException | None = None
         self._result: Any = None
+        #: What it streamed, where that is not the result itself.
+        self._items: list[Any] = []
         self._postcondition: str | None = None
 
     def run(self) -> Observation:
@@ -201,7 +203,7 @@ class Replay:
         if inspect.isasyncgen(body) or (body is not result) or (
             spec.stream and hasattr(body, "__anext__")
         ):  # fmt: skip
-            items: list[Any] = []
+            items = self._items
             async for item in body:
                 if len(items) < _MAX_ITEMS:
                     items.append(item)
@@ -266,6 +268,8 @@ class Replay:
             foreign_donor=self._player.further.foreign_donor,
             served_after=tuple(dict.fromkeys(self._player.served_after)),
             answered_after=tuple(self._player.answered_after),
+            answered_instead=tuple(self._player.answered_instead[:1000]),
+            effect=self._effect(record),
             read_on=self._player.read_on,
             result_shape=self._shape(record),
             postcondition=self._postcondition,
@@ -273,9 +277,19 @@ class Replay:
             steps=tuple(self._player.asked[:1000]),
             virtual_s=round(self._clock.monotonic(), 3),
             notes=(*self._sandbox.notes, *self._player.notes),
-            code_version=sources_version(),
+            code_version=self._version(),
             requests=self._player.requests if self._tells_requests else {},
         )
+
+    def _version(self) -> str | None:
+        return sources_version()
+
+    def _effect(self, record: GenerationRecord | None) -> str:
+        """Return a digest of what the run asked for and of its result; empty without success."""
+        if record is None or record.outcome is not Outcome.SUCCESS or self._escaped:
+            return ""
+        result = payload.encode([self._result, self._items])
+        return payload.digest([sorted(self._player.effect), result])
 
     def _shape(self, record: GenerationRecord | None) -> Any:
         """Return the shape of the result, as sampled by the recorder if it did."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import Any, Protocol
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from typing import Any, NoReturn, Protocol
 
+from genmon_otel.errors import PayloadError
+from genmon_otel.payload import decode, decode_exception
 from genmon_otel.records import StepRecord
+from genmon_otel.regression.verdict import Reason
 
 
 class Clock(Protocol):
@@ -35,6 +39,9 @@ class Player(Protocol):
 
     async def hang_async(self, record: StepRecord) -> None:
         """Never answer, in a task."""
+
+    def refuse(self, reason: Reason, detail: str) -> NoReturn:
+        """End the replay because no recorded outcome fits."""
 
 
 class Replayed:
@@ -142,3 +149,29 @@ class AwaitableStream(AsyncStream):
     def __await__(self) -> Generator[Any, Any, AsyncStream]:
         return self
         yield
+
+
+def stream_of(player: Player, record: StepRecord, call: Callable[..., Any] | None) -> Any:
+    """Return a recorded stream in the form in which the step gives it.
+
+    Args:
+        player: serves it.
+        record: of a step that streamed.
+        call: the step's function, where it is known.
+    """
+    try:
+        # A generator that ended before its first chunk was recorded as a value.
+        recorded = record.outcome if record.kind == "stream" else None
+        chunks = [decode(chunk) for chunk in recorded or []]
+        error = None if record.stream_error is None else decode_exception(record.stream_error)
+    except PayloadError as problem:
+        player.refuse("payload", f"Step {record.name!r}: {problem}")
+    stream = Replayed(player, record, chunks, error)
+    if inspect.isasyncgenfunction(call):
+        return stream.asynchronous()
+    if inspect.isgeneratorfunction(call):
+        return stream.plain()
+    if not record.is_async:
+        return PlainStream(stream)
+    is_awaited = inspect.iscoroutinefunction(call)
+    return AsyncStream(stream) if is_awaited else AwaitableStream(stream)

@@ -16,6 +16,7 @@ from typing import Final
 
 from genmon_otel.regression import forked, fresh_process
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.dependence import MOST_REPLAYS, depends, rests_on_trigger
 from genmon_otel.regression.launch import Job
 from genmon_otel.regression.run_result import RunResult, result_of
 from genmon_otel.regression.trust import NONE, Trust
@@ -23,6 +24,8 @@ from genmon_otel.regression.verdict import Observation
 
 #: Seconds of wall time for one run on a quiet machine.
 DEADLINE_S: Final = 30.0
+#: Further replays that show what a result depends on, where each is a process started anew.
+MOST_FRESH: Final = 6
 #: Why a replay was not forked where the caller said so.
 _ASKED: Final = "asked for"
 
@@ -54,6 +57,12 @@ def run_case(
     began = time.monotonic()
     job = Job(case, python, cwd or Path.cwd(), trust, deadline_s * _slowness(), requests)
     seen, why = _observe(job, fresh)
+    if rests_on_trigger(case, seen):
+        tried = MOST_FRESH if why else MOST_REPLAYS
+        again = depends(
+            case, seen, lambda each: _observe(replace(job, case=each), fresh)[0], most=tried
+        )
+        seen = replace(seen, depends=again)
     result = result_of(job.case, seen, time.monotonic() - began)
     return replace(result, fresh_because=why)
 

@@ -22,6 +22,7 @@ from genmon_otel.records import (
     is_of_other_version,
 )
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.foundation import is_answered_instead, is_founded, unfounded
 
 #: Reasons of inconclusive runs, one word each, for tools to count.
 Reason = Literal[
@@ -86,6 +87,12 @@ class Observation:
     served_after: tuple[str, ...] = ()
     #: Names of the steps that answered after the trigger was met.
     answered_after: tuple[str, ...] = ()
+    #: Names of the steps whose answers beyond the recording may stand in the place of the trigger's.
+    answered_instead: tuple[str, ...] = ()
+    #: Digest of what the run asked for and of its result; empty where there is none.
+    effect: str = ""
+    #: Whether that follows the answer that broke it, where other replays have shown it; else None.
+    depends: bool | None = None
     #: A stream was read beyond what is known of it: how many items are right is not known either.
     read_on: bool = False
     #: Shape of the result; None when none was returned.
@@ -279,6 +286,8 @@ def _success(case: Case, seen: Observation) -> Judgement:
             f"The result is not what success looks like: {fault}. It is {came}; successful ones are "
             f"like {like}.",
         )
+    if not is_founded(case, seen.answered_instead, seen.depends):
+        return _inconclusive("postcondition", unfounded(case))
     return Judgement(
         Verdict.PASS, "It succeeded with a result like those of successful generations."
     )
@@ -287,7 +296,12 @@ def _success(case: Case, seen: Observation) -> Judgement:
 def _skipped(case: Case, seen: Observation) -> str:
     """Say which step is left out that every sampled success has; empty where none is."""
     own = own_step(case)
-    if own in case.asked_after and own not in seen.answered_after and case.postcondition is None:
+    if (
+        own in case.asked_after
+        and own not in seen.answered_after
+        and case.postcondition is None
+        and not is_answered_instead(case, seen.answered_instead)
+    ):
         return (
             f"It succeeded, but {own} never answered after it had failed: the error is swallowed, or "
             "the step is skipped. In every sampled success it answers. If that is right, say so by "

@@ -1,0 +1,112 @@
+"""Say what a success rests on: an answer, or nothing but what the code itself has made up.
+
+A fix that catches the error and returns a constant gives a well-shaped result, too. What is a real one
+rests on something that was answered: another answer in the place of what failed, the step's own or that
+of a step of its role, or the very answer that broke it, read better now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from genmon_otel.records import StepRecord, Tree
+from genmon_otel.regression.case import Case
+from genmon_otel.regression.feeding import answered
+
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+
+
+def stands_in(case: Case, record: StepRecord) -> bool:
+    """Whether an outcome beyond the recording may stand in the place of the trigger's.
+
+    It does where it is the step's own, or where a step of its role gives it: one that answers in the
+    same kind, and that successful generations do not ask after it anyway.
+
+    Args:
+        case: what is replayed.
+        record: that answered, after the trigger was met.
+    """
+    if case.trigger.step is None:
+        return False
+    own = case.steps[case.trigger.step]
+    if record.name == own.name:
+        return True
+    if record.name in case.asked_after or (not record.adapter and record.outcome in _EMPTY):
+        return False
+    if own.adapter and record.adapter:
+        return _role(own.name) == _role(record.name)
+    if record.adapter:
+        return True
+    known = case.own_kinds or kinds(own.name, (donor.step for donor in case.donors))
+    return kind_of(record.outcome) in known
+
+
+def _role(name: str) -> str:
+    """What an automatic step does: ``chat`` whoever is asked; of another endpoint its method."""
+    method, _, rest = name.partition(" ")
+    return method if method.isupper() else rest
+
+
+def kinds(name: str, steps: Iterable[StepRecord]) -> tuple[str, ...]:
+    """Return the kinds of values that a decorated step answers in some steps."""
+    return tuple(
+        sorted(
+            {kind_of(s.outcome) for s in steps if s.name == name and not s.adapter and answered(s)}
+        )
+    )
+
+
+def kind_of(tree: Tree) -> str:
+    """Return the type of a recorded value, as a word."""
+    if isinstance(tree, dict) and "$" in tree:
+        return f"{tree['$']} {tree.get('type', '')}"
+    return type(tree).__name__
+
+
+def has_content(case: Case) -> bool:
+    """Whether the trigger answered something, if only the beginning of a stream."""
+    if case.trigger.step is None:
+        return False
+    step = case.steps[case.trigger.step]
+    return case.trigger.kind == "content" or (step.kind == "stream" and bool(step.outcome))
+
+
+def is_founded(case: Case, instead: Iterable[str], depends: bool | None) -> bool:
+    """Whether a success rests on an answer.
+
+    Args:
+        case: what was replayed.
+        instead: names of the steps whose answers may stand in the trigger's place.
+        depends: whether the result follows the answer that broke it; None: it was not tried.
+    """
+    if case.trigger.step is None or (has_content(case) and depends is not False):
+        return True
+    return is_answered_instead(case, instead)
+
+
+def is_answered_instead(case: Case, instead: Iterable[str]) -> bool:
+    """Whether another answer came in the trigger's place, and not only those that always follow it."""
+    if case.trigger.step is None:
+        return False
+    names, own = list(instead), case.steps[case.trigger.step].name
+    if any(name != own for name in names):
+        return True
+    asked = {step.digest for step in case.steps[: case.trigger.step + 1] if step.name == own}
+    return len(names) > max(0, case.own_calls - len(asked))
+
+
+def unfounded(case: Case) -> str:
+    """Say what a success without foundation lacks, and what to do where it is right all the same."""
+    assert case.trigger.step is not None
+    own = case.steps[case.trigger.step].name
+    what = (
+        f"nothing answered in the place of {own}, which had failed"
+        if case.trigger.kind == "fault"
+        else f"no step answered in the place of what {own} answered, and the result does not depend on it"
+    )
+    return (
+        f"It succeeded, but {what}: the code made the result up. If that is right, name a function that "
+        f"says what a right result is: genmon cases approve {case.ref} --postcondition "
+        "package.module:function"
+    )
