@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.table import Table
 from genmon_otel.recordings import prepare
 from genmon_otel.redaction import Redactor
-from genmon_otel.regression import forked
+from genmon_otel.regression import files, forked
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.propose import case_from
 from genmon_otel.regression.runner import run_case
+from genmon_otel.store import SqlStore
 from genmon_otel.testing import capture
 
 REPLAYS, QUICK_REPLAYS = 20, 4
+#: Cases of one ``genmon cases verify`` and of one pytest, and of a large pytest.
+CASES, MANY_CASES = 20, 200
+#: Seconds of wall time on two cores: verify, pytest of twenty, pytest of two hundred.
+VERIFY_BAR_S, PYTEST_BAR_S, MANY_BAR_S = 15, 10, 60
 #: CPU milliseconds of a replay after the first, beyond its own work.
 BAR_MS = 150
 LIBRARIES = ("openai", "pydantic", "langchain_openai", "langgraph.graph")
@@ -64,6 +71,28 @@ if {graph}:
 @generation(name="build")
 def build(request):
     return run({{"request": request}})
+
+{functions}
+"""
+#: One of many functions, each an operation of its own.
+FUNCTION = """
+@generation(name="build{number}")
+def build{number}(request):
+    return run({{"request": request}})
+"""
+#: Lets each function of the application fail three times.
+RECORD = """
+import sys
+from genmon_otel import setup, shutdown
+setup(metrics="none")
+import measured_app
+for number in range(int(sys.argv[1])):
+    for _ in range(3):
+        try:
+            getattr(measured_app, f"build{number}")("a shop")
+        except ValueError:
+            pass
+assert shutdown()
 """
 
 
@@ -77,6 +106,7 @@ def run(quick: bool) -> list[Table]:
         later = [_costs(case, Path(home), fresh=False) for _ in range(count)]
         fresh = [_costs(case, Path(home), fresh=True) for _ in range(max(2, count // 5))]
         forked.end_templates()
+        tables = [] if quick else [_of_many(Path(home))]
     table = Table("replays", "One replay", f"imported: {', '.join(found)}")
     base = statistics.median(cpu for cpu, _ in fresh)
     for call, costs, bar in (
@@ -89,7 +119,50 @@ def run(quick: bool) -> list[Table]:
             call=call, cpu_ms=round(cpu * 1e3, 1), wall_ms=round(wall * 1e3, 1),
             ratio=round(cpu / base, 3), bar_ms=bar,
         )  # fmt: skip
-    return [table]
+    return [table, *tables]
+
+
+def _of_many(home: Path) -> Table:
+    """Wall time of the commands that replay many cases of the application."""
+    table = Table("replays_many", "Many cases", "wall seconds, each command's start included")
+    env = {**os.environ, "PYTHONPATH": str(home), "GENMON_CODE_VERSION": "v1"}
+    env["GENMON_STORE"] = f"sqlite:///{home}/genmon.db"
+    _timed(home, env, sys.executable, "-c", RECORD, str(CASES))
+    genmon = (str(Path(sys.executable).with_name("genmon")),)
+    store = SqlStore(env["GENMON_STORE"], read_only=True)
+    store.open()
+    handles = [row.handle for row in store.cases()]
+    store.close()
+    assert len(handles) == CASES, handles
+    verify = _timed(home, env, *genmon, "cases", "verify", "--no-shrink", *handles)
+    for handle in handles:
+        _timed(home, env, *genmon, "cases", "approve", handle, "--reviewer", "benchmark")
+    _timed(home, env, *genmon, "cases", "export", "cases")
+    tests = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(home))
+    env.pop("GENMON_STORE")
+    few = _timed(home, env, *tests, "cases")
+    for path in list(home.glob("cases/*.genmon.json")):
+        for number in range(1, MANY_CASES // CASES):
+            case = files.read(path)
+            files.export(replace(case, slug=f"{case.slug}-{number}"), path.parent)
+    many = _timed(home, env, *tests, "cases")
+    for command, seconds, bar in (
+        (f"genmon cases verify --no-shrink, {CASES} cases", verify, VERIFY_BAR_S),
+        (f"pytest, {CASES} cases", few, PYTEST_BAR_S),
+        (f"pytest, {MANY_CASES} cases", many, MANY_BAR_S),
+    ):
+        table.add(command=command, wall_s=round(seconds, 1), bar_s=bar)
+    return table
+
+
+def _timed(home: Path, env: dict[str, str], *command: str) -> float:
+    """Run a command that succeeds; return its wall seconds."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=home, env=env, capture_output=True, text=True, check=False, timeout=3600
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return time.perf_counter() - began
 
 
 def _is_installed(name: str) -> bool:
@@ -102,8 +175,9 @@ def _is_installed(name: str) -> bool:
 
 def _case(home: Path, found: list[str]) -> Case:
     """Write the application, let it fail, and make the case of what was recorded."""
+    functions = "".join(FUNCTION.format(number=number) for number in range(CASES))
     imports = "\n".join(f"import {name}" for name in found)
-    source = SOURCE.format(imports=imports, graph="langgraph.graph" in found)
+    source = SOURCE.format(imports=imports, graph="langgraph.graph" in found, functions=functions)
     (home / "measured_app.py").write_text(source, encoding="utf-8")
     sys.path.insert(0, str(home))
     try:

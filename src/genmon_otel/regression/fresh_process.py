@@ -6,13 +6,11 @@ import contextlib
 import os
 import selectors
 import subprocess
-import tempfile
 import time
 from typing import Final
 
 from genmon_otel.regression import launch
 from genmon_otel.regression.verdict import Observation
-from genmon_otel.regression.working_folder import working_folder
 
 #: Seconds between two checks whether the process has ended without an answer.
 _LOOK_S: Final = 0.5
@@ -20,40 +18,29 @@ _LOOK_S: Final = 0.5
 
 def observe(job: launch.Job) -> Observation:
     """Start a process, have it replay a case, and end it."""
-    with working_folder(job.cwd) as (mirror, lock), tempfile.TemporaryFile() as output:
+    with contextlib.ExitStack() as resources:
         reader, writer = os.pipe()
-        word, word_from = launch.secret_word()
+        resources.callback(os.close, reader)
+        deadline_s = job.deadline_s + launch.TIME_TO_END_S
         try:
-            process = launch.start(
-                job,
-                mirror.copy,
-                lock=lock,
-                output=output,
-                word_from=word_from,
-                answer_to=writer,
-                deadline_s=job.deadline_s + launch.TIME_TO_END_S,
-            )
-        except OSError as error:
-            os.close(reader)
-            return Observation(obstacle=("crash", f"{job.python} cannot be run: {error}"))
-        finally:
-            os.close(writer)
-            os.close(word_from)
+            started = launch.start(job, resources, answer_to=writer, deadline_s=deadline_s)
+        except launch.CannotStart as error:
+            return Observation(obstacle=("crash", str(error)))
+        process = started.process
         try:
             answer, in_time = _read(reader, process, time.monotonic() + job.deadline_s)
             if in_time and not answer:  # it ends by itself, and has an exit code to tell
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LOOK_S)
         finally:
-            os.close(reader)
             launch.end(process)
         return launch.interpret(
             answer,
-            word,
+            started.word,
             in_time=in_time,
             deadline_s=job.deadline_s,
             code=process.returncode,
-            output=output,
+            output=started.output,
         )
 
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import IO, Any, Final
 from genmon_otel.records import Outcome
 from genmon_otel.regression import guardian
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.mirror import Mirror
 from genmon_otel.regression.process_environment import BARE, environment, import_paths, is_installed
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.verdict import Failed, Observation
+from genmon_otel.regression.working_folder import working_folder
 
 #: Bytes of an answer; beyond, the process is ended.
 MAX_ANSWER: Final = 8 * 1024 * 1024
@@ -41,6 +44,10 @@ _FOREIGN_ANSWER: Final = (
     "The code wrote to the descriptor on which the replay answers. Have it write to no descriptor "
     "that it has not opened."
 )
+
+
+class CannotStart(Exception):
+    """Raised when the interpreter of a replay cannot be run; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,60 +78,80 @@ class Job:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A guarded process; its folder and what it prints are gone when the caller's stack is closed."""
+
+    process: subprocess.Popen[bytes]
+    #: The copy of the project that it works in.
+    mirror: Mirror
+    #: What its processes print.
+    output: IO[bytes]
+    #: What its messages begin with.
+    word: bytes
+
+
 def start(
     job: Job,
-    workspace: Path,
+    resources: contextlib.ExitStack,
     *,
-    lock: int,
-    output: IO[bytes],
-    word_from: int,
     answer_to: int = -1,
     control: int = -1,
     deadline_s: float,
-) -> subprocess.Popen[bytes]:
+) -> Started:
     """Start a guardian, which starts the process that replays or is a template.
 
     Args:
         job: what is replayed.
-        workspace: the folder that it may write to.
-        lock: descriptor that holds the lock of the folder.
-        output: what the processes print.
-        word_from: descriptor with the word that an answer begins with.
-        answer_to: descriptor for the answer of a replay.
-        control: descriptor on which a template is told what to do.
+        resources: keeps the folder and the output.
+        answer_to: descriptor for the answer of a replay; it is closed here.
+        control: descriptor on which a template is told what to do; it is closed here.
         deadline_s: seconds until everything is ended.
 
     Raises:
-        OSError: the interpreter cannot be run.
+        CannotStart: the interpreter cannot be run.
     """
-    request, case = job.request(workspace), job.case
-    asked = workspace.parent / "request.json"
-    asked.write_text(json.dumps(request))
-    plan = guardian.Plan(
-        owner=os.getpid(),
-        workspace=str(workspace),
-        request=str(asked),
-        answer_to=answer_to,
-        word_from=word_from,
-        control=control,
-        processes=MAX_PROCESSES,
-        lock=lock,
-        deadline_s=deadline_s,
-        network=bool(case.live),
-        programs=bool(case.programs),
-        packages=tuple(path for path in request["paths"] if is_installed(path, job.cwd)),
-        **KERNEL_RESTRICTIONS,
-    )
-    return subprocess.Popen(
-        [job.python, *BARE, guardian.__file__, json.dumps(asdict(plan))],
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        pass_fds=[each for each in (answer_to, control, word_from, lock) if each >= 0],
-        cwd=workspace,
-        env=environment(workspace),
-        start_new_session=True,
-    )
+    given = [each for each in (answer_to, control) if each >= 0]
+    with contextlib.ExitStack() as closing:
+        for each in given:
+            closing.callback(os.close, each)
+        mirror, lock = resources.enter_context(working_folder(job.cwd))
+        output = resources.enter_context(tempfile.TemporaryFile())
+        word, word_from = secret_word()
+        closing.callback(os.close, word_from)
+        workspace = mirror.copy
+        request, case = job.request(workspace), job.case
+        asked = workspace.parent / "request.json"
+        asked.write_text(json.dumps(request))
+        plan = guardian.Plan(
+            owner=os.getpid(),
+            workspace=str(workspace),
+            request=str(asked),
+            answer_to=answer_to,
+            word_from=word_from,
+            control=control,
+            processes=MAX_PROCESSES,
+            lock=lock,
+            deadline_s=deadline_s,
+            network=bool(case.live),
+            programs=bool(case.programs),
+            packages=tuple(path for path in request["paths"] if is_installed(path, job.cwd)),
+            **KERNEL_RESTRICTIONS,
+        )
+        try:
+            process = subprocess.Popen(
+                [job.python, *BARE, guardian.__file__, json.dumps(asdict(plan))],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=[*given, word_from, lock],
+                cwd=workspace,
+                env=environment(workspace),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CannotStart(f"{job.python} cannot be run: {error}") from None
+        return Started(process=process, mirror=mirror, output=output, word=word)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -191,7 +218,10 @@ def tail(output: Any) -> str:
 def observation(data: Mapping[str, Any]) -> Observation:
     """Read an observation from the JSON that the process sent."""
     rest = dict(data)
-    for name in ("steps", "notes", "other_failures", "missing", "served_after", "answered_after"):
+    for name in (
+        "steps", "notes", "other_failures", "missing", "served_after", "answered_after",
+        "answered_instead",
+    ):  # fmt: skip
         rest[name] = tuple(str(item) for item in rest.get(name) or ())
     rest["served"] = tuple((str(name), int(at)) for name, at in rest.get("served") or ())
     if rest.get("obstacle") is not None:

@@ -21,6 +21,8 @@ from genmon_otel.stacks import is_in_app
 TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 #: Names of threads and of what is open that are shown.
 _MAX_SHOWN: Final = 5
+#: Folders whose files tell of the machine at each moment: psutil reads some when it is imported.
+_OF_THE_KERNEL: Final = ("/proc/", "/sys/", "/dev/")
 #: Nanoseconds by which the time of a file's change may lag behind.
 _TICK_NS: Final = 10_000_000
 
@@ -93,6 +95,7 @@ def files(read: Iterable[str], workspace: str, began_at: float) -> dict[str, lis
     sources = {_file(module) for module in list(sys.modules.values())}
     own = os.path.realpath(workspace) + os.sep
     data = {os.path.realpath(name) for name in read if not name.endswith(".pyc")}
+    data = {each for each in data if not each.startswith(_OF_THE_KERNEL)}
     found = {}
     for name in sources | {each for each in data if is_in_app(each, "") and own not in each}:
         state = state_of(name) if name else None

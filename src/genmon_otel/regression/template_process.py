@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from genmon_otel.regression import guardian, launch
 from genmon_otel.regression.case import Case
@@ -20,7 +20,6 @@ from genmon_otel.regression.launch import Job
 from genmon_otel.regression.mirror import Mirror, TooMuch, state_of
 from genmon_otel.regression.process_environment import IMPORTED
 from genmon_otel.regression.verdict import Observation
-from genmon_otel.regression.working_folder import working_folder
 
 #: Times that a template imports beforehand what a replay of it has imported.
 _MAX_IMPORTS: Final = 4
@@ -42,8 +41,7 @@ class TemplateProcess:
     control: socket.socket
     word: bytes
     mirror: Mirror
-    #: What its own processes print; closed, with its folder, by ``resources``.
-    output: IO[bytes]
+    #: Closes its folder, its socket and what its own processes print.
     resources: contextlib.ExitStack
     #: Module of the target that it has imported, and the time that it began at.
     module: str
@@ -217,34 +215,23 @@ class TemplateProcess:
 
 
 def started(job: Job) -> TemplateProcess:
-    """Start a template; it imports the target on its own time."""
+    """Start a template; it imports the target on its own time.
+
+    Raises:
+        Gone: the interpreter cannot be run.
+    """
     with contextlib.ExitStack() as resources:
-        mirror, lock = resources.enter_context(working_folder(job.cwd))
-        output = resources.enter_context(tempfile.TemporaryFile())
         ours, theirs = socket.socketpair()
-        word, word_from = launch.secret_word()
+        resources.callback(ours.close)
         try:
-            process = launch.start(
-                job,
-                mirror.copy,
-                lock=lock,
-                output=output,
-                word_from=word_from,
-                control=theirs.fileno(),
-                deadline_s=_LIFE_S,
-            )
-        except OSError as error:
-            ours.close()
-            raise Gone(f"{job.python} cannot be run: {error}") from None
-        finally:
-            theirs.close()
-            os.close(word_from)
+            found = launch.start(job, resources, control=theirs.detach(), deadline_s=_LIFE_S)
+        except launch.CannotStart as error:
+            raise Gone(str(error)) from None
         return TemplateProcess(
-            process=process,
+            process=found.process,
             control=ours,
-            word=word,
-            mirror=mirror,
-            output=output,
+            word=found.word,
+            mirror=found.mirror,
             resources=resources.pop_all(),
             module=module_of(job.case),
             start_s=job.case.began_at,
