@@ -70,6 +70,27 @@ CODE_FILE_PATH: Final = "code.file.path"
 CODE_LINE_NUMBER: Final = "code.line.number"
 ENDUSER_PSEUDO_ID: Final = "enduser.pseudo.id"
 
+# --- judged replays ----------------------------------------------------------
+
+#: Event of the GenAI conventions, its attributes, and those of tests, CI and version control.
+EVALUATION_EVENT: Final = "gen_ai.evaluation.result"
+GEN_AI_EVALUATION_NAME: Final = "gen_ai.evaluation.name"
+GEN_AI_EVALUATION_LABEL: Final = "gen_ai.evaluation.score.label"
+GEN_AI_EVALUATION_SCORE: Final = "gen_ai.evaluation.score.value"
+GEN_AI_EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
+#: What the evaluation is called: whether the recorded failure is gone.
+EVALUATION: Final = "genmon.regression"
+TEST_CASE_NAME: Final = "test.case.name"
+TEST_CASE_RESULT_STATUS: Final = "test.case.result.status"
+CICD_PIPELINE_NAME: Final = "cicd.pipeline.name"
+CICD_PIPELINE_RUN_ID: Final = "cicd.pipeline.run.id"
+CICD_PIPELINE_RUN_URL: Final = "cicd.pipeline.run.url.full"
+CICD_PIPELINE_TASK_NAME: Final = "cicd.pipeline.task.name"
+VCS_REVISION: Final = "vcs.ref.head.revision"
+ATTR_VERDICT: Final = "genmon.case.verdict"
+ATTR_DRIFTED: Final = "genmon.case.drifted"
+ATTR_WEIGHT: Final = "genmon.case.weight"
+
 # --- spans of other instrumentations ----------------------------------------
 
 #: By attribute, the kinds (lower case) of spans that can be the root of somebody else's

@@ -35,6 +35,8 @@ _ALLOWED: Final = {
     "genmon_programs": "programs that cases may run",
     "genmon_env": "environment variables that cases may set",
 }
+#: Tests that one line of the summary names.
+_NAMED: Final = 5
 _VERSION: Final = pytest.StashKey[str | None]()
 
 
@@ -98,7 +100,11 @@ class CaseItem(pytest.Item):
             self.case, cwd=_project_folder(self.config), trust=_trust(self.config)
         )
         data = json.loads(self._result().to_line())
-        shown = {"expect": self.case.expect, "file": self._here(), "notes": self._replayed.notes}
+        shown = {
+            "expect": self.case.expect, "file": self._here(), "notes": self._replayed.notes,
+            "fresh_because": self._replayed.fresh_because, "duration_s": self._replayed.duration_s,
+            "operation": self.case.operation,
+        }  # fmt: skip
         self.user_properties.append((_PROPERTY, {**data, "shown": shown}))
         if self._replayed.verdict == "inconclusive":
             detail = self._with_commands(self._replayed.detail)
@@ -277,6 +283,7 @@ class Results:
         from genmon_otel.errors import GenmonError
         from genmon_otel.regression.results import Result, append
 
+        _export([value for _, value in self._shown.values()])
         results = [Result.from_data(data) for data in self._results.values()]
         try:
             if path := self._config.getoption("--genmon-results"):
@@ -313,15 +320,45 @@ def _told(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list
         for node, value in those(("pass", "fail_other"))
         if value["shown"]["notes"]
     ]
+    anew: dict[str, list[str]] = {}
+    for node, value in results:
+        if why := value["shown"]["fresh_because"]:
+            anew.setdefault(why, []).append(f"{node} ({value['shown']['duration_s']:.1f} s)")
+    slower = [f"{why}: {_few(nodes)}" for why, nodes in anew.items()]
     for title, lines in (
         ("no longer fails, and the file says that it does:", passing),
         ("no longer fails as recorded, but is judged wrong (still expected to fail):", other),
         ("proves nothing:", nothing),
         ("asked otherwise than recorded (counts a quarter):", drifted),
         ("answered beyond the recording:", served),
+        ("replayed in a process started anew, which is slower:", slower),
     ):
         if lines:
             yield title, lines
+
+
+def _few(nodes: list[str]) -> str:
+    more = f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else ""
+    return ", ".join(nodes[:_NAMED]) + more
+
+
+def _export(shown: list[dict[str, Any]]) -> None:
+    """Export the judged replays as telemetry, where a variable names an exporter."""
+    if not any(os.environ.get(f"OTEL_{signal}_EXPORTER") for signal in ("TRACES", "LOGS")):
+        return
+    from genmon_otel.policy import Verdict
+    from genmon_otel.wiring.evaluations import Evaluations, Judged
+
+    with Evaluations() as evaluations:
+        for value in shown:
+            evaluations.judged(
+                Judged(
+                    name=value["slug"], operation=value["shown"]["operation"],
+                    verdict=Verdict(value["verdict"]), detail=value["detail"], at=value["at"],
+                    duration_s=value["shown"]["duration_s"], fingerprint=value["fingerprint"],
+                    weight=value["weight"], drifted=bool(value["drift"]),
+                )
+            )  # fmt: skip
 
 
 def _save_to_store(results: list[Result]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import grpc
 import pytest
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -55,6 +56,7 @@ class Received:
     def __init__(self) -> None:
         self.traces: list[trace_service_pb2.ExportTraceServiceRequest] = []
         self.metrics: list[metrics_service_pb2.ExportMetricsServiceRequest] = []
+        self.logs: list[logs_service_pb2.ExportLogsServiceRequest] = []
 
     @property
     def spans(self) -> list[Span]:
@@ -113,6 +115,8 @@ def http_receiver(received: Received) -> Iterator[str]:
                 body = gzip.decompress(body)
             if self.path == "/v1/traces":
                 received.traces.append(trace_service_pb2.ExportTraceServiceRequest.FromString(body))
+            elif self.path == "/v1/logs":
+                received.logs.append(logs_service_pb2.ExportLogsServiceRequest.FromString(body))
             else:
                 assert self.path == "/v1/metrics"
                 received.metrics.append(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import console
 from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.regression.run_result import RunResult
 from genmon_otel.text import clean
+from genmon_otel.wiring.evaluations import Judged
 
 VERDICT_STYLES = {Verdict.PASS: "green", Verdict.INCONCLUSIVE: "yellow"}
 
@@ -24,9 +27,19 @@ def shown_run(name: str, state: str, result: Any, bad: bool) -> dict[str, Any]:
         "weight": result.weight,
         "duration_s": round(result.duration_s, 3),
         "virtual_s": result.virtual_s,
+        "fresh_because": result.fresh_because,
         "notes": result.notes,
         "bad": bad,
     }
+
+
+def judged_run(name: str, operation: str, result: RunResult, fingerprint: str = "") -> Judged:
+    """Return one run as it is exported."""
+    return Judged(
+        name=name, operation=operation, verdict=result.verdict, detail=result.detail, at=time.time(),
+        duration_s=result.duration_s, fingerprint=fingerprint, weight=result.weight,
+        drifted=result.drifted,
+    )  # fmt: skip
 
 
 def print_runs(shown: list[dict[str, Any]]) -> None:

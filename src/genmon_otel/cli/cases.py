@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from genmon_otel.cli.card import STATE_STYLES, print_cases, render_card
 from genmon_otel.cli.case_files import export, rebind
-from genmon_otel.cli.case_runs import print_runs, shown_run
+from genmon_otel.cli.case_runs import judged_run, print_runs, shown_run
 from genmon_otel.cli.exported import stale_file
 from genmon_otel.cli.ingest import ingest
 from genmon_otel.cli.live import run_for_real
@@ -45,6 +45,7 @@ from genmon_otel.regression.shrink_stored import shrunk_in_store
 from genmon_otel.regression.trust import NONE
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
+from genmon_otel.wiring.evaluations import Evaluations
 from genmon_otel.wording.markdown import list_of_cases, table_of_runs
 
 
@@ -162,13 +163,16 @@ def verify(
             for row in opened.cases(limit=1000)
             if row.state is CaseState.PROPOSED or review.is_superseded(row)
         ]
-        with _bar("reproduction check", REPLAYS * len(names), quiet=as_json) as advance:
+        steps = REPLAYS + (0 if no_shrink else 1)  # shrinking is one of them, however long it takes
+        with _bar("reproduction check", steps * len(names), quiet=as_json) as advance:
             for name in names:
                 row, checked = review.verify(opened, name, cwd=cwd, needs=needed, progress=advance)
                 found.append({"case": row.handle, "state": row.state, "reason": checked.reason})
                 mention_unknown_steps(needed, row)
-                if row.state is CaseState.REPRODUCED and not no_shrink:
-                    shrunk_in_store(opened, row, cwd)
+                if not no_shrink:
+                    if row.state is CaseState.REPRODUCED:
+                        shrunk_in_store(opened, row, cwd)
+                    advance()
     if as_json:
         print_json(found)
     for each in () if as_json else found:
@@ -296,16 +300,19 @@ def run(
     handles = [name for name in case if not os.path.exists(name)]
     found = list(files.find(paths))
     trust = trust_in(cwd or Path.cwd()) if found else NONE
-    with _bar("files", len(found), quiet=as_json or markdown) as advance:
+    quiet = as_json or markdown
+    with Evaluations() as evaluations, _bar("files", len(found), quiet=quiet) as advance:
         for path in found:
             read_case = files.read(path)
             result = run_case(read_case, cwd=cwd, trust=trust)
             bad = read_case.expect == "passes" and result.verdict is not Verdict.PASS
             shown.append(shown_run(str(path), read_case.expect, result, bad))
+            operation, origin = read_case.operation, read_case.provenance
+            evaluations.judged(judged_run(read_case.slug, operation, result, origin.fingerprint))
             advance()
     if handles or not paths:
         version = version_of_folder(os.environ.get(ENV_CODE_VERSION), cwd or Path.cwd())
-        with open_store(store, writes=True) as opened:
+        with Evaluations() as evaluations, open_store(store, writes=True) as opened:
             names = handles or [
                 row.handle
                 for state in (CaseState.REGRESSED, CaseState.GUARDING, CaseState.OPEN)
@@ -318,6 +325,7 @@ def run(
                     guarded = before in (CaseState.GUARDING, CaseState.REGRESSED)
                     bad = guarded and result.verdict is not Verdict.PASS
                     shown.append(shown_run(row.handle, row.state, result, bad))
+                    evaluations.judged(judged_run(row.handle, row.operation, result))
                     advance()
     if as_json:
         print_json(shown)

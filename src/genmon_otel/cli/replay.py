@@ -14,7 +14,7 @@ from genmon_otel.cli.output import marked, printable
 from genmon_otel.cli.terminal import console, json_option, open_store, print_json, store_option
 from genmon_otel.policy import Verdict
 from genmon_otel.records import StepRecord
-from genmon_otel.regression import files, reproduce
+from genmon_otel.regression import files, reproduce, shrink
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.configuration import trust_in
 from genmon_otel.regression.debugging import debug
@@ -46,6 +46,8 @@ _SAYS = {
 @click.option("--set", "outcomes", metavar="STEP=JSON", multiple=True,
               help="Let STEP answer something else than recorded; STEP#2 for its second call. Default: "
               "the call that broke it, else the last one.")  # fmt: skip
+@click.option("--minimal", is_flag=True,
+              help="Answer with the smallest text that still breaks it, as shrinking found it.")  # fmt: skip
 @click.option("--steps", is_flag=True, help="Show each step's request and answer.")
 def replay(
     failure: str,
@@ -63,6 +65,8 @@ def replay(
     """
     found = _found(failure, store, cwd or Path.cwd())
     case, trust = found.case, found.trust
+    if how["minimal"]:
+        case = shrink.minimal(case)
     for text in outcomes:
         case = reproduce.with_outcome(case, text)
     if how["in_pdb"]:
@@ -176,6 +180,7 @@ def _data(name: str, case: Case, result: RunResult, about: str) -> dict[str, Any
         "traceback": result.traceback,
         "duration_s": round(result.duration_s, 3),
         "virtual_s": result.virtual_s,
+        "fresh_because": result.fresh_because,
         "inputs": plain(case.inputs),
         "steps": [
             {

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from genmon_otel.errors import ConfigurationError
 from genmon_otel.exchanges import compacted, expanded, keys_of
 from genmon_otel.payload import digest
 from genmon_otel.records import StepRecord
@@ -53,6 +54,22 @@ def shrink(case: Case, replay: Replay, *, most_s: float = MOST_S) -> Shrunk:
         most_s: seconds of wall time; then what was found by then is taken.
     """
     return _Shrinking(case, replay, time.monotonic() + most_s).run(most_s)
+
+
+def minimal(case: Case) -> Case:
+    """Return a shrunk case with the smallest form of the outcome that triggers, as it was found.
+
+    Raises:
+        ConfigurationError: it was not sought or not found; says what to do.
+    """
+    text, index = case.shrunk and case.shrunk.smallest_trigger, case.trigger.step
+    at = None if index is None else _text_at(case.steps[index])
+    if text is None or index is None or at is None:
+        raise ConfigurationError(
+            f"{case.ref} has no smallest trigger: it is found for an answer that is a text, when the case is "
+            f"shrunk. Run: genmon cases verify {case.ref}"
+        )
+    return _with_outcome(case, index, put(case.steps[index].outcome, at, text))
 
 
 class _Shrinking:

@@ -38,7 +38,7 @@ class Exports(SpanProcessor):
         """Export to what ``OTEL_TRACES_EXPORTER`` names; to nothing when it names nothing."""
         if not self._processors:
             self._processors = tuple(
-                BatchSpanProcessor(exporter()) for exporter in _exporters("traces")
+                BatchSpanProcessor(exporter()) for exporter in exporters("traces")
             )
         if self._processors:
             standby.start("traces")
@@ -122,7 +122,7 @@ def meter_provider(service_name: str | None) -> tuple[Any, Callable[[], Flush] |
     from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
 
     readers: list[MetricReader] = []
-    for exporter in _exporters("metrics", default="otlp"):
+    for exporter in exporters("metrics", default="otlp"):
         made = exporter()
         readers.append(
             made if isinstance(made, MetricReader) else PeriodicExportingMetricReader(made)
@@ -157,7 +157,7 @@ def _rename_instance(provider: Any) -> None:
     configuration.resource = configuration.resource.merge(own)
 
 
-def _exporters(signal: str, default: str = "none") -> list[Any]:
+def exporters(signal: str, default: str = "none") -> list[Any]:
     """Load the exporter classes that ``OTEL_<SIGNAL>_EXPORTER`` names."""
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     found = []
