@@ -15,7 +15,7 @@ from rich.console import Console
 from genmon_otel.cli.card import print_cases, render_card
 from genmon_otel.errors import ConfigurationError, InvalidTransition
 from genmon_otel.payload import decode
-from genmon_otel.policy import CaseState, Verdict
+from genmon_otel.policy import CaseState, Channel, Verdict
 from genmon_otel.records import Category, GenerationRecord, StepRecord
 from genmon_otel.regression import files, reproduction_check, review
 from genmon_otel.regression.case import Case
@@ -24,6 +24,7 @@ from genmon_otel.regression.needs import Needs
 from genmon_otel.regression.propose import propose
 from genmon_otel.regression.run_result import RunResult
 from genmon_otel.store import SqlStore
+from genmon_otel.wording.case import is_stale, runs
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success
 
 HUNG = StepRecord("call_model", {"prompt": "x"}, "hang", None, digest="d")
@@ -295,6 +296,32 @@ def test_the_queue(store: SqlStore, replays: Callable[[Verdict], list[Case]]) ->
 
 
 # --- running, rebinding, exporting ------------------------------------------------
+
+
+def test_a_case_whose_passes_drift_on_three_versions_is_stale(
+    store: SqlStore, replays: Callable[[Verdict], list[Case]]
+) -> None:
+    """Two versions are not enough; one clean pass on the newest is; live passes do not count."""
+    handle = opened(store, replays)
+    row = store.case(handle)
+    said = "step 1, ask, was asked otherwise"
+
+    def passes(version: str, drift: str, channel: Channel = "ci") -> bool:
+        number = len(list(store.case_runs(row.id)))
+        store.record_run(
+            row.id, channel, version, Verdict.PASS, "", f"r{number}", 1e9 + number, 0.25, drift
+        )
+        return is_stale(review.card(store, handle))
+
+    assert not passes("v2", said)
+    assert not passes("v3", said)
+    assert not passes("v3", said)
+    assert not passes("v4", "", "live")
+    assert passes("v4", said)
+    assert f"stale: its passes on 3 versions drifted: genmon cases refresh {handle}" in runs(
+        review.card(store, handle)
+    )
+    assert not passes("v5", "")
 
 
 def test_a_replay_counts_once_it_is_approved(

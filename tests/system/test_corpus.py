@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -127,6 +127,28 @@ def test_a_bug_reproduces_resists_mutants_and_yields_to_its_fix(bug: Bug, tmp_pa
             assert shown[name].verdict is not Verdict.PASS, f"{name} passes: {shown[name].detail}"
     finally:
         store.close()
+
+
+@pytest.mark.long("eight replays a bug, four of them started anew")
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_fork_judges_as_a_process_started_anew(bug: Bug, tmp_path: Path) -> None:
+    """The bug as it was, its fix, and two mutants show the same in a fork as in a fresh process."""
+    store, case = checked(bug, tmp_path)
+    store.close()
+    mutants = bug.mutants()
+    sources = {"as_it_was": bug.source, "fixed": bug.fixed} | {
+        name: mutants[name] for name in ("swallowed", "emptied")
+    }
+    differ = []
+    for name, source in sources.items():
+        home = tmp_path / name
+        home.mkdir()
+        (home / "orchestrator.py").write_text(source, encoding="utf-8")
+        forked, fresh = (run_case(case, cwd=home, fresh=fresh) for fresh in (False, True))
+        same = dict.fromkeys(("duration_s", "fresh_because"), None)
+        if {**asdict(forked), **same} != {**asdict(fresh), **same}:
+            differ.append(f"{name}: {forked} {fresh}")
+    assert not differ, "\n".join(differ)
 
 
 def test_the_corpus_is_wide() -> None:

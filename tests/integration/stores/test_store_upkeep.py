@@ -98,6 +98,22 @@ def test_a_case_of_nothing_but_theirs_is_emptied(store_url: str, clock: FakeCloc
     store.close()
 
 
+def test_donors_of_a_person_leave_other_peoples_cases(producer: Producer, store: SqlStore) -> None:
+    """What a person's successes answered goes from a case of somebody else, where it is a donor."""
+    records = [failing("a", user_id="bob") for _ in range(3)]
+    producer.write(*records, recordings=tuple(map(recording_of, records)))
+    hers = success(user_id="ada")
+    producer.write(hers, samples=(sample_of(hers),))
+    row = store.cases()[0]
+    donors = [{"generation_id": hers.generation_id, "step": {"outcome": "of ada"}}]
+    store.save_case(row.id, {**row.case, "donors": donors})
+    cleared = store.forget("ada")
+    assert (cleared.samples, cleared.cases) == (1, 1)
+    case = store.cases()[0].case
+    assert hers.generation_id not in str(case)
+    assert records[0].generation_id in str(case)
+
+
 def test_the_exporter_counts(producer: Producer, store: SqlStore) -> None:
     """Cases by state and failures by status are counted over the whole store."""
     producer.write(*(failing("a") for _ in range(3)), failing("b"), failing("c"))

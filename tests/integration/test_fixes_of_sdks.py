@@ -1,0 +1,220 @@
+"""Natural fixes and their mutants where real SDKs ask a model over loopback, without a decorated step."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genmon_otel import capture as automatic
+from tests.fix_kit import recorded_bug, rerun_here
+
+SOURCE = """
+import time
+import anthropic, openai
+from pydantic import BaseModel, ValidationError
+from genmon_otel import generation
+
+client = openai.OpenAI(base_url="URL/v1", api_key="k", max_retries=0)
+other = anthropic.Anthropic(base_url="URL", api_key="k", max_retries=0)
+
+class Page(BaseModel):
+    title: str
+
+def ask(prompt, model="big"):
+    message = {"role": "user", "content": prompt}
+    answer = client.chat.completions.create(model=model, messages=[message])
+    return answer.choices[0].message.content
+
+def ask_other(prompt):
+    message = {"role": "user", "content": prompt}
+    return other.messages.create(model="m", max_tokens=99, messages=[message]).content[0].text
+
+def page(text):
+    return {"title": Page.model_validate_json(text).title}
+
+attempt = generation(name="build", capture="all")
+
+@attempt
+def build(request):
+    if "small" in request:
+        ask_other(f"A page of {request}")
+    return page(ask(f"A page of {request}"))
+
+@attempt
+def tolerant(request):
+    text = ask(f"A page of {request}")
+    return page(text[text.index("{"):])
+
+@attempt
+def again(request):
+    for tried in range(4):
+        try:
+            return page(ask(f"A page of {request}"))
+        except (ValidationError, openai.RateLimitError):
+            if tried == 3:
+                raise
+            time.sleep(0.01 * 2**tried)
+
+@attempt
+def repaired(request):
+    text = ask(f"A page of {request}")
+    try:
+        return page(text)
+    except ValidationError as error:
+        return page(ask(f"A page of {request}. You wrote {text}, which is wrong: {error}"))
+
+@attempt
+def other_model(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except (ValidationError, openai.RateLimitError):
+        return page(ask(f"A page of {request}", model="small"))
+
+@attempt
+def other_provider(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except (ValidationError, openai.RateLimitError):
+        return page(ask_other(f"A page of {request}"))
+
+@attempt
+def other_prompt(request):
+    return page(ask(f"Answer with JSON alone. A page of {request}"))
+
+@attempt
+def made_up(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except Exception:
+        return {"title": "Welcome"}
+
+@attempt
+def made_up_of_the_request(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except Exception:
+        return {"title": request}
+
+@attempt
+def emptied(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except Exception:
+        return {"title": ""}
+
+@attempt
+def nothing(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except Exception:
+        return None
+
+@attempt
+def other_error(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except Exception:
+        raise KeyError("title") from None
+"""
+
+#: Request, changed function, verdict; ``¼``: a pass that counts a quarter.
+ROWS = """
+wrong tolerant pass
+wrong again pass ¼
+wrong repaired pass
+wrong other_model pass
+wrong other_provider pass
+wrong other_prompt inconclusive
+wrong made_up inconclusive
+wrong made_up_of_the_request inconclusive
+wrong emptied fail_other
+wrong nothing fail_other
+wrong other_error fail_other
+busy again pass ¼
+busy other_model pass
+busy other_provider pass
+busy made_up inconclusive
+busy made_up_of_the_request inconclusive
+busy emptied fail_other
+busy nothing fail_other
+busy other_error fail_other
+"""
+
+
+class Model(BaseHTTPRequestHandler):
+    """Answers both APIs: with prose to what is wrong, with 429 to what is busy."""
+
+    def do_POST(self) -> None:
+        """Answer one request."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = str(asked["messages"])
+        text, status = '{"title": "Blog"}', 200
+        if "wrong" in prompt:
+            text = 'Sure: {"title": "Shop"}'
+        elif "busy" in prompt:
+            status = 429
+        body: dict[str, Any] = {
+            "id": "c", "object": "chat.completion", "created": 1, "model": asked["model"],
+            "choices": [{"index": 0, "finish_reason": "stop",
+                         "message": {"role": "assistant", "content": text}}],
+        }  # fmt: skip
+        if self.path.endswith("/messages"):
+            body = {
+                "id": "m", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None,
+                "stop_reason": "end_turn", "content": [{"type": "text", "text": text}],
+                "usage": {"input_tokens": 1, "output_tokens": 1},
+            }  # fmt: skip
+        if status == 429:
+            body = {
+                "error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit"}
+            }
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Address of the model."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_turns_a_case_of_an_sdk_green(url: str, tmp_path: Path) -> None:
+    """Natural fixes pass on donors, also of another provider; no mutant does; each mismatch is listed."""
+    wrong = []
+    automatic.install()
+    try:
+        cases = {}
+        for bad in ("wrong", "busy"):
+            folder = tmp_path / f"sdk_{bad}"
+            folder.mkdir()
+            source = SOURCE.replace("URL", url)
+            cases[bad] = recorded_bug(
+                folder, source, good=("a blog", "a small blog"), bad=f"a {bad} shop"
+            )
+            case, module = cases[bad]
+            assert rerun_here(case, module, "build").verdict == "fail_same"
+        for line in filter(None, ROWS.split("\n")):
+            bad, function, verdict, *less = line.split()
+            shown = rerun_here(*cases[bad], function)
+            if (shown.verdict, shown.weight < 1) != (verdict, bool(less)):
+                wrong.append(f"{line}: {shown.verdict} {shown.weight} {shown.detail} {shown.notes}")
+    finally:
+        automatic.uninstall()
+    assert not wrong, "\n".join(wrong)
