@@ -64,6 +64,25 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "failed generation",
         "the fingerprint: equal for failures that are alike",
     ),
+    "ATTR_VERDICT": ("judged replay", "the verdict"),
+    "ATTR_WEIGHT": ("judged replay", "what a pass counts for in the confidence"),
+    "ATTR_DRIFTED": ("judged replay", "whether it asked otherwise than recorded"),
+    "GEN_AI_EVALUATION_NAME": (
+        f"judged replay, in the event `{names.EVALUATION_EVENT}`",
+        f"`{names.EVALUATION}`",
+    ),
+    "GEN_AI_EVALUATION_LABEL": (
+        f"judged replay, in the event `{names.EVALUATION_EVENT}`",
+        "the verdict",
+    ),
+    "GEN_AI_EVALUATION_SCORE": (
+        f"judged replay, in the event `{names.EVALUATION_EVENT}`",
+        "the weight of a pass, 0 of a failure; absent where nothing was proven",
+    ),
+    "GEN_AI_EVALUATION_EXPLANATION": (
+        f"judged replay, in the event `{names.EVALUATION_EVENT}`",
+        "why, redacted and bounded",
+    ),
     "ERROR_TYPE": ("failed generation, phase or step", "the exception's type"),
     "EXCEPTION_TYPE": ("failed generation, in the event `exception`", "the exception's type"),
     "EXCEPTION_MESSAGE": (
