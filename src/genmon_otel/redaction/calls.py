@@ -21,13 +21,13 @@ _CALLS: Final[tuple[tuple[tuple[str, ...], int, re.Pattern[str]], ...]] = tuple(
         (("new PDO(", "mysqli_connect(", "mysqli(", "pg_connect("), 20, rf"\b(?:new PDO|mysqli_connect|mysqli)\(\s{{0,4}}{_OTHER}{_OTHER}{_STRING}"),
         (("SecretStr(", "SecureString", "SecretBytes("), 20, rf"\b(?:Secret(?:Str|Bytes)\(|ConvertTo-SecureString(?: -String)?)\s{{0,4}}{_STRING}"),
         ((".send_keys(", ".type(", ".fill("), 160, rf"(?i:passwor[dt]|passwd)[^\n]{{0,80}}?(?:\.send_keys\(|\.fill\(|,)\s{{0,4}}{_STRING}\)"),
-        (("SET PASSWORD", "set password"), 0, rf"(?i:set password)\s[^\n=]{{0,120}}=\s{{0,4}}(?i:password\()?{_STRING}"),
+        (("SET PASSWORD",), 0, rf"(?i:set password)\s[^\n=]{{0,120}}=\s{{0,4}}(?i:password\()?{_STRING}"),
         (("Duplicate entry ",), 0, r"Duplicate entry '([^'\n]{3,200})' for key '[^'\n]{0,80}(?:password|passwd|secret|token|api_?key)[^'\n]{0,20}'"),
         ((")=(",), 80, r"\bKey \([^()\n]{0,40}(?:password|passwd|secret|token|api_?key)[^()\n]{0,20}\)=\(([^()\n]{3,200})\)"),
         (("::from(", ".to_string("), 80, rf"(?i:password|passwd|secret|token|api_?key)\w{{0,20}}(?:\s?:\s?[\w&<>]{{1,30}})?\s{{0,4}}=\s{{0,4}}(?:\w+::)?String::from\({_STRING}"),
         ((" string = ", "String = ", "; } = "), 80, rf"(?i:password|passwd|secret|token|api_?key)\w{{0,20}}\s{{0,4}}(?:(?:const )?[sS]tring|\{{[ a-z;]{{1,30}}\}})\s{{0,4}}=\s{{0,4}}{_STRING}"),
         (("assword(\"", "assword('", "piKey(\"", "piKey('", "pi_key(\"", "ecret(\"", "oken(\""), 60, rf"(?:\b(?:builder|client|config|options?|opts|conn|connection|db|auth)|\))\.(?i:password|api_?key|secret|token)\({_STRING}"),
-        (("[[",), 60, r"(?i:password|passwd|secret|token|api_?key)\w{0,20}\s{0,4}=\s{0,4}\[\[([^\[\]\n]{3,200})\]\]"),
+        (("= [[",), 60, r"(?i:password|passwd|secret|token|api_?key)\w{0,20}\s{0,4}=\s{0,4}\[\[([^\[\]\n]{3,200})\]\]"),
         # command lines
         (("curl",), 0, r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-[sSkLifvXg]{1,5}u\s{0,4}[\"']?[\w.@+-]{1,80}:(?!//)([^\s\"'\\]{1,200})"),
         (("curl",), 0, r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-b\s{1,4}[\"']?[\w.-]{1,40}=([^\s\"';\\]{3,400})"),
@@ -42,8 +42,19 @@ _CALLS: Final[tuple[tuple[tuple[str, ...], int, re.Pattern[str]], ...]] = tuple(
         (("snmp",), 0, r"\bsnmp\w{2,12}\s[^\n|;]{0,100}?\s-c\s{1,4}(?!public\b|private\b)([^\s\"'\\-][^\s\"'\\]{2,200})"),
         (("secrets set ", "--from-literal"), 0, r"(?:secrets set |--from-literal[= ])(?:[\w.-]{1,60}=)([^\s\"'\\]{3,400})"),
         (("set_header ",), 10, r"\b(?:proxy|more)_set_header\s{1,4}(?i:x-api-key|authorization|x-\w{1,20}-token)\s{1,4}[\"']?(?!\$)([^\s\"';\\]{3,400})"),
-        (("CONNECT ", "connect "), 0, r"\b(?i:connect)\s{1,4}\w{1,40}/([^\s\"'@/\\]{3,100})@\w"),
+        (("CONNECT ",), 0, r"\b(?i:connect)\s{1,4}\w{1,40}/([^\s\"'@/\\]{3,100})@\w"),
     )
+)  # fmt: skip
+#: One of these is in every match: searches for one character each, which long texts are full of words without.
+_CALL: Final = re.compile(
+    r"\((?:(?<=Auth\()|(?<=_auth\()|(?<=[lL]\()|(?<=ls\()|(?<=login\()|(?<=cate\()|(?<=PDO\()|(?<=mysqli\()|(?<=nect\()|(?<=Str\()|(?<=tes\()"
+    r"|(?<=keys\()|(?<=type\()|(?<=from\()|(?<=word\()|(?<=Key\()|(?<=_key\()|(?<=cret\()|(?<=oken\()|(?<=\)=\())"
+)
+_FLAG: Final = re.compile(
+    r"-(?<= -)(?:[sSkLifvXg]{0,5}u|[bpPct]|-value|-body|-secret-string|-with-token|-from-literal|AsPlainText)\b"
+)
+_WORDS: Final = (
+    "login ", "passwd -", "secret", "_header ", "CONNECT ", "PASSWORD", "ring = ", "entry '", "= [[", "; } = ",
 )  # fmt: skip
 #: Characters of the longest match.
 _BEHIND: Final = 700
@@ -51,6 +62,8 @@ _BEHIND: Final = 700
 
 def redact_calls(text: str) -> str:
     """Replace what stands in one of the places of :data:`_CALLS`."""
+    if not (_FLAG.search(text) or _CALL.search(text) or any(word in text for word in _WORDS)):
+        return text
     edits: list[Edit] = []
     for literals, before, pattern in _CALLS:
         if found := places(text, *literals):

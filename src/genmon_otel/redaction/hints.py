@@ -14,28 +14,13 @@ from genmon_otel.redaction.sensitive import is_sensitive
 #: Parts of sensitive names in lower case, by a letter that one search finds them all by; those
 #: that begin with it come first.
 _BY_LETTER: Final = {
-    "k": "key kode kennwort token webhook",
-    "c": "cookie cred cv conn card contrase clave secret mnemonic hmac",
-    "p": "pass pw pin psk phrase parola otp mdp",
-    "s": "ssn srf sessid salasana senha sifre sandi",
+    "k": "key|kode|kennwort|token|webhook",
+    "c": "cookie|cred|cv|conn|card|contrase|clave|secret|mnemonic|hmac|factor|facode|fa_code|fa code|ery code|ion code",
+    "p": "pass|pw|pin|psk|phrase|parola|otp|mdp|pepper",
+    "s": "ssn|srf|sessid|salasana|senha|sifre|sandi",
 }
 #: Those that are looked for by themselves.
-_HINTS: Final = (
-    "auth",
-    "2fa",
-    "mfa",
-    "pepper",
-    "ery code",
-    "ion code",
-    "factor",
-    "jwt",
-    "dsn",
-    "geheim",
-    "bearer",
-    "wachtwoord",
-    "haslo",
-    "heslo",
-)
+_HINTS: Final = ("auth", "jwt", "dsn", "geheim", "bearer", "wachtwoord", "haslo", "heslo")
 #: Those that are also parts of everyday words: what must stand right behind them.
 _EVERYDAY: Final = {
     "cv": "[vc](?![a-z])",
@@ -64,8 +49,8 @@ def _expression(letter: str, hints: list[str]) -> re.Pattern[str]:
 #: Expressions, and what each matches of a hint -> where that stands in it, and the hint's length.
 _EXPRESSIONS: Final = [
     (
-        _expression(letter, hints.split()),
-        {hint[hint.index(letter) :]: (hint.index(letter), len(hint)) for hint in hints.split()},
+        _expression(letter, hints.split("|")),
+        {hint[hint.index(letter) :]: (hint.index(letter), len(hint)) for hint in hints.split("|")},
     )
     for letter, hints in _BY_LETTER.items()
 ]
