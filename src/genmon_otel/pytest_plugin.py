@@ -90,12 +90,11 @@ class CaseItem(pytest.Item):
         from genmon_otel.regression import files
         from genmon_otel.regression.case_reading import CaseError
         from genmon_otel.regression.runner import run_case
-        from genmon_otel.text import clean
 
         try:
             self.case = files.read(self.path)
         except CaseError as error:
-            raise pytest.fail.Exception(clean(str(error), 4_000), pytrace=False) from None
+            raise pytest.fail.Exception(_printed(str(error)), pytrace=False) from None
         self._replayed = run_case(
             self.case, cwd=_project_folder(self.config), trust=_trust(self.config)
         )
@@ -110,11 +109,14 @@ class CaseItem(pytest.Item):
             detail = self._with_commands(self._replayed.detail)
             if self.case.expect == "passes":
                 self._fail(f"It guards against a failure, but proves nothing: {detail}")
-            raise pytest.skip.Exception(f"proves nothing: {detail}", _use_item_location=True)
+            raise pytest.skip.Exception(
+                _printed(f"proves nothing: {detail}"), _use_item_location=True
+            )
 
     def runtest(self) -> None:
         """Compare the replay's verdict with the file's ``expect``."""
-        shown = f"{self._replayed.verdict}: {self._with_commands(self._replayed.detail)}"
+        detail = self._with_commands(self._replayed.detail)
+        shown = _printed(f"{self._replayed.verdict}: {detail}")
         passed = self._replayed.verdict == "pass"
         if self.case.expect == "passes":
             if not passed:
@@ -149,18 +151,18 @@ class CaseItem(pytest.Item):
 
     def _fail(self, what: str) -> NoReturn:
         """Fail (in setup: raise an error) with the recorded failure in the message, without a traceback."""
-        from genmon_otel.text import clean
+        from genmon_otel.wording.printable import one_line
 
         expected, origin = self.case.expected, self.case.provenance
+        recorded = f"{expected.error_type} ({expected.category}): {expected.error_message[:300]}"
         text = (
             f"{what}\n\n"
-            f"recorded: {expected.error_type} ({expected.category}): "
-            f"{expected.error_message[:300]}\n"
-            f"target:   {self.case.target}\n"
-            f"failure:  {origin.failure}, seen {origin.occurrences} times, "
+            f"recorded: {one_line(recorded)}\n"
+            f"target:   {one_line(self.case.target)}\n"
+            f"failure:  {one_line(origin.failure)}, seen {origin.occurrences} times, "
             f"{origin.users_hit} users hit"
         )
-        raise pytest.fail.Exception(clean(text, 4_000), pytrace=False)
+        raise pytest.fail.Exception(_printed(text), pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return file, line and name for the report."""
@@ -182,6 +184,14 @@ class CaseItem(pytest.Item):
             weight=self._replayed.weight,
             drift=self._replayed.drift,
         )
+
+
+def _printed(text: str) -> str:
+    """Return text of a case as it may be printed where a CI system reads along."""
+    from genmon_otel.text import cut
+    from genmon_otel.wording.printable import in_a_log
+
+    return in_a_log(cut(text, 4_000))
 
 
 def _code_version(config: pytest.Config) -> str | None:
@@ -259,8 +269,6 @@ class Results:
         """Print what the cases showed, always: what passes now, goes wrong otherwise, drifted, or proves nothing."""
         if not self._shown:
             return
-        from genmon_otel.text import clean
-
         terminalreporter.section("genmon cases")
         counts = Counter(value["verdict"] for _, value in self._shown.values())
         said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
@@ -269,7 +277,7 @@ class Results:
             terminalreporter.write_line("")
             terminalreporter.write_line(title)
             for line in lines:
-                terminalreporter.write_line(f"  {clean(line, 4_000)}")
+                terminalreporter.write_line(_printed(f"  {line}"))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

@@ -16,6 +16,7 @@ from genmon_otel.cli import main
 from genmon_otel.payload import encode
 from genmon_otel.regression import files
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.case_reading import CaseError
 from tests.case_kit import SOURCE, recorded
 
 pytest_plugins = ["pytester"]
@@ -32,6 +33,7 @@ def strike(*_):
 """
 APP = """
 import subprocess
+import wave
 from genmon_otel.testing import postcondition
 from strike import strike
 
@@ -53,6 +55,7 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
     "path": ({"env": {"PYTHONPATH": "sites"}}, "PYTHONPATH steers an interpreter"),
     "variable": ({"env": {"MODE": "test"}}, 'genmon_env = ["ALLOWED", "MODE"]'),
     "sites": ({"root": "sites"}, ""),
+    "decoy": ({"root": "decoy"}, ""),
     "user-sites": ({"root": ".local/lib/python3/site-packages"}, "is installed code"),
     "installed": ({"target": "shop_pip:main", "root": ".venv/lib/site-packages"}, "is installed code"),
     "link": ({"target": "shop_out:build", "root": "link"}, "is outside the project"),
@@ -92,6 +95,9 @@ def home(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
         "sites/usercustomize.py": evil,
         "sites/httpx.py": evil,
         "sites/decimal.py": evil,
+        "decoy/app.txt": "",
+        "decoy/app/README": "",
+        "decoy/wave.py": evil,
         ".local/lib/python3/site-packages/usercustomize.py": evil,
         ".venv/lib/site-packages/shop_pip.py": evil,
         str(outside / "shop_out.py"): evil,
@@ -130,8 +136,8 @@ def test_no_attack_runs_code(pytester: pytest.Pytester, home: Path) -> None:
     )
     ran = pytester.runpytest_subprocess("cases", "-rsx", "-n", "2")
     # A root that does not hold the target is left out; a type that is not loaded is opaque, and
-    # nobody looks at it: these three fail as recorded, too.
-    ran.assert_outcomes(skipped=len(ATTACKS) - 3, xfailed=4)
+    # nobody looks at it: these four fail as recorded, too.
+    ran.assert_outcomes(skipped=len(ATTACKS) - 4, xfailed=5)
     text = ran.stdout.str()
     missing = [word for _, word in ATTACKS.values() if word not in text]
     assert missing == []
@@ -253,3 +259,82 @@ def test_workers_are_told_whether_a_configuration_was_named(
     assert 'genmon_env = ["ALLOWED", "MODE"]' in ran.stdout.str()
     named = pytester.runpytest_subprocess("-c", "cases/pytest.ini", "cases", "-rsx", "-n", "1")
     named.assert_outcomes(xfailed=1)
+
+
+RUNNING = """
+import subprocess
+from genmon_otel import generation
+
+@generation(name="build")
+def runs(request):
+    raise RuntimeError(subprocess.check_output([request, "ran"], text=True))
+"""
+
+
+def test_an_allowed_program_is_the_one_on_the_path(pytester: pytest.Pytester, home: Path) -> None:
+    """Its name allows no file of that name that was committed, however the inputs spell it."""
+    case = recorded(home, source=SOURCE + RUNNING)
+    (home / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\ngenmon_programs = ["echo"]\n', encoding="utf-8"
+    )
+    tool = home / "tools" / "echo"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\nprintf 'STR%s' UCK\n", encoding="ascii")
+    tool.chmod(0o755)
+    spelled = {"whole": str(tool), "relative": "tools/echo", "dotted": "./tools/echo"}
+    for slug, request in {"bare": "echo", **spelled}.items():
+        files.export(
+            replace(
+                case,
+                slug=slug,
+                target="app:runs",
+                programs=("echo",),
+                inputs=encode({"request": request}),
+            ),
+            home / "cases",
+        )
+    ran = pytester.runpytest_subprocess("cases", "-rsx")
+    ran.assert_outcomes(xfailed=1, skipped=3)
+    text = ran.stdout.str()
+    assert "RuntimeError: ran" in text
+    assert "STRUCK" not in text
+    assert text.count("while the path finds") >= 3
+
+
+#: Members of a case file that pytest prints.
+PRINTED = ("provenance.failure", "expected.category", "expected.error_message", "target", "live")
+
+
+def test_no_line_that_pytest_prints_of_a_file_is_a_command(
+    pytester: pytest.Pytester, home: Path
+) -> None:
+    """GitHub, Azure and TeamCity obey ``::``, ``##vso[`` and ``##teamcity[`` in what a job prints."""
+    case = honest(home)
+    (home / "cases").mkdir()
+    for expect in ("passes", "fails"):
+        for member in PRINTED:
+            data: dict[str, Any] = replace(case, slug=f"{expect}-{member.replace('.', '-')}", expect=expect).to_dict()
+            holder, _, name = member.rpartition(".")
+            inside = data[holder] if holder else data
+            words = "\n::stop-commands::x\n  ::error::x ##vso[x] ##[x] ##teamcity[x]\r::x\u200e"
+            inside[name] = [words] if name == "live" else f"{inside[name]}{words}"
+            (home / "cases" / f"{data['slug']}.genmon.json").write_text(json.dumps(data), "ascii")
+    text = pytester.runpytest_subprocess("cases", "-rA").stdout.str()
+    assert "stop-commands" in text
+    assert [line for line in text.splitlines() if line.lstrip().startswith("::")] == []
+    assert [mark for mark in ("##[", "##vso[", "##teamcity[", "\u200e") if mark in text] == []
+
+
+@pytest.mark.parametrize("place", ["case", "expected"])
+def test_no_member_is_there_twice(tmp_path: Path, place: str) -> None:
+    """What a reviewer reads first would not be what runs."""
+    case = honest(tmp_path)
+    data = case.to_dict()
+    text = json.dumps(data)
+    inside = json.dumps(data["expected"])
+    twice = {
+        "case": text[:-1] + ', "target": "app:mended"}',
+        "expected": text.replace(inside, inside[:-1] + ', "category": "unknown"}'),
+    }[place]
+    with pytest.raises(CaseError, match=r"has the member '(target|category)' twice"):
+        Case.from_json(twice)

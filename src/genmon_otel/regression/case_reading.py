@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, Final
@@ -47,11 +48,27 @@ def parse(text: str | bytes) -> Any:
     if sum(map(text.count, signs)) > 4 * MAX_VALUES:  # before they are made
         raise CaseError(_TOO_MANY)
     try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite_number)
+        return json.loads(
+            text,
+            parse_constant=_no_constant,
+            parse_float=_finite_number,
+            object_pairs_hook=_members,
+        )
     except CaseError:
         raise
     except (ValueError, RecursionError) as error:
         raise CaseError(f"The case is no JSON: {str(error)[:200]}") from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's members; one that is there twice would be read otherwise than it is reviewed."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        name = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise CaseError(
+            f"The case is no strict JSON: it has the member {_printable(name)!r} twice."
+        )
+    return members
 
 
 def _finite_number(text: str) -> float:

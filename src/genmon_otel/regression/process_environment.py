@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from importlib import machinery
 from pathlib import Path
 from typing import Final
 
@@ -72,13 +73,16 @@ def import_paths(case: Case, cwd: Path, trust: Trust) -> list[str]:
 
 
 def _holds_target(case: Case, cwd: Path) -> bool:
-    """Whether the case's root has the target's package: another folder would only hide modules."""
-    package = case.target.partition(":")[0].partition(".")[0]
+    """Whether the target's module lies below the case's root: another folder would only hide modules."""
     try:
-        names = os.listdir(cwd / case.root)
+        module = (cwd / case.root).joinpath(*case.target.partition(":")[0].split("."))
+        return any(
+            os.path.isfile(f"{place}{suffix}")
+            for place in (module, module / "__init__", module / "__main__")
+            for suffix in machinery.all_suffixes()
+        )
     except (OSError, ValueError):
         return False
-    return any(name.partition(".")[0] == package for name in names)
 
 
 def is_installed(path: str, cwd: Path) -> bool:

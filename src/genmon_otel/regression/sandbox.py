@@ -62,7 +62,8 @@ class Sandbox:
 
     def __init__(self, workspace: Path, programs: tuple[str, ...] = ()) -> None:
         self._workspace = os.path.realpath(workspace)
-        self._programs = frozenset(programs)
+        #: By name, where the program lies that the name stands for.
+        self._programs = {name: _found(name, os.environ.get("PATH")) for name in programs}
         self._open = 0
         self._inside = threading.local()
         self._forks_itself = False
@@ -227,7 +228,12 @@ class Sandbox:
             not program or not isinstance(program, (str, bytes, os.PathLike))
         ):
             listed = args[1] if event == "subprocess.Popen" else program
-            program = listed[0] if isinstance(listed, (list, tuple)) and listed else listed
+            if isinstance(listed, (list, tuple)) and listed:
+                # fork_exec is given the name in each folder of the path, and runs the first that is there.
+                there = listed if event == "subprocess.Popen" else filter(os.path.exists, listed)
+                program = next(iter(there), listed[0])
+            else:
+                program = listed
         shown = _shown(program)
         if event == "os.system" and any(sign in os.fsdecode(program) for sign in ";&|<>$`\n("):
             shown = "sh"
@@ -236,6 +242,22 @@ class Sandbox:
             if is_asked_by("platform"):  # it works without the program
                 raise FileNotFoundError(errno.ENOENT, "no programs run in a replay", name)
             self._refuse("subprocess", f"{name or event}.")
+        self._is_the_allowed(name, shown.split(" ")[0], event, args)
+
+    def _is_the_allowed(self, name: str, given: str, event: str, args: tuple[Any, ...]) -> None:
+        """Refuse another file of an allowed program's name: the name stands for the one on the path."""
+        folder = variables = None
+        if event == "subprocess.Popen":
+            folder, variables = args[2:4]
+        elif event in ("os.exec", "os.posix_spawn"):
+            variables = args[2]
+        if os.sep in given:
+            place = os.path.realpath(os.path.join(os.fsdecode(folder or os.getcwd()), given))
+        else:
+            place = _found(given, _path_in(os.environ if variables is None else variables))
+        if place and place != self._programs[name]:
+            known = self._programs[name] or "nothing"
+            self._refuse("subprocess", f"{place}, while the path finds {known} by the name {name}.")
 
     def _signalling(self, event: str, args: tuple[Any, ...]) -> None:
         if not events.is_own(args[0], group=event == "os.killpg"):
@@ -270,6 +292,17 @@ _WATCHED: Final[Mapping[str, Handler]] = {
 }
 #: Files in /proc that everybody may read and libraries do read.
 _PUBLIC: Final = frozenset({"", "stat", "statm", "status", "comm"})
+
+
+def _found(name: str, path: str | None) -> str:
+    """Return the file that a program's name stands for on a search path; empty where there is none."""
+    if name == os.path.basename(sys.executable):
+        return os.path.realpath(sys.executable)
+    return os.path.realpath(found) if (found := shutil.which(name, path=path)) else ""
+
+
+def _path_in(variables: Mapping[Any, Any]) -> str | None:
+    return next((os.fsdecode(v) for k, v in variables.items() if os.fsdecode(k) == "PATH"), None)
 
 
 def _joined(path: Any, folder: Any) -> str:

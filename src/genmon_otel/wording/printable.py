@@ -11,6 +11,8 @@ from genmon_otel.text import clean
 #: Source: Unicode 16, UAX #9 (bidirectional controls) and the blocks of tags and annotations.
 INVISIBLE: Final = "\u061c\u200b\u200e\u200f\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 _MARKS: Final = re.compile(f"[{INVISIBLE}]")
+_LOG_COMMAND: Final = re.compile(r"^(?=\s*::)", re.MULTILINE)
+_LOG_MARK: Final = re.compile(r"##(?=(?:vso|teamcity)?\[)")
 _LINE_ENDS: Final = re.compile(r"\s*\n\s*")
 
 
@@ -21,6 +23,16 @@ def printable(text: object) -> str:
     """
     given = str(text)
     return _MARKS.sub("", clean(given, len(given)))
+
+
+def in_a_log(text: object) -> str:
+    """Return :func:`printable` text of which no line is a command to the system that runs a job.
+
+    GitHub, Azure Pipelines and TeamCity obey what a job prints: a line that begins with ``::``,
+    and ``##`` before a bracket wherever it stands. Source: their documentations of workflow
+    commands, logging commands and service messages, in that order.
+    """
+    return _LOG_MARK.sub("# #", _LOG_COMMAND.sub("| ", printable(text)))
 
 
 def one_line(text: object) -> str:
