@@ -209,16 +209,17 @@ def _code_version(config: pytest.Config) -> str | None:
 def _trust(config: pytest.Config) -> Trust:
     """What the configuration allows to case files.
 
-    A file below the folder in which pytest was started, which pytest takes where it is told a
-    folder beside or below that file, allows nothing: whoever brings cases may have brought it.
+    Only a file in the folder in which pytest was started or above it, or one that was named, allows
+    anything. Pytest also takes one beside the cases that it is told to run: whoever brought them may
+    have brought that file, too.
     """
     from genmon_otel.regression.configuration import trust_in
     from genmon_otel.regression.trust import Trust
 
     started_in = config.invocation_params.dir.resolve()
     file = config.inipath or config.rootpath / "pytest.ini"
-    is_below = started_in in file.resolve().parents and file.resolve().parent != started_in
-    if config.inipath is not None and is_below and not _is_named(config):
+    is_above = file.resolve().parent in (started_in, *started_in.parents)
+    if config.inipath is not None and not is_above and not _is_named(config):
         return trust_in(started_in)
     return Trust.configured(
         {name: config.getini(name) for name in _ALLOWED}, file.parent, file.name

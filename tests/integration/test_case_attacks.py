@@ -234,6 +234,19 @@ def test_a_configuration_beside_the_cases_allows_nothing(
     assert pytest_plugin._trust(pytester.parseconfig("cases")).env == ()
 
 
+def test_a_configuration_of_another_folder_allows_nothing(
+    pytester: pytest.Pytester, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases lie beside the folder in which pytest is started, or anywhere: so does what they bring."""
+    pytester.mkdir("cases").joinpath("pytest.ini").write_text(WIDENING["pytest.ini"], "utf-8")
+    monkeypatch.chdir(pytester.mkdir("sub"))
+    config = pytester.parseconfig("../cases")
+    assert config.inipath == home / "cases" / "pytest.ini"
+    assert pytest_plugin._trust(config).env == ()
+    monkeypatch.chdir(home / "cases")
+    assert pytest_plugin._trust(pytester.parseconfig()).env == ("MODE",)
+
+
 def test_pytest_started_beside_the_cases_follows_their_configuration(
     pytester: pytest.Pytester, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +326,9 @@ def test_no_line_that_pytest_prints_of_a_file_is_a_command(
     (home / "cases").mkdir()
     for expect in ("passes", "fails"):
         for member in PRINTED:
-            data: dict[str, Any] = replace(case, slug=f"{expect}-{member.replace('.', '-')}", expect=expect).to_dict()
+            data: dict[str, Any] = replace(
+                case, slug=f"{expect}-{member.replace('.', '-')}", expect=expect
+            ).to_dict()
             holder, _, name = member.rpartition(".")
             inside = data[holder] if holder else data
             words = "\n::stop-commands::x\n  ::error::x ##vso[x] ##[x] ##teamcity[x]\r::x\u200e"

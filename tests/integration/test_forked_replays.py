@@ -44,13 +44,20 @@ class Shop:
         end = '\n@generation(name="build")\ndef build():\n    raise ValueError(shown())\n'
         (self.folder / f"{module}.py").write_text(HEAD + source + end, encoding="utf-8")
 
-    def run(self, module: str = "shop", *, at: float | None = None, **options: Any) -> RunResult:
+    def run(
+        self,
+        module: str = "shop",
+        *,
+        at: float | None = None,
+        inputs: Any = None,
+        **options: Any,
+    ) -> RunResult:
         """Replay it."""
         case = Case(
             slug="shop",
             operation="build",
             target=f"{module}:build",
-            inputs=encode({}),
+            inputs=encode({}) if inputs is None else inputs,
             steps=(),
             trigger=CaseTrigger("input"),
             expected=Expected("v2:x", "unknown", "ValueError"),
@@ -170,6 +177,20 @@ def test_nothing_leaks_from_one_replay_to_the_next(shop: Shop, name: str) -> Non
     assert {each.fresh_because for each in results} == {""}
     assert [each.detail for each in results] == [shop.run(fresh=True).detail] * 3
     assert (shop.folder / "data.txt").read_text() == "text"
+
+
+def test_an_input_names_no_class_that_only_the_template_has_loaded(tmp_path: Path) -> None:
+    """A fork imports beforehand what the one before it imported late; its inputs are as they were."""
+    (tmp_path / "shop.py").write_text(
+        f"{HEAD}\n@generation(name='build')\ndef build(request):\n    import wave\n"
+        "    raise ValueError(type(request).__name__ + wave.Error.__name__)\n",
+        encoding="utf-8",
+    )
+    shop = Shop(tmp_path)
+    inputs = {"request": {"$": "error", "type": "wave:Error", "args": {"$": "tuple", "v": ["x"]}}}
+    results = [shop.run(inputs=inputs, fresh=fresh) for fresh in (False, False, False, True)]
+    assert {each.fresh_because for each in results[:3]} == {""}
+    assert {each.detail for each in results} == {"failure: ValueError: OpaqueError"}
 
 
 LEFT = {

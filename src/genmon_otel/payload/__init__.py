@@ -5,7 +5,14 @@ from __future__ import annotations
 from genmon_otel.payload.decoding import decode, decode_exception
 from genmon_otel.payload.encoding import LIMIT_BYTES, encode, encode_exception
 from genmon_otel.payload.opaque import Opaque, OpaqueTouched, forget_touches, touches
-from genmon_otel.payload.paths import import_path, load, module_of, parts_of, resolve
+from genmon_otel.payload.paths import (
+    import_path,
+    load,
+    module_of,
+    parts_of,
+    resolve,
+    without_modules,
+)
 from genmon_otel.payload.shape import Streamed, digest, is_empty, shape
 from genmon_otel.payload.snapshot import TOO_LARGE, restore, snapshot
 
@@ -31,4 +38,5 @@ __all__ = [
     "shape",
     "snapshot",
     "touches",
+    "without_modules",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -15,6 +17,9 @@ _MODULE: Final = re.compile(r"[\w-]+(\.[\w-]+)*\Z")
 _PATH: Final = re.compile(r"[\w-]+(\.[\w-]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
 #: Characters of an import path; real ones are far shorter.
 MAX_PATH: Final = 300
+
+#: Modules that data names no class in, though they are loaded.
+_hidden: Collection[str] = ()
 
 
 def import_path(thing: Any) -> str:
@@ -82,13 +87,24 @@ def parts_of(path: Any) -> tuple[str, list[str]]:
     return module_name, name.split(".")
 
 
+@contextlib.contextmanager
+def without_modules(names: Collection[str]) -> Iterator[None]:
+    """Take modules for not loaded inside the block, where data names a class in them."""
+    global _hidden
+    before, _hidden = _hidden, names
+    try:
+        yield
+    finally:
+        _hidden = before
+
+
 def loaded_module(name: str) -> Any:
     """Return a module that the application has imported; data never causes an import.
 
     Raises:
         PayloadError: the module is not loaded.
     """
-    module = sys.modules.get(name)
+    module = None if name in _hidden else sys.modules.get(name)
     if module is None:
         raise PayloadError(
             f"A recorded value needs {name}, which is not loaded. Import it at the top of the "
@@ -193,7 +209,7 @@ def load(path: str) -> Any:
 
 def _find_loaded(name: str) -> Any:
     """Return a loaded module, the main one also by its import name; None when it is not loaded."""
-    module = sys.modules.get(name)
+    module = None if name in _hidden else sys.modules.get(name)
     if module is None and (main := sys.modules.get("__main__")) is not None:
         return main if name == _main_module() else None
     return module

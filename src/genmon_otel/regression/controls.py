@@ -25,6 +25,8 @@ class Controls:
     sandbox: Sandbox
     #: Environment variables that the application asked for and the replay does not have.
     missing: list[str] = field(default_factory=list)
+    #: Modules that a template imported which the target's import does not: inputs name no class there.
+    ahead: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, case: Case, workspace: Path) -> Self:

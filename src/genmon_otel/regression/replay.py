@@ -52,7 +52,7 @@ class Replay:
         self._is_prepared = controls is not None
         self._controls = controls or Controls.of(case, Path(request["workspace"]))
         self._clock, self._sandbox = self._controls.clock, self._controls.sandbox
-        self._inputs = Inputs(case, self._lookup)
+        self._inputs = Inputs(case, self._lookup, self._controls.ahead)
         self._sink = Collector(case.operation)
         self._player = CasePlayer(
             case,

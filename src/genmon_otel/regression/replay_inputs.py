@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import Any, Final
 
 from genmon_otel import payload
@@ -30,11 +31,13 @@ class Inputs:
     Args:
         case: what is replayed.
         lookup: finds factories and classes in the project's code.
+        ahead: modules that are loaded though the target's import loads them not.
     """
 
-    def __init__(self, case: Case, lookup: Lookup) -> None:
+    def __init__(self, case: Case, lookup: Lookup, ahead: Collection[str]) -> None:
         self._case = case
         self._lookup = lookup
+        self._ahead = ahead
         self._named: tuple[Any, ...] = ()
         #: What the target's module holds under its name, if that is another object (a task, a command).
         self.registered: Any = None
@@ -43,7 +46,8 @@ class Inputs:
         if spec.parameters is None:
             raise Obstacle("not_called", f"{self._case.target} is a block. {REBIND}")
         try:
-            inputs = payload.decode(self._case.inputs)
+            with payload.without_modules(self._ahead):
+                inputs = payload.decode(self._case.inputs)
         except PayloadError as error:
             raise Obstacle("payload", f"The inputs cannot be rebuilt: {error}") from None
         if not isinstance(inputs, dict):

@@ -169,6 +169,7 @@ class Template:
         sandbox = self._controls.sandbox
         notes, missing = list(sandbox.notes), list(self._controls.missing)
         sandbox.phase = "importing"
+        known = set(sys.modules)
         for name in modules:
             if name not in sys.modules and loaded.is_installed(name):
                 with contextlib.suppress(BaseException):
@@ -177,6 +178,7 @@ class Template:
             refused = sandbox.notes != notes
             sandbox.notes[:], self._controls.missing[:] = notes, missing
             sandbox.phase = "over"
+            self._controls.ahead |= set(sys.modules) - known
             why = "what it imports beforehand is refused" if refused else ""
             why = why or self._why_not(open_before)
             self._freeze()
