@@ -353,3 +353,12 @@ def test_no_member_is_there_twice(tmp_path: Path, place: str) -> None:
     }[place]
     with pytest.raises(CaseError, match=r"has the member '(target|category)' twice"):
         Case.from_json(twice)
+
+
+def test_a_handle_in_a_command_is_a_handle(tmp_path: Path) -> None:
+    """Commands are copied into a shell; a file may hold any text as its failure's handle."""
+    case = honest(tmp_path)
+    for text in ("F-1; touch PWNED #", "F-8A3B\n", "$(id)", ""):
+        named = replace(case, provenance=replace(case.provenance, failure=text))
+        assert named.ref == "CASE"
+    assert case.ref == case.provenance.failure

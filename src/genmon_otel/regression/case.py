@@ -36,6 +36,8 @@ from genmon_otel.regression.case_reading import (
 VERSION: Final = 1
 Expect = Literal["fails", "passes"]
 _SLUG: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,119}\Z")
+#: A failure's handle. Source: ``fingerprint.handle``.
+_HANDLE: Final = re.compile(r"F-[0-9A-Z]{1,32}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,12 @@ class Case:
 
     @property
     def ref(self) -> str:
-        """Return its failure's handle; a substitute if the file names none."""
-        return self.provenance.failure or "CASE"
+        """Return its failure's handle, as it is typed in a command; a substitute if the file has none.
+
+        A file may hold any text there, and commands that hold the handle are copied into a shell.
+        """
+        named = self.provenance.failure
+        return named if _HANDLE.match(named) else "CASE"
 
     @property
     def began_at(self) -> float | None:
