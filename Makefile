@@ -56,6 +56,10 @@ lint: $(VENV)/.dev           ## style, formatting and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+types: $(VENV)/.types        ## the public names by pyright, beside mypy
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/mypy --strict tests/typing/api.py
+
 bench: $(VENV)/.dev          ## the tables of docs/performance.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -75,6 +79,7 @@ lock: $(VENV)/.dev           ## lock every version anew, with hashes
 	$(LOCK) --upgrade -c requirements/dev.txt --extra pytest pyproject.toml requirements/frameworks.in requirements/build.in -o requirements/frameworks.txt
 	$(LOCK) -c requirements/dev.txt requirements/build.in -o requirements/build.txt
 	$(LOCK) -c requirements/dev.txt requirements/docs.in -o requirements/docs.txt
+	$(LOCK) -c requirements/dev.txt requirements/types.in -o requirements/types.txt
 	$(LOCK) -c requirements/dev.txt --extra demo pyproject.toml -o requirements/demo.txt
 	$(LOCK) -c requirements/dev.txt --extra demo --extra postgres --extra ui pyproject.toml -o deploy/app/requirements.txt
 
@@ -111,6 +116,10 @@ $(VENV)/.dev: $(VENV)/.venv requirements/dev.txt pyproject.toml
 
 $(VENV)/.docs: $(VENV)/.dev requirements/docs.txt
 	@$(INSTALL) -r requirements/docs.txt
+	@touch $@
+
+$(VENV)/.types: $(VENV)/.dev requirements/types.txt
+	@$(INSTALL) -r requirements/types.txt
 	@touch $@
 
 # uv fetches what is missing at once, which halves the minutes that pip takes.
