@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
 import pytest
-from integration import capture_server
+from integration import capture_kit
 from integration.capture_server import Server
 
-from genmon_otel import capture as automatic
-from genmon_otel import generation
-from genmon_otel.recordings import prepare
 from genmon_otel.records import StepRecord
-from genmon_otel.redaction import Redactor
-from genmon_otel.testing import capture
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
-
-
-class Failed(Exception):
-    """Raised by the tests' generations, so that their steps are kept."""
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 def steps_of(do: Any) -> list[StepRecord]:
-    """The steps of a generation that does something and then fails, redacted as they are stored."""
+    """The steps of a generation that does something with a session and then fails."""
 
-    @generation(name="tried")
-    async def tried() -> None:
+    async def with_session() -> None:
         async with aiohttp.ClientSession() as session:
             await do(session)
-        raise Failed
 
-    with capture() as seen, pytest.raises(Failed):
-        asyncio.run(tried())
-    return list(prepare(seen.recordings[0], Redactor()).steps)
+    return capture_kit.steps_of(with_session)
 
 
 @pytest.mark.parametrize(

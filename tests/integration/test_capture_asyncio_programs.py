@@ -7,7 +7,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,10 @@ PIPES: dict[str, Any] = {"stdout": -1, "stderr": -1}
 
 
 #: A loop that is closed while a program runs: asyncio's transport cannot be closed any more.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
+pytestmark = [
+    pytest.mark.usefixtures("installed"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 async def _communicates(*command: str) -> None:

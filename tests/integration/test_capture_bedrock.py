@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from integration import capture_server
 from integration.capture_kit import Tried, unlike_recorded
 from integration.capture_server import Server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
-
 
 SOURCE = """
 import json

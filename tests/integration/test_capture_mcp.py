@@ -14,17 +14,10 @@ from typing import Any
 import pytest
 from integration.capture_kit import Tried, steps_of, unlike_recorded
 
-from genmon_otel import capture as automatic
+pytestmark = pytest.mark.usefixtures("installed")
 
 pytest.importorskip("mcp.client.client", reason="needs mcp 2")
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
 
 
 @pytest.fixture(scope="module")

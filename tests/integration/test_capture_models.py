@@ -19,9 +19,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from genmon_otel import capture as automatic
 from genmon_otel import current_generation, generation, step
 from genmon_otel.testing import Captured, capture
+
+pytestmark = pytest.mark.usefixtures("installed")
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
@@ -108,13 +109,6 @@ def url() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
 
 
 class Traced:

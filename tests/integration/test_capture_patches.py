@@ -14,7 +14,6 @@ import aiohttp
 import httpx
 import pytest
 import requests
-from integration import capture_server
 from integration.capture_kit import steps_of
 from integration.capture_server import Server
 
@@ -34,12 +33,6 @@ from genmon_otel.capture.adapters import (
 from genmon_otel.capture.calls import AutomaticCall
 from genmon_otel.instruments.nothing import NullMetrics
 from genmon_otel.testing import capture
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -5,44 +5,14 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from integration.capture_kit import steps_of
 
-from genmon_otel import capture as automatic
-from genmon_otel import generation
-from genmon_otel.recordings import prepare
-from genmon_otel.records import StepRecord
-from genmon_otel.redaction import Redactor
-from genmon_otel.testing import capture
+pytestmark = pytest.mark.usefixtures("installed")
 
 PRINTS = "import sys; print('out'); print('err', file=sys.stderr); sys.exit({})"
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
-
-
-class Failed(Exception):
-    """Raised by the tests' generations, so that their steps are kept."""
-
-
-def steps_of(do: Any) -> list[StepRecord]:
-    """The steps of a generation that does something and then fails, redacted as they are stored."""
-
-    @generation(name="tried")
-    def tried() -> None:
-        do()
-        raise Failed
-
-    with capture() as seen, pytest.raises(Failed):
-        tried()
-    return list(prepare(seen.recordings[0], Redactor()).steps)
 
 
 @pytest.mark.parametrize("text", [True, False])

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from integration import capture_server
 from integration.capture_server import Server
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -21,12 +20,6 @@ from genmon_otel.testing import ManualClock, capture
 
 #: Names of the automatic steps of this traffic.
 _AUTOMATIC = ('step="GET 127.0.0.1"', 'step="openai chat"')
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
 
 
 class Rejected(Exception):

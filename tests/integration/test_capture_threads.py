@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
-from integration import capture_server
 from integration.capture_server import Server
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -20,18 +18,7 @@ from genmon_otel import capture as automatic
 from genmon_otel import generation
 from genmon_otel.testing import Captured, capture
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 def in_pool(call: Any) -> None:

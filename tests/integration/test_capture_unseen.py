@@ -14,7 +14,6 @@ import grpc
 import httpx2
 import psycopg
 import pytest
-from integration import capture_server
 from integration.capture_server import Server
 
 from genmon_otel import capture as automatic
@@ -22,12 +21,6 @@ from genmon_otel import generation, step
 from genmon_otel.capture import unseen
 from genmon_otel.testing import capture
 from genmon_otel.wording.failure import unseen as unseen_lines
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -7,31 +7,17 @@ import json
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration import capture_server
 from integration.capture_kit import Tried, steps_of, unlike_recorded
 from integration.capture_server import Server
 
-from genmon_otel import capture as automatic
+pytestmark = pytest.mark.usefixtures("installed")
 
 SECRET = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
 
 
 def _by_lines(response: Any) -> bytes:

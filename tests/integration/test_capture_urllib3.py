@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 import requests
 import urllib3
-from integration import capture_server
+from integration.capture_kit import steps_of
 from integration.capture_server import Server
 from urllib3.util import Retry
 
-from genmon_otel import capture as automatic
-from genmon_otel import generation
-from genmon_otel.recordings import prepare
-from genmon_otel.records import StepRecord
-from genmon_otel.redaction import Redactor
-from genmon_otel.testing import capture
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with capture_server.running() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def installed() -> Iterator[None]:
-    automatic.install()
-    yield
-    automatic.uninstall()
-
-
-class Failed(Exception):
-    """Raised by the tests' generations, so that their steps are kept."""
-
-
-def steps_of(do: Any) -> list[StepRecord]:
-    """The steps of a generation that does something and then fails, redacted as they are stored."""
-
-    @generation(name="tried")
-    def tried() -> None:
-        do()
-        raise Failed
-
-    with capture() as seen, pytest.raises(Failed):
-        tried()
-    return list(prepare(seen.recordings[0], Redactor()).steps)
+pytestmark = pytest.mark.usefixtures("installed")
 
 
 @pytest.mark.parametrize(
