@@ -118,3 +118,16 @@ def test_trees_of_others_are_told_somehow(tree: Any) -> None:
     assert isinstance(text_of(tree), str)
     assert len(in_line(tree, 10)) < 20
     assert cut("x" * 30, 10, "…") == "x" * 6 + "…" + "x" * 3
+
+
+def test_an_automatic_step_s_outcome_is_what_was_answered() -> None:
+    """Of an HTTP answer the body counts: a model's words, else its JSON, else its text."""
+    chat = '{"choices": [{"message": {"content": "Hi\\n{}"}, "finish_reason": "stop"}]}'
+    table = [
+        ({"status": 200, "body": chat}, "Hi\n{}\n(ended by: stop)"),
+        ({"status": 200, "body": '{"a": 1}'}, '{\n  "a": 1\n}'),
+        ({"status": 500, "body": "<html>no</html>"}, "<html>no</html>"),
+        ({"status": 204, "body": ""}, '{\n  "status": 204,\n  "body": ""\n}'),
+        ({"body": ["x"]}, '{\n  "body": [\n    "x"\n  ]\n}'),
+    ]
+    assert [text_of(tree) for tree, _ in table] == [text for _, text in table]

@@ -47,7 +47,15 @@ def text_of(tree: Tree) -> str:
     value = plain(tree)
     if isinstance(value, str):
         return value
-    if isinstance(tree, Mapping) and tree.get("$"):
+    is_answer = isinstance(tree, Mapping) and bool(tree.get("$"))
+    if isinstance(value, Mapping) and isinstance(body := value.get("body"), str) and body:
+        # What an automatic step got: its body says what was answered, the rest how it came.
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            return body
+        is_answer = True
+    if is_answer:
         for text, end in _ANSWERS:
             if isinstance(said := _at(value, text), str):
                 why = _at(value, end)
