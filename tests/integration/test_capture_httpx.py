@@ -271,3 +271,25 @@ def test_automatic_steps_change_no_count(library: Any, server: Server) -> None:
     _, bare = outcomes(library, server)
     assert recorded == bare
     assert len(bare) == 5
+
+
+def test_the_client_tells_whose_api_a_gateway_serves(library: Any, server: Server) -> None:
+    """Behind a gateway, another provider's client that speaks OpenAI's API is called by its provider."""
+    agents = {
+        "mistral-client-python/3.7.0": "mistral_ai chat",
+        "Groq/Python 1.0": "groq chat",
+        "OpenAI/Python 3.3.0": "openai chat",
+        "curl/8": "openai chat",
+    }
+
+    def do() -> None:
+        for agent in agents:
+            library.post(
+                f"{server.url}/v1/chat/completions",
+                json={"messages": []},
+                headers={"user-agent": agent},
+            )
+
+    steps = steps_of(do)
+    assert [step_.name for step_ in steps] == list(agents.values())
+    assert not any(agent in str(step_.arguments) for agent in agents for step_ in steps)

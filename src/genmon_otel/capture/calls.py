@@ -91,7 +91,7 @@ class AutomaticCall(HoldingStage):
         self.adapter = adapter
         self.sent = sent
         #: Provider and operation of a model's call; None for another.
-        self.api = api_of(sent.method, sent.host, sent.path)
+        self.api = api_of(sent.method, sent.host, sent.path, sent.agent)
         # In a thread that was given none of OpenTelemetry's context it is below the generation.
         below = None
         if current() is None:
@@ -320,7 +320,7 @@ def begin(
     """
     if is_ignored(sent.host, sent.path):
         return None
-    name = name or name_of(sent.method, sent.host, sent.path)
+    name = name or name_of(sent.method, sent.host, sent.path, sent.agent)
     call = kind(generation, name, adapter, sent, is_async)
     generation.add_stage(call)
     return call

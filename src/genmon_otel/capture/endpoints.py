@@ -53,6 +53,15 @@ _APIS: Final = tuple(
         (r"/api/(?:chat|generate)$", "chat", "ollama"),
     )
 )
+#: Clients that speak an API of others to their own provider, by the begin of their user agent: behind a gateway
+#: the host does not tell.
+_AGENTS: Final = (
+    ("mistral-client-python", "mistral_ai"),
+    ("Groq/", "groq"),
+    ("AsyncGroq/", "groq"),
+    ("Together/", "together"),
+    ("AsyncTogether/", "together"),
+)
 #: What the GenAI conventions call an operation; others generate content.
 _OPERATIONS: Final = {
     "chat": "chat", "responses": "chat", "invoke": "chat", "completions": "text_completion",
@@ -121,23 +130,38 @@ def is_ignored(host: str, path: str) -> bool:
 
 
 @lru_cache(maxsize=2048)
-def name_of(method: str, host: str, path: str) -> str:
+def name_of(method: str, host: str, path: str, agent: str = "") -> str:
     """Return what a step is called: ``openai chat`` for a known model API, else ``GET host``."""
-    if (known := api_of(method, host, path)) is not None:
+    if (known := api_of(method, host, path, agent)) is not None:
         return " ".join(known)
     return clean(f"{method} {host}", _MAX_NAME)
 
 
 @lru_cache(maxsize=2048)
-def api_of(method: str, host: str, path: str) -> tuple[str, str] | None:
-    """Return provider and operation of a known model API; None for any other endpoint."""
+def api_of(method: str, host: str, path: str, agent: str = "") -> tuple[str, str] | None:
+    """Return provider and operation of a known model API; None for any other endpoint.
+
+    The provider is whose host it is, else whose client asks (by its user agent), else whose API it is.
+    """
     if method != "POST":
         return None
     for pattern, operation, api in _APIS:
         if pattern.search(path):
-            name = host.lower()
-            for end, provider in _PROVIDERS:
-                if name == end or name.endswith(f".{end}"):
-                    return provider, operation
-            return api, operation
+            return _provider_of(host) or _provider_by(agent) or api, operation
     return None
+
+
+@lru_cache(maxsize=2048)
+def is_told_by_agent(method: str, host: str, path: str) -> bool:
+    """Whether only the client's user agent tells whose model API is asked."""
+    return not _provider_of(host) and api_of(method, host, path) is not None
+
+
+def _provider_of(host: str) -> str:
+    name = host.lower()
+    ends = (provider for end, provider in _PROVIDERS if name == end or name.endswith(f".{end}"))
+    return next(ends, "")
+
+
+def _provider_by(agent: str) -> str:
+    return next((provider for begin, provider in _AGENTS if agent.startswith(begin)), "")

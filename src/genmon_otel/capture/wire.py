@@ -95,6 +95,8 @@ class Sent:
     sha256: str = ""
     #: The number of its attempt in the generation.
     number: int = 0
+    #: The client's user agent, where nothing else tells whose model API is asked; it is not recorded.
+    agent: str = ""
     #: What the body has in common with an earlier one; it is then what is between.
     shared: Shared[Sent] | None = None
     #: Whether a later request is told by this one.

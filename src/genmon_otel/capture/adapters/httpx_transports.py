@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
-from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.endpoints import is_credentials, is_told_by_agent
 from genmon_otel.capture.parts import AsyncParts, followed
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.sites import is_asked_by
@@ -97,9 +97,11 @@ def sent_of(request: Any) -> Sent:
     if not isinstance(body, bytes):
         length = int(headers.get("content-length") or -1)
         body = None
-    return Sent(
-        request.method, url.host, path, query, headers.get("content-type", ""), body, length
-    )
+    kind = headers.get("content-type", "")
+    sent = Sent(request.method, url.host, path, query, kind, body, length)
+    if is_told_by_agent(sent.method, sent.host, path):
+        sent.agent = headers.get("user-agent", "")[:100]
+    return sent
 
 
 def _followed(call: AutomaticCall, response: Any, stream: Callable[..., Any]) -> Any:
