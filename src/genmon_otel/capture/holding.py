@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from genmon_otel.capture.ledger import Ledger
-from genmon_otel.capture.wire import MAX_BYTES, Sent
+from genmon_otel.capture.wire import DATA, MAX_BYTES, Sent
 from genmon_otel.histories import SHORTEST
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.stage import Stage
@@ -89,7 +89,7 @@ class HoldingStage(Stage):
             return False
         parts = self.parts[:]
         del self.parts[: len(parts)]  # another thread may add one
-        body = b"".join([data for _, data in parts])
+        body = b"".join(map(DATA, parts))
         told = sum(len(data) for _, data in parts[: self._counted])
         self._counted = 0
         self._given_at = parts[-1][0]
@@ -118,7 +118,7 @@ class HoldingStage(Stage):
             if self._digest is None:
                 new = self.parts[self._counted :]
                 self._counted += len(new)
-                size = sum([len(data) for _, data in new])
+                size = sum(map(len, map(DATA, new)))
                 self._size += size
                 size, self._untold = size + self._untold, 0
                 if size:
@@ -128,7 +128,7 @@ class HoldingStage(Stage):
             elif parts := self.parts[:]:
                 del self.parts[: len(parts)]
                 self._given_at = parts[-1][0]
-                data = b"".join([part for _, part in parts])
+                data = b"".join(map(DATA, parts))
                 self._size += len(data)
                 self._digest.update(data)
                 self._end_of_body = (self._end_of_body + data)[-_USAGE_BYTES:]

@@ -9,6 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from genmon_otel.capture.event_stream import BadFrame, Frames, framed
@@ -38,6 +39,10 @@ _BINARY: Final = re.compile(
 REPACKED: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _ZLIB: Final = type(zlib.decompressobj())
 _Libraries = tuple[tuple[str, Callable[[Any], Any]], ...]
+
+
+#: Of a chunk with the time at which it came: its bytes.
+DATA: Final = itemgetter(1)
 
 
 class NoText(Exception):
@@ -215,7 +220,7 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 
 def plain(parts: Sequence[tuple[float, bytes]], encoding: str) -> bytes:
     """Return the bytes of an answer, unpacked; empty where it is not known how."""
-    body = b"".join([data for _, data in parts])
+    body = b"".join(map(DATA, parts))
     try:
         return unpacked(body, encoding) if encoding else body
     except Exception:
