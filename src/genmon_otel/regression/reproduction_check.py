@@ -149,10 +149,11 @@ def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
 
 def _why(case: Case, run: RunResult) -> str:
     """Why a replay does not show the failure, with the remedy where there is one."""
+    passed = "it passed: the recorded outcomes do not bring the failure out."
     what = {
-        Verdict.PASS: "it passed: the recorded outcomes do not bring the failure out.",
+        Verdict.PASS: passed,
         Verdict.FAIL_OTHER: f"it failed otherwise: {run.detail}",
-    }.get(run.verdict, run.detail)
+    }.get(run.verdict, passed if run.reason == "postcondition" else run.detail)
     if run.missing:
         names = ", ".join(run.missing)
         first = run.missing[0]
