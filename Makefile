@@ -20,7 +20,7 @@ test-unit: $(VENV)/.dev      ## what needs no other process and no server: a min
 	$(PYTEST) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
 
 test: $(VENV)/.dev servers compiled  ## all that a change can break, on real databases and servers
-	$(PYTEST) -m "not long" $(ARGS)
+	$(PYTEST) -m "not long and not exhaustive" $(ARGS)
 	$(if $(filter tests/%,$(ARGS)),,@$(MAKE) -s one-cell-each)
 
 # Tests start a thousand processes; where PYTHONDONTWRITEBYTECODE is set, each would compile the sources again.

@@ -129,7 +129,7 @@ def test_a_bug_reproduces_resists_mutants_and_yields_to_its_fix(bug: Bug, tmp_pa
         store.close()
 
 
-@pytest.mark.long("eight replays a bug, four of them started anew")
+@pytest.mark.exhaustive("eight replays a bug, four of them started anew")
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_fork_judges_as_a_process_started_anew(bug: Bug, tmp_path: Path) -> None:
     """The bug as it was, its fix, and two mutants show the same in a fork as in a fresh process."""

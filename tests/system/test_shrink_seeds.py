@@ -91,7 +91,7 @@ def of_kind(kind: str) -> list[Seeded]:
 
 
 LONG = [
-    pytest.param(of_kind(kind), id=kind, marks=[pytest.mark.long("a thousand replays"), pytest.mark.timeout(1800)])
+    pytest.param(of_kind(kind), id=kind, marks=[pytest.mark.exhaustive("a thousand replays"), pytest.mark.timeout(1800)])
     for kind in ("content", "data", "step", "input")
 ]  # fmt: skip
 
