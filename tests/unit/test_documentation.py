@@ -11,6 +11,7 @@ from typing import get_overloads
 import pytest
 
 import genmon_otel
+import genmon_otel.cli.failures  # imported now: its help names the categories declared until then
 from genmon_otel import conventions, testing
 from genmon_otel.records import Category
 from genmon_otel.regression.trust import OPTIONS, PREFIX
