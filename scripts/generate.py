@@ -35,6 +35,8 @@ def _reference(root: click.Command) -> str:
             parent=_parent(path[:-1]),
             terminal_width=88,
             max_content_width=88,
+            # As in a shell: a command keeps the help option it was first asked for.
+            help_option_names=root.context_settings["help_option_names"],
         )
         lines += [f"{'#' * min(len(path) + 1, 4)} {' '.join(path)}", "", "```text"]
         lines += [line.rstrip() for line in command.get_help(context).splitlines()]

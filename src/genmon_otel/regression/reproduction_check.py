@@ -149,11 +149,12 @@ def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
 
 def _why(case: Case, run: RunResult) -> str:
     """Why a replay does not show the failure, with the remedy where there is one."""
-    passed = "it passed: the recorded outcomes do not bring the failure out."
+    # Without the failure it is a pass here, whether or not a postcondition could confirm it.
+    verdict = Verdict.PASS if run.reason == "postcondition" else run.verdict
     what = {
-        Verdict.PASS: passed,
+        Verdict.PASS: "it passed: the recorded outcomes do not bring the failure out.",
         Verdict.FAIL_OTHER: f"it failed otherwise: {run.detail}",
-    }.get(run.verdict, passed if run.reason == "postcondition" else run.detail)
+    }.get(verdict, run.detail)
     if run.missing:
         names = ", ".join(run.missing)
         first = run.missing[0]
@@ -161,7 +162,7 @@ def _why(case: Case, run: RunResult) -> str:
             f"{_sentence(what)} The code asks for variables that a replay does not have: {names}. "
             f"Give it what it needs: genmon cases verify {case.ref} --env {first}=VALUE"
         )
-    return with_remedy(case, what, run.reason or run.verdict)
+    return with_remedy(case, what, verdict if verdict is Verdict.PASS else run.reason or verdict)
 
 
 def with_remedy(case: Case, what: str, reason: str) -> str:

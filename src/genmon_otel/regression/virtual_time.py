@@ -33,6 +33,8 @@ from genmon_otel.regression.waits import patch_selectors, patch_threads
 _GLANCE_S: Final = 0.001
 #: Checks in a row that must find every thread waiting: a thread that was just woken may not run yet.
 _LOOKS: Final = 3
+#: The same before a replay is called stuck while it has other threads: a daemon's work is not seen.
+_LAST_LOOKS: Final = 200
 #: Virtual seconds after which a replay is ended: a day.
 HORIZON_S: Final = 86_400.0
 #: Start of the virtual clock if the case has none: 2024-01-01, UTC.
@@ -82,7 +84,7 @@ class VirtualTime:
         #: Threads that existed before the replay; they are ignored.
         self._foreign = {thread.ident for thread in threading.enumerate()}
         #: Threads that another thread joins.
-        self._joined: set[int | None] = set()
+        self._joined: set[threading.Thread] = set()
         self._main = threading.get_ident()
         #: Called at each reading of the date, while it is set.
         self.when_read: Callable[[], None] | None = None
@@ -172,12 +174,21 @@ class VirtualTime:
                 continue
             quiet += 1
             # A thread that has just ended its work may have set the event: check again before time moves.
-            if quiet < (_LOOKS if len(self._waiting) > 1 else 2):
-                if len(self._waiting) > 1:
-                    _real_sleep(_GLANCE_S)
+            if quiet < self._looks():
+                _real_sleep(_GLANCE_S if threading.active_count() > 1 else 0)
                 continue
             quiet = 0
             self._advance()
+
+    def _looks(self) -> int:
+        """Quiet checks in a row after which time moves, or the replay is stuck."""
+        if all(t.ident in self._foreign or t.ident == self._main for t in threading.enumerate()):
+            return 2
+        return _LOOKS if self._nearest() <= HORIZON_S else _LAST_LOOKS
+
+    def _nearest(self) -> float:
+        """The earliest virtual moment that somebody waits for; infinity if there is none."""
+        return min((until for until, _ in tuple(self._waiting.values())), default=_NEVER)
 
     def _others_work(self) -> bool:
         """Return whether any thread of the replay runs instead of waiting here."""
@@ -194,10 +205,10 @@ class VirtualTime:
             return True
         if any(self._is_due(task, pool) for task, pool in tuple(self._queued.items())):
             return True
-        return any(
-            thread.ident not in waiting and (thread.ident in self._joined or self._is_own(thread))
-            for thread in threading.enumerate()
-        )
+        # A thread that ends has left the list of threads for a moment before its joiners are woken.
+        if any(t.ident not in waiting and t.is_alive() for t in tuple(self._joined)):
+            return True
+        return any(t.ident not in waiting and self._is_own(t) for t in threading.enumerate())
 
     def _is_due(self, task: Future[Any], pool: ThreadPoolExecutor | None) -> bool:
         """Return whether an idle pool thread will start a queued task at once."""
@@ -222,15 +233,15 @@ class VirtualTime:
             _thread_join(thread, real_s)
             return not thread.is_alive()
 
-        self._joined.add(thread.ident)
+        self._joined.add(thread)
         try:
             self.wait_real(done, seconds, ready=lambda: not thread.is_alive())
         finally:
-            self._joined.discard(thread.ident)
+            self._joined.discard(thread)
 
     def _advance(self) -> None:
         with self._lock:
-            nearest = min((until for until, _ in self._waiting.values()), default=_NEVER)
+            nearest = self._nearest()
             if nearest <= self._now:
                 return
             if nearest < _NEVER and nearest <= HORIZON_S:
