@@ -264,6 +264,18 @@ def test_every_module_says_what_it_is_for() -> None:
     compare(silent, None, "no docstring")
 
 
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """No two folders hold a file of one name: pytest imports files by name alone, and takes one for the other."""
+    seen: dict[str, Path] = {}
+    twice = {
+        f"{path.relative_to(ROOT)} and {seen[path.name].relative_to(ROOT)}"
+        for path in sorted((ROOT / "tests").glob("*/*.py"))
+        if path.name not in ("__init__.py", "conftest.py")
+        and seen.setdefault(path.name, path) is not path
+    }
+    compare(twice, None, "two files of one name")
+
+
 def test_the_rules_can_be_broken() -> None:
     """A circle over two steps, a reach through and a private of another's object are each found."""
     circle = {
