@@ -57,7 +57,7 @@ lint: $(VENV)/.dev           ## style, formatting and types
 	$(BIN)/mypy
 
 types: $(VENV)/.types        ## the public names by pyright, beside mypy
-	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/basedpyright -p pyproject.toml --pythonpath $(BIN)/python
 	$(BIN)/mypy --strict tests/typing/api.py
 
 bench: $(VENV)/.dev          ## the tables of docs/performance.md
