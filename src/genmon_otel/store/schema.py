@@ -50,21 +50,33 @@ analytics: Final = Table(
     names.TABLE_ANALYTICS,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
+    #: Also on the span and in the log line of its failure.
     Column("generation_id", Text, nullable=False),
+    #: When the generation ended.
     Column("created_at", Instant, nullable=False),
+    #: ``name=`` of the decorator.
     Column("operation", Text, nullable=False),
+    #: What it was generated for; ``none`` where unknown.
     Column("framework", Text, nullable=False),
+    #: Whether ``outcome`` is ``success``.
     Column("success", Boolean, nullable=False),
+    #: ``success``, ``failure``, ``cancelled`` or ``rejected``.
     Column("outcome", Text, nullable=False),
+    #: Seconds from begin to end.
     Column("duration_s", Float, nullable=False),
+    #: A pseudonym with ``GENMON_PSEUDONYMIZE=store``.
     Column("user_id", Text),
     Column("project_id", Text),
+    #: Redacted; null where content is not captured.
     Column("user_request", Text),
     Column("trace_id", Text),
     Column("span_id", Text),
+    #: The row of generation_failures; null unless it failed.
     Column("failure_id", BigId),
     Column("failure_category", Text),
+    #: Of the application: a commit, ``GENMON_CODE_VERSION``, or a hash of its sources.
     Column("code_version", Text),
+    #: Steps, phases, tokens, the number of files, what ``set(…)`` was given.
     Column("metadata", Json, nullable=False),
     UniqueConstraint("generation_id", name="uq_generation_analytics_generation_id"),
     # Covers the query of health for a window's partial minutes: no row is fetched.
@@ -84,22 +96,32 @@ failures: Final = Table(
     names.TABLE_FAILURES,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
+    #: Equal for failures that are alike.
     Column("fingerprint", Text, nullable=False),
+    #: The fingerprint without the functions of your code: a replay must show it again.
     Column("signature", Text, nullable=False),
+    #: The signature of the step outcome that it came from; null: the inputs.
     Column("trigger_signature", Text),
+    #: What people type: ``F-…``.
     Column("handle", Text),
     Column("operation", Text, nullable=False),
+    #: Class of the error, of the newest occurrence as all that follows.
     Column("error_type", Text, nullable=False),
+    #: Redacted, bounded.
     Column("error_message", Text, nullable=False),
     Column("failure_category", Text, nullable=False),
     Column("severity", Text, nullable=False),
     _count("occurrence_count"),
     Column("first_seen_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
+    #: Redacted, bounded.
     Column("stack_trace", Text, nullable=False),
     Column("framework", Text, nullable=False),
+    #: Of the newest occurrence: where it was raised, the rule that decided, ids, what ``set(…)`` was given.
     Column("context", Json, nullable=False),
+    #: ``open``, ``resolved`` or ``ignored``.
     Column("status", Text, nullable=False, server_default="open"),
+    #: Whether it has a case.
     Column("test_generated", Boolean, nullable=False, server_default=false()),
     #: Newest strikes, ``[[ended_at, strike_key], ...]``; see strikes.py.
     Column("strikes", Json, nullable=False, server_default="[]"),
@@ -138,7 +160,9 @@ recordings: Final = Table(
     Column("generation_id", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("user_id", Text),
+    #: Why it cannot be replayed; empty: it can.
     Column("unreplayable", Text, nullable=False),
+    #: Inputs and step outcomes, redacted.
     Column("recording", Json, nullable=False),
     UniqueConstraint("generation_id", name="uq_failure_recordings_generation_id"),
     Index("ix_failure_recordings_failure_id", "failure_id"),
@@ -154,6 +178,7 @@ samples: Final = Table(
     Column("ended_at", Instant, nullable=False),
     Column("code_version", Text),
     Column("user_id", Text),
+    #: Inputs and result of a success, redacted; of a donor its step outcomes, too.
     Column("sample", Json, nullable=False),
     #: Whether it has step outcomes; NULL: no.
     Column("is_donor", Boolean),
@@ -203,6 +228,7 @@ tests: Final = Table(
     names.TABLE_TESTS,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
+    #: The row of generation_failures.
     Column(
         "created_from_failure_id",
         BigId,
@@ -211,18 +237,24 @@ tests: Final = Table(
     ),
     Column("signature", Text, nullable=False),
     Column("trigger_signature", Text),
+    #: What the failure came from: ``input``, ``content`` or ``fault``.
     Column("trigger", Text, nullable=False),
     #: How many times in a row the step had the trigger before the generation failed.
     Column("trigger_count", Integer, nullable=False),
+    #: As in a case file.
     Column("case", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
+    #: Proposed, then as its life goes on; see the life of a case.
     Column("state", Text, nullable=False),
+    #: Why it is in that state.
     Column("state_reason", Text, nullable=False),
     Column("reviewer", Text),
     Column("reviewed_at", Instant),
     #: Code version on which the failure was recorded.
     Column("failing_version", Text),
+    #: 0 to 1: what its passes say (see the life of a case).
     Column("confidence_score", Float, nullable=False, server_default=text("0")),
+    #: 0 to 1: the share of repeated runs on one code version whose verdict differs.
     Column("flakiness", Float, nullable=False, server_default=text("0")),
     _count("run_count"),
     _count("pass_count"),
@@ -242,12 +274,18 @@ test_runs: Final = Table(
     names.TABLE_TEST_RUNS,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
+    #: Sent twice, a run is one row.
     Column("run_id", Text, nullable=False),
+    #: The row of auto_generated_tests.
     Column("test_id", BigId, ForeignKey(f"{names.TABLE_TESTS}.id"), nullable=False),
     Column("created_at", Instant, nullable=False),
+    #: ``ci``, ``replay`` or ``live``.
     Column("channel", Text, nullable=False),
+    #: Of the code that was replayed; null: unknown.
     Column("code_version", Text),
+    #: ``pass``, ``fail_same``, ``fail_other`` or ``inconclusive``.
     Column("verdict", Text, nullable=False),
+    #: What the replay showed, in words.
     Column("detail", Text, nullable=False),
     #: What a pass counts for in the confidence; NULL: 1.
     Column("weight", Float),
@@ -270,6 +308,7 @@ decisions: Final = Table(
     Column("reviewer", Text),
     #: The state or status that was set, or ``relabelled``.
     Column("decision", Text, nullable=False),
+    #: The reason that was given, or what was set.
     Column("detail", Text, nullable=False),
     Index("ix_genmon_decisions_failure_id", "failure_id", "id"),
 )
@@ -300,6 +339,7 @@ work: Final = Table(
 rollups: Final = Table(
     names.TABLE_ROLLUPS,
     metadata,
+    #: Begin of the minute in which the generations ended.
     Column("minute", Instant, primary_key=True),
     Column("operation", Text, primary_key=True),
     Column("framework", Text, primary_key=True),
@@ -311,15 +351,20 @@ rollups: Final = Table(
     #: count is the sum over all shards.
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
     _count("count"),
+    #: Seconds of all of them together.
     Column("duration_sum_s", Float, nullable=False),
 )
 
 producers: Final = Table(
     names.TABLE_PRODUCERS,
     metadata,
+    #: One writing process.
     Column("id", Text, primary_key=True),
+    #: The number of its newest record that is stored.
     Column("position", BigInteger, nullable=False),
+    #: The journal file of that record.
     Column("journal_seq", BigInteger, nullable=False),
+    #: When it wrote last.
     Column("seen_at", Instant, nullable=False),
 )
 
