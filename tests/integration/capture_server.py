@@ -25,6 +25,14 @@ def completion(text: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def message(text: str) -> dict[str, Any]:
+    """An answer of the Anthropic messages API."""
+    return {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+        "content": [{"type": "text", "text": text}], "usage": {"input_tokens": 3, "output_tokens": 5},
+    }  # fmt: skip
+
+
 def piece(text: str) -> dict[str, Any]:
     """One event of its stream."""
     return {
@@ -151,7 +159,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b'{"access_token": "very-secret-token-1234567890"}')
         if "/model/" in self.path:
             return self.bedrock(prompt)
-        if not self.path.endswith("/chat/completions"):
+        if self.path.endswith(("/upload", "/audio/transcriptions")):
+            return self.answer(200, b'{"text": "not what was asked for"}')
+        if not self.path.endswith(("/chat/completions", "/v1/messages")):
             return self.answer(200, body or b"{}")
         if "RATE" in prompt:
             error = {"message": "Rate limit reached", "code": "rate_limit_exceeded"}
@@ -165,7 +175,8 @@ class Handler(BaseHTTPRequestHandler):
             self.chunk(b"data: [DONE]\n\n")
             return self.chunk(b"")
         text = 'Sorry, I would say: {"a": 1' if "BAD" in prompt else '{"title": "x"}'
-        return self.answer(200, json.dumps(completion(text)).encode())
+        said = message(text) if self.path.endswith("/messages") else completion(text)
+        return self.answer(200, json.dumps(said).encode())
 
     def bedrock(self, prompt: str) -> None:
         """Answer Converse, plain or as a stream of events."""

@@ -35,6 +35,9 @@ _BINARY: Final = re.compile(
 )
 
 
+#: What a multipart body puts between its parts: its client draws it anew for each request.
+_BOUNDARY: Final = re.compile(r";\s*boundary=\"?([^\";,]+)\"?", re.I)
+
 #: Packings that a replay can make anew, and how zlib calls them.
 REPACKED: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _ZLIB: Final = type(zlib.decompressobj())
@@ -84,6 +87,25 @@ def type_and_packing(headers: Headers) -> tuple[str, str]:
     return str(get("content-type") or ""), str(get("content-encoding") or "")
 
 
+class BodyDigest:
+    """Length and digest of a request's body. The boundary of a multipart body does not count in the digest."""
+
+    def __init__(self, content_type: str) -> None:
+        found = _BOUNDARY.search(content_type)
+        self._boundary = found[1].encode("latin-1", "replace") if found else b""
+        self._sha256 = hashlib.sha256()
+        self.length = 0
+
+    def update(self, part: bytes) -> None:
+        """Add a part; a boundary lies in one."""
+        self.length += len(part)
+        self._sha256.update(part.replace(self._boundary, b"") if self._boundary else part)
+
+    def hex(self) -> str:
+        """Return the digest so far."""
+        return self._sha256.hexdigest()[:32]
+
+
 @dataclass(slots=True, eq=False)
 class Sent:
     """A request as it went out. The body is bytes that nobody changes any more."""
@@ -117,10 +139,19 @@ class Sent:
         """Keep nothing but length and digest of the body; whether there was one to let go."""
         if not self.body or self.shared is not None or self.is_earlier:
             return False
-        self.length = len(self.body)
-        self.sha256 = hashlib.sha256(self.body).hexdigest()[:32]
+        digest = self.digest()
+        digest.update(self.body)
+        self.note_digest(digest)
         self.body = None
         return True
+
+    def digest(self) -> BodyDigest:
+        """Return what takes the digest of the body, part by part, as they go out."""
+        return BodyDigest(self.content_type)
+
+    def note_digest(self, digest: BodyDigest) -> None:
+        """Know length and digest of a body that is not kept."""
+        self.length, self.sha256 = digest.length, digest.hex()
 
     def share(self, histories: Histories[Sent]) -> None:
         """Keep only what the body adds to an earlier one, if it repeats one."""
@@ -155,7 +186,7 @@ class Sent:
         if self.query:
             tree["query"] = self.query
         if self.content_type:
-            tree["type"] = self.content_type
+            tree["type"] = _BOUNDARY.sub("", self.content_type)
         if self.shared is not None and places is not None:
             place = places.get(self.shared.of.number)
             if place is None:
@@ -169,7 +200,13 @@ class Sent:
             try:
                 tree["body"] = text_tree(decoded([body], self.content_type, "")[0])
             except NoText as why:
-                tree |= opaque_body(body, str(why))
+                digest = self.digest()
+                digest.update(body)
+                tree |= {
+                    "body": opaque(str(why)),
+                    "length": digest.length,
+                    "sha256": digest.hex(),
+                }
         elif self.length:
             tree |= {
                 "body": opaque("size" if self.sha256 else "stream"),

@@ -23,6 +23,7 @@ from genmon_otel.recorder.runtime import suppress_and_count
 ADAPTER: Final = "httpx"
 #: Modules whose requests carry those of MCP, each of which is a step.
 _MCP: Final = "mcp.client"
+_MULTIPART: Final = "multipart/"
 _OF_MCP: Final = ("mcp.client.streamable_http", "mcp.client.sse")
 
 
@@ -32,7 +33,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
     def sync(original: Callable[..., Any]) -> Callable[..., Any]:
         def handle_request(self: Any, request: Any) -> Any:
-            call = _begin(request, is_async=False)
+            call = _begin(request, streams[2], is_async=False)
             if call is None:
                 return original(self, request)
             try:
@@ -50,7 +51,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
     def asynchronous(original: Callable[..., Any]) -> Callable[..., Any]:
         async def handle_async_request(self: Any, request: Any) -> Any:
-            call = _begin(request, is_async=True)
+            call = _begin(request, streams[2], is_async=True)
             if call is None:
                 return await original(self, request)
             try:
@@ -72,7 +73,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
     ]
 
 
-def _begin(request: Any, *, is_async: bool) -> AutomaticCall | None:
+def _begin(request: Any, upload: Callable[..., Any], *, is_async: bool) -> AutomaticCall | None:
     generation = recording()
     if generation is None:
         return None
@@ -82,7 +83,14 @@ def _begin(request: Any, *, is_async: bool) -> AutomaticCall | None:
         sent = sent_of(request)
         if is_credentials(sent.host, sent.path) and generation.runtime.player is None:
             return None
-        return begin(generation, ADAPTER, sent, is_async=is_async)
+        call = begin(generation, ADAPTER, sent, is_async=is_async)
+        if call is not None and sent.body is None and sent.content_type.startswith(_MULTIPART):
+            _ = call.attempt_key  # by the length that its headers say, as that of the next attempt
+            request.stream = upload(sent, request.stream)
+            if call.player is not None:  # nothing else reads it
+                for _ in request.stream:
+                    pass
+        return call
     except BaseException:
         suppress_and_count("capture")
         return None
@@ -115,8 +123,8 @@ def _followed(call: AutomaticCall, response: Any, stream: Callable[..., Any]) ->
 
 
 @lru_cache(maxsize=8)
-def _streams(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Classes of streams that a module's responses accept."""
+def _streams(module: Any) -> tuple[Callable[..., Any], ...]:
+    """Classes of streams that a module's responses accept, and of uploads that its requests do."""
 
     class Stream(module.SyncByteStream):  # type: ignore[misc]
         def __init__(self, call: AutomaticCall, stream: Any) -> None:
@@ -152,7 +160,31 @@ def _streams(module: Any) -> tuple[Callable[..., Any], Callable[..., Any]]:
         def __getattr__(self, name: str) -> Any:
             return getattr(self._stream, name)
 
-    return Stream, AsyncStream
+    class Upload(module.SyncByteStream, module.AsyncByteStream):  # type: ignore[misc]
+        """A multipart body, whose digest is taken as it goes out."""
+
+        def __init__(self, sent: Sent, stream: Any) -> None:
+            self._sent = sent
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            digest = self._sent.digest()
+            for part in self._stream:
+                digest.update(part)
+                yield part
+            self._sent.note_digest(digest)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            digest = self._sent.digest()
+            async for part in self._stream:
+                digest.update(part)
+                yield part
+            self._sent.note_digest(digest)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._stream, name)
+
+    return Stream, AsyncStream, Upload
 
 
 def rebuilt(module: Any, answer: Answer, *, is_async: bool) -> Any:
