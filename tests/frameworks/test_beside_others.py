@@ -1,12 +1,16 @@
-"""Patches beside those of other instrumentations, put on and taken off in any order."""
+"""Patches beside those of other instrumentations and mocks, put on and taken off in any order."""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import itertools
+import os
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,7 +20,9 @@ import httpx
 import openai
 import pytest
 import requests
+import respx
 import urllib3
+import vcr
 from frameworks import model_server
 from frameworks.model_server import GOOD
 from integration.capture_kit import steps_of
@@ -141,3 +147,81 @@ def test_beside_an_instrumentor_in_any_order(url: str, package: str) -> None:
         asked_once(url, CALLS[name], 1, wrong, f"{at}: on again")
         automatic.uninstall()
     assert wrong == []
+
+
+SENTRY = """
+import sys
+sys.path[:0] = sys.argv[3:]
+import sentry_sdk
+from genmon_otel import capture as automatic
+from frameworks.test_beside_others import CALLS, asked_once
+seen = []
+def watch():
+    sentry_sdk.init("http://key@127.0.0.1:9/1", traces_sample_rate=1.0, transport=seen.append)
+for put_on in (automatic.install, watch)[:: 1 if sys.argv[2] == "ours" else -1]:
+    put_on()
+wrong = []
+for name, call in CALLS.items():
+    asked_once(sys.argv[1], call, 1, wrong, name)
+automatic.uninstall()
+for name, call in CALLS.items():
+    asked_once(sys.argv[1], call, 0, wrong, name + " after")
+print("wrong", wrong)
+"""
+
+
+@pytest.mark.long("ten clients beside sentry-sdk, in a process each way: a minute")
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_beside_sentry(url: str, first: str) -> None:
+    """sentry-sdk, which never comes off, before and after us: every call answers, and is one step."""
+    tests = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", SENTRY, url, first, str(Path(tests).parent), tests,
+         os.path.join(tests, "unit")],
+        capture_output=True, text=True, check=False, timeout=250,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1:] == ["wrong []"], done.stdout[-3000:] + done.stderr[-2000:]
+
+
+@pytest.mark.long("ten clients, a cassette each way: minutes")
+def test_beside_vcrpy(url: str, tmp_path: Path) -> None:
+    """A cassette is recorded and played, whether it was put in before us or after."""
+    wrong = {}
+    for name, call in CALLS.items():
+        for at, inner in enumerate((True, False)):
+            cassette = str(tmp_path / f"{name}{at}.yaml")
+            got: list[Any] = []
+
+            def do(call: Any = call, got: list[Any] = got, cassette: str = cassette) -> None:
+                with vcr.use_cassette(cassette):
+                    got.append(call(url))
+
+            for _ in range(2):
+                if inner:
+                    automatic.install()
+                    steps_of(do)
+                else:
+                    with vcr.use_cassette(cassette):
+                        automatic.install()
+                        steps_of(lambda: got.append(call(url)))  # noqa: B023
+                automatic.uninstall()
+            if got != [GOOD, GOOD]:
+                wrong[f"{name}, {at}"] = got
+    assert wrong == {}
+
+
+def test_beside_respx(url: str) -> None:
+    """A route answers in place of the network, whether it was put on before us or after."""
+    for ours_first in (True, False):
+        if ours_first:
+            automatic.install()
+        with respx.mock:
+            respx.post(f"{url}/plain").respond(text="mocked")
+            automatic.install()
+            got: list[str] = []
+            steps_of(lambda got=got: got.append(CALLS["httpx"](url)))
+            if not ours_first:
+                automatic.uninstall()
+        assert got == ["mocked"]
+        automatic.uninstall()
+    assert CALLS["httpx"](url) == GOOD
