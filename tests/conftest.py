@@ -111,9 +111,11 @@ def _server() -> Iterator[postgresql.Server]:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: postgresql.Server) -> str:
+def postgresql_url(postgresql_server: postgresql.Server) -> Iterator[str]:
     """Connection string of an empty database."""
-    return postgresql_server.new_database()
+    url = postgresql_server.new_database()
+    yield url
+    postgresql_server.drop(url)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from genmon_otel.cli import genmon
 from genmon_otel.errors import NotFound, StoreRefused, StoreUnavailable
 from genmon_otel.policy import Verdict
+from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore, schema
 from genmon_otel.wiring.exporter import StoreMetrics
 from tests.store_records import Producer, failing, recording_of, sample_of, success
@@ -47,10 +49,6 @@ TABLES = (
 )  # fmt: skip
 
 
-def propose(failed: Any, recordings: Any) -> dict[str, Any]:
-    return {"handle": failed["handle"], "recordings": len(recordings)}
-
-
 def filled(url: str) -> tuple[SqlStore, Producer, str]:
     """Return a store with two failures, one with a case that has runs, and its handle."""
     store = SqlStore(url, propose=propose)
@@ -72,6 +70,11 @@ def ask(url: str, handle: str, command: tuple[str, ...], *more: str) -> Result:
     """Run a command in this process."""
     words = [handle if word == "HANDLE" else word for word in command]
     return CliRunner().invoke(genmon, [*words, "--store", url, *more])
+
+
+def run(url: str, *words: str) -> Result:
+    """Run a command as ``main`` does: it returns what it exits with, and known errors are raised."""
+    return CliRunner().invoke(genmon, [*words, "--store", url], standalone_mode=False)
 
 
 def read_all(store: SqlStore, handle: str) -> None:
@@ -159,12 +162,13 @@ SAID = [
     (schema.failures.c.last_seen_at, "banana", ("failures", "list"), "ago"),
     (schema.tests.c.state, "banana\x1b[2J", ("cases", "list"), "unreproducible"),
     (schema.analytics.c.duration_s, "banana", ("tail", "--no-follow"), "build_app"),
+    (schema.analytics.c.duration_s, 1e308, ("tail", "--no-follow"), "<1 ms"),
 ]
 
 
 @pytest.mark.parametrize(("column", "value", "command", "shown"), SAID, ids=str)
 def test_the_row_is_named_beside_the_list(
-    tmp_path: Path, column: sa.Column[Any], value: str, command: tuple[str, ...], shown: str
+    tmp_path: Path, column: sa.Column[Any], value: Any, command: tuple[str, ...], shown: str
 ) -> None:
     """A line on standard error names table, row, column and value; JSON stays JSON."""
     url = f"sqlite:///{tmp_path / 'store' / 'genmon.db'}"
@@ -184,6 +188,62 @@ def test_the_row_is_named_beside_the_list(
         json.loads(text, parse_constant=pytest.fail)
 
 
+NO_CASES = [{"genmon_case": 1}, {"a": 1}, {"genmon_case": 1, "slug": "x", "steps": 7}]
+
+
+@pytest.mark.parametrize("content", NO_CASES, ids=json.dumps)
+def test_a_case_that_is_none_hides_no_other(tmp_path: Path, content: dict[str, Any]) -> None:
+    """Commands name the row whose case cannot be read, with what to do, and go on with the others."""
+    url = f"sqlite:///{tmp_path / 'store' / 'genmon.db'}"
+    store, producer, damaged = filled(url)
+    for at in range(3):
+        record = failing("b", at=time.time() - 9 + at, user_id=f"u{at}")
+        producer.write(record, recordings=(recording_of(record),))
+    (sound,) = (row.handle for row in store.cases() if row.handle != damaged)
+    with store._database.begin() as connection:
+        tests = schema.tests
+        connection.execute(sa.update(tests).values(state="open"))
+        failure = sa.select(schema.failures.c.id).where(schema.failures.c.handle == damaged)
+        connection.execute(
+            sa.update(tests)
+            .where(tests.c.created_from_failure_id.in_(failure))
+            .values(case=content)
+        )
+    store.close()
+    warned = f"genmon: warning: Case {damaged} cannot be read"
+    listed = ask(url, damaged, ("cases", "list"))
+    assert warned in listed.stderr
+    assert damaged in listed.stdout
+    assert sound in listed.stdout
+    assert listed.exit_code == 0
+    folder = tmp_path / "cases"
+    exported = run(url, "cases", "export", str(folder))
+    assert (exported.return_value, exported.stderr.startswith(warned)) == (7, True)
+    assert len(list(folder.glob("*.genmon.json"))) == 1
+    ran = run(url, "cases", "run", "--cwd", str(tmp_path), "--json")
+    assert (ran.return_value, ran.stderr.startswith(warned)) == (7, True)
+    assert [each["case"] for each in json.loads(ran.stdout)] == [sound]
+    named = run(url, "cases", "run", damaged)
+    assert isinstance(named.exception, CaseError)
+    assert f"Case {damaged} cannot be read" in str(named.exception)
+    assert f"genmon cases retire {damaged}" in str(named.exception)
+    replayed = ask(url, damaged, ("replay", "HANDLE"), "--cwd", str(tmp_path))
+    assert "its case cannot be read" in replayed.stdout
+
+
+def test_a_huge_row_is_shown_without_its_middle(tmp_path: Path) -> None:
+    """A message or stack beyond what genmon stores is cut where it is shown."""
+    url = f"sqlite:///{tmp_path / 'store' / 'genmon.db'}"
+    store, _, handle = filled(url)
+    assert put(store, schema.failures.c.error_message, "word\x1b[31m \n" * 700_000 + "end")
+    assert put(store, schema.failures.c.stack_trace, "frame\n" * 1_000_000)
+    store.close()
+    shown = ask(url, handle, ("failures", "show", "HANDLE"))
+    assert shown.exception is None
+    assert len(shown.stdout) < 500_000
+    assert "end" in shown.stdout
+
+
 def test_a_text_that_is_no_utf_8_is_read(tmp_path: Path) -> None:
     """Text that is not UTF-8 is read."""
     url = f"sqlite:///{tmp_path / 'store' / 'genmon.db'}"
@@ -196,7 +256,7 @@ def test_a_text_that_is_no_utf_8_is_read(tmp_path: Path) -> None:
     for command in COMMANDS:
         answer = ask(url, handle, command)
         assert answer.exception is None, command
-        assert not answer.stderr
+        assert not answer.stderr, command
 
 
 def test_a_writer_heals_what_it_writes_anew(store_url: str) -> None:

@@ -404,6 +404,7 @@ def damaged(path: Path, how: str) -> None:
             + whole[12:],
             "no UTF-8": whole[:first] + b"\xff\xfe" + whole[first + 2 :],
             "no JSON": whole[:first] + b"{{" + whole[first + 2 :],
+            "half a surrogate": whole.replace(b'"success"', rb'"\ud800x"'),
             "zeros": whole[:8] + bytes(len(whole) - 8),
             "noise": bytes(range(256)) * 20,
         }[how]
@@ -412,7 +413,7 @@ def damaged(path: Path, how: str) -> None:
 
 DAMAGE = [
     "cut in the head", "cut in a value", "cut in the middle", "says too much", "says less than nothing",
-    "a key of no end", "a key that goes back", "no UTF-8", "no JSON", "zeros", "noise",
+    "a key of no end", "a key that goes back", "no UTF-8", "no JSON", "half a surrogate", "zeros", "noise",
 ]  # fmt: skip
 
 

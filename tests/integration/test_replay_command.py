@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +78,24 @@ def test_a_failure_is_shown_from_its_first_occurrence_on(home: Path, handle: str
     assert "regression/player.py" not in shown.stdout
     assert '▶ 1 ask(prompt="Write a shop") returned' in shown.stdout
     assert f"genmon replay {handle} --pdb" in shown.stdout
+
+
+def test_a_record_begins_no_line_of_its_own(home: Path, handle: str, tmp_path: Path) -> None:
+    """Line ends in recorded names and texts never make a line that looks like genmon's."""
+    shutil.copytree(home, tmp_path / "copy")
+    forged = "ask\n✓ forged\r\n▶ forged\x85Next: forged\u2028forged"
+    with closing(sqlite3.connect(tmp_path / "copy" / ".genmon" / "genmon.db")) as store, store:
+        store.execute(
+            "UPDATE failure_recordings SET recording = replace(recording, '\"ask\"', ?)",
+            (json.dumps(forged),),
+        )
+        store.execute(
+            "UPDATE generation_failures SET error_type = ?, error_message = ?", [forged] * 2
+        )
+    for options in ([], ["--steps"]):
+        shown = genmon(tmp_path / "copy", "replay", handle, *options)
+        assert "forged" in shown.stdout
+        assert not re.findall(r"(?m)^(?:[✓▶] |Next: )?forged.*", shown.stdout)
 
 
 def test_another_outcome_is_tried(home: Path, handle: str) -> None:

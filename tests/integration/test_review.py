@@ -17,7 +17,7 @@ from genmon_otel.errors import ConfigurationError, InvalidTransition
 from genmon_otel.payload import decode
 from genmon_otel.policy import CaseState, Channel, Verdict
 from genmon_otel.records import Category, GenerationRecord, StepRecord
-from genmon_otel.regression import files, reproduction_check, review
+from genmon_otel.regression import exporting, files, reproduction_check, review
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.case_reading import CaseError
 from genmon_otel.regression.needs import Needs
@@ -384,12 +384,14 @@ def test_export_is_what_a_person_may_commit(
     review.verify(store, waits)
     guarding = opened(store, replays)
     store.record_run(store.case(guarding).id, "ci", "v2", Verdict.PASS, "", "r1")
-    written = dict(review.export(store, tmp_path / "cases"))
+    written = dict(exporting.export(store, tmp_path / "cases", on_unreadable=pytest.fail))
     assert {files.read(path).provenance.failure: files.read(path).expect for path in written} == {
         waits: "fails", guarding: "passes",
     }  # fmt: skip
     assert all(written.values())
-    assert not any(new for _, new in review.export(store, tmp_path / "cases"))
+    assert not any(
+        new for _, new in exporting.export(store, tmp_path / "cases", on_unreadable=pytest.fail)
+    )
 
 
 def test_rebind_in_the_store(store: SqlStore, replays: Callable[[Verdict], list[Case]]) -> None:

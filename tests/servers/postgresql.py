@@ -55,6 +55,14 @@ class Server:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.url(name)
 
+    def drop(self, url: str) -> None:
+        """Remove a database of :meth:`new_database`, whoever is still connected to it."""
+        import psycopg
+
+        name = url.partition("@/")[2].partition("?")[0]
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
 
 @contextmanager
 def running(
@@ -72,7 +80,7 @@ def running(
         names = {entry.pw_name for entry in pwd.getpwall()}
         user = next(name for name in UNPRIVILEGED if name in names)
     # A short path: a unix socket's may have 107 characters.
-    folder = Path(tempfile.mkdtemp(prefix="genmon-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="genmon-pg-", dir=_place()))
     try:
         if user is not None:
             shutil.chown(folder, user)
@@ -101,6 +109,16 @@ def running(
                 process.wait(5)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place() -> str:
+    """In memory where there is room: a database is 300 files, and a run makes hundreds of them."""
+    memory = "/dev/shm"
+    try:
+        has_room = shutil.disk_usage(memory).free > 4 << 30 and os.access(memory, os.W_OK)
+    except OSError:
+        has_room = False
+    return memory if has_room else "/tmp"
 
 
 def _wait(server: Server, log: Path) -> None:

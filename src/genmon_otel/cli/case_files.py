@@ -16,8 +16,10 @@ from genmon_otel.cli.terminal import (
     open_store,
     print_json,
     store_option,
+    warn,
 )
-from genmon_otel.regression import files, review
+from genmon_otel.regression import exporting, files, review
+from genmon_otel.regression.case_reading import CaseError
 from genmon_otel.wording.markdown import list_of_files
 
 
@@ -28,23 +30,30 @@ from genmon_otel.wording.markdown import list_of_files
 @store_option
 @json_option
 @markdown_option
-def export(folder: Path, *, update: bool, store: str | None, as_json: bool, markdown: bool) -> None:
+def export(folder: Path, *, update: bool, store: str | None, as_json: bool, markdown: bool) -> int:
     """Write a file for every reproduced or approved case into FOLDER, for CI.
 
     Files that are there already stay as they are, unless --update is given: in CI the file is the
     authority. What a file expects (fails or passes) is never turned back. What a
     file asks for (variables, programs, live steps, a postcondition) works only where pytest's
-    configuration allows it: the lines that are lacking are printed.
+    configuration allows it: the lines that are lacking are printed. Exits 7 if a case cannot be read;
+    the others are written.
     """
+    unreadable: list[CaseError] = []
     with open_store(store) as opened:
-        written = list(review.export(opened, folder, update=update))
+        written = list(
+            exporting.export(opened, folder, update=update, on_unreadable=unreadable.append)
+        )
+    for error in unreadable:
+        warn(error)
+    failed = CaseError.exit_code if unreadable else 0
     say_what_is_lacking(path for path, new in written if new)
     if as_json:
         print_json([{"file": str(path), "written": new} for path, new in written])
-        return
+        return failed
     if markdown:
         click.echo(list_of_files(written))
-        return
+        return failed
     out = console()
     for path, new in written:
         out.print(marked("wrote {}" if new else "[dim]kept[/] {}", path), soft_wrap=True)
@@ -57,6 +66,7 @@ def export(folder: Path, *, update: bool, store: str | None, as_json: bool, mark
                 quote(str(folder)),
             )
         )
+    return failed
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -32,12 +32,14 @@ from genmon_otel.cli.terminal import (
     open_store,
     print_json,
     store_option,
+    warn,
 )
 from genmon_otel.cli.worker import work_through
 from genmon_otel.code_version import version_of_folder
 from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.regression import files, review
+from genmon_otel.regression.case_reading import CaseError
 from genmon_otel.regression.configuration import trust_in
 from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.regression.runner import run_case
@@ -71,6 +73,10 @@ def list_cases(
     """List cases, those that wait for a review first."""
     with open_store(store) as opened:
         rows = review.queue(opened.cases(state=state, operation=operation, limit=1000))
+    for row in rows:
+        if row.case:
+            with _warning_if_unreadable():
+                review.stored(row)
     if as_json:
         print_json(rows)
         return
@@ -296,6 +302,7 @@ def run(
     if live["times"]:
         return run_for_real(case, live["times"], store, cwd or Path.cwd(), as_json, live["yes"])
     shown: list[dict[str, Any]] = []
+    unreadable: list[CaseError] = []
     paths = [Path(name) for name in case if os.path.exists(name)]
     handles = [name for name in case if not os.path.exists(name)]
     found = list(files.find(paths))
@@ -321,11 +328,12 @@ def run(
             with _bar("cases", len(names), quiet=as_json or markdown) as advance:
                 for name in names:
                     before = opened.case(name).state
-                    row, result = review.replay(opened, name, code_version=version, cwd=cwd)
                     guarded = before in (CaseState.GUARDING, CaseState.REGRESSED)
-                    bad = guarded and result.verdict is not Verdict.PASS
-                    shown.append(shown_run(row.handle, row.state, result, bad))
-                    evaluations.judged(judged_run(row.handle, row.operation, result))
+                    with nullcontext() if handles else _warning_if_unreadable(unreadable):
+                        row, result = review.replay(opened, name, code_version=version, cwd=cwd)
+                        bad = guarded and result.verdict is not Verdict.PASS
+                        shown.append(shown_run(row.handle, row.state, result, bad))
+                        evaluations.judged(judged_run(row.handle, row.operation, result))
                     advance()
     if as_json:
         print_json(shown)
@@ -337,6 +345,8 @@ def run(
         click.echo(f"No case files (*{files.SUFFIX}) in {', '.join(map(one_line, paths))}.")
     else:
         click.echo("No approved case to run. Try: genmon cases list")
+    if unreadable and not any(each["bad"] for each in shown):
+        return CaseError.exit_code
     return int(any(each["bad"] for each in shown))
 
 
@@ -351,6 +361,17 @@ _APPROVED = {CaseState.OPEN: "It is expected to fail until the fix is in."}
 
 
 # --- printing ------------------------------------------------------------------
+
+
+@contextmanager
+def _warning_if_unreadable(found: list[CaseError] | None = None) -> Iterator[None]:
+    """Warn of a case that cannot be read, note it, and go on with the next."""
+    try:
+        yield
+    except CaseError as error:
+        warn(error)
+        if found is not None:
+            found.append(error)
 
 
 def _say(row: CaseRow, as_json: bool, more: str) -> None:

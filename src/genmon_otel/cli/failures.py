@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from genmon_otel.cli.listing import Listing
-from genmon_otel.cli.output import marked, one_line, printable
+from genmon_otel.cli.output import indented, marked, one_line
 from genmon_otel.cli.reviewer import reviewer_option
 from genmon_otel.cli.terminal import (
     Count,
@@ -29,6 +29,9 @@ from genmon_otel.store.rows import FailureDetail, FailureRow
 from genmon_otel.text import clean
 from genmon_otel.wording.failure import answer_read, hit, unseen, why, why_no_case
 from genmon_otel.wording.units import ago
+
+#: Characters of a message and of a stack that are shown; what genmon stores is shorter.
+_SHOWN = 50_000
 
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
 
@@ -117,7 +120,7 @@ def show(failure: str, store: str | None, as_json: bool) -> None:
 
 
 def describe(detail: FailureDetail) -> list[Text]:
-    """Yield a failure as lines of text; message and stack keep their own lines."""
+    """Yield a failure as lines of text; the lines of message and stack are indented."""
     row = detail.row
     context = row.context
     style = severity_style(row.severity)
@@ -137,7 +140,7 @@ def describe(detail: FailureDetail) -> list[Text]:
         seen += f", came back {row.reopened_count} times"
     lines = [
         heading,
-        marked("[bold]{}[/]: ", row.error_type).append(printable(row.error_message)),
+        marked("[bold]{}[/]: ", row.error_type).append(_shown(row.error_message).lstrip()),
         Text(),
         *(marked("{}{}", Text(f"{label:<11}"), said) for label, said in why(row)),
         Text(one_line(seen)),
@@ -155,8 +158,13 @@ def describe(detail: FailureDetail) -> list[Text]:
         lines.append(marked("trace      {}", context["trace_id"]))
     lines.append(Text("case       ").append_text(_case(detail)))
     if row.stack_trace:
-        lines += [Text(), Text(printable(row.stack_trace.rstrip()), style="dim")]
+        lines += [Text(), Text(_shown(row.stack_trace.rstrip()), style="dim")]
     return lines
+
+
+def _shown(text: str) -> str:
+    """Return recorded text without its middle where it is too long to be read."""
+    return indented(clean(text, _SHOWN))
 
 
 def severity_style(severity: str) -> str:

@@ -25,7 +25,7 @@ from rich.text import Text
 
 from genmon_otel.wording.printable import INVISIBLE, one_line, printable
 
-__all__ = ["OutputConsole", "json_text", "marked", "one_line", "printable"]
+__all__ = ["OutputConsole", "indented", "json_text", "marked", "one_line", "printable"]
 
 #: Characters that are valid in JSON but must not reach a terminal.
 _UNSAFE_IN_JSON: Final = re.compile(
@@ -62,6 +62,11 @@ def marked(template: str, *values: object) -> Text:
             inserted.stylize_before(span.style)
         whole.append_text(inserted)
     return whole
+
+
+def indented(text: object, by: str = "  ") -> str:
+    """Return printable text of which each line is indented: none looks like a line of ours."""
+    return "\n".join(by + line for line in printable(text).splitlines())
 
 
 class OutputConsole(Console):

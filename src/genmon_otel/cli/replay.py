@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from genmon_otel.cli.output import marked, printable
+from genmon_otel.cli.output import indented, marked, one_line
 from genmon_otel.cli.terminal import console, json_option, open_store, print_json, store_option
 from genmon_otel.policy import Verdict
 from genmon_otel.records import StepRecord
@@ -96,10 +96,15 @@ def _show(
 ) -> None:
     out, case = console(), found.case
     expected = case.expected
-    said = clean(expected.error_message, _SHOWN).strip()
-    error = Text(expected.error_type, style="bold red").append(f": {said}" if said else "", "bold")
+    first, _, rest = clean(expected.error_message, _SHOWN).strip().partition("\n")
     out.print(marked("[bold cyan]{}[/]  {}, {}", name, case.operation, found.about))
-    out.print(error)
+    out.print(
+        marked(
+            "[bold red]{}[/][bold]{}[/]", expected.error_type, Text(f": {first}" if first else "")
+        )
+    )
+    if rest:
+        out.print(Text(indented(rest), style="bold"), soft_wrap=True)
     style, says = _SAYS[result.verdict]
     out.print(
         marked(
@@ -109,25 +114,25 @@ def _show(
         )
     )  # fmt: skip
     if result.verdict is not Verdict.FAIL_SAME:
-        out.print(Text(clean(result.detail, _SHOWN)))
+        out.print(Text(indented(clean(result.detail, _SHOWN))), soft_wrap=True)
     for note in (result.drift, *result.notes):
         if note:
-            out.print(Text(f"  {clean(note, _SHOWN)}", style="dim"))
+            out.print(Text(indented(clean(note, _SHOWN)), style="dim"), soft_wrap=True)
     if result.traceback:
         out.print()
-        out.print(Text(printable(result.traceback).rstrip()), soft_wrap=True)
+        out.print(Text(indented(result.traceback.rstrip())), soft_wrap=True)
     out.print()
-    out.print(Text(what_happened(case, found.failure), style="bold"))
+    out.print(Text(one_line(what_happened(case, found.failure)), style="bold"))
     at = case.trigger.step
     if steps or at is None:
         _show_steps(case, result)
     else:
-        out.print(Text(f"  {step_line(case.steps[at], _LINE)}", style="yellow"))
+        out.print(Text(f"  {one_line(step_line(case.steps[at], _LINE))}", style="yellow"))
         out.print(Text(_outcome(case.steps[at], _SHOWN)), soft_wrap=True)
     out.print()
     own = "" if at is None else case.steps[at].name
     more = [f"genmon replay {name} --pdb", f"genmon replay {name} --steps"]
-    if own:
+    if own and own == one_line(own):
         more.insert(1, f"genmon replay {name} --set {reproduce.example(case, own)}")
     out.print(Text("Next: " + "\n      ".join(more), style="dim"), soft_wrap=True)
 
@@ -142,23 +147,21 @@ def _show_steps(case: Case, result: RunResult) -> None:
         note = {0: "  (not asked now)", 1: ""}.get(times, f"  (asked {times} times now)")
         mark = "▶" if is_trigger else " "
         out.print(
-            Text(f"{mark} {index + 1} {step_line(step, _LINE)}{note}",
+            Text(f"{mark} {index + 1} {one_line(step_line(step, _LINE))}{note}",
                  style="yellow" if is_trigger else ""),
             soft_wrap=True,
         )  # fmt: skip
         for title, tree in (("asked", step.arguments), ("gave", step.stream_error or step.outcome)):
             text = clean(text_of(tree), _STEP_SHOWN)
-            out.print(
-                Text(f"    {title}: " + text.replace("\n", "\n      "), style="dim"), soft_wrap=True
-            )
+            shown = indented(text, "      ").strip()
+            out.print(Text(f"    {title}: {shown}", style="dim"), soft_wrap=True)
     for name, index in result.served:
         if index < 0:
-            out.print(Text(f"  + {name}: asked beyond the recording"))
+            out.print(Text(f"  + {one_line(name)}: asked beyond the recording"))
 
 
 def _outcome(step: StepRecord, limit: int) -> str:
-    text = clean(text_of(step.stream_error or step.outcome), limit)
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    return indented(clean(text_of(step.stream_error or step.outcome), limit), "    ")
 
 
 def _data(name: str, case: Case, result: RunResult, about: str) -> dict[str, Any]:

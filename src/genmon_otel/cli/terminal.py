@@ -106,12 +106,12 @@ def open_store(store: str | None, *, writes: bool = False) -> Iterator[SqlStore]
 
 def _warn(damage: Damage) -> None:
     """Report on stderr a stored value that cannot be read."""
-    click.echo(
-        one_line(
-            f"genmon: warning: {damage}. Mend or delete it in the database; the rest is read."
-        ),
-        err=True,
-    )
+    warn(f"{damage}. Mend or delete it in the database; the rest is read.")
+
+
+def warn(text: object) -> None:
+    """Print a warning on stderr, on one line."""
+    click.echo(f"genmon: warning: {one_line(text)}", err=True)
 
 
 def is_there(path: Path) -> bool:

@@ -102,6 +102,9 @@ def _key(encoded: bytes) -> tuple[str, str, tuple[tuple[str, str], ...], str]:
             pairs = tuple(sorted(labels.items()))
             named = all(word and word.isprintable() for word in (metric, name, *labels))
             if named and all(isinstance(value, str) for value in labels.values()):
+                "".join(
+                    (*labels.values(), text)
+                ).encode()  # raises ValueError: half a surrogate pair
                 return metric, name, pairs, text
     raise ValueError("a key that is not of a series")
 

@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.regression import review
+from genmon_otel.regression import exporting, review
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.files import SUFFIX
 from genmon_otel.regression.review import Card
@@ -237,14 +237,16 @@ def propose_case(
     """
     card = review.card(store, ref)
     row = card.row
-    if row.state not in review.EXPORTED or card.case is None:
+    if row.state in review.EXPORTED and card.case is None:
+        review.stored(row)  # raises, and says why
+    if row.state not in review.EXPORTED:
         raise ConfigurationError(
             f"Case {row.handle} is {row.state}; only a reproduced or approved one is proposed. "
             f"Put it through the reproduction check: genmon cases verify {row.handle}"
         )
     title = plain_title(f"Test {row.handle}: {row.category} in {row.operation}")
     message = f"Reproduced failure {row.handle}, to be fixed."
-    made = repository.propose(review.for_file(row), folder, row.handle, title, message)
+    made = repository.propose(exporting.for_file(row), folder, row.handle, title, message)
     return made, card
 
 

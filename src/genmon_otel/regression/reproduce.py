@@ -12,6 +12,7 @@ from typing import Final
 from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.regression import model_answers, review
 from genmon_otel.regression.case import Case
+from genmon_otel.regression.case_reading import CaseError
 from genmon_otel.regression.further import example_of
 from genmon_otel.regression.given_outcomes import given_outcome
 from genmon_otel.regression.propose import case_from, fullest, with_samples
@@ -48,9 +49,15 @@ def case_of_failure(store: SqlStore, ref: str) -> Found:
     times = "once" if row.occurrence_count == 1 else f"{row.occurrence_count} times"
     about = f"seen {times}"
     if detail.case is not None and detail.case.case:
-        case = review.stored(detail.case)
-        about += f", its case is {detail.case.state}"
-        return Found(case, Trust.of_reviewed(case), about, row)
+        try:
+            case = review.stored(detail.case)
+        except CaseError:
+            if not detail.recordings:
+                raise
+            about += ", its case cannot be read"
+        else:
+            about += f", its case is {detail.case.state}"
+            return Found(case, Trust.of_reviewed(case), about, row)
     if not detail.recordings:
         raise NotFound(f"Failure {row.handle} cannot be replayed. {review.no_recording(detail)}")
     recording = fullest(detail.recordings)

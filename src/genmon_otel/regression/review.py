@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -45,9 +46,6 @@ _QUEUE: Final = (
     CaseState.OPEN, CaseState.GUARDING, CaseState.UNREPRODUCIBLE, CaseState.RETIRED,
     CaseState.REJECTED,
 )  # fmt: skip
-#: States in which the file says that the case must pass.
-_PASSING: Final = (CaseState.GUARDING, CaseState.REGRESSED)
-
 
 #: Above the number of cases of any store.
 _ALL: Final = 1_000_000
@@ -57,14 +55,24 @@ def stored(row: CaseRow) -> Case:
     """The case in a row of the store.
 
     Raises:
-        CaseError: nothing was recorded of its failure.
+        CaseError: nothing was recorded of its failure, or what the row holds is no case.
     """
     if not row.case:
         raise CaseError(
             f"Case {row.handle} has no content: no generation of this failure was recorded "
             "(capture off, a foreign span, or a process that died). It can only be rejected."
         )
-    return Case.from_dict(dict(row.case))
+    try:
+        return Case.from_dict(dict(row.case))
+    except CaseError as error:
+        remedy = (
+            f"To make it anew from its recordings: genmon cases verify {row.handle}"
+            if row.state in CHECKABLE
+            else f"Restore it from a backup, or end it: genmon cases retire {row.handle}"
+        )
+        raise CaseError(
+            f"Case {row.handle} cannot be read (column case of its row in the store): {error} {remedy}"
+        ) from error
 
 
 def hopeless(case: Case) -> bool:
@@ -131,7 +139,7 @@ def verify(
         case = with_samples(
             case_from(described(detail), recording), store.success_samples(row.operation)
         )
-        if row.case:
+        with suppress(CaseError):  # what cannot be read has nothing to carry over
             case = _carried(case, stored(row), detail.recordings)
         case = needs.added_to(case)
         if is_of_other_version(case.expected.signature):
@@ -360,30 +368,3 @@ def replay(
         shown.drift,
     )
     return row, shown
-
-
-def for_file(row: CaseRow) -> Case:
-    """The case in a row as its file holds it: with what is expected of it in its state.
-
-    Raises:
-        CaseError: nothing was recorded of its failure.
-    """
-    return replace(stored(row), expect="passes" if row.state in _PASSING else "fails")
-
-
-def export(store: SqlStore, folder: Path, *, update: bool = False) -> Iterator[tuple[Path, bool]]:
-    """Write a file for every case that a person may commit.
-
-    Args:
-        store: where the cases are.
-        folder: where the files go.
-        update: whether a file that is there is written again where its case has changed; else it
-            stays.
-
-    Yields:
-        Each file, and whether it was written now.
-    """
-    for state in EXPORTED:
-        for row in store.cases(state=state, limit=_ALL):
-            case = for_file(row)
-            yield files.export(case, folder, update=update)

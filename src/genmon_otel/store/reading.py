@@ -27,6 +27,8 @@ DAMAGE_LOG: Final = "genmon_damage_log"
 _MAX_SHOWN: Final = 60
 #: Damaged values that one log reports; further ones are ignored.
 _MAX_REPORTED: Final = 1_000
+#: No generation took longer.
+_CENTURY_S: Final = 100 * 365 * 86_400.0
 
 Member = TypeVar("Member", bound=StrEnum)
 Loaded = TypeVar("Loaded")
@@ -115,6 +117,14 @@ class RowReader:
             return value
         self.report(column, value)
         return default
+
+    def seconds(self, column: str) -> float:
+        """Return a length of time, at most a century; else 0."""
+        value = self.number(column)
+        if abs(value) <= _CENTURY_S:
+            return value
+        self.report(column, value)
+        return 0.0
 
     def integer(self, column: str, default: int = 0) -> int:
         """Return an integer, else ``default``."""

@@ -103,7 +103,7 @@ def _generation_row(connection: sa.Connection, row: Mapping[Any, Any]) -> Genera
         "operation": read.text("operation"),
         "framework": read.text("framework"),
         "outcome": read.text_reported_unless("outcome", list(Outcome)),
-        "duration_s": read.number("duration_s"),
+        "duration_s": read.seconds("duration_s"),
         "user_id": read.optional_text("user_id"),
         "project_id": read.optional_text("project_id"),
         "trace_id": read.optional_text("trace_id"),

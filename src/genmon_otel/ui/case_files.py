@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from genmon_otel.errors import ConfigurationError, GenmonError
-from genmon_otel.regression import files, review
+from genmon_otel.regression import exporting, files, review
 from genmon_otel.regression.configuration import trust_in
 from genmon_otel.regression.proposal import Repository, propose_case
 from genmon_otel.store.rows import CaseRow
@@ -27,7 +27,7 @@ REMOTE: Final = "origin"
 def download(request: Request) -> Response:
     """Return a case's file."""
     row = _exportable(site_of(request), request.path_params["handle"])
-    case = review.for_file(row)
+    case = exporting.for_file(row)
     return Response(
         case.to_json(),
         media_type="application/json",
@@ -66,7 +66,7 @@ async def propose(request: Request) -> Response:
 def _export(site: Site, handle: str) -> str:
     row = _exportable(site, handle)
     code = _code(site, "genmon cases export tests/genmon")
-    path, new = files.export(review.for_file(row), code / FOLDER, update=True)
+    path, new = files.export(exporting.for_file(row), code / FOLDER, update=True)
     said = f"{'Wrote' if new else 'Kept'} {path.relative_to(code)}. Committing it is approving its case."
     trust = trust_in(code)
     lacking = trust.lacking(files.read(path))

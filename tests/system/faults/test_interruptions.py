@@ -58,9 +58,11 @@ def _free_logging() -> None:
     """Give back locks that a real signal left taken, between ``acquire`` and ``try`` of a handler.
 
     They are this thread's, which would not notice; every other thread that logs would wait for ever.
+    ``logging`` itself keeps no list: ``dictConfig``, which servers call, forgets the handlers there are.
     """
-    for reference in list(logging._handlerList):  # type: ignore[attr-defined]
-        lock: Any = getattr(reference(), "lock", None)
+    loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    for handler in {each for logger in loggers for each in getattr(logger, "handlers", ())}:
+        lock: Any = handler.lock
         while lock is not None and lock._is_owned():
             lock.release()
 
