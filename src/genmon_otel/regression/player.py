@@ -265,10 +265,9 @@ class CasePlayer:
             return
         self.drifted = True
         if index is not None:
-            self.drift.note(index, record, otherwise)
-            self.requests[str(index)] = (
-                redacted_request(otherwise, self._redactor) if record.adapter else otherwise
-            )
+            shown = redacted_request(otherwise, self._redactor) if record.adapter else otherwise
+            self.drift.note(index, record, shown)
+            self.requests[str(index)] = shown
         if index in self.further.bad:
             self.prompt_changed = self.prompt_changed or record.name
 

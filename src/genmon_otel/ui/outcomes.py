@@ -183,6 +183,14 @@ def difference(before: str, after: str) -> list[tuple[str, str]]:
     return shown
 
 
+def drifted(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return which step a run asked otherwise, and the lines of its request that differ, by kind."""
+    head, *lines = text.splitlines() or [""]
+    return printable(head), [
+        (line[:1] if line[:1] in ("+", "-") else "@", printable(line)) for line in lines
+    ]
+
+
 def fold(value: Any) -> Markup:
     """Return JSON data as nested foldable lists; at most ``VALUES`` values."""
     budget = [VALUES]

@@ -17,7 +17,7 @@ from genmon_otel.regression import review
 from genmon_otel.regression.review import Card
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.overview import FailureQuery
-from genmon_otel.store.rows import CaseRow
+from genmon_otel.store.rows import CaseRow, RunRow
 from genmon_otel.ui import outcomes, plots
 from genmon_otel.ui.progress import progress_of
 from genmon_otel.ui.rendering import Site, render, site_of
@@ -144,7 +144,13 @@ def _cases(
         states, limit=PAGE_SIZE, offset=offset, read_content=not drawn
     )
     found = site.store.overview.runs_of([row.id for row in rows], plots.RUNS) if drawn else {}
-    rows.sort(key=lambda row: (states.index(row.state), row.unfixable, -row.id))
+    stale = {case_id for case_id, runs in found.items() if case_words.asks_otherwise(runs)}
+    rows.sort(
+        key=lambda row: (
+            row.state is not CaseState.REGRESSED, row.id not in stale,
+            states.index(row.state), row.unfixable, -row.id,
+        )
+    )  # fmt: skip
     return render(
         request,
         template,
@@ -152,9 +158,25 @@ def _cases(
         count=count,
         note=case_words.UNFIXABLE,
         plots={row.id: plots.runs(found.get(row.id, [])) for row in rows if drawn},
+        requests={row.id: _requests(found.get(row.id, []), row.id in stale) for row in rows},
+        live={row.id: _live(found.get(row.id, [])) for row in rows},
         links=_neighbours(request.query_params, offset, count),
         **more,
     )
+
+
+def _requests(found: Sequence[RunRow], stale: bool) -> str:
+    """Return whether a case still asks what was recorded; empty where no replay tells."""
+    if stale:
+        return "stale"
+    last = next((run for run in found if run.channel != "live"), None)
+    return "" if last is None else "drifted" if last.drift else "as recorded"
+
+
+def _live(found: Sequence[RunRow]) -> tuple[int, int, float] | None:
+    """Return how many of a case's newest live results passed, of how many, and when the last was."""
+    live = [run for run in found if run.channel == "live"]
+    return (sum(run.verdict == "pass" for run in live), len(live), live[0].at) if live else None
 
 
 def case(request: Request) -> HTMLResponse:
@@ -218,6 +240,9 @@ def render_case(
         next_step=case_words.next_step(row),
         runs=card.runs,
         run_plot=plots.runs(card.runs),
+        drifted=outcomes.drifted,
+        newest_drift=next((each for each in card.runs if each.drift), None),
+        stale=case_words.is_stale(card),
         decisions=site.store.decisions(row.failure_id),
         job=progress_of(site, row),
         content=content_mark(row),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from genmon_otel.regression import review
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.needs import Needs, unknown_steps
 from genmon_otel.regression.review import Card
-from genmon_otel.store.rows import CaseRow, FailureRow
+from genmon_otel.store.rows import CaseRow, FailureRow, RunRow
 from genmon_otel.text import clean
 from genmon_otel.wording.units import ago, duration, many
 from genmon_otel.wording.values import call
@@ -93,9 +94,18 @@ def runs(card: Card) -> str:
 
 
 def is_stale(card: Card) -> bool:
-    """Whether the passes on the last three code versions all drifted: what it asks is long another."""
+    """Return whether a case is stale by its card."""
+    return asks_otherwise(card.runs)
+
+
+def asks_otherwise(found: Sequence[RunRow]) -> bool:
+    """Return whether the passes on the last three code versions all drifted; what it asks is long another.
+
+    Args:
+        found: a case's runs, newest first.
+    """
     drifted: dict[str | None, bool] = {}
-    for run in card.runs:  # newest first
+    for run in found:
         if run.verdict is Verdict.PASS and run.channel != "live":
             drifted[run.code_version] = drifted.get(run.code_version, True) and bool(run.drift)
     newest = list(drifted.values())[:STALE_AFTER]

@@ -100,6 +100,18 @@ def test_every_alert_has_a_runbook(alert: str) -> None:
         assert f"{heading}\n" in text
 
 
+def test_runbooks_about_failures_and_cases_name_the_page() -> None:
+    """Where a runbook names a command that the page has, it says how the page is opened."""
+    silent = []
+    for path in sorted((ROOT / "docs" / "runbooks").glob("Genmon*.md")):
+        text = path.read_text(encoding="utf-8")
+        if re.search("genmon (failures|cases) ", text) and not (
+            "`genmon ui`" in text and "`GENMON_UI_URL`" in text
+        ):
+            silent.append(path.name)
+    assert silent == []
+
+
 def test_no_runbook_is_left_over() -> None:
     """There is no page about an alert that does not exist."""
     pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("Genmon*.md")}
