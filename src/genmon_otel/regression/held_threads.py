@@ -5,9 +5,13 @@ A fork has only the thread that forked. A daemon thread that is not started yet 
 
 from __future__ import annotations
 
+import _thread
 import sys
 import threading
-from typing import Any
+from typing import Any, Final
+
+#: Python 3.13 takes every thread that was made before a fork for ended, by its handle; else None.
+_new_handle: Final[Any] = getattr(_thread, "_ThreadHandle", None)
 
 
 class HeldThreads:
@@ -39,4 +43,6 @@ class HeldThreads:
         counts = [sys.getrefcount(thread) for thread in self._held]
         for thread, before, now in zip(self._held, self._references, counts, strict=True):
             if now >= before and not thread.ident:
+                if _new_handle is not None:
+                    thread._handle = _new_handle()  # type: ignore[attr-defined]
                 thread.start()
