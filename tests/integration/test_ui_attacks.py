@@ -25,7 +25,7 @@ from genmon_otel.ui import gate, server
 from genmon_otel.ui.app import create_app
 from genmon_otel.ui.case_work import _event
 from genmon_otel.ui.gate import Access
-from genmon_otel.ui.session import Sessions
+from genmon_otel.ui.session import Sessions, sign_link
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success
 from tests.ui_kit import KEY, PORT, SAME, URL, reviewer, stranger
 
@@ -263,8 +263,6 @@ def test_stolen_and_foreign_cookies_open_nothing(store: SqlStore) -> None:
         assert answer.status_code == 401, name
     import time as clock
 
-    from genmon_otel.ui.session import sign_link
-
     opened = stranger(store).get("/enter", params={"token": sign_link(KEY, "ada", clock.time())})
     flags = opened.headers["set-cookie"].lower()
     assert "httponly" in flags
@@ -437,6 +435,38 @@ def test_slow_clients_are_let_go(listening: int) -> None:
     assert b" 200 " in good.splitlines()[0]
     for each in idle:
         each.close()
+
+
+def test_a_half_sent_form_is_let_go(listening: int, store: SqlStore) -> None:
+    """A reviewer's form that stops, or drips, is refused in words and takes nothing; then the rest works."""
+    handle = handles(store)[0]
+    before = store.failure(handle).row.status
+    token = sign_link(KEY, "ada", time.time())
+    entered = _told(
+        listening,
+        f"GET /enter?token={token} HTTP/1.1\r\nHost: 127.0.0.1:{listening}\r\nConnection: close\r\n\r\n".encode(),
+    )
+    cookie = re.search(rb"set-cookie: ([^;]+)", entered, re.IGNORECASE)
+    assert cookie is not None, entered
+    head = (
+        f"POST /failures/{handle}/ignore HTTP/1.1\r\nHost: 127.0.0.1:{listening}\r\n"
+        f"sec-fetch-site: same-origin\r\nCookie: {cookie[1].decode()}\r\n"
+    ).encode()
+    sent = [
+        (head + b"Content-Length: 1000\r\n\r\nseen=o", b""),
+        (head + b"Content-Length: 1000\r\n\r\n", b"a=aaaaaa"),
+        (head + b"Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n", b""),
+    ]
+    for request, drip in sent:
+        answer = _told(listening, request, drip)
+        assert answer == b"" or b" 408 " in answer.splitlines()[0], answer
+        assert answer == b"" or b"Send it again" in answer
+    assert store.failure(handle).row.status == before
+    large = _told(
+        listening,
+        head + b"Connection: close\r\nContent-Length: 300000\r\n\r\n" + b"a" * 300_000,
+    )
+    assert large == b"" or b" 413 " in large.splitlines()[0]
 
 
 def test_raw_requests_that_no_browser_sends_are_refused(listening: int) -> None:

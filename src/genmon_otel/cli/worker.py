@@ -60,7 +60,7 @@ def _do(store: SqlStore, asked: Work, worker: str, cwd: Path) -> str:
         else:
             said = perform(
                 store, asked.handle, asked.action, cwd=cwd, needs=needs_from(asked.needs),
-                step=lambda: store.work.step(asked.case_id, worker),
+                step=lambda: store.work.step(asked.case_id, worker), reviewer=asked.reviewer,
             )  # fmt: skip
             failed = False
     except StoreUnavailable:

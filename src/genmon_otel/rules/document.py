@@ -58,6 +58,10 @@ class Group:
         }
 
 
+#: Line ends of YAML beside the usual ones.
+_OTHER_LINE_ENDS = frozenset("\r\x85\u2028\u2029")
+
+
 class _Dumper(yaml.SafeDumper):
     """Keep the order of keys, indent lists, write no aliases, and quote what might not be a string."""
 
@@ -74,6 +78,8 @@ class _Dumper(yaml.SafeDumper):
             style = "|"
         elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
             style = ""
+        if _OTHER_LINE_ENDS.intersection(text):
+            style = '"'  # PyYAML loses them in every other style
         return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -31,7 +31,8 @@ def save_decision(
     Args:
         connection: inside a transaction.
         failure_id: row id of the failure.
-        decision: the state of a case, the status of a failure, or ``relabelled``.
+        decision: the state of a case, the status of a failure, ``relabelled``, or what was done
+            with a case (:data:`genmon_otel.store.work.Noted`).
         at: Unix seconds.
         reviewer: who decided; None for the reproduction check.
         detail: the reason, or what was set.

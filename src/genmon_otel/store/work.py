@@ -19,9 +19,12 @@ from genmon_otel.records import Tree
 from genmon_otel.store import schema
 from genmon_otel.store.codec import MESSAGE_LIMIT, storable_name_or_none
 from genmon_otel.store.connect import Database
+from genmon_otel.store.decisions import save_decision
 from genmon_otel.text import clean
 
 Action = Literal["verify", "run", "shrink", "refresh"]
+#: What a history keeps beside decisions.
+Noted = Literal["shrunk", "refreshed", "exported", "put on a branch"]
 #: Seconds without a sign of the worker after which another one takes over.
 SILENT_S: Final = 900.0
 #: Entries that are listed.
@@ -149,6 +152,19 @@ class WorkQueue:
         query = _SELECT.where(table.c.ended_at.is_(None)).order_by(table.c.asked_at).limit(_LISTED)
         with self._database.read() as connection:
             return [_work(found) for found in connection.execute(query).mappings()]
+
+    def note(self, failure_id: int, action: Noted, reviewer: str | None, detail: str = "") -> None:
+        """Keep in the history of a failure what a reviewer had done with its case; no state changes.
+
+        Args:
+            failure_id: row id of the failure.
+            action: what was done.
+            reviewer: who asked for it; None where nobody gave a name.
+            detail: how it ended.
+        """
+        at = self._clock.now()
+        with self._database.begin() as connection:
+            save_decision(connection, failure_id, action, at=at, reviewer=reviewer, detail=detail)
 
     def _change(self, case_id: int, worker: str, values: Mapping[str, Any]) -> None:
         """Change a request that this worker has; one that was taken over stays as it is."""

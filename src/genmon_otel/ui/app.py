@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from genmon_otel.errors import GenmonError, InvalidTransition, NotFound, StoreUnavailable
 from genmon_otel.store import SqlStore
-from genmon_otel.ui import actions, case_files, case_work, pages
+from genmon_otel.ui import actions, case_files, case_work, history, pages
 from genmon_otel.ui.alerts import Alerts
 from genmon_otel.ui.gate import Access, Gate
 from genmon_otel.ui.jobs import Jobs
@@ -59,8 +59,16 @@ def create_app(
             *_posts("/cases/{handle}", case_work.start, *TITLES),
             Route("/cases/{handle}/events", case_work.events),
             Route("/cases/{handle}/file", case_files.download),
-            Route("/cases/{handle}/export", case_files.export, methods=["POST"]),
-            Route("/cases/{handle}/propose", case_files.propose, methods=["POST"]),
+            Route(
+                "/cases/{handle}/export",
+                history.noted("exported", case_files.export),
+                methods=["POST"],
+            ),
+            Route(
+                "/cases/{handle}/propose",
+                history.noted("put on a branch", case_files.propose),
+                methods=["POST"],
+            ),
             *_posts("/cases/{handle}", actions.change_state, "reject", "retire", "release"),
             Mount("/static", StaticFiles(directory=FOLDER / "static")),
         ],

@@ -48,7 +48,9 @@ def _begin(site: Site, handle: str, action: str, form: Any, reviewer: str) -> Ca
     code, (title, total) = site.code, TITLES[action]
 
     def work(step: Any) -> str:
-        return perform(site.store, row.handle, action, cwd=code, needs=needs, step=step)
+        return perform(
+            site.store, row.handle, action, cwd=code, needs=needs, step=step, reviewer=reviewer
+        )
 
     site.jobs.start(title, row.handle, total, work, asked_by=reviewer)
     return row

@@ -97,9 +97,8 @@ class Gate:
             return
         if scope["method"] not in SAFE:
             body = await _whole_body(receive)
-            if body is None:
-                too_large = PlainTextResponse("This form is too large, or came too slowly.\n", 413)
-                await too_large(scope, receive, protected)
+            if isinstance(body, PlainTextResponse):
+                await body(scope, receive, protected)
                 return
             receive = _replayed(body, receive)
         await self._app(scope, receive, protected)
@@ -163,22 +162,30 @@ def _is_same_origin(headers: Headers, host: str) -> bool:
     return headers.get("origin") in (f"http://{host}", f"https://{host}")
 
 
-async def _whole_body(receive: Receive) -> bytes | None:
-    """Read a request's body; None where it is too large or too slow."""
+async def _whole_body(receive: Receive) -> bytes | PlainTextResponse:
+    """Read a request's body; the answer to give where it is too large or too slow."""
+    too_large = PlainTextResponse(
+        f"This form is too large: at most {MAX_BODY // 1024} KiB are taken. Shorten it.\n", 413
+    )
+    too_slow = PlainTextResponse(
+        f"This form did not arrive whole within {BODY_S:g} s; nothing of it was taken. Send it again.\n",
+        408,
+        {"Connection": "close"},
+    )
     body = b""
     try:
         async with asyncio.timeout(BODY_S):
             while True:
                 message = await receive()
-                if message["type"] != "http.request":
-                    return None
+                if message["type"] != "http.request":  # the client has gone
+                    return too_slow
                 body += bytes(message.get("body", b""))
                 if len(body) > MAX_BODY:
-                    return None
+                    return too_large
                 if not message.get("more_body"):
                     return body
     except TimeoutError:
-        return None
+        return too_slow
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -22,6 +22,7 @@ from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.regression.shrink_stored import shrink_reproduced, shrunk_in_store
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
+from genmon_otel.store.work import Noted
 from genmon_otel.wording.case import size
 
 Step = Callable[[], None]
@@ -32,10 +33,19 @@ TITLES: Final[Mapping[str, tuple[str, int]]] = {
     "shrink": ("shrinking", 0),
     "refresh": ("refreshing", 0),
 }
+#: Actions that change a case's content without a decision, by the word that its history has.
+_NOTED: Final[Mapping[str, Noted]] = {"shrink": "shrunk", "refresh": "refreshed"}
 
 
 def perform(
-    store: SqlStore, handle: str, action: str, *, cwd: Path, needs: Needs, step: Step
+    store: SqlStore,
+    handle: str,
+    action: str,
+    *,
+    cwd: Path,
+    needs: Needs,
+    step: Step,
+    reviewer: str | None,
 ) -> str:
     """Do what was asked of a case, and return how it ended.
 
@@ -46,11 +56,15 @@ def perform(
         cwd: where the application's code is.
         needs: what a check's replays need beyond the recording.
         step: called after each step.
+        reviewer: who asked for it, for the history; None where nobody gave a name.
 
     Raises:
         GenmonError: it cannot be done.
     """
-    return _WAYS[action](store, handle, cwd, needs, step)
+    said = _WAYS[action](store, handle, cwd, needs, step)
+    if action in _NOTED:
+        store.work.note(store.case(handle).failure_id, _NOTED[action], reviewer, said)
+    return said
 
 
 def as_tree(needs: Needs) -> dict[str, Any]:

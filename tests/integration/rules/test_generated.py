@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genmon_otel import conventions
@@ -146,6 +146,8 @@ _TREE = st.recursive(
 
 
 @given(st.dictionaries(_TEXT.filter(bool), _TREE, min_size=1))
+@example({'"\x85': []})
+@example({"a": 'b"\u2028\n\u2029'})
 def test_yaml_says_what_was_meant(tree: dict[str, Any]) -> None:
     """Whatever the strings hold, a YAML reader gets back the same data."""
     assert yaml.safe_load(to_yaml(tree)) == tree
