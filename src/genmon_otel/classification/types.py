@@ -26,6 +26,7 @@ from genmon_otel.classification.verdict import (
     SHUT_OUT,
     SYNTAX,
     TIMEOUT,
+    UNKNOWN,
     VALIDATION,
     Label,
 )
@@ -261,7 +262,7 @@ EXACT: Final = _GENERATED | _table(
         "jsonschema_rs.ValidationError strictyaml.YAMLValidationError "
         "trafaret.DataError "
         "urllib3.LocationValueError sqlite3.IntegrityError sqlite3.DataError psycopg.IntegrityError psycopg.DataError "
-        "psycopg2.IntegrityError psycopg2.DataError",
+        "psycopg2.IntegrityError psycopg2.DataError fastavro.ValidationError",
     ),
     (
         DEPENDENCY,
@@ -292,7 +293,13 @@ EXACT: Final = _GENERATED | _table(
         "claude_agent_sdk.CLIJSONDecodeError claude_code_sdk.CLIJSONDecodeError nbformat.NotJSONError "
         "jsonpath_ng.JsonPathLexerError jsonpath_ng.JsonPathParserError lark.LexError lark.ParseError "
         "semantic_kernel.BlockSyntaxError semantic_kernel.TemplateSyntaxError sqlparse.SQLParseError "
-        "soupsieve.SelectorSyntaxError html5lib.ParseError",
+        "soupsieve.SelectorSyntaxError html5lib.ParseError "
+        "jmespath.ParseError jmespath.EmptyExpressionError",
+    ),
+    (  # an address that the application made wrongly: nobody was asked
+        UNKNOWN,
+        "requests.MissingSchema requests.InvalidSchema requests.InvalidURL httpx.UnsupportedProtocol "
+        "httpx.InvalidURL httpx2.UnsupportedProtocol httpx2.InvalidURL aiohttp.InvalidURL",
     ),
     (
         MACHINE,

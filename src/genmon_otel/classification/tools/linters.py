@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from genmon_otel.classification.phrases import Entry, entry, form, printed
-from genmon_otel.classification.verdict import DEPENDENCY, SYNTAX, VALIDATION
+from genmon_otel.classification.verdict import DEPENDENCY, SYNTAX, UNKNOWN, VALIDATION
 
 #: ``A.java:[9,30]``, ``A.java:9: error:``; kotlinc's ``e: file:///A.kt:9:30``; Dart's, Zig's and Swift's places.
 _MAVEN: Final = r"\.(?:java|kt|scala|groovy):\[\d{1,6},\d{1,6}\] (?:error: )?"
@@ -22,6 +22,9 @@ _LEFT_OUT: Final = r"[^\n]{0,300}(?:project service|parseroptions|tsconfig)"
 # One phrase a line.
 # fmt: off
 TOOLCHAINS: Final[tuple[Entry, ...]] = (
+    entry(UNKNOWN, "postgresql.cancelled", "PostgreSQL, a statement that its session's own limits ended",
+        "canceling statement due to",
+    ),
     entry(SYNTAX, "linter_parser", "ESLint, PostCSS, Biome, Ruff and Stylelint, a file that does not parse",
         form(rf"\d+:\d+ +error +parsing error: (?!{_LEFT_OUT})", "parsing"),
         form(r"\bparsing error: (?:unexpected|unterminated|missing|identifier|expected|declaration|expression|'|the keyword|invalid|adjacent|jsx|unclosed|property)", "parsing"),
@@ -92,11 +95,21 @@ REPORTS: Final[tuple[Entry, ...]] = (
         form(r"\s(?:import|import-x|n|node)/no-(?:unresolved|missing-import|missing-require)\b", "unresolved", "missing"),
         form(r"\berror ts(?:2307|7016|2792|2688|2732|2875|6053)\b|- error ts2307", "ts"),
     ),
-    entry(SYNTAX, "compiler_code.syntax", "csc, kotlinc and tsc, codes of what does not parse",
+    entry(SYNTAX, "compiler_code.syntax", "csc, kotlinc, tsc and sqlfluff, codes of what does not parse",
+        form(r"\bl: {1,5}\d{1,6} \| p: {1,5}\d{1,6} \| {1,3}prs \|", "prs"),
         form(r"error cs1(?:0[0-4]\d|5[12]\d)\b", "cs"),
         form(r"\be: [^\n]{1,200}\.kts?:\d+:\d+:? expecting\b", "expecting"),
     ),
-    entry(VALIDATION, "compiler_code", "rustc, csc, ESLint and mypy, codes of what is refused",
+    entry(VALIDATION, "database.constraint", "sqlite3, mysql and psql, data that a constraint refused",
+        form(r"\b(?:unique|not null|check|foreign key) constraint failed\b", "constraint"),
+        form(r"\berror \d{4} \(23\d{3}\)", "error"),
+        form(r"\bviolates (?:unique|not-null|check|foreign key|exclusion) constraint\b", "violates"),
+    ),
+    entry(VALIDATION, "ajv", "ajv, data that a JSON Schema refuses",
+        form(r"\binstancepath: '[^'\n]{0,200}',\s{1,12}schemapath: '", "schemapath"),
+    ),
+    entry(VALIDATION, "compiler_code", "rustc, csc, ESLint, mypy and sqlfluff, codes of what is refused",
+        form(r"\bl: {1,5}\d{1,6} \| p: {1,5}\d{1,6} \| [a-z]{2,3}\d{2} \|", "l p"),
         form(r"error\[e0\d{3}\]", "error"),
         form(r"error cs\d{4}\b", "cs"),
         form(r"✖ \d+ problems? \(\d+ error", "problem", "problems"),

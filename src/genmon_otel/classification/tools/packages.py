@@ -240,10 +240,12 @@ MODULES: Final[tuple[Entry, ...]] = (
 )
 
 NOT_THERE: Final[tuple[Entry, ...]] = (
-    entry(DEPENDENCY, "command_not_found", "sh, bash, zsh, cmd.exe, node's spawn and subprocess, a program that is not installed",
+    entry(DEPENDENCY, "command_not_found", "sh, bash, zsh, cmd.exe, make, docker, node's spawn and subprocess, a program that is not installed",
         form(r"\b(?:sh|bash|zsh|dash)(?:: line)?:? ?\d*:? [\w@./-]{1,60}: (?:command )?not found", "sh", "bash", "zsh", "dash"),
         form(rf"(?:^|[\s:'\"])(?:(?:\S{{0,40}}sh|line \d+): (?:[\w@./-]{{1,60}}: )?command not found|{_PROGRAM}: command not found|command not found: {_PROGRAM}\b)", "command not found"),
         "is not recognized as an internal or external command",
+        form(r"\bmake(?:\[\d{1,3}\])?: [^\s:]{1,100}: no such file or directory\n", "make"),
+        form(r"\bdocker: (?:unknown command: docker \w|'\w{1,30}' is not a docker command)", "docker"),
         form(r"\bspawn [\w./@-]{1,80} enoent", "enoent"),
         form(r"(?:^|\n)(?:/usr/bin/)?env: [\u2018'`\"]?[\w.@/-]{1,60}[\u2019'`\"]?: no such file or directory", "env"),
         form(rf"no such file or directory: '(?:(?:[^'\n]{{1,120}}/)?\.?bin/[\w.@-]{{1,40}}|{_PROGRAM})'", "directory"),
