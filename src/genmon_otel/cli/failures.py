@@ -30,9 +30,6 @@ from genmon_otel.text import clean
 from genmon_otel.wording.failure import answer_read, hit, unseen, why, why_no_case
 from genmon_otel.wording.units import ago
 
-#: Characters of a message and of a stack that are shown; what genmon stores is shorter.
-_SHOWN = 50_000
-
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
 
 
@@ -140,7 +137,7 @@ def describe(detail: FailureDetail) -> list[Text]:
         seen += f", came back {row.reopened_count} times"
     lines = [
         heading,
-        marked("[bold]{}[/]: ", row.error_type).append(_shown(row.error_message).lstrip()),
+        marked("[bold]{}[/]: ", row.error_type).append(indented(row.error_message).lstrip()),
         Text(),
         *(marked("{}{}", Text(f"{label:<11}"), said) for label, said in why(row)),
         Text(one_line(seen)),
@@ -158,13 +155,8 @@ def describe(detail: FailureDetail) -> list[Text]:
         lines.append(marked("trace      {}", context["trace_id"]))
     lines.append(Text("case       ").append_text(_case(detail)))
     if row.stack_trace:
-        lines += [Text(), Text(_shown(row.stack_trace.rstrip()), style="dim")]
+        lines += [Text(), Text(indented(row.stack_trace.rstrip()), style="dim")]
     return lines
-
-
-def _shown(text: str) -> str:
-    """Return recorded text without its middle where it is too long to be read."""
-    return indented(clean(text, _SHOWN))
 
 
 def severity_style(severity: str) -> str:

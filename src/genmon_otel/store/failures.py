@@ -12,7 +12,7 @@ from genmon_otel.errors import ConfigurationError, InvalidTransition, NotFound
 from genmon_otel.policy import DAY_S, CaseState
 from genmon_otel.records import Recording, Severity
 from genmon_otel.store import cases, schema
-from genmon_otel.store.codec import load_recording, normalise_handle
+from genmon_otel.store.codec import MESSAGE_LIMIT, TEXT_LIMIT, load_recording, normalise_handle
 from genmon_otel.store.decisions import save_decision
 from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED
 from genmon_otel.store.impact import WEEK_DAYS, count_active_users
@@ -246,8 +246,8 @@ def _failure_row(connection: sa.Connection, found: Mapping[Any, Any]) -> Failure
         category=read.text("failure_category"),
         severity=read.member("severity", Severity, Severity.MEDIUM),
         error_type=read.text("error_type"),
-        error_message=read.text("error_message"),
-        stack_trace=read.text("stack_trace"),
+        error_message=read.text("error_message", MESSAGE_LIMIT),
+        stack_trace=read.text("stack_trace", TEXT_LIMIT),
         occurrence_count=read.integer("occurrence_count"),
         first_seen_at=read.timestamp("first_seen_at"),
         last_seen_at=read.timestamp("last_seen_at"),

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from genmon_otel import conventions as names
 from genmon_otel.store.columns import Unreadable, parse_json
-from genmon_otel.text import clean
+from genmon_otel.text import clean, cut
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -98,11 +98,17 @@ class RowReader:
         shown = clean(text, _MAX_SHOWN).replace("\n", " ")
         self._log.report(Damage(self._table, self._row_name, column, repr(shown)))
 
-    def text(self, column: str) -> str:
-        """Return text; of another value its ``str``, of None empty text."""
+    def text(self, column: str, limit: int | None = None) -> str:
+        """Return text; of another value its ``str``, of None empty text.
+
+        Args:
+            column: its name.
+            limit: characters that genmon stores there. Another program may have written more: then
+                head and tail are returned.
+        """
         value = self._row[column]
         if isinstance(value, str):
-            return value
+            return value if limit is None else cut(value, limit)
         self.report(column, value)
         return "" if value is None else clean(str(value), _MAX_SHOWN)
 

@@ -11,6 +11,7 @@ from genmon_otel import conventions as names
 from genmon_otel.policy import STRIKE_WINDOW_S
 from genmon_otel.records import Outcome, Severity
 from genmon_otel.store import schema
+from genmon_otel.store.codec import MESSAGE_LIMIT
 from genmon_otel.store.reading import RowReader
 from genmon_otel.store.rows import Counts, GenerationRow
 
@@ -127,7 +128,7 @@ def _generation_row(connection: sa.Connection, row: Mapping[Any, Any]) -> Genera
         handle=read_failure.text("handle"),
         severity=read_failure.member("severity", Severity, Severity.MEDIUM),
         error_type=read_failure.text("error_type"),
-        error_message=read_failure.text("error_message"),
+        error_message=read_failure.text("error_message", MESSAGE_LIMIT),
         place=str(context.get("stage") or context.get("function") or ""),
         strike=_strike_number(read_failure.strikes("strikes"), ended_at),
         case_id=row["case_id"],
