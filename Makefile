@@ -17,7 +17,7 @@ demo: $(VENV)/.demo          ## watch the loop close, in under a minute
 	@$(BIN)/genmon demo
 
 test-unit: $(VENV)/.dev      ## what needs no other process and no server: two minutes
-	$(PYTEST) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
+	$(PYTEST) -m "not long and not exhaustive" $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
 
 test: $(VENV)/.dev servers compiled  ## all that a change can break, on real databases and servers
 	$(PYTEST) -m "not long and not exhaustive" $(ARGS)

@@ -30,6 +30,8 @@ OPENERS = (
 )  # fmt: skip
 _CHANCE = random.Random(3)
 PAIRS = [tuple(_CHANCE.sample(OPENERS, 2)) for _ in range(60)]
+#: The first in every run.
+PARTS = [0, *(pytest.param(n, marks=pytest.mark.long("measures 100 texts")) for n in (1, 2, 3))]
 #: Four times the text: quadratic work is sixteen times as much.
 SMALL, LARGE = 4_096, 16_384
 MOST = 10.0
@@ -74,13 +76,13 @@ def growth_of(units: tuple[str, ...], number: int, size: int) -> float:
     return growth(lambda: REDACTOR.tree(less), lambda: REDACTOR.tree(more), enough=MOST)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", PARTS)
 def test_redacting_is_linear(part: int) -> None:
     """Of every opener, repeated alone, four times as much takes no sixteen times as long."""
     assert not (wrong := too_fast([(opener,) for opener in OPENERS[part::4]])), "\n".join(wrong)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", PARTS)
 def test_redacting_is_linear_in_two_openers(part: int) -> None:
     """Nor of two of them, in turns and one behind the other."""
     assert not (wrong := too_fast(PAIRS[part::4])), "\n".join(wrong)
