@@ -298,6 +298,7 @@ def test_a_replay_that_ends_badly_says_why(shop: Shop, name: str) -> None:
     assert not _templates()
 
 
+@pytest.mark.long("waits for two deadlines")
 def test_endless_asking_ends(shop: Shop) -> None:
     """A million calls of a step end at the limit, forked as fresh."""
     shop.write(
