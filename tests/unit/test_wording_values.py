@@ -18,6 +18,8 @@ import pydantic
 import pytest
 
 from genmon_otel.payload import encode
+from genmon_otel.records import StepRecord
+from genmon_otel.wording.case import step_line
 from genmon_otel.wording.values import call, cut, in_line, plain, text_of
 
 
@@ -100,6 +102,12 @@ def test_an_answer_without_a_text_is_told_whole() -> None:
     """A refusal or an empty list of choices is shown as it came."""
     empty = CHAT.model_copy(update={"choices": []})
     assert json.loads(text_of(encode(empty)))["choices"] == []
+
+
+def test_a_step_takes_one_line_whatever_it_is_called() -> None:
+    """On the card as in a replay: a recorded name with line ends begins no line of its own."""
+    step = StepRecord("ask\n✓ forged\r\x85row", {"a": "b\nc"}, "value", "x")
+    assert len(step_line(step, 200).splitlines()) == 1
 
 
 def test_a_call_shows_its_arguments_within_its_space() -> None:

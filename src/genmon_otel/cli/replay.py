@@ -127,7 +127,7 @@ def _show(
     if steps or at is None:
         _show_steps(case, result)
     else:
-        out.print(Text(f"  {one_line(step_line(case.steps[at], _LINE))}", style="yellow"))
+        out.print(Text(f"  {step_line(case.steps[at], _LINE)}", style="yellow"))
         out.print(Text(_outcome(case.steps[at], _SHOWN)), soft_wrap=True)
     out.print()
     own = "" if at is None else case.steps[at].name
@@ -147,7 +147,7 @@ def _show_steps(case: Case, result: RunResult) -> None:
         note = {0: "  (not asked now)", 1: ""}.get(times, f"  (asked {times} times now)")
         mark = "▶" if is_trigger else " "
         out.print(
-            Text(f"{mark} {index + 1} {one_line(step_line(step, _LINE))}{note}",
+            Text(f"{mark} {index + 1} {step_line(step, _LINE)}{note}",
                  style="yellow" if is_trigger else ""),
             soft_wrap=True,
         )  # fmt: skip

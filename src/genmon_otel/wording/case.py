@@ -16,6 +16,7 @@ from genmon_otel.regression.needs import Needs, unknown_steps
 from genmon_otel.regression.review import Card
 from genmon_otel.store.rows import CaseRow, FailureRow, RunRow
 from genmon_otel.text import clean
+from genmon_otel.wording.printable import one_line
 from genmon_otel.wording.units import ago, duration, many
 from genmon_otel.wording.values import call
 
@@ -167,7 +168,8 @@ def step_line(step: StepRecord, limit: int) -> str:
     """Return a call of a step and how it ended, on one line; ``limit`` is characters of arguments."""
     took = "" if step.ended_s is None else f" after {duration(step.ended_s - step.started_s)}"
     word = {"value": "returned", "stream": "streamed", "exception": "raised", "hang": "hung"}
-    return clean(f"{call(step.name, step.arguments, limit)} {word[step.kind]}{took}", SENTENCE)
+    line = f"{call(step.name, step.arguments, limit)} {word[step.kind]}{took}"
+    return one_line(clean(line, SENTENCE))
 
 
 def nearby(place: str) -> str:
