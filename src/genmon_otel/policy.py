@@ -14,6 +14,8 @@ from genmon_otel.records import FINGERPRINT_VERSION
 
 #: Seconds.
 DAY_S: Final = 86_400
+#: Longer than anything that genmon measures, or is asked about.
+CENTURY_S: Final = 100 * 365 * DAY_S
 #: Distinct failing generations of one fingerprint that create a case.
 STRIKES: Final = 3
 #: Seconds of event time within which they must end: seven days.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -72,11 +72,7 @@ def list_cases(
 ) -> None:
     """List cases, those that wait for a review first."""
     with open_store(store) as opened:
-        rows = review.queue(opened.cases(state=state, operation=operation, limit=1000))
-    for row in rows:
-        if row.case:
-            with _warning_if_unreadable():
-                review.stored(row)
+        rows = review.queue(opened.cases(state=state, operation=operation, limit=1000), warn)
     if as_json:
         print_json(rows)
         return
@@ -302,7 +298,7 @@ def run(
     if live["times"]:
         return run_for_real(case, live["times"], store, cwd or Path.cwd(), as_json, live["yes"])
     shown: list[dict[str, Any]] = []
-    unreadable: list[CaseError] = []
+    is_all_read = True
     paths = [Path(name) for name in case if os.path.exists(name)]
     handles = [name for name in case if not os.path.exists(name)]
     found = list(files.find(paths))
@@ -329,8 +325,14 @@ def run(
                 for name in names:
                     before = opened.case(name).state
                     guarded = before in (CaseState.GUARDING, CaseState.REGRESSED)
-                    with nullcontext() if handles else _warning_if_unreadable(unreadable):
+                    try:
                         row, result = review.replay(opened, name, code_version=version, cwd=cwd)
+                    except CaseError as error:
+                        if handles:
+                            raise
+                        warn(error)
+                        is_all_read = False
+                    else:
                         bad = guarded and result.verdict is not Verdict.PASS
                         shown.append(shown_run(row.handle, row.state, result, bad))
                         evaluations.judged(judged_run(row.handle, row.operation, result))
@@ -345,9 +347,9 @@ def run(
         click.echo(f"No case files (*{files.SUFFIX}) in {', '.join(map(one_line, paths))}.")
     else:
         click.echo("No approved case to run. Try: genmon cases list")
-    if unreadable and not any(each["bad"] for each in shown):
-        return CaseError.exit_code
-    return int(any(each["bad"] for each in shown))
+    if any(each["bad"] for each in shown):
+        return 1
+    return 0 if is_all_read else CaseError.exit_code
 
 
 cases.add_command(ingest)
@@ -361,17 +363,6 @@ _APPROVED = {CaseState.OPEN: "It is expected to fail until the fix is in."}
 
 
 # --- printing ------------------------------------------------------------------
-
-
-@contextmanager
-def _warning_if_unreadable(found: list[CaseError] | None = None) -> Iterator[None]:
-    """Warn of a case that cannot be read, note it, and go on with the next."""
-    try:
-        yield
-    except CaseError as error:
-        warn(error)
-        if found is not None:
-            found.append(error)
 
 
 def _say(row: CaseRow, as_json: bool, more: str) -> None:

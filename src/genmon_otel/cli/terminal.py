@@ -16,6 +16,7 @@ from rich.console import Console
 from genmon_otel.cli.output import OutputConsole, json_text, one_line
 from genmon_otel.conventions import ENV_STORE
 from genmon_otel.errors import ConfigurationError, StoreMissing
+from genmon_otel.policy import CENTURY_S
 from genmon_otel.settings import DEFAULT_FILE, DEFAULT_FOLDER, Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.reading import Damage
@@ -38,8 +39,7 @@ markdown_option = click.option(
     "--markdown", is_flag=True, help="Print Markdown, for a job's summary or a comment."
 )
 
-#: Upper bounds of ages and list lengths: no row is older, no list is longer.
-AGES_S: Final = 100 * 365 * 86_400.0
+#: Upper bound of list lengths: none is longer.
 COUNTLESS: Final = 2**31 - 1
 
 
@@ -48,7 +48,7 @@ class Span(click.FloatRange):
 
     def __init__(self, unit_s: float = 1.0, **limits: Any) -> None:
         super().__init__(**limits)
-        self._most = AGES_S / unit_s
+        self._most = CENTURY_S / unit_s
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         """Read a number; refuse ``nan``."""

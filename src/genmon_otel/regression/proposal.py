@@ -234,11 +234,10 @@ def propose_case(
     Raises:
         NotFound: there is no such case.
         ConfigurationError: it is not reproduced, or the branch cannot be made.
+        CaseError: its row cannot be read.
     """
     card = review.card(store, ref)
     row = card.row
-    if row.state in review.EXPORTED and card.case is None:
-        review.stored(row)  # raises, and says why
     if row.state not in review.EXPORTED:
         raise ConfigurationError(
             f"Case {row.handle} is {row.state}; only a reproduced or approved one is proposed. "

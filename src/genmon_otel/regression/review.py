@@ -84,16 +84,27 @@ def hopeless(case: Case) -> bool:
     return case.trigger.kind == "fault" and case.trigger.persistent
 
 
-def queue(rows: list[CaseRow]) -> list[CaseRow]:
-    """Cases in the order a reviewer should take them; of each state what code can fix first."""
-    return sorted(rows, key=lambda row: (_QUEUE.index(row.state), unmendable(row), -row.id))
+def queue(
+    rows: list[CaseRow], on_unreadable: Callable[[CaseError], None] = lambda _: None
+) -> list[CaseRow]:
+    """Cases in the order a reviewer should take them; of each state what code can fix first.
+
+    Args:
+        rows: in any order.
+        on_unreadable: called for each case whose content is no case.
+    """
+    return sorted(
+        rows, key=lambda row: (_QUEUE.index(row.state), unmendable(row, on_unreadable), -row.id)
+    )
 
 
-def unmendable(row: CaseRow) -> bool:
+def unmendable(row: CaseRow, on_unreadable: Callable[[CaseError], None] = lambda _: None) -> bool:
     """Whether a row's case is :func:`hopeless`, or has nothing that could be replayed."""
     try:
         return hopeless(stored(row))
-    except CaseError:
+    except CaseError as error:
+        if row.case:
+            on_unreadable(error)
         return True
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
+from genmon_otel.policy import CENTURY_S
 from genmon_otel.store.columns import Unreadable, parse_json
 from genmon_otel.text import clean, cut
 
@@ -27,8 +28,6 @@ DAMAGE_LOG: Final = "genmon_damage_log"
 _MAX_SHOWN: Final = 60
 #: Damaged values that one log reports; further ones are ignored.
 _MAX_REPORTED: Final = 1_000
-#: No generation took longer.
-_CENTURY_S: Final = 100 * 365 * 86_400.0
 
 Member = TypeVar("Member", bound=StrEnum)
 Loaded = TypeVar("Loaded")
@@ -127,7 +126,7 @@ class RowReader:
     def seconds(self, column: str) -> float:
         """Return a length of time, at most a century; else 0."""
         value = self.number(column)
-        if abs(value) <= _CENTURY_S:
+        if abs(value) <= CENTURY_S:
             return value
         self.report(column, value)
         return 0.0
