@@ -10,6 +10,7 @@ from genmon_otel.bodies import strings
 from genmon_otel.capture.wire import (
     FRAMED,
     REPACKED,
+    BodyDigest,
     Headers,
     NoText,
     Sent,
@@ -132,10 +133,12 @@ class Exchanged(Asked, _Fields):
         texts, why = self.texts()
         if why:
             if self.sha256:
-                body = opaque_body(b"", why)
-                body |= {"length": self.size, "sha256": self.sha256[:32]}
+                body = opaque_body(why, self.size, self.sha256[:32])
             else:
-                body = opaque_body(b"".join(data for _, data in self.parts), why)
+                digest = BodyDigest()
+                for _, data in self.parts:
+                    digest.update(data)
+                body = opaque_body(why, digest.length, digest.hex())
             return head | body if kind == "value" else [head | body]
         if kind == "value":
             return head | {"body": text_tree("".join(texts))}

@@ -90,7 +90,7 @@ def type_and_packing(headers: Headers) -> tuple[str, str]:
 class BodyDigest:
     """Length and digest of a request's body. The boundary of a multipart body does not count in the digest."""
 
-    def __init__(self, content_type: str) -> None:
+    def __init__(self, content_type: str = "") -> None:
         found = _BOUNDARY.search(content_type)
         self._boundary = found[1].encode("latin-1", "replace") if found else b""
         self._sha256 = hashlib.sha256()
@@ -202,11 +202,7 @@ class Sent:
             except NoText as why:
                 digest = self.digest()
                 digest.update(body)
-                tree |= {
-                    "body": opaque(str(why)),
-                    "length": digest.length,
-                    "sha256": digest.hex(),
-                }
+                tree |= opaque_body(str(why), digest.length, digest.hex())
         elif self.length:
             tree |= {
                 "body": opaque("size" if self.sha256 else "stream"),
@@ -362,10 +358,9 @@ def text_tree(text: str) -> Tree:
     return encode(text, _TEXT_LIMIT)
 
 
-def opaque_body(data: bytes, why: str) -> dict[str, Tree]:
+def opaque_body(why: str, length: int, sha256: str) -> dict[str, Tree]:
     """Return what is kept of a body that is no text."""
-    digest = hashlib.sha256(data).hexdigest()[:32]
-    return {"body": opaque(why), "length": len(data), "sha256": digest}
+    return {"body": opaque(why), "length": length, "sha256": sha256}
 
 
 def opaque(why: str) -> Tree:
