@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from genmon_otel.recordings import prepare
+from genmon_otel.records import Failure
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.given_outcomes import given_outcome
@@ -78,6 +79,18 @@ def failure_row(**changes: Any) -> dict[str, Any]:
     return row | changes
 
 
+def row_of(failure: Failure | None) -> dict[str, Any]:
+    """The row of a failure that a test has captured."""
+    assert failure is not None
+    return failure_row(
+        signature=failure.signature,
+        category=str(failure.category),
+        error_type=failure.error_type,
+        error_message=failure.error_message,
+        stage=failure.stage,
+    )
+
+
 def recorded(folder: Path, name: str = "app", source: str = SOURCE) -> Case:
     """The case of ``build("bad")``, with the sample of ``build("good")``, and what ``ask`` gives again."""
     build = load(folder, name, source).build
@@ -88,14 +101,6 @@ def recorded(folder: Path, name: str = "app", source: str = SOURCE) -> Case:
                 build("bad")
     finally:
         del sys.modules[name]
-    failure = seen.records[-1].failure
-    assert failure is not None
-    row = failure_row(
-        signature=failure.signature,
-        category=str(failure.category),
-        error_type=failure.error_type,
-        error_message=failure.error_message,
-        stage=failure.stage,
-    )
+    row = row_of(seen.records[-1].failure)
     case = with_samples(case_from(row, prepare(seen.recordings[0], Redactor())), seen.samples)
     return replace(case, recovery={"ask": given_outcome(case, "ask", "x = 1")})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from case_kit import failure_row, load
+from case_kit import load, row_of
 
 from genmon_otel import capture as automatic
 from genmon_otel import generation
@@ -68,13 +68,7 @@ class Tried:
             sys.modules.pop(_NAME, None)
         failure = seen.records[-1].failure
         assert failure is not None
-        row = failure_row(
-            signature=failure.signature,
-            category=str(failure.category),
-            error_type=failure.error_type,
-            error_message=failure.error_message,
-            stage=failure.stage,
-        )
+        row = row_of(failure)
         self.failure = failure
         self.case: Case = case_from(row, prepare(seen.recordings[0], Redactor()))
 

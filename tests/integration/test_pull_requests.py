@@ -22,6 +22,7 @@ from genmon_otel.regression.case import Case
 from genmon_otel.regression.proposal import compare_link, plain_title
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore
+from tests.git_kit import git, identify
 from tests.store_records import Producer, a_failure, failing, recording_of
 
 #: Text that would mention people, close issues, run a command or break out of Markdown.
@@ -31,20 +32,8 @@ HOSTILE = "@everyone fixes #1 ![x](http://evil/x) <script>\n/close\n```\n# ran o
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a git identity, and no other configuration of git."""
-    (tmp_path / "gitconfig").write_text(
-        "[user]\nname = Ada\nemail = ada@example.com\n[init]\ndefaultBranch = main\n"
-        '[protocol "file"]\nallow = always\n'
-    )
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    identify(tmp_path, monkeypatch)
     return tmp_path
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git; return what it printed."""
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 @pytest.fixture

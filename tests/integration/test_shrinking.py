@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from case_kit import failure_row, load
+from case_kit import load, row_of
 
 from genmon_otel.policy import Verdict
 from genmon_otel.recordings import prepare
@@ -69,15 +69,7 @@ def case(tmp_path: Path) -> Case:
                 build("bad", history)
     finally:
         del sys.modules["agent"]
-    failure = seen.records[-1].failure
-    assert failure is not None
-    row = failure_row(
-        signature=failure.signature,
-        category=str(failure.category),
-        error_type=failure.error_type,
-        error_message=failure.error_message,
-        stage=failure.stage,
-    )
+    row = row_of(seen.records[-1].failure)
     made = case_from(row, prepare(seen.recordings[0], Redactor()))
     return replace(with_samples(made, seen.samples), donors=())
 

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from genmon_otel.policy import CaseState
 from genmon_otel.regression import files, review
 from genmon_otel.store import SqlStore
+from tests.git_kit import git, identify
 from tests.ui_kit import SAME, reviewer
 
 APP = """
@@ -51,12 +52,7 @@ if __name__ == "__main__":
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clone of a bare repository, with an application that failed three times."""
-    (tmp_path / "gitconfig").write_text(
-        "[user]\nname = Ada\nemail = ada@example.com\n[init]\ndefaultBranch = main\n"
-        '[protocol "file"]\nallow = always\n'
-    )
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    identify(tmp_path, monkeypatch)
     git(tmp_path, "init", "-q", "--bare", "remote.git")
     git(tmp_path, "clone", "-q", f"file://{tmp_path / 'remote.git'}", "project")
     project = tmp_path / "project"
@@ -78,13 +74,6 @@ def store(project: Path) -> Iterator[SqlStore]:
     opened.open()
     yield opened
     opened.close()
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git; return what it printed."""
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout.strip()
 
 
 def done(client: TestClient, handle: str, action: str) -> str:
