@@ -100,7 +100,7 @@ MISSING_PIECES: Final[tuple[Entry, ...]] = (
         form(r"can't locate [\w/:.]{1,120} in @inc", "locate"),
         form(r"cannot load such file -- ", "load"),
         "failed opening required '",
-        "there is no package called",
+        form(r"\berror in \w{1,40}\([^\n]{0,200}\) ?: {0,4}\n? {0,4}there is no package called", "package"),
         "cannot find implementation or library stub",
         "library stubs not installed for",
         form(r"error: (?:[\w./-]{1,120}: )?no such module '", "module"),

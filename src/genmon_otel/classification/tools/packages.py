@@ -244,7 +244,7 @@ NOT_THERE: Final[tuple[Entry, ...]] = (
         form(r"\b(?:sh|bash|zsh|dash)(?:: line)?:? ?\d*:? [\w@./-]{1,60}: (?:command )?not found", "sh", "bash", "zsh", "dash"),
         form(rf"(?:^|[\s:'\"])(?:(?:\S{{0,40}}sh|line \d+): (?:[\w@./-]{{1,60}}: )?command not found|{_PROGRAM}: command not found|command not found: {_PROGRAM}\b)", "command not found"),
         "is not recognized as an internal or external command",
-        form(r"\bmake(?:\[\d{1,3}\])?: [^\s:]{1,100}: no such file or directory\n", "make"),
+        form(r"\bmake(?:\[\d{1,3}\])?: [^\s:]{1,100}: no such file or directory\nmake(?:\[\d{1,3}\])?: \*\*\* ", "make"),
         form(r"\bdocker: (?:unknown command: docker \w|'\w{1,30}' is not a docker command)", "docker"),
         form(r"\bspawn [\w./@-]{1,80} enoent", "enoent"),
         form(r"(?:^|\n)(?:/usr/bin/)?env: [\u2018'`\"]?[\w.@/-]{1,60}[\u2019'`\"]?: no such file or directory", "env"),
