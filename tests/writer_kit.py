@@ -217,9 +217,9 @@ class ByHand(Writer):
                 return
         raise AssertionError("the writer does not come to rest")
 
-    def hurry(self) -> None:
+    def retry_at_once(self) -> None:
         """Let the next turn try the store, however often it failed."""
-        self._process._loop.hurry()
+        self._process._loop.retry_at_once()
 
     def limit_turns(self) -> None:
         """Let each turn do as little as it may: time is always up."""

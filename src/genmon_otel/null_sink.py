@@ -11,7 +11,7 @@ from genmon_otel.records import GenerationRecord, InFlight, Recording, SuccessSa
 class NullSink:
     """Keep nothing. Implements :class:`genmon_otel.ports.Sink`."""
 
-    awake = True
+    is_started = True
     corrections = NO_CORRECTIONS
 
     def deliver(

@@ -33,7 +33,7 @@ class Sink(Protocol):
     """Where finished generations go. No method raises or waits for the store."""
 
     @property
-    def awake(self) -> bool:
+    def is_started(self) -> bool:
         """Whether :meth:`start` has nothing to do. A plain attribute: each generation asks."""
 
     @property
@@ -49,7 +49,7 @@ class Sink(Protocol):
         """Take a finished generation. A failure is in the journal when this returns."""
 
     def start(self) -> None:
-        """A generation begins: be awake in this process."""
+        """A generation begins: be at work in this process."""
 
     def watch(self, in_flight: Callable[[], Iterable[InFlight]]) -> None:
         """Say how to list the generations that are running (polled off the hot path)."""

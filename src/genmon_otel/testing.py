@@ -92,7 +92,7 @@ class Captured:
     in_flight: Callable[[], Iterable[InFlight]] = tuple
 
     @property
-    def awake(self) -> bool:
+    def is_started(self) -> bool:
         """True: there is nothing to start."""
         return True
 

@@ -25,7 +25,7 @@ from genmon_otel.wording.failure import unseen as unseen_lines
 
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(unseen, "_told", set())
+    monkeypatch.setattr(unseen, "_reported", set())
     automatic.install()
     yield
     automatic.uninstall()

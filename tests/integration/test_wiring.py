@@ -731,10 +731,10 @@ def test_nothing_runs_yet_where_uwsgi_will_fork(
     monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
     setup(**parts)
     sink = recorder.active_runtime().sink
-    assert sink.awake is not waits
+    assert sink.is_started is not waits
     assert ("lazy-apps" in caplog.text) is waits
     with generation("build"):
-        assert sink.awake
+        assert sink.is_started
 
 
 def test_every_process_has_an_instance_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

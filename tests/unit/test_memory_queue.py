@@ -123,7 +123,7 @@ class Queue(RuleBasedStateMachine):
     @invariant()
     def what_waits_is_what_was_put_and_has_not_gone(self) -> None:
         """``flush`` waits until as many have gone as were put."""
-        assert len(self.queue) == self.queue.put_total - self.queue.gone_total
+        assert len(self.queue) == self.queue.put_total - self.queue.removed_total
 
 
 TestQueue = Queue.TestCase

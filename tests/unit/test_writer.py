@@ -151,7 +151,7 @@ def test_memory_is_bounded_oldest_success_first(tmp_path: Path) -> None:
     assert account.dropped == {"memory_full": 100} == metrics.drops
     assert account.balanced
     store.down = False
-    writer.hurry()
+    writer.retry_at_once()
     writer.drain()
     kept = {r.generation_id for r in (*failures, *successes[100:])}
     assert set(store.ids()) == kept
@@ -240,7 +240,7 @@ def test_recordings_are_redacted_before_they_touch_the_disk(tmp_path: Path) -> N
     writer.turns()
     assert secret not in "".join(path.read_text("latin-1") for path in journals(tmp_path))
     store.down = False
-    writer.hurry()
+    writer.retry_at_once()
     writer.drain()
     assert len(store.recordings) == 1
     assert secret not in repr(store.records) + repr(store.recordings)

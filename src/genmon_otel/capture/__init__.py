@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from genmon_otel.capture import patches
 from genmon_otel.capture.adapters import ADAPTERS
-from genmon_otel.capture.endpoints import Ignored
+from genmon_otel.capture.endpoints import IgnoredEndpoints
 
 __all__ = ["install", "uninstall"]
 
@@ -23,11 +23,11 @@ def install(ignored: Iterable[str] = ()) -> None:
         ignored: hosts (``api.example.com``, ``.example.com`` with all below it) and paths
             (``/health``) that are never steps.
     """
-    Ignored.rules = tuple(ignored)
+    IgnoredEndpoints.rules = tuple(ignored)
     patches.install(ADAPTERS)
 
 
 def uninstall() -> None:
     """Record none any more; libraries are as they were where no other patch lies over ours."""
     patches.uninstall()
-    Ignored.rules = ()
+    IgnoredEndpoints.rules = ()

@@ -84,7 +84,7 @@ _CREDENTIAL_PATHS: Final = re.compile(
 )
 
 
-class Ignored:
+class IgnoredEndpoints:
     """Hosts and paths that the application does not want to be steps."""
 
     rules: ClassVar[tuple[str, ...]] = ()
@@ -120,7 +120,7 @@ def label_of(name: str) -> str:
 
 def is_ignored(host: str, path: str) -> bool:
     """Whether the application wants no step of an endpoint."""
-    for rule in Ignored.rules:
+    for rule in IgnoredEndpoints.rules:
         if rule.startswith("/"):
             if path.startswith(rule):
                 return True
@@ -152,7 +152,7 @@ def api_of(method: str, host: str, path: str, agent: str = "") -> tuple[str, str
 
 
 @lru_cache(maxsize=2048)
-def is_told_by_agent(method: str, host: str, path: str) -> bool:
+def needs_user_agent(method: str, host: str, path: str) -> bool:
     """Whether only the client's user agent tells whose model API is asked."""
     return not _provider_of(host) and api_of(method, host, path) is not None
 

@@ -36,7 +36,7 @@ class StatusFault(Exception):
             self.body = body
 
 
-class Asked:
+class ExchangeRequest:
     """What every call asked, of its ``sent``: the part of an exchange that its kinds share."""
 
     __slots__ = ()
@@ -82,7 +82,7 @@ class _Fields(NamedTuple):
     parts: tuple[tuple[float, bytes], ...]
 
 
-class Exchanged(Asked, _Fields):
+class Exchanged(ExchangeRequest, _Fields):
     """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
 
     __slots__ = ()

@@ -1,4 +1,4 @@
-"""An answer's chunks on their way to the consumer, told to the call as they are given.
+"""An answer's chunks on their way to the consumer, each reported to the call as it is given.
 
 What is done here is done for each chunk of each stream: a plain loop, and as little in it as can be.
 """
@@ -13,12 +13,12 @@ from genmon_otel.capture.holding import LOOK_BYTES
 
 
 def followed(call: AutomaticCall, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Give an answer's chunks, and tell the call."""
-    call.reader = reader = _told(call, chunks)
+    """Give an answer's chunks, and report each to the call."""
+    call.reader = reader = _reporting(call, chunks)
     return reader
 
 
-def _told(call: AutomaticCall, chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
+def _reporting(call: AutomaticCall, chunks: Iterator[bytes]) -> Generator[bytes, None, None]:
     append, now, left = call.parts.append, call.now, LOOK_BYTES
     try:
         for part in chunks:

@@ -66,7 +66,7 @@ DRIVERS: Final[dict[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
     ),
 }
 #: What was told: (operation, library).
-_told: Final[set[tuple[str, str]]] = set()
+_reported: Final[set[tuple[str, str]]] = set()
 
 
 def driver_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
@@ -127,8 +127,8 @@ def notice(library: str, address: Any = None) -> None:
         context: dict[str, Any] = {names.CONTEXT_UNSEEN: list(seen.values())}
         generation.set(**context)
         key = generation.spec.operation, library
-        if key not in _told and len(_told) < _MAX_A_PROCESS:
-            _told.add(key)
+        if key not in _reported and len(_reported) < _MAX_A_PROCESS:
+            _reported.add(key)
             function = (
                 site.rpartition(":")[2].rpartition("<locals>.")[2] or "the function that asks it"
             )

@@ -219,7 +219,7 @@ class Generation(Scope):
         if self._has_begun:
             return
         runtime = self.runtime
-        if not runtime.sink.awake:
+        if not runtime.sink.is_started:
             runtime.sink.start()
         self._start = start = iter((self.spec.operation,))
         # No call up to the count: an interruption finds all of this done, or nothing. An

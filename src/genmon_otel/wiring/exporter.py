@@ -78,7 +78,7 @@ def _gauge(metric: names.Metric) -> GaugeMetricFamily:
     return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
 
 
-class _WhileItAnswers:
+class _UnavailableStore:
     """Answer 503 while the store does not answer, and log each outage once."""
 
     def __init__(self, metrics: WSGIApplication) -> None:
@@ -113,4 +113,4 @@ def serve(store: Counted, port: int, host: str = "127.0.0.1") -> MetricsServer:
     """
     registry = CollectorRegistry()
     registry.register(StoreMetrics(store))
-    return MetricsServer(port, host, registry, around=_WhileItAnswers)
+    return MetricsServer(port, host, registry, around=_UnavailableStore)

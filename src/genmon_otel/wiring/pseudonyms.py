@@ -42,8 +42,8 @@ class Pseudonymous:
         self._key = key
 
     @property
-    def awake(self) -> bool:
-        return self._sink.awake
+    def is_started(self) -> bool:
+        return self._sink.is_started
 
     @property
     def corrections(self) -> Corrections:
@@ -60,7 +60,7 @@ class Pseudonymous:
     ) -> None:
         known = record.user_id
         if known is not None:
-            hidden = _Hidden(known, pseudonym(self._key, known))
+            hidden = _UserReplacement(known, pseudonym(self._key, known))
             record = hidden.in_record(record)
             if recording is not None:
                 recording = hidden.in_recording(recording)
@@ -83,7 +83,7 @@ class Pseudonymous:
         return self._sink.close(timeout_s)
 
 
-class _Hidden:
+class _UserReplacement:
     """Replace one user's id by its pseudonym."""
 
     def __init__(self, user_id: str, stand_in: str) -> None:

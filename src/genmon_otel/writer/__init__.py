@@ -71,7 +71,7 @@ class Writer:
         )
         self._in_flight: Callable[[], Iterable[InFlight]] = tuple
         #: Whether the thread runs in this process. A plain attribute: each generation asks.
-        self.awake = False
+        self.is_started = False
         self._process = self.process_type(self._services)
         metrics.watch(self._report)
         _writers.add(self)
@@ -101,7 +101,7 @@ class Writer:
         try:
             process = self._current_process()
             process.start()
-            self.awake = process.has_thread
+            self.is_started = process.has_thread
         except Exception:
             self._services.suppress_and_count("start")
 
@@ -153,7 +153,7 @@ class Writer:
             corrections=parent.corrections,
             is_closed=parent.is_closed,
         )
-        self.awake = False
+        self.is_started = False
         parent.abandon()
 
     def _hold_for_fork(self) -> Callable[[], None] | None:

@@ -37,6 +37,6 @@ class Backoff:
         self.failures = 0
         self._due_at = float("-inf")
 
-    def hurry(self) -> None:
+    def retry_at_once(self) -> None:
         """Let the next attempt come at once: a thread waits for it."""
         self._due_at = float("-inf")

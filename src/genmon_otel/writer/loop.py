@@ -122,9 +122,9 @@ class WriterLoop:
         """Failed attempts to use the store since the last one that worked."""
         return self._backoff.failures
 
-    def hurry(self) -> None:
+    def retry_at_once(self) -> None:
         """Let the next attempt to use the store come at once: a thread waits for it."""
-        self._backoff.hurry()
+        self._backoff.retry_at_once()
 
     def mark(self) -> Mark:
         """Say how much there is now."""
@@ -134,10 +134,10 @@ class WriterLoop:
         """Whether all that there was at a mark is in the store."""
         return (
             self._journal.covered >= mark.seq
-            and self._queue.gone_total >= mark.records
+            and self._queue.removed_total >= mark.records
             and self._prepared.done >= mark.recordings
             and not self._prepared.has_unjournalled
-            and not self._sender.busy
+            and not self._sender.is_sending
         )
 
     def account(self, left_behind: int) -> Account:
@@ -217,17 +217,17 @@ class WriterLoop:
         if now >= self._next_corrections:
             self._next_corrections = now + CORRECTIONS_EVERY_S
             self._read_corrections()
-        is_again = self._sender.busy  # a batch that failed before, or half of a refused one
+        is_again = self._sender.is_sending  # a batch that failed before, or half of a refused one
         if not is_again:
             self._load()
         if self._is_retired:
             return False
-        has_sent = self._sender.busy
+        has_sent = self._sender.is_sending
         if has_sent:
             receipt = self._sender.send()
             self._note_store(up=True)
             self._settle(receipt)
-            if is_again or self._sender.busy or self._batches.has_more:
+            if is_again or self._sender.is_sending or self._batches.has_more:
                 return True
         if self._adopter.turn(now):
             self._note_store(up=True)

@@ -66,7 +66,7 @@ class MemoryQueue:
         self._whole: dict[int, GenerationRecord] = {}
         self._latest: GenerationRecord | None = None
         self._is_closed = False
-        self._put_total = self._gone_total = 0
+        self._put_total = self._removed_total = 0
         self._journalled_total = self._adopted = self._stored = 0
         self._dropped: Counter[str] = Counter()
         #: Of dropped records that were no failures, by minute, operation, framework and outcome:
@@ -75,7 +75,7 @@ class MemoryQueue:
 
     def __len__(self) -> int:
         """Return how many records are in memory, leased ones included."""
-        return self._put_total - self._gone_total
+        return self._put_total - self._removed_total
 
     @property
     def put_total(self) -> int:
@@ -83,9 +83,9 @@ class MemoryQueue:
         return self._put_total
 
     @property
-    def gone_total(self) -> int:
+    def removed_total(self) -> int:
         """Records that have left memory: stored, journalled, refused or dropped."""
-        return self._gone_total
+        return self._removed_total
 
     # --- for the threads that deliver ------------------------------------------
 
@@ -105,15 +105,15 @@ class MemoryQueue:
                 self._journalled_total += 1
                 if len(self._whole) < MAX_WHOLE:
                     self._whole[seq] = record
-                return self._put_total - self._gone_total
+                return self._put_total - self._removed_total
             dropped = 0
             if record is not self._latest:
                 self._latest = record
                 self._put_total += 1
                 (self._others if record.failure is None else self._failures).append(record)
-                if self._put_total - self._gone_total > self._max_records:
+                if self._put_total - self._removed_total > self._max_records:
                     dropped = self._evict()
-            count = None if self._is_closed else self._put_total - self._gone_total
+            count = None if self._is_closed else self._put_total - self._removed_total
         if dropped:
             self._on_drop(names.DROPPED_FULL, dropped)
         return count
@@ -127,7 +127,7 @@ class MemoryQueue:
                 self._count(records.popleft())
         finally:  # a signal handler may have raised amid the loop
             dropped = before - len(records)
-            self._gone_total += dropped
+            self._removed_total += dropped
             self._dropped[names.DROPPED_FULL] += dropped
         return dropped
 
@@ -172,7 +172,7 @@ class MemoryQueue:
         with self._lock:
             self._stored += stored
             self._adopted += adopted
-            self._gone_total += leased
+            self._removed_total += leased
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count records that are given up; a leased one is acknowledged as well."""

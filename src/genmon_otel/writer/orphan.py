@@ -75,7 +75,7 @@ class Orphan:
 
     def turn(self) -> Receipt | None:
         """Store the next batch; None when everything is stored and the files are gone."""
-        if not self._sender.busy and not self._load():
+        if not self._sender.is_sending and not self._load():
             self.release(delete=True)
             return None
         receipt = self._sender.send()

@@ -174,7 +174,7 @@ class ProcessState:
     def wake(self) -> None:
         """Have the next turn at once."""
         if not self._bell.locked():
-            return  # it is awake already
+            return  # a turn is due already
         try:
             self._bell.release()
         except RuntimeError:
@@ -233,7 +233,7 @@ class ProcessState:
                     if self._thread is None:
                         return False  # none can be started any more: the interpreter ends
                 if not has_failed:
-                    self._loop.hurry()
+                    self._loop.retry_at_once()
                 self.wake()
                 time.sleep(_POLL_S)
         return True

@@ -92,7 +92,7 @@ class Sender:
         self._loads: deque[_Load] = deque()
 
     @property
-    def busy(self) -> bool:
+    def is_sending(self) -> bool:
         """Whether a batch is under way: until it is settled nothing more may be loaded."""
         return bool(self._loads)
 

@@ -88,7 +88,7 @@ def sent_of(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> 
 
 
 def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
-    """Response: tell the call of its head, and of what is read of its body, which is unpacked."""
+    """Response: report its head to the call, and what is read of its body, which is unpacked."""
     try:
         call.answered(response.status, response.headers, is_packed=False)
         content = response.content
@@ -98,19 +98,19 @@ def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
             call.finished()
         else:
             _calls[id(content)] = call
-            content.__class__ = _told(module)
+            content.__class__ = _reporting_class(module)
     except BaseException:
         suppress_and_count("capture")
     return response
 
 
 @lru_cache(maxsize=2)
-def _told(module: Any) -> type:
-    """The class of a body that tells its call what is read of it; of the same layout."""
+def _reporting_class(module: Any) -> type:
+    """The class of a body that reports to its call what is read of it; of the same layout."""
     plain = module.StreamReader
     read = plain._read_nowait_chunk
 
-    class Told(plain):  # type: ignore[misc,valid-type]
+    class ReportingReader(plain):  # type: ignore[misc,valid-type]
         __slots__ = ()
 
         def _read_nowait_chunk(self, n: int) -> bytes:
@@ -149,7 +149,7 @@ def _told(module: Any) -> type:
             if (call := _calls.pop(id(self), None)) is not None:
                 call.closed()
 
-    return Told
+    return ReportingReader
 
 
 def rebuilt(module: Any, session: Any, answer: Answer, method: str, url: Any) -> Any:

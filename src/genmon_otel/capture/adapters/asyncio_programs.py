@@ -78,16 +78,16 @@ async def _started(
         raise
     try:
         call.started()
-        _tell_waits(call, *result)
+        _report_waits(call, *result)
     except BaseException:
         suppress_and_count("capture")
     return result
 
 
-def _tell_waits(call: ProgramCall, transport: Any, protocol: Any) -> None:
-    """Have what waits for the program tell the call so: whoever waits in vain met a hang."""
+def _report_waits(call: ProgramCall, transport: Any, protocol: Any) -> None:
+    """Have what waits for the program report each wait to the call: a wait without an end is a hang."""
 
-    def tell(holder: Any, attribute: str) -> None:
+    def report(holder: Any, attribute: str) -> None:
         original = getattr(holder, attribute)
 
         async def waits(*args: Any) -> Any:
@@ -97,16 +97,16 @@ def _tell_waits(call: ProgramCall, transport: Any, protocol: Any) -> None:
         setattr(holder, attribute, waits)
 
     try:
-        tell(transport, "_wait")
+        report(transport, "_wait")
         for reader in (getattr(protocol, "stdout", None), getattr(protocol, "stderr", None)):
             if isinstance(reader, asyncio.StreamReader):
-                tell(reader, "_wait_for_data")
+                report(reader, "_wait_for_data")
     except (AttributeError, TypeError):  # another loop's transport
         call.asked()
 
 
 def _followed(factory: Callable[[], Any], call: ProgramCall) -> Any:
-    """Response: have a protocol tell the call what it is given, and of the exit."""
+    """Response: have a protocol report to the call what it is given, and the exit."""
     protocol = factory()
     try:
         made, received, exited = (

@@ -18,17 +18,17 @@ _CALL: Final = "_genmon_call"
 
 
 def follow(call: AutomaticCall, response: Any) -> None:
-    """Have a response's own ways to read tell the call."""
+    """Have a response's own ways to read report to the call."""
     kind: Any = type(response)
     response.__dict__[_CALL] = call
-    response.__class__ = _told_class(kind)
+    response.__class__ = _reporting_class(kind)
 
 
 @lru_cache(maxsize=16)
-def _told_class(kind: Any) -> type:
-    """The class of a response that tells its call what is read of it; of the same layout."""
+def _reporting_class(kind: Any) -> type:
+    """The class of a response that reports to its call what is read of it; of the same layout."""
 
-    def reads(name: str, told: Callable[[Any, Any], bytes]) -> Callable[..., Any]:
+    def reads(name: str, part_of: Callable[[Any, Any], bytes]) -> Callable[..., Any]:
         original = getattr(kind, name)
 
         @functools.wraps(original)
@@ -44,7 +44,7 @@ def _told_class(kind: Any) -> type:
                     call.given(error.partial)
                 call.failed(error)
                 raise
-            if data := told(result, args):
+            if data := part_of(result, args):
                 call.given(data)
             if is_read(self) or (not data and args != (0,)):
                 call.finished()

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
-from genmon_otel.capture.endpoints import is_credentials, is_told_by_agent
+from genmon_otel.capture.endpoints import is_credentials, needs_user_agent
 from genmon_otel.capture.parts import AsyncParts, followed
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.sites import is_asked_by
@@ -107,13 +107,13 @@ def sent_of(request: Any) -> Sent:
         body = None
     kind = headers.get("content-type", "")
     sent = Sent(request.method, url.host, path, query, kind, body, length)
-    if is_told_by_agent(sent.method, sent.host, path):
+    if needs_user_agent(sent.method, sent.host, path):
         sent.agent = headers.get("user-agent", "")[:100]
     return sent
 
 
 def _followed(call: AutomaticCall, response: Any, stream: Callable[..., Any]) -> Any:
-    """Response: tell the call of its head, and of each chunk as it is read."""
+    """Response: report its head to the call, and each chunk as it is read."""
     try:
         call.answered(response.status_code, response.headers.raw)
         response.stream = stream(call, response.stream)

@@ -150,7 +150,7 @@ def sent_of(method: str, params: Mapping[str, Any] | None) -> tuple[str, Sent]:
 
 
 def _followed(call: AutomaticCall, result: Any) -> None:
-    """Response: tell the call the whole of it."""
+    """Response: report the whole of it to the call."""
     try:
         if not isinstance(result, dict):
             result = result.model_dump(by_alias=True, mode="json", exclude_none=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
-from genmon_otel.capture.exchanged import Asked, StatusFault
+from genmon_otel.capture.exchanged import ExchangeRequest, StatusFault
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.wire import MAX_BYTES, Sent, opaque, text_tree
 from genmon_otel.payload import decode
@@ -139,7 +139,7 @@ class ProgramCall(AutomaticCall):
         return bool(self.status)
 
     def _exchange(self) -> Exchange:
-        return Ran(
+        return RanProgram(
             self.site,
             self.call,
             self.frames,
@@ -171,7 +171,7 @@ class _Fields(NamedTuple):
     adapter: str = ADAPTER
 
 
-class Ran(Asked, _Fields):
+class RanProgram(ExchangeRequest, _Fields):
     """How a program was started and ended. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
 
     __slots__ = ()

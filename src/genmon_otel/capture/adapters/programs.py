@@ -109,7 +109,7 @@ def _communicated(call: ProgramCall, read: dict[str, int], outputs: tuple[Any, A
 
 
 def _followed(process: Any, call: ProgramCall) -> None:
-    """Response: tell the call what is read of the pipes, and of the exit."""
+    """Response: report to the call what is read of the pipes, and the exit."""
     try:
         call.started()
         _follow(process, call)
@@ -122,11 +122,11 @@ def _follow(process: Any, call: ProgramCall) -> None:
     for attribute, name in OUTPUTS.items():
         pipe = getattr(process, attribute)
         if isinstance(pipe, (io.TextIOWrapper, io.BufferedReader)):
-            setattr(process, attribute, _told(pipe, call, name))
+            setattr(process, attribute, _reporting_pipe(pipe, call, name))
 
 
-class _Told(io.RawIOBase):
-    """A pipe that tells what is read from it."""
+class _ReportingPipe(io.RawIOBase):
+    """A pipe that reports what is read from it."""
 
     def __init__(self, pipe: Any, call: ProgramCall, name: str) -> None:
         self._pipe = pipe
@@ -153,15 +153,15 @@ class _Told(io.RawIOBase):
             super().close()
 
 
-def _told(pipe: Any, call: ProgramCall, name: str) -> Any:
+def _reporting_pipe(pipe: Any, call: ProgramCall, name: str) -> Any:
     if isinstance(pipe, io.TextIOWrapper):
         encoding, errors = pipe.encoding, pipe.errors
         call.printed_on[name].encoding = encoding
-        buffered = _told(pipe.detach(), call, name)
+        buffered = _reporting_pipe(pipe.detach(), call, name)
         return io.TextIOWrapper(
             buffered, encoding=encoding, errors=errors, line_buffering=pipe.line_buffering
         )
-    return io.BufferedReader(_Told(pipe.detach(), call, name))
+    return io.BufferedReader(_ReportingPipe(pipe.detach(), call, name))
 
 
 def rebuilt(process: Any, call: ProgramCall, answer: Answer, rest: tuple[Any, ...]) -> None:

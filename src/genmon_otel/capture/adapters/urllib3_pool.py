@@ -79,7 +79,7 @@ def sent_of(pool: Any, method: str, url: str, options: Mapping[str, Any]) -> Sen
 
 
 def _followed(call: AutomaticCall, response: Any) -> Any:
-    """Response: tell the call of its head, and of what is read of its body."""
+    """Response: report its head to the call, and what is read of its body."""
     try:
         preloaded = response.__dict__.get("_body")
         if isinstance(preloaded, bytes):  # unpacked already
@@ -91,7 +91,7 @@ def _followed(call: AutomaticCall, response: Any) -> Any:
             if _is_read(response):
                 call.finished()
             else:
-                _tell(call, response)
+                _report_reads(call, response)
     except BaseException:
         suppress_and_count("capture")
     return response
@@ -106,16 +106,16 @@ def _is_read(response: Any) -> bool:
 _CALL: Final = "_genmon_call"
 
 
-def _tell(call: AutomaticCall, response: Any) -> None:
-    """Have a response's own ways to read tell the call."""
+def _report_reads(call: AutomaticCall, response: Any) -> None:
+    """Have a response's own ways to read report to the call."""
     kind: Any = type(response)
     response.__dict__[_CALL] = call
-    response.__class__ = _told_class(kind)
+    response.__class__ = _reporting_class(kind)
 
 
 @lru_cache(maxsize=16)
-def _told_class(kind: Any) -> type:
-    """The class of a response that tells its call what is read of it; of the same layout."""
+def _reporting_class(kind: Any) -> type:
+    """The class of a response that reports to its call what is read of it; of the same layout."""
     raw_read, handle_chunk = kind._raw_read, kind._handle_chunk
     chunked, closes = kind.read_chunked, kind.close
 

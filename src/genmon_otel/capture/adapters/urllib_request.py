@@ -69,7 +69,7 @@ def sent_of(request: Any) -> Sent:
 
 
 def _followed(call: AutomaticCall, response: Any) -> Any:
-    """Response: tell the call of its head, and of what is read of its body."""
+    """Response: report its head to the call, and what is read of its body."""
     try:
         call.answered(response.status, response.headers)
         if http_client.is_read(response):
