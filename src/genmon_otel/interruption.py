@@ -57,7 +57,7 @@ def signals_behind(error: BaseException) -> set[int]:
 
 
 def must_propagate(error: BaseException | None) -> bool:
-    """Whether an exception is for the application, whoever raised it: an interruption, or an end."""
+    """Whether an exception must reach the application, wherever it was raised: an interruption, or an exit."""
     return issubclass(type(error), _TO_END) or is_interruption(error)
 
 

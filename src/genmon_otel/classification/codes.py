@@ -28,7 +28,7 @@ from genmon_otel.classification.verdict import (
     Weight,
 )
 
-#: Statuses that mean the same whoever answers.
+#: Statuses that mean the same from every server.
 STATUSES: Final[Mapping[int, Label]] = {
     **dict.fromkeys((408, 504, 522, 524, 598), TIMEOUT),
     429: RATE,

@@ -65,7 +65,7 @@ def marked(template: str, *values: object) -> Text:
 
 
 def indented(text: object, by: str = "  ") -> str:
-    """Return printable text of which each line is indented: none looks like a line of ours."""
+    """Return printable text of which each line is indented: none looks like a line that genmon printed."""
     return "\n".join(by + line for line in printable(text).splitlines())
 
 

@@ -1,7 +1,7 @@
 """``generation``: what applications put on the functions that generate something.
 
 A decorator, bare or called, and a block. All checking is done at decoration; at
-call time nothing of ours reaches the caller.
+call time no error of genmon reaches the caller.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _function(function: Any, opens: Open, served: Callable[..., Any] | None) -> 
         except BaseException as error:
             try:
                 scope.raised(error)
-            except BaseException as struck:  # amidst our own code: end what has not ended
+            except BaseException as struck:  # raised inside genmon's code: end what has not ended
                 scope.raised(struck)
                 raise
             raise
@@ -109,7 +109,7 @@ def _coroutine(function: Any, opens: Open, served: Callable[..., Any] | None) ->
         except BaseException as error:
             try:
                 scope.raised(error)
-            except BaseException as struck:  # amidst our own code: end what has not ended
+            except BaseException as struck:  # raised inside genmon's code: end what has not ended
                 scope.raised(struck)
                 raise
             raise

@@ -1,6 +1,6 @@
 """What stays of the message of an environment failure: a timeout, a rate limit, a provider's error.
 
-Whoever met it, with whichever model, limit and retry hint, it is one failure; an
+Whatever the user, model, limit or retry hint, it is one failure; an
 overloaded provider, one that broke and one whose content filter refused are three. So
 of the normalised message only constant words count: placeholders go altogether, and so
 do the names that such messages put in bare (``in organization org-abc``, ``for gpt-4o``).
@@ -53,7 +53,7 @@ _EMPTY: Final = frozenset({"None", "null", "s"})
 def essence(message: str) -> str:
     """Return the constant words of an environment failure's message.
 
-    Equal for alike failures, whoever met them; bounded, however long the message.
+    Equal for alike failures, whatever the user; bounded, however long the message.
     """
     return _constant_words(normalise(message))
 

@@ -10,7 +10,7 @@ from genmon_otel.text import without_digits
 #: Lines kept, and characters of each.
 _LINES: Final = 3
 _WIDTH: Final = 200
-#: Lines looked at, from the top; output is bounded by whoever read it.
+#: Lines looked at, from the top; output is bounded by its reader.
 _LOOKED_AT: Final = 400
 
 _TELLS: Final = re.compile(

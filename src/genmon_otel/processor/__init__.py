@@ -34,14 +34,14 @@ _SpanKey = tuple[int, int]
 
 #: Foreign failures that were delivered: a processor that is added twice delivers each once.
 _delivered: Final[BoundedSet[_SpanKey]] = BoundedSet()
-#: Ids of traces in which a generation of ours failed: what is above it failed of the same.
+#: Ids of traces in which a generation failed: the spans above it failed for the same reason.
 _failed_traces: Final[BoundedSet[int]] = BoundedSet()
 
 
 class ForeignFailureProcessor(SpanProcessor):
     """Keep the failures of other GenAI instrumentations.
 
-    It is what :class:`genmon_otel.GenerationSpanProcessor` does with spans. Generations of ours do
+    It is what :class:`genmon_otel.GenerationSpanProcessor` does with spans. Decorated generations do
     not depend on it: the recorder delivers each of them itself, exactly once, before its span ends.
 
     A *foreign* failure is a workflow's, agent's or model call's span that ended with

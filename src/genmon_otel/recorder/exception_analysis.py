@@ -1,4 +1,4 @@
-"""What an exception tells by itself, whoever met it: analysed once where it is raised again and again.
+"""What an exception tells by itself, independent of the generation: analysed once where it is raised again and again.
 
 A provider that is down and a bug both raise the same exception, from the same place, for every
 call. An analysis is cached where nothing but the exception's class, arguments and traceback can

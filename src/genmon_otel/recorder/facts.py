@@ -94,7 +94,7 @@ class StageFacts(NamedTuple):
     stream_error: Tree
     #: When a stream whose consumer wants no more for now gave its latest chunk; None for another.
     paused_at: float | None
-    #: Whether whoever consumed the stream wanted no more of it.
+    #: Whether the consumer of the stream closed it before its end.
     closed_early: bool
     #: Of the exception it ended with, if that was a failure.
     classification: Classification | None

@@ -196,7 +196,7 @@ class Generation(Scope):
                 self._counted_tokens = known
 
     def complete(self) -> None:
-        """Say that the result is complete: whoever stops listening now has not cancelled it."""
+        """Say that the result is complete: a consumer that leaves from now on has not cancelled it."""
         self._is_complete = True
 
     # --- lifecycle
@@ -347,7 +347,7 @@ class Generation(Scope):
 
         problem: diagnose.Problem | None = None
         result: Any = None
-        try:  # an exception's class may break whoever asks what it is; the end comes all the same
+        try:  # looking at an exception's class may itself raise; the generation ends all the same
             if self._is_complete and isinstance(error, (GeneratorExit, asyncio.CancelledError)):
                 outcome, result = _SUCCESS, UNSEEN if items is None else Streamed(items)
             else:

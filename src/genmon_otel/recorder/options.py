@@ -274,7 +274,7 @@ class Spec:
 
 @functools.lru_cache(maxsize=256)
 def span_attributes(operation: str, framework: str) -> Mapping[str, str]:
-    """Return what is on a generation's span from its beginning, whoever asked for it.
+    """Return what is on a generation's span from its start, for every caller.
 
     Cached: do not change what is returned. Spans are exported when they have ended, and most end well:
     what does not says so then.

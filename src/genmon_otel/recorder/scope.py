@@ -2,7 +2,7 @@
 
 A scope is current only while its code runs. A generator's scope is left
 before each ``yield`` and entered again, inner scopes and span included, before the
-next item is made; so it never leaks into whoever consumes the items, and works
+next item is made; so it never leaks into the consumer of the items, and works
 when another task or thread asks for the next one.
 """
 
@@ -203,7 +203,7 @@ class Scope:
         """End with an exception; the scope is not current any more.
 
         Args:
-            error: what the code, or whoever consumed its items, raised.
+            error: what the code, or the consumer of its items, raised.
             items: of a stream, how many it had yielded; None: it was no stream.
         """
         try:

@@ -53,7 +53,7 @@ class Stage(Scope):
     _signature: str = ""
     #: Recorded at a client library, without a decorator: its name enters no fingerprint.
     automatic: bool = False
-    #: Whether whoever consumed the stream wanted no more of it.
+    #: Whether the consumer of the stream closed it before its end.
     _closed_early: bool = False
     #: What it returned; the tree of what it raised.
     _value: HeldValue | Tree = None

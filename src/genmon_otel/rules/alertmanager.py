@@ -131,7 +131,7 @@ def inhibitions() -> list[dict[str, Any]]:
             "equal": list(SCOPE),
         },
         {
-            # Whoever was paged need not also get a ticket for the same event.
+            # A person who was paged need not also get a ticket for the same event.
             "source_matchers": [f'alertname="{PAGE}"', 'operation!=""'],
             "target_matchers": [f'alertname=~"{BUDGET}|GenmonCriticalFailures"'],
             "equal": [*SCOPE, "operation"],

@@ -56,7 +56,7 @@ def gained(
     3. the value rose: the difference is new;
     4. the series was not there one step ago: all of the value is new, unless its start
        time came into sight with it and lies before the window. That is an old process
-       scraped for the first time, whose past is none of ours.
+       scraped for the first time, whose past this process did not count.
 
     Comparisons come before arithmetic because they yield next to nothing (most series do
     not move in most steps), which is what keeps time and memory low. ``+ 0`` drops the
