@@ -16,11 +16,17 @@ from genmon_otel.store import SqlStore
 from tests.servers import postgresql
 
 # A busy machine is slow; how long an example takes says nothing about the code. The same examples are tried each
-# time, so that a failure is the change's; `make fuzz` looks for others.
+# time, so that a failure is the change's; `make fuzz` looks for others, ten times as many.
 settings.register_profile(
-    "same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    "same",
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
-settings.register_profile("fresh", settings.get_profile("same"), derandomize=False, print_blob=True)
+settings.register_profile(
+    "fresh", settings.get_profile("same"), max_examples=1_000, derandomize=False, print_blob=True
+)
 settings.load_profile("same")
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.bodies import data_of, parsed, parts_of, pieces, strings, with_data
@@ -47,7 +47,6 @@ JSON = st.recursive(
 )
 BODIES = st.lists(JSON, max_size=4) | st.dictionaries(KEYS, JSON, max_size=4)
 ENDS = st.sampled_from(("\n\n", "\r\n\r\n"))
-_settings = settings(max_examples=60, deadline=None)
 
 
 def shape(value: Any) -> Any:
@@ -94,7 +93,6 @@ def said(body: str, index: int = 0) -> str:
 # --- taken apart -------------------------------------------------------------
 
 
-@_settings
 @given(events=st.lists(BODIES, min_size=1, max_size=5), end=ENDS, named=st.booleans())
 def test_pieces_make_the_stream_again(events: list[Any], end: str, *, named: bool) -> None:
     """Nothing is lost between events, each gives the value that it was made of."""
@@ -104,7 +102,6 @@ def test_pieces_make_the_stream_again(events: list[Any], end: str, *, named: boo
     assert [data_of(piece) for piece in pieces(body)] == [(value,) for value in events]
 
 
-@_settings
 @given(st.lists(BODIES, min_size=2, max_size=5))
 def test_lines_of_json_are_pieces(events: list[Any]) -> None:
     """Each line is one, with its end."""
@@ -112,7 +109,6 @@ def test_lines_of_json_are_pieces(events: list[Any]) -> None:
     assert [data_of(piece) for piece in pieces(body)] == [(value,) for value in events]
 
 
-@_settings
 @given(TEXT)
 def test_any_text_can_be_taken_apart(text: str) -> None:
     """Whatever it is: its pieces make it again, and its strings can be read."""
@@ -122,7 +118,6 @@ def test_any_text_can_be_taken_apart(text: str) -> None:
     assert value is None or isinstance(value[0], (dict, list))
 
 
-@_settings
 @given(BODIES, BODIES, ENDS)
 def test_an_event_takes_other_data(old: Any, new: Any, end: str) -> None:
     """Its other fields and its end stay; data over several lines become one."""
@@ -137,7 +132,6 @@ def test_an_event_takes_other_data(old: Any, new: Any, end: str) -> None:
     assert with_data(f"{json.dumps(old)}\n", json.dumps(new)) == f"{json.dumps(new)}\n"
 
 
-@_settings
 @given(BODIES)
 def test_parts_stand_where_they_say(body: Any) -> None:
     """Each place leads to its text, and none is left out."""
@@ -166,7 +160,6 @@ def test_the_strings_of_a_stream_are_put_together() -> None:
 # --- redacted ----------------------------------------------------------------
 
 
-@_settings
 @given(BODIES)
 def test_a_body_stays_valid_and_of_the_same_shape(body: Any) -> None:
     """A secret behind each of its texts goes; keys, kinds and lengths stay; twice changes nothing."""
@@ -177,7 +170,6 @@ def test_a_body_stays_valid_and_of_the_same_shape(body: Any) -> None:
     assert redact_body(redacted, REDACTOR) == redacted
 
 
-@_settings
 @given(body=BODIES, spaced=st.booleans())
 def test_a_harmless_body_is_not_touched(body: Any, *, spaced: bool) -> None:
     """Not a character of it, blanks and escapes included."""
@@ -185,7 +177,6 @@ def test_a_harmless_body_is_not_touched(body: Any, *, spaced: bool) -> None:
     assert redact_body(text, REDACTOR) == text
 
 
-@_settings
 @given(
     st.lists(st.integers(0, len(SECRET)), max_size=8),
     st.lists(st.integers(0, 4_000), max_size=9),
@@ -212,7 +203,6 @@ def test_a_secret_said_piece_by_piece_is_hidden(
     assert redact_chunks(redacted, REDACTOR) == redacted
 
 
-@_settings
 @given(st.lists(st.integers(1, 60), max_size=8), st.lists(st.integers(0, 4_000), max_size=9))
 def test_a_secret_in_the_arguments_of_a_tool_is_hidden(
     tokens: list[int], network: list[int]
@@ -225,7 +215,6 @@ def test_a_secret_in_the_arguments_of_a_tool_is_hidden(
     assert shape(json.loads(said(redacted))) == {"path": str, "password": str, "mode": str}
 
 
-@_settings
 @given(st.lists(st.tuples(KEYS.filter(bool), TEXT), min_size=1, max_size=4))
 def test_a_form_stays_a_form(fields: list[tuple[str, str]]) -> None:
     """Its fields in order; the value of a sensitive one goes, what was harmless is not touched."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genmon_otel.records import StepRecord
@@ -94,7 +94,6 @@ def names_it(message: str, place: Place) -> bool:
     return any(word in message for word in words)
 
 
-@settings(max_examples=400)
 @given(mutations())
 @example((("factories",), {**TREE, "factories": {"\ud800": 1}}))
 @example((("\ud800",), {**TREE, "\ud800": 1}))
@@ -116,7 +115,6 @@ def test_a_changed_case_file_loads_or_is_refused_by_name(
     assert Case.from_json(case.to_json()) == case
 
 
-@settings(max_examples=150)
 @given(JSON)
 def test_any_json_is_refused_by_name(tmp_path_factory: Any, tree: Any) -> None:
     """What never was a case."""

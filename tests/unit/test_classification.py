@@ -29,7 +29,7 @@ import sqlalchemy
 import sqlalchemy.exc
 import tenacity
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.classification import classify, classify_text, explain
@@ -422,7 +422,6 @@ def test_twenty_megabytes_cost_no_more_than_their_ends(unit: str) -> None:
 
 
 @given(st.text(), st.text())
-@settings(max_examples=200)
 def test_any_text_gets_a_known_category_every_time(error_type: str, message: str) -> None:
     """Total and deterministic."""
     first = classify_text(error_type, message)
@@ -443,7 +442,6 @@ def test_any_text_gets_a_known_category_every_time(error_type: str, message: str
         ),
     )
 )
-@settings(max_examples=200)
 def test_any_attributes_get_a_known_category(attributes: dict[str, object]) -> None:
     """What an exception carries may be anything."""
     error = GenerationError("x")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genmon_otel import current_generation, generation
@@ -29,7 +29,6 @@ def _quoting(draw: st.DrawFn) -> tuple[list[str], str]:
     return contents, text
 
 
-@settings(max_examples=400, deadline=None)
 @given(_quoting())
 @example((["what a user asked for"], "no such file: 'what a user asked for'"))
 @example((["asked for"], "asked for it"))
@@ -45,7 +44,6 @@ def test_no_piece_of_a_content_is_told(drawn: tuple[list[str], str]) -> None:
         assert not any(each.strip() in kept for each in contents if 8 <= len(each.strip()) < PIECE)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text("ab \n", min_size=16, max_size=60), st.text("ab \n", max_size=200))
 def test_how_much_else_is_looked_for_changes_nothing(content: str, text: str) -> None:
     """A text that quotes a content is told alike beside one content and beside hundreds of pieces."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.fingerprint import handle, identify, places, signature, telling_lines
@@ -253,7 +253,6 @@ def test_failures_of_the_environment_stay_apart() -> None:
 
 
 @given(st.text(max_size=400))
-@settings(max_examples=100)
 def test_the_essence_of_any_text_is_short(text: str) -> None:
     """No text breaks it, and none makes it long."""
     assert len(essence(text).split()) <= 48

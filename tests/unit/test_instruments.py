@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -289,7 +289,6 @@ def test_the_bound_is_of_a_label_not_of_a_metric(
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=100)
 def test_any_text_is_a_label_value_that_can_be_scraped(value: str) -> None:
     """With any name of an operation the exposition can be parsed and counts it."""
     registry = CollectorRegistry()

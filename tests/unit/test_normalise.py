@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.fingerprint import normalisation
@@ -78,7 +78,6 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=80))
-@settings(max_examples=1_000)
 def test_any_text_settles(message: str) -> None:
     """Whatever is normalised stays as it is when it is normalised again."""
     once = normalise(message)
@@ -86,7 +85,6 @@ def test_any_text_settles(message: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=300)
 def test_never_raises(message: str) -> None:
     """Any text at all has a normal form without control characters."""
     assert "\x00" not in normalise(message)
@@ -124,7 +122,6 @@ SENTENCES = st.sampled_from(
     ),
     SENTENCES,
 )
-@settings(max_examples=500)
 def test_another_value_of_a_kind_is_the_same_failure(values: tuple[str, str], said: str) -> None:
     """Ids, numbers, dates, addresses, paths and quoted values may be any of their kind."""
     one, other = (key(normalise(said.format(value))) for value in values)

@@ -30,9 +30,7 @@ OF_KEYS = (
     "é", "密", "?", '"', "redacted",
 )  # fmt: skip
 KEYS = st.lists(st.sampled_from(OF_KEYS), max_size=12).map("".join)
-_slow = settings(
-    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+_slow = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @_slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,9 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import anthropic.types
 import httpx
-import openai.types.chat
 import pydantic
 import pytest
 
@@ -70,38 +67,6 @@ def test_values_are_told_without_the_marks_of_types(value: Any, shown: Any) -> N
 def test_what_was_not_recorded_says_so() -> None:
     """A value that could not be kept is named, with the reason."""
     assert "not recorded" in plain(encode(httpx.Client()))
-
-
-CHAT = openai.types.chat.ChatCompletion.model_validate(
-    {
-        "id": "c", "object": "chat.completion", "created": 1, "model": "m",
-        "choices": [{
-            "index": 0, "finish_reason": "length",
-            "message": {"role": "assistant", "content": "half a"},
-        }],
-    }
-)  # fmt: skip
-MESSAGE = anthropic.types.Message.model_validate(
-    {
-        "id": "m", "type": "message", "role": "assistant", "model": "m",
-        "content": [{"type": "text", "text": "half a"}], "stop_reason": "max_tokens",
-        "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1},
-    }
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"), [(CHAT, "length"), (MESSAGE, "max_tokens")], ids=["openai", "anthropic"]
-)
-def test_a_models_answer_is_told_by_what_it_says(answer: Any, why: str) -> None:
-    """The text that the model wrote, and why it ended there."""
-    assert text_of(encode(answer)) == f"half a\n(ended by: {why})"
-
-
-def test_an_answer_without_a_text_is_told_whole() -> None:
-    """A refusal or an empty list of choices is shown as it came."""
-    empty = CHAT.model_copy(update={"choices": []})
-    assert json.loads(text_of(encode(empty)))["choices"] == []
 
 
 def test_a_step_takes_one_line_whatever_it_is_called() -> None:
