@@ -19,7 +19,7 @@ from genmon_otel.recorder.options import ATTRIBUTE
 from genmon_otel.recordings import prepare, prepare_step
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.dependence import depends, rests_on_trigger
+from genmon_otel.regression.dependence import depends, is_to_be_tried
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.replay import Replay
 from genmon_otel.regression.run_result import RunResult, result_of
@@ -66,7 +66,7 @@ def rerun_here(
         return _observed(each, module, function, requests)
 
     seen = observe(case)
-    if rests_on_trigger(case, seen):
+    if is_to_be_tried(case, seen):
         seen = replace(seen, depends=depends(case, seen, observe))
     return result_of(case, seen, 0.0)
 

@@ -95,6 +95,52 @@ def made_up(request):
         return {"title": "Welcome"}
 
 @attempt
+def ignored(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except Exception:
+        ask(f"A page of {request}, better")
+        return {"title": "Welcome"}
+
+@attempt
+def ignored_of_another(request):
+    try:
+        return page(ask(f"A page of {request}"))
+    except Exception:
+        if ask_other(f"A page of {request}"):
+            return {"title": "Welcome"}
+
+@attempt
+def ignored_repair(request):
+    text = ""
+    try:
+        text = ask(f"A page of {request}")
+        return page(text)
+    except Exception as error:
+        ask(f"{text} is wrong: {error}")
+        return {"title": "Welcome"}
+
+@attempt
+def ignored_in_a_loop(request):
+    for _ in range(3):
+        try:
+            page(ask(f"A page of {request}"))
+            break
+        except Exception:
+            continue
+    return {"title": "Welcome"}
+
+@attempt
+def default_after_trying(request):
+    answers = []
+    for _ in range(2):
+        try:
+            answers.append(page(ask(f"A page of {request}")))
+        except Exception:
+            answers.append({"title": "Welcome"})
+    return answers[0]
+
+@attempt
 def made_up_of_the_request(request):
     try:
         return page(ask(f"A page of {request}"))
@@ -132,6 +178,16 @@ wrong other_model pass
 wrong other_provider pass
 wrong other_prompt inconclusive
 wrong made_up inconclusive
+wrong ignored inconclusive
+wrong ignored_of_another inconclusive
+wrong ignored_repair inconclusive
+wrong ignored_in_a_loop inconclusive
+wrong default_after_trying inconclusive
+busy ignored inconclusive
+busy ignored_of_another inconclusive
+busy ignored_repair inconclusive
+busy ignored_in_a_loop inconclusive
+busy default_after_trying inconclusive
 wrong made_up_of_the_request inconclusive
 wrong emptied fail_other
 wrong nothing fail_other

@@ -106,7 +106,9 @@ def test_a_result_rests_on_an_answer() -> None:
         (twice, {"answered_instead": own * 2}, Verdict.PASS),
         (content, {"answered_instead": (), "depends": False}, Verdict.INCONCLUSIVE),
         (content, {"answered_instead": (), "depends": True}, Verdict.PASS),
-        (content, {"answered_instead": own, "depends": False}, Verdict.PASS),
+        (content, {"answered_instead": own, "depends": False}, Verdict.INCONCLUSIVE),
+        (content, {"answered_instead": own, "depends": None}, Verdict.PASS),
+        (CASE, {"answered_instead": own, "depends": False}, Verdict.INCONCLUSIVE),
     ]
     wrong = [
         (seen, found)

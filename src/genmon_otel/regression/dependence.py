@@ -1,24 +1,25 @@
-"""Find out whether a result depends on the answer that broke the generation: change that, and look.
+"""Find out whether a result depends on what it must rest on: change that, and look.
 
-A fix that reads a bad answer better gives another result where a word of the answer is another one. One
-that swallows the error and makes a result up gives the same. The answer stays as bad as it was: only
-letters become other letters, one word at a time.
+A fix that reads a bad answer better, or asks again, gives another result where a word of the answer is
+another one. One that swallows the error and makes a result up gives the same. The answer, or the input,
+stays as bad as it was: only letters become other letters, one word at a time.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Final
 
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.feeding import texts_answered
+from genmon_otel.regression.feeding import answered, texts_answered
 from genmon_otel.regression.foundation import has_content, is_answered_instead
+from genmon_otel.regression.grounds import RECOVERY
 from genmon_otel.regression.verdict import Observation, judge
 
 #: Replays that are made to see it.
@@ -28,12 +29,12 @@ _LAST: Final = 6
 _WORD: Final = re.compile(r"[^\W\d_]+|[1-9]\d*")
 
 
-def rests_on_trigger(case: Case, seen: Observation) -> bool:
-    """Whether a run would pass, and nothing but the answer that broke it can have made its result."""
+def is_to_be_tried(case: Case, seen: Observation) -> bool:
+    """Whether a run would pass, and only what its result rests on is left to be shown."""
     return (
-        has_content(case)
+        seen.outcome is Outcome.SUCCESS
+        and seen.effect != ""
         and case.postcondition is None
-        and not is_answered_instead(case, seen.answered_instead)
         and judge(case, seen).verdict is Verdict.PASS
     )
 
@@ -44,32 +45,114 @@ def depends(
     observe: Callable[[Case], Observation],
     *,
     most: int = MOST_REPLAYS,
-) -> bool:
-    """Return whether what a run did depends on the answer that broke the generation.
+) -> bool | None:
+    """Return whether what a run did depends on what it must rest on; None where that cannot be seen.
+
+    It must rest on the input, where that broke the generation; else on what was answered in the place
+    of the answer that broke it; else on that very answer.
 
     Args:
         case: what was replayed.
         seen: a run that succeeded.
         observe: replays a case.
-        most: replays that may be made.
+        most: replays that may be made to see one of these.
     """
-    for _, changed in zip(range(most), changed_cases(case), strict=False):
-        other = observe(changed)
-        if other.outcome is Outcome.SUCCESS and other.effect not in ("", seen.effect):
-            return True
-    return False
+
+    def follows(changed: Iterable[Case], effect: str) -> bool | None:
+        """Whether the effect is another one for one of the cases; None where there is no case."""
+        tried = None
+        for other in islice(changed, most):
+            tried = False
+            run = observe(other)
+            if run.outcome is Outcome.SUCCESS and run.effect not in ("", effect):
+                return True
+        return tried
+
+    if case.trigger.step is None:
+        found = follows(_with_other_inputs(case), seen.effect)
+        if found is None and seen.rested:
+            return follows(_with_other_answers(case, seen), seen.effect)
+        return found is True
+    if not is_answered_instead(case, seen.answered_instead):
+        return follows(changed_cases(case), seen.effect) is True
+    found = follows(_with_other_answers(case, seen), seen.effect)
+    if found is not False:
+        return found
+    if has_content(case) and follows(changed_cases(case), seen.effect):
+        return True
+    # Where nothing breaks, the result may not depend on it either, but on other answers: a page that is
+    # published, say.
+    if (good := _answered_well(case, seen)) is None:
+        return False
+    best = observe(good)
+    if best.outcome is not Outcome.SUCCESS or is_answered_instead(good, best.answered_instead):
+        return False
+    names = {name for name, _ in seen.rested}
+    if follows(changed_cases(good, names), best.effect):
+        return False
+    others = {step.name for step in case.steps} - names
+    return None if others and follows(changed_cases(good, others), best.effect) else False
 
 
-def changed_cases(case: Case) -> Iterator[Case]:
-    """The case with one word of the triggering outcome replaced, each time another."""
-    index = case.trigger.step
-    if index is None:
+def changed_cases(case: Case, names: Collection[str] = ()) -> Iterator[Case]:
+    """The case with one word of the triggering outcome replaced, each time another.
+
+    Args:
+        case: what is replayed.
+        names: of steps whose answers before it are changed after it.
+    """
+    trigger = case.trigger.step
+    if trigger is None:
         return
-    step = case.steps[index]
-    for outcome in _changed(step):
-        steps = list(case.steps)
-        steps[index] = replace(step, outcome=outcome)
-        yield replace(case, steps=tuple(steps))
+    before = [i for i in range(trigger) if case.steps[i].name in names and answered(case.steps[i])]
+    for index in (trigger, *before):
+        for outcome in _changed(case.steps[index]):
+            yield _with_step(case, index, replace(case.steps[index], outcome=outcome))
+
+
+def _with_step(case: Case, index: int, step: StepRecord) -> Case:
+    return replace(case, steps=(*case.steps[:index], step, *case.steps[index + 1 :]))
+
+
+def _with_other_answers(case: Case, seen: Observation) -> Iterator[Case]:
+    """The case with one word replaced in what answered beyond the recording; the last answer first."""
+    for name, donor in reversed(seen.rested):
+        if donor == RECOVERY:
+            for outcome in _changed(given := case.recovery[name]):
+                yield replace(
+                    case, recovery={**case.recovery, name: replace(given, outcome=outcome)}
+                )
+            continue
+        for outcome in _changed(case.donors[donor].step):
+            donors = list(case.donors)
+            donors[donor] = replace(
+                donors[donor], step=replace(donors[donor].step, outcome=outcome)
+            )
+            yield replace(case, donors=tuple(donors))
+
+
+def _with_other_inputs(case: Case) -> Iterator[Case]:
+    """The case with one word of its inputs replaced, each time another."""
+    given = StepRecord(name="", arguments={}, kind="value", outcome=case.inputs)
+    for inputs in _changed(given):
+        if isinstance(inputs, dict) and set(inputs) == set(case.inputs):
+            yield replace(case, inputs=inputs)
+
+
+def _answered_well(case: Case, seen: Observation) -> Case | None:
+    """The case with the first answer that stood in at the place of the one that broke it; None for none."""
+    assert case.trigger.step is not None
+    own = case.steps[case.trigger.step]
+    for name, donor in seen.rested:
+        if name == own.name:
+            good = case.recovery[name] if donor == RECOVERY else case.donors[donor].step
+            ended = own.started_s if own.ended_s is None else own.ended_s
+            step = replace(
+                own, kind=good.kind, outcome=good.outcome, ended_s=ended,
+                stream_error=good.stream_error, cut=good.cut,
+            )  # fmt: skip
+            return _with_step(case, case.trigger.step, step)
+    return None
 
 
 def _changed(step: StepRecord) -> Iterator[Any]:

@@ -7,7 +7,7 @@ of a step of its role, or the very answer that broke it, read better now.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from genmon_otel.records import StepRecord, Tree
@@ -17,7 +17,7 @@ from genmon_otel.regression.feeding import answered
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
-def stands_in(case: Case, record: StepRecord) -> bool:
+def stands_in(case: Case, record: StepRecord, causes: Collection[str] = ()) -> bool:
     """Whether an outcome beyond the recording may stand in the place of the trigger's.
 
     It does where it is the step's own, or where a step of its role gives it: one that answers in the
@@ -26,12 +26,16 @@ def stands_in(case: Case, record: StepRecord) -> bool:
     Args:
         case: what is replayed.
         record: that answered, after the trigger was met.
+        causes: names of the steps that had answered what the failure came from: a check is not made by
+            asking again for what is checked.
     """
     if case.trigger.step is None:
         return False
     own = case.steps[case.trigger.step]
     if record.name == own.name:
         return True
+    if case.trigger.kind == "fault" and record.name in causes:
+        return False
     if record.name in case.asked_after or (not record.adapter and record.outcome in _EMPTY):
         return False
     if own.adapter and record.adapter:
@@ -65,46 +69,60 @@ def kind_of(tree: Tree) -> str:
 
 
 def has_content(case: Case) -> bool:
-    """Whether the trigger answered something, if only the beginning of a stream."""
-    if case.trigger.step is None:
-        return False
-    step = case.steps[case.trigger.step]
-    return case.trigger.kind == "content" or (step.kind == "stream" and bool(step.outcome))
+    """Whether the trigger answered something that a fix may read better."""
+    return case.trigger.step is not None and case.trigger.kind == "content"
 
 
-def is_founded(case: Case, instead: Iterable[str], depends: bool | None) -> bool:
-    """Whether a success rests on an answer.
+def is_founded(case: Case, instead: Sequence[str], depends: bool | None) -> bool:
+    """Whether a success rests on an answer, or on the input where that broke it.
 
     Args:
         case: what was replayed.
         instead: names of the steps whose answers may stand in the trigger's place.
-        depends: whether the result follows the answer that broke it; None: it was not tried.
+        depends: whether the result follows what it must rest on; None: that was not tried, or there is
+            nothing in it that can be changed.
     """
-    if case.trigger.step is None or (has_content(case) and depends is not False):
-        return True
-    return is_answered_instead(case, instead)
-
-
-def is_answered_instead(case: Case, instead: Iterable[str]) -> bool:
-    """Whether another answer came in the trigger's place, and not only those that always follow it."""
-    if case.trigger.step is None:
+    if depends is False:
         return False
-    names, own = list(instead), case.steps[case.trigger.step].name
-    if any(name != own for name in names):
-        return True
-    asked = {step.digest for step in case.steps[: case.trigger.step + 1] if step.name == own}
-    return len(names) > max(0, case.own_calls - len(asked))
+    return case.trigger.step is None or has_content(case) or is_answered_instead(case, instead)
 
 
-def unfounded(case: Case) -> str:
-    """Say what a success without foundation lacks, and what to do where it is right all the same."""
-    assert case.trigger.step is not None
+def is_answered_instead(case: Case, instead: Sequence[str]) -> bool:
+    """Whether another answer came in the trigger's place, and not only those that always follow it."""
+    return bool(counted_instead(case, instead))
+
+
+def counted_instead(case: Case, instead: Sequence[str]) -> list[int]:
+    """Return the indices of the answers that came in the trigger's place.
+
+    Of its own step the last ones follow in every success, too.
+    """
+    if case.trigger.step is None:
+        return []
     own = case.steps[case.trigger.step].name
-    what = (
-        f"nothing answered in the place of {own}, which had failed"
-        if case.trigger.kind == "fault"
-        else f"no step answered in the place of what {own} answered, and the result does not depend on it"
-    )
+    asked = {step.digest for step in case.steps[: case.trigger.step + 1] if step.name == own}
+    count = instead.count(own) - max(0, case.own_calls - len(asked))
+    others = [index for index, name in enumerate(instead) if name != own]
+    if others:  # another step took its part
+        return list(range(len(instead)))
+    return list(range(max(0, count)))
+
+
+def unfounded(case: Case, instead: Sequence[str]) -> str:
+    """Say what a success without foundation lacks, and what to do where it is right all the same."""
+    if case.trigger.step is None:
+        what = "the result does not depend on the input"
+    else:
+        own = case.steps[case.trigger.step].name
+        if is_answered_instead(case, instead):
+            what = f"the result does not depend on what {instead[0]} answered in the place of {own}"
+        elif has_content(case):
+            what = (
+                f"no step answered in the place of what {own} answered, and the result does not depend "
+                "on it"
+            )
+        else:
+            what = f"nothing answered in the place of {own}, which had failed"
     return (
         f"It succeeded, but {what}: the code made the result up. If that is right, name a function that "
         f"says what a right result is: genmon cases approve {case.ref} --postcondition "

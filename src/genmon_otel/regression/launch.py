@@ -223,7 +223,8 @@ def observation(data: Mapping[str, Any]) -> Observation:
         "answered_instead",
     ):  # fmt: skip
         rest[name] = tuple(str(item) for item in rest.get(name) or ())
-    rest["served"] = tuple((str(name), int(at)) for name, at in rest.get("served") or ())
+    for name in ("served", "rested"):
+        rest[name] = tuple((str(step), int(at)) for step, at in rest.get(name) or ())
     if rest.get("obstacle") is not None:
         reason, detail = rest["obstacle"]
         rest["obstacle"] = (reason, str(detail))

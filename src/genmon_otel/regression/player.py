@@ -33,6 +33,7 @@ from genmon_otel.regression.feeding import answered
 from genmon_otel.regression.foundation import stands_in
 from genmon_otel.regression.further import Further, keys_of_step, remedy_for
 from genmon_otel.regression.given_outcomes import as_annotated
+from genmon_otel.regression.grounds import Grounds
 from genmon_otel.regression.pace import Pace
 from genmon_otel.regression.replayed_stream import stream_of
 from genmon_otel.regression.verdict import Reason
@@ -108,10 +109,8 @@ class CasePlayer:
         self.served_after: list[str] = []
         self.answered_after: list[str] = []
         self.trigger_consumed = case.trigger.kind == "input"
-        #: Names of the steps whose answers may stand in the place of the trigger's.
-        self.answered_instead: list[str] = []
-        #: Digests of what was asked for and answered with something.
-        self.effect: list[str] = []
+        #: What answered beyond the recording, and may stand in the place of the trigger's.
+        self.grounds = Grounds(case)
         #: Why the run is inconclusive; None while it is not.
         self.obstacle: tuple[Reason, str] | None = None
         #: More was asked of a stream than its consumer had read when it was recorded.
@@ -172,7 +171,7 @@ class CasePlayer:
 
     def _answers_for_real(self, name: str) -> None:
         if self.trigger_consumed:
-            self.answered_instead.append(name)
+            self.grounds.note_instead(name)
 
     def answer(self, name: str, adapter: str, site: str, request: Tree) -> ReplayedAnswer:
         """Serve an automatic step."""
@@ -252,8 +251,7 @@ class CasePlayer:
             otherwise: the request, where it is another than the recorded one; else None.
             key: digest of the request.
         """
-        if record.outcome is not None:
-            self.effect.append(f"{record.name} {key}")
+        self.grounds.note_served(record, key)
         case = self._case
         index = next((i for i, step in enumerate(case.steps) if step is record), None)
         self.served.append((record.name, -1 if index is None else index))
@@ -346,9 +344,10 @@ class CasePlayer:
         """Count an answer beyond the recording in the trigger's place, once each time it is served."""
         served = sum(name == record.name and index < 0 for name, index in self.served)
         is_recorded = any(record is step for step in self._case.steps)
-        is_new = not is_recorded and served > self.answered_instead.count(record.name)
-        if is_new and stands_in(self._case, record):
-            self.answered_instead.append(record.name)
+        is_new = not is_recorded and served > self.grounds.instead.count(record.name)
+        causes = {self._case.steps[index].name for index in self.further.bad}
+        if is_new and stands_in(self._case, record, causes):
+            self.grounds.note_instead(record.name)
 
     # --- when
 

@@ -268,8 +268,9 @@ class Replay:
             foreign_donor=self._player.further.foreign_donor,
             served_after=tuple(dict.fromkeys(self._player.served_after)),
             answered_after=tuple(self._player.answered_after),
-            answered_instead=tuple(self._player.answered_instead[:1000]),
+            answered_instead=tuple(self._player.grounds.instead[:1000]),
             effect=self._effect(record),
+            rested=self._player.grounds.rested()[:1000],
             read_on=self._player.read_on,
             result_shape=self._shape(record),
             postcondition=self._postcondition,
@@ -289,7 +290,7 @@ class Replay:
         if record is None or record.outcome is not Outcome.SUCCESS or self._escaped:
             return ""
         result = payload.encode([self._result, self._items])
-        return payload.digest([sorted(self._player.effect), result])
+        return payload.digest([self._player.grounds.effect(), result])
 
     def _shape(self, record: GenerationRecord | None) -> Any:
         """Return the shape of the result, as sampled by the recorder if it did."""

@@ -16,7 +16,7 @@ from typing import Final
 
 from genmon_otel.regression import forked, fresh_process
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.dependence import MOST_REPLAYS, depends, rests_on_trigger
+from genmon_otel.regression.dependence import MOST_REPLAYS, depends, is_to_be_tried
 from genmon_otel.regression.launch import Job
 from genmon_otel.regression.run_result import RunResult, result_of
 from genmon_otel.regression.trust import NONE, Trust
@@ -57,7 +57,7 @@ def run_case(
     began = time.monotonic()
     job = Job(case, python, cwd or Path.cwd(), trust, deadline_s * _slowness(), requests)
     seen, why = _observe(job, fresh)
-    if rests_on_trigger(case, seen):
+    if is_to_be_tried(case, seen):
         tried = MOST_FRESH if why else MOST_REPLAYS
         again = depends(
             case, seen, lambda each: _observe(replace(job, case=each), fresh)[0], most=tried

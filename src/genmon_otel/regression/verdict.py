@@ -89,9 +89,11 @@ class Observation:
     answered_after: tuple[str, ...] = ()
     #: Names of the steps whose answers beyond the recording may stand in the place of the trigger's.
     answered_instead: tuple[str, ...] = ()
+    #: Step and donor (-1: recovery) of these answers, and of those that were served before them.
+    rested: tuple[tuple[str, int], ...] = ()
     #: Digest of what the run asked for and of its result; empty where there is none.
     effect: str = ""
-    #: Whether that follows the answer that broke it, where other replays have shown it; else None.
+    #: Whether that follows what it must rest on, where other replays have shown it; else None.
     depends: bool | None = None
     #: A stream was read beyond what is known of it: how many items are right is not known either.
     read_on: bool = False
@@ -287,7 +289,7 @@ def _success(case: Case, seen: Observation) -> Judgement:
             f"like {like}.",
         )
     if not is_founded(case, seen.answered_instead, seen.depends):
-        return _inconclusive("postcondition", unfounded(case))
+        return _inconclusive("postcondition", unfounded(case, seen.answered_instead))
     return Judgement(
         Verdict.PASS, "It succeeded with a result like those of successful generations."
     )
