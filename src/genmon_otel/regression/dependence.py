@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain, islice, product
 from typing import Any, Final
 
 from genmon_otel.policy import Verdict
@@ -106,7 +106,7 @@ def changed_cases(case: Case, names: Collection[str] = ()) -> Iterator[Case]:
         return
     before = [i for i in range(trigger) if case.steps[i].name in names and answered(case.steps[i])]
     for index in (trigger, *before):
-        for outcome in _changed(case.steps[index]):
+        for outcome in _changed(case.steps[index], (_other,)):
             yield _with_step(case, index, replace(case.steps[index], outcome=outcome))
 
 
@@ -118,12 +118,12 @@ def _with_other_answers(case: Case, seen: Observation) -> Iterator[Case]:
     """The case with one word replaced in what answered beyond the recording; the last answer first."""
     for name, donor in reversed(seen.rested):
         if donor == RECOVERY:
-            for outcome in _changed(given := case.recovery[name]):
+            for outcome in _changed(given := case.recovery[name], (_other,)):
                 yield replace(
                     case, recovery={**case.recovery, name: replace(given, outcome=outcome)}
                 )
             continue
-        for outcome in _changed(case.donors[donor].step):
+        for outcome in _changed(case.donors[donor].step, (_other,)):
             donors = list(case.donors)
             donors[donor] = replace(
                 donors[donor], step=replace(donors[donor].step, outcome=outcome)
@@ -134,7 +134,7 @@ def _with_other_answers(case: Case, seen: Observation) -> Iterator[Case]:
 def _with_other_inputs(case: Case) -> Iterator[Case]:
     """The case with one word of its inputs replaced, each time another."""
     given = StepRecord(name="", arguments={}, kind="value", outcome=case.inputs)
-    for inputs in _changed(given):
+    for inputs in _changed(given, (_other, _with_digit)):
         if isinstance(inputs, dict) and set(inputs) == set(case.inputs):
             yield replace(case, inputs=inputs)
 
@@ -155,14 +155,15 @@ def _answered_well(case: Case, seen: Observation) -> Case | None:
     return None
 
 
-def _changed(step: StepRecord) -> Iterator[Any]:
+def _changed(step: StepRecord, ways: Sequence[Callable[[str], str]]) -> Iterator[Any]:
+    """The outcome with one word replaced in one of the ways, each time another."""
     text = json.dumps(step.outcome, ensure_ascii=False)
     seen = {text}
-    for word in _words(step):
+    for word, way in product(_words(step), ways):
         # A letter behind a backslash belongs to an escape, unless that is one of a line's end.
         place = rf"(?:(?<![^\W\d_])|(?<=\\[nrt])){re.escape(word)}(?![^\W\d_])"
         try:
-            changed = re.sub(place, _other(word), text)
+            changed = re.sub(place, way(word), text)
             outcome = json.loads(changed)
         except ValueError:
             continue
@@ -193,6 +194,12 @@ def _in_order(text: str) -> list[str]:
 def _other(word: str) -> str:
     """The word with each letter, or digit, replaced by the next of its kind."""
     return "".join(map(_next, word))
+
+
+def _with_digit(word: str) -> str:
+    """The word with a digit within: what takes the numbers out of a text finds one."""
+    middle = len(word) // 2
+    return word if word.isdigit() else f"{word[:middle]}7{word[middle:]}"
 
 
 def _next(character: str) -> str:
