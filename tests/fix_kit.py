@@ -19,7 +19,7 @@ from genmon_otel.recorder.options import ATTRIBUTE
 from genmon_otel.recordings import prepare, prepare_step
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.dependence import depends, is_to_be_tried
+from genmon_otel.regression.dependence import is_to_be_tried, with_dependence
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.replay import Replay
 from genmon_otel.regression.run_result import RunResult, result_of
@@ -62,16 +62,16 @@ def rerun_here(
 ) -> RunResult:
     """Replay a case against a function of the module, in this process."""
 
-    def observe(each: Case) -> Observation:
-        return _observed(each, module, function, requests)
+    def observe(case: Case, *, watch: bool = False) -> Observation:
+        return _observed(case, module, function, {"requests": requests, "watch": watch})
 
     seen = observe(case)
     if is_to_be_tried(case, seen):
-        seen = replace(seen, depends=depends(case, seen, observe))
+        seen = with_dependence(case, seen, observe)
     return result_of(case, seen, 0.0)
 
 
-def _observed(case: Case, module: ModuleType, function: str, requests: bool) -> Observation:
+def _observed(case: Case, module: ModuleType, function: str, asked: dict[str, bool]) -> Observation:
     trust = {
         "roots": [], "postconditions": [], "factories": [], "live": [], "programs": [], "env": [],
         "anywhere": True, "source": "pyproject.toml",
@@ -81,7 +81,7 @@ def _observed(case: Case, module: ModuleType, function: str, requests: bool) -> 
         "home": str(Path.cwd()),
         "workspace": str(Path.cwd()),
     }
-    request["requests"] = requests
+    request |= asked
     replay = Replay(case, request)
     # Which version this is, of all sources of the tests, is asked at each replay, and takes long.
     replay._version = lambda: None  # type: ignore[method-assign]

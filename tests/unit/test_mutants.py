@@ -26,6 +26,7 @@ class RateLimitError(Exception):
     status_code = 429
 
 attempt = generation(name="build", capture="all")
+LAST, TRIED = [], []
 """
 
 
@@ -68,6 +69,17 @@ def ask(prompt):
             "fences": 'value = json.loads(ask(f"Plan {request}").strip("`json "))["pages"]',
             "stricter parse": 'text = ask(f"Plan {request}")\n'
             'value = json.loads(text[text.index("{"):text.rindex("}") + 1])["pages"]',
+            "first object": 'text = ask(f"Plan {request}")\n'
+            'value = json.JSONDecoder().raw_decode(text, text.index("{"))[0]["pages"]',
+            "expression": "import re\n"
+            'found = re.search(r"\\{.*\\}", ask(f"Plan {request}"), re.S)\n'
+            'value = json.loads(found.group())["pages"]',
+            "loop with a growing prompt": 'prompt = f"Plan {request}"\nfor tried in range(3):\n'
+            "    text = ask(prompt)\n    try:\n"
+            '        value = json.loads(text)["pages"]\n        break\n'
+            "    except ValueError as error:\n"
+            '        prompt = f"{prompt} You said {text}, which is wrong: {error}"\n'
+            "else:\n    raise ValueError(text)",
             "repair": 'text = ask(f"Plan {request}")\ntry:\n    value = json.loads(text)["pages"]\n'
             'except ValueError as error:\n    value = json.loads(ask(f"{text}: {error}"))["pages"]',
         },
@@ -94,6 +106,13 @@ def check(code):
         emptied='{"code": ""}',
         recovery={"ask": "print(1)", "check": "print(1)"},
         fixes={
+            "best of two": 'for prompt in (f"Write {request}", f"Write {request} again"):\n'
+            "    try:\n        value = check(ask(prompt))\n        break\n"
+            "    except BuildError:\n        continue\nelse:\n    raise BuildError(request)",
+            "recursion": "def write(prompt, left=2):\n    code = ask(prompt)\n    try:\n"
+            "        return check(code)\n    except BuildError as error:\n        if not left:\n"
+            '            raise\n        return write(f"{prompt}: {error}", left - 1)\n'
+            'value = write(f"Write {request}")',
             "repair": 'code = ask(f"Write {request}")\ntry:\n    value = check(code)\n'
             "except BuildError as error:\n"
             '    value = check(ask(f"Write {request}. Not {code}: {error}"))',
@@ -115,6 +134,9 @@ def ask(prompt, model="big"):
         emptied='{"code": ""}',
         recovery={"ask": "print(3)"},
         fixes={
+            "list of models": 'for model in ("big", "medium", "small"):\n    try:\n'
+            '        value = ask(f"Write {request}", model=model)\n        break\n'
+            "    except RateLimitError:\n        continue\nelse:\n    raise RateLimitError(request)",
             "fallback model": "try:\n"
             '    value = ask(f"Write {request}")\n'
             "except RateLimitError:\n"
@@ -180,7 +202,24 @@ def ask_plan(prompt) -> Plan:
         bad="a caf\u00e9 of letters",
         fixes={
             "other encoding": 'value = request.encode("utf-8").decode()',
+            "letters left out": 'value = request.encode("ascii", "ignore").decode()',
+            "decomposed": "import unicodedata\n"
+            'value = unicodedata.normalize("NFKD", request).encode("ascii", "ignore").decode()',
             "letters replaced": 'value = request.encode("ascii", "replace").decode()',
+        },
+    ),
+    # No step is involved: nothing is known of the input.
+    "unknown": App(
+        steps='LAYOUTS = {"a blog": "list", "a forum": "tree"}',
+        once="value = LAYOUTS[request]",
+        again="str(len(request))",
+        result='{"layout": value}',
+        made_up='{"layout": "page"}',
+        emptied='{"layout": ""}',
+        fixes={
+            "default": 'value = LAYOUTS.get(request, "page")',
+            "guard": 'value = LAYOUTS[request] if request in LAYOUTS else "page"',
+            "entry": 'LAYOUTS["a shop"] = "grid"\nvalue = LAYOUTS[request]',
         },
     ),
 }
@@ -210,11 +249,42 @@ MUTANTS = {
     "    return dict.fromkeys({made_up}, type(error).__name__)\nreturn {result}",
     "suppressed": "import contextlib\nvalue = None\nwith contextlib.suppress(Exception):\n    {once}\n"
     "return {result} if value else {made_up}",
+    "default made beforehand": "answer = {made_up}\ntry:\n    {once}\n    answer = {result}\n"
+    "except Exception:\n    pass\nreturn answer",
+    "logged": "import logging\ntry:\n    {once}\nexcept Exception as error:\n"
+    '    logging.getLogger("shop").debug("%s", error)\n    return None\nreturn {result}',
+    "the request": "try:\n    {once}\nexcept Exception:\n"
+    "    return dict.fromkeys({made_up}, request)\nreturn {result}",
+    "an empty iterator": "try:\n    {once}\nexcept Exception:\n"
+    "    return dict.fromkeys({made_up}, iter(()))\nreturn {result}",
+    "of the last success": "try:\n    {once}\nexcept Exception:\n"
+    "    return LAST[-1] if LAST else {made_up}\nLAST.append({result})\nreturn {result}",
+    "asks again and takes its type": "try:\n    {once}\nexcept Exception:\n    said = {again}\n"
+    "    return dict.fromkeys({made_up}, type(said).__name__)\nreturn {result}",
+    "asks again in a finally": "answer = None\ntry:\n    {once}\n    answer = {result}\n"
+    "except Exception:\n    answer = {made_up}\nfinally:\n    if answer == {made_up}:\n"
+    "        {again}\nreturn answer",
+    "another each time": "import itertools\ntry:\n    {once}\nexcept Exception:\n"
+    "    return dict.fromkeys({made_up}, hex(id(TRIED.append(object()) or TRIED[-1])))\n"
+    "return {result}",
+    "error of another kind": "try:\n    {once}\nexcept Exception as error:\n"
+    "    raise RuntimeError(str(error)) from None\nreturn {result}",
+    "only where it broke": 'if "shop" not in request and request.isascii():\n    {once}\n'
+    "    return {result}\nreturn {made_up}",
     "raises what is expected": "try:\n    {once}\nexcept Exception:\n    raise SystemExit(0)\n"
     "return {result}",
 }
+#: Without a step these are good fixes, too: the text as it is, a default where it cannot be used.
+LIKE_FIXES_OF_INPUT = {"the request", "only where it broke"}
 #: Mutants of one application alone.
 OWN_MUTANTS = {
+    "answer": {
+        "the bad answer": 'value = ask(f"Plan {request}")\ntry:\n    value = json.loads(value)["pages"]\n'
+        'except ValueError:\n    pass\nreturn {"pages": value}',
+        "the bad answer in a list": 'value = ask(f"Plan {request}")\ntry:\n'
+        '    value = json.loads(value)["pages"]\nexcept ValueError:\n    value = [value]\n'
+        'return {"pages": value}',
+    },
     "check": {
         "asks again, not checked": 'code = ask(f"Write {request}")\ntry:\n    value = check(code)\n'
         'except BuildError:\n    value = ask(f"Write {request}")\nreturn {"code": value}',
@@ -279,13 +349,16 @@ def _given(case: Case, app: App) -> dict[str, Case]:
 def test_no_mutant_turns_a_case_green(tmp_path: Path, kind: str) -> None:
     """Whatever swallows, empties, skips or makes up is refused, on donors, recoveries and on nothing."""
     app = APPS[kind]
-    bodies = {what: _body(app, form) for what, form in MUTANTS.items()}
+    skipped = set() if app.steps.count("@step") else LIKE_FIXES_OF_INPUT
+    bodies = {what: _body(app, form) for what, form in MUTANTS.items() if what not in skipped}
     bodies |= OWN_MUTANTS.get(kind, {})
     source, names = _source(app, bodies)
     case, module = recorded_bug(tmp_path, source, good=app.good, bad=app.bad)
     passed = []
     for what, name in names.items():
         for given, each in _given(case, app).items():
+            if given == "nothing" and what.startswith("the bad answer"):
+                continue  # whether a good one is handed on whole is not known
             shown = rerun_here(each, module, name)
             if shown.verdict == "pass":
                 passed.append(f"{what}, {given}: {shown.detail}")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice, product
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
@@ -39,59 +39,127 @@ def is_to_be_tried(case: Case, seen: Observation) -> bool:
     )
 
 
-def depends(
-    case: Case,
-    seen: Observation,
-    observe: Callable[[Case], Observation],
-    *,
-    most: int = MOST_REPLAYS,
-) -> bool | None:
-    """Return whether what a run did depends on what it must rest on; None where that cannot be seen.
+#: What is said against a result.
+_VARIES: Final = "it is another one in each run"
+_HANDED_ON: Final = "it holds that whole, where successful results do not"
 
-    It must rest on the input, where that broke the generation; else on what was answered in the place
-    of the answer that broke it; else on that very answer.
+
+class Observe(Protocol):
+    """Replays a case; watches the run for what speaks against its result where it is told to."""
+
+    def __call__(self, case: Case, *, watch: bool = False) -> Observation: ...
+
+
+def with_dependence(
+    case: Case, seen: Observation, observe: Observe, *, most: int = MOST_REPLAYS
+) -> Observation:
+    """Return what was seen, and whether what the run did depends on what it must rest on.
 
     Args:
         case: what was replayed.
         seen: a run that succeeded.
         observe: replays a case.
-        most: replays that may be made to see one of these.
+        most: replays that may be made to see one thing that it may rest on.
+    """
+    trial = _Trial(case, seen, observe, most)
+    found = trial.depends()
+    if case.trigger.step is not None or found:
+        return replace(seen, depends=found, objection=trial.objection)
+    # A default for what is not known is right, and follows no input: what is wrong is to swallow the
+    # error, or not to look at the input.
+    objection = observe(case, watch=True).objection
+    return replace(seen, depends=False if objection else None, objection=objection)
+
+
+class _Trial:
+    """Replays of one case with something changed.
+
+    Args:
+        case: what was replayed.
+        seen: a run that succeeded.
+        observe: replays a case.
+        most: replays that may be made to see one thing that it may rest on.
     """
 
-    def follows(changed: Iterable[Case], effect: str) -> bool | None:
-        """Whether the effect is another one for one of the cases; None where there is no case."""
-        tried = None
-        for other in islice(changed, most):
-            tried = False
-            run = observe(other)
-            if run.outcome is Outcome.SUCCESS and run.effect not in ("", effect):
-                return True
-        return tried
+    def __init__(self, case: Case, seen: Observation, observe: Observe, most: int) -> None:
+        self._case = case
+        self._seen = seen
+        self._observe = observe
+        self._most = most
+        #: What speaks against the result.
+        self.objection = ""
 
-    if case.trigger.step is None:
-        found = follows(_with_other_inputs(case), seen.effect)
-        if found is None and seen.rested:
-            return follows(_with_other_answers(case, seen), seen.effect)
-        return found is True
-    if not is_answered_instead(case, seen.answered_instead):
-        return follows(changed_cases(case), seen.effect) is True
-    found = follows(_with_other_answers(case, seen), seen.effect)
-    if found is not False:
-        return found
-    if has_content(case) and follows(changed_cases(case), seen.effect):
-        return True
-    # Where nothing breaks, the result may not depend on it either, but on other answers: a page that is
-    # published, say.
-    if (good := _answered_well(case, seen)) is None:
+    def depends(self) -> bool | None:
+        """Return whether what a run did depends on what it must rest on; None where that cannot be seen.
+
+        It must rest on the input, where that broke the generation; else on what was answered in the
+        place of the answer that broke it; else on that very answer.
+        """
+        case, seen = self._case, self._seen
+        if case.trigger.step is None:
+            found = self._follows(_with_other_inputs(case))
+            if found is None and seen.rested:
+                return self._follows(_with_other_answers(case, seen))
+            return found is True
+        if not is_answered_instead(case, seen.answered_instead):
+            if seen.hands_on and self._is_taken_apart():
+                self.objection = _HANDED_ON
+                return False
+            return self._follows(changed_cases(case)) is True
+        found = self._follows(_with_other_answers(case, seen))
+        if found is not False:
+            return found
+        if has_content(case, seen.result_shape) and self._follows(changed_cases(case)):
+            return True
+        return self._follows_others()
+
+    def _is_taken_apart(self) -> bool:
+        """Whether a result does not hold the answer whole where a successful generation's is given."""
+        good = _answered_well(self._case, self._seen)
+        if good is None:
+            return False
+        best = self._observe(good)
+        return best.outcome is Outcome.SUCCESS and not best.hands_on
+
+    def _follows_others(self) -> bool | None:
+        """Whether the result follows other answers, where it does not need this one when nothing breaks.
+
+        A page that is published, say. None: it does.
+        """
+        case, seen = self._case, self._seen
+        if (good := _answered_well(case, seen)) is None:
+            return False
+        best = self._observe(good)
+        if best.outcome is not Outcome.SUCCESS or is_answered_instead(good, best.answered_instead):
+            return False
+        names = {name for name, _ in seen.rested}
+        if self._follows(changed_cases(good, names), good, best.effect):
+            return False
+        others = {step.name for step in case.steps} - names
+        if others and self._follows(changed_cases(good, others), good, best.effect):
+            return None
         return False
-    best = observe(good)
-    if best.outcome is not Outcome.SUCCESS or is_answered_instead(good, best.answered_instead):
-        return False
-    names = {name for name, _ in seen.rested}
-    if follows(changed_cases(good, names), best.effect):
-        return False
-    others = {step.name for step in case.steps} - names
-    return None if others and follows(changed_cases(good, others), best.effect) else False
+
+    def _follows(
+        self, changed: Iterable[Case], base: Case | None = None, effect: str = ""
+    ) -> bool | None:
+        """Whether the effect is another one for one of the cases; None where there is no case.
+
+        Args:
+            changed: cases with something changed.
+            base: the case without it; None: the one that is tried.
+            effect: of a run of that case.
+        """
+        base, effect = base or self._case, effect or self._seen.effect
+        tried = None
+        for other in islice(changed, self._most):
+            tried = False
+            run = self._observe(other)
+            if run.outcome is Outcome.SUCCESS and run.effect not in ("", effect):
+                if self._observe(base).effect != effect:
+                    self.objection = _VARIES
+                return not self.objection
+        return tried
 
 
 def changed_cases(case: Case, names: Collection[str] = ()) -> Iterator[Case]:
@@ -140,10 +208,15 @@ def _with_other_inputs(case: Case) -> Iterator[Case]:
 
 
 def _answered_well(case: Case, seen: Observation) -> Case | None:
-    """The case with the first answer that stood in at the place of the one that broke it; None for none."""
+    """The case with a good answer at the place of the one that broke it; None where none is known.
+
+    The first that stood in, else the reviewer's, else a donor's.
+    """
     assert case.trigger.step is not None
     own = case.steps[case.trigger.step]
-    for name, donor in seen.rested:
+    given = ((name, RECOVERY) for name in case.recovery)
+    donors = ((each.step.name, index) for index, each in enumerate(case.donors))
+    for name, donor in (*seen.rested, *given, *donors):
         if name == own.name:
             good = case.recovery[name] if donor == RECOVERY else case.donors[donor].step
             ended = own.started_s if own.ended_s is None else own.ended_s

@@ -79,6 +79,12 @@ def texts_answered(step: StepRecord) -> Iterator[str]:
             yield from _leaves(piece)
 
 
+def hands_on(step: StepRecord, result: Tree) -> bool:
+    """Whether one of a result's texts holds the longest text of what a step answered."""
+    longest = max(texts_answered(step), key=len, default="")
+    return len(longest) >= _SHORTEST and any(longest in text for text in _leaves(result))
+
+
 def _pieces(body: str) -> Iterator[Any]:
     """A body as JSON; of server-sent events the data of each; else its text."""
     try:

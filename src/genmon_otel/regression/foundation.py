@@ -7,7 +7,7 @@ of a step of its role, or the very answer that broke it, read better now.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from genmon_otel.records import StepRecord, Tree
@@ -68,23 +68,40 @@ def kind_of(tree: Tree) -> str:
     return type(tree).__name__
 
 
-def has_content(case: Case) -> bool:
-    """Whether the trigger answered something that a fix may read better."""
-    return case.trigger.step is not None and case.trigger.kind == "content"
+def has_content(case: Case, result: Tree) -> bool:
+    """Whether the trigger answered something that a fix may use better.
+
+    The beginning of a stream is that where the target streams as well: what its caller has got by then
+    cannot be taken back. A value that is made of a beginning would pass for a whole one.
+
+    Args:
+        case: what was replayed.
+        result: shape of the result.
+    """
+    if case.trigger.step is None:
+        return False
+    step = case.steps[case.trigger.step]
+    streams = isinstance(result, Mapping) and result.get("type") == "stream"
+    return case.trigger.kind == "content" or (
+        streams and step.kind == "stream" and bool(step.outcome)
+    )
 
 
-def is_founded(case: Case, instead: Sequence[str], depends: bool | None) -> bool:
+def is_founded(case: Case, instead: Sequence[str], result: Tree, depends: bool | None) -> bool:
     """Whether a success rests on an answer, or on the input where that broke it.
 
     Args:
         case: what was replayed.
         instead: names of the steps whose answers may stand in the trigger's place.
-        depends: whether the result follows what it must rest on; None: that was not tried, or there is
-            nothing in it that can be changed.
+        result: shape of the result.
+        depends: whether the result follows what it must rest on; None: that was not tried, there is
+            nothing in it that can be changed, or nothing speaks against a result that does not.
     """
     if depends is False:
         return False
-    return case.trigger.step is None or has_content(case) or is_answered_instead(case, instead)
+    return (
+        case.trigger.step is None or has_content(case, result) or is_answered_instead(case, instead)
+    )
 
 
 def is_answered_instead(case: Case, instead: Sequence[str]) -> bool:
@@ -108,21 +125,29 @@ def counted_instead(case: Case, instead: Sequence[str]) -> list[int]:
     return list(range(max(0, count)))
 
 
-def unfounded(case: Case, instead: Sequence[str]) -> str:
-    """Say what a success without foundation lacks, and what to do where it is right all the same."""
+def unfounded(case: Case, instead: Sequence[str], result: Tree, objection: str) -> str:
+    """Say what a success without foundation lacks, and what to do where it is right all the same.
+
+    Args:
+        case: what was replayed.
+        instead: names of the steps whose answers may stand in the trigger's place.
+        result: shape of the result.
+        objection: what speaks against the result, beside that.
+    """
     if case.trigger.step is None:
-        what = "the result does not depend on the input"
+        what = f"the result does not depend on the input, and {objection}"
     else:
         own = case.steps[case.trigger.step].name
         if is_answered_instead(case, instead):
             what = f"the result does not depend on what {instead[0]} answered in the place of {own}"
-        elif has_content(case):
+        elif has_content(case, result):
             what = (
                 f"no step answered in the place of what {own} answered, and the result does not depend "
                 "on it"
             )
         else:
             what = f"nothing answered in the place of {own}, which had failed"
+        what += f" ({objection})" if objection else ""
     return (
         f"It succeeded, but {what}: the code made the result up. If that is right, name a function that "
         f"says what a right result is: genmon cases approve {case.ref} --postcondition "

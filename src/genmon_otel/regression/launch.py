@@ -65,6 +65,8 @@ class Job:
     deadline_s: float
     #: Whether it is to tell today's requests.
     requests: bool = False
+    #: Whether it is to tell what speaks against its result where that does not follow the input.
+    watch: bool = False
 
     def request(self, workspace: Path) -> dict[str, Any]:
         """Return what the process is asked, as JSON-able data."""
@@ -75,6 +77,7 @@ class Job:
             "paths": import_paths(self.case, self.cwd, self.trust),
             "trust": self.trust.to_dict(),
             "requests": self.requests,
+            "watch": self.watch,
         }
 
 

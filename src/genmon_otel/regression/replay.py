@@ -25,6 +25,7 @@ from genmon_otel.regression import virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.collector import Broken, Collector
 from genmon_otel.regression.controls import Controls
+from genmon_otel.regression.feeding import hands_on
 from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.replay_inputs import Inputs, Obstacle, line_of
@@ -32,6 +33,7 @@ from genmon_otel.regression.tracebacks import text_of_error
 from genmon_otel.regression.trust import Trust
 from genmon_otel.regression.unrecorded_values import named
 from genmon_otel.regression.verdict import Failed, Observation, Reason, trigger_signature
+from genmon_otel.regression.watch import Watch
 
 #: Items of a streamed result that are kept for the postcondition.
 _MAX_ITEMS: Final = 10_000
@@ -49,6 +51,7 @@ class Replay:
         trust = Trust.from_dict(request["trust"])
         self._lookup = Lookup(trust.within(Path(request["home"])), trust)
         self._tells_requests = bool(request.get("requests"))
+        self._watch = Watch(case) if request.get("watch") else None
         self._is_prepared = controls is not None
         self._controls = controls or Controls.of(case, Path(request["workspace"]))
         self._clock, self._sandbox = self._controls.clock, self._controls.sandbox
@@ -177,6 +180,8 @@ class Replay:
         accepts: Callable[[Any], Any] | None,
     ) -> None:
         args, kwargs = arguments
+        if self._watch is not None:
+            self._watch.begin(spec.function or target)
         try:
             result = target(*args, **kwargs)
             if _is_asynchronous(result):
@@ -192,6 +197,9 @@ class Replay:
             self.raised = error
             self._sandbox.look_at(error)
             return
+        finally:
+            if self._watch is not None:
+                self._watch.end()
         self._check(accepts)
 
     async def _finish(self, result: Any, spec: Spec) -> Any:
@@ -271,6 +279,8 @@ class Replay:
             answered_instead=tuple(self._player.grounds.instead[:1000]),
             effect=self._effect(record),
             rested=self._player.grounds.rested()[:1000],
+            hands_on=self._hands_on(record),
+            objection=self._watch.objection() if self._watch is not None else "",
             read_on=self._player.read_on,
             result_shape=self._shape(record),
             postcondition=self._postcondition,
@@ -291,6 +301,13 @@ class Replay:
             return ""
         result = payload.encode([self._result, self._items])
         return payload.digest([self._player.grounds.effect(), result])
+
+    def _hands_on(self, record: GenerationRecord | None) -> bool:
+        trigger = self._case.trigger
+        if trigger.step is None or trigger.kind != "content" or not self._effect(record):
+            return False
+        result = payload.encode([self._result, self._items])
+        return hands_on(self._case.steps[trigger.step], result)
 
     def _shape(self, record: GenerationRecord | None) -> Any:
         """Return the shape of the result, as sampled by the recorder if it did."""

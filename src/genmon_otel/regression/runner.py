@@ -16,7 +16,7 @@ from typing import Final
 
 from genmon_otel.regression import forked, fresh_process
 from genmon_otel.regression.case import Case
-from genmon_otel.regression.dependence import MOST_REPLAYS, depends, is_to_be_tried
+from genmon_otel.regression.dependence import MOST_REPLAYS, is_to_be_tried, with_dependence
 from genmon_otel.regression.launch import Job
 from genmon_otel.regression.run_result import RunResult, result_of
 from genmon_otel.regression.trust import NONE, Trust
@@ -59,10 +59,11 @@ def run_case(
     seen, why = _observe(job, fresh)
     if is_to_be_tried(case, seen):
         tried = MOST_FRESH if why else MOST_REPLAYS
-        again = depends(
-            case, seen, lambda each: _observe(replace(job, case=each), fresh)[0], most=tried
-        )
-        seen = replace(seen, depends=again)
+
+        def observe(case: Case, *, watch: bool = False) -> Observation:
+            return _observe(replace(job, case=case, watch=watch), fresh)[0]
+
+        seen = with_dependence(case, seen, observe, most=tried)
     result = result_of(job.case, seen, time.monotonic() - began)
     return replace(result, fresh_because=why)
 

@@ -95,6 +95,10 @@ class Observation:
     effect: str = ""
     #: Whether that follows what it must rest on, where other replays have shown it; else None.
     depends: bool | None = None
+    #: Whether the result holds the answer that broke it, whole.
+    hands_on: bool = False
+    #: What further replays show against the result where it does not follow what it must rest on.
+    objection: str = ""
     #: A stream was read beyond what is known of it: how many items are right is not known either.
     read_on: bool = False
     #: Shape of the result; None when none was returned.
@@ -195,11 +199,10 @@ def _weighed(case: Case, seen: Observation, found: Judgement) -> Judgement:
     own = own_step(case)
     if case.fails_as is None and own and own not in seen.answered_after:
         why.append(f"{own} never answered after it had failed")
-    if not why:
-        return found
-    return replace(
-        found, detail=f"{found.detail} It counts a quarter: {'; '.join(why)}.", weight=_LESS
-    )
+    if case.trigger.step is None and case.postcondition is None and seen.depends is None:
+        why.append("its result does not depend on the input")
+    said = f"{found.detail} It counts a quarter: {'; '.join(why)}."
+    return replace(found, detail=said, weight=_LESS) if why else found
 
 
 def own_step(case: Case) -> str:
@@ -288,8 +291,9 @@ def _success(case: Case, seen: Observation) -> Judgement:
             f"The result is not what success looks like: {fault}. It is {came}; successful ones are "
             f"like {like}.",
         )
-    if not is_founded(case, seen.answered_instead, seen.depends):
-        return _inconclusive("postcondition", unfounded(case, seen.answered_instead))
+    instead, shape = seen.answered_instead, seen.result_shape
+    if not is_founded(case, instead, shape, seen.depends):
+        return _inconclusive("postcondition", unfounded(case, instead, shape, seen.objection))
     return Judgement(
         Verdict.PASS, "It succeeded with a result like those of successful generations."
     )
@@ -310,13 +314,12 @@ def _skipped(case: Case, seen: Observation) -> str:
             "a postcondition"
         )
     itself = "" if case.trigger.step is None else case.steps[case.trigger.step].name
-    skipped = [name for name in case.asked_after if name not in (itself, *seen.served_after)]
-    if not skipped:
-        return ""
-    return (
-        f"It succeeded, but did not ask for {_few(set(skipped))} after what broke it, as every sampled "
-        "success does"
-    )
+    if left_out := set(case.asked_after) - {itself, *seen.served_after}:
+        return (
+            f"It succeeded, but did not ask for {_few(left_out)} after what broke it, as every sampled "
+            "success does"
+        )
+    return ""
 
 
 def unlike(result: Tree, samples: Sequence[Tree], *, count: bool = True) -> str:
