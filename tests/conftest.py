@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from genmon_otel import recorder
 from genmon_otel.store import SqlStore
+from tests.pytest_kit import LEAN
 from tests.servers import postgresql
 
 # A busy machine is slow; how long an example takes says nothing about the code. The same examples are tried each
@@ -31,8 +33,12 @@ settings.load_profile("same")
 
 
 def pytest_configure() -> None:
-    """Collect no garbage while test modules are imported, SDKs with hundreds of thousands of objects among them."""
+    """Collect no garbage while test modules are imported, SDKs with hundreds of thousands of objects among them.
+
+    Every pytest that a test starts is lean.
+    """
     gc.disable()
+    os.environ["PYTEST_ADDOPTS"] = LEAN
 
 
 def pytest_collection_finish() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from genmon_otel.regression import files, landlock, results
 from tests.case_kit import recorded
+from tests.pytest_kit import LEAN
 
 pytestmark = pytest.mark.skipif(not landlock.abi(), reason="replays are forked under Landlock")
 #: What a target is changed to, and what comes of it.
@@ -49,7 +50,10 @@ def run(folder: Path, how: tuple[str, ...]) -> tuple[dict[str, str], str]:
     done = subprocess.run(
         [sys.executable, *how, "cases", "-p", "no:cacheprovider", "--genmon-results", str(kept)],
         cwd=folder,
-        env={k: v for k, v in os.environ.items() if not k.startswith(("GENMON_", "PYTEST_"))},
+        env={
+            **{k: v for k, v in os.environ.items() if not k.startswith(("GENMON_", "PYTEST_"))},
+            "PYTEST_ADDOPTS": LEAN,
+        },
         input="quit\n",
         capture_output=True,
         text=True,
