@@ -8,7 +8,13 @@ from typing import Final
 from genmon_otel.redaction.edits import Edit, closing, hidden, is_plain_word, span
 from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.placeholders import is_placeholder, leading
-from genmon_otel.redaction.values import is_evident_non_secret, is_random, is_sentence
+from genmon_otel.redaction.sensitive import is_sensitive
+from genmon_otel.redaction.values import (
+    is_dollar_word,
+    is_evident_non_secret,
+    is_random,
+    is_sentence,
+)
 
 #: Characters that rules look at before a name and behind it.
 _BEFORE: Final = 400
@@ -19,7 +25,7 @@ _QUOTE: Final = r"\\*[\"'`]|[“”‘’„«»]"
 _SEPARATOR: Final = re.compile(
     rf"(?P<close>(?:(?:{_QUOTE})\]?|\[[0-9]{{1,4}}\]|\]|[*_]{{1,2}}|[)]{{0,2}}(?=\s{{0,4}}(?:\|\||\?\?|or\b))|))"
     r"(?P<about>(?: (?:for|of|von|für|de|pour|para|от|для|к) [^\s:=]{1,60}(?=[ :]))?)"
-    r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}[\"'`])|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?<=\s)-(?=\s)|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
+    r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}(?:[\"'`]|(?!(?i:sha|md|b64|base|utf|hex|hash|pass|pw|user))[A-Za-z]{3,}[0-9]+[A-Za-z][\w!@#$%^&*-]*(?:\s|\Z)))|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?<=\s)-(?=\s)|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
     r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
     r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,3}|\s\((?=[^\s()/:]{6,80}\))(?!(?i:sha|md|aes|utf|base|v)-?[0-9])|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
 )
@@ -66,6 +72,7 @@ _DECLARED: Final = re.compile(
 #: Names that a quoted word often follows which is none of their values: the cookie `session`.
 _IN_BRACES: Final = re.compile(r"(?=.*[^\w.:!$-])[^\s\"'`{}]+")
 _ALSO_A_NOUN: Final = re.compile("token|key|cookie")
+_IN_BRACE: Final = re.compile(r"[^}\n]{0,400}")
 _COMPARISONS: Final = frozenset({"==", "===", "!=", "!=="})
 _ONLY_WORDS: Final = re.compile(r"[^\W\d_]+(?: [^\W\d_]+){1,30}")
 #: A wallet's recovery phrase: so many short words.
@@ -81,6 +88,27 @@ _DEFAULT: Final = re.compile(
 _STRONG: Final = re.compile("[=:：＝>→⇒]")
 _PAIR: Final = re.compile(r"[^\s,;/]{1,80} ?/ ?[^\s,;]{1,200}")
 _PIN: Final = re.compile("[0-9]{4,8}")
+#: A value in an ``.env`` file that only looks like something to fill in.
+_ANGLES: Final = re.compile(
+    r"<(?=[a-z]*[A-Z]|[A-Z]+[a-z])([A-Za-z]{3,40}[0-9]{1,8}[A-Za-z0-9]{0,8})>(?=[ \t]*(?:\r?\n|\Z))"
+)
+#: The rest of such a value that has blanks: to the line's end, a digit in it; not a program that
+#: runs with the variable set.
+_MORE_WORDS: Final = re.compile(
+    r"(?=[^\n]{0,80}[0-9]) (?:([A-Za-z]{1,20})|[\w!@#$%^&*]{1,20})(?: [\w!@#$%^&*]{1,20}){0,5}(?=[ \t]*(?:\r?\n|\Z))"
+)
+_PROGRAMS: Final = frozenset(
+    "psql mysql mysqldump pg make npm npx yarn pnpm node python python3 docker go cargo java ruby php bash sh sudo exec ssh git"
+    " curl terraform ansible helm kubectl redis mongo deno bun uv uvicorn gunicorn pytest tox nox poetry twine rails rake mix"
+    " createdb dropdb restic borg rclone sqlplus env nohup time ./run run".split()
+)
+_PROMPT_LEFT: Final = re.compile(
+    r"[ \t]{0,8}(?:\[sudo\]|(?:[Ee]nter|[Tt]ype|[Pp]lease|[Yy]our|[Nn]ew|[Oo]ld|[Cc]urrent|[Rr]epeat|[Rr]etype|[Cc]onfirm)\b)[ \w]{0,40}"
+)
+#: What somebody typed at a prompt, on the line below it or the next.
+_TYPED: Final = re.compile(
+    r"[ \t]{0,8}:[ \t]{0,8}(?:\r?\n[ \t]{0,8}){1,2}((?=[^\s]{0,60}[A-Za-z]{2}[0-9])[^\s:=(){}\[\]\"'`<>,;./\\]{6,64})(?=[ \t]*(?:\r?\n|\Z))"
+)
 _MIXED: Final = re.compile(r"(?=\S*[0-9!@#$%^&*?])(?=\S*[A-Za-z])\S{6,}")
 
 
@@ -90,6 +118,11 @@ def assigned(text: str, name: Name) -> list[Edit]:
     if separator is None or (separator["close"].endswith("]") and separator["sep"] == ":"):
         return []
     start, sep = separator.end(), separator["sep"]
+    if sep == ":" and text[max(0, name.begin - 2) : name.begin] == "${":
+        if text[start : start + 1] in ("?", "+"):
+            return []  # a shell's message, or what counts where it is set
+        start += text[start : start + 1] in ("-", "=")
+        return span(text, start, start + len(leading(_IN_BRACE, text, start)), name.text)
     word = name.text.lower()
     if (
         ("cookie" in word or "authorization" in word)
@@ -127,7 +160,10 @@ def assigned(text: str, name: Name) -> list[Edit]:
             return []
         if quoted["prefix"].lower().strip("brun") and value.startswith("{"):
             return []
-        if is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):
+        literal = quoted["quote"] == "'" and sep.strip() == ":" and is_dollar_word(value)
+        if not (literal and _begins_line(text[max(0, name.begin - 60) : name.begin])) and (
+            is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False)
+        ):
             return []
         return hidden(text, begin, stop) + _joined(text, stop + len(quoted["quote"]))
     if not sep.strip():
@@ -192,12 +228,16 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
         and token.isidentifier()
     ):
         token += text[start + len(token)]  # a call, or a type with its parameters
-    value = _without_closers(token.rstrip(".,;:!?"))
-    if is_placeholder(value):
-        return []
     left = text[max(0, name.begin - 60) : name.begin]
     line_start = _begins_line(left)
     shell = line_start and sep == "=" and _SHELL_NAME.fullmatch(name.text) is not None
+    if shell and (angles := _ANGLES.match(text, start)) and not is_sensitive(angles[1]):
+        return hidden(text, *angles.span())
+    value = _without_closers(token.rstrip(".,;:!?"))
+    if is_placeholder(value):
+        return []
+    if sep.strip() in _COMPARISONS and "pass" not in name.text.lower():
+        return []
     code = sep.strip() in ("=", ":=", ":", "=>") and left.rstrip().endswith(_CODE_LEFT)
     if is_evident_non_secret(value, name.text, quoted=False, code=code, shell=shell):
         return _default(text, name, start)
@@ -216,6 +256,8 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     ):
         return []
     stop = start + len(value)
+    if shell and (more := _MORE_WORDS.match(text, stop)) and more[1] not in _PROGRAMS:
+        stop = more.end()
     if "credential" in word and (pair := _PAIR.match(text, start)):
         stop = pair.end()
     if (
@@ -254,6 +296,9 @@ def below(text: str, name: Name) -> list[Edit]:
     if head is None:
         return []
     line_start = text.rfind("\n", max(0, name.begin - _BEFORE), name.begin) + 1
+    if _PROMPT_LEFT.fullmatch(text, line_start, name.begin):
+        typed = _TYPED.match(text, name.end)
+        return [] if typed is None else span(text, *typed.span(1), name.text)
     if not _KEY_LEFT.fullmatch(text, line_start, name.begin):
         return []
     is_block = "|" in head[0] or ">" in head[0]
@@ -273,4 +318,6 @@ def below(text: str, name: Name) -> list[Edit]:
         if not is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):
             edits += hidden(text, start, start + len(value))
         at = line.end() + 1
+    if not edits and (typed := _TYPED.match(text, name.end)):
+        return span(text, *typed.span(1), name.text)
     return edits

@@ -9,6 +9,12 @@ from genmon_otel.redaction.edits import Edit, apply, span
 from genmon_otel.redaction.near import matches, places, windows
 
 _STRING: Final = r"@?[bBrRuU]{0,2}\\*[\"']([^\"'\\\n]{3,200})\\*[\"']"
+#: A word of letters and digits.
+_MIXED: Final = r"(?!(?i:sha|md|argon|bcrypt|scrypt|pbkdf|aes|oauth|utf|v)-?[0-9])(?=[^\s\"'`/]{0,60}[0-9])(?=[^\s\"'`/]{0,60}[A-Za-z])[^\s\"'`/()<>=]{6,60}"
+#: What follows a word for a password that is no part of a longer one, such as of its hash.
+_END: Final = (
+    r"(?=[.,;:!?)\]'\"]|\s{0,4}(?:\\n|\n|\Z)| (?:for|to|of|on|at|in|and|when|there|here)\b)"
+)
 _OTHER: Final = r"\\*[\"'][^\"'\n]{0,200}\\*[\"']\s{0,4},\s{0,4}"
 
 #: One of these is in each match, and before it so many characters of the match at most; the
@@ -28,6 +34,11 @@ _CALLS: Final[tuple[tuple[tuple[str, ...], int, re.Pattern[str]], ...]] = tuple(
         ((" string = ", "String = ", "; } = "), 80, rf"(?i:password|passwd|secret|token|api_?key)\w{{0,20}}\s{{0,4}}(?:(?:const )?[sS]tring|\{{[ a-z;]{{1,30}}\}})\s{{0,4}}=\s{{0,4}}{_STRING}"),
         (("assword(\"", "assword('", "piKey(\"", "piKey('", "pi_key(\"", "ecret(\"", "oken(\""), 60, rf"(?:\b(?:builder|client|config|options?|opts|conn|connection|db|auth)|\))\.(?i:password|api_?key|secret|token)\({_STRING}"),
         (("= [[",), 60, r"(?i:password|passwd|secret|token|api_?key)\w{0,20}\s{0,4}=\s{0,4}\[\[([^\[\]\n]{3,200})\]\]"),
+        (('variable "', 'variable \\"'), 0, r"variable \\*\"[\w-]{0,60}(?:password|passwd|secret|token|api_?key|credential|private_key)[\w-]{0,20}(?<!_name)(?<!_arn)(?<!_id)(?<!_path)(?<!_type)\\*\"\s{0,8}\{[^{}]{0,400}?\bdefault\s{0,40}=\s{0,8}\\*\"([^\"\n\\]{3,200})\\*\""),
+        (('"op"', 'op\\"'), 0, r"op\\*\"\s?:\s?\\*\"(?:add|replace|test)\\*\"\s{0,8},\s{0,8}\\*\"path\\*\"\s?:\s?\\*\"[^\"\n]{0,120}(?i:password|passwd|secret|token|api_?key)\\*\"\s{0,8},\s{0,8}\\*\"value\\*\"\s?:\s?\\*\"([^\"\n\\]{3,400})"),
+        # sentences
+        (("assword", "assphrase", "asscode"), 120, rf"(?<![^\s(])(?:[\w.@-]{{1,40}}/)?({_MIXED}) (?:is|was) (?:the|my|your|our|his|her|their)(?: [\w-]{{1,20}}){{0,3}}? (?:[Pp]assword|[Pp]assphrase|[Pp]asscode){_END}"),
+        (("assword", "assphrase", "asscode"), 100, rf"[\"'`]({_MIXED})[\"'`] (?i:as) (?:the |my |a |an |its |his |her )?(?:[\w-]{{1,20}} )?(?:[Pp]assword|[Pp]assphrase|[Pp]asscode){_END}"),
         # command lines
         (("curl",), 0, r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-[sSkLifvXg]{1,5}u\s{0,4}[\"']?[\w.@+-]{1,80}:(?!//)([^\s\"'\\]{1,200})"),
         (("curl",), 0, r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-b\s{1,4}[\"']?[\w.-]{1,40}=([^\s\"';\\]{3,400})"),
@@ -42,19 +53,11 @@ _CALLS: Final[tuple[tuple[tuple[str, ...], int, re.Pattern[str]], ...]] = tuple(
         (("snmp",), 0, r"\bsnmp\w{2,12}\s[^\n|;]{0,100}?\s-c\s{1,4}(?!public\b|private\b)([^\s\"'\\-][^\s\"'\\]{2,200})"),
         (("secrets set ", "--from-literal"), 0, r"(?:secrets set |--from-literal[= ])(?:[\w.-]{1,60}=)([^\s\"'\\]{3,400})"),
         (("set_header ",), 10, r"\b(?:proxy|more)_set_header\s{1,4}(?i:x-api-key|authorization|x-\w{1,20}-token)\s{1,4}[\"']?(?!\$)([^\s\"';\\]{3,400})"),
+        (("poetry config ", "composer config "), 0, r"\b(?:poetry config pypi-token\.\S{1,40}|composer config (?:-\S+ ){0,2}http-basic\.\S{1,80} \S{1,80}) ([^\s\"'\\-][^\s\"'\\]{2,400})"),
+        (("isql ",), 0, r"\bisql (?:-\S+ ){0,3}[\w.]{1,40} [\w.@]{1,40} (?=\S*[0-9])([^\s\"'\\<>-][^\s\"'\\<>]{2,200})"),
+        ((".py ",), 0, r"\.py (?:-\S+ ){0,3}[\w.-]{1,40}/[\w.-]{1,40}:([^\s@:/\"'\\]{3,200})@[\w.]"),
         (("CONNECT ",), 0, r"\b(?i:connect)\s{1,4}\w{1,40}/([^\s\"'@/\\]{3,100})@\w"),
     )
-)  # fmt: skip
-#: One of these is in every match: searches for one character each, which long texts are full of words without.
-_CALL: Final = re.compile(
-    r"\((?:(?<=Auth\()|(?<=_auth\()|(?<=[lL]\()|(?<=ls\()|(?<=login\()|(?<=cate\()|(?<=PDO\()|(?<=mysqli\()|(?<=nect\()|(?<=Str\()|(?<=tes\()"
-    r"|(?<=keys\()|(?<=type\()|(?<=from\()|(?<=word\()|(?<=Key\()|(?<=_key\()|(?<=cret\()|(?<=oken\()|(?<=\)=\())"
-)
-_FLAG: Final = re.compile(
-    r"-(?<= -)(?:[sSkLifvXg]{0,5}u|[bpPct]|-value|-body|-secret-string|-with-token|-from-literal|AsPlainText)\b"
-)
-_WORDS: Final = (
-    "login ", "passwd -", "secret", "_header ", "CONNECT ", "PASSWORD", "ring = ", "entry '", "= [[", "; } = ",
 )  # fmt: skip
 #: Characters of the longest match.
 _BEHIND: Final = 700
@@ -62,8 +65,6 @@ _BEHIND: Final = 700
 
 def redact_calls(text: str) -> str:
     """Replace what stands in one of the places of :data:`_CALLS`."""
-    if not (_FLAG.search(text) or _CALL.search(text) or any(word in text for word in _WORDS)):
-        return text
     edits: list[Edit] = []
     for literals, before, pattern in _CALLS:
         if found := places(text, *literals):

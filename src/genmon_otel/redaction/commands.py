@@ -21,7 +21,7 @@ _ARGUMENT: Final = re.compile(r"(?:[^\s\"'`,;)\]}|<>]|[,;)\]}](?=[\w!@#$%^&*]))+
 _METAVAR: Final = re.compile(r"(?:id|type|src|source|env|file)=.*|[A-Z][A-Z_-]*|[\[<|(].*|=.*")
 #: What precedes the word ``password`` in a ``.netrc``.
 _NETRC_LEFT: Final = re.compile(
-    r"\b(?:machine|login|default|account)\s+\S{1,200}\s+\Z|\b(?:default)\s+\Z"
+    r"\b(?:machine|login|default|account)\s+\S{1,200}\s+\Z|(?m:^)[ \t]{0,8}default\s+\Z"
 )
 _NETRC_WORDS: Final = ("machine", "login", "default", "account")
 _SPACED: Final = re.compile(r"\s{1,8}")
@@ -36,6 +36,10 @@ _SETTER: Final = re.compile(
     re.DOTALL,
 )
 _MIXED: Final = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])[^\s()\[\]{}=/]{8,64}")
+#: Small and capital letters, digits and a sign: somebody's own.
+_CHOSEN: Final = re.compile(
+    r"(?=\S*[0-9])(?=\S*[a-z])(?=\S*[A-Z])(?=\S*[!@#$%^&*?])[\w!@#$%^&*?-]{8,64}"
+)
 _IS_PASSWORD: Final = re.compile("(?i)pass|pw")
 _ALGORITHM: Final = re.compile(
     r"(?i)(?:sha|md|aes|utf|base|argon|pbkdf|bcrypt|scrypt|oauth|rfc|v)-?[0-9]"
@@ -186,7 +190,7 @@ def in_prose(text: str, name: Name) -> list[Edit]:
     """``use the passphrase x7-bramble-9``, ``token 9f8e… expired``: a mixed word behind a name."""
     start, value = _word_behind(text, name)
     if not _IS_PASSWORD.search(name.text):  # a token or key: only what is random
-        is_value = is_random(value)
+        is_value = is_random(value) or _CHOSEN.fullmatch(value) is not None
     else:
         is_value = _MIXED.fullmatch(value) is not None and not _ALGORITHM.match(value)
     return _unless_evident(text, name, start, value) if is_value else []

@@ -10,11 +10,11 @@ from genmon_otel.redaction.placeholders import MARK, constant, is_placeholder, k
 from genmon_otel.redaction.values import is_evident_non_secret
 
 _SCHEME: Final = re.compile(
-    rf"\b((?i:bearer|basic|negotiate|apikey|ntlm))(\s{{1,4}}|\+)(?!{MARK})"
+    rf"\b((?i:bearer|basic|negotiate|apikey|ntlm|ssws))(\s{{1,4}}|\+)(?!{MARK})"
     r"((?=[\w.~+/-]{0,200}[0-9A-Z=])[\w.~+/-]{8,}={0,2})"
 )
 #: In lower case; each match of _SCHEME begins with one.
-_SCHEMES: Final = ("bearer", "basic", "negotiate", "apikey", "ntlm")
+_SCHEMES: Final = ("bearer", "basic", "negotiate", "apikey", "ntlm", "ssws")
 #: ``scheme://user:password@host``; also with one slash. The last ``@`` before a space or quote ends it.
 _USERINFO: Final = re.compile(
     r"(?<=[A-Za-z0-9+])(:(?:\\{0,2}/){1,3})([^\s/:@\"'<>?#\\]{0,128}):(?![0-9]{2,5}[/?#])((?:[^\s\"'<>]|'(?=\w)){1,512})@(?=[\w.\[%-]|/[\w]*\?)"
@@ -60,6 +60,10 @@ _QUERY: Final = tuple(
 _PEM_BEGIN: Final = "-----BEGIN"
 _PEM_END: Final = "-----END"
 _PEM_BODY: Final = re.compile(r"[A-Za-z0-9+/=:,% .\\\s-]*")
+#: The lines of a private key as PuTTY writes it.
+_PUTTY: Final = re.compile(
+    r"Private-Lines: [0-9]{1,4}((?:(?:\r?\n|\\n)[A-Za-z0-9+/=]{1,80}(?![\w:-])){1,99})"
+)
 #: Characters of a PEM block's label.
 _MAX_LABEL: Final = 64
 
@@ -68,6 +72,8 @@ def redact_credentials(text: str) -> str:
     """Replace private keys, what authentication schemes carry, passwords in addresses and signatures."""
     if "-----" in text and (_PEM_BEGIN in text or _PEM_END in text):
         text = _pem(text)
+    if putty := places(text, "Private-Lines: "):
+        text = replaced(text, at_places(_PUTTY, text, putty), _putty)
     if schemes := places(lowered(text), *_SCHEMES):
         text = replaced(text, at_places(_SCHEME, text, schemes), _scheme)
     if "@" in text:
@@ -94,6 +100,10 @@ def redact_credentials(text: str) -> str:
             if char in text:
                 text = pattern.sub(_hash, text)
     return text
+
+
+def _putty(match: re.Match[str]) -> str:
+    return match[0].removesuffix(match[1]) + _pem_body(match[1])
 
 
 def _scheme(match: re.Match[str]) -> str:

@@ -11,6 +11,10 @@ from genmon_otel.redaction.values import is_evident_non_secret
 #: Where a value lies and what stands for it.
 Edit = tuple[int, int, str]
 
+#: A reference to a variable with what counts where it is not set: a word of letters and digits.
+_DEFAULT: Final = re.compile(
+    r"\$\{[\w.]{1,60}:[-=]?((?=[^}]{0,60}[0-9])(?=[^}]{0,60}[A-Za-z])[^}\s$]{6,80})\}"
+)
 _PLAIN_WORD: Final = re.compile("[a-z]{1,15}(?:_[a-z]{1,15})*")
 _CLOSERS: Final = {"“": "”", "„": "“", "«": "»", "‘": "’"}
 #: Characters of a quoted value that are looked through for its closing mark.
@@ -51,6 +55,8 @@ def span(text: str, start: int, stop: int, name: str, *, prose: bool = False) ->
     value = value.strip()
     if not value or (prose and " " in value):
         return []
+    if (default := _DEFAULT.fullmatch(value)) is not None:
+        return hidden(text, start + default.start(1), start + default.end(1))
     if is_evident_non_secret(value, name, quoted=True, code=False, shell=False):
         return []
     return hidden(text, start, start + len(value))

@@ -61,7 +61,7 @@ _FOREIGN_BY_CHAR: Final = [
 _NAME_CHARS: Final = re.compile(r"[\w.$-]*")
 #: What follows in a name, also of several words.
 _NAME_RIGHT: Final = re.compile(
-    r"[\w-]{0,48}(?:\.(?:prod|production|dev|development|staging|test|default|primary|live|local|[0-9]{1,3})\b)?(?:[ ](?:[Kk]ey|[Nn]umber|(?<=ection )[Ss]tring|d['’](?:accesso|ordine)|[Cc]ode|[Pp]hrase|secreta|secret|api|API|segreta|secrète|de acceso|المرور|السر)\b)?"
+    r"[\w-]{0,48}(?:\.(?:prod|production|dev|development|staging|test|default|primary|live|local|[0-9]{1,3})\b)?(?:[ ](?:[Kk]ey|[Nn]umber|(?<=ection )[Ss]tring|(?<=[Pp]ass )[Ww]ord|d['’](?:accesso|ordine)|[Cc]ode|[Pp]hrase|secreta|secret|api|API|segreta|secrète|de acceso|المرور|السر)\b)?"
 )
 #: What precedes a part in a name of several words, backwards.
 _WORDS_LEFT: Final = re.compile(

@@ -33,6 +33,10 @@ _TO_VALUE: Final = re.compile(rf"[^{{}}<>|]{{0,240}}?{_VALUE_KEY}")
 _FROM_VALUE: Final = re.compile(
     rf"{_VALUE_KEY}(?P<open>\\*[\"'])(?P<value>[^\"'\\\r\n]{{1,240}})\\*[\"'][^{{}}<>]{{0,120}}\Z"
 )
+#: The same of a value without quotes, in YAML.
+_FROM_VALUE_LINE: Final = re.compile(
+    r"(?:\A|\n)[ \t]*(?:- )?value:[ \t]{1,8}(?P<value>[^\s\"'#{}&*!|>][^\n]{0,200}?)[ \t]*\r?\n[ \t]*(?:name|key):[ \t]*[\"']?\Z"
+)
 #: What stands before a name in a question.
 _WORDS_LEFT: Final = re.compile(r"(?<![A-Za-z'])(?:[A-Za-z']{1,12} ){1,5}\Z")
 _QUOTED: Final = re.compile(r"[bBrRuUfF]?(\\*[\"'`])")
@@ -96,7 +100,7 @@ def beside_its_value(text: str, name: Name) -> list[Edit]:
     if content is not None and "=" in left[-12:] and "for=" not in left.lower():
         return span(text, *content.span("text"), name.text)
     before = text[max(0, name.begin - 400) : name.begin]
-    from_value = _FROM_VALUE.search(before)
+    from_value = _FROM_VALUE.search(before) or _FROM_VALUE_LINE.search(before)
     if from_value is not None:
         offset = name.begin - len(before)
         return span(

@@ -22,6 +22,13 @@ _EMAIL: Final = re.compile(
     r"(?<![\w.+%-])(?<!://)(?!git@|noreply@|no-reply@)[\w.+%-]{1,64}@(?!example\.invalid|[0-9]x\.)"
     r"(?:[^\W_](?:[^\W_]|-){0,62}\.){1,5}[A-Za-z]{2,24}(?![\w-])"
 )
+#: The same with a name in quotes, and as people write it who hide it from programs.
+_QUOTED_EMAIL: Final = re.compile(
+    r'"[^"\n@=]{1,64}\\?"@(?:[^\W_](?:[^\W_]|-){0,62}\.){1,5}[A-Za-z]{2,24}(?![\w-])'
+)
+_SPELT_EMAIL: Final = re.compile(
+    r"(?<![\w.+%-])[\w.+%-]{1,64}( ?)[(\[](?:at|AT)[)\]]\1(?:[^\W_](?:[^\W_]|-){0,62}(?:\.| ?[(\[](?:dot|DOT)[)\]] ?)){1,5}[A-Za-z]{2,24}(?![\w-])"
+)
 
 # The lookbehinds stand after the first character, so that the search is one for that character.
 _CARD: Final = re.compile(
@@ -101,6 +108,12 @@ def redact_personal(text: str) -> str:
     """Replace e-mails, card, account, phone and social security numbers."""
     if at_signs := places(text, "@"):
         found = matches(_EMAIL, text, windows(at_signs, 80, 500))
+        text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
+        if quoted := places(text, '"@'):
+            found = matches(_QUOTED_EMAIL, text, windows(quoted, 68, 400))
+            text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
+    if spelt := places(text, "(at)", "[at]", "(AT)", "[AT]"):
+        found = matches(_SPELT_EMAIL, text, windows(spelt, 68, 400))
         text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
     numbers = outline(text, _NUMBERS)
     spans = _around(_ANY_NUMBER, numbers)

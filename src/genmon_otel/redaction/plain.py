@@ -10,6 +10,7 @@ from genmon_otel.redaction.calls import redact_calls
 from genmon_otel.redaction.credentials import redact_credentials
 from genmon_otel.redaction.disguised import redact_disguised
 from genmon_otel.redaction.hints import holds_hint
+from genmon_otel.redaction.manifests import redact_manifests
 from genmon_otel.redaction.named import redact_named
 from genmon_otel.redaction.personal import redact_personal
 from genmon_otel.redaction.provider_keys import redact_keys
@@ -37,7 +38,7 @@ def redact_plain(text: str, most: Bounds | None = None) -> str:
     if is_words(text):
         return text
     text = redact_personal(redact_credentials(redact_keys(text)))
-    return redact_named(redact_calls(text), most)
+    return redact_named(redact_manifests(redact_calls(text)), most)
 
 
 def is_words(text: str) -> bool:

@@ -12,7 +12,7 @@ from genmon_otel.redaction.provider_prefixes import PREFIXES
 
 #: Secrets whose prefix is part of ordinary names: what follows must mix digits and letters.
 _COMMON: Final = frozenset(
-    "sk- sk_ fw_ ek_ pa- al- nk- app- rnd_ re_ secret_ luma- fc- key- pul- oy2".split()
+    "sk- sk_ fw_ ek_ pa- al- nk- app- rnd_ re_ secret_ luma- fc- key- pul- oy2 ak- as- sdk- mob- api-".split()
 )
 #: Prefixes by their last character; those that end in a separator are looked for behind one.
 _SEPARATORS: Final = "-_"
@@ -60,7 +60,7 @@ _WORDS: Final = re.compile(
 
 #: Keys that are told by more than a prefix.
 _TELEGRAM: Final = re.compile(
-    rf"(?<![A-Za-z0-9])([0-9]{{8,10}}:AA)(?!{MARK})([A-Za-z0-9_-]{{30,}})"
+    rf"(?:(?<![A-Za-z0-9])|(?<=/bot))([0-9]{{8,10}}:AA)(?!{MARK})([A-Za-z0-9_-]{{30,}})"
 )
 _TWILIO: Final = re.compile(r"[AS](?<![A-Za-z0-9].)([CK])[0-9a-f]{32}(?![0-9a-f])")
 _WEB_TOKEN: Final = re.compile(
@@ -78,12 +78,23 @@ _AWS_SECRET: Final = re.compile(
     r"(?<![A-Za-z0-9+/=_-])(?=[A-Za-z0-9+/]{0,39}[A-Z])(?=[A-Za-z0-9+/]{0,39}[a-z])(?=[A-Za-z0-9+/]{0,39}[0-9])"
     r"[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-])"
 )  # fmt: skip
+#: Keys that a part of theirs tells, which stands in them behind so many characters.
+_MARKED: Final = tuple(
+    (mark, offset, re.compile(rf"(?<![\w~.-])(?!{MARK}){pattern}(?![\w~-])"))
+    for mark, offset, pattern in (
+        ("Q~", 4, r"[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}"),  # Microsoft Entra
+        ("JQQJ99", 52, r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}"),  # Azure OpenAI
+        ("NRAL", 36, r"[0-9a-f]{36}NRAL"),  # New Relic
+        ("cio", 0, r"cio(?=[A-Za-z]{0,31}[0-9])[A-Za-z0-9]{32}"),  # crates.io
+        ("-us", 32, r"[0-9a-f]{32}-us[0-9]{1,2}"),  # Mailchimp
+    )
+)
 #: What precedes one; a search for this is five times as fast.
 _BEFORE_AWS: Final = re.compile(r"[^A-Za-z0-9+/=_-](?=[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-]))")
 
 
 #: Every key is one word of these characters, and has at least so many of them.
-_OF_KEYS: Final = classed(" ", word=f"{string.ascii_letters}{string.digits}_.+/=:-?")
+_OF_KEYS: Final = classed(" ", word=f"{string.ascii_letters}{string.digits}_.+/=:~-?")
 _LONG_WORD: Final = re.compile(12 * "a" + "a*")
 _AWS_LENGTH: Final = 40
 
@@ -111,6 +122,13 @@ def _keys(text: str, *, of_aws: bool) -> str:
             )
     if found := places(text, "eyJ"):
         text = replaced(text, at_places(_WEB_TOKEN, text, found), _web_token)
+    for mark, offset, pattern in _MARKED:
+        if found := places(text, mark):
+            text = replaced(
+                text,
+                at_places(pattern, text, [at for at in found if at >= offset], offset),
+                lambda match: keyed("", match[0]),
+            )
     if ":AA" in text:
         text = _TELEGRAM.sub(lambda match: keyed(match[1], match[2]), text)
     if of_aws:

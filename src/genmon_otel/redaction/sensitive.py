@@ -43,6 +43,11 @@ _OTHER_TOKENS: Final = frozenset(
 )
 #: ``storepass``, ``dbpass``; not ``compass``.
 _ENDS_IN_PASS: Final = re.compile("(?!by|com|encom|tres|over|under|sur|im)[a-z]{2,12}pass")
+#: Whose token or key it is where that stands behind: ``TOKEN_GITHUB``, not a parser's ``TOKEN_PLUS``.
+_OWNERS: Final = frozenset(
+    "github gitlab bitbucket npm pypi slack discord telegram openai anthropic gemini hf huggingface stripe sentry jira aws"
+    " azure gcp vault docker dockerhub prod production staging live bot api auth access".split()
+)
 #: A last word that makes it something about a secret, not the secret.
 _ABOUT: Final = frozenset(
     "count counts limit limits type types usage used length len size max min url uri endpoint name names hint policy"
@@ -68,6 +73,10 @@ def is_sensitive(name: str) -> bool:
             return True
     while len(words) > 1 and words[-1].isdigit():
         words.pop()
+    if words[-3:] == ["private", "key", "id"]:  # of a Google service account
+        return True
+    if len(words) == 2 and words[0] in ("token", "key") and words[1] in _OWNERS:
+        return name.isupper() and "_" in name
     if not words or words[-1] in _ABOUT or any(word.startswith("secretar") for word in words):
         return False
     if words[-1] == "token" and len(words) > 1 and words[-2] in _OTHER_TOKENS:

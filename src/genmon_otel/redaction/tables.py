@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from genmon_otel.redaction.edits import Edit, span
+from genmon_otel.redaction.edits import Edit, is_plain_word, span
 from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.placeholders import leading
 
@@ -21,6 +21,12 @@ _RULER: Final = re.compile(r"[\s|│┃:+=┼╪├┤╞╡┡┩╇-]*[-─━
 #: A cell's beginning, with a word or two of a longer label.
 _LABEL_LEFT: Final = re.compile(r"(?:^|[|│┃])[ \t*`_~]{0,40}(?:[\w-]{1,20} ?){0,2}\Z")
 _MAX_ROWS: Final = 200
+#: Names in columns, two blanks or more between two of them, and what stands below.
+_ALIGNED_HEAD: Final = re.compile(
+    r"[ \t]*[A-Za-z_][\w.-]*(?: {2,}[A-Za-z_][\w.-]*)+[ \t\r]*|[ ]{2,}[A-Za-z_][\w.-]*(?: +[A-Za-z_][\w.-]*)*[ \r]*"
+)
+_ALIGNED_RULER: Final = re.compile(r"[-=─ \t]{3,}\r?")
+_ALIGNED_CELL: Final = re.compile(r"\S+(?: \S+)*")
 _CSV_HEADER: Final = re.compile(
     r"(?:\"?[A-Za-z_][\w .-]{0,40}\"?)(?:([,;\t])\"?[A-Za-z_][\w .-]{0,40}\"?)(?:\1\"?[A-Za-z_][\w .-]{0,40}\"?){0,40}"
 )
@@ -54,6 +60,8 @@ def in_table(text: str, name: Name) -> list[Edit]:
     bar = next((char for char in _BAR if char in line), "")
     if bar:
         return _bar_table(text, name, line_start, line_end)
+    if line_end < len(text) and (edits := _aligned(text, name, line_start, line_end)):
+        return edits
     if (
         line_end < len(text)
         and _CSV_HEADER.fullmatch(line.strip("\r"))
@@ -71,12 +79,52 @@ def _bar_table(text: str, name: Name, line_start: int, line_end: int) -> list[Ed
             return []
         column = sum(text.count(bar, line_start, name.begin) for bar in _BAR)
         return _column(text, line_end + 1 + len(ruler), column, name)
+    if _is_head(text[line_start:line_end].strip(), ruler.lstrip()):
+        if not _heads(name, line_start):
+            return []
+        bars = ("||",) if text.startswith("||", line_start) else _BAR
+        column = sum(text.count(bar, line_start, name.begin) for bar in bars)
+        return _column(text, line_end, column, name)
     before = text[line_start : name.begin].rstrip(" \t*`_~")
     cell_end = _CELL_END.match(text, name.end)
     if cell_end is None or not _LABEL_LEFT.search(before):
         return []
     cell = _CELL.match(text, cell_end.end())
     return [] if cell is None else span(text, *cell.span("text"), name.text, prose=True)
+
+
+def _is_head(line: str, below: str) -> bool:
+    """Tell whether a line heads a table without a ruler: Jira's, or bars that are bolder than those below."""
+    if line.startswith("||") and line.endswith("||"):
+        return below.startswith("|") and not below.startswith("||")
+    return line.startswith("┃") and below.startswith("│")
+
+
+def _aligned(text: str, name: Name, line_start: int, line_end: int) -> list[Edit]:
+    """Cells below a heading that blanks alone put there, as pandas and RST do."""
+    line = text[line_start:line_end]
+    if "  " not in line or not _ALIGNED_HEAD.fullmatch(line):
+        return []
+    begin, end = name.begin - line_start, name.end - line_start
+    is_first = not line[:begin].strip()
+    size, edits, at = len(line.split()), [], line_end
+    for _ in range(_MAX_ROWS):
+        stop = text.find("\n", at + 1, at + 1_000)
+        stop = min(len(text), at + 1_000) if stop < 0 else stop
+        row = text[at + 1 : stop]
+        if not _ALIGNED_RULER.fullmatch(row):
+            cells = list(_ALIGNED_CELL.finditer(row))
+            has_index = len(cells) == size + 1 and cells[0][0].isdigit()
+            if not (has_index or (len(cells) == size and not is_first)):
+                break
+            for cell in cells[has_index:]:
+                if (cell.end() == end or cell.start() == begin) and not is_plain_word(cell[0]):
+                    found = (at + 1 + cell.start(), at + 1 + cell.end())
+                    edits += span(text, *found, name.text)
+        at = stop
+        if at >= len(text):
+            break
+    return edits
 
 
 def _column(text: str, at: int, column: int, name: Name) -> list[Edit]:

@@ -25,7 +25,7 @@ _NAME_KEYS: Final = frozenset(
     "name key k header field fieldname param parameter property variable var envvar env_var id label attribute setting option question prompt ask".split()
 )
 _VALUE_KEYS: Final = frozenset(
-    "value val v data content secret default plaintext stringvalue string_value text values defaultvalue default_value answer response reply".split()
+    "value val v data content secret default plaintext stringvalue string_value text values defaultvalue default_value answer response reply stringdata".split()
 )
 #: Keys of tables that hold the names of columns, and the rows.
 _COLUMN_KEYS: Final = frozenset("columns headers header fields names cols".split())
@@ -72,7 +72,7 @@ def key_kind(key: str) -> _Kind:
         is_personal(key),
         lower in _NAME_KEYS or key.endswith(("Name", "Key")),
         lower in _VALUE_KEYS or key.endswith("Value"),
-        lower in ("loc", "field", "fieldname", "instancepath", "instance_path"),
+        lower in ("loc", "field", "fieldname", "instancepath", "instance_path", "path"),
         lower in ("input", "rejected", "rejectedvalue", "rejected_value", "actual", "got"),
         lower in ("type", "kind", "inputtype", "input_type"),
         lower in _COLUMN_KEYS,
@@ -242,7 +242,7 @@ def _named_value(tree: dict[str, Tree]) -> set[str]:
     """Keys of the values of ``{"name": "API_KEY", "value": …}``."""
     for key, value in tree.items():
         kind = key_kind(key)
-        if kind.of_place:  # ``{"loc": ["body", "password"], "input": …}``
+        if kind.of_place and (key != "path" or "op" in tree):  # of a JSON patch, not a file's
             place = value[-1] if isinstance(value, list) and value else value
             if names_secret(place):
                 return {
@@ -250,6 +250,8 @@ def _named_value(tree: dict[str, Tree]) -> set[str]:
                 }
         if kind.of_name and names_secret(value):
             return {each for each in tree if key_kind(each).of_value}
+        if key == "kind" and value == "Secret":  # of Kubernetes
+            return {"data", "stringData"}
         if kind.of_type and value == "password":  # of a field of a form
             return {each for each in tree if key_kind(each).of_value}
     return set()

@@ -28,6 +28,11 @@ _TO_FILL_IN: Final = re.compile(
     r"|change[-_]?me!?|replace[-_]?me|todo|tbd|fixme|placeholder|example|\w{0,20}[-_]here|xxx+.{0,30}|yourpassword|your\w{0,20}"
     r"|(?:sk|pk|key|token)[-_](?:xxx+|\.\.\.|\*{3,}).{0,40}"
 )
+#: A dollar sign and letters, which only stands for a variable if they name one.
+_DOLLAR_WORD: Final = re.compile(r"\$([a-z]{5,})")
+_PART_OF_VARIABLE: Final = re.compile(
+    "pass|pw|key|token|secret|cred|hash|auth|line|reply|word|answer|default|random|generated|given|stored|current|typed|plain|crypt"
+)
 #: What no placeholder has: letters and digits in one word.
 _CHOSEN: Final = re.compile(r"[A-Za-wyz][0-9]|[0-9][A-Za-z]")
 #: References to where the value is kept.
@@ -126,7 +131,10 @@ def is_evident_non_secret(value: str, name: str, *, quoted: bool, code: bool, sh
         not value
         or _NO_VALUE.fullmatch(value)
         or (_TO_FILL_IN.fullmatch(value) and not _CHOSEN.search(value))
-        or (_REFERENCE.fullmatch(value) and not (shell and value[0] == "@"))
+        or (
+            _REFERENCE.fullmatch(value)
+            and not (shell and (value[0] == "@" or is_dollar_word(value)))
+        )
     ):
         return True
     if _is_same_word(value, name) or _is_other_kind(value, name.lower()):
@@ -136,6 +144,16 @@ def is_evident_non_secret(value: str, name: str, *, quoted: bool, code: bool, sh
     if value.lower().rstrip(".,:;!?") in _STOP_WORDS:
         return True
     return _is_code(value, code=code, shell=shell)
+
+
+def is_dollar_word(value: str) -> bool:
+    """Tell whether a value only looks like a variable: ``$tarlight``, not ``$password`` or ``$user``."""
+    word = _DOLLAR_WORD.fullmatch(value)
+    return (
+        word is not None
+        and word[1] not in _ROOTS | _ACCESSORS
+        and not _PART_OF_VARIABLE.search(word[1])
+    )
 
 
 def _is_same_word(value: str, name: str) -> bool:
@@ -162,7 +180,7 @@ def _is_other_kind(value: str, name: str) -> bool:
     if name in _AMBIGUOUS:
         return _MIXED.fullmatch(value) is None
     if name == "pin" or name.endswith(("_pin", "-pin")):
-        return _PIN.fullmatch(value) is None
+        return _PIN.fullmatch(value.rstrip("})],")) is None
     return name in ("pwd", "oldpwd", "init_cwd") and value.startswith(("/", "~", "C:"))
 
 
