@@ -153,6 +153,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if "transfer-encoding" in self.headers:  # in chunks
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
         prompt = body.decode("utf-8", "replace")
         self.server.asked.append(self.path)
         if self.path.endswith("/oauth/token"):

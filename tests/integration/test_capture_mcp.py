@@ -172,6 +172,38 @@ def test_a_session_of_before_the_generation_works_in_a_replay(address: str, tmp_
     assert tried.unlike_here() == ""
 
 
+ABSENT = (
+    CLIENT
+    + """
+def connected(address):
+    if address == "stdio":
+        return stdio_client(StdioServerParameters(command="/none/such", args=[]))
+    return sse_client(address) if address.endswith("/sse") else streamable_http_client(address)
+
+@generation(name="build")
+async def build(address):
+    async with connected(address) as (reads, writes), ClientSession(reads, writes) as session:
+        await session.initialize()
+        return json.loads(await ask(session, "good"))
+"""
+)
+
+
+@pytest.mark.parametrize("end", ["stdio", "sse", "mcp"])
+def test_a_server_that_is_not_there_is_replayed(end: str, tmp_path: Path) -> None:
+    """The connection that fails is the failing step; a replay raises the same, in the same place."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}/{end}"
+    tried = Tried(tmp_path, ABSENT, end if end == "stdio" else address)
+    failed = [step for step in tried.case.steps if step.kind == "exception"]
+    assert [step.name for step in failed] == [f"mcp {'connection' if end == 'mcp' else 'connect'}"]
+    assert tried.case.trigger.step == tried.case.steps.index(failed[0])
+    assert tried.unlike_here() == ""
+    run = tried.replayed()
+    assert run.verdict == "fail_same", run.detail
+
+
 def test_outside_a_generation_nothing_changes(address: str) -> None:
     """A client works as without us, and its answers are those of the server."""
     space: dict[str, Any] = {}

@@ -252,6 +252,34 @@ def test_a_call_in_a_decorated_step_is_no_second_one(url: str) -> None:
     assert [(s.name, s.kind) for s in t.spans()] == [
         ("model", SpanKind.INTERNAL), ("GET 127.0.0.1", SpanKind.INTERNAL)
     ]  # fmt: skip
+    assert t.seen.record.tokens == {"input": 11, "output": 7}
+
+
+def test_tokens_in_decorated_steps(url: str) -> None:
+    """Streams count as they end, broken requests count nothing, and what a step within a step asks counts once."""
+
+    @step(name="inner")
+    def inner() -> Any:
+        return list(_ask(url, stream=True, stream_options={"include_usage": True}))
+
+    @step(name="outer")
+    def outer() -> Any:
+        inner()
+        with pytest.raises(openai.BadRequestError):
+            _ask(url, "FAIL")
+        with pytest.raises(openai.APIConnectionError):
+            _ask("http://127.0.0.1:9")
+        return _ask(url)
+
+    @generation(name="op")
+    def op() -> None:
+        outer()
+        _ask(url)
+
+    with traced() as t:
+        op()
+    assert t.seen.record.tokens == {"input": 33, "output": 21}
+    assert [s.name for s in t.seen.record.stages] == ["outer", "inner", "openai chat"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from integration.capture_server import Server
 #: Each reads the text of an answer in its own way.
 SOURCE = """
 import asyncio, io, json
-import anthropic, httpx, openai, requests
+import aiohttp, anthropic, httpx, openai, requests
 from genmon_otel import generation
 
 def messages(prompt):
@@ -79,6 +79,21 @@ def upload_openai(url, prompt):
     file = ("a.wav", b"RIFF" + bytes(range(256)))
     return json.loads(gpt(url).audio.transcriptions.create(model="m", file=file).text)
 
+def form_aiohttp(url, prompt):
+    form = aiohttp.FormData({"model": "m"})
+    form.add_field("file", io.BytesIO(b"RIFF" + bytes(range(256))), filename="a.wav")
+    return json.loads(asyncio.run(posted(url, form))["text"])
+
+def parts_aiohttp(url, prompt):
+    async def parts():
+        for byte in range(300):
+            yield b"RIFF" + bytes([byte % 256])
+    return json.loads(asyncio.run(posted(url, parts()))["text"])
+
+async def posted(url, data):
+    async with aiohttp.ClientSession() as session, session.post(f"{url}/upload", data=data) as got:
+        return await got.json()
+
 @generation(name="build")
 def build(url):
     return FAULT
@@ -91,7 +106,7 @@ FAULTS = {
     )
     for what in ("BAD", "RATE")
 }  # fmt: skip
-UPLOADS = ("upload", "upload_httpx", "upload_openai")
+UPLOADS = ("upload", "upload_httpx", "upload_openai", "form_aiohttp", "parts_aiohttp")
 
 
 def test_raw_and_streaming_responses_are_replayed(server: Server, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from genmon_otel.capture.holding import HoldingStage
 from genmon_otel.capture.ledger import Ledger
 from genmon_otel.capture.sites import call_site, site_of_messages
 from genmon_otel.capture.spans import has_span, inference_span
-from genmon_otel.capture.usage import answering_model, tokens_of
+from genmon_otel.capture.usage import COUNTS_IN_HEADERS, answering_model, tokens_of
 from genmon_otel.capture.wire import Headers, Sent, is_stream, plain, type_and_packing
 from genmon_otel.exchanges import FIRST_FAULT, tells_error
 from genmon_otel.ports import Answer, StepPlayer
@@ -37,11 +37,14 @@ from genmon_otel.records import NOTHING, Outcome
 _MAX_NESTED: Final = 100
 
 
-def recording() -> Generation | None:
+def recording(*, with_tokens: bool = False) -> Generation | None:
     """Return the generation that a call made here is a step of; None where it is none.
 
     It is none outside an open generation, within a decorated or another automatic step, with
     capture off, and where OpenTelemetry's instrumentation is suppressed, as in exporters.
+
+    Args:
+        with_tokens: whether a call within a decorated step may have tokens, which :func:`begin` decides.
     """
     scope = here() if patches.is_active else None
     if scope is None:
@@ -49,22 +52,23 @@ def recording() -> Generation | None:
     generation: Generation = scope.generation
     if generation.id not in generation.runtime.running or generation.capture == "off":
         return None
-    if _within_step(scope):
+    step = _surrounding_step(scope)
+    if step is not None and (step.automatic or not with_tokens):
         return None
     if get_current().get(_SUPPRESS_INSTRUMENTATION_KEY):
         return None
     return generation
 
 
-def _within_step(scope: Any) -> bool:
-    """Whether a step that a replay serves as a whole surrounds a scope; a block's code runs there."""
+def _surrounding_step(scope: Any) -> Stage | None:
+    """The step that surrounds a scope and that a replay serves as a whole; a block's code runs there."""
     for _ in range(_MAX_NESTED):
         if not isinstance(scope, Stage):
-            return False  # the generation itself, or nothing
+            return None  # the generation itself, or nothing
         if scope.is_served:
-            return True
+            break
         scope = scope.outer
-    return True
+    return scope if isinstance(scope, Stage) else None
 
 
 class AutomaticCall(HoldingStage):
@@ -94,12 +98,13 @@ class AutomaticCall(HoldingStage):
         self.api = api_of(sent.method, sent.host, sent.path, sent.agent)
         # In a thread that was given none of OpenTelemetry's context it is below the generation.
         below = None
-        if current() is None:
+        scope = current()
+        if scope is None:
             below = attach(set_span_in_context(generation.span))
         super().__init__(generation, "step", name, is_async)
         if below is not None:
             detach(below)
-        site, self.frames = call_site(4)
+        site, self.frames = call_site(4, is_innermost=scope is generation)
         self.site = site or site_of_messages(sent.body)
         self.parts: list[tuple[float, bytes]] = []
         self.now = generation.runtime.clock.monotonic
@@ -112,7 +117,7 @@ class AutomaticCall(HoldingStage):
 
     def start_span(self, runtime: Runtime, name: str, *_: Any) -> None:
         """Start the span that :mod:`genmon_otel.capture.spans` describes, where there is none yet."""
-        if has_span(self.adapter, self.api):
+        if has_span(self.adapter, self.api, self.generation.span):
             self.start_no_span()
         elif self.api is not None:
             super().start_span(runtime, *inference_span(self.api, self.sent), SpanKind.CLIENT)
@@ -120,10 +125,19 @@ class AutomaticCall(HoldingStage):
             super().start_span(runtime, name)
 
     @property
+    def is_packed(self) -> bool:
+        """Whether its answer comes as a content encoding says."""
+        return bool(self._encoding)
+
+    @property
     def is_over(self) -> bool:
         """Whether the task that made it is done."""
         task = None if self._task is None else self._task()
         return self._task is not None and (task is None or task.done())
+
+    def set_began(self, at: float) -> None:
+        """Count it from an earlier reading of the monotonic clock: it was not known to be a step yet."""
+        self._began = at
 
     @property
     def player(self) -> StepPlayer | None:
@@ -172,7 +186,7 @@ class AutomaticCall(HoldingStage):
         if self.parts:
             self._given_at = self.parts[-1][0]
         if self.reader is not None:
-            self._asked = getattr(self.reader, "gi_running", False)
+            self.is_asked = getattr(self.reader, "gi_running", False)
 
     def finished(self) -> None:
         """The answer has ended, or the head says that there is no body."""
@@ -237,15 +251,18 @@ class AutomaticCall(HoldingStage):
     def _account(self) -> None:
         """Put on the span what the answer says beside its text; add its tokens to the generation's."""
         body = self._end_of_body or plain(self.parts, self._encoding)
-        tokens = tokens_of(body, self._headers)
-        self.generation.count_tokens(tokens)
+        is_bedrock = self.api is not None and self.api[0] == COUNTS_IN_HEADERS
+        tokens = tokens_of(body, self._headers if is_bedrock else ())
+        if tokens:
+            self.generation.count_tokens(tokens)
         if self.span.is_recording():
             said: dict[str, Any] = {names.GEN_AI_USAGE[kind]: n for kind, n in tokens.items()}
             if model := answering_model(body):
                 said[names.GEN_AI_RESPONSE_MODEL] = model
             if is_stream(self._content_type):
                 said[names.GEN_AI_REQUEST_STREAM] = True
-            self.span.set_attributes(said)
+            if said:
+                self.span.set_attributes(said)
 
     def _label(self) -> str:
         return label_of(self.name)
@@ -276,6 +293,33 @@ class AutomaticCall(HoldingStage):
             "" if self._digest is None else self._digest.hexdigest(),
             tuple(self.parts),
         )
+
+
+class TokensCall(AutomaticCall):
+    """A model's call within a decorated step: no step of its own, but its tokens count."""
+
+    def start_span(self, *_: Any) -> None:
+        """Start none: the step around has one."""
+        self.start_no_span()
+
+    @property
+    def player(self) -> None:
+        """None: a replay lets the code of a decorated step run only to ask for real."""
+
+    def _settle(self, ended: float) -> None:
+        self._end(Outcome.SUCCESS, ended)
+
+    def _fail(self, error: BaseException, items: int | None) -> None:
+        self._end(Outcome.FAILURE, self._began)
+
+    def _end(self, outcome: Outcome, ended: float, error: BaseException | None = None) -> None:
+        if self.outcome is None:
+            self.outcome = outcome
+            try:
+                if self.status is not None:
+                    self._account()
+            finally:
+                self.release()
 
 
 #: By generation that runs: what its automatic steps hold.
@@ -321,6 +365,9 @@ def begin(
     if is_ignored(sent.host, sent.path):
         return None
     name = name or name_of(sent.method, sent.host, sent.path, sent.agent)
+    if _surrounding_step(here()) is not None:
+        is_model = api_of(sent.method, sent.host, sent.path, sent.agent) is not None
+        return TokensCall(generation, name, adapter, sent, is_async) if is_model else None
     call = kind(generation, name, adapter, sent, is_async)
     generation.add_stage(call)
     return call

@@ -96,6 +96,7 @@ def is_credentials(host: str, path: str) -> bool:
     return bool(_CREDENTIAL_HOSTS.search(host.lower()) or _CREDENTIAL_PATHS.search(path))
 
 
+@lru_cache(maxsize=2048)
 def operation_of(api: tuple[str, str], path: str) -> str:
     """Return what the GenAI conventions call an operation of :func:`api_of`."""
     provider, operation = api

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import accumulate, takewhile
 from typing import Any, Final, NamedTuple
 
 from genmon_otel.bodies import strings
 from genmon_otel.capture.wire import (
+    DATA,
     FRAMED,
     REPACKED,
     BodyDigest,
@@ -112,13 +114,9 @@ class Exchanged(ExchangeRequest, _Fields):
         """Return the texts of the answer, or of a long plain one its end alone: the caller waits."""
         if self.encoding or self.content_type.startswith(FRAMED) or self.sha256:
             return self.texts()[0]
-        taken, size = [], 0
-        for _, data in reversed(self.parts):
-            taken.append(data)
-            size += len(data)
-            if size > _END_BYTES:
-                break
-        return [b"".join(reversed(taken)).decode("utf-8", "replace")]
+        sizes = accumulate(map(len, map(DATA, reversed(self.parts))))
+        enough = 1 + len(tuple(takewhile(_END_BYTES.__ge__, sizes)))
+        return [b"".join(map(DATA, self.parts[-enough:])).decode("utf-8", "replace")]
 
     def _kept_headers(self) -> dict[str, str]:
         """The headers that are kept: with the packing where the application itself unpacks."""

@@ -101,14 +101,14 @@ class HoldingStage(Stage):
 
     def asked(self) -> None:
         """The consumer waits for more."""
-        self._asked = True
+        self.is_asked = True
 
     def given(self, part: bytes) -> None:
         """The consumer is given a chunk."""
-        self._asked = False
+        self.is_asked = False
         self.parts.append((self.now(), part))
-        self.left -= len(part)
-        if self.left < 0:
+        self.left = left = self.left - len(part)
+        if left < 0:
             self.count()
 
     def count(self) -> None:

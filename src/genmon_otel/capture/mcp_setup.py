@@ -9,6 +9,9 @@ from typing import Any, Final
 _CAPABILITIES: Final = {
     "tools": {}, "resources": {"subscribe": True}, "prompts": {}, "logging": {}, "completions": {},
 }  # fmt: skip
+#: What stands for a connection itself: opened, and later. Recorded where it fails.
+CONNECT: Final = "connect"
+CONNECTION: Final = "connection"
 #: By method: the result. A client that asks ``server/discover`` is told of nothing newer than
 #: ``initialize``, which every version knows.
 _ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
@@ -20,6 +23,8 @@ _ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "server/discover": {"supportedVersions": []},
     "ping": {},
     "logging/setLevel": {},
+    CONNECT: {},
+    CONNECTION: {},
 }
 
 

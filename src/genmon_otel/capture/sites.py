@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from functools import lru_cache
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Final
 
 from genmon_otel.stacks import is_in_app
@@ -17,6 +17,8 @@ _ROLE: Final = re.compile(rb'"role"\s*:\s*"([sduatmf])[a-z]{2,12}"')
 _FRAMES: Final = range(80)
 #: Frames of the application that are kept.
 _MAX_KEPT: Final = 8
+#: The module whose functions call the decorated ones.
+_WRAPPERS: Final = "genmon_otel.decorators.wrappers"
 #: Files that are none of the application's; most frames are of one.
 _foreign: Final[set[str]] = set()
 _MAX_FOREIGN: Final = 4096
@@ -24,7 +26,7 @@ _MAX_FOREIGN: Final = 4096
 _NEAR_FRAMES: Final = 16
 
 
-def call_site(skipped: int = 1) -> tuple[str, tuple[int, ...]]:
+def call_site(skipped: int = 1, *, is_innermost: bool = False) -> tuple[str, tuple[int, ...]]:
     """Return ``file.py:function`` of the innermost frame of the application, and which frames of it there are.
 
     The file's name rather than the module's, which is ``__main__`` in one process of two. Of frames their identities, innermost
@@ -32,19 +34,27 @@ def call_site(skipped: int = 1) -> tuple[str, tuple[int, ...]]:
 
     Args:
         skipped: frames of ours, the caller's included.
+        is_innermost: whether the innermost decorated function here is the generation's: no exception that leaves
+            it has frames beyond.
     """
     site = ""
     frames: list[int] = []
+    foreign = _foreign
     frame: FrameType | None = sys._getframe(skipped)
     for _ in _FRAMES:
-        if frame is None or len(frames) >= _MAX_KEPT:
+        if frame is None:
             break
-        code = frame.f_code
-        if code.co_filename not in _foreign and (
-            found := _site(code, str(frame.f_globals.get("__name__", "")))
-        ):
-            site = site or found
-            frames.append(id(frame))
+        if frame.f_code.co_filename not in foreign:
+            code = frame.f_code  # by its strings: what hashes a code object reads all its constants
+            module = str(frame.f_globals.get("__name__", ""))
+            if module == _WRAPPERS:
+                if is_innermost and site:
+                    break
+            elif found := _site(code.co_filename, code.co_qualname, module):
+                site = site or found
+                frames.append(id(frame))
+                if len(frames) >= _MAX_KEPT:
+                    break
         frame = frame.f_back
     return site, tuple(frames)
 
@@ -74,9 +84,9 @@ def is_asked_by(*modules: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _site(code: CodeType, module: str) -> str:
-    if not is_in_app(code.co_filename, module):
-        if len(_foreign) < _MAX_FOREIGN and not code.co_filename.startswith("<"):
-            _foreign.add(code.co_filename)
+def _site(file: str, function: str, module: str) -> str:
+    if not is_in_app(file, module):
+        if len(_foreign) < _MAX_FOREIGN and not file.startswith("<"):
+            _foreign.add(file)
         return ""
-    return f"{os.path.basename(code.co_filename)}:{code.co_qualname}"
+    return f"{os.path.basename(file)}:{function}"

@@ -35,16 +35,17 @@ _INSTRUMENTORS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 }
 
 
-def has_span(adapter: str, api: tuple[str, str] | None) -> bool:
+def has_span(adapter: str, api: tuple[str, str] | None, own: Span) -> bool:
     """Whether another instrumentation makes the span of a call that begins here.
 
     Args:
         adapter: the name of the adapter.
         api: provider and operation of a model's call; None for another call.
+        own: the generation's span: below it alone there is no other.
     """
     context = get_current()
     span = get_current_span(context)
-    is_foreign = span.is_recording() and not _is_ours(span)
+    is_foreign = span is not own and span.is_recording() and not _is_ours(span)
     if api is not None:
         return bool(context.get(names.SUPPRESSES_INFERENCE)) or (is_foreign and is_inference(span))
     if is_foreign and getattr(span, "kind", None) is SpanKind.CLIENT:

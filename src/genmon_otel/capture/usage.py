@@ -38,6 +38,8 @@ _BARE: Final = ((b'eval_count"', re.compile(rb'eval_count"\s*:\s*([0-9]{1,12})')
 _PACKED: Final = ((b'"bytes"', re.compile(rb'"bytes"\s*:\s*"([A-Za-z0-9+/=]{1,65536})"')),)
 _Keys = tuple[tuple[bytes, re.Pattern[bytes]], ...]
 _decode: Final = json.JSONDecoder().raw_decode
+#: The provider whose answers count in their headers.
+COUNTS_IN_HEADERS: Final = "aws.bedrock"
 #: Headers that count, and as which count of a usage object.
 _HEADERS: Final = {
     "x-amzn-bedrock-input-token-count": "inputTokenCount",
@@ -100,18 +102,25 @@ def answering_model(body: bytes) -> str:
 
 
 def _model(keys: _Keys, body: bytes) -> str:
-    found = next(_found(keys, body), None)
-    return found[1].decode("utf-8", "replace")[:_MAX_MODEL] if found else ""
-
-
-def _found(keys: _Keys, body: bytes) -> Iterator[re.Match[bytes]]:
-    """Find where a body says something, in order of the keys."""
     for key, pattern in keys:
         at = body.find(key)
         while at >= 0:
             if found := pattern.match(body, at):
-                yield found
+                return found[1].decode("utf-8", "replace")[:_MAX_MODEL]
             at = body.find(key, at + len(key))
+    return ""
+
+
+def _found(keys: _Keys, body: bytes) -> list[re.Match[bytes]]:
+    """Find where a body says something, in order of the keys."""
+    every: list[re.Match[bytes]] = []
+    for key, pattern in keys:
+        at = body.find(key)
+        while at >= 0:
+            if found := pattern.match(body, at):
+                every.append(found)
+            at = body.find(key, at + len(key))
+    return every
 
 
 def _counted_in(headers: Any) -> dict[str, int]:
@@ -132,12 +141,12 @@ def tokens_of(body: bytes, headers: Any) -> Mapping[str, int]:
 
     Args:
         body: unpacked; of a stream all of its chunks.
-        headers: of the answer, as the library has them.
+        headers: of the answer, as the library has them; empty where the API counts in the body alone.
     """
     counts: dict[str, int] = {}
     for usage in _usages(body):
         counts |= _named(usage)
-    if not counts:
+    if not counts and headers:
         counts = _counted_in(headers)
     return _by_kind(counts) if counts else counts
 
@@ -146,11 +155,10 @@ def _usages(body: bytes) -> Iterator[Mapping[str, Any]]:
     """The objects in an answer that tell of usage, in order."""
     ends = [found.end() for found in _found(_USAGE, body)]
     if not ends:
-        bare = list(_found(_BARE, body))
-        if bare:
+        if bare := _found(_BARE, body):
             named = [(body[f.start() - 7 : f.start()] == b"prompt_", int(f[1])) for f in bare]
             yield {"prompt_eval_count" if prompt else "eval_count": n for prompt, n in named}
-        for found in _both_ends(list(_found(_PACKED, body))):
+        for found in _both_ends(_found(_PACKED, body)):
             try:
                 yield from _usages(base64.b64decode(found[1]))
             except ValueError:

@@ -75,16 +75,22 @@ def type_and_packing(headers: Headers) -> tuple[str, str]:
     """Return what headers say of a body: its content type and content encoding; empty where nothing."""
     if type(headers) is list:
         found: dict[bytes, bytes] = dict(headers)
-        if b"content-type" not in found:  # as HTTP/1.1 likes it, or HTTP/2
-            if b"Content-Type" not in found:
-                headers = [(name.lower().title(), value) for name, value in headers]
-                found = dict(headers)
-            kind, packing = found.get(b"Content-Type", b""), found.get(b"Content-Encoding", b"")
-        else:
+        if b"content-type" in found:  # as HTTP/2 likes it, or HTTP/1.1
             kind, packing = found[b"content-type"], found.get(b"content-encoding", b"")
+        else:
+            if b"Content-Type" not in found:
+                found = {name.lower().title(): value for name, value in headers}
+            kind, packing = found.get(b"Content-Type", b""), found.get(b"Content-Encoding", b"")
         return kind.decode("latin-1"), packing.decode("latin-1")
     get: Any = headers.get  # type: ignore[union-attr]
     return str(get("content-type") or ""), str(get("content-encoding") or "")
+
+
+def agent_of(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """Return the client's user agent; empty where a request has none."""
+    found = dict(headers)
+    agent = found.get(b"User-Agent") or found.get(b"user-agent", b"")
+    return agent[:100].decode("latin-1")
 
 
 class BodyDigest:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import Span, StatusCode
 
 from genmon_otel import conventions as names
 from genmon_otel.payload import encode_exception
@@ -32,6 +32,7 @@ class Owner(Subject, Protocol):
     spec: Spec
     runtime: Runtime
     capture: Capture
+    span: Span
 
     def note_error(self, error: BaseException, stage: Stage) -> None: ...
 
@@ -61,7 +62,7 @@ class Stage(Scope):
     _stream_error: Tree = None
     #: When a stream gave its latest chunk, and whether it was asked for another since.
     _given_at: float | None = None
-    _asked: bool = False
+    is_asked: bool = False
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class Stage(Scope):
             now: a reading of the monotonic clock, seconds.
         """
         outcome, ended = self.outcome, self._ended
-        is_paused = self._closed_early or (outcome is None and not self._asked)
+        is_paused = self._closed_early or (outcome is None and not self.is_asked)
         return StageFacts(  # in the order of its fields: by name it takes ten times as long
             self.kind,
             self.name,
@@ -137,13 +138,13 @@ class Stage(Scope):
         return self.kind == "step" and self.generation.capture != "off"
 
     def resume(self) -> None:
-        self._asked = True
+        self.is_asked = True
         super().resume()
 
     def _item(self, item: Any) -> None:
         runtime = self.generation.runtime
         try:
-            self._asked = False
+            self.is_asked = False
             self._given_at = runtime.clock.monotonic()
             if self._chunks is None:
                 self._chunks = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
@@ -13,7 +14,7 @@ from urllib.parse import urlencode
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
 from genmon_otel.capture.endpoints import is_credentials
 from genmon_otel.capture.patches import Wrap
-from genmon_otel.capture.wire import Sent
+from genmon_otel.capture.wire import MAX_BYTES, Sent
 from genmon_otel.ports import Answer
 from genmon_otel.recorder.runtime import suppress_and_count
 
@@ -30,9 +31,14 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
             call = _begin(self, method, str_or_url, options)
             if call is None:
                 return await original(self, method, str_or_url, **options)
+            if inspect.isasyncgen(data := options.get("data")):
+                _ = call.attempt_key  # before its length is known, as of the next attempt
+                options["data"] = _digested(call.sent, data)
             try:
                 call.enter()
                 if call.player is not None:
+                    if inspect.isasyncgen(data):  # nothing else reads it
+                        _ = [part async for part in options["data"]]
                     answer = await call.request_async()
                     response = rebuilt(module, self, answer, method, str_or_url)
                 else:
@@ -48,7 +54,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def _begin(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> AutomaticCall | None:
-    generation = recording()
+    generation = recording(with_tokens=True)
     if generation is None:
         return None
     try:
@@ -81,10 +87,48 @@ def sent_of(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> 
         body, kind = urlencode(data).encode(), kind or "application/x-www-form-urlencoded"
     elif data is not None:
         length = -1
-    return Sent(
+    sent = Sent(
         method.upper(), address.host or "", address.raw_path, address.raw_query_string, kind, body,
         length,
     )  # fmt: skip
+    if isinstance(fields := getattr(data, "_fields", None), list):  # an aiohttp.FormData
+        _note_form(sent, fields)
+    return sent
+
+
+def _note_form(sent: Sent, fields: list[Any]) -> None:
+    """Know length and digest of a ``FormData`` by its fields: its bytes are made as they are sent."""
+    digest = sent.digest()
+    for options, headers, value in fields:
+        digest.update(repr((sorted(options.items()), sorted(headers.items()))).encode())
+        digest.update(_bytes_of(value))
+    sent.note_digest(digest)
+
+
+def _bytes_of(value: Any) -> bytes:
+    """The bytes of a form's field, of a file those that can be read again; nothing of what only goes out once."""
+    if isinstance(value, io.IOBase):
+        if not value.seekable():
+            return b""
+        at = value.tell()
+        value, file = value.read(MAX_BYTES), value
+        file.seek(at)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    return bytes(value) if isinstance(value, (bytes, bytearray, memoryview)) else b""
+
+
+def _digested(sent: Sent, data: Any) -> Any:
+    """A body that is iterated as it goes out, whose digest is taken then."""
+
+    async def parts() -> AsyncIterator[Any]:
+        digest = sent.digest()
+        async for part in data:
+            digest.update(part)
+            yield part
+        sent.note_digest(digest)
+
+    return parts()
 
 
 def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
@@ -108,14 +152,14 @@ def _followed(module: Any, call: AutomaticCall, response: Any) -> Any:
 def _reporting_class(module: Any) -> type:
     """The class of a body that reports to its call what is read of it; of the same layout."""
     plain = module.StreamReader
-    read = plain._read_nowait_chunk
+    read, call_of = plain._read_nowait_chunk, _calls.get
 
     class ReportingReader(plain):  # type: ignore[misc,valid-type]
         __slots__ = ()
 
         def _read_nowait_chunk(self, n: int) -> bytes:
             data: bytes = read(self, n)
-            if (call := _calls.get(id(self))) is not None:
+            if (call := call_of(id(self))) is not None:
                 call.given(data)
                 if self._eof and not self._buffer:
                     self._end()

@@ -16,7 +16,7 @@ from genmon_otel.capture.endpoints import is_credentials, needs_user_agent
 from genmon_otel.capture.parts import AsyncParts, followed
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.sites import is_asked_by
-from genmon_otel.capture.wire import Sent
+from genmon_otel.capture.wire import Sent, agent_of, type_and_packing
 from genmon_otel.ports import Answer
 from genmon_otel.recorder.runtime import suppress_and_count
 
@@ -74,7 +74,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def _begin(request: Any, upload: Callable[..., Any], *, is_async: bool) -> AutomaticCall | None:
-    generation = recording()
+    generation = recording(with_tokens=True)
     if generation is None:
         return None
     try:
@@ -105,10 +105,11 @@ def sent_of(request: Any) -> Sent:
     if not isinstance(body, bytes):
         length = int(headers.get("content-length") or -1)
         body = None
-    kind = headers.get("content-type", "")
+    raw = headers.raw  # quicker than to ask for one by its name
+    kind, _ = type_and_packing(raw)
     sent = Sent(request.method, url.host, path, query, kind, body, length)
     if needs_user_agent(sent.method, sent.host, path):
-        sent.agent = headers.get("user-agent", "")[:100]
+        sent.agent = agent_of(raw)
     return sent
 
 

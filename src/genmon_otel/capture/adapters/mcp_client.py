@@ -1,15 +1,13 @@
 """MCP: each request that a client sends to a server, by whatever transport.
 
-What carries it (HTTP, programs) is no step of its own. In a replay the transports are inert, and
-what only sets up a connection is answered without a recording: it may have been set up long before.
+What carries it (HTTP, programs) is no step of its own; what only sets up a connection is answered in a
+replay without a recording: it may have been set up long before.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
@@ -36,7 +34,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
         ) -> Any:
             if "_related_request_id" in more:  # a server's, within a request of its client
                 return await original(self, method, params, opts, **more)
-            call = _begin(method, params)
+            call = begin_request(method, params)
             if call is None:
                 if active_runtime().player is not None and (known := setup_answer(method, params)):
                     return known
@@ -70,7 +68,7 @@ def session_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
             data = request.model_dump(by_alias=True, mode="json", exclude_none=True)
             method = str(data.get("method"))
             params = data.get("params")
-            call = _begin(method, params)
+            call = begin_request(method, params)
             if call is None:
                 if active_runtime().player is not None and (known := setup_answer(method, params)):
                     return result_type.model_validate(known)
@@ -95,39 +93,8 @@ def session_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
     return [(module.BaseSession, "send_request", wrap)]
 
 
-def transport_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
-    """Patch: what connects to a server in a module of ``mcp.client``; inert in a replay."""
-
-    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
-        has_session_id = original.__name__ == "streamablehttp_client" or (
-            original.__name__ == "streamable_http_client"
-            and "GetSessionIdCallback" in vars(module)  # version 1 gives three things
-        )
-
-        def connect(*args: Any, **options: Any) -> Any:
-            if active_runtime().player is None:
-                return original(*args, **options)
-            return _inert(has_session_id)
-
-        return connect
-
-    names = ("stdio_client", "sse_client", "streamable_http_client", "streamablehttp_client",
-             "websocket_client")  # fmt: skip
-    return [(module, name, wrap) for name in names if callable(vars(module).get(name))]
-
-
-@asynccontextmanager
-async def _inert(has_session_id: bool) -> AsyncIterator[Any]:
-    """Give streams of which one never gives anything, and the other takes everything."""
-    import anyio
-
-    gives, read = anyio.create_memory_object_stream[Any](0)
-    write, takes = anyio.create_memory_object_stream[Any](math.inf)
-    with gives, read, write, takes:
-        yield (read, write, lambda: None) if has_session_id else (read, write)
-
-
-def _begin(method: str, params: Any) -> AutomaticCall | None:
+def begin_request(method: str, params: Any = None) -> AutomaticCall | None:
+    """Begin the step of a request; None where it is none."""
     generation = recording()
     if generation is None:
         return None

@@ -90,7 +90,7 @@ class ProgramCall(AutomaticCall):
         try:
             if not data:
                 return
-            self._asked = False
+            self.is_asked = False
             self._given_at = self.generation.runtime.clock.monotonic()
             output = self.printed_on[name]
             if output.why:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
 from genmon_otel.capture.endpoints import is_credentials
-from genmon_otel.capture.parts import followed
+from genmon_otel.capture.parts import ended, followed, reporting
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import Sent
 from genmon_otel.ports import Answer
@@ -49,7 +49,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def _begin(pool: Any, method: str, url: str, options: Mapping[str, Any]) -> AutomaticCall | None:
-    generation = recording()
+    generation = recording(with_tokens=True)
     if generation is None:
         return None
     try:
@@ -137,7 +137,7 @@ def _reporting_class(kind: Any) -> type:
 
     def _handle_chunk(self: Any, amt: Any) -> Any:
         data = handle_chunk(self, amt)
-        if data:
+        if data and not self._genmon_gives_raw:
             self._genmon_call.given(data)
         return data
 
@@ -145,14 +145,10 @@ def _reporting_class(kind: Any) -> type:
         call: AutomaticCall = self._genmon_call
         chunks = chunked(self, *args, **options)
         call.reader = self._genmon_reader = chunks
-        try:
-            yield from chunks
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            call.failed(error)
-            raise
-        call.finished()
+        if call.is_packed:
+            return ended(call, chunks)
+        self._genmon_gives_raw = True  # nothing is unpacked: it gives what came
+        return reporting(call, chunks)
 
     def close(self: Any) -> None:
         try:
@@ -168,6 +164,7 @@ def _reporting_class(kind: Any) -> type:
         "read_chunked": read_chunked,
         "close": close,
         "_genmon_reader": None,
+        "_genmon_gives_raw": False,
         "__module__": kind.__module__,
         "__qualname__": kind.__qualname__,
     }

@@ -42,7 +42,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def _begin(request: Any) -> AutomaticCall | None:
-    generation = recording()
+    generation = recording(with_tokens=True)
     if generation is None:
         return None
     try:
