@@ -102,7 +102,7 @@ class CaseItem(pytest.Item):
         shown = {
             "expect": self.case.expect, "file": self._here(), "notes": self._replayed.notes,
             "fresh_because": self._replayed.fresh_because, "duration_s": self._replayed.duration_s,
-            "operation": self.case.operation,
+            "operation": self.case.operation, "accepts": self.config.getoption("--genmon-accept"),
         }  # fmt: skip
         self.user_properties.append((_PROPERTY, {**data, "shown": shown}))
         if self._replayed.verdict == "inconclusive":
@@ -316,7 +316,9 @@ def _told(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list
     passing = [
         f"{node}: {value['detail']} Accept it: pytest --genmon-accept {value['shown']['file']}"
         for node, value in those(("pass",), "fails")
+        if not value["shown"]["accepts"]
     ]
+    accepted = [node for node, value in those(("pass",), "fails") if value["shown"]["accepts"]]
     other = [f"{node}: {value['detail']}" for node, value in those(("fail_other",), "fails")]
     nothing = [f"{node}: {value['detail']}" for node, value in those(("inconclusive",))]
     drifted = [
@@ -336,6 +338,7 @@ def _told(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list
     slower = [f"{why}: {_few(nodes)}" for why, nodes in anew.items()]
     for title, lines in (
         ("no longer fails, and the file says that it does:", passing),
+        ("accepted, the file guards from now on once it is committed:", accepted),
         ("no longer fails as recorded, but is judged wrong (still expected to fail):", other),
         ("proves nothing:", nothing),
         ("asked otherwise than recorded (counts a quarter):", drifted),

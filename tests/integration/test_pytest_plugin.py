@@ -139,7 +139,10 @@ def test_accepting_the_fix_flips_the_file(pytester: pytest.Pytester, case: Case)
     fixed, _ = files.export(replace(case, slug="fixed", target="app:mended"), pytester.path)
     still, _ = files.export(replace(case, slug="still"), pytester.path)
     untouched = still.read_bytes()
-    pytester.runpytest_subprocess("--genmon-accept").assert_outcomes(passed=1, xfailed=1)
+    done = pytester.runpytest_subprocess("--genmon-accept")
+    done.assert_outcomes(passed=1, xfailed=1)
+    assert "accepted, the file guards from now on" in done.stdout.str()
+    assert "Accept it" not in done.stdout.str()
     assert files.read(fixed) == replace(files.read(still), slug="fixed", target="app:mended",
                                         expect="passes")  # fmt: skip
     assert still.read_bytes() == untouched

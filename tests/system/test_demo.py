@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -175,6 +180,46 @@ def test_an_endpoint_that_is_down_ends_the_demo_before_it_begins(tmp_path: Path)
     assert done.returncode == 2
     assert done.stderr.startswith("genmon: --model http://127.0.0.1:1/v1")
     assert (tmp_path / "earlier" / "app_builder.py").read_text() == "# mine"
+
+
+def answered(url: str) -> int:
+    """The status of a page that is about to be served."""
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(url) as page:
+                return int(page.status)
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError):
+                raise
+            time.sleep(0.1)
+    raise AssertionError(url)
+
+
+@pytest.mark.long("asks for eighty apps and serves the page")
+def test_the_review_is_left_to_the_page(tmp_path: Path) -> None:
+    """``--ui`` serves the page on the demo's data, in the folder and after as many requests as one says."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GENMON_", "OPENAI_"))}
+    program = "from genmon_otel.cli import main; main()"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", program, "demo", "--ui", "--folder", "mine", "--requests", "80"],
+        cwd=tmp_path, env={**environment, "COLUMNS": "100"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if link := re.search(r"http://127\.0\.0\.1:\d+/enter\?token=\S+", line):
+            break
+    else:
+        raise AssertionError(said)
+    assert answered(link[0]) == 200
+    process.send_signal(signal.SIGINT)
+    said += process.communicate(timeout=60)[0]
+    assert "80 attempts" in said
+    assert process.returncode in (0, 130)
+    assert (tmp_path / "mine" / "genmon.db").exists()
 
 
 def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:

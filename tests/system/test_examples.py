@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documented import ROOT, blocks
+from tests.documented import ROOT, blocks, fixed
 
 EXAMPLES = ROOT / "examples"
 FOLDERS = sorted(path.parent.name for path in EXAMPLES.glob("*/README.md"))
@@ -74,12 +74,3 @@ def test_a_failure_becomes_a_guard(
     assert "1 passed" in run(f"{accept.partition('#')[0]} -q -p no:cacheprovider")
     case = next((tmp_path / folder / "tests" / "genmon").glob("*.genmon.json"))
     assert json.loads(case.read_text(encoding="utf-8"))["expect"] == "passes"
-
-
-def fixed(source: str, diff: str) -> str:
-    """Apply a README's diff: the lines with ``-`` become those with ``+``."""
-    old, new = (
-        "".join(line[1:] + "\n" for line in diff.splitlines() if line[0] == sign) for sign in "-+"
-    )
-    assert source.count(old) == 1
-    return source.replace(old, new)

@@ -1,11 +1,28 @@
-"""Only type-checked (``mypy --strict tests/typing/api.py``): decoration changes no type."""
+"""Only type-checked (``make types``): the public names have types, and decoration changes none."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, assert_type
 
-from genmon_otel.decorators import current_generation, generation, phase, step
+from genmon_otel import (
+    Category,
+    GenerationSpanProcessor,
+    GenmonError,
+    Severity,
+    check_health,
+    current_generation,
+    generation,
+    phase,
+    register_rule,
+    setup,
+    shutdown,
+    step,
+)
+from genmon_otel.records import Outcome
+from genmon_otel.testing import ManualClock, capture, factory, postcondition, sequential_ids
+
+from genmon_otel import genration  # type: ignore[attr-defined]  # isort: skip  # noqa: F401
 
 
 @generation
@@ -86,3 +103,38 @@ async def uses() -> None:
 
 
 as_callable: Callable[[str], Coroutine[Any, Any, int]] = called
+
+
+@postcondition
+def is_complete(pages: list[str]) -> bool:
+    return bool(pages)
+
+
+@factory
+def make_app() -> App:
+    return App()
+
+
+def set_up() -> None:
+    setup("genmon.db", capture="failures", frameworks=["react"], redact=str.lower, metrics_port=0)
+    GenerationSpanProcessor(store="genmon.db", steps="decorated", steps_ignore=("/health",))
+    injection = Category.declare("prompt_injection", Severity.HIGH)
+    assert_type(injection, Category)
+    register_rule(injection, exception=KeyError, severity="low")()
+    register_rule("validation_error", message=r"schema \d+")
+    try:
+        assert_type(check_health(3600).failures, int)
+    except GenmonError as error:
+        assert_type(str(error), str)
+    assert_type(shutdown(1.0), bool)
+    setup(stor="genmon.db")  # type: ignore[call-arg]
+    register_rule("unknown", statuses=400)  # type: ignore[call-arg]
+
+
+def tests() -> None:
+    with capture(clock=ManualClock(), new_id=sequential_ids(), frameworks=("react",)) as seen:
+        bare("x")
+    assert_type(seen.record.outcome, Outcome)
+    assert_type([each.operation for each in seen.records], list[str])
+    assert_type(is_complete([]), bool)
+    assert_type(make_app(), App)

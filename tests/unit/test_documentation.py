@@ -186,3 +186,14 @@ def test_every_attribute_is_explained() -> None:
 def test_the_readme_is_short() -> None:
     """README has under 120 lines."""
     assert text_of(ROOT / "README.md").count("\n") < 120
+
+
+def test_the_newest_servers_are_those_that_tests_build() -> None:
+    """docs/alerting.md says the versions of Prometheus and the Collector that `make servers-go` builds."""
+    servers = ROOT / "tests" / "servers"
+    release = re.search(r"^release=(\d+\.\d+)", text_of(servers / "go_programs.sh"), re.M)
+    collector = re.search(r"collector/otelcol v(\d+\.\d+)", text_of(servers / "go" / "go.mod"))
+    assert release is not None
+    assert collector is not None
+    tried = text_of(ROOT / "docs" / "alerting.md").partition("tested with ")[2].partition("\n\n")[0]
+    assert f" and {release[1]}, an OpenTelemetry Collector {collector[1]} " in " ".join(tried.split())

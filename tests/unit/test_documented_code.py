@@ -15,7 +15,7 @@ import pytest
 
 from genmon_otel.cli import genmon
 from genmon_otel.regression.trust import OPTIONS, PREFIX
-from tests.documented import ROOT, Block, blocks, pages, prose
+from tests.documented import ROOT, Block, blocks, commands, pages, prose
 
 #: Programs that pages call beside genmon; what is none of them is a slip.
 PROGRAMS = frozenset(
@@ -60,8 +60,8 @@ def test_toml_blocks_are_read(block: Block) -> None:
 @pytest.mark.parametrize("block", of("console", "bash", "sh"))
 def test_commands_exist(block: Block) -> None:
     """Each command is one of genmon's with options it has, a target of make's, or a known program."""
-    for line in commands(block.text):
-        check(line)
+    for command in commands(block):
+        check(command.line)
 
 
 @pytest.mark.parametrize("page", [pytest.param(page, id=page.name) for page in pages()])
@@ -70,23 +70,6 @@ def test_commands_in_the_text_exist(page: Path) -> None:
     for code in re.findall(r"`((?:genmon|make) [^`\n]*)`", prose(page)):
         if code.startswith("make ") or re.match(r"genmon [a-z]", code):
             check(code, is_whole=False)
-
-
-def commands(text: str) -> Iterator[str]:
-    """Yield the command lines of a console block, without prompts, comments and output."""
-    lines = text.replace("\\\n", " ").splitlines()
-    with_prompt = any(line.startswith("$ ") for line in lines)
-    quoted = ""
-    for line in lines:
-        if quoted:  # a quotation that goes over several lines
-            quoted += "\n" + line
-            if line.startswith('"'):
-                yield quoted
-                quoted = ""
-        elif line.endswith(' -c "'):
-            quoted = line
-        elif line.startswith("$ ") or (line.strip() and not with_prompt):
-            yield line.removeprefix("$ ")
 
 
 def check(line: str, *, is_whole: bool = True) -> None:

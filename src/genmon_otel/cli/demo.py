@@ -85,9 +85,9 @@ def demo(
     else:
         complete = show.on_a_model_of_yours(url, model_name, limit)
     if opens_page:
-        serve_page.main(
-            ["--store", show.stage.store, "--cwd", str(show.stage.folder)], standalone_mode=False
-        )
+        # Any free port: a page of the reader's own may be served on the usual one.
+        where = ["--store", show.stage.store, "--cwd", str(show.stage.folder), "--port", "0"]
+        serve_page.main(where, standalone_mode=False)
     return 0 if complete else INCOMPLETE
 
 

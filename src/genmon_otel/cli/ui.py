@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -72,7 +73,7 @@ def ui(
     if only_link:
         click.echo(make_link(folder, port, reviewer))
         return
-    chosen = port or _free_port(host)
+    chosen = _bindable(host, port)
     hosts = frozenset({"127.0.0.1", "localhost", "::1", host.lower(), *(n.lower() for n in names)})
     access = Access(chosen, hosts, trust_header, trusted_proxy and str(_address(trusted_proxy)))
     named = next(iter(names), "localhost" if host in ("0.0.0.0", "::") else host)
@@ -83,7 +84,14 @@ def ui(
         out = console()
         out.print("The page is served. This link opens it once:")
         out.print(link(url, key, reviewer), soft_wrap=True, style="bold")
-        out.print(f"For the next reviewer: genmon ui --port {chosen} --link", style="dim")
+        # The key of links lies beside a SQLite store, so whoever asks for one must name the same.
+        named_store = (
+            f" --store {shlex.quote(store)}" if store is not None and path is not None else ""
+        )
+        out.print(
+            f"For the next reviewer: genmon ui{named_store} --port {chosen} --link",
+            soft_wrap=True, style="dim",
+        )  # fmt: skip
         serve(app, host, chosen)
 
 
@@ -96,8 +104,20 @@ def _address(text: str) -> object:
         ) from None
 
 
-def _free_port(host: str) -> int:
+def _bindable(host: str, port: int) -> int:
+    """Return the port to serve on: the given one, or for 0 any free one.
+
+    Raises:
+        ConfigurationError: nothing can be served there; nothing was printed or written yet.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.bind((host, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"The page cannot be served on {host} port {port}: {error.strerror}. If genmon ui runs there "
+                f"already: genmon ui --port {port} --link. Else choose a port, or any free one: --port 0"
+            ) from None
         return int(probe.getsockname()[1])

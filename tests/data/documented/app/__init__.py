@@ -1,0 +1,1 @@
+"""The application that the commands of the pages are run on."""
