@@ -55,7 +55,7 @@ STATUS = {
 }
 #: What a person types.
 TYPED = {"genmon replay F-3KQ2 --pdb": "c\n", "genmon cases run F-3KQ2 --live": "y\n"}
-#: What happens to the application before a command: by its beginning, a text of ``app/builder.py`` and its successor.
+#: What the application is during a command: by its beginning, a text of ``app/builder.py`` and its successor.
 MEANWHILE = {
     "genmon cases refresh": (
         ("Write {request}.", "Write {request}, small."),
@@ -121,6 +121,10 @@ class Reader:
     exports: str = ""
     environment: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def source(self) -> Path:
+        return self.folder / "app" / "builder.py"
+
     def run(self, line: str) -> str:
         """Run a command that is on no page; its output."""
         done = execute(self.folder, line, "", self.environment)
@@ -135,21 +139,27 @@ class Reader:
 
     def edit(self, edits: Iterable[tuple[str, str]]) -> None:
         """Change the application's source."""
-        path = self.folder / "app" / "builder.py"
-        source = path.read_text(encoding="utf-8")
+        source = self.source.read_text(encoding="utf-8")
         for old, new in edits:
             assert source.count(old) == 1, old
             source = source.replace(old, new)
-        path.write_text(source, encoding="utf-8")
+        self.source.write_text(source, encoding="utf-8")
 
     def follow(self, command: Command) -> str | None:
         """Run one command; return what was wrong, None if nothing was."""
         if command.line.startswith("export "):
             self.exports += self.script(command.line).removeprefix(self.exports) + "\n"
             return None
+        source = self.source.read_text(encoding="utf-8") if self.source.exists() else ""
         for begin, edits in MEANWHILE.items():
             if command.line.startswith(begin):
                 self.edit(edits)
+        wrong = self._run(command)
+        if source:
+            self.source.write_text(source, encoding="utf-8")
+        return wrong
+
+    def _run(self, command: Command) -> str | None:
         if command.line.startswith(SERVES):
             status, output = served(self.folder, self.script(command.line), self.environment)
         else:
@@ -157,9 +167,10 @@ class Reader:
             done = execute(self.folder, self.script(command.line), typed, self.environment)
             status, output = done.returncode, done.stdout + done.stderr
         expected = next((s for b, s in STATUS.items() if command.line.startswith(b)), 0)
-        if status != expected:
+        if status != expected or "ERROR: " in output:  # psql goes on after an error
             return f"{command.block.place}: {command.line}: exit code {status}\n{output[-1500:]}"
-        if shape(command.shown) not in shape(output):
+        printed = shape(output)
+        if not all(shape(line) in printed for line in command.shown.splitlines()):
             return (
                 f"{command.block.place}: {command.line}: shows\n{command.shown}\nprints\n{output}"
             )
@@ -269,9 +280,12 @@ def test_a_page_is_followed_on_postgresql(
         pytest.skip("needs psql: apt-get install postgresql-client")
     server = own_postgresql_server
     reader.environment = {"PGHOST": str(server.folder), "PGUSER": "genmon"}
-    reader.run(
-        "psql -q -d postgres -c 'DROP DATABASE IF EXISTS genmon' -c 'CREATE DATABASE genmon'"
-    )
+    roles = ("genmon_app", "genmon_grafana")
+    anew = ["DROP DATABASE IF EXISTS genmon", "CREATE DATABASE genmon"]
+    anew += [f"DROP ROLE IF EXISTS {role}" for role in roles]
+    if page == "docs/upgrading.md":  # where an older version has run
+        anew += [f"CREATE ROLE {role} LOGIN" for role in roles]
+    reader.run("psql -q -d postgres " + " ".join(f"-c '{each}'" for each in anew))
     (reader.folder.parent / "secrets" / "genmon-store").write_text(server.url("genmon"))
     if page == "docs/upgrading.md":
         reader.environment["GENMON_STORE"] = server.url("genmon")

@@ -196,4 +196,6 @@ def test_the_newest_servers_are_those_that_tests_build() -> None:
     assert release is not None
     assert collector is not None
     tried = text_of(ROOT / "docs" / "alerting.md").partition("tested with ")[2].partition("\n\n")[0]
-    assert f" and {release[1]}, an OpenTelemetry Collector {collector[1]} " in " ".join(tried.split())
+    assert f" and {release[1]}, an OpenTelemetry Collector {collector[1]} " in " ".join(
+        tried.split()
+    )
