@@ -140,8 +140,13 @@ ERRNOS: Final[Mapping[int, Label]] = {
 }
 
 #: JSON-RPC codes that an MCP client raises with; others are a tool's or the protocol's own.
-#: Source: JSON-RPC 2.0, and the error codes of the MCP SDKs.
-MCP_CODES: Final[Mapping[int, Label]] = {-32001: TIMEOUT, -32603: PROVIDER, -32000: PROVIDER}
+#: Source: JSON-RPC 2.0, and the error codes of the MCP SDKs (408 and 32600: version 1's for Python).
+MCP_CODES: Final[Mapping[int, Label]] = {
+    **dict.fromkeys((-32001, 408), TIMEOUT),
+    **dict.fromkeys((-32603, -32000, 32600), PROVIDER),
+    -32602: VALIDATION,
+    -32700: SYNTAX,
+}
 
 
 #: Codes that are ordinary words: they count where a provider's client, or a response, has them.
@@ -203,11 +208,13 @@ _WRITTEN: Final[tuple[tuple[str, str, str, bool], ...]] = (
     ("fetch", "http error!", r"\bhttp error! ?\(?status: ?([45]\d\d)\b", False),
     ("curl", "curl: (22)", r"\bcurl: \(22\) the requested url returned error: ([45]\d\d)", False),
     ("requests", " error: ", r"\b([45]\d\d) (?:client|server) error: [^\n]{0,200} for url\b", False),
-    ("httpx", " error '", r"\b(?:client|server) error '([45]\d\d) [^'\n]{1,60}' for url\b", False),
+    ("httpx", " error '", r"\b(?:client|server) error '([45]\d\d) [^'\n]{0,60}' for url\b", False),
     ("urllib", "http error ", r"\bhttp error ([45]\d\d): ", False),
     ("axios, undici", "with status", r"\b(?:failed|error) with status(?: code)?:? ([45]\d\d)\b", False),
     ("aiohttp", ", message='", r"^([45]\d\d), message='", False),
     ("Go, gRPC", "status", r"\bstatus[ _]?code[:=]? ?([45]\d\d)\b", False),
+    ("clients of APIs", "{", r"\b(?:api|http|request|status)\b[^\n{]{0,30}\b([45]\d\d)\b[^\n{]{0,40}\{ ?[\"'](?:error|errors|message|detail|code|type)[\"'] ?:", False),
+    ("Node's fetch", " while fetching http", r"\b(?:error|response|status) ([45]\d\d) while fetching https?://", False),
     ("HTTP", "http/", r"\bhttp/[12](?:\.\d)? ([45]\d\d)\b", False),
 )  # fmt: skip
 

@@ -114,7 +114,7 @@ EXACT: Final = _GENERATED | _table(
         "smolagents.ExecutionTimeoutError agents.ExecTimeoutError crewai.TaskTimeoutError "
         "fireworks.DeploymentSamplerTimeoutError elevenlabs.FlowsWaitTimeoutError "
         "daytona_sdk.DaytonaTimeoutError daytona.DaytonaConnectionTimeoutError "
-        "databricks.DeadlineExceeded rq.JobTimeoutException dramatiq.TimeLimitExceeded celery.TimeoutError",
+        "erniebot.TimeoutError databricks.DeadlineExceeded rq.JobTimeoutException dramatiq.TimeLimitExceeded celery.TimeoutError",
     ),
     (
         RATE,
@@ -128,7 +128,7 @@ EXACT: Final = _GENERATED | _table(
         "langsmith.LangSmithRateLimitError outlines.RateLimitError e2b.RateLimitException "
         "daytona.DaytonaRateLimitError daytona_sdk.DaytonaRateLimitError "
         "openrouter.TooManyRequestsResponseError databricks.TooManyRequests "
-        "github.RateLimitExceededException",
+        "github.RateLimitExceededException erniebot.RequestLimitError",
     ),
     (
         SHUT_OUT,
@@ -164,7 +164,8 @@ EXACT: Final = _GENERATED | _table(
         "openrouter.ForbiddenResponseError openrouter.PaymentRequiredResponseError "
         "ai21.CredentialsError guardrails.ExpiredTokenError guardrails.InvalidTokenError "
         "agent_framework.AgentInvalidAuthException agent_framework.ChatClientInvalidAuthException "
-        "databricks.Unauthenticated databricks.PermissionDenied github.BadCredentialsException",
+        "databricks.Unauthenticated databricks.PermissionDenied github.BadCredentialsException "
+        "erniebot.InvalidTokenError erniebot.TokenExpiredError erniebot.PermissionError erniebot.TokenUpdateFailedError",
     ),
     (
         PROVIDER,
@@ -231,6 +232,7 @@ EXACT: Final = _GENERATED | _table(
         "runwayml.TaskFailedError vllm.VLLMServerError vllm.QueueOverflowError "
         "agent_framework.AgentContentFilterException agent_framework.ChatClientContentFilterException "
         "huggingface_hub.LocalEntryNotFoundError tavily.BadRequestError "
+        "erniebot.ConnectionError erniebot.ServiceUnavailableError erniebot.TryAgain "
         "websockets.ConnectionClosed asyncio.IncompleteReadError ConnectionError socket.gaierror socket.herror "
         "ssl.SSLError",
     ),
@@ -343,7 +345,7 @@ FALLBACK: Final = _each(
         "mistralai.SDKError mistralai.SDKBaseError elevenlabs.ApiError "
         "semantic_kernel.ServiceResponseException semantic_kernel.ServiceException "
         "agent_framework.ServiceResponseException smolagents.AgentGenerationError "
-        "pydantic_ai.ModelAPIError pydantic_ai.ModelHTTPError",
+        "pydantic_ai.ModelAPIError pydantic_ai.ModelHTTPError erniebot.EBError",
     ),
     (TIMEOUT, "google.RetryError"),
     (
@@ -384,7 +386,7 @@ CLIENTS: Final = frozenset(
     "deepgram letta_client llama_api_client llama_stack_client semantic_kernel agent_framework "
     "crewai smolagents langchain_google_genai tavily firecrawl httpx_sse langsmith langgraph_sdk "
     "lumaai browserbase openrouter fal_client stability_sdk dspy agno strands outlines "
-    "assemblyai exa_py".split()
+    "assemblyai exa_py erniebot".split()
 )
 
 #: A mistake in the program: its message quotes the program, so words in it tell nothing.

@@ -86,8 +86,9 @@ LIMITED: Final[tuple[Entry, ...]] = (
 )
 
 LATE: Final[tuple[Entry, ...]] = (
-    entry(TIMEOUT, "openai.timeout", "clients of OpenAI and Anthropic",
-        form(r"^(?:(?:\w+\.)*\w*(?:error|timeout): )?request timed out\.(?:\s|$)", "timed"),
+    entry(TIMEOUT, "openai.timeout", "clients of OpenAI, Anthropic and MCP servers",
+        form(r"^(?:api error: |(?:\w+\.)*\w*(?:error|timeout): )?request timed out\.(?:\s|$)", "timed"),
+        "mcp error -32001: request timed out",
         "apitimeouterror - request timed out",
         "request timed out or interrupted. this could be due to a network timeout",
     ),

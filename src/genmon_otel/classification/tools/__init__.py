@@ -17,15 +17,17 @@ from genmon_otel.classification.tools.compilers import (
     PARSE_ERRORS,
     TYPE_ERRORS,
 )
+from genmon_otel.classification.tools.deploy import DEPLOYS
 from genmon_otel.classification.tools.ecosystems import ECOSYSTEMS, MANIFESTS
 from genmon_otel.classification.tools.frameworks import FRAMEWORKS
 from genmon_otel.classification.tools.linters import REPORTS, TOOLCHAINS
-from genmon_otel.classification.tools.machine import MACHINE_GAVE_OUT, PATIENCE
+from genmon_otel.classification.tools.machine import ABORTED, MACHINE_GAVE_OUT, PATIENCE
 from genmon_otel.classification.tools.packages import INSTALLERS, MODULES, NOT_THERE, SCRIPTS
 
 TOOLS: Final[tuple[Entry, ...]] = (
     *MACHINE_GAVE_OUT,
     *PATIENCE,
+    *DEPLOYS,
     *MANIFESTS,
     *FRAMEWORKS,
     *TOOLCHAINS,
@@ -39,4 +41,4 @@ TOOLS: Final[tuple[Entry, ...]] = (
     *MISSING_PIECES,
 )
 #: Read after the sentences of parsers and import systems, which such reports quote.
-TOOL_REPORTS: Final[tuple[Entry, ...]] = (*TYPE_ERRORS, *LOCATED)
+TOOL_REPORTS: Final[tuple[Entry, ...]] = (*TYPE_ERRORS, *LOCATED, *ABORTED)

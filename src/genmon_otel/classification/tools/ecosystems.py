@@ -1,42 +1,16 @@
-"""What package managers of other languages, builders of container images and deploy tools print."""
+"""What package managers of other languages and builders of container images print."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from genmon_otel.classification.phrases import Entry, entry, form, printed
-from genmon_otel.classification.verdict import DEPENDENCY, RATE, SHUT_OUT, SYNTAX, VALIDATION
+from genmon_otel.classification.verdict import DEPENDENCY, SYNTAX, VALIDATION
 
 # One phrase a line.
 # fmt: off
-#: Before everything else that speaks of files: limits of an image registry, and files that do not parse.
+#: Before everything else that speaks of files: files that do not parse.
 MANIFESTS: Final[tuple[Entry, ...]] = (
-    entry(RATE, "docker.rate", "docker, when its registry limits pulls",
-        "you have reached your (unauthenticated |)pull rate limit",
-        "toomanyrequests: ",
-    ),
-    entry(SHUT_OUT, "deploy.credentials", "terraform, aws, gcloud, az, kubectl, git, docker, wrangler, vercel, netlify, firebase, fly, heroku and gh, without a login or with one that is refused",
-        "no valid credential sources",
-        "attempted to load application default credentials since neither",
-        "google: could not find default credentials",
-        "please run 'az login' to setup account",
-        "unable to build authorizer for resource manager api",
-        "run the following command to generate a token for app.",
-        form(r"\bunable to locate credentials\. you can configure credentials by running", "locate credentials"),
-        "you do not currently have an active account selected",
-        "error: you must be logged in to the server",
-        "unauthorized: authentication required",
-        "you are not authenticated. please run 'wrangler login'",
-        "no existing credentials found. please run",
-        "failed to authenticate, have you run firebase login",
-        "no access token available. please login with",
-        "it's necessary to set a cloudflare_api_token environment variable",
-        "access denied. this repository requires approval",
-        form(r"\bfatal: authentication failed for '(?:https?|ssh|git)", "authentication"),
-        "password authentication is not supported for git operations",
-        form(r"\bunauthorizedoperation: you are not authorized|\baccessdenied\w{0,10}: user: arn:aws", "unauthorizedoperation", "arn"),
-        form(r"\b(?:please run|run|please login with|try)[: ]{1,4}['`]?(?:vercel|netlify|firebase|wrangler|heroku|railway|supabase|gcloud auth|flyctl auth|gh auth|terraform|docker|huggingface-cli|hf auth|aws sso|doctl auth|modal token) (?:login|new)\b", "login", "token new"),
-    ),
     entry(SYNTAX, "manifest.syntax", "docker, Bundler, Composer, Go, cargo, MSBuild, Prisma, Swift, mypy and Deno, a manifest or a source that does not parse",
         "dockerfile parse error",
         "there was an error parsing 'gemfile'",
@@ -119,7 +93,7 @@ ECOSYSTEMS: Final[tuple[Entry, ...]] = (
         form(r"\bpackage [`'\"]?[\w-]{1,60}[^\n]{0,40} does not have (?:feature|these features)", "feature", "features"),
     ),
     entry(DEPENDENCY, "go", "go build and go mod, a module that cannot be had",
-        form(r"\bgo: (?:[\w./@-]{1,200}: )?(?:reading https?://|invalid version: |unknown revision |module [\w./@-]{1,120}: (?:get|reading))", "go"),
+        form(r"\bgo: (?:[\w./@-]{1,200}: )?(?:reading |invalid version: |unknown revision |module [\w./@-]{1,120}: (?:get|reading))", "go"),
         "invalid version: unknown revision",
         "go: cannot find main module",
         "go.mod file not found in current directory or any parent",

@@ -42,7 +42,7 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
         "was terminated abruptly while the future was running",
         "segmentation fault (core dumped)",
         "(core dumped)",
-        form(r"\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=(]{1,3}(?:137|139|134|-9|-11|-6)\b", "exit", "exited", "code", "status"),
+        form(r"\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=(]{1,3}(?:137|139|-9|-11)\b", "exit", "exited", "code", "status"),
         form(r"(?:^|\n|\bsh: |\bsh: line \d+: |\bsignal: |line \d+: )(?: *\d+ )?killed *(?:$|\n| {3})", "killed"),
         "-- native stack trace --",
         "worker exited prematurely: (signal|exitcode)",
@@ -50,6 +50,12 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
     printed(MACHINE, "process_crashed", "shells and runtimes",
         "segmentation fault",
         "killed (exit code 137)",
+    ),
+)
+#: Last: a program that aborts mostly said before why.
+ABORTED: Final[tuple[Entry, ...]] = (
+    entry(MACHINE, "process_aborted", "shells and subprocess, a process that ended itself with SIGABRT",
+        form(r"\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=(]{1,3}(?:134|-6)\b", "exit", "exited", "code", "status"),
     ),
 )
 
