@@ -471,6 +471,9 @@ def test_the_code_of_an_mcp_client_decides() -> None:
         -32001: "ai_timeout",
         -32603: "provider_error",
         -32000: "provider_error",
+        32600: "provider_error",
+        408: "ai_timeout",
+        -32700: "syntax_error",
         -32602: "unknown",
     }
     got = {}

@@ -144,7 +144,6 @@ ERRNOS: Final[Mapping[int, Label]] = {
 MCP_CODES: Final[Mapping[int, Label]] = {
     **dict.fromkeys((-32001, 408), TIMEOUT),
     **dict.fromkeys((-32603, -32000, 32600), PROVIDER),
-    -32602: VALIDATION,
     -32700: SYNTAX,
 }
 
@@ -213,7 +212,7 @@ _WRITTEN: Final[tuple[tuple[str, str, str, bool], ...]] = (
     ("axios, undici", "with status", r"\b(?:failed|error) with status(?: code)?:? ([45]\d\d)\b", False),
     ("aiohttp", ", message='", r"^([45]\d\d), message='", False),
     ("Go, gRPC", "status", r"\bstatus[ _]?code[:=]? ?([45]\d\d)\b", False),
-    ("clients of APIs", "{", r"\b(?:api|http|request|status)\b[^\n{]{0,30}\b([45]\d\d)\b[^\n{]{0,40}\{ ?[\"'](?:error|errors|message|detail|code|type)[\"'] ?:", False),
+    ("clients of APIs", "{", r"\b(?:api|http|request|status)\b[^\n{]{0,30}\b([45]\d\d)\b[):, -]{0,4}(?:[a-z][a-z -]{2,24}[:-])? ?\{ ?[\"'](?:error|errors|message|detail|code|type)[\"'] ?:", False),
     ("Node's fetch", " while fetching http", r"\b(?:error|response|status) ([45]\d\d) while fetching https?://", False),
     ("HTTP", "http/", r"\bhttp/[12](?:\.\d)? ([45]\d\d)\b", False),
 )  # fmt: skip

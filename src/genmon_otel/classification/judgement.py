@@ -38,6 +38,7 @@ from genmon_otel.classification.types import (
 from genmon_otel.classification.verdict import (
     DEPENDENCY,
     MACHINE,
+    RATE,
     SYNTAX,
     TIMEOUT,
     UNKNOWN,
@@ -250,6 +251,8 @@ def _refined_by(verdict: Verdict, text: str) -> Verdict:
         if verdict.rule == "status:404" and _REGISTRY.search(text):
             return Verdict(*DEPENDENCY, "status:404_registry", verdict.weight)
         return verdict
+    if verdict.rule == "status:413" and "rate_limit_exceeded" in text:  # Groq, tokens per minute
+        return Verdict(*RATE, "code:rate_limit_exceeded", verdict.weight)
     words = providers.SPENT_WORDS if verdict.category is Category.RATE_LIMIT else _REFUSALS
     if better := first_of(words, "provider", text, verdict.weight):
         return better if better.severity is not None else verdict

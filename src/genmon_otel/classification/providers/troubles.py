@@ -28,10 +28,11 @@ STORES: Final[tuple[Entry, ...]] = (
 )
 
 BROKEN: Final[tuple[Entry, ...]] = (
-    entry(PROVIDER, "context_length", "OpenAI, Anthropic, Google, Bedrock, Cohere, Groq, OpenRouter and vLLM with HTTP 400 or 413",
+    entry(PROVIDER, "context_length", "OpenAI, Anthropic, Google, Bedrock, Cohere, Groq, DashScope, OpenRouter and vLLM with HTTP 400 or 413",
         form(r"\bmaximum context length is \d[\d,]{0,12} tokens", "maximum context length"),
         "context_length_exceeded",
         "prompt is too long: # tokens",
+        "range of input length should be [#",
         "input length and 'max_tokens' exceed context limit",
         "input is too long for requested model",
         "exceeds the maximum number of tokens allowed",

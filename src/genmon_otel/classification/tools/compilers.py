@@ -109,7 +109,7 @@ MISSING_PIECES: Final[tuple[Entry, ...]] = (
         "sbt.librarymanagement.resolveexception",
         form(r"\blua: [^\n]{1,160}: module '[^'\n]{1,80}' not found:", "lua"),
         form(r"\berror hh4(?:04|08|09|11): ", "hh"),
-        form(r"\bsource \"[^\"\n]{1,160}\" not found: file not found", "source"),
+        form(r"\bsource \"[^\"\n]{1,160}\.sol\" not found: file not found", "source"),
         form(r"\bundefined reference to ['`\"]|\bundefined symbols for architecture\b|\bunresolved external symbol\b", "undefined", "unresolved"),
         form(r"\d: error: package [\w.]{1,120} does not exist", "package"),
         "could not find or load main class",

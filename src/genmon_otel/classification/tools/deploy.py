@@ -79,7 +79,7 @@ DEPLOYS: Final[tuple[Entry, ...]] = (
         form(r"\btimed out waiting for: (?:https?|tcp)", "timed waiting"),
     ),
     entry(VALIDATION, "deploy.refused", "CloudFormation, CDK, SAM, helm, Hugo, vercel and firebase, a template or a setting that is refused",
-        "failed to satisfy constraint: member must",
+        "failed to satisfy constraint: member must (have|satisfy|not be|contain)",
         "properties validation failed for resource",
         "an error occurred (validationerror) when calling the",
         form(r"\btemplate (?:format|validation) error: |\btemplate error: (?:instance of|unresolved|every)", "template"),

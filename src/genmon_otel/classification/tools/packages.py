@@ -143,7 +143,7 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         "no available formula (with|or cask with) the name",
         form(r"\bcould not find compatible versions(?: for (?:pod|gem) |\n)|\bversion solving has failed\b", "compatible", "solving"),
         form(r"\bno 'podfile' found in the project directory|\bno `podfile' found in the project directory", "podfile"),
-        form(r"\bcould not find [\w.-]{1,80} in (?:any of the sources|locally installed gems)\b", "sources", "locally"),
+        form(r"\bcould not find [\w.-]{1,60}-\d[\w., -]{0,200} in (?:any of the sources|locally installed gems)\b", "sources", "locally"),
         form(r"\bcould not find a valid gem '", "gem"),
         form(r"\byou must use bundler \d|\byour bundle (?:only supports platforms|requires a different version of bundler)\b", "bundler", "bundle"),
         "could not find directory of openssl installation",
