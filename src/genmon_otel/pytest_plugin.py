@@ -35,8 +35,6 @@ _ALLOWED: Final = {
     "genmon_programs": "programs that cases may run",
     "genmon_env": "environment variables that cases may set",
 }
-#: Tests that one line of the summary names.
-_NAMED: Final = 5
 _VERSION: Final = pytest.StashKey[str | None]()
 
 
@@ -53,6 +51,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="append results to FILE, for 'genmon cases ingest' (without it they go straight "
         "to the store if GENMON_STORE names one)",
+    )
+    group.addoption(
+        "--genmon-markdown",
+        metavar="FILE",
+        help="append the verdicts to FILE as Markdown, for a job's summary or a comment",
     )
     for name, what in _ALLOWED.items():
         parser.addini(name, what, type="linelist", default=[])
@@ -255,6 +258,8 @@ class Results:
         self._results: dict[str, dict[str, Any]] = {}
         #: By run id: the test, and its result with what is printed of it.
         self._shown: dict[str, tuple[str, dict[str, Any]]] = {}
+        #: By test, the rows of ``--genmon-markdown``.
+        self._rows: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Store a case's result, which is a property of its report."""
@@ -265,16 +270,27 @@ class Results:
                     self._results[value["run_id"]] = {
                         key: each for key, each in value.items() if key != "shown"
                     }
+                    self._rows[report.nodeid] = {
+                        **value, "case": value["slug"], "state": value["shown"]["expect"],
+                        "bad": report.failed,
+                    }  # fmt: skip
+            if report.failed and report.nodeid not in self._rows and SUFFIX in report.location[0]:
+                self._rows[report.nodeid] = {  # a file that is no case
+                    "case": report.location[2], "verdict": "unreadable", "state": "", "bad": True,
+                    "detail": report.longreprtext,
+                }  # fmt: skip
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print what the cases showed, always: what passes now, goes wrong otherwise, drifted, or proves nothing."""
         if not self._shown:
             return
+        from genmon_otel.wording.test_run import told
+
         terminalreporter.section("genmon cases")
         counts = Counter(value["verdict"] for _, value in self._shown.values())
         said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
         terminalreporter.write_line(f"{len(self._shown)} replayed: {said}")
-        for title, lines in _told(list(self._shown.values())):
+        for title, lines in told(list(self._shown.values())):
             terminalreporter.write_line("")
             terminalreporter.write_line(title)
             for line in lines:
@@ -286,6 +302,7 @@ class Results:
 
         An error while saving is printed and does not fail the tests.
         """
+        self._append_markdown()
         if not self._results:
             return
         from genmon_otel.conventions import ENV_STORE, ENV_STORE_FILE
@@ -300,58 +317,26 @@ class Results:
             elif os.environ.get(ENV_STORE) or os.environ.get(ENV_STORE_FILE):
                 _save_to_store(results)
         except (GenmonError, OSError) as error:
-            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
-            if terminal is not None:
-                terminal.write_line(f"genmon: results were not saved: {error}", yellow=True)
+            self._warn(f"genmon: results were not saved: {error}")
 
+    def _append_markdown(self) -> None:
+        """Append the verdicts to the file of ``--genmon-markdown``; an error is printed, the tests stand."""
+        if not (path := self._config.getoption("--genmon-markdown")):
+            return
+        from genmon_otel.wording.markdown import table_of_runs
 
-def _told(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list[str]]]:
-    """Return what is worth a word of results: a title, and a paragraph for each case."""
+        file = self._config.invocation_params.dir / path
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as out:
+                out.write(f"{table_of_runs(list(self._rows.values()))}\n")
+        except OSError as error:
+            self._warn(f"genmon: the verdicts were not written as Markdown: {error}")
 
-    def those(verdicts: tuple[str, ...], expect: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-        for node, value in results:
-            if value["verdict"] in verdicts and expect in ("", value["shown"]["expect"]):
-                yield node, value
-
-    passing = [
-        f"{node}: {value['detail']} Accept it: pytest --genmon-accept {value['shown']['file']}"
-        for node, value in those(("pass",), "fails")
-        if not value["shown"]["accepts"]
-    ]
-    accepted = [node for node, value in those(("pass",), "fails") if value["shown"]["accepts"]]
-    other = [f"{node}: {value['detail']}" for node, value in those(("fail_other",), "fails")]
-    nothing = [f"{node}: {value['detail']}" for node, value in those(("inconclusive",))]
-    drifted = [
-        f"{node}: " + str(value["drift"]).replace("\n", "\n    ")
-        for node, value in results
-        if value["drift"]
-    ]
-    served = [
-        f"{node}: {'; '.join(value['shown']['notes'])}"
-        for node, value in those(("pass", "fail_other"))
-        if value["shown"]["notes"]
-    ]
-    anew: dict[str, list[str]] = {}
-    for node, value in results:
-        if why := value["shown"]["fresh_because"]:
-            anew.setdefault(why, []).append(f"{node} ({value['shown']['duration_s']:.1f} s)")
-    slower = [f"{why}: {_few(nodes)}" for why, nodes in anew.items()]
-    for title, lines in (
-        ("no longer fails, and the file says that it does:", passing),
-        ("accepted, the file guards from now on once it is committed:", accepted),
-        ("no longer fails as recorded, but is judged wrong (still expected to fail):", other),
-        ("proves nothing:", nothing),
-        ("asked otherwise than recorded (counts a quarter):", drifted),
-        ("answered beyond the recording:", served),
-        ("replayed in a process started anew, which is slower:", slower),
-    ):
-        if lines:
-            yield title, lines
-
-
-def _few(nodes: list[str]) -> str:
-    more = f" and {len(nodes) - _NAMED} more" if len(nodes) > _NAMED else ""
-    return ", ".join(nodes[:_NAMED]) + more
+    def _warn(self, said: str) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if terminal is not None:
+            terminal.write_line(said, yellow=True)
 
 
 def _export(shown: list[dict[str, Any]]) -> None:

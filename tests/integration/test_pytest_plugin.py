@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -79,8 +80,9 @@ def verdicts(path: Path) -> dict[str, str]:
 def test_every_outcome(pytester: pytest.Pytester, suite: Path, workers: tuple[str, ...]) -> None:
     """Each case ends as its file expects, in one process or two, and results are written once."""
     ran = pytester.runpytest_subprocess(
-        "cases", "-v", "-rA", "--genmon-results", "out/results.jsonl", *workers
-    )
+        "cases", "-v", "-rA", "--genmon-results", "out/results.jsonl",
+        "--genmon-markdown", "out/summary.md", *workers,
+    )  # fmt: skip
     ran.assert_outcomes(passed=1, failed=2, errors=2, skipped=1, xfailed=2)
     text = ran.stdout.str()
     assert "XFAIL cases/fails-as-recorded.genmon.json::fails-as-recorded - fail_same" in text
@@ -100,6 +102,31 @@ def test_every_outcome(pytester: pytest.Pytester, suite: Path, workers: tuple[st
     assert "no longer fails as recorded, but is judged wrong" in section
     assert "cases/fails-otherwise.genmon.json" in section
     assert verdicts(pytester.path / "out" / "results.jsonl") == VERDICTS
+    markdown = (pytester.path / "out" / "summary.md").read_text("utf-8")
+    assert "8 cases replayed without the model: **4 must be looked at**." in markdown
+    looked_at = {line.split("`")[1] for line in markdown.splitlines() if "**look at it**" in line}
+    assert looked_at == {"broken", "guard-regressed", "guard-renamed", "is-fixed"}
+    assert markdown.count("\n| ") == 2 + 8
+
+
+def test_markdown_is_appended_and_is_text(pytester: pytest.Pytester, case: Case) -> None:
+    """Two runs write two tables; what a case says is no markup; a file that cannot be written fails nothing."""
+    (pytester.path / "app.py").write_text(
+        "from genmon_otel import generation\n\n@generation\ndef build(*_, **__):\n"
+        "    raise ValueError('@all | <img src=x> `![a](http://x)`')\n"
+    )
+    files.export(replace(case, slug="hostile", target="app:build"), pytester.path)
+    for _ in range(2):
+        pytester.runpytest_subprocess("--genmon-markdown", "a.md").assert_outcomes(xfailed=1)
+    found = (pytester.path / "a.md").read_text("utf-8")
+    assert found.count("1 case replayed without the model: none that must pass fails.") == 2
+    outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", found)
+    for sign in ("@", "<", "[", "http"):
+        assert sign not in outside, found
+    (pytester.path / "folder.md").mkdir()
+    ran = pytester.runpytest_subprocess("--genmon-markdown", "folder.md")
+    ran.assert_outcomes(xfailed=1)
+    ran.stdout.fnmatch_lines(["*the verdicts were not written as Markdown: *folder.md*"])
 
 
 def test_a_renamed_target_says_so_where_it_is_skipped(
