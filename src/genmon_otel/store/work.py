@@ -22,9 +22,9 @@ from genmon_otel.store.connect import Database
 from genmon_otel.store.decisions import save_decision
 from genmon_otel.text import clean
 
-Action = Literal["verify", "run", "shrink", "refresh"]
+Action = Literal["verify", "run", "shrink", "refresh", "restore"]
 #: What a history keeps beside decisions.
-Noted = Literal["shrunk", "refreshed", "exported", "put on a branch"]
+Noted = Literal["shrunk", "refreshed", "made anew as recorded", "exported", "put on a branch"]
 #: Seconds without a sign of the worker after which another one takes over.
 SILENT_S: Final = 900.0
 #: Entries that are listed.

@@ -14,10 +14,11 @@ from genmon_otel.payload import digest
 from genmon_otel.policy import DAY_S, HEALTH_WINDOW_S, CaseState
 from genmon_otel.records import Category, Severity, StepRecord
 from genmon_otel.regression import review
+from genmon_otel.regression.case import Case
 from genmon_otel.regression.review import Card
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.overview import FailureQuery
-from genmon_otel.store.rows import CaseRow, RunRow
+from genmon_otel.store.rows import CaseRow, DecisionRow, RunRow
 from genmon_otel.ui import outcomes, plots
 from genmon_otel.ui.progress import progress_of
 from genmon_otel.ui.rendering import Site, render, site_of
@@ -196,6 +197,7 @@ def render_case(
     """Show a case's card, with what was wrong with a form and what was typed into it."""
     site = site_of(request)
     row, found = card.row, card.case
+    decisions = site.store.decisions(row.failure_id)
     values: dict[str, Any] = {"steps": [], "trigger": None, "asked": [], "beside": None}
     if found is not None:
         values = {
@@ -243,12 +245,12 @@ def render_case(
         drifted=outcomes.drifted,
         newest_drift=next((each for each in card.runs if each.drift), None),
         stale=case_words.is_stale(card),
-        decisions=site.store.decisions(row.failure_id),
+        decisions=decisions,
         job=progress_of(site, row),
         content=content_mark(row),
         problem=problem,
         form=form or {},
-        can=actions_of(row),
+        can={**actions_of(row), "restore": _is_altered(row, found, decisions)},
         **values,
     )
 
@@ -288,6 +290,15 @@ def actions_of(row: CaseRow) -> dict[str, bool]:
         "refresh": row.state in (*review.CHECKABLE, *review.APPROVED) and bool(row.case),
         "export": row.state in review.EXPORTED and bool(row.case),
     }
+
+
+def _is_altered(row: CaseRow, found: Case | None, decisions: Sequence[DecisionRow]) -> bool:
+    """Whether a case was shrunk or refreshed after it was made, and nobody has decided about it since."""
+    if found is None or row.state is not CaseState.REPRODUCED:
+        return False
+    words = [each.decision for each in decisions]  # the newest first
+    made = words.index(CaseState.REPRODUCED) if CaseState.REPRODUCED in words else len(words)
+    return found.shrunk is not None or "refreshed" in words[:made]
 
 
 def content_mark(row: CaseRow) -> str:

@@ -1,4 +1,4 @@
-"""What is asked of a case and takes seconds: check, replay, shrink, refresh. Said as the command line says it.
+"""What is asked of a case and takes seconds: check, replay, shrink, refresh, restore. Said as the command line says it.
 
 The page does it where the application's code is at hand; else ``genmon cases verify --worker`` does.
 """
@@ -32,9 +32,12 @@ TITLES: Final[Mapping[str, tuple[str, int]]] = {
     "run": ("replay", 1),
     "shrink": ("shrinking", 0),
     "refresh": ("refreshing", 0),
+    "restore": ("reproduction check of the case as recorded", REPLAYS),
 }
 #: Actions that change a case's content without a decision, by the word that its history has.
-_NOTED: Final[Mapping[str, Noted]] = {"shrink": "shrunk", "refresh": "refreshed"}
+_NOTED: Final[Mapping[str, Noted]] = {
+    "shrink": "shrunk", "refresh": "refreshed", "restore": "made anew as recorded",
+}  # fmt: skip
 
 
 def perform(
@@ -116,6 +119,16 @@ def _shrink(store: SqlStore, handle: str, cwd: Path, needs: Needs, step: Step) -
     return shrunk.unchanged or size(shrunk.case)
 
 
+def _restore(store: SqlStore, handle: str, cwd: Path, needs: Needs, step: Step) -> str:
+    """Undo shrinking and refreshing: make the case anew from its recording, and check that it still fails.
+
+    Raises:
+        InvalidTransition: somebody decided about the case, so what was decided about stays.
+    """
+    row, found = review.verify(store, handle, cwd=cwd, needs=needs, progress=step)
+    return _said(row, found.reason)
+
+
 def _refresh(store: SqlStore, handle: str, cwd: Path, needs: Needs, step: Step) -> str:
     _, said = refresh(store, handle, cwd=cwd)
     return said
@@ -126,5 +139,5 @@ def _said(row: CaseRow, reason: str) -> str:
 
 
 _WAYS: Final[Mapping[str, Callable[[SqlStore, str, Path, Needs, Step], str]]] = {
-    "verify": _verify, "run": _run, "shrink": _shrink, "refresh": _refresh,
+    "verify": _verify, "run": _run, "shrink": _shrink, "refresh": _refresh, "restore": _restore,
 }  # fmt: skip
