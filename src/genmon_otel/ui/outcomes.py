@@ -110,13 +110,23 @@ def text_blocks(text: str) -> list[Block]:
     for fence in _FENCE.finditer(text[: 4 * SHOWN]):
         if before := text[end : fence.start()].strip("\n"):
             found.append(_cut_block("text", before, ""))
-        found.append(_cut_block("code", fence[2], fence[1].lower()))
+        found.append(_fenced(fence[2], fence[1].lower()))
         end = fence.end()
     rest = text[end:]
     if rest.strip("\n") or not found:
         language = _guess(stripped) if not found else ""
         found.append(_cut_block("code" if language else "text", rest, language))
     return found
+
+
+def _fenced(code: str, language: str) -> Block:
+    """Lay out fenced code; a JSON document as data, so that it compares with one that is not fenced."""
+    if language in ("", "json") and code.lstrip()[:1] in ("{", "["):
+        try:
+            return Block("json", fold(json.loads(code)), language or "json")
+        except (ValueError, RecursionError):
+            pass
+    return _cut_block("code", code, language)
 
 
 def gist(tree: Tree) -> str:
@@ -357,6 +367,9 @@ def _folded(value: Any, level: int, budget: list[int]) -> Iterable[Markup]:
     if isinstance(value, str) and len(value) > 2_000:
         value = f"{value[:1_400]} … {len(value) - 2_000} characters … {value[-600:]}"
     if not isinstance(value, (Mapping, list)) or not value or level > 40:
+        if isinstance(value, str) and "\n" in value:  # a text of several lines is read as one
+            yield Markup('<div class="v-t">{}</div>').format(marked_text(value))
+            return
         text = json.dumps(value, ensure_ascii=False, default=str)
         kind = {str: "s", bool: "b", type(None): "b"}.get(type(value), "n")
         yield Markup('<span class="v-{}">{}</span>').format(kind, marked_text(text))

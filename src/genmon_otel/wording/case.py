@@ -218,6 +218,8 @@ def meaning(card: Card) -> str:
         if case.postcondition
         else "the result is like those of successful generations"
         if case.success_shapes
+        else "the result is like those of successful generations, which the reproduction check looks up"
+        if card.row.state is CaseState.PROPOSED
         else "… nothing says yet what success looks like: give --postcondition, or let a success be "
         "recorded"
     )
