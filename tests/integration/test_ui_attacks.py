@@ -242,6 +242,8 @@ def test_cross_site_requests_change_nothing(store: SqlStore) -> None:
     for path in posts:
         for headers in senders:
             assert client.post(path, headers=headers).status_code == 403, (path, headers)
+        twice = [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")]
+        assert client.post(path, headers=twice).status_code == 403, path
         assert client.get(path).status_code in (404, 405)
         assert client.get(path, headers={"x-http-method-override": "POST"}).status_code in (
             404,
@@ -269,6 +271,18 @@ def test_stolen_and_foreign_cookies_open_nothing(store: SqlStore) -> None:
     assert "samesite=strict" in flags
     assert "domain" not in flags
     assert opened.headers["location"] == "/"  # the token does not stay in the address
+
+
+def test_cookies_of_other_servers_lock_nobody_out(store: SqlStore) -> None:
+    """A browser sends the cookies of every server at 127.0.0.1, whatever these wrote into them."""
+    client = reviewer(store)
+    own = f"genmon_{PORT}={client.cookies[f'genmon_{PORT}']}"
+    client.cookies.clear()
+    for other in ('x={"a": 1}', "theme=a,b c", "a[b]=1", "=1", "x", 'x="a', "b@d:=2", "path=/x", "$Version=1",
+                  "genmon_1=x", "é=1", ";;;", "x=%00", 'x="\\"'):  # fmt: skip
+        for sent in (f"{other}; {own}", f"{own}; {other}"):
+            answer = client.get("/", headers={"cookie": sent.encode("latin-1")})
+            assert answer.status_code == 200, sent
 
 
 def test_only_the_named_proxy_names_reviewers(store: SqlStore) -> None:

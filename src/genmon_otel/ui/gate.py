@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -146,19 +146,17 @@ class Gate:
             named = headers.getlist(access.trust_header)
             if client and client[0] == access.trusted_proxy and len(named) == 1:
                 return named[0].strip()[:200] or None
-        try:
-            cookies = SimpleCookie(headers.get("cookie", ""))
-        except CookieError:
-            return None
-        found = cookies.get(access.cookie)
-        return None if found is None else self._sessions.reviewer(found.value)
+        # Read as browsers write them: of 127.0.0.1 a browser sends the cookies of every other server,
+        # too, and the standard library's parser stops at the first that is not to its liking.
+        found = HTTPConnection(scope).cookies.get(access.cookie)
+        return None if found is None else self._sessions.reviewer(found)
 
 
 def _is_same_origin(headers: Headers, host: str) -> bool:
     """Whether a request comes from a page of this server."""
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
+    sites = headers.getlist("sec-fetch-site")
+    if sites:
+        return sites == ["same-origin"]
     return headers.get("origin") in (f"http://{host}", f"https://{host}")
 
 
