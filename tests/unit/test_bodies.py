@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from genmon_otel.bodies import data_of, parsed, parts_of, pieces, strings, with_data
 from genmon_otel.redaction import Redactor
 from genmon_otel.redaction.bodies import redact_body, redact_chunks
+from genmon_otel.redaction.event_shapes import EventShapes
 
 REDACTOR = Redactor()
 #: Told by its looks, so that no name beside it is needed: ``sk-proj-`` and what follows, in two
@@ -237,3 +238,36 @@ def test_a_key_that_begins_with_a_dollar_is_a_key() -> None:
         assert shape(json.loads(redacted)) == shape(json.loads(text))
         assert "correct-horse-7" not in redacted
         assert SECRET not in redacted
+
+
+TOKENS = st.sampled_from(
+    (
+        "a",
+        "the ",
+        "",
+        '"',
+        "\\",
+        "é",
+        "sk-proj-",
+        "Zk4Jw8Qp1Xv7",
+        "Lr2Nt9Bm5Cd3",
+        "\n",
+        "password",
+        ": ",
+        "hunter2!x",
+    )
+)
+
+
+@given(st.lists(st.tuples(TOKENS, st.booleans()), min_size=3, max_size=12))
+def test_events_that_differ_in_one_text_are_read_as_all_are(tokens: list[tuple[str, bool]]) -> None:
+    """Their texts are the same as of each event by itself, in whatever order they come."""
+    shapes, number = EventShapes(REDACTOR), 0
+    for text, other in tokens:
+        number += other
+        event = json.dumps(
+            {"id": "x1", "n": number, "choices": [{"index": 0, "delta": {"content": text}}]}
+        )
+        parts = shapes.harmless_parts(f"data: {event}\n\n")
+        if parts is not None:
+            assert parts == list(parts_of(json.loads(event)))

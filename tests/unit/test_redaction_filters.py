@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genmon_otel.redaction import named, personal, provider_keys
+from genmon_otel.redaction import Redactor, calls, named, near, personal, provider_keys
 
 #: What rules look for around names and numbers.
 PARTS = (
@@ -61,3 +61,35 @@ def test_keys_are_looked_for_wherever_they_can_stand(text: str) -> None:
     """As many are hidden as if the whole text were searched for every prefix."""
     of_aws = "aws" in text or "AKIA" in text or "ASIA" in text
     assert provider_keys.redact_keys(text) == provider_keys._keys(text, of_aws=of_aws)
+
+
+@pytest.mark.parametrize("rows", [calls._CALLS, calls._FLAGGED])
+def test_every_string_of_a_row_is_found(rows: tuple[calls._Row, ...]) -> None:
+    """Where it begins, whichever search finds it, for each row that it belongs to."""
+    signs = near.Signs([literals for literals, _, _ in rows])
+    missing = [
+        literal
+        for row, (literals, _, _) in enumerate(rows)
+        for literal in literals
+        if signs.places(f"xy {literal} z").get(row) != [3]
+    ]
+    assert not missing
+
+
+@_slow
+@given(st.lists(st.sampled_from((*OF_KEYS, *PARTS)), max_size=12).map("".join))
+def test_another_round_near_changes_leaves_nothing_that_one_of_all_would_hide(text: str) -> None:
+    """In a long text, wherever in it the secrets stand."""
+    around = "A line of words, and another one.\n" * 600
+    redacted = Redactor().tree(f"{around}{text}\n{around}")
+    assert Redactor()._once(redacted) == redacted
+
+
+def test_what_changed_is_told_line_by_line() -> None:
+    """With what stands around it, spans that touch as one; nothing where lines came or went."""
+    old = "\n".join("abcdefghij" for _ in range(10))
+    new = old.replace("abcdefghij", "ABCDEFGHIJ", 1)[:-1] + "J"
+    assert near.changed(old, old, 5) == []
+    assert near.changed(old, new, 5) == [(0, 15), (94, 109)]
+    assert near.changed(old, new, 60) == [(0, 109)]
+    assert near.changed(old, new + "\n", 5) is None

@@ -27,6 +27,8 @@ OPENERS = (
     "<password>", "<td>", "<td>password</td>", "<th>password</th>", "<tr>", 'name="password"', '{"name": "password",', "value=",
     "input_value=", "password\n  x [type=a, input_value='", "On instance['password']", "(password) VALUES (", "VALUES (",
     "machine a login b password ", "IDENTIFIED BY ", "echo ", "curl -u ", " -p mysql", "login -p", "-u a:", "phone ", "a:5432:b:c:",
+    "a  password\n", "||password||\n", "kind: Secret\ndata:\n", "kind: Secret\n", " a: b\n", "Enter your password:\n", 'variable "password" {',
+    '"@', " (at) ", "Private-Lines: 1\n", "${password:", 'value: "a', "DB_PASSWORD=a b 1 ", "a1b2c3 is the password", "Q~", "-us1", '{"op":"add","path":"/password",',
 )  # fmt: skip
 _CHANCE = random.Random(3)
 PAIRS = [tuple(_CHANCE.sample(OPENERS, 2)) for _ in range(60)]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from genmon_otel.interruption import is_interruption
 from genmon_otel.records import Tree
 from genmon_otel.redaction.bounds import Bounds
+from genmon_otel.redaction.near import changed
 from genmon_otel.redaction.placeholders import MARK, is_placeholder
 from genmon_otel.text import GAP, WORD_END, clean, cut, run, without_escapes
 
@@ -36,6 +37,10 @@ _END: Final = Bounds(values=5, names=10)
 _ENDS: Final = Bounds(values=12, names=24)
 #: Characters of a limit for each value of a text that may be longer.
 _CHARS_A_VALUE: Final = 256
+
+#: Characters from which on another round looks only at what is near a change, and how near.
+_LONG: Final = 16_384
+_NEAR: Final = 2_048
 
 #: Where a secret ends for certain.
 _SECRET_END: Final = re.compile(r"[\s\"'`]")
@@ -170,8 +175,18 @@ class Redactor:
             redacted = cut(self._once(text, most), limit)
             if redacted == text or (most is not None and _is_cut_off(redacted, text)):
                 return redacted
+            if most is None and self._extra is None and self._is_settled(text, redacted):
+                return redacted
             text = redacted
         return text
+
+    def _is_settled(self, text: str, redacted: str) -> bool:
+        """Tell whether nothing is left to hide near what changed in a long text."""
+        if len(redacted) < _LONG or (near := changed(text, redacted, _NEAR)) is None:
+            return False
+        if 2 * sum(end - begin for begin, end in near) > len(redacted):
+            return False
+        return all(self._once(redacted[begin:end]) == redacted[begin:end] for begin, end in near)
 
     def _once(self, text: str, most: Bounds | None = None) -> str:
         # its expressions take long to compile: when the first text is redacted

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from genmon_otel.redaction.edits import Edit, apply, span
-from genmon_otel.redaction.near import matches, places, windows
+from genmon_otel.redaction.near import Signs, matches, windows
 
 _STRING: Final = r"@?[bBrRuU]{0,2}\\*[\"']([^\"'\\\n]{3,200})\\*[\"']"
 #: A word of letters and digits.
@@ -17,9 +17,11 @@ _END: Final = (
 )
 _OTHER: Final = r"\\*[\"'][^\"'\n]{0,200}\\*[\"']\s{0,4},\s{0,4}"
 
+_Row = tuple[tuple[str, ...], int, re.Pattern[str]]
+
 #: One of these is in each match, and before it so many characters of the match at most; the
 #: expression, whose group is the secret.
-_CALLS: Final[tuple[tuple[tuple[str, ...], int, re.Pattern[str]], ...]] = tuple(
+_CALLS: Final[tuple[_Row, ...]] = tuple(
     (literals, before, re.compile(pattern))
     for literals, before, pattern in (
         (("BasicAuth(", "NetworkCredential(", "DigestAuth(", "Credentials(", ".basic_auth("), 40, rf"\b(?:\w{{0,24}}(?:BasicAuth|NetworkCredential|DigestAuth|Credentials)|basic_auth)\(\s{{0,4}}{_OTHER}{_STRING}"),
@@ -40,17 +42,9 @@ _CALLS: Final[tuple[tuple[tuple[str, ...], int, re.Pattern[str]], ...]] = tuple(
         (("assword", "assphrase", "asscode"), 120, rf"(?<![^\s(])(?:[\w.@-]{{1,40}}/)?({_MIXED}) (?:is|was) (?:the|my|your|our|his|her|their)(?: [\w-]{{1,20}}){{0,3}}? (?:[Pp]assword|[Pp]assphrase|[Pp]asscode){_END}"),
         (("assword", "assphrase", "asscode"), 100, rf"[\"'`]({_MIXED})[\"'`] (?i:as) (?:the |my |a |an |its |his |her )?(?:[\w-]{{1,20}} )?(?:[Pp]assword|[Pp]assphrase|[Pp]asscode){_END}"),
         # command lines
-        (("curl",), 0, r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-[sSkLifvXg]{1,5}u\s{0,4}[\"']?[\w.@+-]{1,80}:(?!//)([^\s\"'\\]{1,200})"),
-        (("curl",), 0, r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-b\s{1,4}[\"']?[\w.-]{1,40}=([^\s\"';\\]{3,400})"),
-        (("put-parameter", "secret set ", "put-secret", "update-secret", "create-secret", "secrets create"), 0, r"(?:put-parameter|secret set|put-secret-value|update-secret|create-secret|secrets create)\s[^\n|;]{0,200}?(?:--value|--body|--secret-string|-b)[ =]\\*[\"']?([^\s\"'\\]{3,400})"),
         (("--with-token", "secret put", "kinit ", "--password-stdin"), 120, r"\b(?:echo|printf)\s(?:-n\s)?\\*[\"']?([^\s\"'|\\$]{3,200})\\*[\"']?\s{0,4}\|[^\n|]{0,100}?(?:--with-token|secret put|kinit\s)"),
-        (("twine ",), 0, r"\btwine\s[^\n|;]{0,100}?\s-p\s{1,4}([^\s\"'\\-][^\s\"'\\]{2,200})"),
-        (("lftp ",), 0, r"\blftp\s(?:[^\n|;]{0,100}?\s)?-u\s{1,4}[\w.@+-]{1,80},([^\s\"'\\]{1,200})"),
         (("vault login ", "cargo login ", "login --token "), 0, r"\b(?:vault|cargo) login (?:-\S+ ){0,3}(?!-)(?=\S*[0-9])([^\s\"'\\]{6,200})"),
         (("openssl passwd",), 0, r"\bopenssl passwd(?: -\w+){0,4} ([^\s\"'\\-][^\s\"'\\]{2,200})"),
-        (("doctl ", "vercel "), 0, r"\b(?:doctl|vercel)\s(?:[^\n|;]{0,100}?\s)?-t\s{1,4}(?=\S*[0-9])([^\s\"'\\-][^\s\"'\\]{5,200})"),
-        (("mosquitto_", "ipmitool "), 0, r"\b(?:mosquitto_\w{3}|ipmitool)\s[^\n|;]{0,100}?\s-P\s{1,4}([^\s\"'\\-][^\s\"'\\]{2,200})"),
-        (("snmp",), 0, r"\bsnmp\w{2,12}\s[^\n|;]{0,100}?\s-c\s{1,4}(?!public\b|private\b)([^\s\"'\\-][^\s\"'\\]{2,200})"),
         (("secrets set ", "--from-literal"), 0, r"(?:secrets set |--from-literal[= ])(?:[\w.-]{1,60}=)([^\s\"'\\]{3,400})"),
         (("set_header ",), 10, r"\b(?:proxy|more)_set_header\s{1,4}(?i:x-api-key|authorization|x-\w{1,20}-token)\s{1,4}[\"']?(?!\$)([^\s\"';\\]{3,400})"),
         (("poetry config ", "composer config "), 0, r"\b(?:poetry config pypi-token\.\S{1,40}|composer config (?:-\S+ ){0,2}http-basic\.\S{1,80} \S{1,80}) ([^\s\"'\\-][^\s\"'\\]{2,400})"),
@@ -59,15 +53,38 @@ _CALLS: Final[tuple[tuple[tuple[str, ...], int, re.Pattern[str]], ...]] = tuple(
         (("CONNECT ",), 0, r"\b(?i:connect)\s{1,4}\w{1,40}/([^\s\"'@/\\]{3,100})@\w"),
     )
 )  # fmt: skip
+#: The same of programs that take a secret behind a flag.
+_FLAGGED: Final[tuple[_Row, ...]] = tuple(
+    (literals, 0, re.compile(pattern))
+    for literals, pattern in (
+        (("curl",), r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-[sSkLifvXg]{1,5}u\s{0,4}[\"']?[\w.@+-]{1,80}:(?!//)([^\s\"'\\]{1,200})"),
+        (("curl",), r"\bcurl\s(?:[^\n|;]{0,100}?\s)?-b\s{1,4}[\"']?[\w.-]{1,40}=([^\s\"';\\]{3,400})"),
+        (("put-parameter", "secret set ", "put-secret", "update-secret", "create-secret", "secrets create"), r"(?:put-parameter|secret set|put-secret-value|update-secret|create-secret|secrets create)\s[^\n|;]{0,200}?(?:--value|--body|--secret-string|-b)[ =]\\*[\"']?([^\s\"'\\]{3,400})"),
+        (("twine ",), r"\btwine\s[^\n|;]{0,100}?\s-p\s{1,4}([^\s\"'\\-][^\s\"'\\]{2,200})"),
+        (("lftp ",), r"\blftp\s(?:[^\n|;]{0,100}?\s)?-u\s{1,4}[\w.@+-]{1,80},([^\s\"'\\]{1,200})"),
+        (("doctl ", "vercel "), r"\b(?:doctl|vercel)\s(?:[^\n|;]{0,100}?\s)?-t\s{1,4}(?=\S*[0-9])([^\s\"'\\-][^\s\"'\\]{5,200})"),
+        (("mosquitto_", "ipmitool "), r"\b(?:mosquitto_\w{3}|ipmitool)\s[^\n|;]{0,100}?\s-P\s{1,4}([^\s\"'\\-][^\s\"'\\]{2,200})"),
+        (("snmp",), r"\bsnmp\w{2,12}\s[^\n|;]{0,100}?\s-c\s{1,4}(?!public\b|private\b)([^\s\"'\\-][^\s\"'\\]{2,200})"),
+    )
+)  # fmt: skip
+_IN_CALLS: Final = Signs([literals for literals, _, _ in _CALLS])
+_IN_FLAGGED: Final = Signs([literals for literals, _, _ in _FLAGGED])
 #: Characters of the longest match.
 _BEHIND: Final = 700
 
 
 def redact_calls(text: str) -> str:
-    """Replace what stands in one of the places of :data:`_CALLS`."""
-    edits: list[Edit] = []
-    for literals, before, pattern in _CALLS:
-        if found := places(text, *literals):
-            for match in matches(pattern, text, windows(found, before, _BEHIND)):
-                edits += span(text, *match.span(1), "password")
+    """Replace what stands in one of the places of :data:`_CALLS` and :data:`_FLAGGED`."""
+    edits = _edits(text, _CALLS, _IN_CALLS)
+    if " -" in text:
+        edits += _edits(text, _FLAGGED, _IN_FLAGGED)
     return apply(text, edits) if edits else text
+
+
+def _edits(text: str, rows: tuple[_Row, ...], signs: Signs) -> list[Edit]:
+    edits: list[Edit] = []
+    for row, found in signs.places(text).items():
+        _, before, pattern = rows[row]
+        for match in matches(pattern, text, windows(found, before, _BEHIND)):
+            edits += span(text, *match.span(1), "password")
+    return edits

@@ -78,9 +78,9 @@ def redact_credentials(text: str) -> str:
         text = replaced(text, at_places(_SCHEME, text, schemes), _scheme)
     if "@" in text:
         if slashes := places(text, ":/", ":\\"):
-            text = replaced(text, matches(_USERINFO, text, windows(slashes, 0, 700)), _userinfo)
+            text = replaced(text, at_places(_USERINFO, text, slashes), _userinfo)
             slashes = places(text, "://")
-            text = replaced(text, matches(_TOKEN_USER, text, windows(slashes, 0, 300)), _token_user)
+            text = replaced(text, at_places(_TOKEN_USER, text, slashes), _token_user)
         drivers = places(text, "@tcp(", "@unix(")
         text = replaced(
             text, matches(_GO_USERINFO, text, windows(drivers, 200, 10)), _bare_userinfo

@@ -36,6 +36,16 @@ class _Shape(NamedTuple):
     names: list[int]
 
 
+class _Template(NamedTuple):
+    """An event of which one text alone differs from the event before it."""
+
+    prefix: str
+    suffix: str
+    parts: list[Part]
+    #: Which of the parts differs.
+    at: int
+
+
 class EventShapes:
     """Tells of events that there is nothing to hide in them."""
 
@@ -43,12 +53,26 @@ class EventShapes:
         self._redact = redactor.tree
         self._known: dict[str, _Shape | None] = {}
         self._harmless: set[str] = set()
+        self._last: list[str] = []
+        self._template: _Template | None = None
 
     def harmless_parts(self, event: str) -> list[Part] | None:
         """Return the texts of an event in which nothing is to be hidden; None where that is not known.
 
         Short texts are not looked at: they are parts of longer ones.
         """
+        if (template := self._template) is not None:
+            text = event[len(template.prefix) : len(event) - len(template.suffix)]
+            if (
+                0 < len(text) <= _SHORT
+                and event.startswith(template.prefix)
+                and event.endswith(template.suffix)
+                and '"' not in text
+                and "\\" not in text
+            ):
+                parts = template.parts.copy()
+                parts[template.at] = parts[template.at]._replace(text=text)
+                return parts
         found = _STRING.split(event)
         gaps, texts, colons = found[::3], found[1::3], found[2::3]
         keys = [text if colon else "" for text, colon in zip(texts, colons, strict=True)]
@@ -74,9 +98,32 @@ class EventShapes:
             if len(self._harmless) >= _MAX_TEXTS:
                 self._harmless.clear()
             self._harmless.update(long)
-        return [
-            Part(*places, text) for places, text in zip(shape.places, read, strict=True) if text
+        parts = [Part(*places, text) for places, text in zip(shape.places, read, strict=True)]
+        self._template = self._new_template(found, parts, shape)
+        self._last = found
+        return [part for part in parts if part.text]
+
+    def _new_template(self, found: list[str], parts: list[Part], shape: _Shape) -> _Template | None:
+        """Return what two events have in common that differ in one text."""
+        if len(found) != len(self._last):
+            return None
+        differ = [
+            at for at, (was, now) in enumerate(zip(self._last, found, strict=True)) if was != now
         ]
+        if len(differ) != 1 or differ[0] % 3 != 1 or found[differ[0] + 1]:
+            return None
+        if not all(part.text for part in parts):
+            return None
+        (at,) = differ
+        number = sum(1 for colon in found[2:at:3] if not colon)
+        if number in shape.names:
+            return None
+        written = [
+            f'"{part}"' if place % 3 == 1 else part or "" for place, part in enumerate(found)
+        ]
+        return _Template(
+            "".join(written[:at]) + '"', '"' + "".join(written[at + 1 :]), parts, number
+        )
 
     def _shape(self, event: str, texts: int) -> _Shape | None:
         value = data_of(event)

@@ -17,10 +17,11 @@ _BY_LETTER: Final = {
     "k": "key|kode|kennwort|token|webhook",
     "c": "cookie|cred|cv|conn|card|contrase|clave|secret|mnemonic|hmac|factor|facode|fa_code|fa code|ery code|ion code",
     "p": "pass|pw|pin|psk|phrase|parola|otp|mdp|pepper",
-    "s": "ssn|srf|sessid|salasana|senha|sifre|sandi",
+    "s": "ssn|srf|sessid|salasana|senha|sifre|sandi|dsn|haslo|heslo",
+    "w": "wachtwoord|jwt",
 }
 #: Those that are looked for by themselves.
-_HINTS: Final = ("auth", "jwt", "dsn", "geheim", "bearer", "wachtwoord", "haslo", "heslo")
+_HINTS: Final = ("auth", "geheim", "bearer")
 #: Those that are also parts of everyday words: what must stand right behind them.
 _EVERYDAY: Final = {
     "cv": "[vc](?![a-z])",

@@ -7,7 +7,7 @@ character takes: a long text of which one line concerns an expression costs that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 #: What stands for each class of characters in an outline.
@@ -33,6 +33,57 @@ def places(text: str, *literals: str) -> list[int]:
     if len(literals) > 1:
         found.sort()
     return found
+
+
+class Signs:
+    """Finds which of many strings stand in a text: those that share a rare part with one search.
+
+    Args:
+        rows: the strings of each row.
+    """
+
+    _RARE: Final = ("(", "-", "ass", "cr", "config ", "op", "v", "g", "=")
+
+    def __init__(self, rows: Sequence[tuple[str, ...]]) -> None:
+        #: The rows that each string belongs to.
+        self._rows: dict[str, list[int]] = {}
+        for row, literals in enumerate(rows):
+            for literal in literals:
+                self._rows.setdefault(literal, []).append(row)
+        shared: dict[str, list[str]] = {}
+        for literal in self._rows:
+            shared.setdefault(next((r for r in self._RARE if r in literal), ""), []).append(literal)
+        self._alone = shared.pop("", [])
+        self._shared = [
+            (part, _any_of(part, literals), literals) for part, literals in shared.items()
+        ]
+
+    def places(self, text: str) -> dict[int, list[int]]:
+        """Return where each row's strings begin, in order; rows of which there is none are left out."""
+        found = [(literal, at) for literal in self._alone for at in places(text, literal)]
+        for part, pattern, literals in self._shared:
+            if part not in text:  # far quicker than the expression where it is one character
+                continue
+            for match in pattern.finditer(text):
+                literal = literals[(match.lastindex or 1) - 1]
+                found.append((literal, match.start() - literal.index(match[0])))
+        by_row: dict[int, list[int]] = {}
+        for literal, at in found:
+            for row in self._rows[literal]:
+                by_row.setdefault(row, []).append(at)
+        for each in by_row.values():
+            each.sort()
+        return by_row
+
+
+def _any_of(part: str, literals: list[str]) -> re.Pattern[str]:
+    """Return what finds strings by a part of theirs; its group tells which one it is."""
+    parts = []
+    for literal in literals:
+        before, _, behind = literal.partition(part)
+        left = f"(?<={re.escape(before + part)})" if before else ""
+        parts.append(f"{left}(?={re.escape(behind)})()")
+    return re.compile(f"{re.escape(part)}(?:{'|'.join(parts)})")
 
 
 def windows(around: list[int], before: int, behind: int) -> list[tuple[int, int]]:
@@ -102,6 +153,23 @@ def classed(other: str, **of: str) -> bytes:
         for char in characters:
             table[ord(char)] = _CLASSES[name]
     return bytes(table)
+
+
+def changed(old: str, new: str, margin: int) -> list[tuple[int, int]] | None:
+    """Return the spans of a new text around the lines that differ; None if there are more or fewer lines."""
+    before, after = old.split("\n"), new.split("\n")
+    if len(before) != len(after):
+        return None
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for was, line in zip(before, after, strict=True):
+        if was != line:
+            begin, end = max(0, at - margin), min(len(new), at + len(line) + margin)
+            if spans and begin <= spans[-1][1]:
+                begin = spans.pop()[0]
+            spans.append((begin, end))
+        at += len(line) + 1
+    return spans
 
 
 def within(text: str, spans: list[tuple[int, int]], redact: Callable[[str], str]) -> str:

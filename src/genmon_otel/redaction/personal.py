@@ -27,7 +27,7 @@ _QUOTED_EMAIL: Final = re.compile(
     r'"[^"\n@=]{1,64}\\?"@(?:[^\W_](?:[^\W_]|-){0,62}\.){1,5}[A-Za-z]{2,24}(?![\w-])'
 )
 _SPELT_EMAIL: Final = re.compile(
-    r"(?<![\w.+%-])[\w.+%-]{1,64}( ?)[(\[](?:at|AT)[)\]]\1(?:[^\W_](?:[^\W_]|-){0,62}(?:\.| ?[(\[](?:dot|DOT)[)\]] ?)){1,5}[A-Za-z]{2,24}(?![\w-])"
+    r"(?<![\w.+%-])[\w.+%-]{1,64}( ?)[(\[]at[)\]]\1(?:[^\W_](?:[^\W_]|-){0,62}(?:\.| ?[(\[]dot[)\]] ?)){1,5}[A-Za-z]{2,24}(?![\w-])"
 )
 
 # The lookbehinds stand after the first character, so that the search is one for that character.
@@ -112,7 +112,7 @@ def redact_personal(text: str) -> str:
         if quoted := places(text, '"@'):
             found = matches(_QUOTED_EMAIL, text, windows(quoted, 68, 400))
             text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
-    if spelt := places(text, "(at)", "[at]", "(AT)", "[AT]"):
+    if spelt := places(text, "(at)", "[at]"):
         found = matches(_SPELT_EMAIL, text, windows(spelt, 68, 400))
         text = replaced(text, found, lambda _: EMAIL_PLACEHOLDER)
     numbers = outline(text, _NUMBERS)
@@ -123,8 +123,10 @@ def redact_personal(text: str) -> str:
         text = apply(text, accounts)  # of no number any changes its length
     if not spans:
         return text
-    if cards := _around(_ANY_CARD, numbers):
-        text = replaced(text, matches(_CARD, text, cards), _card)
+    cards = [match.start() for match in matches(_ANY_CARD, numbers, spans)]
+    if cards:
+        near = windows(cards, _BEFORE, _BEHIND)
+        text = replaced(text, matches(_CARD, text, near), _card)
     digits = outline(text, _DIGITS)
     for shapes, pattern in _PHONES:
         if shaped := places(digits, *shapes):

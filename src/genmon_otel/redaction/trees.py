@@ -40,6 +40,8 @@ _LONGEST_NAME: Final = 96
 _MAX_KEYS: Final = 48
 #: Rows of keys that are remembered to hold nothing to hide.
 _MAX_OBJECTS: Final = 1_024
+#: Characters of a list of texts up to which it is remembered.
+_LIST_CHARS: Final = 256
 _NONE: Final[frozenset[str]] = frozenset()
 #: Hold no secret unless a key says so.
 _SCALARS: Final = frozenset({int, float, bool, type(None)})
@@ -114,6 +116,8 @@ class TreeRedactor:
     def __init__(self, text: Callable[[str], str]) -> None:
         self._text = text
         self._harmless_keys: set[tuple[str, ...]] = set()
+        #: Short lists of texts: an object's tags are those of many others.
+        self._harmless_lists: set[tuple[Tree, ...]] = set()
 
     def tree(self, tree: Tree) -> Tree:
         """Return a copy of ``tree`` without secrets, of the same structure."""
@@ -166,6 +170,19 @@ class TreeRedactor:
     def _list(self, tree: list[Tree]) -> Tree:
         if _SCALARS.issuperset(map(type, tree)):
             return list(tree)
+        if not all(type(member) is str for member in tree) or sum(map(len, tree)) > _LIST_CHARS:
+            return self._other_list(tree)
+        members = tuple(tree)
+        if members in self._harmless_lists:
+            return list(tree)
+        redacted = self._other_list(tree)
+        if redacted == tree:
+            if len(self._harmless_lists) >= _MAX_OBJECTS:
+                self._harmless_lists.clear()
+            self._harmless_lists.add(members)
+        return redacted
+
+    def _other_list(self, tree: list[Tree]) -> Tree:
         if len(tree) == 2 and names_secret(tree[0]) and not _is_word(tree[1]):
             return [self.tree(tree[0]), self.hide(tree[1])]
         if len(tree) > 1:
