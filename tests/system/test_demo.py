@@ -184,9 +184,10 @@ def test_an_endpoint_that_is_down_ends_the_demo_before_it_begins(tmp_path: Path)
 
 def answered(url: str) -> int:
     """The status of a page that is about to be served."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     for _ in range(200):
         try:
-            with urllib.request.urlopen(url) as page:
+            with browser.open(url) as page:
                 return int(page.status)
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionError):

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.documented import ROOT, Command, blocks, commands, fixed, pages
+from tests.pytest_kit import LEAN
 from tests.servers import postgresql
 
 PROJECT = ROOT / "tests" / "data" / "documented"
@@ -193,7 +194,7 @@ def environment(**more: str) -> dict[str, str]:
     }
     return {**kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": ".",
             "OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none",
-            "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(ROOT / "tests/data/documented/gitconfig"),
+            "PYTEST_ADDOPTS": LEAN, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": str(ROOT / "tests/data/documented/gitconfig"),
             **more}  # fmt: skip
 
 

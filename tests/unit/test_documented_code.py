@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
 from genmon_otel.cli import genmon
 from genmon_otel.regression.trust import OPTIONS, PREFIX
@@ -21,6 +22,29 @@ from tests.documented import ROOT, Block, blocks, commands, pages, prose
 PROGRAMS = frozenset(
     "cat cp curl docker export gh git kubectl make opentelemetry-instrument pip promtool psql pytest python sqlite3".split()
 )
+#: By language: the test that tries its blocks, or why none does.
+TRIED = {
+    "python": "tests/system/test_documented_python.py",
+    "console": "tests/system/test_documented_commands.py",
+    "diff": "tests/system/test_examples.py",  # the tutorial's: test_documented_commands
+    "mermaid": "tests/system/test_documented_diagrams.py",
+    "toml": "tests/unit/test_documented_code.py",
+    "yaml": "tests/unit/test_documented_code.py",
+    "text": "tests/unit/test_documented_code.py",
+    "nginx": "needs nginx, which no machine of this project's tests has",
+}
+#: What the program prints of the output that a page shows: a fragment of the page that the source holds.
+PRINTED = {
+    "docs/alerting.md": (" in 1 h, last 10 min ", "if nothing more fails."),
+    "docs/cases.md": (
+        "asked otherwise than recorded (counts a quarter):",
+        "replayed in a process started anew, which is slower:",
+        "the import leaves threads running",
+    ),
+    "docs/classification.md": ("because", "reading", "as printed by", "unconfirmed"),
+    "docs/cli.md": (),  # generated: test_generated_pages_are_current
+    "docs/operating.md": (),  # a formula; its terms are metrics, which a test knows by name
+}
 CODE = [block for page in pages() for block in blocks(page)]
 
 
@@ -38,6 +62,36 @@ def test_what_is_not_run_says_why() -> None:
     """The mark that leaves a block out carries a reason of some words."""
     for block in CODE:
         assert block.not_run is None or len(block.not_run.split()) >= 3, block.place
+
+
+def test_every_language_is_tried() -> None:
+    """Each kind of block has a test that exists, or a reason."""
+    assert {block.language for block in CODE} == set(TRIED)
+    assert all((ROOT / why).exists() or len(why.split()) >= 3 for why in TRIED.values())
+
+
+def test_what_pages_show_is_printed() -> None:
+    """Each page with output is in the table, and its fragments are the page's and the source's."""
+    shown: dict[str, str] = {}
+    for block in CODE:
+        if block.language == "text":
+            name = str(block.page.relative_to(ROOT))
+            shown[name] = shown.get(name, "") + block.text
+    assert set(shown) == set(PRINTED)
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "src" / "genmon_otel").rglob("*.py")
+    )
+    for name, fragments in PRINTED.items():
+        assert [each for each in fragments if each not in shown[name]] == [], name
+        assert [each for each in fragments if each not in source] == [], name
+
+
+@pytest.mark.parametrize("block", of("yaml"))
+def test_yaml_blocks_lead_somewhere(block: Block) -> None:
+    """Each is YAML; the components that an overlay may add are in the folder that is exported."""
+    overlay = ROOT / "deploy" / "kubernetes" / "overlays" / "example"
+    for component in yaml.safe_load(block.text)["components"]:
+        assert (overlay / component / "kustomization.yaml").exists()
 
 
 @pytest.mark.parametrize("block", of("python"))
