@@ -232,6 +232,30 @@ def test_gh_opens_the_pull_request(checkout: Path, store: SqlStore, home: Path) 
     assert "is published, but its pull request was not opened: not logged in" in failed.stderr
 
 
+def test_glab_opens_the_merge_request(checkout: Path, store: SqlStore, home: Path) -> None:
+    """For a remote at GitLab glab is called, never gh, with branch, title and description."""
+    (home / "remote.git").rename(home / "gitlab.git")
+    git(checkout, "remote", "set-url", "origin", f"file://{home / 'gitlab.git'}")
+    programs = home / "bin"
+    programs.mkdir()
+    (programs / "glab").write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$@" > {home}/called\necho !7 https://gitlab.example/mr/7\n'
+    )
+    (programs / "gh").write_text(f"#!/bin/sh\ntouch {home}/wrong\n")
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    (checkout / "pyproject.toml").write_text("[tool.genmon]\npropose_publish = true\n")
+    handle = handle_of(store)
+    done = genmon(checkout, handle, "--push", "--yes", path=str(programs))
+    assert "https://gitlab.example/mr/7" in done.stdout, done.stderr
+    called = (home / "called").read_text()
+    branch = f"genmon/{handle.lower()}"
+    assert called.startswith(f"mr\ncreate\n--yes\n--source-branch\n{branch}\n--title\n")
+    assert "regression test" in called.partition("--description\n")[2]
+    assert not (home / "wrong").exists()
+    assert branch in git(home / "gitlab.git", "branch", "--list", "genmon/*")
+
+
 def test_all_proposes_what_was_reproduced(checkout: Path, store: SqlStore) -> None:
     """Each reproduced case gets a branch, once; a case that was not checked gets none."""
     first = json.loads(genmon(checkout, "--all", "--json").stdout)

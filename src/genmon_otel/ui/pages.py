@@ -158,7 +158,7 @@ def _cases(
         rows=rows,
         count=count,
         note=case_words.UNFIXABLE,
-        plots={row.id: plots.runs(found.get(row.id, [])) for row in rows if drawn},
+        plots={row.id: plots.runs(found.get(row.id, []), plots.NARROW) for row in rows if drawn},
         requests={row.id: _requests(found.get(row.id, []), row.id in stale) for row in rows},
         live={row.id: _live(found.get(row.id, [])) for row in rows},
         links=_neighbours(request.query_params, offset, count),

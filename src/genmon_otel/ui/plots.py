@@ -13,10 +13,11 @@ from genmon_otel.store.rows import RunRow, TrendPoint
 from genmon_otel.wording.units import many
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-#: Units of the drawings; the stylesheet scales them.
 #: Runs of a case that are drawn.
 RUNS: Final = 60
+#: Units of the drawings, and of one in a table's cell; the stylesheet scales them.
 WIDTH: Final = 600
+NARROW: Final = 200
 HEIGHT: Final = 80
 
 
@@ -70,19 +71,31 @@ def rate(failure_rate: float, attempts: int) -> Markup:
     return _svg(f"{failure_rate:.0%} of the attempts failed; the page is at 50 %", parts, "line")
 
 
-def runs(found: Sequence[RunRow]) -> Markup:
-    """Draw a case's runs from the oldest to the newest, each as a mark of its verdict."""
+def runs(found: Sequence[RunRow], width: int = WIDTH) -> Markup:
+    """Draw a case's runs from the oldest to the newest, each as a mark of its verdict.
+
+    Args:
+        found: the newest first.
+        width: of the drawing; the narrower it is, the larger the marks in a given place.
+    """
     shown = list(reversed(found))[-RUNS:]
     marks = []
+    space = width / max(20, len(shown))
+    radius = round(min(4.0, 0.45 * space), 1)
     for index, run in enumerate(shown):
-        x = round((index + 0.5) * WIDTH / max(20, len(shown)), 1)
+        x = round((index + 0.5) * space, 1)
         marks.append(
             Markup(
-                '<circle class="run {}" cx="{}" cy="10" r="4"><title>{}</title></circle>'
-            ).format(run.verdict, x, f"{run.verdict} on {run.code_version or 'an unknown version'}")
+                '<circle class="run {}" cx="{}" cy="10" r="{}"><title>{}</title></circle>'
+            ).format(
+                run.verdict,
+                x,
+                radius,
+                f"{run.verdict} on {run.code_version or 'an unknown version'}",
+            )
         )
     passed = sum(run.verdict == "pass" for run in shown)
-    return _svg(f"{passed} of {many(len(shown), 'run')} passed", marks, "line")
+    return _svg(f"{passed} of {many(len(shown), 'run')} passed", marks, "line", width)
 
 
 def _bar(index: int, count: int, share: float, title: str, kind: str) -> Markup:
@@ -97,10 +110,12 @@ def _bar(index: int, count: int, share: float, title: str, kind: str) -> Markup:
     )
 
 
-def _svg(label: str, parts: Sequence[Markup], kind: str = "stretched") -> Markup:
+def _svg(
+    label: str, parts: Sequence[Markup], kind: str = "stretched", width: int = WIDTH
+) -> Markup:
     """Return a drawing; a ``stretched`` one fills its place, a ``line`` keeps its shape."""
     height, ratio = (HEIGHT, "none") if kind == "stretched" else (20, "xMinYMid meet")
     return Markup(
         '<svg class="plot {}" viewBox="0 0 {} {}" role="img" aria-label="{}" '
         'preserveAspectRatio="{}">{}</svg>'
-    ).format(kind, WIDTH, height, label, ratio, Markup("").join(parts))
+    ).format(kind, width, height, label, ratio, Markup("").join(parts))
