@@ -102,7 +102,7 @@ PARSERS: Final[tuple[Entry, ...]] = (
     ),
     entry(VALIDATION, "zod", "zod",
         "zoderror",
-        form(r"'code': ?'(?:invalid_type|unrecognized_keys|invalid_enum_value|invalid_union|too_small|too_big|invalid_string)'", "invalid", "unrecognized", "small", "too"),
+        form(r"(?:'|\b)code'?: ?'(?:invalid_type|unrecognized_keys|invalid_enum_value|invalid_union|too_small|too_big|invalid_string)'", "invalid", "unrecognized", "small", "too"),
         form(r"(?:invalid input: |validation error: |'message': ?'|\"message\": ?\"|\"|- |✖ )expected (?:string|number|object|array|boolean), received \w", "received"),
     ),
     entry(DEPENDENCY, "python.import", "Python's import system and importlib.metadata",

@@ -127,6 +127,8 @@ FRAMEWORKS: Final[tuple[Entry, ...]] = (
         "is missing 'generatestaticparams()' so it cannot be used with",
         "is not a valid next.js entry export value",
         "should be wrapped in a suspense boundary at page",
+        "is not a valid type for the function's second argument",
+        "cannot be passed to client component props",
         form(r"\bis not a valid (?:page|route|layout) export field\b", "export"),
         form(r"\bexport ['\"`]?\w{1,80}['\"`]? doesn't exist in target module\b", "target"),
         form(r"\bnameerror: variable @[\w-]{1,60} is undefined", "variable"),

@@ -35,6 +35,7 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
         "out of memory: killed process",
         "fatal error: out of memory",
         "memory allocation of # bytes failed",
+        "allowed memory size of # bytes exhausted",
         "model requires more system memory (# gib) than is available",
     ),
     entry(MACHINE, "process_killed", "shells, Celery, concurrent.futures and subprocess when a process was killed or crashed",

@@ -17,6 +17,19 @@ _PROGRAM: Final = (
     r"|convert|magick|inkscape|dot|graphviz|mmdc|jq|curl|wget|unzip|tar|zip)"
 )
 
+#: Between the words of a command as ``subprocess`` writes it, a list or a line.
+_AND: Final = r"[', ]{1,4}"
+#: Commands that do nothing but install.
+_INSTALL: Final = (
+    rf"(?:(?:npm|pnpm|bun)(?:\.cmd)?{_AND}(?:ci|install|i|add|update|fetch)"
+    rf"|yarn(?:\.cmd)?(?:{_AND}(?:install|add|upgrade|--[a-z-]{{2,30}})|(?='?\]?' returned))"
+    rf"|pip[\d.]*{_AND}(?:install|wheel|download)"
+    rf"|(?:uv|poetry|pdm|pipenv|composer|bundle|pod|gem|cargo){_AND}(?:install|sync|lock|add|update|require|fetch|pip{_AND}install)"
+    rf"|go{_AND}(?:get|mod{_AND}(?:download|tidy|vendor))|dotnet{_AND}restore|mix{_AND}deps\.get"
+    rf"|(?:conda|mamba|micromamba){_AND}(?:env{_AND})?(?:install|create|update)|(?:flutter|dart){_AND}pub{_AND}(?:get|add|upgrade)"
+    rf"|(?:apt-get|apt|apk|dnf|yum|brew){_AND}(?:-[\w-]{{1,20}}{_AND}){{0,3}}(?:install|add|update))"
+)
+
 # One phrase a line.
 # fmt: off
 SCRIPTS: Final[tuple[Entry, ...]] = (
@@ -34,6 +47,9 @@ SCRIPTS: Final[tuple[Entry, ...]] = (
 )
 
 INSTALLERS: Final[tuple[Entry, ...]] = (
+    entry(DEPENDENCY, "installer.failed", "subprocess, an installer that failed and printed nothing that says more",
+        form(rf"\bcommand '[^\n]{{0,160}}?(?<![\w-]){_INSTALL}(?![\w-])[^\n&|;]{{0,200}} returned non-zero exit status \d", "command zero"),
+    ),
     entry(DEPENDENCY, "npm", "npm 6 to 11: E404, ERESOLVE, ETARGET, EINTEGRITY, EBADENGINE and its other codes",
         form(r"npm err(?:!|or) (?:code |errno )?(?:e(?!lifecycle|rrno\b|xit\b)(?:[a-z]{3,}\d*|\d{3})|404|notarget)\b", "npm"),
         # A package's own script failed; of a workspace's, its output says what is wrong.
@@ -44,6 +60,7 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         form(r"\bno matching version found for \S{1,80}@", "matching"),
         form(r"['\"]\S{1,120}@\S{0,40}['\"] is not in (?:this|the npm) registry", "registry"),
         "is not in the npm registry",
+        form(r"npm err(?:!|or) (?:invalid version:|unsupported (?:url type|engine)|cannot read propert)", "npm"),
         "could not determine executable to run",
         "npm has a bug related to optional dependencies",
         "you installed esbuild for another platform than",
@@ -62,13 +79,14 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         "error found incompatible module",
         "error unknown workspace",
         "no workspaces found:",
-        form(r"error an unexpected error occurred: \"[^\n]{0,200}(?:not found|econn|enotfound|etimedout|request failed)", "unexpected"),
+        form(r"error an unexpected error occurred: \"[^\n]{0,200}(?:not found|econn|enotfound|e(?:socket)?timedout|request failed)", "unexpected"),
         form(r"error(?: |\",\"data\":\")(?:error: )?\"?https?://[^\s\"]{1,200}: (?:not found|unauthorized|forbidden|service unavailable|bad gateway|request failed)", "error"),
         form(r"\bfailed for \"?[\w@./-]{1,80}\"? \(computed integrity", "integrity"),
         "needs to be updated, but yarn was run with",
         form(r"\bunmet peer dependency ['\"]?@?[\w./-]+@", "unmet"),
         "qualified path resolution failed",
         "couldn't find the node_modules state file",
+        form(r"\berror command failed\.\nexit code: 128\ncommand: git\b", "git"),
         "seem to be part of the project declared in",
         "package.json defines 'packagemanager': '",
         form(r"\bcannot find matching keyid: ", "keyid"),
@@ -104,11 +122,14 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         "does not appear to be a python project",
         "is not installable. neither 'setup.py' nor",
         "pg_config executable not found",
+        "pip's dependency resolver does not currently take into account",
+        "getting requirements to build wheel did not run successfully",
+        "can't find rust compiler",
+        "is likely not a problem with pip",
         "is not a (valid|supported) wheel",
         "is not a valid wheel filename",
         "has an invalid wheel",
         form(r"\bwheel '[^'\n]{1,200}' [^\n]{0,300}\bis invalid", "wheel"),
-        form(r"\bcommand '\[?'?(?:npm|pnpm|yarn|pip3?|uv|poetry|bun)'?[, ]{1,2}'?(?:pip'?,? '?)?(?:ci|install|add|sync)\b[^\n]{0,160}non-zero exit", "command"),
         "no module named pip",
         form(r"\berror: command '[^'\n]{1,80}' failed: no such file or directory", "command"),
     ),
@@ -125,6 +146,7 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         form(r"\bpython [<>=]{1,2}\d[\d.]* is not supported\b", "python"),
         form(r"\bfailed to spawn: `|\berror: failed to spawn: \S{1,120}\n", "spawn"),
         "unable to find lockfile",
+        "unable to find installation candidates for",
         "no 'pyproject.toml' found in current directory",
         "is incompatible with the project's python requirement",
         form(r"\bcurrent python version \([\w.+]{1,20}\) is not allowed by the project\b", "python"),
@@ -148,6 +170,14 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         form(r"\byou must use bundler \d|\byour bundle (?:only supports platforms|requires a different version of bundler)\b", "bundler", "bundle"),
         "could not find directory of openssl installation",
         "no pubspec.yaml file found",
+        form(r"\bunable to locate asset entry in pubspec\.yaml\b|\bgradle threw an error while downloading artifacts\b", "pubspec", "gradle"),
+        form(r"\bcdn: trunk url couldn't be downloaded\b|\bsandbox is not in sync with the podfile\.lock\b|\bcannot yet be integrated as static libraries\b", "trunk", "podfile", "static"),
+        form(r"\ban error occurred while installing [\w.-]{1,60} \(\d|\byou have already activated [\w.-]{1,60} \d|\bgem::gemnotfoundexception\b|\bdon't know how to build task '", "installing", "activated", "gemnotfoundexception", "task"),
+        form(r"\brequires php [^\n]{1,40} -> your php version\b|\bpackages\.json\" file could not be downloaded", "php", "packages"),
+        form(r"\bcould not download file from 'https://static\.rust-lang|\bunable to update registry `|\bcannot find goroot directory\b", "rust", "registry", "goroot"),
+        form(r"\bchild module \S{1,160} of \S{1,160} does not exist\b|> could not (?:get|head) 'https?://|> could not resolve [\w.-]{2,80}:[\w.-]{1,80}:|\bfilenotfoundexception: https://services\.gradle\.org", "module", "get", "head", "resolve", "filenotfoundexception"),
+        form(r"\be: failed to fetch https?://|\be: unable to fetch some archives\b|\be: the repository '[^'\n]{1,160}' does not have a release file", "fetch", "release"),
+        form(r"\binto submodule path '[^'\n]{1,160}' failed|\bsmudge error: ", "submodule", "smudge"),
         "unable to find directory entry in pubspec.yaml",
         "could not find a composer.json file in",
         form(r"\bpackage not found in any repo: |\bmodule [\w.]{1,80} is not loaded and could not be found\b|\bcould not compile dependency :\w|\bcould not find a mix\.project\b|\bunchecked dependencies for environment\b", "repo", "module", "dependency", "mix", "unchecked"),
@@ -218,6 +248,17 @@ MODULES: Final[tuple[Entry, ...]] = (
         form(r"\bplease install latest version of drizzle-orm\b|\bdrizzle\.config\.\w{2,4} file does not exist\b|\bno schema files found for path config \[", "drizzle", "schema"),
         form(r"\bno config file '[^'\n]{1,120}' found, or file has no '\[alembic\]' section", "alembic"),
         "the cypress binary is missing",
+        "this may be due to a missing library or dependency. https://on.cypress.io",
+        "failed to fetch sha256 checksum at https://binaries.prisma.sh",
+        form(r"\bfailed to load url \S{1,200} \(resolved id: |\[postcss\] enoent: no such file", "url", "postcss"),
+        form(r"\bnode sass (?:does not yet support your current environment|version \d[\w.]{0,12} is incompatible with)", "sass"),
+        form(r"\bcould not find a required file\.\n {1,4}name: |\battempted import error: '|\bcould not find a production build in the '", "required", "attempted", "production"),
+        form(r"\bpreset \S{1,80} not found(?:\.|\n)", "preset"),
+        "is required for this command to work properly.",
+        "could not find the web assets directory: ",
+        "external binaries need to be installed:",
+        "you need the extended version to build scss/sass",
+        "requires a minimum node.js version of",
         "your system is missing the dependency: xvfb",
         form(r"\bmodule \S{1,120} in the \S{1,60} option was not found\b", "option"),
         form(r"\bmodule \"[^\"\n]{1,80}\" not found in \"", "module"),
@@ -283,6 +324,7 @@ NOT_THERE: Final[tuple[Entry, ...]] = (
         form(r"\b(?:sh|bash|zsh|dash)(?:: line)?:? ?\d*:? [\w@./+-]{1,60}: (?:command )?not found", "sh", "bash", "zsh", "dash"),
         form(rf"(?:^|[\s:'\"])(?:(?:\S{{0,40}}sh|line \d+): (?:[\w@./-]{{1,60}}: )?command not found|{_PROGRAM}: command not found|command not found: {_PROGRAM}\b)", "command not found"),
         "is not recognized as an internal or external command",
+        "is not recognized as the name of a cmdlet",
         form(r"\bmake(?:\[\d{1,3}\])?: [^\s:]{1,100}: no such file or directory\nmake(?:\[\d{1,3}\])?: \*\*\* ", "make"),
         form(r"\bdocker: (?:unknown command: docker \w|'\w{1,30}' is not a docker command)", "docker"),
         form(r"\bspawn [\w./@-]{1,80} enoent", "enoent"),
