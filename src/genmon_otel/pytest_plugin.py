@@ -35,6 +35,8 @@ _ALLOWED: Final = {
     "genmon_programs": "programs that cases may run",
     "genmon_env": "environment variables that cases may set",
 }
+#: Commands that change a case in the store.
+_CHANGING: Final = ("approve", "verify", "rebind")
 _VERSION: Final = pytest.StashKey[str | None]()
 
 
@@ -106,6 +108,7 @@ class CaseItem(pytest.Item):
             "expect": self.case.expect, "file": self._here(), "notes": self._replayed.notes,
             "fresh_because": self._replayed.fresh_because, "duration_s": self._replayed.duration_s,
             "operation": self.case.operation, "accepts": self.config.getoption("--genmon-accept"),
+            "detail": self._with_commands(self._replayed.detail),
         }  # fmt: skip
         self.user_properties.append((_PROPERTY, {**data, "shown": shown}))
         if self._replayed.verdict == "inconclusive":
@@ -138,6 +141,12 @@ class CaseItem(pytest.Item):
                 "the case guards it."
             )
 
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Say why a case is expected to fail, without the frames of pytest, which take long to print."""
+        if isinstance(excinfo.value, pytest.xfail.Exception):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
     def _here(self, path: Path | None = None) -> str:
         """Return a path, the file's by default, as it is typed where pytest was started."""
         started_in = self.config.invocation_params.dir
@@ -145,7 +154,7 @@ class CaseItem(pytest.Item):
 
     def _with_commands(self, detail: str) -> str:
         """Say what makes a command that changes the store reach this file, too."""
-        if "genmon cases approve" not in detail and "genmon cases verify" not in detail:
+        if not any(f"genmon cases {word}" in detail for word in _CHANGING):
             return detail
         return (
             f"{detail} The case is in the store, this file is a copy: write it again with "

@@ -75,21 +75,18 @@ _INSTALLED: Final = re.compile(
 )
 #: Names in angle brackets that stand for generated or frozen code of libraries.
 _GENERATED: Final = (
-    "<frozen",
-    "<__array_function__",
-    "<attrs generated",
-    "<decorator-gen",
-    "<makefun",
-)
+    "<frozen", "<__array_function__", "<attrs generated", "<decorator-gen", "<makefun",
+)  # fmt: skip
 
 
+@lru_cache(maxsize=8192)
 def is_in_app(filename: str, module: str) -> bool:
     """Whether code is the application's own: not the standard library, not installed, not ours.
 
     Args:
-        filename: the code's file, or a name in angle brackets. ``<string>``, ``<stdin>`` and
-            notebook cells are the application's; ``<frozen …>`` is not.
-        module: the name of its module; decides for names in angle brackets.
+        filename: the code's file, or a name in angle brackets: ``<string>``, ``<stdin>`` and notebook
+            cells are the application's, ``<frozen …>`` is not.
+        module: name of the code's module, by which names in angle brackets are decided.
     """
     path = _posix(filename)
     if path.startswith("<"):

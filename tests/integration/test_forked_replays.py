@@ -14,7 +14,7 @@ from test_replay import FAILING, capture
 
 from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import forked, landlock
+from genmon_otel.regression import forked, landlock, template_process
 from genmon_otel.regression.case import Case, CaseTrigger, Expected, Provenance
 from genmon_otel.regression.run_result import RunResult
 from genmon_otel.regression.runner import run_case
@@ -247,6 +247,29 @@ def test_a_changed_project_is_seen(shop: Shop) -> None:
     shop.write(source.replace("one", "another"))
     changed = shop.run()
     assert "another secondTrue" in changed.detail
+    assert not changed.fresh_because
+
+
+def test_a_changed_installation_is_seen_after_a_while(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Installed files, some thousand, are looked at again each two seconds, not for each replay."""
+    installed = shop.folder / "site-packages"
+    installed.mkdir()
+    (installed / "price_list.py").write_text("price = 'first'\n")
+    shop.write(
+        "import sys\nsys.path.insert(0, 'site-packages')\nimport price_list\n"
+        "def shown():\n    return price_list.price\n"
+    )
+    monkeypatch.setattr(template_process, "_INSTALLED_S", 3600.0)
+    assert "first" in shop.run().detail
+    assert "first" in shop.run().detail
+    (installed / "price_list.py").write_text("price = 'another'\n")
+    assert "first" in shop.run().detail
+    (used,) = [each for several in forked._templates._templates.values() for each in several]
+    used._installed_until = 0.0
+    changed = shop.run()
+    assert "another" in changed.detail
     assert not changed.fresh_because
 
 

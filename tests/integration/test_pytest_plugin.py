@@ -207,6 +207,19 @@ def test_runxfail_shows_the_failure(pytester: pytest.Pytester, case: Case) -> No
     pytester.runpytest_subprocess("--runxfail").assert_outcomes(failed=1)
 
 
+def test_an_expected_failure_is_reported_in_a_line(pytester: pytest.Pytester, case: Case) -> None:
+    """Its report has no frames of pytest, whose sources take longer to read than a replay."""
+    files.export(case, pytester.path)
+    pytester.makeconftest(
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call':\n"
+        "        print('REPORTED', str(report.longreprtext).splitlines())\n"
+    )
+    ran = pytester.runpytest_subprocess("-s")
+    ran.assert_outcomes(xfailed=1)
+    ran.stdout.fnmatch_lines("*REPORTED [[]'fail_same: *'[]]")
+
+
 def test_the_code_is_found_from_a_folder_below(pytester: pytest.Pytester, case: Case) -> None:
     """With a configuration file its folder is where the code is, wherever pytest is started."""
     files.export(case, pytester.path / "cases")

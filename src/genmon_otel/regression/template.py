@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
+from genmon_otel.code_version import sources_version
 from genmon_otel.regression import landlock, loaded, namespaces, processes, replay_process
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.controls import Controls
@@ -202,6 +203,7 @@ class Template:
 
     def _freeze(self) -> None:
         """Keep the garbage collector of each child away from what is there."""
+        sources_version()  # which modules are the application's is known to each child then
         gc.collect()
         gc.freeze()
         self._chance = random.getstate()

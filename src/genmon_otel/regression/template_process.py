@@ -20,11 +20,14 @@ from genmon_otel.regression.launch import Job
 from genmon_otel.regression.mirror import Mirror, TooMuch, state_of
 from genmon_otel.regression.process_environment import IMPORTED
 from genmon_otel.regression.verdict import Observation
+from genmon_otel.stacks import is_in_app
 
 #: Times that a template imports beforehand what a replay of it has imported.
 _MAX_IMPORTS: Final = 4
 #: Seconds after which a template is ended, whatever it is at.
 _LIFE_S: Final = 3600.0
+#: Seconds for which installed files, some thousand, are not looked at again.
+_INSTALLED_S: Final = 2.0
 _SPOILT: Final = "the replay before left what cannot be removed"
 _SILENT: Final = "the template of its process gave no answer"
 
@@ -58,6 +61,10 @@ class TemplateProcess:
     #: Modules that the last replay imported, to be imported beforehand.
     imported: list[str] = field(default_factory=list)
     imports: int = 0
+    #: Those of the files that are not installed; and until when the installed ones are taken to be as
+    #: they were, on the clock of ``time.monotonic``.
+    _own: list[str] = field(default_factory=list)
+    _installed_until: float = 0.0
     _received: bytes = b""
 
     def fits(self, case: Case) -> bool:
@@ -68,9 +75,16 @@ class TemplateProcess:
 
     def is_current(self) -> bool:
         """Whether it runs, and the files that it is made of are as they were."""
-        return self.process.poll() is None and all(
-            state_of(name) == state for name, state in self.files.items()
-        )
+        if self.process.poll() is not None:
+            return False
+        looked_at = dict(self.files)
+        if time.monotonic() < self._installed_until:
+            looked_at = {name: self.files[name] for name in self._own}
+        if any(state_of(name) != state for name, state in looked_at.items()):
+            return False
+        if len(looked_at) == len(self.files):
+            self._installed_until = time.monotonic() + _INSTALLED_S
+        return True
 
     def observe(self, job: Job) -> Observation | None:
         """Replay a case; None where the replay ended without an answer.
@@ -132,6 +146,7 @@ class TemplateProcess:
         self.is_shareable = bool(message["is_shareable"])
         self.reads_clock = bool(message["reads_clock"])
         self.files = message["files"]
+        self._own = [name for name in self.files if is_in_app(name, "")]
         try:
             self.mirror.keep()
         except (TooMuch, OSError) as error:

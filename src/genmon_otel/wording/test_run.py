@@ -30,8 +30,10 @@ def told(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list[
         if not value["shown"]["accepts"]
     ]
     accepted = [node for node, value in those(("pass",), "fails") if value["shown"]["accepts"]]
-    other = [f"{node}: {value['detail']}" for node, value in those(("fail_other",), "fails")]
-    nothing = [f"{node}: {value['detail']}" for node, value in those(("inconclusive",))]
+    other, nothing = (
+        [f"{node}: {value['shown']['detail']}" for node, value in found]
+        for found in (those(("fail_other",), "fails"), those(("inconclusive",)))
+    )
     drifted = [
         f"{node}: " + str(value["drift"]).replace("\n", "\n    ")
         for node, value in results
