@@ -227,6 +227,16 @@ def test_a_case_that_is_none_hides_no_other(tmp_path: Path, content: dict[str, A
     assert isinstance(named.exception, CaseError)
     assert f"Case {damaged} cannot be read" in str(named.exception)
     assert f"genmon cases retire {damaged}" in str(named.exception)
+    with store._database.begin() as connection:  # the run has changed them
+        connection.execute(sa.update(schema.tests).values(state="reproduced"))
+    store.close()
+    shrunk = run(url, "cases", "shrink", damaged, sound, "--cwd", str(tmp_path), "--json")
+    assert (shrunk.return_value, shrunk.stderr.startswith(warned), shrunk.exception) == (
+        7,
+        True,
+        None,
+    )
+    assert [each["case"] for each in json.loads(shrunk.stdout)] == [sound]
     replayed = ask(url, damaged, ("replay", "HANDLE"), "--cwd", str(tmp_path))
     assert "its case cannot be read" in replayed.stdout
 

@@ -120,6 +120,16 @@ def test_a_case_gets_a_branch_and_nothing_else_changes(checkout: Path, store: Sq
     assert f"git branch -D {branch}" in again.stderr
 
 
+def test_a_case_that_cannot_be_read_hides_no_other(checkout: Path, store: SqlStore) -> None:
+    """It is named on stderr, the others get their branches, and the command exits 7."""
+    damaged, sound = handle_of(store), handle_of(store, "b")
+    store.save_case(store.case(damaged).id, {"genmon_case": 1})
+    done = genmon(checkout, damaged, sound, "--json")
+    assert done.returncode == 7, done.stderr
+    assert f"Case {damaged} cannot be read" in done.stderr
+    assert [each["branch"] for each in json.loads(done.stdout)] == [f"genmon/{sound.lower()}"]
+
+
 def test_recorded_text_is_no_markup_of_a_forge(checkout: Path, store: SqlStore) -> None:
     """In description, title and commit no mention, reference, command or tag stands outside of code."""
     found = json.loads(genmon(checkout, handle_of(store), "--json").stdout)[0]

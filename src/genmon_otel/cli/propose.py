@@ -10,10 +10,18 @@ from pathlib import Path
 import click
 
 from genmon_otel.cli.output import marked
-from genmon_otel.cli.terminal import console, json_option, open_store, print_json, store_option
+from genmon_otel.cli.terminal import (
+    console,
+    json_option,
+    open_store,
+    print_json,
+    store_option,
+    warn,
+)
 from genmon_otel.errors import ConfigurationError, GenmonError
 from genmon_otel.policy import CaseState
 from genmon_otel.regression import review
+from genmon_otel.regression.case_reading import CaseError
 from genmon_otel.regression.proposal import (
     MAX_OPEN,
     Proposal,
@@ -53,11 +61,11 @@ def propose(
     yes: bool,
     store: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Put CASEs on branches of their own, as pull requests whose merging approves them.
 
     Nothing of yours is touched: no working tree, no index, no other branch. Without --push
-    nothing leaves this machine.
+    nothing leaves this machine. Exits 7 if a case cannot be read; the others are proposed.
     """
     if bool(case) == every:
         raise click.UsageError("Name the cases to propose, or give --all.")
@@ -65,21 +73,29 @@ def propose(
     if push:
         _check_may_publish(repository)
     shown = []
+    unreadable: list[CaseError] = []
     with open_store(store) as opened:
         names = list(case) or _unproposed(opened, repository)
         for name in names:
-            proposal, description = _propose(opened, repository, name, folder)
+            try:
+                proposal, description = _propose(opened, repository, name, folder)
+            except CaseError as why:
+                unreadable.append(why)
+                continue
             published = None
             if push:
                 published = _publish(repository, proposal, description, asked=not yes)
             shown.append((proposal, description, published))
+    for error in unreadable:
+        warn(error)
+    failed = CaseError.exit_code if unreadable else 0
     if as_json:
         print_json([
             {"branch": p.branch, "commit": p.commit, "base": p.base, "file": p.path,
              "title": p.title, "description": d, "published": u}
             for p, d, u in shown
         ])  # fmt: skip
-        return
+        return failed
     out = console()
     for proposal, description, published in shown:
         out.print(marked("[cyan]{}[/] adds {}", proposal.branch, proposal.path), soft_wrap=True)
@@ -95,10 +111,11 @@ def propose(
                 ),
                 soft_wrap=True,
             )
-    if not shown:
+    if not shown and not unreadable:
         out.print(
             f"Nothing to propose: no reproduced case is without a branch, or {MAX_OPEN} are open."
         )
+    return failed
 
 
 def _propose(

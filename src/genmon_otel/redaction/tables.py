@@ -42,6 +42,8 @@ _VALUES_ROW: Final = re.compile(r"\((?:[^()']|'(?:[^'\\]|\\.|'')*'|\([^()]*\)){0
 _SQL_CELL: Final = re.compile(
     r"\s*+(?:[NEnB]?'(?P<text>(?:[^'\\]|\\.|'')*)'|[^,']++)(?:,|\Z|(?=\)))"
 )
+#: Of a name's regions: where the last table ends that blanks alone align.
+_SEEN: Final = -3
 #: Columns of one table that are hidden; what heads more is no table.
 _MAX_COLUMNS: Final = 8
 #: What may follow a name that stands in a cell.
@@ -103,7 +105,9 @@ def _is_head(line: str, below: str) -> bool:
 def _aligned(text: str, name: Name, line_start: int, line_end: int) -> list[Edit]:
     """Cells below a heading that blanks alone put there, as pandas and RST do."""
     line = text[line_start:line_end]
-    if "  " not in line or not _ALIGNED_HEAD.fullmatch(line):
+    if line_start < name.regions.get(_SEEN, 0) and not name.regions.get(line_start):
+        return []  # a row of one that was looked through
+    if "  " not in line or not _ALIGNED_HEAD.fullmatch(line) or not _heads(name, line_start):
         return []
     begin, end = name.begin - line_start, name.end - line_start
     is_first = not line[:begin].strip()
@@ -124,6 +128,7 @@ def _aligned(text: str, name: Name, line_start: int, line_end: int) -> list[Edit
         at = stop
         if at >= len(text):
             break
+    name.regions[_SEEN] = at
     return edits
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from typing import Final
+
+#: Seconds from which on a time is told as no more than long ago: a century.
+_LONG_AGO: Final = 36_525 * 86_400
 
 
 def ago(moment: float, now: float | None = None) -> str:
     """Return how long ago a Unix time was, in the largest fitting unit: ``3 min ago``."""
     seconds = max(0.0, (time.time() if now is None else now) - moment)
+    if seconds > _LONG_AGO:  # another program wrote it: 1e308 s are 304 digits of days
+        return "over a century ago"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
