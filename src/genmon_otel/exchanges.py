@@ -39,6 +39,10 @@ _VARIES: Final = re.compile(
     r"|\b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{12,128}\b"
     r"|[0-9]+(?:[.,:TZ/-]+[0-9]+)*"
 )
+#: The model in a path of Google's APIs (its name may have slashes), Bedrock's and Azure's.
+_MODEL: Final = re.compile(
+    r"(?<=/models/)[^:]{1,200}(?=:\w+$)|(?:(?<=/model/)|(?<=/openai/deployments/))[^/]{1,200}(?=/)"
+)
 _ERROR_EVENT: Final = re.compile(
     r'^event: ?error\b|^data: ?\{"(?:error"|type": ?"error")'
     r'|^\{"headers":\{[^{}]*":(?:exception-type|error-code)"',  # a frame of an AWS event stream
@@ -54,7 +58,7 @@ class Keys:
     exact: str
     #: The same with ids, numbers and times masked.
     masked: str
-    #: Method and path, ids masked.
+    #: Method and path, ids masked, and the model that a model API has there: others have it in the body.
     endpoint: str
 
 
@@ -78,8 +82,9 @@ def keys_of_arguments(name: str, arguments: Tree, exact: str) -> Keys:
 
 
 def endpoint_of(request: Mapping[str, Any]) -> str:
-    """Return what is asked, whatever about: method and path, or the name of a program."""
-    return f"{request.get('method', '')} {_mask(str(request.get('path', '')))}"
+    """Return what is asked, whatever about and of which model: method and path, or the name of a program."""
+    path = _MODEL.sub("*", str(request.get("path", "")))
+    return f"{request.get('method', '')} {_mask(path)}"
 
 
 def _canonical(request: Mapping[str, Any]) -> str:
