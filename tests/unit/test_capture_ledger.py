@@ -211,6 +211,52 @@ def test_one_answer_beyond_its_bound_is_counted() -> None:
     assert metrics.places == ["step_dropped"]
 
 
+def test_a_generation_holds_8_mib_and_a_process_64() -> None:
+    """At their real sizes: nine large generations at once. Of one alone the newest answers that fit into 8 MiB are kept,
+    of all those that fit into 64; what is dropped is counted, and all of it is given back."""
+    metrics = Counted()
+    answer = b"a" * 1_000_000
+    held: list[int] = []
+
+    @generation(name="large")
+    async def large(calls: int) -> None:
+        for number in range(calls):
+            asks(b"%d" % number, answer)
+            held.append(Ledger.total)
+            await asyncio.sleep(0)
+        raise Failed
+
+    async def drive(generations: int, calls: int) -> None:
+        await asyncio.gather(*(large(calls) for _ in range(generations)), return_exceptions=True)
+
+    def kept(seen: Any) -> list[list[bool]]:
+        found = []
+        for each in seen.recordings:
+            steps = prepare(each, Redactor()).steps
+            found.append(["sha256" not in step.outcome for step in steps])  # type: ignore[operator]
+        return found
+
+    gc.collect()
+    Ledger(lambda: None).take(0)
+    before = Ledger.total
+    with capture(metrics=metrics) as seen:
+        asyncio.run(drive(1, 12))
+    assert kept(seen) == [[False] * 4 + [True] * 8]
+    assert max(held) - before <= ledger.A_GENERATION + len(answer)
+    assert metrics.places == ["step_dropped"] * 4
+    seen.recordings.clear()
+    held.clear()
+    metrics.places.clear()
+    with capture(metrics=metrics) as seen:
+        asyncio.run(drive(9, 8))
+    assert max(held) <= ledger.A_PROCESS + len(answer)
+    assert 72 - ledger.A_PROCESS // len(answer) <= metrics.places.count("step_dropped") <= 12
+    seen.recordings.clear()
+    gc.collect()
+    Ledger(lambda: None).take(0)
+    assert Ledger.total == before
+
+
 def test_a_thousand_generations_at_once_stay_within_the_process_bound() -> None:
     """A soak: each generation makes four calls with a growing history; what is held never exceeds 64 MiB by more than
     what is on its way, and all of it is given back."""
