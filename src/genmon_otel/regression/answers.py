@@ -6,7 +6,7 @@ import asyncio
 import http.client
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NoReturn, Protocol
 
@@ -33,6 +33,8 @@ _CREDENTIALS: Final = {
     "scope": "",
 }
 _JSON: Final = {"content-type": "application/json"}
+#: Seconds between chunks that came at once.
+_AT_ONCE_S: Final = 0.001
 
 
 class Player(Protocol):
@@ -295,10 +297,19 @@ def _laid_out(record: StepRecord) -> tuple[Mapping[str, Any], list[tuple[float, 
         head = outcome[0]
         if "body" in head:
             return head, [(0.0, decode(head["body"]))]
-        return head, [(float(at), decode(text)) for at, text in outcome[1:]]
+        return head, list(_together((float(at), decode(text)) for at, text in outcome[1:]))
     assert isinstance(outcome, Mapping)
     body = decode(outcome.get("body"))
     return outcome, [(0.0, body)] if body else []
+
+
+def _together(chunks: Iterable[tuple[float, Any]]) -> Iterator[tuple[float, Any]]:
+    """Give chunks that came at once at the time of the first of them: their consumer may take them as one."""
+    first = -_AT_ONCE_S
+    for at, text in chunks:
+        if at - first >= _AT_ONCE_S:
+            first = at
+        yield first, text
 
 
 def credentials(request: Mapping[str, Any]) -> StepRecord | None:

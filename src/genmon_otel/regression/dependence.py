@@ -247,13 +247,18 @@ def _changed(step: StepRecord, ways: Sequence[Callable[[str], str]]) -> Iterator
 
 def _words(step: StepRecord) -> Iterator[str]:
     """The words of an answer, those of its longest text first; its keys and numbers last."""
-    texts = sorted(set(texts_answered(step)), key=len, reverse=True)
+    texts = sorted(set(texts_answered(step)), key=_weight, reverse=True)
     found = list(dict.fromkeys(chain.from_iterable(_in_order(text) for text in texts)))
     if not step.adapter:
         found += _WORD.findall(json.dumps(step.outcome, ensure_ascii=False))
     words = [word for word in dict.fromkeys(found) if not word.isdigit()]
     yield from words
     yield from (word for word in dict.fromkeys(found) if word.isdigit())
+
+
+def _weight(text: str) -> tuple[bool, int]:
+    """How early a text's words are tried: of a stream what its events hold, before their envelopes; longest first."""
+    return not text.startswith(("event:", "data:")), len(text)
 
 
 def _in_order(text: str) -> list[str]:

@@ -1,0 +1,63 @@
+"""Recorded answers in a replay: when their chunks come, and which of their words are tried first."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import Any
+
+from genmon_otel.records import StepRecord
+from genmon_otel.regression.answers import ReplayedAnswer
+from genmon_otel.regression.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.dependence import changed_cases
+
+
+class Waits:
+    """Stands for the player: notes how long each chunk is waited for."""
+
+    def __init__(self) -> None:
+        self.clock: Any = self
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def met(self, _: StepRecord) -> None:
+        """Nothing is counted."""
+
+
+def stream(*chunks: tuple[float, str]) -> StepRecord:
+    head = {"status": 200, "headers": {"content-type": "text/event-stream"}, "at": 0.0}
+    outcome: Any = [head, *([at, text] for at, text in chunks)]
+    return StepRecord("chat", {}, "stream", outcome, ended_s=9.0, adapter="httpx")
+
+
+def test_chunks_that_came_at_once_come_at_once() -> None:
+    """A consumer that took several as one, and ends before it asks for another, gets the last of them too."""
+    record = stream(
+        (0.5, "a"), (0.5004, "b"), (0.5009, "c"), (0.502, "d"), (0.5031, "e"), (2.0, "f")
+    )
+    player: Any = Waits()
+    came = [
+        (data.decode(), round(player.now, 4))
+        for data in ReplayedAnswer(player, record, None).parts()
+    ]
+    assert came == [
+        ("a", 0.5), ("b", 0.5), ("c", 0.5), ("d", 0.502), ("e", 0.5031), ("f", 2.0)
+    ]  # fmt: skip
+
+
+def test_words_of_events_are_tried_before_those_around_them() -> None:
+    """Of a stream whose last event repeats nothing of the text, the text is changed within the first tries."""
+    said = {"type": "response.output_text.delta", "delta": "Habits of the garden"}
+    end = {"type": "response.completed", "response": {f"member_{n}": None for n in range(40)}}
+    events = "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in (said, end))
+    case = Case(
+        slug="c", operation="op", target="app:build", inputs={}, steps=(stream((0.1, events)),),
+        trigger=CaseTrigger("content", 0), expected=Expected("s", "syntax_error", "ValueError"),
+    )  # fmt: skip
+    tried = [str(changed.steps[0].outcome) for changed in islice(changed_cases(case), 6)]
+    assert any("garden" not in text for text in tried)
