@@ -47,8 +47,9 @@ SCRIPTS: Final[tuple[Entry, ...]] = (
 )
 
 INSTALLERS: Final[tuple[Entry, ...]] = (
-    entry(DEPENDENCY, "installer.failed", "subprocess, an installer that failed and printed nothing that says more",
+    entry(DEPENDENCY, "installer.failed", "subprocess, docker and vercel, an installer that failed and printed nothing that says more",
         form(rf"\bcommand '[^\n]{{0,160}}?(?<![\w-]){_INSTALL}(?![\w-])[^\n&|;]{{0,200}} returned non-zero exit status \d", "command zero"),
+        form(rf"\b(?:process \"|command [\"'`]|command ')(?:/bin/(?:ba)?sh -c )?{_INSTALL}(?![\w-])[^\n&|;\"'`]{{0,200}}[\"'`] (?:did not complete successfully|exited with [1-9]|returned a non-zero code)", "complete successfully", "exited", "returned code"),
     ),
     entry(DEPENDENCY, "npm", "npm 6 to 11: E404, ERESOLVE, ETARGET, EINTEGRITY, EBADENGINE and its other codes",
         form(r"npm err(?:!|or) (?:code |errno )?(?:e(?!lifecycle|rrno\b|xit\b)(?:[a-z]{3,}\d*|\d{3})|404|notarget)\b", "npm"),
@@ -201,6 +202,10 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         "no required module provides package",
         form(r"\bpackage [\w./-]{1,120} is not in (?:std|goroot)", "package"),
         "no matching versions for query",
+        form(r"\bpattern [\w./*:-]{1,120}: no matching files found\b|\bfail\t[\w./-]{1,160} \[setup failed\]", "pattern", "fail"),
+        form(r"\btarget not found in sysroot\b|\bfailed to find tool\. is [`'\"]", "sysroot", "tool"),
+        form(r"\bprogram not found or is not executable\b|\.proto: file not found\.|\bimport \"[^\"\n]{1,120}\.proto\" was not found\b", "program", "proto"),
+        form(r"\battempted to load class \"\w{1,80}\" from namespace \"|\bvite manifest not found at: ", "namespace", "manifest"),
         "cannot find module providing package",
         "import cycle not allowed",
         "use of internal package … not allowed",
@@ -248,6 +253,8 @@ MODULES: Final[tuple[Entry, ...]] = (
         form(r"\bplease install latest version of drizzle-orm\b|\bdrizzle\.config\.\w{2,4} file does not exist\b|\bno schema files found for path config \[", "drizzle", "schema"),
         form(r"\bno config file '[^'\n]{1,120}' found, or file has no '\[alembic\]' section", "alembic"),
         "the cypress binary is missing",
+        form(r"\bcould not find the following native modules: |\bandroid project not found\. are you sure\b|\bno emulators found as an output of\b", "native", "android", "emulators"),
+        form(r"\bno binary for \w{3,30} browser on your platform\b", "binary"),
         "this may be due to a missing library or dependency. https://on.cypress.io",
         "failed to fetch sha256 checksum at https://binaries.prisma.sh",
         form(r"\bfailed to load url \S{1,200} \(resolved id: |\[postcss\] enoent: no such file", "url", "postcss"),
