@@ -12,6 +12,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -94,6 +95,7 @@ class CaseItem(pytest.Item):
         """Replay the case. Inconclusive: an error where the file expects a pass, else a skip."""
         from genmon_otel.regression import files
         from genmon_otel.regression.case_reading import CaseError
+        from genmon_otel.regression.lookup import ELSEWHERE
         from genmon_otel.regression.runner import run_case
 
         try:
@@ -103,6 +105,9 @@ class CaseItem(pytest.Item):
         self._replayed = run_case(
             self.case, cwd=_project_folder(self.config), trust=_trust(self.config)
         )
+        if ELSEWHERE in self._replayed.detail:
+            detail = self._replayed.detail.replace(ELSEWHERE, _where_code_is_sought(self.config))
+            self._replayed = replace(self._replayed, detail=detail)
         data = json.loads(self._result().to_line())
         shown = {
             "expect": self.case.expect, "file": self._here(), "notes": self._replayed.notes,
@@ -256,6 +261,19 @@ def pytest_configure_node(node: Any) -> None:
 def _project_folder(config: pytest.Config) -> Path:
     """Return the folder of pytest's configuration file, else the one that pytest was started in."""
     return config.rootpath if config.inipath is not None else config.invocation_params.dir
+
+
+def _where_code_is_sought(config: pytest.Config) -> str:
+    """Say in which folder the code under test is looked for, and how to name another."""
+    folder = _project_folder(config)
+    if config.inipath is None:
+        return (
+            f"It is looked for in {folder}, where pytest was started: start it where the code is."
+        )
+    return (
+        f"It is looked for in {folder}, beside pytest's configuration file {config.inipath.name}. If the code is "
+        "elsewhere, put a pytest.ini there (an empty one is enough) and start pytest there."
+    )
 
 
 class Results:

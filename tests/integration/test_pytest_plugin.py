@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_markdown_is_appended_and_is_text(pytester: pytest.Pytester, case: Case)
 
 
 def test_a_renamed_target_says_so_where_it_is_skipped(
-    pytester: pytest.Pytester, case: Case
+    pytester: pytest.Pytester, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A case that expects its failure and proves nothing is skipped with the reason."""
     files.export(replace(case, target="app:gone"), pytester.path)
@@ -334,3 +335,26 @@ def test_a_hostile_case_stays_data(pytester: pytest.Pytester, case: Case) -> Non
     assert json.loads(path.read_text(encoding="ascii"))["expected"]["error_message"] == hostile
     pytester.runpytest_subprocess().assert_outcomes(errors=1)
     assert not (pytester.path / "owned").exists()
+
+
+def test_a_part_of_a_larger_repository_says_where_its_code_is(
+    pytester: pytest.Pytester, case: Case
+) -> None:
+    """Beside the repository's configuration the code is not found: said with the remedy, which works."""
+    part = pytester.mkdir("part")
+    (pytester.path / "app.py").rename(part / "app.py")
+    files.export(case, part / "tests")
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
+    # As a person starts it: pytester's own way puts the working directory on the path.
+    program = str(Path(sys.executable).parent / "pytest")
+
+    def said() -> str:
+        command = [program, "tests", "-rs", "-p", "no:cacheprovider"]
+        done = subprocess.run(command, cwd=part, capture_output=True, text=True, check=False)
+        return done.stdout
+
+    refused = said()
+    assert "put a pytest.ini there (an empty one is enough) and start pytest there" in refused
+    assert "--cwd" not in refused
+    (part / "pytest.ini").touch()
+    assert "1 xfailed" in said()

@@ -47,6 +47,9 @@ def test_a_failure_becomes_a_guard(
     pytest.importorskip(NEEDS.get(folder, "openai"))
     shutil.copytree(EXAMPLES / folder, tmp_path / folder)
     shutil.copy(EXAMPLES / "model.py", tmp_path)
+    shutil.copy(
+        ROOT / "pyproject.toml", tmp_path
+    )  # as in a clone: pytest's configuration of the repository
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GENMON_", "OTEL_", "PYTEST"))}
     environment = {**kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     if folder == "celery_postgres":

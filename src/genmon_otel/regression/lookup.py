@@ -31,6 +31,8 @@ _ROOTS_REMEDY: Final = (
 )
 
 
+#: What a command line says where the target cannot be imported; pytest has another way to say where the code is.
+ELSEWHERE: Final = "Is this where the application's code is? If not, go there (or give --cwd)."
 REBIND: Final = "If it was renamed or moved: genmon cases rebind OLD NEW"
 
 

@@ -26,7 +26,7 @@ from genmon_otel.regression.case import Case
 from genmon_otel.regression.collector import Broken, Collector
 from genmon_otel.regression.controls import Controls
 from genmon_otel.regression.feeding import hands_on
-from genmon_otel.regression.lookup import REBIND, Lookup, Refused, where_it_went
+from genmon_otel.regression.lookup import ELSEWHERE, REBIND, Lookup, Refused, where_it_went
 from genmon_otel.regression.player import CasePlayer
 from genmon_otel.regression.replay_inputs import Inputs, Obstacle, line_of
 from genmon_otel.regression.tracebacks import text_of_error
@@ -38,7 +38,6 @@ from genmon_otel.regression.watch import Watch
 #: Items of a streamed result that are kept for the postcondition.
 _MAX_ITEMS: Final = 10_000
 _MAX_TEXT: Final = 400
-_ELSEWHERE: Final = "Is this where the application's code is? If not, go there (or give --cwd)."
 
 
 class Replay:
@@ -112,7 +111,7 @@ class Replay:
             advice = where_it_went(path)
             reason: Reason = "import" if advice is REBIND else "not_called"
             if self._module().partition(".")[0] not in sys.modules:
-                advice = f"{_ELSEWHERE} {advice}"
+                advice = f"{ELSEWHERE} {advice}"
             raise Obstacle(reason, f"{str(error).rstrip('.')}{refused}. {advice}") from None
         except BaseException as error:
             self._refuse_a_run_at_import()
