@@ -48,9 +48,14 @@ def storable_id(value: str | None) -> str | None:
     return clean(value, NAME_LIMIT)
 
 
+def searchable(text: str) -> str:
+    """Return what a person typed as every database takes it in a query: PostgreSQL refuses NUL."""
+    return text.replace("\0", "\ufffd")
+
+
 def normalise_handle(ref: str) -> str:
     """Return the stored form of a handle that a person typed in any case, with or without ``F-``."""
-    handle = ref.strip().upper()
+    handle = searchable(ref).strip().upper()
     return handle if handle.startswith("F-") else f"F-{handle}"
 
 

@@ -12,7 +12,13 @@ from genmon_otel.errors import ConfigurationError, InvalidTransition, NotFound
 from genmon_otel.policy import DAY_S, CaseState
 from genmon_otel.records import Recording, Severity
 from genmon_otel.store import cases, schema
-from genmon_otel.store.codec import MESSAGE_LIMIT, TEXT_LIMIT, load_recording, normalise_handle
+from genmon_otel.store.codec import (
+    MESSAGE_LIMIT,
+    TEXT_LIMIT,
+    load_recording,
+    normalise_handle,
+    searchable,
+)
 from genmon_otel.store.decisions import save_decision
 from genmon_otel.store.grouping import IGNORED, OPEN, RESOLVED
 from genmon_otel.store.impact import WEEK_DAYS, count_active_users
@@ -86,14 +92,14 @@ def fetch_failure(connection: sa.Connection, ref: str) -> FailureRow:
         NotFound: no failure matches, or several do.
     """
     table = schema.failures
-    handle = normalise_handle(ref)
-    for exact in (table.c.handle == handle, table.c.fingerprint == ref.strip()):
+    handle, fingerprint = normalise_handle(ref), searchable(ref).strip()
+    for exact in (table.c.handle == handle, table.c.fingerprint == fingerprint):
         found = connection.execute(sa.select(table).where(exact)).mappings().first()
         if found is not None:
             return _failure_row(connection, found)
     has_prefix = sa.or_(
         table.c.handle.startswith(handle, autoescape=True),
-        table.c.fingerprint.startswith(ref.strip(), autoescape=True),
+        table.c.fingerprint.startswith(fingerprint, autoescape=True),
     )
     matches = (
         connection.execute(sa.select(table).where(has_prefix).order_by(table.c.id).limit(6))

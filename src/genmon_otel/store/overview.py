@@ -17,7 +17,7 @@ from genmon_otel.policy import HEALTH_WINDOW_S, CaseState, is_healthy
 from genmon_otel.records import Outcome
 from genmon_otel.store import schema
 from genmon_otel.store.cases import list_runs_of, list_summaries
-from genmon_otel.store.codec import normalise_handle, storable_name
+from genmon_otel.store.codec import normalise_handle, searchable, storable_name
 from genmon_otel.store.connect import Database
 from genmon_otel.store.failures import SORT_COLUMNS, Sort, Status, list_failures_by_id
 from genmon_otel.store.grouping import OPEN
@@ -189,7 +189,7 @@ def search_failures(connection: sa.Connection, query: FailureQuery) -> tuple[lis
             sa.or_(
                 table.c.handle == normalise_handle(query.text),
                 *(
-                    column.icontains(query.text, autoescape=True)
+                    column.icontains(searchable(query.text), autoescape=True)
                     for column in (table.c.error_message, table.c.error_type, table.c.operation)
                 ),
             )
@@ -200,13 +200,13 @@ def search_failures(connection: sa.Connection, query: FailureQuery) -> tuple[lis
         (table.c.operation, query.operation),
     ):
         if wanted is not None:
-            conditions.append(column == wanted)
+            conditions.append(column == searchable(wanted))
     if query.version is not None:
         generations = schema.analytics
         conditions.append(
             sa.exists().where(
                 generations.c.failure_id == table.c.id,
-                generations.c.code_version == query.version,
+                generations.c.code_version == searchable(query.version),
             )
         )
     # The ids first: sorting whole rows would carry their stacks through the sorter.
