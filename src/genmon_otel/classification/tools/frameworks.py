@@ -97,7 +97,7 @@ FRAMEWORKS: Final[tuple[Entry, ...]] = (
         form(r"\bcould not load [`'\"][\w@/.-]{1,80}[`'\"]\. is it installed\?", "installed"),
         "do not have the required package(s) installed",
         "have the required dependencies installed.",
-        form(r"\bis not installed[.,] (?:please )?install it (?:with|by running|using):? [`'\"]?(?:npm|npx|pnpm|yarn|bun|pip3?|brew|apt) ", "install"),
+        form(r"\bis not installed[.,] (?:please )?install it (?:with|by running|using):? [`'\"]?(?:npm|npx|pnpm|yarn|bun|pip3?|brew|apt) ", "installed install"),
         "the expected package.json path: ",
         "cli for webpack must be installed.",
         "couldn't find any 'pages' or 'app' directory",
