@@ -102,6 +102,7 @@ _PROGRAMS: Final = frozenset(
     " curl terraform ansible helm kubectl redis mongo deno bun uv uvicorn gunicorn pytest tox nox poetry twine rails rake mix"
     " createdb dropdb restic borg rclone sqlplus env nohup time ./run run".split()
 )
+_IS_PASSWORD: Final = re.compile("(?i)pass|pw")
 _PROMPT_LEFT: Final = re.compile(
     r"[ \t]{0,8}(?:\[sudo\]|(?:[Ee]nter|[Tt]ype|[Pp]lease|[Yy]our|[Nn]ew|[Oo]ld|[Cc]urrent|[Rr]epeat|[Rr]etype|[Cc]onfirm)\b)[ \w]{0,40}"
 )
@@ -236,7 +237,7 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     value = _without_closers(token.rstrip(".,;:!?"))
     if is_placeholder(value):
         return []
-    if sep.strip() in _COMPARISONS and "pass" not in name.text.lower():
+    if sep.strip() in _COMPARISONS and not _IS_PASSWORD.search(name.text):
         return []
     code = sep.strip() in ("=", ":=", ":", "=>") and left.rstrip().endswith(_CODE_LEFT)
     if is_evident_non_secret(value, name.text, quoted=False, code=code, shell=shell):

@@ -8,7 +8,7 @@ from typing import Final
 from genmon_otel.redaction.edits import Edit, apply, span
 from genmon_otel.redaction.near import places
 
-_KIND: Final = "kind: Secret"
+_KINDS: Final = ("kind: Secret", 'kind: "Secret"')
 _BLOCK: Final = re.compile(r"(?m)^( *)(?:data|stringData):[ \t]*\r?\n")
 _MEMBER: Final = re.compile(r"( +)(?:[\w./-]{1,120}|\"[^\"\n]{1,120}\"):(?:[ \t]+([^\r\n]*))?\r?")
 _BLOCK_SCALAR: Final = re.compile(r"[|>][+-]?[0-9]?")
@@ -20,8 +20,8 @@ def redact_manifests(text: str) -> str:
     """Replace the values of every ``Secret``."""
     edits: list[Edit] = []
     done = 0
-    for at in places(text, _KIND):
-        if text[at + len(_KIND) : at + len(_KIND) + 1].strip():
+    for at in places(text, *_KINDS):
+        if text[at : at + 16].partition("\n")[0].rstrip() not in _KINDS:
             continue  # a SecretStore, a SecretProviderClass
         begin = max(done, text.rfind("\n---", max(0, at - _MAX), at) + 1, at - _MAX)
         end = text.find("\n---", at, at + _MAX)

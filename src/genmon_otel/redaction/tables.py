@@ -52,7 +52,8 @@ _CELL_FOLLOWS: Final = re.compile(r"[*`_~\"]{0,3}[ \t]{0,40}(?:[|│┃,;\t\r\n]
 
 def in_table(text: str, name: Name) -> list[Edit]:
     """A cell beside the name, or below it where the name heads a column."""
-    if _CELL_FOLLOWS.match(text, name.end) is None:
+    is_aligned = text.startswith("  ", name.end)
+    if not is_aligned and _CELL_FOLLOWS.match(text, name.end) is None:
         return []
     line_start = text.rfind("\n", max(0, name.begin - _MAX_LINE), name.begin) + 1
     line_end = text.find("\n", name.end, name.end + _MAX_LINE)
@@ -60,6 +61,8 @@ def in_table(text: str, name: Name) -> list[Edit]:
         line_end = min(len(text), name.end + _MAX_LINE)
     line = text[line_start:line_end]
     bar = next((char for char in _BAR if char in line), "")
+    if bar and _CELL_FOLLOWS.match(text, name.end) is None:
+        return []
     if bar:
         return _bar_table(text, name, line_start, line_end)
     if line_end < len(text) and (edits := _aligned(text, name, line_start, line_end)):
@@ -122,7 +125,7 @@ def _aligned(text: str, name: Name, line_start: int, line_end: int) -> list[Edit
             if not (has_index or (len(cells) == size and not is_first)):
                 break
             for cell in cells[has_index:]:
-                if (cell.end() == end or cell.start() == begin) and not is_plain_word(cell[0]):
+                if (cell.end() == end or cell.start() == begin) and not _is_word(cell[0], name):
                     found = (at + 1 + cell.start(), at + 1 + cell.end())
                     edits += span(text, *found, name.text)
         at = stop
@@ -130,6 +133,11 @@ def _aligned(text: str, name: Name, line_start: int, line_end: int) -> list[Edit
             break
     name.regions[_SEEN] = at
     return edits
+
+
+def _is_word(cell: str, name: Name) -> bool:
+    """Tell whether a cell is a word or a name of the same kind as its heading: ``token32``."""
+    return is_plain_word(cell) or cell.lower().startswith(name.text.lower())
 
 
 def _column(text: str, at: int, column: int, name: Name) -> list[Edit]:
