@@ -162,8 +162,8 @@ class CaseItem(pytest.Item):
         if not any(f"genmon cases {word}" in detail for word in _CHANGING):
             return detail
         return (
-            f"{detail} The case is in the store, this file is a copy: write it again with "
-            f"`genmon cases export --update {self._here(self.path.parent)}`."
+            f"{detail} (The case is in the store, this file is a copy: write it again with "
+            f"`genmon cases export --update {self._here(self.path.parent)}`.)"
         )
 
     def _fail(self, what: str) -> NoReturn:
