@@ -23,7 +23,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input, textarea, select, dialog")) return;
+    if (event.target.closest("input, textarea, select, dialog[open]")) return;
     const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
