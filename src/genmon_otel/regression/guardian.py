@@ -25,6 +25,8 @@ from typing import Any, Final
 
 #: Seconds between two checks whether the owner still runs, where the kernel sends no signal.
 _LOOK_S: Final = 0.25
+#: Longest time in seconds between the closing of an owner's sockets and its end.
+_OWNER_ENDS_S: Final = 0.2
 #: Seconds that the replay's own alarm goes off after the guardian should have ended it.
 _GRACE_S: Final = 5
 #: Times as many processes as a replay may have that a template leaves room for: the machine may
@@ -99,9 +101,18 @@ def main(plan: Plan) -> None:
     plan.close_channels()
     code = _wait(child, plan, signals)
     processes.end_all(child)
+    if outlives and not signals.told_to_end:
+        _await_another_parent(plan.owner)
     if os.getppid() != plan.owner:
         working_folder.remove(Path(plan.workspace).parent)
     os._exit(code)
+
+
+def _await_another_parent(owner: int) -> None:
+    """Give a killed owner the time to end: its sockets close, which ends a template, before it has ended."""
+    until = time.monotonic() + _OWNER_ENDS_S
+    while os.getppid() == owner and time.monotonic() < until:
+        time.sleep(0.005)
 
 
 class _Signals:
