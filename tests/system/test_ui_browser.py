@@ -92,7 +92,7 @@ def test_a_case_is_approved_by_keys_alone(browser, base: str, store: SqlStore) -
     page.keyboard.press("?")
     assert page.locator("#keys").is_visible()
     page.keyboard.press("Escape")
-    playwright.expect(page.locator("#keys")).to_be_hidden()  # it is closed after the key was handled
+    playwright.expect(page.locator("#keys")).to_be_hidden()
     page.keyboard.press("3")
     page.wait_for_url("**/review")
     page.keyboard.press("j")
