@@ -300,6 +300,7 @@ def test_nothing_outlives_a_guardian_that_was_killed(
     assert wait_until(lambda: not processes_of(temporary))
 
 
+@pytest.mark.long("waits a minute for a deadline")
 @needs_proc
 @forked_and_fresh
 def test_a_stopped_owner_does_not_keep_a_replay(

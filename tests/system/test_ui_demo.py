@@ -150,7 +150,18 @@ def without_scripts(page: Any, stage: Stage) -> None:
     page.click("button:text-is('Export')")
 
 
-@pytest.mark.parametrize("way", [by_mouse, by_keys, without_scripts], ids=lambda way: way.__name__)
+#: One way goes with each change; the others take as long again.
+OTHER_WAY = pytest.mark.long("a whole demo for each way")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(by_mouse, id="by_mouse"),
+        pytest.param(by_keys, id="by_keys", marks=OTHER_WAY),
+        pytest.param(without_scripts, id="without_scripts", marks=OTHER_WAY),
+    ],
+)
 def test_a_newcomer_gets_from_the_demo_to_a_guarding_case(
     browser: Any, stage: Stage, store: SqlStore, way: Any
 ) -> None:
@@ -169,6 +180,7 @@ def test_a_newcomer_gets_from_the_demo_to_a_guarding_case(
     assert (decided["open"], decided["exported"]) == ("ada", "ada")
 
 
+@pytest.mark.long("follows three changes of a prompt")
 def test_a_changed_prompt_is_followed_to_the_page(
     browser: Any, stage: Stage, store: SqlStore
 ) -> None:
