@@ -16,7 +16,7 @@ help:            ## this list
 demo: $(VENV)/.demo          ## watch the loop close, in under a minute
 	@$(BIN)/genmon demo
 
-test-unit: $(VENV)/.dev      ## what needs no other process and no server: two minutes
+test-unit: $(VENV)/.dev      ## what needs no other process and no server: one minute
 	$(PYTEST) -m "not long and not exhaustive" $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
 
 test: $(VENV)/.dev servers compiled  ## all that a change can break, on real databases and servers
