@@ -41,6 +41,13 @@ def pytest_configure() -> None:
     os.environ["PYTEST_ADDOPTS"] = LEAN
 
 
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Pytest's own, whose runs are lean as well: it discards the options that the environment has."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", LEAN)
+    return pytester
+
+
 def pytest_collection_finish() -> None:
     """Leave what was imported out of every later look for garbage, which some tests ask for: it stays."""
     gc.freeze()

@@ -18,7 +18,6 @@ from genmon_otel.regression import files
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.case_reading import CaseError
 from tests.case_kit import SOURCE, recorded
-from tests.pytest_kit import LEAN
 
 pytest_plugins = ["pytester"]
 
@@ -85,7 +84,6 @@ def home(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with an honest application, and what an attacker would have committed."""
     for name in ("GENMON_STORE", "GENMON_STORE_FILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTEST_ADDOPTS", LEAN)
     home = pytester.path
     strike = STRIKE.format(canary=str(home / "canary"))
     evil = strike + "strike()\n"

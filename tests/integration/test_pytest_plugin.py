@@ -17,7 +17,6 @@ from genmon_otel.regression import files, results
 from genmon_otel.regression.case import Case
 from genmon_otel.store import SqlStore
 from tests.case_kit import recorded
-from tests.pytest_kit import LEAN
 from tests.store_records import Producer, a_failure, failing
 
 pytest_plugins = ["pytester"]
@@ -48,7 +47,6 @@ def no_store_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs below have no store and no options but their own."""
     for name in ("GENMON_STORE", "GENMON_STORE_FILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PYTEST_ADDOPTS", LEAN)
     monkeypatch.setenv("GENMON_CODE_VERSION", "v7")
 
 
