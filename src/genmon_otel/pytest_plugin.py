@@ -311,13 +311,13 @@ class Results:
         """Print what the cases showed, always: what passes now, goes wrong otherwise, drifted, or proves nothing."""
         if not self._shown:
             return
-        from genmon_otel.wording.test_run import told
+        from genmon_otel.wording.test_run import summary_sections
 
         terminalreporter.section("genmon cases")
         counts = Counter(value["verdict"] for _, value in self._shown.values())
         said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
         terminalreporter.write_line(f"{len(self._shown)} replayed: {said}")
-        for title, lines in told(list(self._shown.values())):
+        for title, lines in summary_sections(list(self._shown.values())):
             terminalreporter.write_line("")
             terminalreporter.write_line(title)
             for line in lines:

@@ -75,7 +75,7 @@ def stored(row: CaseRow) -> Case:
         ) from error
 
 
-def hopeless(case: Case) -> bool:
+def is_unfixable(case: Case) -> bool:
     """Return whether no code change could fix the fault: such cases are listed last, with a note.
 
     A fault that meets every retry leaves nothing but to do without the step, or to fail
@@ -99,9 +99,9 @@ def queue(
 
 
 def unmendable(row: CaseRow, on_unreadable: Callable[[CaseError], None] = lambda _: None) -> bool:
-    """Whether a row's case is :func:`hopeless`, or has nothing that could be replayed."""
+    """Whether a row's case is :func:`is_unfixable`, or has nothing that could be replayed."""
     try:
-        return hopeless(stored(row))
+        return is_unfixable(stored(row))
     except CaseError as error:
         if row.case:
             on_unreadable(error)
@@ -253,7 +253,7 @@ class Card:
     case: Case | None
     failure: FailureDetail
     runs: tuple[RunRow, ...]
-    hopeless: bool
+    is_unfixable: bool
 
 
 def card(store: SqlStore, ref: int | str) -> Card:
@@ -268,7 +268,7 @@ def card(store: SqlStore, ref: int | str) -> Card:
         case=case,
         failure=store.failure(row.handle),
         runs=tuple(store.case_runs(row.id)),
-        hopeless=case is not None and hopeless(case),
+        is_unfixable=case is not None and is_unfixable(case),
     )
 
 

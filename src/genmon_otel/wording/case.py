@@ -208,7 +208,7 @@ def meaning(card: Card) -> str:
     """Return what approving the case does."""
     case = card.case
     assert case is not None
-    if card.hopeless:
+    if card.is_unfixable:
         return (
             "The step failed each time it was asked: no code could have made it succeed. Approve it "
             "only if the code should do without it, or fail better; say how with --fails-as."

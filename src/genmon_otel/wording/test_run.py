@@ -9,8 +9,8 @@ from typing import Any, Final
 _NAMED: Final = 5
 
 
-def told(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield what is worth a word of a test run's cases.
+def summary_sections(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the sections of the summary of a test run's cases; none where nothing is to be said.
 
     Args:
         results: the test's id, and its result as the pytest plugin reports it.
