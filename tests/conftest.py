@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from genmon_otel import recorder
 from genmon_otel.store import SqlStore
@@ -38,6 +39,11 @@ def pytest_configure() -> None:
     Every pytest that a test starts is lean.
     """
     gc.disable()
+    if settings.default is not None and settings.default.derandomize:
+        # Hypothesis has no option for it: it draws constants from the source of the modules that are imported just
+        # then, so that the same test would try other examples in each worker and after each change of a text.
+        no_constants = providers.Constants()
+        providers._get_local_constants = lambda: no_constants
     os.environ["PYTEST_ADDOPTS"] = LEAN
 
 

@@ -104,6 +104,45 @@ def test_a_record_with_room_comes_back_whole(record: GenerationRecord) -> None:
     assert (back, position, newer) == (record, None, False)
 
 
+#: Twelve bytes a character in ASCII JSON, in every field at once.
+EMOJI = "\U0001f600" * 4000
+
+
+def test_texts_of_twelve_bytes_a_character_fit() -> None:
+    """What a journal frame holds is counted in bytes, not in characters; a short stack has its room as well."""
+    for stack in ("", "\x92\x18\U0005f03dY", EMOJI):
+        failure = Failure(
+            Category.UNKNOWN, Severity.MEDIUM, EMOJI, EMOJI, stack, "v2:" + "a" * 32, "v2:" + "b" * 32,
+            trigger_signature=EMOJI, stage=EMOJI, function=EMOJI, file=EMOJI, answer_of=EMOJI,
+            rule=EMOJI, words=EMOJI,
+        )  # fmt: skip
+        record = GenerationRecord(
+            "a" * 32, EMOJI, EMOJI, Outcome.FAILURE, 1.0, 2.0, 1.0,
+            user_id=EMOJI, project_id=EMOJI, code_version=EMOJI, strike_key=EMOJI, failure=failure,
+            stages=(Stage(EMOJI, "step", 1.0, Outcome.FAILURE),) * 9,
+        )  # fmt: skip
+        data = encode_record(record)
+        assert len(data) <= MAX_RECORD
+        back, _, _ = decode_record(data)
+        assert back.failure is not None
+        assert back.failure.fingerprint == failure.fingerprint
+        assert bool(back.failure.stack_trace) == bool(stack)
+
+
+@given(st.integers(0, 80), st.text(min_size=1, max_size=60))
+def test_a_short_stack_has_its_room(room: int, stack: str) -> None:
+    """However little room the rest leaves, the frame stays within its limit."""
+    failure = Failure(
+        Category.UNKNOWN, Severity.MEDIUM, "E", "m" * 190, "", "v2:" + "a" * 32, "v2:" + "b" * 32
+    )
+    record = GenerationRecord(
+        "a" * 32, "op", "none", Outcome.FAILURE, 1.0, 2.0, 1.0, failure=failure
+    )
+    limit = len(encode_record(record)) + room
+    record = record._replace(failure=failure._replace(stack_trace=stack), context={"c": "x" * 400})
+    assert len(encode_record(record, limit=limit)) <= limit
+
+
 @given(RECORDS)
 def test_a_record_fits_and_keeps_what_names_it(record: GenerationRecord) -> None:
     """A frame has at most 2 KiB; identity, times, category and fingerprint are never cut."""

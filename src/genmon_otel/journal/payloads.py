@@ -99,19 +99,55 @@ def encode_record(
     if position is not None:
         tree[POSITION] = position
     data = _dump(tree)
-    if len(data) + len(stack) > limit:
-        for shorten in _SHORTEN:
-            if len(data) <= limit - min(len(stack), _MIN_STACK):
-                break
-            shorten(tree)
-            data = _dump(tree)
-    if not stack:
+    if not stack and len(data) <= limit:
         return data
-    return data[:-1] + b',"stack":' + _fitting(stack, limit - len(data) - 10) + b"}"
+    end = b',"stack":' + _encode(stack).encode("ascii") if stack else b""
+    if len(data) + len(end) > limit:
+        data = _shortened(tree, limit - min(len(end), _MIN_STACK))
+        end = b',"stack":' + _fitting(stack, limit - len(data) - 9) if stack else b""
+    return data[:-1] + end + b"}"
 
 
 #: Bytes of the stack that are worth more than context or request.
 _MIN_STACK: Final = 500
+
+
+def _shortened(tree: dict[str, Any], limit: int) -> bytes:
+    """Shorten what is needed least until the rest fits, and return it encoded."""
+    data = _dump(tree)
+    for shorten in _SHORTEN:
+        if len(data) <= limit:
+            break
+        shorten(tree)
+        data = _dump(tree)
+    while len(data) > limit and _halve_the_longest(tree):
+        data = _dump(tree)
+    return data
+
+
+def _halve_the_longest(tree: dict[str, Any]) -> bool:
+    """Cut the longest text to its half: one of 80 emoji takes 960 bytes. Return whether there was one."""
+    parts = [tree, tree.get("failure") or {}]
+    texts = [
+        (len(_encode(value)), name, part)
+        for part in parts
+        for name, value in part.items()
+        if isinstance(value, str) and name not in _WHOLE
+    ]
+    length, name, part = max(texts, key=lambda text: text[0], default=(0, "", tree))
+    if length <= _SHORT:
+        return False
+    part[name] = cut(part[name], len(part[name]) // 2)
+    return True
+
+
+#: What names a record: never cut.
+_WHOLE: Final = frozenset(
+    {"generation_id", "outcome", "trace_id", "span_id"}
+    | {"category", "severity", "fingerprint", "signature", "trigger", "origin"}
+)
+#: Bytes of a text that is not worth cutting.
+_SHORT: Final = 40
 
 
 def _fitting(text: str, limit: int) -> bytes:
