@@ -27,7 +27,7 @@ LINES: tuple[frozenset[str], ...] = (
         "addresses records slots text stacks redaction classification control_flow interruption fingerprint payload "
         "bodies histories exchanges recordings policy settings rules corrections failure_log".split()
     ),
-    frozenset({"ports", "clock", "null_sink", "internal_errors"}),
+    frozenset({"ports", "clock", "identity", "null_sink", "internal_errors"}),
     frozenset("forks instruments recorder decorators capture".split()),
     frozenset("journal writer processor store code_version threads".split()),
     frozenset({"regression"}),

@@ -25,11 +25,11 @@ from prometheus_client import CollectorRegistry
 from genmon_otel import conventions as names
 from genmon_otel import internal_errors, recorder
 from genmon_otel.decorators import current_generation, generation, phase, step
+from genmon_otel.identity import new_id
 from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.null_sink import NullSink
 from genmon_otel.processor import ForeignFailureProcessor
 from genmon_otel.recorder.content import Contents, hide
-from genmon_otel.recorder.identity import new_id
 from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, ManualClock, capture, sequential_ids
 

@@ -21,9 +21,9 @@ from genmon_otel.cli.terminal import (
     store_option,
 )
 from genmon_otel.conventions import ENV_PSEUDONYM_KEY, ENV_PSEUDONYMIZE
+from genmon_otel.identity import pseudonym
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.journal import forget as forget_in_journals
-from genmon_otel.recorder.identity import pseudonym
 from genmon_otel.regression.review import is_superseded
 from genmon_otel.store import SqlStore
 from genmon_otel.store.schema import REVISION

@@ -17,11 +17,11 @@ from opentelemetry import trace
 from genmon_otel import conventions as names
 from genmon_otel import internal_errors
 from genmon_otel.clock import SystemClock
+from genmon_otel.identity import new_id
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.null_sink import NullSink
 from genmon_otel.policy import SAMPLES_PER_OPERATION
 from genmon_otel.ports import Clock, Metrics, Sink, StepPlayer
-from genmon_otel.recorder.identity import new_id
 from genmon_otel.records import Capture, InFlight, Severity
 from genmon_otel.redaction import Redactor
 

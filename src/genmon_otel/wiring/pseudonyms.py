@@ -14,8 +14,8 @@ from typing import Final
 
 from genmon_otel.corrections import Corrections
 from genmon_otel.exchanges import expanded
+from genmon_otel.identity import pseudonym
 from genmon_otel.ports import Sink
-from genmon_otel.recorder.identity import pseudonym
 from genmon_otel.records import (
     GenerationRecord,
     InFlight,
