@@ -14,6 +14,7 @@ import logging.handlers
 import mmap
 import multiprocessing
 import os
+import resource
 import shelve
 import shutil
 import signal
@@ -70,6 +71,13 @@ def _datagrams() -> socket.socket:
 
 def _udp() -> socket.socket:
     return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
+def _bind_multipath() -> None:
+    """Listen on a known port by a protocol that Landlock does not count as TCP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as it:
+        it.bind(("127.0.0.1", _port(2)))
+        _tell("mptcp")
 
 
 def _append() -> None:
@@ -310,6 +318,10 @@ PROCESSES: dict[str, Callable[[], Any]] = {
     ),
     "priority": lambda: (os.setpriority(os.PRIO_PROCESS, VICTIM, 5), _tell("priority")),
     "memory": _write_memory,
+    "limits": lambda: (
+        resource.prlimit(VICTIM, resource.RLIMIT_NOFILE, (9, 9)),
+        _tell("limits"),
+    ),
     "all": lambda: os.kill(-1, signal.SIGTERM) if os.getpid() < 10 else None,
 }
 #: Where the test listens, by what it is.
@@ -320,6 +332,10 @@ SOCKETS: dict[str, Callable[[], Any]] = {
     ),
     "datagram": lambda: _datagrams().sendto(b"x", _in("datagrams")),
     "tcp": lambda: socket.create_connection(("127.0.0.1", _port(0)), 1),
+    "tcp, fast open": lambda: socket.socket().sendmsg(
+        [b"x"], [], 0x20000000, ("127.0.0.1", _port(0))
+    ),
+    "mptcp": _bind_multipath,
     "udp": lambda: _udp().sendto(b"x", ("127.0.0.1", _port(1))),
     "udp, connected": lambda: (udp := _udp(), udp.connect(("127.0.0.1", _port(1))), udp.send(b"x")),
     "ctypes": lambda: ctypes.CDLL(None).connect(

@@ -31,6 +31,8 @@ def run(program: bytes, data: bytes) -> int:
             at += if_so if loaded == value else if_not
         elif code == 0x35:
             at += if_so if loaded >= value else if_not
+        elif code == 0x45:
+            at += if_so if loaded & value else if_not
         else:
             raise AssertionError(f"instruction {code:#x}")
 
@@ -43,9 +45,10 @@ def call(number: int, *arguments: int, architecture: int = X86[0]) -> bytes:
 
 @pytest.mark.parametrize("machine", seccomp._MACHINES)
 def test_the_filter_knows_what_to_refuse(machine: str) -> None:
-    """Connecting and sending to an address fail; reading, writing and pairs of sockets do not."""
-    architecture, connect, send_to = seccomp._MACHINES[machine]
-    program = seccomp.program(architecture, connect, send_to)
+    """What reaches out, or changes other processes, fails; reading, writing and pairs of sockets do not."""
+    architecture, calls = seccomp._MACHINES[machine]
+    connect, send_to = calls.connect, calls.sendto
+    program = seccomp.program(architecture, calls)
     shown = {
         what: run(program, call(number, *arguments, architecture=by))
         for what, (by, number, *arguments) in {
@@ -55,14 +58,26 @@ def test_the_filter_knows_what_to_refuse(machine: str) -> None:
             "io_uring": (architecture, 425),
             "add_key": (architecture, seccomp._STAYING[architecture][0]),
             "shmget": (architecture, seccomp._STAYING[architecture][4]),
+            "sendmsg that connects": (architecture, calls.sendmsg, 3, 1, 0x20004000),
+            "sendmmsg that connects": (architecture, calls.sendmmsg, 3, 1, 1, 0x20000000),
+            "mptcp": (architecture, calls.socket, 2, 1 | 0x80000, 262),
+            "lease": (architecture, calls.fcntl, 3, 1024, 1),
+            "limit of another": (architecture, calls.prlimit64, 77, 7, 0x7FFF_0000_0000, 0),
             "x32": (architecture, 0x40000000 + connect),
             "32 bits": (0x40000003, 362),
+            "sendmsg": (architecture, calls.sendmsg, 3, 1, 0x4000),
+            "socket": (architecture, calls.socket, 2, 1, 6),
+            "lock": (architecture, calls.fcntl, 3, 6, 1),
+            "own limit": (architecture, calls.prlimit64, 0, 7, 0x7FFF_0000_0000, 0),
+            "limit read": (architecture, calls.prlimit64, 77, 7, 0, 0x7FFF_0000_0000),
             "send": (architecture, send_to, 3, 1, 1),
             "read": (architecture, 0),
             "openat": (architecture, 257),
         }.items()
     }
-    allowed = {"send", "read", "openat"}
+    allowed = {
+        "send", "sendmsg", "socket", "lock", "own limit", "limit read", "read", "openat",
+    }  # fmt: skip
     assert shown == {what: ALLOWED if what in allowed else REFUSED for what in shown}
 
 

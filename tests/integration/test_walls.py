@@ -98,7 +98,10 @@ def heard(outside: Path) -> Iterator[Callable[[], list[str]]]:
     for kind in ("file", "tcp"):
         listening[kind].listen()
     ports = [listening[kind].getsockname()[1] for kind in ("tcp", "udp")]
-    (outside / "ports").write_text("{} {}".format(*ports))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        ports.append(free.getsockname()[1])
+    (outside / "ports").write_text("{} {} {}".format(*ports))
     with selectors.DefaultSelector() as waiting:
         for kind, it in listening.items():
             waiting.register(it, selectors.EVENT_READ, kind)

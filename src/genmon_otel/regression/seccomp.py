@@ -23,18 +23,43 @@ _MODE_FILTER: Final = 2
 _LOAD: Final = 0x20
 _IF_EQUAL: Final = 0x15
 _IF_AT_LEAST: Final = 0x35
+_IF_SET: Final = 0x45
 _RETURN: Final = 0x06
 _ALLOW: Final = 0x7FFF0000
 _FAIL: Final = 0x00050000
 
-# Where struct seccomp_data has the number, the architecture, and the fifth argument's halves.
-_NUMBER, _ARCHITECTURE, _FIFTH_LOW, _FIFTH_HIGH = 0, 4, 48, 52
+# Where struct seccomp_data has the number, the architecture, and the halves of the arguments.
+_NUMBER, _ARCHITECTURE = 0, 4
+_LOW, _HIGH = range(16, 64, 8), range(20, 64, 8)
 #: Numbers from here on are another way to call the same (x32).
 _FOREIGN: Final = 0x40000000
 #: It would connect without a system call that a filter sees. The same number everywhere.
 _IO_URING_SETUP: Final = 425
-#: Machine -> its number for auditing, and those of connect and sendto.
-_MACHINES: Final = {"x86_64": (0xC000003E, 42, 44), "aarch64": (0xC00000B7, 203, 206)}
+#: Connects and sends in one call, which Landlock does not see.
+_MSG_FASTOPEN: Final = 0x20000000
+#: TCP by several ways at a time: Landlock does not count it as TCP.
+_IPPROTO_MPTCP: Final = 262
+#: Has whoever opens the file wait until its holder gives it back.
+_F_SETLEASE: Final = 1024
+
+
+class _Calls(NamedTuple):
+    """The numbers of the system calls that are looked at."""
+
+    connect: int
+    sendto: int
+    sendmsg: int
+    sendmmsg: int
+    socket: int
+    fcntl: int
+    prlimit64: int
+
+
+#: Machine -> its number for auditing, and those of its calls.
+_MACHINES: Final = {
+    "x86_64": (0xC000003E, _Calls(42, 44, 46, 307, 41, 72, 302)),
+    "aarch64": (0xC00000B7, _Calls(203, 206, 211, 269, 198, 25, 261)),
+}
 #: By the same: add_key, request_key, keyctl (keys stay with the user), ptrace, and shmget, semget,
 #: msgget, mq_open (what they make stays with the machine).
 _STAYING: Final = {
@@ -52,32 +77,57 @@ class _Step(NamedTuple):
     if_not: str = ""
 
 
-def program(architecture: int, connect: int, send_to: int) -> bytes:
+def program(architecture: int, calls: _Calls) -> bytes:
     """Return the filter.
 
-    Connect, sendto with an address, other ways to the same, and what would stay behind, fail.
+    Connect, sending with an address, other ways to the same, limits of other processes, and what
+    would stay behind, fail. An address that ``sendmsg`` is given lies in memory that a filter cannot
+    read: that is refused only where it also connects.
     """
     steps = [
         _Step(_LOAD, _ARCHITECTURE),
         _Step(_IF_EQUAL, architecture, "", "refuse"),
         _Step(_LOAD, _NUMBER),
         _Step(_IF_AT_LEAST, _FOREIGN, "refuse"),
-        _Step(_IF_EQUAL, connect, "refuse"),
+        _Step(_IF_EQUAL, calls.connect, "refuse"),
         _Step(_IF_EQUAL, _IO_URING_SETUP, "refuse"),
         *(_Step(_IF_EQUAL, number, "refuse") for number in _STAYING[architecture]),
-        _Step(_IF_EQUAL, send_to, "", "allow"),
-        _Step(_LOAD, _FIFTH_LOW),
-        _Step(_IF_EQUAL, 0, "", "refuse"),
-        _Step(_LOAD, _FIFTH_HIGH),
-        _Step(_IF_EQUAL, 0, "allow", "refuse"),
-        _Step(_RETURN, _FAIL | errno.EACCES),
-        _Step(_RETURN, _ALLOW),
     ]
-    places = {"refuse": len(steps) - 2, "allow": len(steps) - 1}
+    places: dict[str, int] = {}
+    for number, tests in (
+        (calls.sendto, _unless_null(4)),
+        (calls.sendmsg, _argument(2, _IF_SET, _MSG_FASTOPEN)),
+        (calls.sendmmsg, _argument(3, _IF_SET, _MSG_FASTOPEN)),
+        (calls.socket, _argument(2, _IF_EQUAL, _IPPROTO_MPTCP)),
+        (calls.fcntl, _argument(1, _IF_EQUAL, _F_SETLEASE)),
+        (
+            calls.prlimit64,
+            [_Step(_LOAD, _LOW[0]), _Step(_IF_EQUAL, 0, "allow"), *_unless_null(2)],
+        ),
+    ):
+        steps += [_Step(_IF_EQUAL, number, "", f"behind {number}"), *tests]
+        places[f"behind {number}"] = len(steps)
+    places |= {"allow": len(steps), "refuse": len(steps) + 1}
+    steps += [_Step(_RETURN, _ALLOW), _Step(_RETURN, _FAIL | errno.EACCES)]
     return b"".join(
         struct.pack("=HBBI", step.code, *_jumps(step, at, places), step.value)
         for at, step in enumerate(steps)
     )
+
+
+def _argument(position: int, test: int, value: int) -> list[_Step]:
+    """Refuse a call where a test of an argument, which has 32 bits, holds."""
+    return [_Step(_LOAD, _LOW[position]), _Step(test, value, "refuse", "allow")]
+
+
+def _unless_null(position: int) -> list[_Step]:
+    """Refuse a call that is given an address in memory."""
+    return [
+        _Step(_LOAD, _LOW[position]),
+        _Step(_IF_EQUAL, 0, "", "refuse"),
+        _Step(_LOAD, _HIGH[position]),
+        _Step(_IF_EQUAL, 0, "allow", "refuse"),
+    ]
 
 
 def _jumps(step: _Step, at: int, places: dict[str, int]) -> tuple[int, int]:
