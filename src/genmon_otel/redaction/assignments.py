@@ -19,6 +19,8 @@ from genmon_otel.redaction.values import (
 #: Characters that rules look at before a name and behind it.
 _BEFORE: Final = 400
 _BEHIND: Final = 600
+#: The same where a line's beginning is looked for.
+_LINE_LEFT: Final = 240
 
 _QUOTE: Final = r"\\*[\"'`]|[“”‘’„«»]"
 #: After the name: closing quote or bracket, separator.
@@ -108,9 +110,23 @@ _PROMPT_LEFT: Final = re.compile(
 )
 #: What somebody typed at a prompt, on the line below it or the next.
 _TYPED: Final = re.compile(
-    r"[ \t]{0,8}:[ \t]{0,8}(?:\r?\n[ \t]{0,8}){1,2}((?=[^\s]{0,60}[A-Za-z]{2}[0-9])[^\s:=(){}\[\]\"'`<>,;./\\]{6,64})(?=[ \t]*(?:\r?\n|\Z))"
+    r"(?: for [\w.@-]{1,40})?[ \t]{0,8}:[ \t]{0,8}(?:\r?\n[ \t]{0,8}){1,2}((?=[^\s]{0,60}[A-Za-z]{2}[0-9])[^\s:=(){}\[\]\"'`<>,;./\\]{6,64})(?=[ \t]*(?:\r?\n|\Z))"
 )
 _MIXED: Final = re.compile(r"(?=\S*[0-9!@#$%^&*?])(?=\S*[A-Za-z])\S{6,}")
+#: A condition that the name ends: operands joined by operators, where prose has words beside words.
+_OPERAND: Final = r"(?:not )?[\w.$\[\]()\"'?!-]{1,60}"
+_HEADER_LEFT: Final = re.compile(
+    r"(?:\A|[^\w'’-])(?:if|elif|while|for|with|except|case|match|when|until|unless)[ \t]{1,4}"
+    rf"(?:{_OPERAND} (?:and|or|in|is|not in|is not|[=!<>:]=|<|>|&&|\|\|) ){{0,6}}(?:not )?[\w.$()\[\]\"'!-]{{0,80}}\Z"
+)
+_LAMBDA_LEFT: Final = re.compile(r"\blambda [\w, =*]{0,80}\Z")
+_NAMED_AS: Final = re.compile(r"\b(?:with|except)[ \t][^\n]{1,160} as \Z")
+#: What a statement begins with, or the whole of one that is a call.
+_STATEMENT: Final = re.compile(
+    r"(?:return|raise|throw|yield|del|assert|import|from|global|nonlocal|await|pass|break|continue|exit)(?=[\s;(.,\]})]|\Z)"
+    r"|[A-Za-z_][\w.]{0,80}(?:\[[^\]\n]{0,60}\])?(?:, ?[A-Za-z_]\w{0,40}){0,4}(?:\s?(?:[-+*/|&^%]|//|<<|>>|\*\*)?=(?!=)\s|(?:[-+*/|&^%]|//)=|=(?=[\"'(\[{]))"
+    r"|[A-Za-z_][\w.]{0,80}\([^\n]{0,240}\)(?=[ \t]*(?:#[^\n]{0,200})?(?:\r?\n|\\n|\Z))"
+)
 
 
 def assigned(text: str, name: Name) -> list[Edit]:
@@ -124,6 +140,8 @@ def assigned(text: str, name: Name) -> list[Edit]:
             return []  # a shell's message, or what counts where it is set
         start += text[start : start + 1] in ("-", "=")
         return span(text, start, start + len(leading(_IN_BRACE, text, start)), name.text)
+    if sep.strip() == ":" and _is_statement(text, name, start):
+        return []
     word = name.text.lower()
     if (
         ("cookie" in word or "authorization" in word)
@@ -253,6 +271,7 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     if (
         (separated_by_words or _STRONG.search(sep) is None)
         and not is_code
+        and not left.endswith("[sudo] ")
         and not _MIXED.match(value)
     ):
         return []
@@ -275,6 +294,16 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
     return hidden(text, start, stop)
 
 
+def _is_statement(text: str, name: Name, start: int) -> bool:
+    """Tell whether a statement or a lambda's expression follows: ``if x.password: return 1``."""
+    line = text[max(0, name.begin - _LINE_LEFT) : name.end].replace("\\n", "\n").rpartition("\n")[2]
+    if _LAMBDA_LEFT.search(line):
+        value = leading(BARE, text, start)
+        return value != "" and (_MIXED.match(value) is None or "." in value)
+    header = _HEADER_LEFT.search(line) or _NAMED_AS.search(line.removesuffix(name.text))
+    return header is not None and _STATEMENT.match(text, start) is not None
+
+
 def _begins_line(left: str) -> bool:
     """Tell whether what stands before a name is the beginning of a line or of a command."""
     line = left.replace("\\n", "\n").replace(";", "\n").rpartition("\n")[2]
@@ -293,13 +322,13 @@ def _without_closers(value: str) -> str:
 
 def below(text: str, name: Name) -> list[Edit]:
     """YAML's value on the next line; ``password: |``."""
-    head = _NEXT_LINE.match(text, name.end)
-    if head is None:
-        return []
     line_start = text.rfind("\n", max(0, name.begin - _BEFORE), name.begin) + 1
     if _PROMPT_LEFT.fullmatch(text, line_start, name.begin):
         typed = _TYPED.match(text, name.end)
         return [] if typed is None else span(text, *typed.span(1), name.text)
+    head = _NEXT_LINE.match(text, name.end)
+    if head is None:
+        return []
     if not _KEY_LEFT.fullmatch(text, line_start, name.begin):
         return []
     is_block = "|" in head[0] or ">" in head[0]

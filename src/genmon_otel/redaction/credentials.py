@@ -19,6 +19,14 @@ _SCHEMES: Final = ("bearer", "basic", "negotiate", "apikey", "ntlm", "ssws")
 _USERINFO: Final = re.compile(
     r"(?<=[A-Za-z0-9+])(:(?:\\{0,2}/){1,3})([^\s/:@\"'<>?#\\]{0,128}):(?![0-9]{2,5}[/?#])((?:[^\s\"'<>]|'(?=\w)){1,512})@(?=[\w.\[%-]|/[\w]*\?)"
 )
+#: The same of a database, whose password may have blanks where nobody has quoted them.
+_BLANK_USERINFO: Final = re.compile(
+    r"(?<=[a-z0-9+])(://)([^\s/:@\"'<>?#\\]{0,64}):(?![0-9]{1,5}(?:[/?#\s,;]))((?:[^\s\"'<>@/,;]{1,64} ){1,3}[^\s\"'<>@/,;]{1,64})@(?=[\w.-]{1,120}[:/])"
+)
+_DATABASES: Final = (
+    "postgres://", "postgresql://", "mysql://", "mariadb://", "mongodb://", "redis://", "rediss://", "amqp://", "amqps://",
+    "+psycopg://", "+psycopg2://", "+asyncpg://", "+pymysql://", "+mysqldb://", "+pyodbc://", "+srv://", "mssql://", "clickhouse://",
+)  # fmt: skip
 #: ``user:password@host:port`` without a scheme.
 _BARE_USERINFO: Final = re.compile(
     r"(?<![\w:/@.+-])(?!https?:|mailto:|npm:|sip:|acct:|workspace:|jsr:|sha\d|localhost:)([A-Za-z][\w.-]{0,63}):(?!/)([^\s:/@\"'<>()\[\],;]{4,128})@"
@@ -79,6 +87,9 @@ def redact_credentials(text: str) -> str:
     if "@" in text:
         if slashes := places(text, ":/", ":\\"):
             text = replaced(text, at_places(_USERINFO, text, slashes), _userinfo)
+            slashes = places(text, "://")
+            blanks = [at for at in slashes if text[max(0, at - 12) : at + 3].endswith(_DATABASES)]
+            text = replaced(text, at_places(_BLANK_USERINFO, text, blanks), _userinfo)
             slashes = places(text, "://")
             text = replaced(text, at_places(_TOKEN_USER, text, slashes), _token_user)
         drivers = places(text, "@tcp(", "@unix(")

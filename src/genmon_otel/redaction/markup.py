@@ -37,6 +37,9 @@ _FROM_VALUE: Final = re.compile(
 _FROM_VALUE_LINE: Final = re.compile(
     r"(?:\A|\n)[ \t]*(?:- )?value:[ \t]{1,8}(?P<value>[^\s\"'#{}&*!|>][^\n]{0,200}?)[ \t]*\r?\n[ \t]*(?:name|key):[ \t]*[\"']?\Z"
 )
+#: The way to the name in a JSON patch.
+_PATCH_LEFT: Final = re.compile(r"path\\*[\"']\s{0,4}:\s{0,4}\\*[\"'](?:[\w~.-]{0,40}/){1,12}\Z")
+_PATCH_OPERATION: Final = re.compile(r"[\"']op\\*[\"']\s{0,4}:")
 #: What stands before a name in a question.
 _WORDS_LEFT: Final = re.compile(r"(?<![A-Za-z'])(?:[A-Za-z']{1,12} ){1,5}\Z")
 _QUOTED: Final = re.compile(r"[bBrRuUfF]?(\\*[\"'`])")
@@ -91,8 +94,13 @@ def _may_name(left: str) -> bool:
 def beside_its_value(text: str, name: Name) -> list[Edit]:
     """``{"name": "API_KEY", "value": …}``, ``<input name="password" value=…>``, also the other way round."""
     left = text[max(0, name.begin - 96) : name.begin]
-    if left[-1:] not in _BEFORE_NAME or not _may_name(left) or not _NAME_LEFT.search(left):
+    if left[-1:] not in _BEFORE_NAME or not _may_name(left):
         return []
+    if not _NAME_LEFT.search(left):
+        if left[-1] != "/" or not _PATCH_LEFT.search(left):
+            return []
+        if not _PATCH_OPERATION.search(text, max(0, name.begin - 400), name.end + 400):
+            return []
     to_value = _TO_VALUE.match(text, name.end, min(len(text), name.end + 400))
     if to_value is not None and "\n\n" not in to_value[0]:
         return _value(text, to_value.end(), name)

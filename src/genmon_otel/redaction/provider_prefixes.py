@@ -201,7 +201,7 @@ PREFIXES: Final[tuple[tuple[str, str, int, str], ...]] = (
     ("hooks.slack.com/workflows/", r"\w/", 16, "Slack"),
     ("api/webhooks/", "/" + _URL, 20, "Discord"),
     ("SG.", _DOTTED, 30, "SendGrid"),
-    ("key-", _HEX, 32, "Mailgun"),
+    ("key-", "0-9a-z", 32, "Mailgun"),
     ("xkeysib-", _URL, 20, "Brevo"),
     ("xsmtpsib-", _URL, 20, "Brevo"),
     ("re_", _WORD, 20, "Resend"),
