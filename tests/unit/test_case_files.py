@@ -127,6 +127,20 @@ def test_finding_case_files(tmp_path: Path) -> None:
         list(files.find([tmp_path / "nowhere"]))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_nothing_but_a_regular_file_is_read(tmp_path: Path, kind: str) -> None:
+    """A committed link to a pipe would be waited for; it is named instead."""
+    path, target = tmp_path / "x.genmon.json", tmp_path / "target"
+    if kind == "pipe":
+        os.mkfifo(target)
+    elif kind == "folder":
+        target.mkdir()
+    path.symlink_to("/dev/zero" if kind == "device" else target)
+    with pytest.raises(CaseError, match=r"x\.genmon\.json: "):
+        files.read(path)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[1]", b"\xff\xfe"])
 def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
     """A missing or broken file is one error that begins with its name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -29,13 +30,20 @@ def read(path: Path) -> Case:
         CaseError: it is none; the message begins with the file's name.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise CaseError("it is no regular file.")
             content = file.read(MAX_BYTES + 1)
         return Case.from_json(content)
     except OSError as error:
         raise CaseError(f"{path}: cannot be read ({error.strerror}).") from None
     except CaseError as error:
         raise CaseError(f"{path}: {error}") from None
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """Open a file; where a link leads to a pipe or a terminal, do not wait for its other end."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def export(case: Case, folder: Path, *, update: bool = False) -> tuple[Path, bool]:
