@@ -50,6 +50,8 @@ DIFF_LINES: Final = 2_000
 
 _FENCE: Final = re.compile(r"^```([\w+#.-]*)[^\n]*\n(.*?)^```[ \t]*$", re.M | re.S)
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*m")
+#: The same inside a JSON string.
+_JSON_ESCAPES: Final = re.compile(r"\\u001b\[[0-9;]*m")
 _FORMAT: Final = HtmlFormatter(nowrap=True, classprefix="h-")
 _LEXERS: Final[Mapping[str, type[Lexer]]] = {
     "py": PythonLexer, "python": PythonLexer, "json": JsonLexer, "html": HtmlLexer,
@@ -142,8 +144,9 @@ def gist(tree: Tree) -> str:
     if isinstance(value, Mapping):
         said = [text for _, text in _said(value) if isinstance(text, str) and text.strip()]
         value = said[-1] if said else value.get("prompt", value.get("error", value))
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return clean(" ".join(printable(text[:4_000]).split()), _GIST)
+    if not isinstance(value, str):
+        value = _JSON_ESCAPES.sub("", json.dumps(value, ensure_ascii=False, default=str))
+    return clean(" ".join(printable(value[:4_000]).split()), _GIST)
 
 
 def as_lines(tree: Tree) -> str:
@@ -273,7 +276,7 @@ def _from_ansi(text: str) -> Markup:
                 Markup('<span class="{}">{}</span>').format(classes, shown) if classes else shown
             )
         parts.append(Markup("\n"))
-    return Markup("").join(parts)
+    return _mark_redacted(Markup("").join(parts))
 
 
 def _classes(span: Any) -> Iterable[str]:
@@ -367,8 +370,10 @@ def _folded(value: Any, level: int, budget: list[int]) -> Iterable[Markup]:
     if isinstance(value, str) and len(value) > 2_000:
         value = f"{value[:1_400]} … {len(value) - 2_000} characters … {value[-600:]}"
     if not isinstance(value, (Mapping, list)) or not value or level > 40:
-        if isinstance(value, str) and "\n" in value:  # a text of several lines is read as one
-            yield Markup('<div class="v-t">{}</div>').format(marked_text(value))
+        if isinstance(value, str) and ("\n" in value or _ESCAPES.search(value)):
+            # A text of several lines is read as one, tool output with its colours.
+            render = _from_ansi if _ESCAPES.search(value) else marked_text
+            yield Markup('<div class="v-t">{}</div>').format(render(value))
             return
         text = json.dumps(value, ensure_ascii=False, default=str)
         kind = {str: "s", bool: "b", type(None): "b"}.get(type(value), "n")

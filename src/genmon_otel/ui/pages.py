@@ -270,6 +270,7 @@ def step(request: Request) -> HTMLResponse:
         "step.html",
         row=row,
         number=number,
+        last=len(steps) - 1,
         step=found,
         line=case_words.step_line(found, 160),
         asked=outcomes.blocks(found.arguments),
