@@ -6,6 +6,7 @@ Only the standard library is imported: the guarding process has nothing else.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -105,6 +106,9 @@ class Mirror:
         wanted, place = self._wanted.get(folder, {}), self.copy / folder
         mode = self._modes.get(folder)
         state = os.lstat(place)
+        if not stat.S_ISDIR(state.st_mode):
+            # A folder of the import's that a replay replaced by a link: what it leads to is not ours.
+            raise NotADirectoryError(errno.ENOTDIR, "a replay has replaced the folder", str(place))
         if mode is not None and state.st_mode != mode:
             os.chmod(place, stat.S_IMODE(mode))
         elif state.st_mode & stat.S_IRWXU != stat.S_IRWXU:
