@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+from rich.progress import Progress
 from rich.text import Text
 
 from genmon_otel.cli.output import indented, marked, one_line
@@ -47,7 +49,8 @@ _SAYS = {
               help="Let STEP answer something else than recorded; STEP#2 for its second call. Default: "
               "the call that broke it, else the last one.")  # fmt: skip
 @click.option("--minimal", is_flag=True,
-              help="Answer with the smallest text that still breaks it, as shrinking found it.")  # fmt: skip
+              help="Answer with the smallest text that still breaks it; it is sought first, at most 10 s, "
+              "where shrinking has not found it.")  # fmt: skip
 @click.option("--steps", is_flag=True, help="Show each step's request and answer.")
 def replay(
     failure: str,
@@ -66,7 +69,11 @@ def replay(
     found = _found(failure, store, cwd or Path.cwd())
     case, trust = found.case, found.trust
     if how["minimal"]:
-        case = shrink.minimal(case)
+        out = console()
+        with Progress(transient=True, console=out, disable=as_json or not out.is_terminal) as bar:
+            bar.add_task("Seeking the smallest text that breaks it", total=None)
+            case, says = shrink.minimal(case, partial(run_case, cwd=cwd, trust=trust))
+        found = replace(found, about=f"{found.about}; {says}")
     for text in outcomes:
         case = reproduce.with_outcome(case, text)
     if how["in_pdb"]:

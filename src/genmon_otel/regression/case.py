@@ -101,9 +101,14 @@ class Shrinkage:
     bytes_after: int
     steps_before: int
     steps_after: int
-    #: The smallest text of the triggering outcome that shows the same failure; None: not sought.
-    #: The case holds the whole outcome: no fix could pass on the smallest.
+    #: The smallest text of the triggering outcome that shows the same failure; None: not sought, or too
+    #: long to be shown. The case holds the whole outcome: no fix could pass on the smallest.
     smallest_trigger: str | None = None
+
+    @property
+    def is_smaller(self) -> bool:
+        """Whether anything was left out."""
+        return self.bytes_after < self.bytes_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,10 @@ from genmon_otel.regression.shrinking import Path, body_of, parts, pieces, put, 
 MOST_S: Final = 10.0
 #: Replays of the smaller case that must all show the failure.
 _REPLAYS: Final = 3
-#: Characters of the smallest trigger that are kept.
+#: Characters that the smallest trigger may have to be kept and shown.
 _SHOWN: Final = 2_000
+#: Why a case is as it was where everything in it is needed.
+WHOLE: Final = "nothing in it can be left out"
 _IN_FULL: Final = "the smaller case did not show the failure each time; it is kept as it was"
 
 #: Replays a case; with ``requests=True`` its result tells the requests that differ.
@@ -38,7 +40,8 @@ Replay = Callable[..., RunResult]
 class Shrunk:
     """What a search for a smaller case has found."""
 
-    #: The smaller case, which tells how much smaller it is; else the case as it was.
+    #: The smaller case, which tells how much smaller it is; else the case as it was. Where nothing in it
+    #: can be left out, it tells that and its smallest trigger.
     case: Case
     #: Why the case is as it was; empty where it is smaller.
     unchanged: str = ""
@@ -56,20 +59,39 @@ def shrink(case: Case, replay: Replay, *, most_s: float = MOST_S) -> Shrunk:
     return _Shrinking(case, replay, time.monotonic() + most_s).run(most_s)
 
 
-def minimal(case: Case) -> Case:
-    """Return a shrunk case with the smallest form of the outcome that triggers, as it was found.
+def minimal(case: Case, replay: Replay, *, most_s: float = MOST_S) -> tuple[Case, str]:
+    """Return a case with the smallest text of the outcome that triggers; it is sought where it is not known.
+
+    What it is of the whole text is said beside it.
+
+    Args:
+        case: whose replay shows its failure.
+        replay: replays a case.
+        most_s: seconds of wall time; then the smallest text found by then is taken.
 
     Raises:
-        ConfigurationError: it was not sought or not found; says what to do.
+        ConfigurationError: the outcome is no text, or the replay does not show the failure.
     """
-    text, index = case.shrunk and case.shrunk.smallest_trigger, case.trigger.step
+    index = case.trigger.step
     at = None if index is None else _text_at(case.steps[index])
-    if text is None or index is None or at is None:
+    if index is None or at is None or case.trigger.kind != "content":
         raise ConfigurationError(
-            f"{case.ref} has no smallest trigger: it is found for an answer that is a text, when the case is "
-            f"shrunk. Run: genmon cases verify {case.ref}"
+            "There is no smallest text to answer with: what broke it is no answer that is a text. "
+            "Leave out --minimal."
         )
-    return _with_outcome(case, index, put(case.steps[index].outcome, at, text))
+    text = case.shrunk and case.shrunk.smallest_trigger
+    if text is None:
+        text = _Shrinking(case, replay, time.monotonic() + most_s).seek_smallest_trigger()
+    if text is None:
+        raise ConfigurationError(
+            "The smallest text to answer with cannot be found: the replay does not show the failure as "
+            "recorded. Leave out --minimal to see why."
+        )
+    whole = read(case.steps[index].outcome, at)
+    says = f"of its answer, {len(text):,} of {len(whole):,} characters"
+    if text == whole:
+        says = "its answer is the smallest already"
+    return _with_outcome(case, index, put(case.steps[index].outcome, at, text)), says
 
 
 class _Shrinking:
@@ -100,19 +122,25 @@ class _Shrinking:
         small = self._with_requests_of_now(small)
         small = replace(small, steps=tuple(compacted(small.steps)))
         if _size(small) >= _size(self._original):
-            return self._result(self._original, "nothing in it can be left out")
+            return self._result(self._original, WHOLE, shown)
         if any(self._seen(small) != self._wanted for _ in range(_REPLAYS)):
             return self._result(self._original, _IN_FULL)
         return self._result(small, "", shown)
 
+    def seek_smallest_trigger(self) -> str | None:
+        """Seek nothing but the smallest trigger; None where the replay does not show the failure."""
+        self._wanted = self._seen(self._case)
+        return None if self._wanted[0] is None else self._smallest_trigger()
+
     def _result(self, case: Case, unchanged: str, shown: str | None = None) -> Shrunk:
-        if not unchanged:
+        if unchanged in ("", WHOLE):
+            is_short = shown is not None and len(shown) <= _SHOWN
             shrinkage = Shrinkage(
                 bytes_before=_size(self._original),
                 bytes_after=_size(case),
                 steps_before=len(self._original.steps),
                 steps_after=len(case.steps),
-                smallest_trigger=shown if shown is None else shown[:_SHOWN],
+                smallest_trigger=shown if is_short else None,
             )
             case = replace(case, shrunk=shrinkage)
         return Shrunk(case=case, unchanged=unchanged, replays=self._replays)

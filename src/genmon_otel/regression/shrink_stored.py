@@ -41,6 +41,6 @@ def shrunk_in_store(store: SqlStore, row: CaseRow, cwd: Path | None) -> shrinker
         shrunk = shrinker.shrink(case, run)
     except Exception as error:  # the case that was reproduced must not be lost for it
         return shrinker.Shrunk(case=case, unchanged=f"it could not be shrunk: {error!r:.200}")
-    if not shrunk.unchanged:
+    if shrunk.case != case:
         store.save_case(row.id, shrunk.case.to_dict())
     return shrunk

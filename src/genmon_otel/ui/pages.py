@@ -299,7 +299,8 @@ def _is_altered(row: CaseRow, found: Case | None, decisions: Sequence[DecisionRo
         return False
     words = [each.decision for each in decisions]  # the newest first
     made = words.index(CaseState.REPRODUCED) if CaseState.REPRODUCED in words else len(words)
-    return found.shrunk is not None or "refreshed" in words[:made]
+    is_smaller = found.shrunk is not None and found.shrunk.is_smaller
+    return is_smaller or "refreshed" in words[:made]
 
 
 def content_mark(row: CaseRow) -> str:

@@ -58,15 +58,21 @@ def reason(row: CaseRow) -> tuple[str, str]:
 
 
 def size(case: Case) -> str:
-    """Return how much smaller a case is than its recording; empty where it is as recorded."""
+    """Return how much smaller a case is than its recording; empty where that was not tried."""
     found = case.shrunk
     if found is None:
         return ""
-    text = (
-        f"shrunk from {_kilobytes(found.bytes_before)} in {many(found.steps_before, 'step')} "
-        f"to {_kilobytes(found.bytes_after)} in {found.steps_after}"
-    )
-    if found.smallest_trigger is not None:
+    text = "nothing in it can be left out"
+    if found.is_smaller:
+        text = (
+            f"shrunk from {_kilobytes(found.bytes_before)} in {many(found.steps_before, 'step')} "
+            f"to {_kilobytes(found.bytes_after)} in {found.steps_after}"
+        )
+    if found.smallest_trigger is not None and case.trigger.step is not None:
+        outcome = case.steps[case.trigger.step].outcome
+        whole = outcome.get("body") if isinstance(outcome, dict) else outcome
+        if found.smallest_trigger == whole:
+            return f"{text}; the answer that broke it is the smallest that does"
         smallest = clean(repr(found.smallest_trigger), 200)
         text += f"; the answer that broke it is kept whole, its smallest part is {smallest}"
     return text
