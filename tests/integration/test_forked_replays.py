@@ -231,6 +231,20 @@ def test_daemon_threads_of_an_import_run_in_each_replay(shop: Shop) -> None:
     assert "2" in results[0].detail
 
 
+def test_a_relative_folder_is_that_of_the_caller(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``cwd=Path(".")`` shows the same as the whole path, forked as fresh."""
+    shop.write("def shown():\n    return 'shown'\n")
+    monkeypatch.chdir(shop.folder)
+    for folder in (Path("."), Path("")):
+        relative = Shop(folder)
+        for fresh in (False, True):
+            result = relative.run(fresh=fresh)
+            assert "shown" in result.detail, result
+            assert bool(result.fresh_because) is fresh
+
+
 def test_a_changed_project_is_seen(shop: Shop) -> None:
     """Its sources, a file that its import read, a new file beside them."""
     source = (

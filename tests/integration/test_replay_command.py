@@ -110,6 +110,14 @@ def test_another_outcome_is_tried(home: Path, handle: str) -> None:
     assert "--set 'ask=\"TEXT\"'" in genmon(home, "replay", handle, "--set", "ask=what").stderr
 
 
+def test_the_smallest_answer_that_breaks_it_is_sought(home: Path, handle: str) -> None:
+    """``--minimal`` needs no case that was shrunk, and says how much of the answer it is."""
+    shown = genmon(home, "replay", handle, "--minimal")
+    assert shown.returncode == 0, shown.stderr
+    assert "It fails as recorded." in shown.stdout
+    assert re.search(r"of its answer, \d of 13 characters", shown.stdout)
+
+
 def test_the_debugger_stops_where_it_was_raised(home: Path, handle: str) -> None:
     """``--pdb`` gives the frames of the application, with their variables."""
     shown = genmon(home, "replay", handle, "--pdb", given="up\nup\nup\np 'it was', request\nq\n")

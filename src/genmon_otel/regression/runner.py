@@ -55,7 +55,7 @@ def run_case(
         requests: whether the result tells the requests that differ from the recorded ones.
     """
     began = time.monotonic()
-    job = Job(case, python, cwd or Path.cwd(), trust, deadline_s * _slowness(), requests)
+    job = Job(case, python, Path(cwd or ".").absolute(), trust, deadline_s * _slowness(), requests)
     seen, why = _observe(job, fresh)
     if is_to_be_tried(case, seen):
         tried = MOST_FRESH if why else MOST_REPLAYS
