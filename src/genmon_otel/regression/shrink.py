@@ -79,7 +79,7 @@ def minimal(case: Case, replay: Replay, *, most_s: float = MOST_S) -> tuple[Case
             "There is no smallest text to answer with: what broke it is no answer that is a text. "
             "Leave out --minimal."
         )
-    text = case.shrunk and case.shrunk.smallest_trigger
+    text = case.shrunk.smallest_trigger if case.shrunk else None
     if text is None:
         text = _Shrinking(case, replay, time.monotonic() + most_s).seek_smallest_trigger()
     if text is None:
