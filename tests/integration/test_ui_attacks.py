@@ -237,13 +237,16 @@ def test_cross_site_requests_change_nothing(store: SqlStore) -> None:
         {"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site", "origin": URL}, {},
         {"sec-fetch-site": "SAME-ORIGIN"}, {"sec-fetch-site": "same-origin, cross-site"},
         {"origin": "https://127.0.0.1"}, {"origin": f"{URL}/"}, {"origin": f"ftp://127.0.0.1:{PORT}"},
-        {"referer": f"{URL}/cases/{handle}"},
+        {"referer": f"{URL}/cases/{handle}"}, {"origin": "null"}, {"origin": f"{URL}.evil.example"},
     )  # fmt: skip
     for path in posts:
         for headers in senders:
             assert client.post(path, headers=headers).status_code == 403, (path, headers)
         twice = [("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")]
         assert client.post(path, headers=twice).status_code == 403, path
+        for order in ((URL, "http://evil.example"), ("http://evil.example", URL)):
+            origins = [("origin", each) for each in order]
+            assert client.post(path, headers=origins).status_code == 403, path
         assert client.get(path).status_code in (404, 405)
         assert client.get(path, headers={"x-http-method-override": "POST"}).status_code in (
             404,
@@ -309,6 +312,50 @@ def test_redirects_stay_here_and_headers_stay_ours(store: SqlStore) -> None:
                 assert re.match(r"/(?![/\\])|http://127\.0\.0\.1:8750/", location), (path, location)
                 assert "x=1" not in answer.headers.get("set-cookie", "")
                 assert answer.status_code < 500, path
+
+
+def test_forwarded_headers_and_slashes_lead_nowhere(store: SqlStore) -> None:
+    """What a proxy's headers name is in no page and no redirect; an odd path is not found, never a crash."""
+    client, handle = reviewer(store), handles(store)[0]
+    named = dict.fromkeys(("x-forwarded-host", "x-forwarded-prefix", "x-forwarded-server", "x-original-url",
+                           "x-rewrite-url", "x-host", "x-forwarded-for"), "//forged.example/x")  # fmt: skip
+    named |= {
+        "forwarded": "host=forged.example;proto=javascript",
+        "x-forwarded-proto": "javascript",
+    }
+    for path in ("/", "/failures", f"/cases/{handle}", "/enter?token=x&next=//forged.example"):
+        assert "forged.example" not in client.get(path, headers=named).text, path
+    steps = f"/cases/{handle}/steps/"
+    for path in ("/failures/", "/review/", f"/cases/{handle}/", "/static", "//evil.example/failures/",
+                 "//cases//x", "/\\evil.example/", f"{steps}{'9' * 5_000}", f"{steps}-1", f"{steps}0x1",
+                 f"{steps}%D9%A1", f"{steps}%C2%B2", f"{steps}1%00", f"{steps}1e3", f"{steps}%20",
+                 "/cases/%0a%0d%1b[31m", "/failures/%07%08%7f%c2%9b", "/cases/%E2%80%AE", "/cases/%ff%fe",
+                 "/cases/%ed%a0%80", f"/cases/{'%25' * 2_000}"):  # fmt: skip
+        answer = client.get(path, headers=named)
+        assert answer.status_code == 404, (path, answer.status_code)
+        assert "location" not in answer.headers
+        assert strange(answer.text) == []
+    for query in ("q=" + "a" * 60_000, "&".join(f"a{n}=1" for n in range(5_000)), "from=" + "9" * 5_000,
+                  "status=open&status=x&sort=;drop", "q=%00%1b%ed%a0%80&version=%00&category=%00"):  # fmt: skip
+        assert client.get(f"/failures?{query}").status_code == 200, query[:40]
+
+
+def test_a_page_that_fails_is_protected_too(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of ours is a plain text with the same headers; nothing of it is told to the browser."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("<script>of the inside</script>")
+
+    client = reviewer(store)
+    monkeypatch.setattr(store.overview.__class__, "failure_names", fails)
+    answer = client.get("/failures")
+    assert answer.status_code == 500
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "inside" not in answer.text
 
 
 def test_no_file_but_the_shipped_ones_is_served(store: SqlStore, tmp_path: Path) -> None:
@@ -481,6 +528,35 @@ def test_a_half_sent_form_is_let_go(listening: int, store: SqlStore) -> None:
         head + b"Connection: close\r\nContent-Length: 300000\r\n\r\n" + b"a" * 300_000,
     )
     assert large == b"" or b" 413 " in large.splitlines()[0]
+
+
+def test_later_requests_of_a_connection_are_bounded_too(listening: int) -> None:
+    """After a first answer a head or a body that drips is let go, session or not; a quiet client is not."""
+    host = f"Host: 127.0.0.1:{listening}\r\n".encode()
+    first = b"GET /static/icon.svg HTTP/1.1\r\n" + host + b"\r\n"
+    form = b"POST /failures/x/resolve HTTP/1.1\r\nsec-fetch-site: same-origin\r\n" + host
+    forever = [b"a"] * 200
+    for sent in (
+        first + b"G", first + b"GET / HTTP/1.1\r\n" + host + b"X: ", first * 3 + b"GET / HTTP/1.1\r\n",
+        form + b"Content-Length: 1000\r\n\r\n", first + form + b"Content-Length: 1000\r\n\r\n",
+        form.replace(b"same-origin", b"none") + b"Content-Length: 1000\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + host + b"Content-Length: 1000\r\n\r\n",
+        form + b"Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n1\r\n",
+    ):  # fmt: skip
+        with socket.create_connection(("127.0.0.1", listening), timeout=10) as client:
+            client.sendall(sent)
+            with pytest.raises(OSError):  # closed by the server before all of it was sent
+                for each in forever:
+                    time.sleep(0.05)
+                    client.sendall(each)
+    with socket.create_connection(("127.0.0.1", listening), timeout=10) as client:
+        for _ in range(3):
+            client.sendall(first)
+            answer = b""
+            while b"</svg>" not in answer:
+                answer += client.recv(65_536)
+            assert b" 200 " in answer.splitlines()[0]
+            time.sleep(0.6)  # longer than a head may take
 
 
 def test_raw_requests_that_no_browser_sends_are_refused(listening: int) -> None:

@@ -54,7 +54,7 @@ def create_app(
             Route("/review", pages.queue),
             Route("/guarding", pages.guarding),
             Route("/cases/{handle}", pages.case),
-            Route("/cases/{handle}/steps/{number:int}", pages.step),
+            Route("/cases/{handle}/steps/{number}", pages.step),
             Route("/cases/{handle}/approve", actions.approve, methods=["POST"]),
             *_posts("/cases/{handle}", case_work.start, *TITLES),
             Route("/cases/{handle}/events", case_work.events),
@@ -75,6 +75,8 @@ def create_app(
         middleware=[Middleware(Gate, access=access, sessions=sessions)],
         exception_handlers={GenmonError: _genmon_error, HTTPException: _http_error},
     )
+    # Such a redirect would name a scheme, which behind a proxy is not the browser's.
+    app.router.redirect_slashes = False
     app.state.site = Site(
         store, access, sessions, Jobs(), code, make_environment(),
         None if alertmanager is None else Alerts(alertmanager),

@@ -41,6 +41,10 @@ HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 
+_FAILED: Final = PlainTextResponse(
+    "The page failed. What it says of it stands where genmon ui runs.\n", 500
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -82,8 +86,12 @@ class Gate:
             return
         headers = Headers(scope=scope)
 
+        is_answered = False
+
         async def protected(message: Message) -> None:
+            nonlocal is_answered
             if message["type"] == "http.response.start":
+                is_answered = True
                 sent = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     sent[name] = value
@@ -101,7 +109,13 @@ class Gate:
                 await body(scope, receive, protected)
                 return
             receive = _replayed(body, receive)
-        await self._app(scope, receive, protected)
+        try:
+            await self._app(scope, receive, protected)
+        except Exception:
+            # Starlette's own answer would come without the headers above.
+            if not is_answered:
+                await _FAILED(scope, receive, protected)
+            raise
 
     def _objection(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         """Return the refusal of a request; None where it may pass."""
@@ -157,7 +171,7 @@ def _is_same_origin(headers: Headers, host: str) -> bool:
     sites = headers.getlist("sec-fetch-site")
     if sites:
         return sites == ["same-origin"]
-    return headers.get("origin") in (f"http://{host}", f"https://{host}")
+    return headers.getlist("origin") in ([f"http://{host}"], [f"https://{host}"])
 
 
 async def _whole_body(receive: Receive) -> bytes | PlainTextResponse:

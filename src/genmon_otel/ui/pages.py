@@ -260,7 +260,8 @@ def step(request: Request) -> HTMLResponse:
     site = site_of(request)
     row = site.store.case(request.path_params["handle"])
     steps = review.stored(row).steps
-    number = int(request.path_params["number"])
+    given = request.path_params["number"]
+    number = int(given) if given.isascii() and given.isdecimal() and len(given) < 8 else len(steps)
     if number >= len(steps):
         return render(request, "error.html", 404, title="No such step",
                       text=f"Case {row.handle} has {len(steps)} steps.")  # fmt: skip

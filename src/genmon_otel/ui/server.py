@@ -6,17 +6,19 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from genmon_otel.errors import ConfigurationError
+from genmon_otel.ui import gate
 from genmon_otel.ui.session import sign_link
 
 #: Seconds in which the first line of a request must begin to arrive and its head must be complete.
@@ -26,15 +28,51 @@ AT_ONCE: Final = 100
 
 
 class BoundedProtocol(H11Protocol):
-    """Close a connection whose request's head does not arrive in time."""
+    """Close a connection on which a head or a body does not arrive whole in time.
+
+    That holds for each request of a connection, also where its answer was sent before its body came:
+    a client that sends a byte now and then would hold the connection for as long as it likes.
+    """
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.loop.call_later(HEAD_S, self._close_without_request)
+        #: The request that is awaited, by how many came before it, and how far it is; since when.
+        self._awaited: tuple[int, Any] | None = None
+        self._since = 0.0
+        self._requests = 0
+        self._seen: Any = None
+        self._watch()
 
-    def _close_without_request(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def send_400_response(self, msg: str) -> None:
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:  # an answer was sent already
             self.transport.close()
+
+    def _watch(self) -> None:
+        if self.transport.is_closing():
+            return
+        if self.cycle is not self._seen:
+            self._seen = self.cycle
+            self._requests += 1
+        theirs = self.conn.their_state
+        # Between two requests nothing is due: uvicorn's keep-alive closes such a connection.
+        rests = theirs is h11.IDLE and self._requests and not self.conn.trailing_data[0]
+        awaited = None if rests or theirs not in _LIMITS else (self._requests, theirs)
+        if awaited != self._awaited:
+            self._awaited, self._since = awaited, self.loop.time()
+        elif awaited is not None and self.loop.time() - self._since >= _LIMITS[theirs]():
+            self.transport.close()
+            return
+        self.loop.call_later(min(1.0, HEAD_S / 4), self._watch)
+
+
+#: Seconds in which what is awaited must have come: a request's head, or its body. The page itself
+#: answers a form that is late; what comes after that answer is not waited for.
+_LIMITS: Final[Mapping[Any, Callable[[], float]]] = {
+    h11.IDLE: lambda: HEAD_S,
+    h11.SEND_BODY: lambda: gate.BODY_S + HEAD_S / 2,
+}
 
 
 def serve(app: Starlette, host: str, port: int) -> None:
