@@ -37,6 +37,8 @@ _OPERATIONS: Final = 12
 _DAYS: Final = 90
 _VERSIONS: Final = 20
 _NEWEST: Final = 20
+#: Newest generations of a failure that its history counts.
+_COUNTED: Final = 20_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
@@ -228,24 +230,33 @@ def fetch_history(connection: sa.Connection, failure_id: int) -> FailureHistory:
     """Fetch when and on which versions a failure happened, from an index of its generations."""
     table = schema.analytics
     mine = table.c.failure_id == failure_id
+    counted = (
+        sa.select(table.c.created_at, table.c.code_version)
+        .where(mine)
+        .order_by(table.c.created_at.desc())
+        .limit(_COUNTED)
+        .subquery()
+    )
     day = (
-        sa.func.to_char(sa.func.timezone("UTC", table.c.created_at), "YYYY-MM-DD")
+        sa.func.to_char(sa.func.timezone("UTC", counted.c.created_at), "YYYY-MM-DD")
         if connection.dialect.name == "postgresql"
-        else sa.func.substr(table.c.created_at, 1, 10)
+        else sa.func.substr(counted.c.created_at, 1, 10)
     ).label("day")
     days = connection.execute(
-        sa.select(day, sa.func.count()).where(mine).group_by(day).order_by(day.desc()).limit(_DAYS)
+        sa.select(day, sa.func.count()).group_by(day).order_by(day.desc()).limit(_DAYS)
     )
     by_day = {number: int(n) for text, n in days if (number := _day_number(text)) is not None}
-    first = sa.func.min(table.c.created_at).label("first")
-    last = sa.func.max(table.c.created_at).label("last")
+    first = sa.func.min(counted.c.created_at).label("first")
+    last = sa.func.max(counted.c.created_at).label("last")
     versions = connection.execute(
-        sa.select(table.c.code_version, first, last, sa.func.count())
-        .where(mine)
-        .group_by(table.c.code_version)
+        sa.select(counted.c.code_version, first, last, sa.func.count())
+        .group_by(counted.c.code_version)
         .order_by(first)
         .limit(_VERSIONS)
     )
+    began_on = connection.execute(
+        sa.select(table.c.code_version).where(mine).order_by(table.c.created_at).limit(1)
+    ).scalar()
     newest = connection.execute(
         sa.select(
             table.c.id,
@@ -267,6 +278,8 @@ def fetch_history(connection: sa.Connection, failure_id: int) -> FailureHistory:
             if isinstance(began, float) and isinstance(ended, float)
         ),
         newest=tuple(_occurrence(connection, found) for found in newest.mappings()),
+        counted=_COUNTED if sum(by_day.values()) >= _COUNTED else None,
+        began_on=None if began_on is None else str(began_on),
     )
 
 

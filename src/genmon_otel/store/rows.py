@@ -189,6 +189,10 @@ class FailureHistory:
     versions: tuple[tuple[str | None, float, float, int], ...]
     #: The newest ones.
     newest: tuple[Occurrence, ...]
+    #: How many of the newest ``by_day`` and ``versions`` count; None where they count all.
+    counted: int | None
+    #: Version of the oldest generation, whatever is counted.
+    began_on: str | None
 
 
 @dataclass(frozen=True, slots=True)

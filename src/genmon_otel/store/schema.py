@@ -31,9 +31,9 @@ from genmon_otel import conventions as names
 from genmon_otel.store.columns import Instant, Json
 
 #: Revision of the schema below: the newest file in ``migrations/versions``.
-REVISION: Final = "0007"
+REVISION: Final = "0008"
 #: All revisions, oldest first. An unknown one was made by a newer genmon.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 #: SQLite assigns row ids only to INTEGER; on PostgreSQL that is 32 bits, which could overflow.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -90,6 +90,14 @@ analytics: Final = Table(
         sqlite_where=text("failure_id IS NOT NULL"),
         postgresql_where=text("failure_id IS NOT NULL"),
     ),
+    # Which failures happened on a version: one look for each of them, whatever its generations.
+    Index(
+        "ix_generation_analytics_code_version",
+        "code_version",
+        "failure_id",
+        sqlite_where=text("failure_id IS NOT NULL"),
+        postgresql_where=text("failure_id IS NOT NULL"),
+    ),
 )
 
 failures: Final = Table(
@@ -143,6 +151,15 @@ failures: Final = Table(
     Index("ix_generation_failures_last_seen_at", "last_seen_at"),
     Index("ix_generation_failures_status_last_seen_at", "status", "last_seen_at"),
     Index("ix_generation_failures_occurrence_count", "occurrence_count"),
+    # The page's list as it comes, filtered and counted: no row, and so no stack, is read for it.
+    Index(
+        "ix_generation_failures_status_user_count",
+        "status",
+        "user_count",
+        "id",
+        "operation",
+        "failure_category",
+    ),
     # Each process queries the relabelled ones every half minute.
     Index(
         "ix_generation_failures_relabelled_at",

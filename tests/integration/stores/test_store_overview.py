@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import CaseState
 from genmon_otel.records import Category
-from genmon_otel.store import SqlStore
+from genmon_otel.store import SqlStore, overview
 from genmon_otel.store.overview import FailureQuery
 from tests.store_records import DAY, START, Producer, a_failure, failing, success
 
@@ -87,12 +88,55 @@ def test_a_failures_history(filled: SqlStore) -> None:
         (START + DAY, "v2", "bob"),
         (START, "v1", "ada"),
     ]
+    assert (history.counted, history.began_on) == (None, "v1")
     unversioned = filled.overview.failure_history(filled.failure("v2:fingerprint-c").row.id)
     assert unversioned.versions == ((None, START + 2 * DAY, START + 2 * DAY, 1),)
     assert filled.overview.failure_names() == (
         ["build_app", "other"],
         ["rate_limit", "syntax_error"],
     )
+
+
+def test_a_long_history_counts_its_newest(
+    filled: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it happened, a bounded number is read; on which version it began is known still."""
+    monkeypatch.setattr(overview, "_COUNTED", 1)
+    history = filled.overview.failure_history(filled.failure("v2:fingerprint-a").row.id)
+    day = int(START // DAY)
+    assert history.by_day == {day + 1: 1}
+    assert history.versions == (("v2", START + DAY, START + DAY, 1),)
+    assert (history.counted, history.began_on) == (1, "v1")
+    assert len(history.newest) == 2
+
+
+def test_the_list_of_failures_is_read_from_indexes(filled: SqlStore) -> None:
+    """Listed as it comes, filtered, counted, of a version: no query sorts or reads all rows with their stacks."""
+    statements: list[tuple[str, object]] = []
+    with filled._database.read() as opened:
+        engine = opened.engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *a: statements.append((a[2], a[3])))
+    for query in (FailureQuery(status="open", sort="users"),
+                  FailureQuery(status="open", sort="users", operation="other"),
+                  FailureQuery(status="open", sort="users", category="rate_limit", offset=1),
+                  FailureQuery(status="open", sort="users", version="v1"),
+                  FailureQuery(status="open", sort="last_seen")):  # fmt: skip
+        filled.overview.search_failures(query)
+    if engine.dialect.name != "sqlite":
+        return  # PostgreSQL reads a table of three rows whole
+    plans = []
+    with engine.connect() as connection:
+        for statement, parameters in list(statements):
+            if "generation_failures" in statement and "fingerprint" not in statement:
+                told = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans += [str(row[-1]) for row in told]
+    assert plans
+    assert [each for each in plans if "SCAN" in each or "TEMP B-TREE FOR ORDER BY" in each] == []
+    assert [
+        each
+        for each in plans
+        if "generation_analytics" in each and "code_version=? AND failure_id=?" not in each
+    ] == []
 
 
 def test_decisions_are_kept(producer: Producer, filled: SqlStore) -> None:
