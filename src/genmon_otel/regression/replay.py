@@ -25,6 +25,7 @@ from genmon_otel.regression import virtual_time
 from genmon_otel.regression.case import Case
 from genmon_otel.regression.collector import Broken, Collector
 from genmon_otel.regression.controls import Controls
+from genmon_otel.regression.effects import comparable
 from genmon_otel.regression.feeding import hands_on
 from genmon_otel.regression.lookup import ELSEWHERE, REBIND, Lookup, Refused, where_it_went
 from genmon_otel.regression.player import CasePlayer
@@ -298,7 +299,7 @@ class Replay:
         """Return a digest of what the run asked for and of its result; empty without success."""
         if record is None or record.outcome is not Outcome.SUCCESS or self._escaped:
             return ""
-        result = payload.encode([self._result, self._items])
+        result = comparable([self._result, self._items])
         return payload.digest([self._player.grounds.effect(), result])
 
     def _hands_on(self, record: GenerationRecord | None) -> bool:
