@@ -53,6 +53,15 @@ class Row:
     short: str = ""
     #: Whether a library validates the answer, so that one it cannot digest is no error of syntax.
     validates: bool = False
+    #: Another model of the same API. Empty: there is none, a tool is called again.
+    spare: str = "openai/spare"
+
+    def fix(self, fault: str) -> Fix:
+        """What a developer would change. What validates answers itself has nothing to be lenient with."""
+        found = FIXES[fault]
+        if (found == "lenient" and self.validates) or (found == "spare" and not self.spare):
+            return "again"
+        return found
 
     def category(self, fault: str) -> str:
         """The category of the failure that comes of a fault."""
@@ -81,7 +90,8 @@ ROWS: Final = (
     Row("cohere_stream", "cohere", "chat, streamed", STREAMED, ("cohere",), "CUTOFF"),
     Row("litellm_chat", "litellm", "completion", imports=("litellm",), short="RATE"),
     Row("litellm_async_stream", "litellm", "acompletion, streamed (aiohttp)",
-        (*PLAIN, "CUTOFF"), ("litellm",)),  # it ends a broken stream without a word: the same as CUTOFF
+        (*PLAIN, "CUTOFF"), ("litellm",),  # it ends a broken stream without a word: the same as CUTOFF
+        spare="anthropic/spare"),
     Row("bedrock_converse", "boto3", "Bedrock converse", imports=("boto3",)),
     Row("bedrock_stream", "boto3", "Bedrock converse_stream", STREAMED, ("boto3",), "CONTENT"),
     Row("langchain_openai_chain", "langchain-openai", "chain with a parser",
@@ -96,9 +106,10 @@ ROWS: Final = (
     Row("instructor_openai", "instructor", "typed answer, asked again",
         imports=("instructor", "openai"), short="CONTENT", validates=True),
     Row("dspy_predict", "dspy", "Predict", imports=("dspy",), short="CONTENT", validates=True),
-    Row("mcp_stdio", "mcp", "tool over stdio", ("CONTENT", "ERROR", "SLOW"), ("mcp",), "CONTENT"),
+    Row("mcp_stdio", "mcp", "tool over stdio", ("CONTENT", "ERROR", "SLOW"), ("mcp",), "CONTENT",
+        spare=""),
     # Over HTTP the SDK makes one error of every status: 429 is no failure of its own there.
-    Row("mcp_http", "mcp", "tool over HTTP", ("CONTENT", "ERROR", "SLOW"), ("mcp",)),
+    Row("mcp_http", "mcp", "tool over HTTP", ("CONTENT", "ERROR", "SLOW"), ("mcp",), spare=""),
     Row("requests_json", "requests", "post", imports=("requests",), short="ERROR"),
     Row("httpx_stream", "httpx", "stream", STREAMED, ("httpx",), "BREAK"),
     Row("aiohttp_stream", "aiohttp", "stream", STREAMED, ("aiohttp",), "SLOW"),
@@ -135,19 +146,16 @@ def cells() -> Iterator[tuple[Row, str]]:
 
 
 def fixed(row: Row, fault: str, source: str) -> str:
-    """The source of an application with the natural fix of a fault: its ``build`` is changed.
-
-    What validates answers itself has nothing to be lenient with: it asks again.
-    """
+    """The source of an application with the natural fix of a fault: its ``build`` is changed."""
     found = re.search(r"^    return (.*)$", source[source.index("@generation") :], re.MULTILINE)
     assert found is not None
     statement, expression = found.group(0), found.group(1)
-    fix = FIXES[fault]
-    if fix == "lenient" and not row.validates and "json.loads(" in expression:
+    fix = row.fix(fault)
+    if fix == "lenient" and "json.loads(" in expression:
         asked = expression.removeprefix("json.loads(")[:-1]
         changed = f"    answer = {asked}\n    return json.loads(answer[answer.index('{{') :])"
     else:
-        spare = re.sub(r"ask\(request\)", "ask(request, 'openai/spare')", expression)
+        spare = re.sub(r"ask\(request\)", f"ask(request, '{row.spare}')", expression)
         spare = expression if fix != "spare" else spare
         changed = (
             f"    try:\n        return {expression}\n    except Exception:\n        return {spare}"
