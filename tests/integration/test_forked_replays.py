@@ -14,7 +14,7 @@ from test_replay import FAILING, capture
 
 from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import forked, landlock, template_process
+from genmon_otel.regression import forked, fresh_process, landlock, template_process
 from genmon_otel.regression.case import Case, CaseTrigger, Expected, Provenance
 from genmon_otel.regression.run_result import RunResult
 from genmon_otel.regression.runner import run_case
@@ -347,6 +347,41 @@ def test_endless_asking_ends(shop: Shop) -> None:
     assert first.verdict is Verdict.INCONCLUSIVE, first
     # The time that it may take follows the machine's speed at the moment.
     assert compared(replace(first, detail="")) == compared(replace(fresh, detail=""))
+
+
+AT_ITS_DEADLINE = {
+    "an endless loop": ("def shown():\n    while True:\n        pass\n", 0),
+    "endless sleep of no real time": (
+        "import time\ndef shown():\n    while True:\n        time.sleep(1)\n",
+        0,
+    ),
+    "waiting for what a fork may lack": (
+        "import os\ndef shown():\n    return os.read(os.pipe()[0], 1)\n",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AT_ITS_DEADLINE)
+def test_a_deadline_is_waited_for_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A fork that computes to its end is the verdict; one that waits may be stuck for being a fork."""
+    source, wanted = AT_ITS_DEADLINE[name]
+    fresh: list[object] = []
+    observe = fresh_process.observe
+
+    def counted(job: Any) -> Any:
+        fresh.append(job)
+        return observe(job)
+
+    monkeypatch.setattr(fresh_process, "observe", counted)
+    shop.write("def shown():\n    return 'shown'\n")
+    assert not shop.run().fresh_because
+    shop.write(source)
+    result = shop.run(deadline_s=2)
+    assert (result.verdict, len(fresh)) == (Verdict.INCONCLUSIVE, wanted), result
+    assert bool(result.fresh_because) is bool(wanted)
 
 
 def test_a_template_outlives_the_thread_that_started_it(shop: Shop) -> None:

@@ -82,6 +82,25 @@ def _descendants() -> dict[int, int]:
     return found
 
 
+def is_computing(process: int) -> bool:
+    """Whether a process that runs has a thread that waits for nothing but its turn.
+
+    False where that cannot be seen. /proc may be that of an outer namespace, where the process has
+    another number: the kernel translates it.
+    """
+    with contextlib.suppress(OSError, StopIteration):
+        descriptor = os.pidfd_open(process)
+        try:
+            lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+        finally:
+            os.close(descriptor)
+        number = next(line.split()[1] for line in lines if line.startswith("Pid:"))
+        for task in Path("/proc", number, "task").iterdir():
+            if (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "R":
+                return True
+    return False
+
+
 def bound(most: int) -> None:
     """Have the kernel refuse processes beyond all that run now and so many more.
 

@@ -229,9 +229,10 @@ class Template:
         for descriptor in descriptors:
             os.close(descriptor)
         is_told = self._wait(child, asked["deadline_s"] + _GRACE_S)
+        is_computing = processes.is_computing(child)
         code = self._end(child)
         self._clear()
-        self._tell(ended=code)
+        self._tell(ended=code, is_computing=is_computing)
         if not is_told:  # the owner is gone, or no longer looks at the time
             os._exit(0)
 

@@ -87,7 +87,9 @@ class TemplateProcess:
         return True
 
     def observe(self, job: Job) -> Observation | None:
-        """Replay a case; None where the replay ended without an answer.
+        """Replay a case; None where it ended without an answer for a reason that may be the fork's.
+
+        A replay that still computes when its time is over is not stuck for the fork.
 
         Raises:
             Gone: the template is no more.
@@ -116,7 +118,8 @@ class TemplateProcess:
                 )
             finally:
                 os.close(writer)
-            answer, code, in_time = self._read(reader, time.monotonic() + job.deadline_s)
+            answer, ended, in_time = self._read(reader, time.monotonic() + job.deadline_s)
+            code = ended.get("ended")
             if not in_time or not answer.startswith(word):
                 seen = launch.interpret(
                     answer,
@@ -126,7 +129,8 @@ class TemplateProcess:
                     code=code,
                     output=output,
                 )
-                return seen if answer or self.is_ended else None
+                is_endless = not in_time and ended.get("is_computing")
+                return seen if answer or self.is_ended or is_endless else None
             body = json.loads(answer[len(word) :])
             self.imported = [str(name) for name in body.pop(IMPORTED, ())]
             return launch.interpret(
@@ -194,8 +198,8 @@ class TemplateProcess:
             raise Gone(_SILENT)
         self._received += piece
 
-    def _read(self, reader: int, until: float) -> tuple[bytes, int | None, bool]:
-        """Read an answer to its end; return it, the exit code, and whether it was in time.
+    def _read(self, reader: int, until: float) -> tuple[bytes, dict[str, Any], bool]:
+        """Read an answer to its end; return it, how the replay ended, and whether it was in time.
 
         All that the replay has started has ended then.
         """
@@ -218,14 +222,14 @@ class TemplateProcess:
             if not is_over:
                 self._ask({"end": True})
             message = self._hear(time.monotonic() + launch.TIME_TO_END_S)
-            return answer, message.get("ended"), in_time
+            return answer, message, in_time
         except Gone:
             self.is_ended = True
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
             code = self.process.returncode
             if code is not None and (code == guardian.TOO_MANY or code < 0):
-                return b"", code, True
+                return b"", {"ended": code}, True
             raise
 
 
