@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,16 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def serving(store: SqlStore, code: Path | None = None, port: int = 0) -> Iterator[tuple[str, Any]]:
+def serving(
+    store: SqlStore, code: Path | None = None, port: int = 0, names: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, Any]]:
     """Serve the page as ``genmon ui`` does, on a free port; its address, and the application."""
     if not port:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-    app = create_app(store, Access(port), Sessions(KEY), code=code)
+    access = Access(port)
+    app = create_app(store, replace(access, hosts=access.hosts | names), Sessions(KEY), code=code)
     server = uvicorn.Server(configuration(app, "127.0.0.1", port))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

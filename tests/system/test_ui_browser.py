@@ -214,6 +214,45 @@ def test_two_windows_tell_each_other(browser, base: str, store: SqlStore) -> Non
     assert (store.case(handle).state, store.case(handle).reviewer) == (CaseState.OPEN, "ada")
 
 
+def test_on_a_phone_under_a_plain_name(browser, store: SqlStore) -> None:  # type: ignore[no-untyped-def]
+    """By touch from the first screen to an approved case, without HTTPS; another site's form changes nothing."""
+    handle = store.failure("v2:fingerprint-f").row.handle
+    store.set_case_state(handle, CaseState.REPRODUCED, reason="reproduced 3 of 3")
+    mapped = "--host-resolver-rules=MAP page.example 127.0.0.1, MAP evil.example 127.0.0.1"
+    with serving(store, Path.cwd(), names=frozenset({"page.example"})) as (address, _):
+        port = address.rpartition(":")[2]
+        chrome = browser.browser_type.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", mapped]
+        )
+        page = page_of(
+            chrome, f"http://page.example:{port}", viewport={"width": 360, "height": 740},
+            has_touch=True, is_mobile=True,
+        )  # fmt: skip
+        page.tap("text=to review")
+        page.tap(f"main a.handle:text-is('{handle}')")
+        page.tap("button[data-key=a]")
+        page.wait_for_url("**said=*")
+        assert store.case(handle).state is CaseState.OPEN
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        other = page.context.new_page()
+        target = f"http://page.example:{port}"
+        other.route(
+            "http://evil.example/**",
+            lambda route: route.fulfill(
+                content_type="text/html",
+                body=f"<iframe src='{target}/'></iframe><form id=f method=post "
+                f"action='{target}/failures/{handle}/ignore'></form>",
+            ),
+        )
+        other.goto("http://evil.example/")
+        assert [each.url for each in other.frames[1:]] == ["chrome-error://chromewebdata/"]
+        other.evaluate("document.getElementById('f').submit()")
+        other.wait_for_url(f"{target}/failures/**")
+        assert "only accepted from the page itself" in other.inner_text("body")
+        assert store.failure(handle).row.status == "open"
+        chrome.close()
+
+
 def test_a_server_that_stops_amid_a_check_is_told(browser, store: SqlStore) -> None:  # type: ignore[no-untyped-def]
     """The page says that the server is gone; the next one shows the case as it was, to be verified."""
     handle = store.failure("v2:fingerprint-e").row.handle

@@ -167,7 +167,12 @@ class Gate:
 
 
 def _is_same_origin(headers: Headers, host: str) -> bool:
-    """Whether a request comes from a page of this server."""
+    """Whether a request comes from a page of this server.
+
+    Without HTTPS, under another name than localhost, browsers send no ``Sec-Fetch-Site``. They send a
+    form's ``Origin`` then, but under ``no-referrer`` as null: so pages name ``same-origin`` in a meta
+    element. Other servers are sent nothing either way.
+    """
     sites = headers.getlist("sec-fetch-site")
     if sites:
         return sites == ["same-origin"]
