@@ -59,7 +59,8 @@ def describe(card: Card, path: str) -> str:
         f"**What merging means.** {_span(case_words.meaning(card))} Until the fix is in, the test "
         "is expected to fail; `pytest --genmon-accept` then makes it a guard.",
         "",
-        "**How to replay it**, without the model and the network:",
+        "**How to replay it**, without the model and the network, where your application is installed, "
+        "and beside it `pip install genmon-otel pytest`:",
         "",
         _fence(f"pytest {path}"),
         "",
