@@ -20,8 +20,9 @@ from typing import Any
 from benchmarks.table import Table
 from genmon_otel.recordings import prepare
 from genmon_otel.redaction import Redactor
-from genmon_otel.regression import files, forked
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.guarded import forked
 from genmon_otel.regression.propose import case_from
 from genmon_otel.regression.runner import run_case
 from genmon_otel.store import SqlStore

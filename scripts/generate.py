@@ -101,7 +101,7 @@ def reference() -> Iterator[tuple[Path, str]]:
     yield ROOT / "docs" / "metrics.md", pages.metrics()
     yield ROOT / "docs" / "tables.md", pages.tables()
     yield ROOT / "docs" / "case-file.md", case_schema.page()
-    yield ROOT / "src/genmon_otel/regression/case.schema.json", case_schema.schema()
+    yield ROOT / "src/genmon_otel/regression/cases/case.schema.json", case_schema.schema()
 
 
 GENERATORS: tuple[Callable[[], Iterator[tuple[Path, str]]], ...] = (

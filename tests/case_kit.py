@@ -14,8 +14,8 @@ import pytest
 from genmon_otel.recordings import prepare
 from genmon_otel.records import Failure
 from genmon_otel.redaction import Redactor
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.given_outcomes import given_outcome
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.given_outcomes import given_outcome
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.testing import capture
 

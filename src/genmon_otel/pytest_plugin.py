@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from genmon_otel.regression.case import Case
-    from genmon_otel.regression.results import Result
-    from genmon_otel.regression.run_result import RunResult
-    from genmon_otel.regression.trust import Trust
+    from genmon_otel.regression.cases.case import Case
+    from genmon_otel.regression.cases.results import Result
+    from genmon_otel.regression.cases.trust import Trust
+    from genmon_otel.regression.judging.run_result import RunResult
 
-#: Same as :data:`genmon_otel.regression.files.SUFFIX`, which is not imported here.
+#: Same as :data:`genmon_otel.regression.cases.files.SUFFIX`, which is not imported here.
 SUFFIX: Final = ".genmon.json"
 _PROPERTY: Final = "genmon"
 #: Settings of pytest's configuration: what case files, which are untrusted data, may do.
@@ -93,9 +93,9 @@ class CaseItem(pytest.Item):
 
     def setup(self) -> None:
         """Replay the case. Inconclusive: an error where the file expects a pass, else a skip."""
-        from genmon_otel.regression import files
-        from genmon_otel.regression.case_reading import CaseError
-        from genmon_otel.regression.lookup import ELSEWHERE
+        from genmon_otel.regression.cases import files
+        from genmon_otel.regression.cases.case_reading import CaseError
+        from genmon_otel.regression.replaying.lookup import ELSEWHERE
         from genmon_otel.regression.runner import run_case
 
         try:
@@ -136,7 +136,7 @@ class CaseItem(pytest.Item):
             pytest.xfail(shown)
             self._fail(shown)  # with --runxfail
         elif self.config.getoption("--genmon-accept"):
-            from genmon_otel.regression import files
+            from genmon_otel.regression.cases import files
 
             files.accept(self.path)
         else:
@@ -186,7 +186,7 @@ class CaseItem(pytest.Item):
         return self.path, 0, self.name
 
     def _result(self) -> Result:
-        from genmon_otel.regression.results import Result
+        from genmon_otel.regression.cases.results import Result
         from genmon_otel.text import clean
 
         return Result(
@@ -230,8 +230,8 @@ def _trust(config: pytest.Config) -> Trust:
     anything. Pytest also takes one beside the cases that it is told to run: whoever brought them may
     have brought that file, too.
     """
-    from genmon_otel.regression.configuration import trust_in
-    from genmon_otel.regression.trust import Trust
+    from genmon_otel.regression.cases.configuration import trust_in
+    from genmon_otel.regression.cases.trust import Trust
 
     started_in = config.invocation_params.dir.resolve()
     file = config.inipath or config.rootpath / "pytest.ini"
@@ -334,7 +334,7 @@ class Results:
             return
         from genmon_otel.conventions import ENV_STORE, ENV_STORE_FILE
         from genmon_otel.errors import GenmonError
-        from genmon_otel.regression.results import Result, append
+        from genmon_otel.regression.cases.results import Result, append
 
         _export([value for _, value in self._shown.values()])
         results = [Result.from_data(data) for data in self._results.values()]
@@ -387,7 +387,7 @@ def _export(shown: list[dict[str, Any]]) -> None:
 
 def _save_to_store(results: list[Result]) -> None:
     """Save results in the store that the environment names."""
-    from genmon_otel.regression.ingest import ingest
+    from genmon_otel.regression.cases.ingest import ingest
     from genmon_otel.settings import Settings
     from genmon_otel.store import SqlStore
 

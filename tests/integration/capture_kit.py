@@ -18,11 +18,11 @@ from genmon_otel import generation
 from genmon_otel.recordings import prepare
 from genmon_otel.records import StepRecord
 from genmon_otel.redaction import Redactor
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.player import CasePlayer
+from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.propose import case_from
+from genmon_otel.regression.replaying.player import CasePlayer
+from genmon_otel.regression.replaying.virtual_time import VirtualTime
 from genmon_otel.regression.runner import RunResult, run_case
-from genmon_otel.regression.virtual_time import VirtualTime
 from genmon_otel.testing import Captured, capture
 
 _NAME = "application"

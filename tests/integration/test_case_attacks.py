@@ -14,9 +14,9 @@ import genmon_otel.cli.cases  # noqa: F401 - now: pytester forgets what is first
 from genmon_otel import pytest_plugin
 from genmon_otel.cli import main
 from genmon_otel.payload import encode
-from genmon_otel.regression import files
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.case_reading import CaseError
 from tests.case_kit import SOURCE, recorded
 
 pytest_plugins = ["pytester"]

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from genmon_otel.cli import genmon
 from genmon_otel.errors import NotFound, StoreRefused, StoreUnavailable
 from genmon_otel.policy import Verdict
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore, schema
 from genmon_otel.wiring.exporter import StoreMetrics

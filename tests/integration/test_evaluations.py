@@ -10,7 +10,7 @@ from test_otlp import Received, http_receiver
 
 from genmon_otel import conventions as names
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import files
+from genmon_otel.regression.cases import files
 from genmon_otel.wiring.evaluations import Evaluations, Judged, ci_attributes
 from tests.case_kit import recorded
 

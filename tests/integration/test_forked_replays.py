@@ -14,10 +14,11 @@ from test_replay import FAILING, capture
 
 from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import forked, fresh_process, landlock, template_process
-from genmon_otel.regression.case import Case, CaseTrigger, Expected, Provenance
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected, Provenance
+from genmon_otel.regression.guarded import forked, fresh_process, template_process
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
+from genmon_otel.regression.walls import landlock
 
 __all__ = ["capture"]
 pytestmark = pytest.mark.skipif(not landlock.abi(), reason="replays are forked under Landlock")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from genmon_otel.regression import files, landlock, results
+from genmon_otel.regression.cases import files, results
+from genmon_otel.regression.walls import landlock
 from tests.case_kit import recorded
 from tests.pytest_kit import LEAN
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from genmon_otel.policy import CaseState, Verdict
-from genmon_otel.regression.ingest import COMMITTED, Ingested, ingest
-from genmon_otel.regression.results import Result
+from genmon_otel.regression.cases.ingest import COMMITTED, Ingested, ingest
+from genmon_otel.regression.cases.results import Result
 from genmon_otel.store import SqlStore
 from tests.store_records import Producer, a_failure, failing
 

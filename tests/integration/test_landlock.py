@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from genmon_otel.regression import landlock
+from genmon_otel.regression.walls import landlock
 
 ALL = [landlock.handled(version, execute=False, tcp=False) for version in range(1, 9)]
 

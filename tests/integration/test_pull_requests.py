@@ -18,7 +18,7 @@ import pytest
 
 from genmon_otel.policy import CaseState
 from genmon_otel.records import Category
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.proposal import compare_link, plain_title
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from genmon_otel.policy import CaseState
-from genmon_otel.regression import files, results
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases import files, results
+from genmon_otel.regression.cases.case import Case
 from genmon_otel.store import SqlStore
 from tests.case_kit import recorded
 from tests.store_records import Producer, a_failure, failing

@@ -24,11 +24,11 @@ from genmon_otel.policy import Verdict
 from genmon_otel.recordings import prepare
 from genmon_otel.records import GenerationRecord, Recording, StepRecord, SuccessSample
 from genmon_otel.redaction import Redactor
-from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected
-from genmon_otel.regression.process_environment import environment
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.guarded.process_environment import environment
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.trust import Trust
 
 GOOD = shape(app.App("b", {"index.html": "<p>hello</p>"}))
 PAGES = shape({"files": {"index.html": "x"}, "at": 2024})

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from genmon_otel.payload import encode
-from genmon_otel.regression import guardian
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.case_reading import CaseError
+from genmon_otel.regression.guarded import guardian
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
 
 pytestmark = [

@@ -75,7 +75,7 @@ def test_a_failure_is_shown_from_its_first_occurrence_on(home: Path, handle: str
     assert shown.returncode == 0, shown.stderr
     assert "It fails as recorded." in shown.stdout
     assert 'app.py", line 11, in build' in shown.stdout
-    assert "regression/player.py" not in shown.stdout
+    assert "regression/replaying/player.py" not in shown.stdout
     assert '▶ 1 ask(prompt="Write a shop") returned' in shown.stdout
     assert f"genmon replay {handle} --pdb" in shown.stdout
 

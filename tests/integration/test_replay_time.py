@@ -11,7 +11,7 @@ import pytest
 PRELUDE = """
 import asyncio, datetime, queue, threading, time, uuid
 from concurrent.futures import ThreadPoolExecutor
-from genmon_otel.regression.virtual_time import Stuck, VirtualTime, install
+from genmon_otel.regression.replaying.virtual_time import Stuck, VirtualTime, install
 began = time.clock_gettime(time.CLOCK_MONOTONIC)
 clock = VirtualTime(1_700_000_000)
 install(clock)

@@ -17,12 +17,13 @@ from genmon_otel.errors import ConfigurationError, InvalidTransition
 from genmon_otel.payload import decode
 from genmon_otel.policy import CaseState, Channel, Verdict
 from genmon_otel.records import Category, GenerationRecord, StepRecord
-from genmon_otel.regression import exporting, files, reproduction_check, review
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.needs import Needs
+from genmon_otel.regression import exporting, reproduction_check, review
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.case_reading import CaseError
+from genmon_otel.regression.cases.needs import Needs
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.propose import propose
-from genmon_otel.regression.run_result import RunResult
 from genmon_otel.store import SqlStore
 from genmon_otel.wording.case import is_stale, runs
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success

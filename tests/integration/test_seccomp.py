@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from genmon_otel.regression import seccomp
+from genmon_otel.regression.walls import seccomp
 
 X86 = seccomp._MACHINES["x86_64"]
 REFUSED = 0x00050000 | errno.EACCES

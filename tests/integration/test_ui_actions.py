@@ -15,7 +15,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from genmon_otel.policy import CaseState
-from genmon_otel.regression import files, review
+from genmon_otel.regression import review
+from genmon_otel.regression.cases import files
 from genmon_otel.store import SqlStore
 from tests.git_kit import git, identify
 from tests.ui_kit import SAME, reviewer

@@ -20,11 +20,12 @@ import pytest
 
 from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import forked, landlock, launch, working_folder
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.guarded import forked, launch, working_folder
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.trust import Trust
+from genmon_otel.regression.walls import landlock
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="replays need POSIX"),
@@ -199,7 +200,7 @@ def test_nothing_of_the_project_runs_before_the_walls(tmp_path: Path, outside: P
     case.write_text(case_of("going_native", how="", path="").to_json())
     code = f"""
 from pathlib import Path
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.runner import run_case
 import os
 os.environ.update({path!r})
@@ -216,7 +217,7 @@ import tempfile
 import time
 from pathlib import Path
 from genmon_otel.regression import launch, runner
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
 launch.KERNEL_RESTRICTIONS = {"namespaces": sys.argv[3] == "True", "landlock": True}
 case = Case.from_json(Path(sys.argv[1]).read_text())
 runner.run_case(

@@ -24,7 +24,7 @@ from genmon_otel.demo.traffic import requests, send
 from genmon_otel.policy import CaseState
 from genmon_otel.records import Health
 from genmon_otel.regression import review
-from genmon_otel.regression.needs import Needs
+from genmon_otel.regression.cases.needs import Needs
 from genmon_otel.rules import render_rules
 from genmon_otel.store import SqlStore
 from genmon_otel.store.grants import build_grants

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from genmon_otel.policy import CaseState, Verdict
-from genmon_otel.regression import files, results, review
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.needs import Needs
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression import review
+from genmon_otel.regression.cases import files, results
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.needs import Needs
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
 from genmon_otel.store import SqlStore
 from tests.system.corpus import Bug, bugs

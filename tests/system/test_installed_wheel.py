@@ -161,4 +161,4 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
     ]
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "genmon_otel/py.typed" in names
-    assert "genmon_otel/regression/case.schema.json" in names
+    assert "genmon_otel/regression/cases/case.schema.json" in names

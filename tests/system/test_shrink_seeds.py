@@ -11,8 +11,8 @@ import pytest
 
 from genmon_otel.policy import Verdict
 from genmon_otel.regression import shrink as shrinking
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.judging.run_result import RunResult
 from tests.fix_kit import recorded_bug, rerun_here
 from tests.seeded_failures import Seeded, seeded
 

@@ -312,6 +312,28 @@ def test_modules_of_the_recorder_import_in_the_documented_order() -> None:
     compare(late, None, "imports of what comes later")
 
 
+def test_packages_of_regression_import_in_the_documented_order() -> None:
+    """ARCHITECTURE.md lists each package of ``regression/`` once, behind all that it imports; its own modules come last."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    listed = text.partition("a package imports only from those before it: ")[2].partition(".\n")[0]
+    order = [f"regression.{name}" for name in listed.replace("`", "").split()]
+    mine = [module for module in MODULES if module.startswith("regression.")]
+    packages = [module for module in mine if FILES[module].name == "__init__.py"]
+    assert sorted(order) == sorted(packages)
+
+    def position(module: str) -> int:
+        parent = module if module in order else module.rpartition(".")[0]
+        return order.index(parent) if parent in order else len(order)
+
+    late = {
+        f"{module} imports {target}"
+        for module in mine
+        for each in imports(module)
+        if (target := own(each)) in mine and position(target) > position(module)
+    }
+    compare(late, None, "imports of what comes later")
+
+
 def test_objects_of_the_recorder_are_changed_by_themselves_only() -> None:
     """No module of ``recorder/`` sets an attribute of anything but ``self``; responses get a new body."""
     found = {

@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from genmon_otel.decorators import generation, step
 from genmon_otel.payload import decode, encode
 from genmon_otel.records import StepRecord
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.player import CasePlayer
-from genmon_otel.regression.unrecorded_values import named
-from genmon_otel.regression.virtual_time import VirtualTime
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.judging.unrecorded_values import named
+from genmon_otel.regression.replaying.player import CasePlayer
+from genmon_otel.regression.replaying.virtual_time import VirtualTime
 from genmon_otel.testing import capture
 
 T = TypeVar("T")

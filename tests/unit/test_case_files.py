@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from genmon_otel.errors import ConfigurationError, NotFound
 from genmon_otel.records import StepRecord
-from genmon_otel.regression import files
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.case_reading import CaseError
 
 CASE = Case(
     slug="build-1",

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genmon_otel.records import StepRecord
-from genmon_otel.regression import files
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.case_reading import CaseError
 
 TREE = Case(
     slug="build-1",

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.case_reading import CaseError
 from tests.case_kit import recorded
 from tests.unit.test_case_mutations import TREE, Place, mutations
 

@@ -12,12 +12,12 @@ import pytest
 
 from genmon_otel.errors import ConfigurationError, GenmonError, PayloadError
 from genmon_otel.recorder.runtime import remembered_target
-from genmon_otel.regression import steering
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
-from genmon_otel.regression.configuration import trust_in
-from genmon_otel.regression.lookup import Lookup, Refused, where_it_went
-from genmon_otel.regression.needs import Needs
-from genmon_otel.regression.trust import NONE, Trust
+from genmon_otel.regression.cases import steering
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.configuration import trust_in
+from genmon_otel.regression.cases.needs import Needs
+from genmon_otel.regression.cases.trust import NONE, Trust
+from genmon_otel.regression.replaying.lookup import Lookup, Refused, where_it_went
 from genmon_otel.testing import factory, postcondition
 
 CASE = Case(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from genmon_otel.policy import Verdict, wilson_lower_bound
-from genmon_otel.regression.results import Result, ResultError
+from genmon_otel.regression.cases.results import Result, ResultError
 from genmon_otel.store.confidence import PastRun, confidence
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
-from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected
 from genmon_otel.regression.confirmation import MOST_REPLAYS, confirmed
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.judging.run_result import RunResult
 
 GOOD = {"status": 200, "headers": {}, "body": "good"}
 BAD = {"status": 200, "headers": {}, "body": "bad"}

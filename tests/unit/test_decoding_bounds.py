@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import Opaque, decode, decode_exception, encode, forget_touches
 from genmon_otel.payload.decoding import _DECODERS
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.case_reading import MAX_VALUES, CaseError
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.case_reading import MAX_VALUES, CaseError
 
 assert httpx  # loaded, for values of its classes
 

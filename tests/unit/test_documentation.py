@@ -15,7 +15,7 @@ import pytest
 import genmon_otel
 from genmon_otel import conventions, testing
 from genmon_otel.records import Category
-from genmon_otel.regression.trust import OPTIONS, PREFIX
+from genmon_otel.regression.cases.trust import OPTIONS, PREFIX
 from genmon_otel.settings import Settings
 from scripts.reference import ATTRIBUTES
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from genmon_otel.cli import genmon
-from genmon_otel.regression.trust import OPTIONS, PREFIX
+from genmon_otel.regression.cases.trust import OPTIONS, PREFIX
 from tests.documented import ROOT, Block, blocks, commands, pages, prose
 
 #: Programs that pages call beside genmon; what is none of them is a slip.

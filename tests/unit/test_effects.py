@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from genmon_otel.regression.effects import comparable
+from genmon_otel.regression.replaying.effects import comparable
 
 
 class App(pydantic.BaseModel):

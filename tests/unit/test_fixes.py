@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from genmon_otel.regression.needs import Needs
+from genmon_otel.regression.cases.needs import Needs
 from tests.fix_kit import recorded_bug, rerun_here
 
 BUILD = """

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from genmon_otel.errors import ConfigurationError, PayloadError
 from genmon_otel.payload import decode, encode
 from genmon_otel.records import StepRecord
-from genmon_otel.regression import model_answers
-from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected
-from genmon_otel.regression.drift import Drift
-from genmon_otel.regression.given_outcomes import as_annotated, given_outcome
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected
+from genmon_otel.regression.cases.drift import Drift
+from genmon_otel.regression.cases.given_outcomes import as_annotated, given_outcome
+from genmon_otel.regression.replaying import model_answers
 
 
 class Plan(BaseModel):

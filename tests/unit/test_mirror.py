@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genmon_otel.regression.mirror import Mirror
+from genmon_otel.regression.guarded.mirror import Mirror
 
 
 def state_of(folder: Path) -> list[tuple[str, int]]:

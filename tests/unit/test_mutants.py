@@ -12,8 +12,8 @@ from textwrap import dedent, indent
 
 import pytest
 
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.needs import Needs
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.needs import Needs
 from tests.fix_kit import recorded_bug, rerun_here
 
 HEAD = """

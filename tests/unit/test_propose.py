@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.records import Recording, StepRecord, SuccessSample
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.propose import case_from, propose, slug, with_samples
 from tests.case_kit import failure_row, recorded
 

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 from genmon_otel.records import StepRecord
-from genmon_otel.regression.answers import ReplayedAnswer
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.dependence import changed_cases
+from genmon_otel.regression.replaying.answers import ReplayedAnswer
 
 
 class Waits:

@@ -13,11 +13,11 @@ import pytest
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import reproduction_check as module
-from genmon_otel.regression.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.judging.run_result import RunResult
+from genmon_otel.regression.judging.verdict import Reason
 from genmon_otel.regression.reproduction_check import check
-from genmon_otel.regression.run_result import RunResult
-from genmon_otel.regression.trust import Trust
-from genmon_otel.regression.verdict import Reason
 
 CASE = Case(
     slug="build-1",

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.policy import Verdict
-from genmon_otel.regression import results
-from genmon_otel.regression.results import MAX_LINE, Result, ResultError
+from genmon_otel.regression.cases import results
+from genmon_otel.regression.cases.results import MAX_LINE, Result, ResultError
 
 RESULT = Result(
     run_id="r1", fingerprint="v2:f", slug="build-1", verdict=Verdict.FAIL_SAME,

@@ -11,8 +11,8 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import shrink
-from genmon_otel.regression.case import Case, CaseTrigger, Expected, Shrinkage
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected, Shrinkage
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.wording.case import size
 
 LONG = "words that nobody needs " * 50

@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from genmon_otel.regression.unforeseen import kernel_refusal
+from genmon_otel.regression.walls.unforeseen import kernel_refusal
 
 MET = {
     "write": [
@@ -55,7 +55,7 @@ def test_causes_count_and_played_outcomes_do_not() -> None:
     behind = raised(RuntimeError("gave up"), raised(wall))
     assert kernel_refusal(behind) is not None
     assert kernel_refusal(PermissionError(errno.EACCES, "Permission denied")) is None
-    played = {"__name__": "genmon_otel.regression.player"}
+    played = {"__name__": "genmon_otel.regression.replaying.player"}
     exec("def play(error): raise error", played)
     with pytest.raises(PermissionError) as caught:
         played["play"](PermissionError(errno.EACCES, "Permission denied", "/x"))  # type: ignore[operator]

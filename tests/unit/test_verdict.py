@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from genmon_otel.payload import Streamed, shape
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
-from genmon_otel.regression.case import Case, CaseTrigger, Donor, Expected, Provenance
-from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.launch import observation
-from genmon_otel.regression.verdict import Failed, Observation, judge, unlike
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected, Provenance
+from genmon_otel.regression.cases.case_reading import CaseError
+from genmon_otel.regression.guarded.launch import observation
+from genmon_otel.regression.judging.verdict import Failed, Observation, judge, unlike
 
 GOOD = shape({"files": {"a": "x"}, "notes": ""})
 CASE = Case(

@@ -14,7 +14,7 @@ from genmon_otel.cli.listing import Listing
 from genmon_otel.cli.output import marked, one_line
 from genmon_otel.policy import CaseState
 from genmon_otel.regression import review
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.review import Card
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean

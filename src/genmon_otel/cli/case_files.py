@@ -18,8 +18,9 @@ from genmon_otel.cli.terminal import (
     store_option,
     warn,
 )
-from genmon_otel.regression import exporting, files, review
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression import exporting, review
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.wording.markdown import list_of_files
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import console
 from genmon_otel.policy import CaseState, Verdict
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.text import clean
 from genmon_otel.wiring.evaluations import Judged
 

@@ -38,13 +38,14 @@ from genmon_otel.cli.worker import work_through
 from genmon_otel.code_version import version_of_folder
 from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.policy import CaseState, Verdict
-from genmon_otel.regression import files, review
-from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.configuration import trust_in
+from genmon_otel.regression import review
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case_reading import CaseError
+from genmon_otel.regression.cases.configuration import trust_in
+from genmon_otel.regression.cases.trust import NONE
 from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.shrink_stored import shrunk_in_store
-from genmon_otel.regression.trust import NONE
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 from genmon_otel.wiring.evaluations import Evaluations

@@ -30,7 +30,7 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import HEALTH_MIN_ATTEMPTS, CaseState, Verdict
 from genmon_otel.records import ENVIRONMENT_CATEGORIES
 from genmon_otel.regression import review
-from genmon_otel.regression.needs import Needs
+from genmon_otel.regression.cases.needs import Needs
 from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow

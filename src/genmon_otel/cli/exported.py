@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
-from genmon_otel.regression import files, review
-from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.configuration import trust_in
+from genmon_otel.regression import review
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case_reading import CaseError
+from genmon_otel.regression.cases.configuration import trust_in
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.text import clean
 

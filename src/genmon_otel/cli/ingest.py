@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from genmon_otel.cli.terminal import console, json_option, open_store, print_json, store_option
-from genmon_otel.regression.ingest import ingest as take_in
-from genmon_otel.regression.results import read
+from genmon_otel.regression.cases.ingest import ingest as take_in
+from genmon_otel.regression.cases.results import read
 
 
 @click.command()

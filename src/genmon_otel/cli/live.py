@@ -15,10 +15,10 @@ from genmon_otel.conventions import ENV_CODE_VERSION
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import Verdict
 from genmon_otel.regression import review
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.results import Result
+from genmon_otel.regression.cases.trust import Trust
 from genmon_otel.regression.real_model import run_live
-from genmon_otel.regression.results import Result
-from genmon_otel.regression.trust import Trust
 from genmon_otel.text import clean
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.regression.needs import Needs, parse_recovery, parse_variable
+from genmon_otel.regression.cases.needs import Needs, parse_recovery, parse_variable
 from genmon_otel.regression.review import stored
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.wording.case import unknown_steps_said

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.regression.files import SUFFIX
+from genmon_otel.regression.cases.files import SUFFIX
 from genmon_otel.regression.proposal import Repository, branch_of
 
 

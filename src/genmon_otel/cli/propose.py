@@ -21,7 +21,7 @@ from genmon_otel.cli.terminal import (
 from genmon_otel.errors import ConfigurationError, GenmonError
 from genmon_otel.policy import CaseState
 from genmon_otel.regression import review
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.regression.proposal import (
     MAX_OPEN,
     Proposal,

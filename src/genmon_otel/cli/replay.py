@@ -16,11 +16,12 @@ from genmon_otel.cli.output import indented, marked, one_line
 from genmon_otel.cli.terminal import console, json_option, open_store, print_json, store_option
 from genmon_otel.policy import Verdict
 from genmon_otel.records import StepRecord
-from genmon_otel.regression import files, reproduce, shrink
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.configuration import trust_in
+from genmon_otel.regression import reproduce, shrink
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.configuration import trust_in
 from genmon_otel.regression.debugging import debug
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
 from genmon_otel.text import clean
 from genmon_otel.wording.case import step_line, what_happened

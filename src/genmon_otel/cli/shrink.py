@@ -17,7 +17,7 @@ from genmon_otel.cli.terminal import (
     store_option,
     warn,
 )
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.regression.shrink_stored import shrink_reproduced
 from genmon_otel.wording.case import size
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from genmon_otel.exchanges import endpoint_of
 from genmon_otel.records import Outcome, StepRecord
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.feeding import answered
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.feeding import answered
+from genmon_otel.regression.judging.run_result import RunResult
 
 #: Replays that are made to find it.
 MOST_REPLAYS: Final = 20

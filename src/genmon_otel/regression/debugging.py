@@ -14,12 +14,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.process_environment import BARE, environment, import_paths
-from genmon_otel.regression.replay import Replay
-from genmon_otel.regression.tracebacks import text_of_error, without_ours
-from genmon_otel.regression.trust import Trust
-from genmon_otel.regression.working_folder import working_folder
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.guarded.process_environment import BARE, environment, import_paths
+from genmon_otel.regression.guarded.working_folder import working_folder
+from genmon_otel.regression.replaying.replay import Replay
+from genmon_otel.regression.replaying.tracebacks import text_of_error, without_ours
 
 _MAIN: Final = (
     "import json, sys; sys.path[:0] = [sys.argv[2], *json.load(open(sys.argv[1]))['paths']]; "

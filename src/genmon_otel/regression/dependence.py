@@ -16,11 +16,11 @@ from typing import Any, Final, Protocol
 
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.feeding import answered, texts_answered
-from genmon_otel.regression.foundation import has_content, is_answered_instead
-from genmon_otel.regression.grounds import RECOVERY
-from genmon_otel.regression.verdict import Observation, judge
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.feeding import answered, texts_answered
+from genmon_otel.regression.judging.foundation import has_content, is_answered_instead
+from genmon_otel.regression.judging.grounds import RECOVERY
+from genmon_otel.regression.judging.verdict import Observation, judge
 
 #: Replays that are made to see it.
 MOST_REPLAYS: Final = 16

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from genmon_otel.policy import CaseState
-from genmon_otel.regression import files
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.case_reading import CaseError
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.regression.review import EXPORTED, stored
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow

@@ -18,8 +18,8 @@ from urllib.parse import quote, urlsplit
 
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.regression import exporting, review
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.files import SUFFIX
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.files import SUFFIX
 from genmon_otel.regression.review import Card
 from genmon_otel.store import SqlStore
 

@@ -20,14 +20,14 @@ from typing import Any, Final
 
 from genmon_otel import recorder
 from genmon_otel.conventions import ENV_REPLAY
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.launch import observation
-from genmon_otel.regression.process_environment import import_paths
-from genmon_otel.regression.replay import Replay
-from genmon_otel.regression.replay_inputs import Obstacle
-from genmon_otel.regression.run_result import RunResult, result_of
-from genmon_otel.regression.trust import Trust
-from genmon_otel.regression.verdict import Observation
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.guarded.launch import observation
+from genmon_otel.regression.guarded.process_environment import import_paths
+from genmon_otel.regression.judging.run_result import RunResult, result_of
+from genmon_otel.regression.judging.verdict import Observation
+from genmon_otel.regression.replaying.replay import Replay
+from genmon_otel.regression.replaying.replay_inputs import Obstacle
 
 #: Seconds that one run may take.
 DEADLINE_S: Final = 600.0

@@ -11,9 +11,9 @@ from genmon_otel.payload import digest
 from genmon_otel.policy import Verdict
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.regression import review
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.trust import Trust
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from genmon_otel.errors import ConfigurationError, NotFound
-from genmon_otel.regression import model_answers, review
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.further import example_of
-from genmon_otel.regression.given_outcomes import given_outcome
+from genmon_otel.regression import review
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.case_reading import CaseError
+from genmon_otel.regression.cases.given_outcomes import given_outcome
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.judging.further import example_of
 from genmon_otel.regression.propose import case_from, fullest, with_samples
-from genmon_otel.regression.trust import Trust
+from genmon_otel.regression.replaying import model_answers
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import FailureRow
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from genmon_otel.policy import CaseState, Verdict
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.trust import Trust
 from genmon_otel.regression.confirmation import confirmed
-from genmon_otel.regression.run_result import RunResult
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.trust import Trust
 
 #: Replays that must all show the failure.
 REPLAYS: Final = 3

@@ -19,16 +19,16 @@ from genmon_otel.records import (
     Recording,
     is_of_other_version,
 )
-from genmon_otel.regression import files
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.case_reading import CaseError
-from genmon_otel.regression.needs import NOTHING, Needs
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.case_reading import CaseError
+from genmon_otel.regression.cases.needs import NOTHING, Needs
+from genmon_otel.regression.cases.results import Result
+from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.propose import case_from, fullest, with_samples
 from genmon_otel.regression.reproduction_check import CheckResult, check
-from genmon_otel.regression.results import Result
-from genmon_otel.regression.run_result import RunResult
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.trust import Trust
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow, FailureDetail, RunRow
 

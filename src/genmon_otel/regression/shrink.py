@@ -18,9 +18,9 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.exchanges import compacted, expanded, keys_of
 from genmon_otel.payload import digest
 from genmon_otel.records import StepRecord
-from genmon_otel.regression.case import Case, Shrinkage
-from genmon_otel.regression.run_result import RunResult
-from genmon_otel.regression.shrinking import Path, body_of, parts, pieces, put, read, smallest
+from genmon_otel.regression.cases.case import Case, Shrinkage
+from genmon_otel.regression.cases.shrinking import Path, body_of, parts, pieces, put, read, smallest
+from genmon_otel.regression.judging.run_result import RunResult
 
 #: Seconds of wall time for one case; a third of them for the smallest trigger.
 MOST_S: Final = 10.0

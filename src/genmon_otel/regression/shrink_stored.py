@@ -9,8 +9,8 @@ from genmon_otel.errors import InvalidTransition
 from genmon_otel.policy import CaseState
 from genmon_otel.regression import review
 from genmon_otel.regression import shrink as shrinker
+from genmon_otel.regression.cases.trust import Trust
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.trust import Trust
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import CaseRow
 

@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from genmon_otel.errors import ConfigurationError, GenmonError
-from genmon_otel.regression import exporting, files, review
-from genmon_otel.regression.configuration import trust_in
+from genmon_otel.regression import exporting, review
+from genmon_otel.regression.cases import files
+from genmon_otel.regression.cases.configuration import trust_in
 from genmon_otel.regression.proposal import Repository, propose_case
 from genmon_otel.store.rows import CaseRow
 from genmon_otel.ui.actions import back, refused
@@ -31,7 +32,7 @@ def download(request: Request) -> Response:
     return Response(
         case.to_json(),
         media_type="application/json",
-        # A slug has letters, digits and hyphens alone: see :mod:`genmon_otel.regression.files`.
+        # A slug has letters, digits and hyphens alone: see :mod:`genmon_otel.regression.cases.files`.
         headers={"Content-Disposition": f'attachment; filename="{case.slug}{files.SUFFIX}"'},
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from genmon_otel.errors import ConfigurationError
-from genmon_otel.regression.needs import Needs, parse_recovery, parse_variable
+from genmon_otel.regression.cases.needs import Needs, parse_recovery, parse_variable
 
 #: Fields of a form.
 _MOST_FIELDS = 100

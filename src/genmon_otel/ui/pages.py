@@ -14,7 +14,7 @@ from genmon_otel.payload import digest
 from genmon_otel.policy import DAY_S, HEALTH_WINDOW_S, CaseState
 from genmon_otel.records import Category, Severity, StepRecord
 from genmon_otel.regression import review
-from genmon_otel.regression.case import Case
+from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.review import Card
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.overview import FailureQuery

@@ -16,7 +16,7 @@ from genmon_otel.errors import ConfigurationError
 from genmon_otel.policy import CaseState
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression import review
-from genmon_otel.regression.needs import NOTHING, Needs
+from genmon_otel.regression.cases.needs import NOTHING, Needs
 from genmon_otel.regression.refresh import refresh
 from genmon_otel.regression.reproduction_check import REPLAYS
 from genmon_otel.regression.shrink_stored import shrink_reproduced, shrunk_in_store

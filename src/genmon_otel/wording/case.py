@@ -11,8 +11,8 @@ from typing import Final
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import review
-from genmon_otel.regression.case import Case
-from genmon_otel.regression.needs import Needs, unknown_steps
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.needs import Needs, unknown_steps
 from genmon_otel.regression.review import Card
 from genmon_otel.store.rows import CaseRow, FailureRow, RunRow
 from genmon_otel.text import clean

@@ -1,0 +1,1 @@
+"""What a case is: its file, its trust, what a person adds to it, and where its results go."""

@@ -1,0 +1,1 @@
+"""The processes that replays run in: started, guarded, forked from a template, ended."""

@@ -1,0 +1,155 @@
+"""Say what a success rests on: an answer, or nothing but what the code itself has made up.
+
+A fix that catches the error and returns a constant gives a well-shaped result, too. What is a real one
+rests on something that was answered: another answer in the place of what failed, the step's own or that
+of a step of its role, or the very answer that broke it, read better now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from genmon_otel.records import StepRecord, Tree
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.feeding import answered
+
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+
+
+def stands_in(case: Case, record: StepRecord, causes: Collection[str] = ()) -> bool:
+    """Whether an outcome beyond the recording may stand in the place of the trigger's.
+
+    It does where it is the step's own, or where a step of its role gives it: one that answers in the
+    same kind, and that successful generations do not ask after it anyway.
+
+    Args:
+        case: what is replayed.
+        record: that answered, after the trigger was met.
+        causes: names of the steps that had answered what the failure came from: a check is not made by
+            asking again for what is checked.
+    """
+    if case.trigger.step is None:
+        return False
+    own = case.steps[case.trigger.step]
+    if record.name == own.name:
+        return True
+    if case.trigger.kind == "fault" and record.name in causes:
+        return False
+    if record.name in case.asked_after or (not record.adapter and record.outcome in _EMPTY):
+        return False
+    if own.adapter and record.adapter:
+        return _role(own.name) == _role(record.name)
+    if record.adapter:
+        return True
+    known = case.own_kinds or kinds(own.name, (donor.step for donor in case.donors))
+    return kind_of(record.outcome) in known
+
+
+def _role(name: str) -> str:
+    """What an automatic step does: ``chat`` whoever is asked; of another endpoint its method."""
+    method, _, rest = name.partition(" ")
+    return method if method.isupper() else rest
+
+
+def kinds(name: str, steps: Iterable[StepRecord]) -> tuple[str, ...]:
+    """Return the kinds of values that a decorated step answers in some steps."""
+    return tuple(
+        sorted(
+            {kind_of(s.outcome) for s in steps if s.name == name and not s.adapter and answered(s)}
+        )
+    )
+
+
+def kind_of(tree: Tree) -> str:
+    """Return the type of a recorded value, as a word."""
+    if isinstance(tree, dict) and "$" in tree:
+        return f"{tree['$']} {tree.get('type', '')}"
+    return type(tree).__name__
+
+
+def has_content(case: Case, result: Tree) -> bool:
+    """Whether the trigger answered something that a fix may use better.
+
+    The beginning of a stream is that where the target streams as well: what its caller has got by then
+    cannot be taken back. A value that is made of a beginning would pass for a whole one.
+
+    Args:
+        case: what was replayed.
+        result: shape of the result.
+    """
+    if case.trigger.step is None:
+        return False
+    step = case.steps[case.trigger.step]
+    streams = isinstance(result, Mapping) and result.get("type") == "stream"
+    return case.trigger.kind == "content" or (
+        streams and step.kind == "stream" and bool(step.outcome)
+    )
+
+
+def is_founded(case: Case, instead: Sequence[str], result: Tree, depends: bool | None) -> bool:
+    """Whether a success rests on an answer, or on the input where that broke it.
+
+    Args:
+        case: what was replayed.
+        instead: names of the steps whose answers may stand in the trigger's place.
+        result: shape of the result.
+        depends: whether the result follows what it must rest on; None: that was not tried, there is
+            nothing in it that can be changed, or nothing speaks against a result that does not.
+    """
+    if depends is False:
+        return False
+    return (
+        case.trigger.step is None or has_content(case, result) or is_answered_instead(case, instead)
+    )
+
+
+def is_answered_instead(case: Case, instead: Sequence[str]) -> bool:
+    """Whether another answer came in the trigger's place, and not only those that always follow it."""
+    return bool(counted_instead(case, instead))
+
+
+def counted_instead(case: Case, instead: Sequence[str]) -> list[int]:
+    """Return the indices of the answers that came in the trigger's place.
+
+    Of its own step the last ones follow in every success, too.
+    """
+    if case.trigger.step is None:
+        return []
+    own = case.steps[case.trigger.step].name
+    asked = {step.digest for step in case.steps[: case.trigger.step + 1] if step.name == own}
+    count = instead.count(own) - max(0, case.own_calls - len(asked))
+    others = [index for index, name in enumerate(instead) if name != own]
+    if others:  # another step took its part
+        return list(range(len(instead)))
+    return list(range(max(0, count)))
+
+
+def unfounded(case: Case, instead: Sequence[str], result: Tree, objection: str) -> str:
+    """Say what a success without foundation lacks, and what to do where it is right all the same.
+
+    Args:
+        case: what was replayed.
+        instead: names of the steps whose answers may stand in the trigger's place.
+        result: shape of the result.
+        objection: what speaks against the result, beside that.
+    """
+    if case.trigger.step is None:
+        what = f"the result does not depend on the input, and {objection}"
+    else:
+        own = case.steps[case.trigger.step].name
+        if is_answered_instead(case, instead):
+            what = f"the result does not depend on what {instead[0]} answered in the place of {own}"
+        elif has_content(case, result):
+            what = (
+                f"no step answered in the place of what {own} answered, and the result does not depend "
+                "on it"
+            )
+        else:
+            what = f"nothing answered in the place of {own}, which had failed"
+        what += f" ({objection})" if objection else ""
+    return (
+        f"It succeeded, but {what}: the code made the result up. If that is right, name a function that "
+        f"says what a right result is: genmon cases approve {case.ref} --postcondition "
+        "package.module:function"
+    )

@@ -1,0 +1,202 @@
+"""Decide what answers a step that is asked for more than was recorded of it.
+
+In this order: what the reviewer said it answers; the same fault, where the very same request met a
+persistent one; the same answer, where the very same request was answered and that answer is not what
+broke the generation; the outcome of a successful generation, always of the same one; else nothing.
+Another request is another question: a check that failed on one text has not failed on its repair.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, Final
+
+from genmon_otel.exchanges import Keys, keys_of, keys_of_arguments
+from genmon_otel.records import StepRecord, Tree
+from genmon_otel.regression.cases.case import Case, Donor
+from genmon_otel.regression.cases.feeding import answered, bad_answers
+
+#: Generation of donors that a process recorded once, beside any generation.
+PROCESS: Final = "process"
+#: Characters of a request by which its likeness to another is measured.
+_COMPARED: Final = 50_000
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+_WORD: Final = re.compile(r"\w+")
+#: A bad answer that was given so often to the very same request is given to it again.
+_PERSISTENT: Final = 2
+
+
+def keys_of_step(step: StepRecord) -> Keys:
+    """Return what a recorded step's request is recognised by."""
+    if step.adapter and isinstance(step.arguments, Mapping):
+        return keys_of(step.arguments)
+    return keys_of_arguments(step.name, step.arguments, step.digest)
+
+
+class Further:
+    """What answers the requests of one run beyond the recorded ones.
+
+    Args:
+        case: what is replayed.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._keys: dict[int, Keys] = {}
+        trigger = case.trigger
+        #: Indices of the recorded answers that the failure came from.
+        self.bad = bad_answers(case.steps, trigger.step, persistent=trigger.persistent)
+        #: How often the trigger's request was asked for beyond what was recorded.
+        self._again = 0
+        #: The generation that all donors of this run come from, and those served.
+        self._generation = ""
+        self._served: dict[int, str] = {}
+        #: A donor answered the very request that was answered badly, or met the trigger's fault.
+        self.donor_for_trigger = False
+        #: Name of the first step that a donor answered which had been asked something else.
+        self.foreign_donor = ""
+
+    def keys(self, index: int) -> Keys:
+        """Return the keys of a recorded step, computed once."""
+        if index not in self._keys:
+            self._keys[index] = keys_of_step(self._case.steps[index])
+        return self._keys[index]
+
+    def find(
+        self, name: str, site: str, keys: Keys, request: Tree, *, automatic: bool
+    ) -> tuple[StepRecord, str] | None:
+        """Return what answers a request once more than recorded, and a note of it; None for nothing.
+
+        Args:
+            name: of the step.
+            site: who asked, of an automatic step.
+            keys: of the redacted request.
+            request: the redacted request, or arguments.
+            automatic: whether no decorated step asks.
+        """
+        case, steps = self._case, self._case.steps
+        if name in case.recovery:
+            return case.recovery[name], "served the reviewer's recovery outcome"
+        same = self._same(name, keys, automatic)
+        trigger = case.trigger
+        if trigger.step in same and not answered(steps[trigger.step]):
+            if trigger.persistent:
+                return steps[trigger.step], "met the same fault again with the same request"
+            self._again += 1
+            if self._again <= trigger.repeats:
+                return steps[trigger.step], ""
+        good = [i for i in same if answered(steps[i]) and i not in self.bad]
+        bad = [i for i in same if i in self.bad]
+        if bad and len(good) + len(bad) >= _PERSISTENT:
+            count = len(good) + len(bad)
+            return steps[bad[-1]], f"answered badly again: it did so {count} times to this request"
+        if good and not bad:
+            return steps[good[-1]], "served the same answer to the same request again"
+        if same and not bad and trigger.step not in same and steps[same[-1]].kind != "hang":
+            return steps[same[-1]], "met the same fault again with the same request"
+        donor = self._donor(name, site, keys, request, automatic)
+        if donor is None:
+            return None
+        self.donor_for_trigger |= bool(bad) or trigger.step in same
+        note = f"served the outcome of generation {donor.generation_id}"
+        if keys_of_step(donor.step).masked != keys.masked:
+            self.foreign_donor = self.foreign_donor or name
+            note += ", which had asked something else"
+        return donor.step, note
+
+    def _same(self, name: str, keys: Keys, automatic: bool) -> list[int]:
+        """The recorded steps that were asked the very same.
+
+        Of automatic ones ids, times and numbers do not count, unless the recording has requests
+        that only differ in these.
+        """
+        of_kind = [
+            i
+            for i, step in enumerate(self._case.steps)
+            if bool(step.adapter) == automatic and (automatic or step.name == name)
+        ]
+        exact = [i for i in of_kind if self.keys(i).exact == keys.exact]
+        if exact or not automatic:
+            return exact
+        masked = [i for i in of_kind if self.keys(i).masked == keys.masked]
+        return masked if len({self.keys(i).exact for i in masked}) == 1 else []
+
+    # --- donors
+
+    def _donor(
+        self, name: str, site: str, keys: Keys, request: Tree, automatic: bool
+    ) -> Donor | None:
+        """The nearest request's outcome; all of one run come from the generation of the first."""
+        found = []
+        words = _words(request)
+        for index, donor in enumerate(self._case.donors):
+            step, generation = donor.step, donor.generation_id
+            if bool(step.adapter) != automatic:
+                continue
+            known = keys_of_step(step)
+            if known.endpoint != keys.endpoint if automatic else step.name != name:
+                continue
+            if self._generation and generation not in (self._generation, PROCESS):
+                continue
+            if known.masked != keys.masked and _is_emptied(request, step.arguments):
+                continue  # an answer to something says nothing of one to nothing
+            level = (known.exact != keys.exact) + (known.masked != keys.masked)
+            used = level == 2 and self._served.get(index, keys.exact) != keys.exact
+            likeness = round(_likeness(words, _words(step.arguments)), 1)
+            found.append((level, step.site != site, used, -likeness, index))
+        if not found:
+            return None
+        index = min(found)[-1]
+        donor = self._case.donors[index]
+        self._served[index] = keys.exact
+        if donor.generation_id != PROCESS:
+            self._generation = donor.generation_id
+        return donor
+
+
+def _is_emptied(request: Tree, known: Tree) -> bool:
+    """Whether a member is empty in one request that is not in the other."""
+    if not isinstance(request, Mapping) or not isinstance(known, Mapping):
+        return False
+    return any(known[name] and value in _EMPTY for name, value in request.items() if name in known)
+
+
+def _words(request: Tree) -> frozenset[str]:
+    text = json.dumps(request, ensure_ascii=False, default=str)[:_COMPARED]
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Share of the words that two requests have in common."""
+    return len(one & other) / (len(one | other) or 1)
+
+
+def example_of(case: Case, name: str) -> str:
+    """Return JSON of the kind that a step answers, to be filled in by a reviewer."""
+    known: list[Any] = [s for s in case.steps if s.name == name and answered(s)]
+    known += [donor.step for donor in case.donors if donor.step.name == name]
+    if not known:
+        return "JSON"
+    step, outcome = known[0], known[0].outcome
+    if step.adapter or isinstance(outcome, str):
+        return '"TEXT"'
+    if outcome is None or isinstance(outcome, bool):
+        return json.dumps(outcome)
+    return "JSON"
+
+
+def command_for(case: Case, name: str) -> str:
+    """Return the command that says what a step answers beyond the recording."""
+    given = shlex.quote(f"{name}={example_of(case, name)}")
+    return f"genmon cases approve {case.ref} --recovery {given}"
+
+
+def remedy_for(case: Case, name: str) -> str:
+    """Say how a reviewer answers what nothing answers."""
+    return (
+        "Nothing says what it answers. Say it: "
+        f"{command_for(case, name)} (before the review: verify instead of approve)."
+    )

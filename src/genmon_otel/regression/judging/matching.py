@@ -1,0 +1,60 @@
+"""Which recorded automatic step answers a request of a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genmon_otel.exchanges import Keys, keys_of, redacted_request
+from genmon_otel.records import StepRecord
+from genmon_otel.redaction import Redactor
+from genmon_otel.regression.cases.case import Case
+
+
+class Matching:
+    """The automatic steps of a case, and which of them answers a request.
+
+    Args:
+        case: what is replayed.
+        redactor: makes requests comparable with recorded ones.
+        left: by their index the steps that were not asked for yet; an answer removes one.
+    """
+
+    def __init__(self, case: Case, redactor: Redactor, left: dict[int, StepRecord]) -> None:
+        self._case = case
+        self._redactor = redactor
+        self._left = left
+        self._keys = {
+            index: keys_of(step.arguments)
+            for index, step in enumerate(case.steps)
+            if step.adapter and isinstance(step.arguments, Mapping)
+        }
+        #: By the masked key of a recorded request: the key of the request that its attempts answer.
+        self._claims: dict[str, str] = {}
+
+    def choose(self, request: Mapping[str, Any], site: str) -> tuple[StepRecord | None, Keys, bool]:
+        """Take the recorded step that answers a request.
+
+        Returns:
+            The step, or None where nothing is left that does; the request's keys; and whether
+            the request is another than the recorded one.
+        """
+        keys = keys_of(redacted_request(request, self._redactor))
+        left = [(i, known) for i, known in self._keys.items() if i in self._left]
+        levels = (
+            [i for i, known in left if known.exact == keys.exact],
+            [i for i, known in left if known.masked == keys.masked],
+            [
+                i
+                for i, known in left
+                if known.endpoint == keys.endpoint
+                and self._case.steps[i].site == site
+                # What one request met again and again is not met by another, a fallback's.
+                and self._claims.get(known.masked, keys.masked) == keys.masked
+            ],
+        )
+        for is_other, found in zip((False, False, True), levels, strict=True):
+            if found:
+                self._claims.setdefault(self._keys[found[0]].masked, keys.masked)
+                return self._left.pop(found[0]), keys, is_other
+        return None, keys, False

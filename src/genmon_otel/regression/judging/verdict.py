@@ -1,0 +1,400 @@
+"""Judge one run of a case: a pure function that lists what a pass needs.
+
+A pass needs positive evidence of each kind: the target was really called, the
+trigger was really met, nothing failed, and the result is what success looks
+like. Whatever is missing makes the run inconclusive, never a pass.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from genmon_otel.policy import Verdict
+from genmon_otel.records import (
+    ENVIRONMENT_CATEGORIES,
+    FINGERPRINT_VERSION,
+    GenerationRecord,
+    Outcome,
+    Tree,
+    is_of_other_version,
+)
+from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.judging.foundation import is_answered_instead, is_founded, unfounded
+
+#: Reasons of inconclusive runs, one word each, for tools to count.
+Reason = Literal[
+    "", "import", "size", "opaque", "unrecorded", "network", "write", "subprocess", "process",
+    "deadline",
+    "factory", "crash", "payload", "trigger", "postcondition", "outcome", "not_called",
+    "superseded", "trust", "prompt", "donor",
+]  # fmt: skip
+
+#: Members that a shape's default postcondition compares.
+_MAX_NAMED: Final = 5
+#: Weight of a pass of which less was seen than of others.
+_LESS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """How the replayed generation failed, or was rejected or cancelled."""
+
+    signature: str
+    category: str
+    error_type: str
+    error_message: str = ""
+    stage: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything a run saw, as its process reports it."""
+
+    #: What made the run inconclusive, as (reason, detail); None if nothing did.
+    obstacle: tuple[Reason, str] | None = None
+    #: Generations of the case's operation that ended in the run.
+    generations: int = 0
+    #: Outcome of the last of them, or of the first that did not succeed where steps were asked
+    #: for after it; None without one.
+    outcome: Outcome | None = None
+    failed: Failed | None = None
+    #: Other failures in the run: generations within, as "type: message".
+    other_failures: tuple[str, ...] = ()
+    #: An exception left the target although its generation did not fail, or none began.
+    escaped: str = ""
+    trigger_consumed: bool = False
+    #: Signature of the fault that the trigger's step met; None where it met none.
+    trigger_signature: str | None = None
+    #: A step was asked with another request than recorded.
+    drifted: bool = False
+    #: The first step that was asked otherwise, and how its request differs; empty without drift.
+    drift: str = ""
+    #: Name of the step whose answer broke it, where it was asked something else; empty where not.
+    prompt_changed: str = ""
+    #: A donor answered the very request that was answered badly or not at all.
+    donor_for_trigger: bool = False
+    #: Name of the first step that a donor answered which had been asked something else.
+    foreign_donor: str = ""
+    #: What left the target, as Python prints it, without genmon's frames; empty where nothing did.
+    traceback: str = ""
+    #: What was served, in order: a step's name, and its index in the recording; -1 for what is beyond.
+    served: tuple[tuple[str, int], ...] = ()
+    #: Names of the steps served after the trigger was asked for, in order, as recorded ones are named.
+    served_after: tuple[str, ...] = ()
+    #: Names of the steps that answered after the trigger was met.
+    answered_after: tuple[str, ...] = ()
+    #: Names of the steps whose answers beyond the recording may stand in the place of the trigger's.
+    answered_instead: tuple[str, ...] = ()
+    #: Step and donor (-1: recovery) of these answers, and of those that were served before them.
+    rested: tuple[tuple[str, int], ...] = ()
+    #: Digest of what the run asked for and of its result; empty where there is none.
+    effect: str = ""
+    #: Whether that follows what it must rest on, where other replays have shown it; else None.
+    depends: bool | None = None
+    #: Whether the result holds the answer that broke it, whole.
+    hands_on: bool = False
+    #: What further replays show against the result where it does not follow what it must rest on.
+    objection: str = ""
+    #: A stream was read beyond what is known of it: how many items are right is not known either.
+    read_on: bool = False
+    #: Shape of the result; None when none was returned.
+    result_shape: Tree = None
+    #: What the postcondition said: None when none ran, "" when it held, else what it found.
+    postcondition: str | None = None
+    #: Steps asked for, in order.
+    steps: tuple[str, ...] = ()
+    #: Seconds of virtual time that the run took.
+    virtual_s: float = 0.0
+    notes: tuple[str, ...] = ()
+    #: Environment variables that the application asked for and the replay did not have.
+    missing: tuple[str, ...] = ()
+    #: Version of the replayed sources, for where nothing else names one.
+    code_version: str | None = None
+    #: By the index of the recorded step that was served: the request that was another one.
+    requests: Mapping[str, Any] = field(default_factory=dict)
+
+
+def trigger_signature(case: Case, record: GenerationRecord | None) -> str | None:
+    """Return the signature of the fault that a case's trigger met in a replay; None for none."""
+    if record is None or case.trigger.step is None or case.trigger.kind != "fault":
+        return None
+    if record.failure is not None:
+        return record.failure.trigger_signature
+    name = case.steps[case.trigger.step].name
+    return next((f.trigger_signature for f in record.step_faults if f.step == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict, and its reason in a sentence."""
+
+    verdict: Verdict
+    detail: str
+    reason: Reason = ""
+    #: What a pass counts for in the confidence.
+    weight: float = 1.0
+
+
+def judge(case: Case, seen: Observation) -> Judgement:
+    """Decide what a run showed.
+
+    Args:
+        case: what was replayed.
+        seen: what happened.
+    """
+    if seen.obstacle is not None:
+        return _inconclusive(*seen.obstacle)
+    if seen.generations == 0 or seen.outcome is None:
+        return _inconclusive(
+            "not_called",
+            f"No generation of {case.operation!r} ended in the run: {case.target} is not decorated "
+            f"with it any more. Give it name={case.operation!r} again, or name its successor with: "
+            "genmon cases rebind OLD NEW",
+        )
+    if seen.outcome is Outcome.SUCCESS:
+        if seen.escaped:
+            return Judgement(Verdict.FAIL_OTHER, f"{seen.escaped} left the target")
+        if seen.other_failures:
+            return Judgement(Verdict.FAIL_OTHER, f"Failed within: {seen.other_failures[0]}")
+        found = _success(case, seen)
+    else:
+        found = _failure(case, seen)
+    return _weighed(case, seen, _doubted(case, seen, found))
+
+
+def _doubted(case: Case, seen: Observation, found: Judgement) -> Judgement:
+    """Take back a failure that another answer than the recorded one may have caused, or kept."""
+    if found.verdict is Verdict.FAIL_SAME and seen.prompt_changed:
+        name = seen.prompt_changed
+        return _inconclusive(
+            "prompt",
+            f"prompt changed: {name} was asked something else than recorded, and the recorded answer "
+            f"to the old request still breaks it ({found.detail}). Ask the real model: "
+            f"genmon cases run {case.ref} --live 5",
+        )
+    if found.verdict is Verdict.FAIL_OTHER and seen.foreign_donor and not _skipped(case, seen):
+        name = seen.foreign_donor
+        return _inconclusive(
+            "donor",
+            f"It failed otherwise ({found.detail}), but {name} was answered as in a successful "
+            "generation that had asked something else. Say what it answers here: genmon cases "
+            f"approve {case.ref} --recovery {shlex.quote(f'{name}=JSON')}",
+        )
+    return found
+
+
+def _weighed(case: Case, seen: Observation, found: Judgement) -> Judgement:
+    """Say why a pass counts for less than others."""
+    if found.verdict is not Verdict.PASS:
+        return found
+    why = []
+    if seen.drifted:
+        why.append(f"its requests differ from the recorded ones ({seen.drift or 'drifted'})")
+    if seen.donor_for_trigger:
+        why.append("what broke it was answered as in a successful generation when asked again")
+    own = own_step(case)
+    if case.fails_as is None and own and own not in seen.answered_after:
+        why.append(f"{own} never answered after it had failed")
+    if case.trigger.step is None and case.postcondition is None and seen.depends is None:
+        why.append("its result does not depend on the input")
+    said = f"{found.detail} It counts a quarter: {'; '.join(why)}."
+    return replace(found, detail=said, weight=_LESS) if why else found
+
+
+def own_step(case: Case) -> str:
+    """Return the trigger's step where it raised for a reason of its own, such as a build that failed; else empty."""
+    trigger = case.trigger
+    if trigger.kind != "fault" or trigger.step is None:
+        return ""
+    is_own = case.expected.category not in ENVIRONMENT_CATEGORIES
+    return case.steps[trigger.step].name if is_own else ""
+
+
+def _failure(case: Case, seen: Observation) -> Judgement:
+    failed = seen.failed
+    if (
+        failed is not None
+        and seen.outcome is Outcome.FAILURE
+        and failed.signature == case.expected.signature
+    ):
+        return Judgement(
+            Verdict.FAIL_SAME,
+            f"{failed.error_type} ({failed.category}) again: {failed.error_message[:200]}",
+        )
+    if _declared(case.fails_as, seen):
+        if not seen.trigger_consumed:
+            return _no_trigger(case, seen)
+        return Judgement(Verdict.PASS, f"It failed as declared: {case.fails_as}")
+    what = f"{failed.error_type}: {failed.error_message[:200]}" if failed else seen.escaped
+    if is_of_other_version(case.expected.signature):
+        return _inconclusive(
+            "superseded",
+            f"It failed ({what}), but the case names its failure by fingerprints "
+            f"{case.expected.signature.partition(':')[0]}, and this genmon makes "
+            f"{FINGERPRINT_VERSION}. Run: genmon cases verify {case.ref}; then delete the case's "
+            "file, if it has one, and run: genmon cases export FOLDER",
+        )
+    return Judgement(Verdict.FAIL_OTHER, f"{seen.outcome}: {what or 'no exception was seen'}")
+
+
+def _declared(fails_as: str | None, seen: Observation) -> bool:
+    if fails_as is None:
+        return False
+    if fails_as == seen.outcome:
+        return True
+    if seen.failed is None or seen.outcome is not Outcome.FAILURE:
+        return False
+    error_type = seen.failed.error_type
+    return fails_as in (
+        seen.failed.category,
+        error_type,
+        error_type.rpartition(".")[2],
+        error_type.rpartition(":")[2],
+    )
+
+
+def _success(case: Case, seen: Observation) -> Judgement:
+    if case.fails_as is not None:
+        return Judgement(
+            Verdict.FAIL_OTHER,
+            f"It succeeded, but the case declares that it fails: {case.fails_as}",
+        )
+    if not seen.trigger_consumed:
+        return _no_trigger(case, seen)
+    if skipped := _skipped(case, seen):
+        return Judgement(Verdict.FAIL_OTHER, skipped)
+    if case.postcondition is not None:
+        if seen.postcondition is None:
+            return _inconclusive("postcondition", f"{case.postcondition} did not run.")
+        if seen.postcondition:
+            return Judgement(
+                Verdict.FAIL_OTHER, f"{case.postcondition} refused it: {seen.postcondition}"
+            )
+        return Judgement(
+            Verdict.PASS, f"It succeeded, and {case.postcondition} accepts the result."
+        )
+    if not case.success_shapes:
+        return _inconclusive(
+            "postcondition",
+            "It succeeded, but nothing says what success looks like: no successful result of "
+            f"{case.operation!r} was sampled. Name a function with: genmon cases approve "
+            "--postcondition package.module:function",
+        )
+    if fault := unlike(seen.result_shape, case.success_shapes, count=not seen.read_on):
+        came, like = _described(seen.result_shape), _described(case.success_shapes[0])
+        return Judgement(
+            Verdict.FAIL_OTHER,
+            f"The result is not what success looks like: {fault}. It is {came}; successful ones are "
+            f"like {like}.",
+        )
+    instead, shape = seen.answered_instead, seen.result_shape
+    if not is_founded(case, instead, shape, seen.depends):
+        return _inconclusive("postcondition", unfounded(case, instead, shape, seen.objection))
+    return Judgement(
+        Verdict.PASS, "It succeeded with a result like those of successful generations."
+    )
+
+
+def _skipped(case: Case, seen: Observation) -> str:
+    """Say which step is left out that every sampled success has; empty where none is."""
+    own = own_step(case)
+    if (
+        own in case.asked_after
+        and own not in seen.answered_after
+        and case.postcondition is None
+        and not is_answered_instead(case, seen.answered_instead)
+    ):
+        return (
+            f"It succeeded, but {own} never answered after it had failed: the error is swallowed, or "
+            "the step is skipped. In every sampled success it answers. If that is right, say so by "
+            "a postcondition"
+        )
+    itself = "" if case.trigger.step is None else case.steps[case.trigger.step].name
+    if left_out := set(case.asked_after) - {itself, *seen.served_after}:
+        return (
+            f"It succeeded, but did not ask for {_few(left_out)} after what broke it, as every sampled "
+            "success does"
+        )
+    return ""
+
+
+def unlike(result: Tree, samples: Sequence[Tree], *, count: bool = True) -> str:
+    """Say how a result's shape differs from what all successful ones have; empty when it does not.
+
+    Args:
+        result: shape of the result.
+        samples: shapes of successful results.
+        count: whether a stream must have as many items as the shortest of them.
+    """
+    if not isinstance(result, Mapping):
+        return "no result was seen"
+    known = [sample for sample in samples if isinstance(sample, Mapping)]
+    if not known:
+        return "no sample can be read"
+    kinds = {str(sample.get("type")) for sample in known}
+    if str(result.get("type")) not in kinds:
+        return f"its type is {result.get('type')}, not {' or '.join(sorted(kinds))}"
+    if result.get("empty") and not any(sample.get("empty") for sample in known):
+        return "it is empty"
+    counts = [sample.get("items") for sample in known]
+    if count and (fewest := min((n for n in counts if isinstance(n, int)), default=0)):
+        items = result.get("items")
+        if not isinstance(items, int) or items < fewest:
+            return (
+                f"it streamed {items} items, successful ones at least {fewest}. If fewer are right, "
+                "say so by a postcondition"
+            )
+    lost = _in_all(known, "keys") - _names(result, "keys")
+    if lost:
+        return f"it lacks {_few(lost)}"
+    if emptied := _in_all(known, "non_empty") & _names(result, "empties"):
+        return f"empty now: {_few(emptied)}"
+    return ""
+
+
+def _described(shape: Tree) -> str:
+    """Say what a shape is: its type, its keys, and what is empty in it."""
+    if not isinstance(shape, Mapping):
+        return "nothing"
+    text = str(shape.get("type", "?"))
+    if keys := _names(shape, "keys"):
+        text += f" with {_few(keys)}"
+    if isinstance(count := shape.get("items"), int):
+        text += f" of {count} items"
+    if shape.get("empty"):
+        text += ", empty"
+    elif emptied := _names(shape, "empties"):
+        text += f", in it empty: {_few(emptied)}"
+    return text
+
+
+def _in_all(samples: Sequence[Mapping[str, Any]], member: str) -> set[str]:
+    return set.intersection(*(_names(sample, member) for sample in samples))
+
+
+def _names(sample: Mapping[str, Any], member: str) -> set[str]:
+    names = sample.get(member)
+    return {str(name) for name in names} if isinstance(names, (list, tuple)) else set()
+
+
+def _few(names: set[str]) -> str:
+    shown = ", ".join(repr(name) for name in sorted(names)[:_MAX_NAMED])
+    return shown + (f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else "")
+
+
+def _no_trigger(case: Case, seen: Observation) -> Judgement:
+    index = case.trigger.step
+    name = case.steps[index].name if index is not None else "the input"
+    return _inconclusive(
+        "trigger",
+        f"The outcome that made it fail was never met: step {name!r} was not asked for it "
+        f"(asked: {', '.join(seen.steps[:20]) or 'nothing'}).",
+    )
+
+
+def _inconclusive(reason: Reason, detail: str) -> Judgement:
+    return Judgement(Verdict.INCONCLUSIVE, detail, reason)

@@ -1,0 +1,1 @@
+"""One replay, in its own process: time, chance, inputs, and the recorded answers."""
