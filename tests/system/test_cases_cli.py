@@ -107,6 +107,17 @@ def code(build: str) -> None:
     Path("app.py").write_text(STEPS + build, encoding="utf-8")
 
 
+def test_a_failures_name_is_no_folder(
+    genmon: Genmon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``export F-…`` writes no folder of that name: it says what it takes instead."""
+    monkeypatch.chdir(tmp_path)
+    left, _, err = genmon("export", "F-Q8V1", "--store", f"sqlite:///{tmp_path}/genmon.db")
+    assert left == 2
+    assert "genmon cases export tests/genmon" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_life_of_a_case(home: Path, genmon: Genmon, monkeypatch: pytest.MonkeyPatch) -> None:
     """List, verify, show, approve, run, export, fix, guard, regress, rebind, retire."""
     exit_code, out, _ = genmon("list")

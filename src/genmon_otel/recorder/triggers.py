@@ -1,4 +1,4 @@
-"""Which step a failure came from: what raised or hung, or whose answer could not be digested."""
+"""Which step a failure came from: what raised or hung, or whose answer the code could not use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from genmon_otel.slots import args_of
 
 #: Links of an error's chain that are followed.
 _MAX_CHAIN: Final = 50
-#: Attributes in which exceptions carry the text that could not be digested.
+#: Attributes in which exceptions carry the text that the code could not use.
 _QUOTING: Final = ("doc", "llm_output", "input_value", "body")
 #: Characters that a quotation must have to tell, and that are compared.
 _SHORTEST: Final = 4

@@ -1,6 +1,6 @@
 """Confirm which answer a failure came from: with a good one in its place the failure must vanish.
 
-An exception seldom says which of ten answers could not be digested. What the recorder took for the trigger is
+An exception seldom says which of ten answers the code could not use. What the recorder took for the trigger is
 tried first, then the other answers, the last one first.
 """
 

@@ -134,7 +134,7 @@ def confidence(card: Card) -> str:
 def what_happened(case: Case, failure: FailureRow | None) -> str:
     """Return which step the failure came from, what that step did, and whether that is only likely.
 
-    A step that raised is certain. Whose answer could not be digested is certain only where the
+    A step that raised is certain. Whose answer the code could not use is certain only where the
     error carries that answer's text, or where the check tried another in its place; else it is the
     last answer before it. Of a file, whose failure is not at hand (None), that is not said.
     """
@@ -143,8 +143,8 @@ def what_happened(case: Case, failure: FailureRow | None) -> str:
         return f"The request itself brought it out: {case.target} failed on these inputs."
     step = case.steps[trigger.step]
     did = {
-        "value": "returned something that could not be digested",
-        "stream": "streamed something that could not be digested",
+        "value": "returned something that the code could not use",
+        "stream": "streamed something that the code could not use",
         "exception": "raised",
         "hang": "never answered",
     }[step.kind]
