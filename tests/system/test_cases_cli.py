@@ -147,6 +147,7 @@ def test_the_life_of_a_case(home: Path, genmon: Genmon, monkeypatch: pytest.Monk
     recovery = ("--recovery", 'ask="x = 1"')
     exit_code, out, _ = genmon("approve", case, "--reviewer", "eve", *recovery)
     assert (exit_code, "is open. It is expected to fail" in out) == (0, True)
+    assert "For CI: genmon cases export tests/genmon" in out
     card = genmon("show", case)[1]
     assert "eve" in card
     assert "reproduced 3 of 3" in card

@@ -224,6 +224,8 @@ def approve(
     if not as_json and (stale := stale_file(row)):
         where = quote(os.path.relpath(stale.parent))
         said += f" {os.path.relpath(stale)} is stale: genmon cases export --update {where}"
+    elif row.state is CaseState.OPEN:
+        said += " For CI: genmon cases export tests/genmon"
     _say(row, as_json, said)
 
 
