@@ -20,8 +20,8 @@ from genmon_otel.recordings import prepare, prepare_step
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.dependence import is_to_be_tried, with_dependence
+from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.judging.run_result import RunResult, result_of
-from genmon_otel.regression.judging.verdict import Observation
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.replaying.replay import Replay
 from genmon_otel.testing import capture

@@ -15,8 +15,8 @@ from genmon_otel.records import StepRecord
 from genmon_otel.regression import reproduction_check as module
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.judging.observation import Reason
 from genmon_otel.regression.judging.run_result import RunResult
-from genmon_otel.regression.judging.verdict import Reason
 from genmon_otel.regression.reproduction_check import check
 
 CASE = Case(

@@ -16,7 +16,8 @@ from genmon_otel.records import Outcome, StepRecord
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected, Provenance
 from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.regression.guarded.launch import observation
-from genmon_otel.regression.judging.verdict import Failed, Observation, judge, unlike
+from genmon_otel.regression.judging.observation import Failed, Observation
+from genmon_otel.regression.judging.verdict import judge, unlike
 
 GOOD = shape({"files": {"a": "x"}, "notes": ""})
 CASE = Case(

@@ -20,7 +20,8 @@ from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.feeding import answered, texts_answered
 from genmon_otel.regression.judging.foundation import has_content, is_answered_instead
 from genmon_otel.regression.judging.grounds import RECOVERY
-from genmon_otel.regression.judging.verdict import Observation, judge
+from genmon_otel.regression.judging.observation import Observation
+from genmon_otel.regression.judging.verdict import judge
 
 #: Replays that are made to see it.
 MOST_REPLAYS: Final = 16

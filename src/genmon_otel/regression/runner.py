@@ -19,8 +19,8 @@ from genmon_otel.regression.cases.trust import NONE, Trust
 from genmon_otel.regression.dependence import MOST_REPLAYS, is_to_be_tried, with_dependence
 from genmon_otel.regression.guarded import forked, fresh_process
 from genmon_otel.regression.guarded.launch import Job
+from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.judging.run_result import RunResult, result_of
-from genmon_otel.regression.judging.verdict import Observation
 
 #: Seconds of wall time for one run on a quiet machine.
 DEADLINE_S: Final = 30.0

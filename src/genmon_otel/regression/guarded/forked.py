@@ -24,7 +24,7 @@ from genmon_otel.regression.guarded.template_process import (
     module_of,
     started,
 )
-from genmon_otel.regression.judging.verdict import Observation
+from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.walls import landlock
 
 #: Templates of this process at a time; each holds what its target imports in memory.

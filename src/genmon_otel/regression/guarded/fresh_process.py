@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from genmon_otel.regression.guarded import launch
-from genmon_otel.regression.judging.verdict import Observation
+from genmon_otel.regression.judging.observation import Observation
 
 #: Seconds between two checks whether the process has ended without an answer.
 _LOOK_S: Final = 0.5

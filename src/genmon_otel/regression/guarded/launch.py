@@ -26,7 +26,7 @@ from genmon_otel.regression.guarded.process_environment import (
     is_installed,
 )
 from genmon_otel.regression.guarded.working_folder import working_folder
-from genmon_otel.regression.judging.verdict import Failed, Observation
+from genmon_otel.regression.judging.observation import Failed, Observation
 
 #: Bytes of an answer; beyond, the process is ended.
 MAX_ANSWER: Final = 8 * 1024 * 1024

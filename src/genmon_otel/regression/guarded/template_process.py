@@ -19,7 +19,7 @@ from genmon_otel.regression.guarded import guardian, launch
 from genmon_otel.regression.guarded.launch import Job
 from genmon_otel.regression.guarded.mirror import Mirror, TooMuch, state_of
 from genmon_otel.regression.guarded.process_environment import IMPORTED
-from genmon_otel.regression.judging.verdict import Observation
+from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.stacks import is_in_app
 
 #: Times that a template imports beforehand what a replay of it has imported.

@@ -9,7 +9,8 @@ from typing import Any, Final
 from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.judging.verdict import Observation, Reason, judge
+from genmon_otel.regression.judging.observation import Observation, Reason
+from genmon_otel.regression.judging.verdict import judge
 from genmon_otel.text import clean
 
 #: Characters of why a run was judged as it was.

@@ -21,7 +21,7 @@ from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.judging.further import Further, remedy_for
 from genmon_otel.regression.judging.matching import Matching
-from genmon_otel.regression.judging.verdict import Reason
+from genmon_otel.regression.judging.observation import Reason
 from genmon_otel.regression.replaying import model_answers
 from genmon_otel.regression.replaying.virtual_time import VirtualTime
 

@@ -32,7 +32,7 @@ from genmon_otel.regression.cases.given_outcomes import as_annotated
 from genmon_otel.regression.judging.foundation import stands_in
 from genmon_otel.regression.judging.further import Further, keys_of_step, remedy_for
 from genmon_otel.regression.judging.grounds import Grounds
-from genmon_otel.regression.judging.verdict import Reason
+from genmon_otel.regression.judging.observation import Reason
 from genmon_otel.regression.replaying.answers import Answers, ReplayedAnswer
 from genmon_otel.regression.replaying.calls import call_with, fault_type, is_generator
 from genmon_otel.regression.replaying.pace import Pace

@@ -24,8 +24,13 @@ from genmon_otel.records import Failure, GenerationRecord, Outcome
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.feeding import hands_on
 from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.judging.observation import (
+    Failed,
+    Observation,
+    Reason,
+    trigger_signature,
+)
 from genmon_otel.regression.judging.unrecorded_values import named
-from genmon_otel.regression.judging.verdict import Failed, Observation, Reason, trigger_signature
 from genmon_otel.regression.judging.watch import Watch
 from genmon_otel.regression.replaying import virtual_time
 from genmon_otel.regression.replaying.collector import Broken, Collector

@@ -10,7 +10,7 @@ from genmon_otel import payload
 from genmon_otel.errors import PayloadError
 from genmon_otel.recorder.options import Factory, Spec
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.judging.verdict import Reason
+from genmon_otel.regression.judging.observation import Reason
 from genmon_otel.regression.replaying import bound_task
 from genmon_otel.regression.replaying.lookup import REBIND, Lookup, Refused
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Protocol
 from genmon_otel.errors import PayloadError
 from genmon_otel.payload import decode, decode_exception
 from genmon_otel.records import StepRecord
-from genmon_otel.regression.judging.verdict import Reason
+from genmon_otel.regression.judging.observation import Reason
 
 
 class Clock(Protocol):

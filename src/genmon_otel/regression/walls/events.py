@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
-from genmon_otel.regression.judging.verdict import Reason
+from genmon_otel.regression.judging.observation import Reason
 
 NETWORK: Final = frozenset(
     "socket.connect socket.getaddrinfo socket.gethostbyname socket.gethostbyaddr "

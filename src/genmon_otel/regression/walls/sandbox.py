@@ -23,7 +23,7 @@ from typing import Any, Final, Literal
 
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.unseen import asker
-from genmon_otel.regression.judging.verdict import Reason
+from genmon_otel.regression.judging.observation import Reason
 from genmon_otel.regression.walls import databases, events, unaudited, unforeseen
 
 Phase = Literal["importing", "running", "over"]
