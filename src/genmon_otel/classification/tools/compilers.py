@@ -13,6 +13,9 @@ from genmon_otel.classification.verdict import DEPENDENCY, SYNTAX, TIMEOUT, VALI
 
 #: ``src/a.ts:3:7`` and its relatives; javac and vnu name a line or a range.
 _PLACE: Final = r"""(?:^|\n|[:)] )[ \"]{0,3}(?:vet: )?(?:file:)?[\w@./\\ :~+-]{0,120}\.[a-z]{1,8}\"?[:(]\d{1,6}(?:[.:,]\d{1,6})?(?:-\d[\d.]{0,12})?\)?"""
+#: A line that begins with a line and column of a file, or with a line and a rule's code: ``x.pyx:3:5: 'y' is …``,
+#: ``a.rst:2: D000 Title``. Log lines name no column; Python's warnings, notes and frames are no findings.
+_FINDING: Final = r"(?:^|\n)[\w@./\\+-]{1,120}\.[a-z][a-z+]{0,7}:\d{1,6}(?:[:,]\d{1,5}:? {1,2}|:? {1,2}(?=\[?[a-z]{1,4}\d{3,4}\b|\([a-z]{4,8}/\d\)|[^\n]{1,200} \[[a-z]{2,20}/[a-z_]{2,30}\]))(?!\w*warning: |note: |in |at |from |\d)[^\n]{4}"
 # One phrase a line.
 # fmt: off
 PARSE_ERRORS: Final[tuple[Entry, ...]] = (
@@ -70,6 +73,7 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
     ),
     printed(SYNTAX, "parser", "parsers of many tools",
         form(r"(?:^|\n)error: expected [^\n]{1,80}, found ", "expected"),
+        form(r"\.[a-z]{1,8}:\d{1,6}(?::\d{1,5})?: (?:invalid syntax\b|expected an? (?:identifier|indented|expression|statement|declaration|operator))", "invalid syntax", "expected"),
         form(r"(?:error\]?:?|×|✘) [^\n]{0,80}\bexpected (?!version|\d|true|false|null|undefined)[^\n]{1,60} (?:but found|got|instead)", "expected found", "expected got", "expected instead"),
         form(r"""(?:(?<!assertion)error|\d\)?)[\]:]{0,2}:? {0,3}(?:unexpected (?:token|end(?! of (?:the )?stream)|closing|character|eof|"|'|`|\w+ token)|expected (?:`|"|'|;|unicode|identifier|expression|jsx)|unterminated |unclosed )""", "unexpected", "expected", "unterminated", "unclosed"),
         form(r"error: expected [\w \"';:{}()]{1,40}\.\n", "expected"),
@@ -93,7 +97,7 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
 )
 
 MISSING_PIECES: Final[tuple[Entry, ...]] = (
-    entry(DEPENDENCY, "linker", "gcc, ld, clang, cl, CMake, Meson, configure, make, ninja, Xcode, swift, javac, the JVM, sbt, Perl, Ruby, PHP, R, Lua, Go, mypy, Hardhat and Foundry, what a program needs and is not there",
+    entry(DEPENDENCY, "linker", "gcc, ld, clang, cl, CMake, Meson, configure, make, ninja, SCons, uvicorn, Celery, Xcode, swift, javac, the JVM, sbt, Perl, Ruby, PHP, R, Lua, Go, mypy, Hardhat and Foundry, what a program needs and is not there",
         form(r"fatal error: (?:[\w./+-]{1,120}: no such file|'[^'\n]{1,120}' file not found)|\bcannot open include file: '", "fatal", "include"),
         form(r"\bld(?:\.\w+)?: (?:(?:cannot|unable to) find (?:-l|library)|(?:framework|library) (?:not found|'[^'\n]{1,80}' not found))|\berror lnk1(?:104|181): cannot open", "ld", "lnk"),
         "unable to access jarfile",
@@ -105,6 +109,9 @@ MISSING_PIECES: Final[tuple[Entry, ...]] = (
         form(r"\bis using swift tools version \d[\d.]{0,8} but the installed version is\b", "swift"),
         form(r"\bvendor/autoload\.php\)?: failed to open stream|\buncaught error: call to undefined function (?:mb_|curl_|image|simplexml_|openssl_)\w", "vendor", "function"),
         form(r"\bby not providing \"find\w|\bno cmake_\w{1,20}_compiler could be found|\bcmake was unable to find a build program\b|\bdoes not appear to contain cmakelists\.txt|\bcould not find \w[\w:.+-]{0,60}[^\n]{0,80} \(missing: ", "cmake", "cmakelists", "providing", "could find missing"),
+        "not found, needed by target",
+        "error loading asgi app.",
+        "unable to load celery application.",
         form(r"\bmissing and no known rule to make it\b|\*\*\* no rule to make target\b", "rule"),
         "no acceptable c compiler found in $path",
         form(r"\bconfigure: error: [^\n]{0,160}\b(?:not found|is required|are required|could not find|cannot find|is missing|were not met)\b", "configure"),
@@ -129,6 +136,7 @@ MISSING_PIECES: Final[tuple[Entry, ...]] = (
         "library stubs not installed for",
         form(r"error: (?:[\w./-]{1,120}: )?no such module '", "module"),
         form(r"can't find crate for", "crate"),
+        form(r"'[\w/.]{1,120}\.pxd' not found", "pxd"),
     ),
     printed(DEPENDENCY, "missing_export", "rollup, vite, esbuild and webpack, a name that a module does not export",
         "is not exported by",
@@ -160,8 +168,9 @@ TYPE_ERRORS: Final[tuple[Entry, ...]] = (
         form(r"test timeout of \d", "timeout"),
         form(r"\bfailed: timeout \(?>\d[\d.]*s\b", "timeout"),
     ),
-    printed(VALIDATION, "failed_tests", "pytest, unittest, Jest, Mocha, Vitest, Playwright, JUnit, dotnet test, PHPUnit, RSpec, node --test and svelte-check",
+    printed(VALIDATION, "failed_tests", "pytest, unittest, behave, Robot Framework, Jest, Mocha, Vitest, Playwright, JUnit, dotnet test, PHPUnit, RSpec, node --test and svelte-check",
         form(r"(?:^|\n)[#\u2139] fail [1-9]", "fail"),
+        form(r"\b\d+ (?:features?|scenarios?|steps?|tests?)(?: passed|, \d+ passed), (?:[1-9]\d* failed|0 failed, [1-9]\d* errors?)\b", "passed failed"),
         form(r"\b\d+ failed\b.{0,40}(?:passed|in [\d.]+ ?s)", "failed"),
         form(r"tests?:? +\d+ failed", "failed"),
         form(r"test suites?: \d+ failed", "failed"),
@@ -186,9 +195,10 @@ TYPE_ERRORS: Final[tuple[Entry, ...]] = (
 )
 
 LOCATED: Final[tuple[Entry, ...]] = (
-    printed(VALIDATION, "diagnostic", "compilers that name a place in a file: gcc, go, rustc, swc, Sass, Vue, Svelte, esbuild and Maven",
+    printed(VALIDATION, "diagnostic", "compilers that name a place in a file: gcc, go, Perl, Cython, rustc, swc, Sass, Vue, Svelte, esbuild and Maven",
         form(rf"{_PLACE}:? *-? *(?:fatal )?error\b", "error"),
         form(rf"{_PLACE.replace('[a-z]{1,8}', 'go')}: ", "go"),
+        form(_FINDING),
         form(r"(?:-->|╭─\[|┌─|,-\[) ?[\w@./\\-]{1,200}:\d+:\d+"),
         form(r"\.(?:svelte|vue|astro|mdx?|[cm]?[tj]sx?|css|html) ?\(\d+:\d+\):? "),
         form(r"\[error\] [^\n]{1,300}\n\n +[\w@./\\-]{1,200}:\d+:\d+:", "error"),
@@ -201,6 +211,7 @@ LOCATED: Final[tuple[Entry, ...]] = (
         form(r"\berror\] [^\n]{1,200}\.scala:\d+(?::\d+)?: ", "scala"),
         form(r"\bcmake error at [^\n]{1,160}:\d+ \(", "cmake"),
         "the following build commands failed:",
+        "had compilation errors.",
         form(r"(?:^|\n)fail\t[\w./-]{1,160} \[build failed\]", "fail"),
         form(r"\berror in [^\n]{1,200}\.[cm]?tsx?(?:\(\d|:\d)[^\n]{0,60}\n\s{0,10}ts\d{4,5}: ", "error ts"),
         form(r"(?:> |\n)compilation (?:failed; see the compiler error output|error\. see log) for", "compilation"),
