@@ -86,7 +86,7 @@ def test_the_kernel_takes_the_filter() -> None:
     """Under it pairs of sockets work, also in a thread, and connecting does not."""
     code = """
 import socket, threading
-from genmon_otel.regression import seccomp
+from genmon_otel.regression.walls import seccomp
 taken = seccomp.forbid_addresses()
 left, right = socket.socketpair()
 left.send(b"x")

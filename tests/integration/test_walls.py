@@ -216,7 +216,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from genmon_otel.regression import launch, runner
+from genmon_otel.regression import runner
+from genmon_otel.regression.guarded import launch
 from genmon_otel.regression.cases.case import Case
 launch.KERNEL_RESTRICTIONS = {"namespaces": sys.argv[3] == "True", "landlock": True}
 case = Case.from_json(Path(sys.argv[1]).read_text())

@@ -38,6 +38,9 @@ NOT_RUN = {
     "genmon demo --model": "tests/system/test_demo.py::test_a_model_of_ones_own_is_asked",
     "genmon demo": "tests/system/test_demo.py::test_the_loop_closes_and_closes_again",
     "cp ../dist/": "copies what `make wheel` built; .ci/run builds it",
+    "git clone --branch 0.28.1": "needs a network, and a library's own repository",
+    "python -m venv /tmp/suite": "needs a network, and a library's own repository",
+    "/tmp/suite/bin/python -m scripts.suites.compare": "tests/unit/test_suites.py::test_a_test_that_fails_only_with_the_patches_is_named",
     "./secrets.sh": "tests/integration/rules/test_deploy.py::test_secrets_are_made_once_and_missing_ones_named",
 }  # fmt: skip
 #: The pages that another test runs from the first command to the last.

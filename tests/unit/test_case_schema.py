@@ -17,7 +17,7 @@ from tests.case_kit import recorded
 from tests.unit.test_case_mutations import TREE, Place, mutations
 
 #: As it is in an installed package.
-SCHEMA = json.loads((files("genmon_otel.regression") / "case.schema.json").read_text("utf-8"))
+SCHEMA = json.loads((files("genmon_otel.regression") / "cases/case.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 #: What a schema cannot say: how members fit each other, how deep and how many the values are.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ from typing import Final
 DEVICES: Final = ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty")
 #: Scans for new processes while the known ones are stopped.
 _MAX_SCANS: Final = 20
+#: Looks at whether a process computes, 10 ms apart.
+_LOOKS: Final = 20
 
 
 def end_all(child: int) -> None:
@@ -82,9 +85,14 @@ def _descendants() -> dict[int, int]:
     return found
 
 
+def _state(task: Path) -> str:
+    return (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+
+
 def is_computing(process: int) -> bool:
     """Whether a process that runs has a thread that waits for nothing but its turn.
 
+    It is looked at several times: a thread that computes waits for a lock or a file now and then.
     False where that cannot be seen. /proc may be that of an outer namespace, where the process has
     another number: the kernel translates it.
     """
@@ -95,9 +103,12 @@ def is_computing(process: int) -> bool:
         finally:
             os.close(descriptor)
         number = next(line.split()[1] for line in lines if line.startswith("Pid:"))
-        for task in Path("/proc", number, "task").iterdir():
-            if (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "R":
-                return True
+        for _ in range(_LOOKS):
+            tasks = Path("/proc", number, "task").iterdir()
+            states = {_state(task) for task in tasks}
+            if "R" in states or states <= {"Z", "X"}:
+                return "R" in states
+            select.poll().poll(10)  # ``time`` is a replay's own in a template
     return False
 
 
