@@ -79,6 +79,8 @@ def page_of(command: Command) -> str:
 
 def reason(command: Command) -> str | None:
     """Why a command is not run here; None for one that is."""
+    if command.block.not_run:
+        return str(command.block.not_run)
     for begin, why in NOT_RUN.items():
         if command.line.startswith(begin):
             return why
