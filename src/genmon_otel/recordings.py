@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from genmon_otel.errors import PayloadError
 from genmon_otel.exchanges import compacted, expanded, prepare_exchange
 from genmon_otel.payload import decode, decode_exception, digest
+from genmon_otel.payload.opaque import opaque_nodes
 from genmon_otel.records import Recording, StepRecord, Tree
 from genmon_otel.redaction import Redactor
 
@@ -94,16 +95,7 @@ def _trees(recording: Recording) -> Iterator[tuple[str, Tree]]:
 
 def _is_too_large(tree: Tree) -> bool:
     """Whether a part of a tree was left out because of its size."""
-    waiting: list[Any] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            if node.get("$") == "opaque" and node.get("why") == "size":
-                return True
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
-    return False
+    return any(node.get("why") == "size" for node in opaque_nodes(tree))
 
 
 def _decoding_error(tree: Tree) -> str:

@@ -101,20 +101,21 @@ def encode_record(
     data = _dump(tree)
     if not stack and len(data) <= limit:
         return data
-    end = b',"stack":' + _encode(stack).encode("ascii") if stack else b""
+    end = _STACK + _encode(stack).encode("ascii") if stack else b""
     if len(data) + len(end) > limit:
-        data = _shortened(tree, limit - min(len(end), _MIN_STACK))
-        end = b',"stack":' + _fitting(stack, limit - len(data) - 9) if stack else b""
+        data = _shortened(tree, data, limit - min(len(end), _MIN_STACK))
+        end = _STACK + _fitting(stack, limit - len(data) - len(_STACK)) if stack else b""
     return data[:-1] + end + b"}"
 
 
+#: What stands before the stack, which comes last.
+_STACK: Final = b',"stack":'
 #: Bytes of the stack that are worth more than context or request.
 _MIN_STACK: Final = 500
 
 
-def _shortened(tree: dict[str, Any], limit: int) -> bytes:
-    """Shorten what is needed least until the rest fits, and return it encoded."""
-    data = _dump(tree)
+def _shortened(tree: dict[str, Any], data: bytes, limit: int) -> bytes:
+    """Shorten a tree, what is needed least first, until it fits; return it encoded, as ``data`` is before."""
     for shorten in _SHORTEN:
         if len(data) <= limit:
             break

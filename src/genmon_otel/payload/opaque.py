@@ -8,6 +8,7 @@ Code under replay may pass an :class:`Opaque` on, but not use it. Every use rais
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from genmon_otel.conventions import PACKAGE
@@ -74,6 +75,19 @@ def _is_called_by_genmon() -> bool:
 def opaque_tree(kind: type | str, why: str) -> Tree:
     """Return the tree of a value that is not recorded."""
     return {"$": "opaque", "type": kind if isinstance(kind, str) else import_path(kind), "why": why}
+
+
+def opaque_nodes(tree: Tree) -> Iterator[Mapping[str, Any]]:
+    """Yield the parts of a tree that stand for values which were not recorded."""
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if node.get("$") == "opaque":
+                yield node
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
 
 
 def describe(opaque: Opaque) -> tuple[str, str]:

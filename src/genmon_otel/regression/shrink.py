@@ -62,7 +62,7 @@ def shrink(case: Case, replay: Replay, *, most_s: float = MOST_S) -> Shrunk:
 def minimal(case: Case, replay: Replay, *, most_s: float = MOST_S) -> tuple[Case, str]:
     """Return a case with the smallest text of the outcome that triggers; it is sought where it is not known.
 
-    What it is of the whole text is said beside it.
+    Beside it a sentence says how much of the whole text that is.
 
     Args:
         case: whose replay shows its failure.
@@ -73,7 +73,7 @@ def minimal(case: Case, replay: Replay, *, most_s: float = MOST_S) -> tuple[Case
         ConfigurationError: the outcome is no text, or the replay does not show the failure.
     """
     index = case.trigger.step
-    at = None if index is None else _text_at(case.steps[index])
+    at = None if index is None else text_at(case.steps[index])
     if index is None or at is None or case.trigger.kind != "content":
         raise ConfigurationError(
             "There is no smallest text to answer with: what broke it is no answer that is a text. "
@@ -244,7 +244,7 @@ class _Shrinking:
         if index is None or self._case.trigger.kind != "content":
             return None
         step = self._case.steps[index]
-        at = _text_at(step)
+        at = text_at(step)
         if at is None:
             return None
         text, kept = read(step.outcome, at), self._case
@@ -272,7 +272,7 @@ def _shrinks(step: StepRecord) -> bool:
     return step.kind in ("value", "stream")
 
 
-def _text_at(step: StepRecord) -> Path | None:
+def text_at(step: StepRecord) -> Path | None:
     """Return where the text of an outcome lies; None where it is none."""
     if step.kind != "value":
         return None

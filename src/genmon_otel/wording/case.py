@@ -13,7 +13,9 @@ from genmon_otel.records import StepRecord
 from genmon_otel.regression import review
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.needs import Needs, unknown_steps
+from genmon_otel.regression.cases.shrinking import read
 from genmon_otel.regression.review import Card
+from genmon_otel.regression.shrink import WHOLE, text_at
 from genmon_otel.store.rows import CaseRow, FailureRow, RunRow
 from genmon_otel.text import clean
 from genmon_otel.wording.printable import one_line
@@ -62,16 +64,16 @@ def size(case: Case) -> str:
     found = case.shrunk
     if found is None:
         return ""
-    text = "nothing in it can be left out"
+    text = WHOLE
     if found.is_smaller:
         text = (
             f"shrunk from {_kilobytes(found.bytes_before)} in {many(found.steps_before, 'step')} "
             f"to {_kilobytes(found.bytes_after)} in {found.steps_after}"
         )
     if found.smallest_trigger is not None and case.trigger.step is not None:
-        outcome = case.steps[case.trigger.step].outcome
-        whole = outcome.get("body") if isinstance(outcome, dict) else outcome
-        if found.smallest_trigger == whole:
+        step = case.steps[case.trigger.step]
+        at = text_at(step)
+        if at is not None and found.smallest_trigger == read(step.outcome, at):
             return f"{text}; the answer that broke it is the smallest that does"
         smallest = clean(repr(found.smallest_trigger), 200)
         text += f"; the answer that broke it is kept whole, its smallest part is {smallest}"

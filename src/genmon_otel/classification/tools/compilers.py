@@ -97,7 +97,7 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
 )
 
 MISSING_PIECES: Final[tuple[Entry, ...]] = (
-    entry(DEPENDENCY, "linker", "gcc, ld, clang, cl, CMake, Meson, configure, make, ninja, SCons, uvicorn, Celery, Xcode, swift, javac, the JVM, sbt, Perl, Ruby, PHP, R, Lua, Go, mypy, Hardhat and Foundry, what a program needs and is not there",
+    entry(DEPENDENCY, "linker", "gcc, ld, clang, cl, CMake, Meson, configure, make, ninja, SCons, Xcode, swift, javac, the JVM, sbt, Perl, Ruby, PHP, R, Lua, Go, mypy, Hardhat and Foundry, what a program needs and is not there",
         form(r"fatal error: (?:[\w./+-]{1,120}: no such file|'[^'\n]{1,120}' file not found)|\bcannot open include file: '", "fatal", "include"),
         form(r"\bld(?:\.\w+)?: (?:(?:cannot|unable to) find (?:-l|library)|(?:framework|library) (?:not found|'[^'\n]{1,80}' not found))|\berror lnk1(?:104|181): cannot open", "ld", "lnk"),
         "unable to access jarfile",
@@ -110,8 +110,6 @@ MISSING_PIECES: Final[tuple[Entry, ...]] = (
         form(r"\bvendor/autoload\.php\)?: failed to open stream|\buncaught error: call to undefined function (?:mb_|curl_|image|simplexml_|openssl_)\w", "vendor", "function"),
         form(r"\bby not providing \"find\w|\bno cmake_\w{1,20}_compiler could be found|\bcmake was unable to find a build program\b|\bdoes not appear to contain cmakelists\.txt|\bcould not find \w[\w:.+-]{0,60}[^\n]{0,80} \(missing: ", "cmake", "cmakelists", "providing", "could find missing"),
         "not found, needed by target",
-        "error loading asgi app.",
-        "unable to load celery application.",
         form(r"\bmissing and no known rule to make it\b|\*\*\* no rule to make target\b", "rule"),
         "no acceptable c compiler found in $path",
         form(r"\bconfigure: error: [^\n]{0,160}\b(?:not found|is required|are required|could not find|cannot find|is missing|were not met)\b", "configure"),

@@ -73,8 +73,7 @@ def _descendants() -> dict[int, int]:
     with contextlib.suppress(OSError):
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError, IndexError, ValueError):
-                stated = Path("/proc", name, "stat").read_text(errors="replace")
-                fields = stated.rpartition(")")[2].split()
+                fields = _stat(Path("/proc", name))
                 children.setdefault(int(fields[1]), []).append((int(name), int(fields[17])))
     found: dict[int, int] = {}
     waiting = [os.getpid()]
@@ -85,8 +84,9 @@ def _descendants() -> dict[int, int]:
     return found
 
 
-def _state(task: Path) -> str:
-    return (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+def _stat(folder: Path) -> list[str]:
+    """Return what the kernel says of a process or a thread, from its state on."""
+    return (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
 def is_computing(process: int) -> bool:
@@ -96,7 +96,7 @@ def is_computing(process: int) -> bool:
     False where that cannot be seen. /proc may be that of an outer namespace, where the process has
     another number: the kernel translates it.
     """
-    with contextlib.suppress(OSError, StopIteration):
+    with contextlib.suppress(OSError, StopIteration, IndexError):
         descriptor = os.pidfd_open(process)
         try:
             lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
@@ -104,8 +104,7 @@ def is_computing(process: int) -> bool:
             os.close(descriptor)
         number = next(line.split()[1] for line in lines if line.startswith("Pid:"))
         for _ in range(_LOOKS):
-            tasks = Path("/proc", number, "task").iterdir()
-            states = {_state(task) for task in tasks}
+            states = {_stat(thread)[0] for thread in Path("/proc", number, "task").iterdir()}
             if "R" in states or states <= {"Z", "X"}:
                 return "R" in states
             select.poll().poll(10)  # ``time`` is a replay's own in a template

@@ -229,12 +229,12 @@ class Template:
         sandbox.phase = "over"
         for descriptor in descriptors:
             os.close(descriptor)
-        is_told = self._wait(child, asked["deadline_s"] + _GRACE_S)
-        is_computing = processes.is_computing(child)
+        told = self._wait(child, asked["deadline_s"] + _GRACE_S)
+        is_computing = bool(told and told.get("late")) and processes.is_computing(child)
         code = self._end(child)
         self._clear()
         self._tell(ended=code, is_computing=is_computing)
-        if not is_told:  # the owner is gone, or no longer looks at the time
+        if told is None:  # the owner is gone, or no longer looks at the time
             os._exit(0)
 
     def _become_replay(
@@ -264,8 +264,8 @@ class Template:
         random.setstate(self._chance)  # a hook seeds it anew in each child
         return asked["word"].encode(), request
 
-    def _wait(self, child: int, seconds: float) -> bool:
-        """Wait until a child has ended or the owner says so; False where the time is over first."""
+    def _wait(self, child: int, seconds: float) -> Mapping[str, Any] | None:
+        """Wait until a child has ended, or the owner says what to do; None where the time is over first."""
         ended = os.pidfd_open(child)
         waiting = select.poll()
         waiting.register(ended, select.POLLIN)
@@ -273,8 +273,8 @@ class Template:
         events = dict(waiting.poll(seconds * 1000))
         os.close(ended)
         if self._control.fileno() in events:
-            return self._receive()[0] is not None
-        return bool(events)
+            return self._receive()[0]
+        return {} if events else None
 
     def _end(self, child: int) -> int:
         """End a child and all that it has started; return its exit code."""

@@ -220,7 +220,7 @@ class TemplateProcess:
                 elif self.control.fileno() in ready:
                     is_over = True
             if not is_over:
-                self._ask({"end": True})
+                self._ask({"end": True, "late": not in_time})
             message = self._hear(time.monotonic() + launch.TIME_TO_END_S)
             return answer, message, in_time
         except Gone:

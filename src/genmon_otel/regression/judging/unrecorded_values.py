@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from genmon_otel.payload.opaque import opaque_nodes
 from genmon_otel.records import Tree
 from genmon_otel.regression.cases.case import Case
 
@@ -27,13 +28,4 @@ def named(note: str, case: Case) -> str:
 
 
 def _holds(tree: Tree, kind: str) -> bool:
-    waiting: list[Any] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            if node.get("$") == "opaque" and node.get("type") == kind:
-                return True
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
-    return False
+    return any(node.get("type") == kind for node in opaque_nodes(tree))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from genmon_otel import payload
+from genmon_otel.payload.opaque import opaque_nodes
 from genmon_otel.payload.state import state_of
 from genmon_otel.records import Tree
 
@@ -52,13 +53,4 @@ class _Held:
 
 
 def _has_opaque(tree: Tree) -> bool:
-    waiting: list[Any] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            if node.get("$") == "opaque":
-                return True
-            waiting.extend(node.values())
-        elif isinstance(node, list):
-            waiting.extend(node)
-    return False
+    return next(opaque_nodes(tree), None) is not None
