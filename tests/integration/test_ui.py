@@ -194,7 +194,7 @@ def test_without_code_a_worker_does_it(store: SqlStore, tmp_path: Path) -> None:
     work_through(store, tmp_path, once=True)
     assert store.work.waiting() == []
     page = client.get(f"/cases/{handle}").text
-    assert "reproduction check, asked for by ada: unreproducible" in page
+    assert "Reproduction check, asked for by ada: unreproducible" in page
     assert store.case(handle).case["env"] == {"REGION": "eu"}
 
 

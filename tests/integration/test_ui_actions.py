@@ -100,7 +100,7 @@ def test_a_real_case_goes_through_every_action(project: Path, store: SqlStore) -
     assert store.case(handle).state is CaseState.REPRODUCED
     before = len(json.dumps(dict(store.case(handle).case)))
 
-    assert "shrinking" in done(ada, handle, "shrink")
+    assert "Shrinking" in done(ada, handle, "shrink")
     assert len(json.dumps(dict(store.case(handle).case))) < before / 4
     assert history(store, handle)[0] == ("ada", "shrunk")
 

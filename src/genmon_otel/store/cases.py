@@ -21,6 +21,8 @@ from genmon_otel.store.runs import weight_of
 from genmon_otel.text import clean
 
 _TESTS, _FAILURES = schema.tests, schema.failures
+#: Characters of a failure's message in a list of cases.
+SUMMARY_LIMIT: Final = 300
 _SELECT_CASES: Final = sa.select(
     _TESTS,
     _FAILURES.c.handle,
@@ -79,6 +81,7 @@ def list_summaries(
             _FAILURES.c.handle,
             _FAILURES.c.operation,
             _FAILURES.c.failure_category.label("category"),
+            sa.func.substr(_FAILURES.c.error_message, 1, SUMMARY_LIMIT).label("error_message"),
         )
         .join_from(_TESTS, _FAILURES, _FAILURES.c.id == _TESTS.c.created_from_failure_id)
         .where(_TESTS.c.id.in_(page))
@@ -285,6 +288,7 @@ def _summary(
         created_at=read.timestamp("created_at"),
         unfixable=read_content
         and (kind is None or (kind == "fault" and bool(trigger.get("persistent")))),
+        error_message=read.text("error_message"),
         confidence_score=read.number("confidence_score"),
         run_count=read.integer("run_count"),
         pass_count=read.integer("pass_count"),

@@ -108,6 +108,8 @@ class CaseSummary:
     created_at: float
     #: The step failed each time it was asked, or nothing was recorded: no code could fix that.
     unfixable: bool
+    #: The failure's message, by which cases of one category are told apart.
+    error_message: str
     confidence_score: float
     run_count: int
     pass_count: int

@@ -81,7 +81,10 @@ def blocks(tree: Tree) -> list[Block]:
     if isinstance(value, Mapping):
         messages = list(_messages(value))
         if messages:
-            return [*messages, Block("json", fold(value), "all of it", is_folded=True)]
+            return [
+                *messages,
+                Block("json", fold(value), "the whole value, as recorded", is_folded=True),
+            ]
         body = value.get("body")
         if isinstance(body, str) and body:
             head = {name: each for name, each in value.items() if name != "body"}
@@ -105,7 +108,7 @@ def text_blocks(text: str) -> list[Block]:
         except ValueError:
             return [_cut_block("code", text, "json")]
         messages = list(_messages(value)) if isinstance(value, Mapping) else []
-        label = "all of it" if messages else ""
+        label = "the whole value, as recorded" if messages else ""
         return [*messages, Block("json", fold(value), label, is_folded=bool(messages))]
     found: list[Block] = []
     end = 0

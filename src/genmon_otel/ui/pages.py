@@ -24,7 +24,7 @@ from genmon_otel.ui.progress import progress_of
 from genmon_otel.ui.rendering import Site, render, site_of
 from genmon_otel.wording import case as case_words
 from genmon_otel.wording import failure as failure_words
-from genmon_otel.wording.units import duration
+from genmon_otel.wording.units import duration, many
 
 #: Rows of one page of a list.
 PAGE_SIZE: Final = 50
@@ -42,12 +42,14 @@ def now(request: Request) -> HTMLResponse:
     site = site_of(request)
     at = time.time()
     health = site.store.health(now=at)
+    by_minute = site.store.trend(at - HEALTH_WINDOW_S, at, step_s=60)
     return render(
         request,
         "now.html",
         health=health,
         rate=plots.rate(health.failure_rate, health.attempts),
-        hour=plots.hour(site.store.trend(at - HEALTH_WINDOW_S, at, step_s=60), at),
+        hour=plots.hour(by_minute, at),
+        most=plots.most_of(by_minute),
         operations=site.store.overview.operations(at),
         alertmanager=site.alerts is not None,
         newest=site.store.overview.newest(5),
@@ -240,6 +242,7 @@ def render_case(
         confidence=case_words.confidence(card),
         reason=case_words.reason(row),
         next_step=case_words.next_step(row),
+        next_on_page=case_words.next_on_page(row),
         runs=card.runs,
         run_plot=plots.runs(card.runs),
         drifted=outcomes.drifted,
@@ -264,7 +267,8 @@ def step(request: Request) -> HTMLResponse:
     number = int(given) if given.isascii() and given.isdecimal() and len(given) < 8 else len(steps)
     if number >= len(steps):
         return render(request, "error.html", 404, title="No such step",
-                      text=f"Case {row.handle} has {len(steps)} steps.")  # fmt: skip
+                      text=f"Case {row.handle} has {many(len(steps), 'step')}.",
+                      back=(f"/cases/{row.handle}", f"Back to {row.handle}"))  # fmt: skip
     found = steps[number]
     return render(
         request,

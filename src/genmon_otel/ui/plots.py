@@ -44,7 +44,7 @@ def hour(points: Sequence[TrendPoint], now: float) -> Markup:
     """Draw the attempts of each minute of the last hour, the failed ones below."""
     start = now // 60 * 60 - 59 * 60
     counts = {int((point.at - start) // 60): point.by_outcome for point in points}
-    most = max([1, *(each.get("success", 0) + each.get("failure", 0) for each in counts.values())])
+    most = max(1, most_of(points))
     bars = []
     for minute in range(60):
         outcomes = counts.get(minute, {})
@@ -55,6 +55,12 @@ def hour(points: Sequence[TrendPoint], now: float) -> Markup:
     attempts = sum(o.get("success", 0) + o.get("failure", 0) for o in counts.values())
     failures = sum(o.get("failure", 0) for o in counts.values())
     return _svg(f"The last hour: {failures} of {many(attempts, 'attempt')} failed", bars)
+
+
+def most_of(points: Sequence[TrendPoint]) -> int:
+    """Return the attempts of the busiest of some points in time."""
+    each = (point.by_outcome for point in points)
+    return max((found.get("success", 0) + found.get("failure", 0) for found in each), default=0)
 
 
 def rate(failure_rate: float, attempts: int) -> Markup:
@@ -68,7 +74,9 @@ def rate(failure_rate: float, attempts: int) -> Markup:
         ),
         Markup('<line class="limit" x1="{0}" x2="{0}" y1="0" y2="20"/>').format(WIDTH / 2),
     ]
-    return _svg(f"{failure_rate:.0%} of the attempts failed; the page is at 50 %", parts, "line")
+    return _svg(
+        f"{failure_rate:.0%} of the attempts failed; on-call is paged above 50%", parts, "line"
+    )
 
 
 def runs(found: Sequence[RunRow], width: int = WIDTH) -> Markup:

@@ -43,6 +43,20 @@ _NEXT: Final = {
     CaseState.QUARANTINED: "It flipped within one code version. Make the code deterministic, then: "
     "genmon cases release {handle}   or   genmon cases retire {handle}",
 }
+#: The same on the page, which has a button for each command: the sentence, and its buttons' names.
+_NEXT_ON_PAGE: Final = {
+    CaseState.PROPOSED: ("Put it through the reproduction check: does it fail again?", ("Verify",)),
+    CaseState.UNREPRODUCIBLE: ("Mend what the reason names and verify again, or reject it.",
+                               ("Verify", "Reject")),
+    CaseState.REPRODUCED: ("It fails again, as recorded. Approve it, or reject it.",
+                           ("Approve", "Reject")),
+    CaseState.OPEN: ("Fix the code; the first pass on a new code version makes it a guard.",
+                     ("Replay now",)),
+    CaseState.GUARDING: ("It gates CI.", ("Replay now", "Retire")),
+    CaseState.REGRESSED: ("The failure is back: fix the code, and replay it.", ("Replay now",)),
+    CaseState.QUARANTINED: ("It flipped within one code version. Make the code deterministic, then "
+                            "release it, or retire it.", ("Release", "Retire")),
+}  # fmt: skip
 #: Note in the list at a case that no code change can fix.
 UNFIXABLE: Final = "the step failed each time, or nothing was recorded: no code could fix that"
 
@@ -50,6 +64,11 @@ UNFIXABLE: Final = "the step failed each time, or nothing was recorded: no code 
 def next_step(row: CaseRow) -> str:
     """Return what to do next with a case; empty where it is over."""
     return _NEXT.get(row.state, "").format(handle=row.handle)
+
+
+def next_on_page(row: CaseRow) -> tuple[str, tuple[str, ...]]:
+    """Return what to do next with a case, and which of the page's buttons do it; empty where it is over."""
+    return _NEXT_ON_PAGE.get(row.state, ("", ()))
 
 
 def reason(row: CaseRow) -> tuple[str, str]:
@@ -81,7 +100,9 @@ def size(case: Case) -> str:
 
 
 def _kilobytes(count: int) -> str:
-    return f"{count / 1000:.0f} KB" if count >= 1000 else many(count, "byte")
+    if count < 1000:
+        return many(count, "byte")
+    return f"{count / 1000:.1f} KB" if count < 10_000 else f"{count / 1000:.0f} KB"
 
 
 def runs(card: Card) -> str:
