@@ -36,7 +36,6 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
         "fatal error: out of memory",
         "memory allocation of # bytes failed",
         "allowed memory size of # bytes exhausted",
-        "model requires more system memory (# gib) than is available",
     ),
     entry(MACHINE, "process_killed", "shells, Celery, concurrent.futures and subprocess when a process was killed or crashed",
         form(r"\bsig(?:kill|segv|abrt|bus|ill)\b|\b(?:by|with|received|on|exit|terminated:) signal:? (?:9|11|6)\b", "sigkill", "sigsegv", "sigabrt", "sigbus", "sigill", "signal"),
