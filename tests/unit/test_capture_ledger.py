@@ -157,9 +157,9 @@ def test_an_agents_history_is_kept_once() -> None:
         for number in range(100):
             asks(history + b'"], "model": "m"}')
             history += b'", "%d ' % number + b"x" * 480
-            held.append(Ledger.total)
+            held.append(ledger.BY_ALL.total)
 
-    before = Ledger.total
+    before = ledger.BY_ALL.total
     steps = steps_of(do)
     assert max(held) - before < 150_000
     whole = list(expanded(steps))
@@ -222,7 +222,7 @@ def test_a_generation_holds_8_mib_and_a_process_64() -> None:
     async def large(calls: int) -> None:
         for number in range(calls):
             asks(b"%d" % number, answer)
-            held.append(Ledger.total)
+            held.append(ledger.BY_ALL.total)
             await asyncio.sleep(0)
         raise Failed
 
@@ -238,7 +238,7 @@ def test_a_generation_holds_8_mib_and_a_process_64() -> None:
 
     gc.collect()
     Ledger(lambda: None).take(0)
-    before = Ledger.total
+    before = ledger.BY_ALL.total
     with capture(metrics=metrics) as seen:
         asyncio.run(drive(1, 12))
     assert kept(seen) == [[False] * 4 + [True] * 8]
@@ -254,7 +254,7 @@ def test_a_generation_holds_8_mib_and_a_process_64() -> None:
     seen.recordings.clear()
     gc.collect()
     Ledger(lambda: None).take(0)
-    assert Ledger.total == before
+    assert ledger.BY_ALL.total == before
 
 
 def test_a_thousand_generations_at_once_stay_within_the_process_bound() -> None:
@@ -270,7 +270,7 @@ def test_a_thousand_generations_at_once_stay_within_the_process_bound() -> None:
         for turn in range(4):
             asks(history + b'"]}', b"a" * 20_000)
             history += b'", "%d' % turn + b"x" * 2000
-            most = max(most, Ledger.total)
+            most = max(most, ledger.BY_ALL.total)
             await asyncio.sleep(0)
         if number % 100 == 0:
             raise Failed
@@ -280,7 +280,7 @@ def test_a_thousand_generations_at_once_stay_within_the_process_bound() -> None:
 
     gc.collect()
     Ledger(lambda: None).take(0)
-    before = Ledger.total
+    before = ledger.BY_ALL.total
     with capture(metrics=metrics) as seen:
         asyncio.run(drive())
     assert len(seen.records) == 1000
@@ -289,7 +289,7 @@ def test_a_thousand_generations_at_once_stay_within_the_process_bound() -> None:
     seen.recordings.clear()
     gc.collect()
     Ledger(lambda: None).take(0)
-    assert Ledger.total == before
+    assert ledger.BY_ALL.total == before
 
 
 def test_threads_share_a_ledger() -> None:
@@ -317,10 +317,10 @@ def test_threads_share_a_ledger() -> None:
 
     gc.collect()
     Ledger(lambda: None).take(0)
-    before = Ledger.total
+    before = ledger.BY_ALL.total
     with capture() as seen:
         threads()
     assert len(seen.record.stages) == 400
     gc.collect()
     Ledger(lambda: None).take(0)
-    assert Ledger.total == before
+    assert ledger.BY_ALL.total == before

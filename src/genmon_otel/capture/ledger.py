@@ -58,6 +58,18 @@ class Holder(Protocol):
         """Hold no answer; whether there was one to let go."""
 
 
+class _Held:
+    """Bytes that the ledgers of all generations count. No attribute of their class: writing one slows all look-ups in it."""
+
+    __slots__ = ("total",)
+
+    def __init__(self) -> None:
+        self.total = 0
+
+
+BY_ALL: Final = _Held()
+
+
 class Ledger:
     """What the automatic steps of one generation hold together.
 
@@ -69,10 +81,6 @@ class Ledger:
         "__weakref__", "_answers", "_calls", "_faults", "_histories", "_requests", "attempts", "dropped", "held",
         "unseen",
     )  # fmt: skip
-
-    #: Bytes held by those of all generations, and as many as may be.
-    total = 0
-    limit = A_PROCESS
 
     def __init__(self, dropped: Callable[[], None]) -> None:
         self.dropped = dropped
@@ -146,15 +154,15 @@ class Ledger:
                 ledger, gone = _returned.popleft()
                 if ledger is not None:
                     ledger.held -= gone
-                Ledger.total -= gone
+                BY_ALL.total -= gone
             self._count(size)
-            excess = max(self.held - A_GENERATION, min(size, Ledger.total - Ledger.limit))
-            if excess > 0:
+            if self.held > A_GENERATION or BY_ALL.total > A_PROCESS:
+                excess = max(self.held - A_GENERATION, min(size, BY_ALL.total - A_PROCESS))
                 self._make_room(excess)
 
     def _count(self, size: int) -> None:
         self.held += size
-        Ledger.total += size
+        BY_ALL.total += size
 
     def _make_room(self, size: int) -> None:
         """Let go what is compared with later requests, then requests, then answers; oldest first."""
