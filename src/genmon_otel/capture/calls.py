@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, set_span_in_context
 from genmon_otel import conventions as names
 from genmon_otel.capture import patches
 from genmon_otel.capture.carried import here
-from genmon_otel.capture.endpoints import api_of, is_ignored, label_of, name_of
+from genmon_otel.capture.endpoints import endpoint_of, is_ignored, label_of
 from genmon_otel.capture.exchanged import Exchanged, StatusFault
 from genmon_otel.capture.holding import HoldingStage
 from genmon_otel.capture.ledger import Ledger
@@ -94,14 +94,13 @@ class AutomaticCall(HoldingStage):
     ) -> None:
         self.adapter = adapter
         self.sent = sent
-        #: Provider and operation of a model's call; None for another.
-        self.api = api_of(sent.method, sent.host, sent.path, sent.agent)
+        self.endpoint = endpoint_of(sent.method, sent.host, sent.path, sent.agent)
         # In a thread that was given none of OpenTelemetry's context it is below the generation.
         below = None
         scope = current()
         if scope is None:
             below = attach(set_span_in_context(generation.span))
-        super().__init__(generation, "step", name, is_async)
+        super().__init__(generation, "step", name or self.endpoint.name, is_async)
         if below is not None:
             detach(below)
         site, self.frames = call_site(4, is_innermost=scope is generation)
@@ -117,10 +116,11 @@ class AutomaticCall(HoldingStage):
 
     def start_span(self, runtime: Runtime, name: str, *_: Any) -> None:
         """Start the span that :mod:`genmon_otel.capture.spans` describes, where there is none yet."""
-        if has_span(self.adapter, self.api, self.generation.span):
+        api = self.endpoint.api
+        if has_span(self.adapter, api, self.generation.span):
             self.start_no_span()
-        elif self.api is not None:
-            super().start_span(runtime, *inference_span(self.api, self.sent), SpanKind.CLIENT)
+        elif api is not None:
+            super().start_span(runtime, *inference_span(self.endpoint, self.sent), SpanKind.CLIENT)
         else:
             super().start_span(runtime, name)
 
@@ -239,7 +239,7 @@ class AutomaticCall(HoldingStage):
             self._end(Outcome.SUCCESS, ended)
 
     def _end(self, outcome: Outcome, ended: float, error: BaseException | None = None) -> None:
-        if self.api is not None and self.outcome is None and self.status is not None:
+        if self.endpoint.api is not None and self.outcome is None and self.status is not None:
             try:
                 self._account()
             except BaseException:
@@ -251,7 +251,8 @@ class AutomaticCall(HoldingStage):
     def _account(self) -> None:
         """Put on the span what the answer says beside its text; add its tokens to the generation's."""
         body = self._end_of_body or plain(self.parts, self._encoding)
-        is_bedrock = self.api is not None and self.api[0] == COUNTS_IN_HEADERS
+        api = self.endpoint.api
+        is_bedrock = api is not None and api[0] == COUNTS_IN_HEADERS
         tokens = tokens_of(body, self._headers if is_bedrock else ())
         if tokens:
             self.generation.count_tokens(tokens)
@@ -364,9 +365,8 @@ def begin(
     """
     if is_ignored(sent.host, sent.path):
         return None
-    name = name or name_of(sent.method, sent.host, sent.path, sent.agent)
     if _surrounding_step(here()) is not None:
-        is_model = api_of(sent.method, sent.host, sent.path, sent.agent) is not None
+        is_model = endpoint_of(sent.method, sent.host, sent.path, sent.agent).api is not None
         return TokensCall(generation, name, adapter, sent, is_async) if is_model else None
     call = kind(generation, name, adapter, sent, is_async)
     generation.add_stage(call)

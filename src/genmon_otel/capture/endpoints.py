@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from genmon_otel import conventions as names
 from genmon_otel.text import clean
@@ -96,9 +96,8 @@ def is_credentials(host: str, path: str) -> bool:
     return bool(_CREDENTIAL_HOSTS.search(host.lower()) or _CREDENTIAL_PATHS.search(path))
 
 
-@lru_cache(maxsize=2048)
-def operation_of(api: tuple[str, str], path: str) -> str:
-    """Return what the GenAI conventions call an operation of :func:`api_of`."""
+def _operation_of(api: tuple[str, str], path: str) -> str:
+    """What the GenAI conventions call an operation of :func:`_api_of`."""
     provider, operation = api
     if operation == "chat" and provider.startswith("gcp."):
         return "generate_content"
@@ -130,16 +129,27 @@ def is_ignored(host: str, path: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=2048)
-def name_of(method: str, host: str, path: str, agent: str = "") -> str:
-    """Return what a step is called: ``openai chat`` for a known model API, else ``GET host``."""
-    if (known := api_of(method, host, path, agent)) is not None:
-        return " ".join(known)
-    return clean(f"{method} {host}", _MAX_NAME)
+class Endpoint(NamedTuple):
+    """What is asked, as far as its address tells."""
+
+    #: What a step is called: ``openai chat`` for a known model API, else ``GET host``.
+    name: str
+    #: Provider and operation of a known model API; None for any other endpoint.
+    api: tuple[str, str] | None
+    #: What the GenAI conventions call the operation; empty for another endpoint.
+    operation: str
 
 
 @lru_cache(maxsize=2048)
-def api_of(method: str, host: str, path: str, agent: str = "") -> tuple[str, str] | None:
+def endpoint_of(method: str, host: str, path: str, agent: str = "") -> Endpoint:
+    """Return what a request asks."""
+    api = _api_of(method, host, path, agent)
+    if api is None:
+        return Endpoint(clean(f"{method} {host}", _MAX_NAME), None, "")
+    return Endpoint(" ".join(api), api, _operation_of(api, path))
+
+
+def _api_of(method: str, host: str, path: str, agent: str = "") -> tuple[str, str] | None:
     """Return provider and operation of a known model API; None for any other endpoint.
 
     The provider is whose host it is, else whose client asks (by its user agent), else whose API it is.
@@ -155,7 +165,7 @@ def api_of(method: str, host: str, path: str, agent: str = "") -> tuple[str, str
 @lru_cache(maxsize=2048)
 def needs_user_agent(method: str, host: str, path: str) -> bool:
     """Whether only the client's user agent tells whose model API is asked."""
-    return not _provider_of(host) and api_of(method, host, path) is not None
+    return not _provider_of(host) and _api_of(method, host, path) is not None
 
 
 def _provider_of(host: str) -> str:

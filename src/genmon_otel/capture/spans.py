@@ -19,7 +19,7 @@ from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, get_curren
 from opentelemetry.trace import Span, SpanKind, get_current_span
 
 from genmon_otel import conventions as names
-from genmon_otel.capture.endpoints import operation_of
+from genmon_otel.capture.endpoints import Endpoint
 from genmon_otel.capture.usage import requested_model
 from genmon_otel.capture.wire import Sent
 
@@ -77,11 +77,16 @@ def _is_instrumented(adapter: str) -> bool:
     return False
 
 
-def inference_span(api: tuple[str, str], sent: Sent) -> tuple[str, dict[str, str]]:
+def inference_span(endpoint: Endpoint, sent: Sent) -> tuple[str, dict[str, str]]:
     """Return name and first attributes of the span of a model's call."""
-    provider, _ = api
-    operation = operation_of(api, sent.path)
-    attributes = {names.GEN_AI_OPERATION_NAME: operation, names.GEN_AI_PROVIDER_NAME: provider}
-    if model := requested_model(sent.path, sent.body):
-        attributes[names.GEN_AI_REQUEST_MODEL] = model
-    return " ".join(filter(None, (operation, model))), attributes
+    assert endpoint.api is not None
+    operation = endpoint.operation
+    attributes = {
+        names.GEN_AI_OPERATION_NAME: operation,
+        names.GEN_AI_PROVIDER_NAME: endpoint.api[0],
+    }
+    model = requested_model(sent.path, sent.body)
+    if not model:
+        return operation, attributes
+    attributes[names.GEN_AI_REQUEST_MODEL] = model
+    return f"{operation} {model}", attributes
