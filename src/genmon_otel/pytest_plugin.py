@@ -73,7 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Collect case files; None for any other file."""
     if file_path.name.endswith(SUFFIX):
-        return CaseFile.from_parent(parent, path=file_path)
+        file = CaseFile.from_parent(parent, path=file_path)
+        if (printed := _printed_name(file.nodeid)) == file.nodeid:
+            return file
+        # Pytest prints an id as it is, and whoever wrote the file chose its name.
+        return CaseFile.from_parent(parent, path=file_path, nodeid=printed)
     return None
 
 
@@ -82,7 +86,7 @@ class CaseFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """Yield the test, named after the case."""
-        yield CaseItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX))
+        yield CaseItem.from_parent(self, name=_printed_name(self.path.name.removesuffix(SUFFIX)))
 
 
 class CaseItem(pytest.Item):
@@ -183,7 +187,7 @@ class CaseItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Return file, line and name for the report."""
-        return self.path, 0, self.name
+        return Path(_printed_name(str(self.path))), 0, self.name
 
     def _result(self) -> Result:
         from genmon_otel.regression.cases.results import Result
@@ -209,6 +213,13 @@ def _printed(text: str) -> str:
     from genmon_otel.wording.printable import in_a_log
 
     return in_a_log(cut(text, 4_000))
+
+
+def _printed_name(name: str) -> str:
+    """Return the name of a file or a folder as it may be printed there; on one line."""
+    from genmon_otel.wording.printable import in_a_log, one_line
+
+    return in_a_log(one_line(name))
 
 
 def _code_version(config: pytest.Config) -> str | None:
@@ -336,7 +347,10 @@ class Results:
         from genmon_otel.errors import GenmonError
         from genmon_otel.regression.cases.results import Result, append
 
-        _export([value for _, value in self._shown.values()])
+        if any(os.environ.get(f"OTEL_{signal}_EXPORTER") for signal in ("TRACES", "LOGS")):
+            from genmon_otel.wiring.evaluations import export_runs
+
+            export_runs([value for _, value in self._shown.values()])
         results = [Result.from_data(data) for data in self._results.values()]
         try:
             if path := self._config.getoption("--genmon-results"):
@@ -364,25 +378,6 @@ class Results:
         terminal = self._config.pluginmanager.get_plugin("terminalreporter")
         if terminal is not None:
             terminal.write_line(said, yellow=True)
-
-
-def _export(shown: list[dict[str, Any]]) -> None:
-    """Export the judged replays as telemetry, where a variable names an exporter."""
-    if not any(os.environ.get(f"OTEL_{signal}_EXPORTER") for signal in ("TRACES", "LOGS")):
-        return
-    from genmon_otel.policy import Verdict
-    from genmon_otel.wiring.evaluations import Evaluations, Judged
-
-    with Evaluations() as evaluations:
-        for value in shown:
-            evaluations.judged(
-                Judged(
-                    name=value["slug"], operation=value["shown"]["operation"],
-                    verdict=Verdict(value["verdict"]), detail=value["detail"], at=value["at"],
-                    duration_s=value["shown"]["duration_s"], fingerprint=value["fingerprint"],
-                    weight=value["weight"], drifted=bool(value["drift"]),
-                )
-            )  # fmt: skip
 
 
 def _save_to_store(results: list[Result]) -> None:

@@ -340,6 +340,35 @@ def test_no_line_that_pytest_prints_of_a_file_is_a_command(
     assert [mark for mark in ("##[", "##vso[", "##teamcity[", "\u200e") if mark in text] == []
 
 
+#: Names of files and folders, as whoever commits a case may choose them.
+NAMES = (
+    "a\n::error::x",
+    "b\x1b[2J",
+    "c\u202e",
+    "d\r::stop-commands::y",
+    "f##vso[x]",
+    "\n::error::g",
+)
+
+
+def test_no_name_of_a_file_is_a_command(pytester: pytest.Pytester, home: Path) -> None:
+    """Pytest prints names as they are: those of cases, and of the folders that they are in, are cleaned."""
+    text = json.dumps(honest(home).to_dict())
+    for name in NAMES:
+        folder = home / "cases" / name
+        folder.mkdir(parents=True)
+        (folder / f"{name}.genmon.json").write_text(text, "ascii")
+    for ran in (
+        pytester.runpytest_subprocess("cases", "-rA", "-v"),
+        pytester.runpytest_subprocess("cases", "--collect-only", "-q"),
+    ):
+        printed = ran.stdout.str()
+        assert "stop-commands" in printed
+        assert [line for line in printed.splitlines() if line.lstrip().startswith("::")] == []
+        assert [mark for mark in ("##vso[", "\x1b[2J", "\u202e") if mark in printed] == []
+    pytester.runpytest_subprocess("cases", "-n", "2").assert_outcomes(xfailed=len(NAMES))
+
+
 @pytest.mark.parametrize("place", ["case", "expected"])
 def test_no_member_is_there_twice(tmp_path: Path, place: str) -> None:
     """What a reviewer reads first would not be what runs."""

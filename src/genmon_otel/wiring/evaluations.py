@@ -188,6 +188,20 @@ class Evaluations:
             )
 
 
+def export_runs(shown: list[dict[str, Any]]) -> None:
+    """Export what the pytest plugin shows of the replays that it judged."""
+    with Evaluations() as evaluations:
+        for value in shown:
+            evaluations.judged(
+                Judged(
+                    name=value["slug"], operation=value["shown"]["operation"],
+                    verdict=Verdict(value["verdict"]), detail=value["detail"], at=value["at"],
+                    duration_s=value["shown"]["duration_s"], fingerprint=value["fingerprint"],
+                    weight=value["weight"], drifted=bool(value["drift"]),
+                )
+            )  # fmt: skip
+
+
 def ci_attributes(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what the variables of a CI say of the run that this is part of; empty elsewhere."""
     for mark, variables in _CI:
