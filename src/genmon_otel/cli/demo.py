@@ -19,7 +19,7 @@ from rich.table import Table
 from genmon_otel.cli.card import render_card
 from genmon_otel.cli.failures import print_failures, severity_style
 from genmon_otel.cli.output import marked
-from genmon_otel.cli.terminal import DEMO_FOLDER
+from genmon_otel.cli.terminal import DEMO_FOLDER, near, program
 from genmon_otel.cli.ui import ui as serve_page
 from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
 from genmon_otel.demo.model_server import model_server, projects
@@ -330,7 +330,7 @@ class Show:
                 "passes. Mend the source below yourself, then run it again:"
             )
             self.out.print(
-                f"  genmon cases run {row.handle} --cwd {near(self.stage.folder)} "
+                f"  {program()} cases run {row.handle} --cwd {near(self.stage.folder)} "
                 f"--store {near(self.stage.database)}",
                 style="bold", soft_wrap=True,
             )  # fmt: skip
@@ -358,9 +358,10 @@ class Show:
         )
         table.add_row("database", near(stage.database), "look around in it:")
         self.out.print(table)
+        genmon = program()
         for command in (
-            f"genmon failures list --store {near(stage.database)}",
-            f"genmon ui --store {near(stage.database)} --cwd {near(stage.folder)}",
+            f"{genmon} failures list --store {near(stage.database)}",
+            f"{genmon} ui --store {near(stage.database)} --cwd {near(stage.folder)}",
         ):
             self.out.print(f"  {command}", style="bold", soft_wrap=True)
 
@@ -368,11 +369,6 @@ class Show:
     def _waiting(self, text: str) -> Iterator[None]:
         with self.out.status(text):
             yield
-
-
-def near(path: Path) -> str:
-    """Return a path relative to the working directory if that is shorter."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _free() -> Path:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +41,20 @@ json_option = click.option(
 markdown_option = click.option(
     "--markdown", is_flag=True, help="Print Markdown, for a job's summary or a comment."
 )
+
+
+def near(path: Path) -> str:
+    """Return a path relative to the working directory if it lies below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def program() -> str:
+    """Return what starts genmon in this shell: its path where PATH does not find it, as after `make demo`."""
+    started = Path(sys.argv[0])
+    if shutil.which("genmon") is not None or started.name != "genmon":
+        return "genmon"
+    return shlex.quote(near(started.absolute()))
+
 
 #: Upper bound of list lengths: none is longer.
 COUNTLESS: Final = 2**31 - 1

@@ -235,8 +235,11 @@ active_users: Final = Table(
 active_user_counts: Final = Table(
     names.TABLE_ACTIVE_USER_COUNTS,
     metadata,
+    #: Days since 1970.
     Column("day", Integer, primary_key=True, autoincrement=False),
+    #: Days since those users were active before; 7: a week or more, or never.
     Column("gap", SmallInteger, primary_key=True, autoincrement=False),
+    #: 0 to 15, by producer; the number of users is the sum over all shards.
     Column("shard", SmallInteger, primary_key=True, autoincrement=False),
     _count("users"),
 )
