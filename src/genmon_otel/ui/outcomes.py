@@ -32,7 +32,7 @@ from rich.text import Text
 from genmon_otel.records import Tree
 from genmon_otel.text import clean
 from genmon_otel.wording.printable import printable
-from genmon_otel.wording.values import plain
+from genmon_otel.wording.values import plain, said_or_plain
 
 #: Characters of one text that the page shows, and of those that are coloured.
 SHOWN: Final = 60_000
@@ -78,6 +78,9 @@ class Block:
 def blocks(tree: Tree) -> list[Block]:
     """Lay out a recorded value."""
     value = plain(tree)
+    if isinstance(said := said_or_plain(tree), str) and said is not value:
+        stream = Block("json", fold(value), "the stream, as recorded", is_folded=True)
+        return [*(replace(block, is_message=True) for block in text_blocks(said)), stream]
     if isinstance(value, Mapping):
         messages = list(_messages(value))
         if messages:
@@ -136,7 +139,7 @@ def _fenced(code: str, language: str) -> Block:
 
 def gist(tree: Tree) -> str:
     """Return what a request or an outcome says, on one line: its last message, else its body."""
-    value = plain(tree)
+    value = said_or_plain(tree)
     if isinstance(value, Mapping) and isinstance(body := value.get("body"), str) and body:
         value = body
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
@@ -154,7 +157,7 @@ def gist(tree: Tree) -> str:
 
 def as_lines(tree: Tree) -> str:
     """Return an outcome as text to be compared: what was said, else indented JSON."""
-    value = plain(tree)
+    value = said_or_plain(tree)
     if isinstance(value, Mapping) and isinstance(body := value.get("body"), str) and body:
         value = body
     if isinstance(value, str):
@@ -163,8 +166,7 @@ def as_lines(tree: Tree) -> str:
         except (ValueError, RecursionError):
             pass
     if isinstance(value, Mapping):
-        said = [text for _, text in _said(value) if isinstance(text, str)]
-        value = "\n".join(said) if said else value
+        value = "\n".join(text for _, text in _said(value) if isinstance(text, str)) or value
     if not isinstance(value, str):
         value = json.dumps(value, ensure_ascii=False, default=str, indent=1)
     return value[:SHOWN]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from genmon_otel.records import Tree
+from genmon_otel.wording.streamed import streamed_answer
 
 #: Paths of the text and of the finish reason in answers of chat clients.
 _ANSWERS: Final = (
@@ -47,6 +48,8 @@ def text_of(tree: Tree) -> str:
     value = plain(tree)
     if isinstance(value, str):
         return value
+    if (streamed := streamed_answer(value)) is not None:
+        return f"{streamed[0]}\n(ended by: {streamed[1]})" if streamed[1] else streamed[0]
     is_answer = isinstance(tree, Mapping) and bool(tree.get("$"))
     if isinstance(value, Mapping) and isinstance(body := value.get("body"), str) and body:
         # What an automatic step got: its body says what was answered, the rest how it came.
@@ -61,6 +64,13 @@ def text_of(tree: Tree) -> str:
                 why = _at(value, end)
                 return f"{said}\n(ended by: {why})" if isinstance(why, str) else said
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+def said_or_plain(tree: Tree) -> Any:
+    """Return the text of a streamed answer, of anything else plain data."""
+    value = plain(tree)
+    streamed = streamed_answer(value)
+    return streamed[0] if streamed else value
 
 
 def in_line(tree: Tree, limit: int) -> str:
