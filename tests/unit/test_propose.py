@@ -93,7 +93,7 @@ def test_the_best_recording_is_taken() -> None:
 
 
 def test_donors_are_answers_of_successes() -> None:
-    """At most three donors a step, none that raised, hung or broke off; newest first."""
+    """At most three donors a step, none that raised, hung or broke off, which count as no answer; newest first."""
     samples = [
         SuccessSample(f"g{n}", "build", float(n), "v1", {"type": "dict"},
                       (VALUE, RAISED, HUNG, BROKEN, STUCK, replace(STREAM, name="read")))
@@ -106,6 +106,7 @@ def test_donors_are_answers_of_successes() -> None:
         for name, kind in (("ask", "value"), ("read", "stream"))
     ]
     assert len(case.success_shapes) == 5
+    assert case.own_calls == 1
 
 
 ANYTHING = st.text() | st.text(st.characters(categories=["Cc", "Zs", "Po", "Cs", "Lu", "So"]))

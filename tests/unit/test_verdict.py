@@ -27,7 +27,7 @@ CASE = Case(
     inputs={"request": "a shop"},
     steps=(
         StepRecord("chat", {"p": 1}, "exception", {"$": "error"}, ended_s=1.0, digest="d"),
-        StepRecord("chat", {"p": 1}, "hang", None, is_async=True),
+        StepRecord("chat", {"p": 1}, "hang", None, started_s=1.0, is_async=True),
     ),
     trigger=CaseTrigger("fault", 0),
     expected=Expected("v2:same", "rate_limit", "app.RateLimit", "slow", "chat"),
@@ -99,12 +99,15 @@ def test_a_result_rests_on_an_answer() -> None:
     own, other = (CASE.steps[CASE.trigger.step or 0].name,), ("another",)
     content = replace(CASE, trigger=CaseTrigger("content", CASE.trigger.step))
     twice = replace(CASE, own_calls=2)
+    beside = (CASE.steps[0], replace(CASE.steps[1], started_s=0.5))
     rows: list[tuple[Case, dict[str, Any], Verdict]] = [
         (CASE, {"answered_instead": ()}, Verdict.INCONCLUSIVE),
         (CASE, {"answered_instead": own}, Verdict.PASS),
         (CASE, {"answered_instead": other}, Verdict.PASS),
         (twice, {"answered_instead": own}, Verdict.INCONCLUSIVE),  # it follows in each success
         (twice, {"answered_instead": own * 2}, Verdict.PASS),
+        # what was asked beside the trigger does not follow from its answer
+        (replace(twice, steps=beside), {"answered_instead": own}, Verdict.PASS),
         (content, {"answered_instead": (), "depends": False}, Verdict.INCONCLUSIVE),
         (content, {"answered_instead": (), "depends": True}, Verdict.PASS),
         (content, {"answered_instead": own, "depends": False}, Verdict.INCONCLUSIVE),

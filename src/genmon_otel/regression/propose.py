@@ -148,11 +148,15 @@ def _asked_after(case: Case, samples: Sequence[SuccessSample]) -> tuple[str, ...
 
 
 def _own_calls(case: Case, samples: Sequence[SuccessSample]) -> int:
-    """How often each success asks the trigger's step, at the least."""
+    """How often each success has an answer of the trigger's step, at the least.
+
+    A call that failed and was made again counts once: it is one request.
+    """
     if case.trigger.step is None:
         return 0
     own = case.steps[case.trigger.step].name
-    return min((sum(s.name == own for s in sample.steps) for sample in samples), default=0)
+    answers = (sum(s.name == own and answered(s) for s in sample.steps) for sample in samples)
+    return min(answers, default=0)
 
 
 def _own_kinds(case: Case, samples: Sequence[SuccessSample]) -> tuple[str, ...]:

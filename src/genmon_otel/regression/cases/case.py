@@ -141,7 +141,7 @@ class Case:
     #: Steps that every sampled success asked for after the trigger's, its own name included where
     #: it was asked for at all: a fix that leaves one out does not pass.
     asked_after: tuple[str, ...] = ()
-    #: How often each sampled success asks the trigger's step, at the least; 0 where that is not known.
+    #: How many answers of the trigger's step each sampled success has, at the least; 0 where that is not known.
     own_calls: int = 0
     #: The kinds of values that it answers in them, where it is decorated.
     own_kinds: tuple[str, ...] = ()

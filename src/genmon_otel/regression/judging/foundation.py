@@ -117,12 +117,24 @@ def counted_instead(case: Case, instead: Sequence[str]) -> list[int]:
     if case.trigger.step is None:
         return []
     own = case.steps[case.trigger.step].name
-    asked = {step.digest for step in case.steps[: case.trigger.step + 1] if step.name == own}
-    count = instead.count(own) - max(0, case.own_calls - len(asked))
+    count = instead.count(own) - max(
+        0, case.own_calls - len(_asked_before(case, case.trigger.step))
+    )
     others = [index for index, name in enumerate(instead) if name != own]
     if others:  # another step took its part
         return list(range(len(instead)))
     return list(range(max(0, count)))
+
+
+def _asked_before(case: Case, trigger: int) -> set[str]:
+    """Return the requests of the trigger's step that do not follow from its answer: it and those beside it."""
+    step = case.steps[trigger]
+    until = step.started_s if step.ended_s is None else step.ended_s
+    return {
+        other.digest
+        for index, other in enumerate(case.steps)
+        if other.name == step.name and (index <= trigger or other.started_s < until)
+    }
 
 
 def unfounded(case: Case, instead: Sequence[str], result: Tree, objection: str) -> str:
