@@ -160,15 +160,23 @@ def _reporting_class(module: Any) -> type:
         def _read_nowait_chunk(self, n: int) -> bytes:
             data: bytes = read(self, n)
             if (call := call_of(id(self))) is not None:
-                call.given(data)
+                # As AutomaticCall.given; without a call of it, for each line of each stream.
+                call.parts.append((call.now(), data))
+                call.left = left = call.left - len(data)
+                if left < 0:
+                    call.count()
                 if self._eof and not self._buffer:
                     self._end()
             return data
 
         async def _wait(self, func_name: str) -> None:
-            if (call := _calls.get(id(self))) is not None:
-                call.asked()
+            call = call_of(id(self))
+            if call is None:
+                await plain._wait(self, func_name)
+                return
+            call.is_asked = True
             await plain._wait(self, func_name)
+            call.is_asked = False  # what came is given at once
 
         def feed_eof(self, *args: Any, **options: Any) -> None:
             plain.feed_eof(self, *args, **options)

@@ -110,12 +110,15 @@ def _report_reads(call: AutomaticCall, response: Any) -> None:
     """Have a response's own ways to read report to the call."""
     kind: Any = type(response)
     response.__dict__[_CALL] = call
-    response.__class__ = _reporting_class(kind)
+    response.__class__ = _reporting_class(kind, call.is_packed)
 
 
 @lru_cache(maxsize=16)
-def _reporting_class(kind: Any) -> type:
-    """The class of a response that reports to its call what is read of it; of the same layout."""
+def _reporting_class(kind: Any, is_packed: bool) -> type:
+    """The class of a response that reports to its call what is read of it; of the same layout.
+
+    What is packed is reported as it came, before it is unpacked: one function more for each chunk.
+    """
     raw_read, handle_chunk = kind._raw_read, kind._handle_chunk
     chunked, closes = kind.read_chunked, kind.close
 
@@ -137,7 +140,7 @@ def _reporting_class(kind: Any) -> type:
 
     def _handle_chunk(self: Any, amt: Any) -> Any:
         data = handle_chunk(self, amt)
-        if data and not self._genmon_gives_raw:
+        if data:
             self._genmon_call.given(data)
         return data
 
@@ -145,10 +148,7 @@ def _reporting_class(kind: Any) -> type:
         call: AutomaticCall = self._genmon_call
         chunks = chunked(self, *args, **options)
         call.reader = self._genmon_reader = chunks
-        if call.is_packed:
-            return ended(call, chunks)
-        self._genmon_gives_raw = True  # nothing is unpacked: it gives what came
-        return reporting(call, chunks)
+        return (ended if is_packed else reporting)(call, chunks)
 
     def close(self: Any) -> None:
         try:
@@ -160,14 +160,14 @@ def _reporting_class(kind: Any) -> type:
 
     members = {
         "_raw_read": _raw_read,
-        "_handle_chunk": _handle_chunk,
         "read_chunked": read_chunked,
         "close": close,
         "_genmon_reader": None,
-        "_genmon_gives_raw": False,
         "__module__": kind.__module__,
         "__qualname__": kind.__qualname__,
     }
+    if is_packed:
+        members["_handle_chunk"] = _handle_chunk
     return type(kind.__name__, (kind,), members)
 
 
