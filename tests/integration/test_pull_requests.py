@@ -19,7 +19,6 @@ import pytest
 from genmon_otel.policy import CaseState
 from genmon_otel.records import Category
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.proposal import compare_link, plain_title
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore
 from tests.git_kit import git, identify
@@ -291,6 +290,83 @@ def test_a_detached_head_and_a_committed_file(checkout: Path, store: SqlStore) -
     assert (again.returncode, "is committed already" in again.stderr) == (2, True)
 
 
+def allow(project: Path) -> None:
+    """Let the project publish proposals."""
+    (project / "pyproject.toml").write_text("[tool.genmon]\npropose_publish = true\n")
+
+
+def test_a_merged_case_stops_no_other(checkout: Path, store: SqlStore) -> None:
+    """With --all a case whose file is on the base is passed over; named alone it is said."""
+    merged = json.loads(genmon(checkout, handle_of(store), "--json").stdout)[0]
+    git(checkout, "push", "-q", "origin", f"{merged['branch']}:main")
+    git(checkout, "branch", "-D", merged["branch"])
+    git(checkout, "fetch", "-q")
+    done = genmon(checkout, "--all", "--json")
+    assert done.returncode == 0, done.stderr
+    wanted = f"genmon/{handle_of(store, 'b').lower()}"
+    assert [each["branch"] for each in json.loads(done.stdout)] == [wanted]
+    assert genmon(checkout, handle_of(store)).returncode == 2
+
+
+def test_nothing_else_is_published(checkout: Path, store: SqlStore, home: Path) -> None:
+    """Where the default branch is another, or nothing is known of the remote, commits of the user's stay here."""
+    remote = home / "remote.git"
+    git(checkout, "push", "-q", "origin", "main:trunk")
+    git(remote, "symbolic-ref", "HEAD", "refs/heads/trunk")
+    git(checkout, "push", "-q", "origin", "--delete", "main")
+    git(checkout, "remote", "set-head", "origin", "-d")
+    git(checkout, "fetch", "-q", "--prune")
+    git(checkout, "commit", "-qm", "Mine alone")
+    allow(checkout)
+    done = genmon(checkout, handle_of(store), "--push", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "genmon/" in git(remote, "branch", "--list", "genmon/*")
+    git(checkout, "remote", "add", "other", f"file://{remote}")
+    refused = genmon(checkout, handle_of(store, "b"), "--push", "--yes", "--remote", "other")
+    assert (refused.returncode, "git fetch other" in refused.stderr) == (2, True), refused.stderr
+    assert "Mine alone" not in git(remote, "log", "--all", "--format=%s")
+
+
+def test_a_branch_that_only_the_remote_has_stays(
+    checkout: Path, store: SqlStore, home: Path
+) -> None:
+    """A branch of that name that is not known here is not moved, though git could fast-forward it."""
+    branch = f"genmon/{handle_of(store).lower()}"
+    git(home / "remote.git", "branch", branch, "main")
+    before = git(home / "remote.git", "rev-parse", branch)
+    allow(checkout)
+    refused = genmon(checkout, handle_of(store), "--push", "--yes")
+    assert (refused.returncode, "git push failed" in refused.stderr) == (2, True), refused.stderr
+    assert git(home / "remote.git", "rev-parse", branch) == before
+
+
+def test_hooks_and_signing(checkout: Path, store: SqlStore) -> None:
+    """No hook runs but pre-push, which may refuse; a signature that cannot be made is named as such."""
+    hooks = checkout / ".git" / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("pre-commit", "commit-msg", "post-commit", "reference-transaction", "pre-push"):
+        (hooks / name).write_text(f"#!/bin/sh\necho {name} ran >&2\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    before = state_of(checkout)
+    assert genmon(checkout, handle_of(store)).returncode == 0
+    assert state_of(checkout) == before
+    allow(checkout)
+    refused = genmon(checkout, handle_of(store, "b"), "--push", "--yes")
+    assert (refused.returncode, "pre-push ran" in refused.stderr) == (2, True)
+    git(
+        checkout,
+        "-c",
+        f"core.hooksPath={os.devnull}",
+        "branch",
+        "-D",
+        f"genmon/{handle_of(store, 'b').lower()}",
+    )
+    git(checkout, "config", "commit.gpgsign", "true")
+    git(checkout, "config", "gpg.program", "false")
+    unsigned = genmon(checkout, handle_of(store, "b"))
+    assert (unsigned.returncode, "git commit -S" in unsigned.stderr) == (2, True), unsigned.stderr
+
+
 def test_what_cannot_work_is_said(home: Path, checkout: Path, store: SqlStore) -> None:
     """No repository, no commit, no remote, a folder outside, a case not checked: a word for each."""
     empty = home / "empty"
@@ -310,18 +386,3 @@ def test_what_cannot_work_is_said(home: Path, checkout: Path, store: SqlStore) -
     wrong = {kind: said[kind] for kind, word in words.items() if word not in said[kind]}
     assert wrong == {}
     assert not any("Traceback" in text for text in said.values())
-
-
-def test_addresses_of_pull_requests() -> None:
-    """Forges that are known get a link, others none; credentials and ports never show."""
-    links = {
-        "https://github.com/a/b.git": "https://github.com/a/b/compare/genmon/f-1?expand=1",
-        "git@github.com:a/b.git": "https://github.com/a/b/compare/genmon/f-1?expand=1",
-        "ssh://git@github.com/a/b": "https://github.com/a/b/compare/genmon/f-1?expand=1",
-        "https://gitlab.example.com/g/s/b": "https://gitlab.example.com/g/s/b/-/merge_requests/new"
-        "?merge_request%5Bsource_branch%5D=genmon%2Ff-1",
-        "file:///srv/github.git": None, "https://example.com/a": None, "/srv/x.git": None,
-    }  # fmt: skip
-    got = {url: compare_link(url, "genmon/f-1") for url in links}
-    assert got == links
-    assert plain_title("a @b #3 `c`\n<d> " + "x" * 100) == "a b 3 c d " + "x" * 62

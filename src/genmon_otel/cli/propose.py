@@ -24,6 +24,7 @@ from genmon_otel.regression import review
 from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.regression.proposal import (
     MAX_OPEN,
+    AlreadyProposed,
     Proposal,
     Repository,
     branch_of,
@@ -72,13 +73,21 @@ def propose(
     repository = Repository(Path.cwd(), remote)
     if push:
         _check_may_publish(repository)
-    shown = []
+    shown: list[tuple[Proposal, str, str | None]] = []
     unreadable: list[CaseError] = []
     with open_store(store) as opened:
-        names = list(case) or _unproposed(opened, repository)
+        names, room = list(case), len(case)
+        if every:
+            names, room = _unproposed(opened, repository)
         for name in names:
+            if len(shown) == room:
+                break
             try:
                 proposal, description = _propose(opened, repository, name, folder)
+            except AlreadyProposed:
+                if every:  # merged, its branch deleted
+                    continue
+                raise
             except CaseError as why:
                 unreadable.append(why)
                 continue
@@ -125,12 +134,12 @@ def _propose(
     return proposal, describe(card, proposal.path)
 
 
-def _unproposed(store: SqlStore, repository: Repository) -> list[str]:
-    """Return the handles of reproduced cases without a branch, as many as may be open."""
+def _unproposed(store: SqlStore, repository: Repository) -> tuple[list[str], int]:
+    """Return the handles of reproduced cases without a branch, and how many more may be open."""
     there = set(repository.open_branches())
     rows: list[CaseRow] = review.queue(store.cases(state=CaseState.REPRODUCED, limit=1_000))
     room = max(0, MAX_OPEN - len(there))
-    return [row.handle for row in rows if branch_of(row.handle) not in there][:room]
+    return [row.handle for row in rows if branch_of(row.handle) not in there], room
 
 
 def _check_may_publish(repository: Repository) -> None:

@@ -2,6 +2,7 @@
 
 The commit is made from git's object store with an index of its own: no working tree, no index and
 no branch of the user's changes, no hook and no filter runs, and uncommitted work stays as it is.
+Only a push runs the user's ``pre-push``, which may look for secrets, and publishes this one commit alone.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ class Proposal:
     title: str
 
 
+class AlreadyProposed(ConfigurationError):
+    """A case's file is on the base already: its pull request was merged."""
+
+
 class Repository:
     """The git repository that a folder lies in.
 
@@ -74,7 +79,8 @@ class Repository:
             message: body of the commit; plain text.
 
         Raises:
-            ConfigurationError: the branch or the file is there already, or git refused.
+            AlreadyProposed: the file is there already.
+            ConfigurationError: the branch is there already, or git refused.
         """
         branch = branch_of(handle)
         where = self._inside(folder)
@@ -86,7 +92,7 @@ class Repository:
             )
         base = self.base()
         if self._succeeds("cat-file", "-e", f"{base}:{path}"):
-            raise ConfigurationError(
+            raise AlreadyProposed(
                 f"{path} is committed already, so {handle} is proposed. To renew its file: "
                 f"genmon cases export {where} --update"
             )
@@ -102,19 +108,34 @@ class Repository:
         commit = self._ask(
             "commit-tree", *signed, tree, "-p", base, "-F", "-",
             given=f"{title}\n\n{message}\n",
-            hint="Tell git who you are: git config user.name NAME; git config user.email ADDRESS",
+            hint="The commit is to be signed (commit.gpgsign), so 'git commit -S' must work here. Without: "
+            "git config commit.gpgsign false" if signed else
+            "Tell git who you are: git config user.name NAME; git config user.email ADDRESS",
         )  # fmt: skip
         # The last argument says that the branch must not exist: another process may be here too.
-        self._ask("update-ref", f"refs/heads/{branch}", commit, "0" * len(commit))
+        self._ask(
+            "-c",
+            f"core.hooksPath={os.devnull}",
+            "update-ref",
+            f"refs/heads/{branch}",
+            commit,
+            "0" * len(commit),
+        )
         return Proposal(branch, commit, base, path, title)
 
     def base(self) -> str:
-        """Return the commit of the remote's default branch, as far as it is known here, else HEAD's."""
+        """Return the commit of the remote's default branch, as far as it is known here.
+
+        Where it is not known: the newest commit of HEAD that the remote has, so that a push publishes
+        nothing else; HEAD itself where nothing is known of the remote.
+        """
         for name in (f"refs/remotes/{self.remote}/HEAD", f"refs/remotes/{self.remote}/main",
                      f"refs/remotes/{self.remote}/master"):  # fmt: skip
             if found := self._ask_or("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
                 return found
-        return self.head
+        known = self._ask("for-each-ref", "--format=%(objectname)", f"refs/remotes/{self.remote}/")
+        shared = known and self._ask_or("merge-base", self.head, *sorted(set(known.split()))[:500])
+        return shared or self.head
 
     def open_branches(self) -> list[str]:
         """Return the names of our branches, here and on the remote as far as it is known."""
@@ -142,14 +163,23 @@ class Repository:
         return url
 
     def push(self, branch: str) -> None:
-        """Publish one branch. Never forces.
+        """Publish one branch, with nothing but its own commit. Never changes a branch of the remote.
 
         Raises:
-            ConfigurationError: the remote refused it, or it cannot be reached.
+            ConfigurationError: other commits would be published with it, the remote has such a branch
+                or refused it, or it cannot be reached.
         """
         ref = f"refs/heads/{branch}"
+        others = int(self._ask("rev-list", "--count", ref, "--not", f"--remotes={self.remote}")) - 1
+        if others > 0:
+            raise ConfigurationError(
+                f"{branch} is kept here: to publish it would also publish {others} commits of yours that "
+                f"{self.remote} does not have, as far as is known here. If it has them: git fetch "
+                f"{self.remote}; git branch -D {branch}; then propose again. Else publish them first."
+            )
         self._ask(
-            "push", self.remote, f"{ref}:{ref}", wait_s=_REMOTE_S,
+            # The lease without a value says that the remote must have no such branch.
+            "push", f"--force-with-lease={ref}:", self.remote, f"{ref}:{ref}", wait_s=_REMOTE_S,
             hint=f"The branch is kept here. Publish it yourself: git push {self.remote} {branch}",
         )  # fmt: skip
 
@@ -195,7 +225,8 @@ class Repository:
         if done.returncode:
             # git quotes a remote's address as it is configured, with the password.
             said = _CREDENTIALS.sub(r"\1", (done.stderr or done.stdout).strip())[-600:]
-            raise ConfigurationError(f"git {arguments[0]} failed: {said} {hint}".strip())
+            verb = arguments[2] if arguments[0] == "-c" else arguments[0]
+            raise ConfigurationError(f"git {verb} failed: {said} {hint}".strip())
         return done.stdout.strip()
 
     def _run(
