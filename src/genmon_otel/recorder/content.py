@@ -200,16 +200,22 @@ def _where(text: str, contents: Contents) -> tuple[bytearray, int]:
             continue
         piece = text[at : at + _GRAM]
         place = first_places[piece]
+        compared_with = ""
         for _ in range(_MAX_PLACES):
             compared += 1
             if compared > _MAX_COMPARISONS:
                 return hidden, at
-            start, end = _run(text, at, content, place)
-            # What goes on beyond its end has a piece of its own from here on.
-            done = max(done, end - 2 * _GRAM + 2)
-            if len(text[start:end].strip()) >= _PIECE:
-                hidden[start:end] = b"\1" * (end - start)
-                break
+            # All that a short run depends on: a text that repeats itself is compared once.
+            near = content[max(0, place - _LONGEST_BEFORE) : place + _FIRST]
+            if near != compared_with:
+                start, end = _run(text, at, content, place)
+                is_whole = len(near) == _LONGEST_BEFORE + _FIRST
+                compared_with = near if is_whole and end - at < _FIRST else ""
+                # What goes on beyond its end has a piece of its own from here on.
+                done = max(done, end - 2 * _GRAM + 2)
+                if len(text[start:end].strip()) >= _PIECE:
+                    hidden[start:end] = b"\1" * (end - start)
+                    break
             place = content.find(piece, place + 1)
             if place < 0:
                 break
@@ -237,6 +243,8 @@ def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
         if behind < size:
             break
     size = min(found, at, _LONGEST_BEFORE)
+    if not size or text[found - 1] != content[at - 1]:  # most often
+        return found, found + behind
     before = _alike(text[found - size : found][::-1], content[at - size : at][::-1])
     return found - before, found + behind
 
