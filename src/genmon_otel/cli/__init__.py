@@ -25,7 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("doctor", "Check configuration, store, journal, exporters and rules."),
     "tail": ("tail", "Show generations as they end."),
     "health": ("health", "Say whether generation is healthy now."),
-    "failures": ("failures", "List, show, resolve and ignore failures."),
+    "failures": ("failures", "List, show, relabel, resolve and ignore failures."),
     "replay": ("replay", "Show a recorded failure again, without model and network."),
     "cases": ("cases", "Review regression cases, run them, export them."),
     "ui": ("ui", "Serve the page on which failures and cases are reviewed."),

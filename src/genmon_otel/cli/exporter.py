@@ -25,7 +25,7 @@ from genmon_otel.wiring.host_check import bound_address
 def exporter(store: str | None, port: int, host: str) -> None:
     """Serve the store-wide metrics: cases by state, runs by verdict, failures by status.
 
-    Run one for each store, next to nothing else; applications never serve these.
+    Run one for each store, in a process of its own; applications never serve these.
     """
     # A container's first process ignores SIGTERM unless it says otherwise.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

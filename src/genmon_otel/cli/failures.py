@@ -197,7 +197,9 @@ failures.command("resolve", help="Say that FAILURE is fixed; if it happens again
 failures.command("ignore", help="Say that FAILURE does not matter; it never reopens.")(
     _setter("ignored", "It is still counted, but never reopens.")
 )
-failures.command("reopen", help="Take back what was said of FAILURE.")(_setter("open", ""))
+failures.command("reopen", help="Set FAILURE, resolved or ignored before, back to open.")(
+    _setter("open", "")
+)
 
 
 @failures.command()

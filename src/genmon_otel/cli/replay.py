@@ -44,7 +44,7 @@ _SAYS = {
 @store_option
 @json_option
 @click.option("--cwd", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Where the application's code is at home. Default: the working directory.")  # fmt: skip
+              help="Folder of the application's code. Default: the working directory.")  # fmt: skip
 @click.option("--pdb", "in_pdb", is_flag=True, help="Stop in the debugger where it is raised.")
 @click.option("--set", "outcomes", metavar="STEP=JSON", multiple=True,
               help="Let STEP answer something else than recorded; STEP#2 for its second call. Default: "

@@ -181,5 +181,5 @@ def _plain(value: Any) -> Any:
 cwd_option = click.option(
     "--cwd",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the code under test is at home. Default: the working directory.",
+    help="Folder of the code under test. Default: the working directory.",
 )

@@ -26,7 +26,7 @@ from genmon_otel.settings import DEFAULT_FOLDER
 @click.option("--allow-host", "names", multiple=True, metavar="NAME",
               help="Another name by which browsers reach the page.")  # fmt: skip
 @click.option("--cwd", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="Where the code under test is at home. Default: the working directory.")  # fmt: skip
+              help="Folder of the code under test. Default: the working directory.")  # fmt: skip
 @click.option("--no-code", is_flag=True,
               help="The application's code is not here: nothing is replayed.")  # fmt: skip
 @click.option("--link", "only_link", is_flag=True,

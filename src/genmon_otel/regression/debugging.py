@@ -32,7 +32,7 @@ def debug(case: Case, *, cwd: Path, trust: Trust, python: str = sys.executable) 
 
     Args:
         case: what to replay.
-        cwd: where the target is at home.
+        cwd: folder of the code under test.
         trust: what the case may ask for beyond its recorded data.
         python: the interpreter.
 

@@ -51,7 +51,7 @@ def run_live(
     Args:
         case: whose inputs are used.
         times: how often.
-        cwd: where the target is at home.
+        cwd: folder of the code under test.
         trust: what the case may ask for beyond its recorded data.
         progress: called after each run.
         python: the interpreter.

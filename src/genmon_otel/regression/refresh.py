@@ -26,7 +26,7 @@ def refresh(store: SqlStore, ref: int | str, *, cwd: Path | None = None) -> tupl
     Args:
         store: where the case is.
         ref: its number, or the handle of its failure.
-        cwd: where the target is at home; None: the working directory.
+        cwd: folder of the code under test; None: the working directory.
 
     Returns:
         The case, and what was done.

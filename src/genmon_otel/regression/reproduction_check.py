@@ -86,7 +86,7 @@ def check(
     Args:
         case: the case, from its redacted recording.
         unreplayable: why its recording cannot be replayed; nothing is run then.
-        cwd: where the target is at home; None: the working directory.
+        cwd: folder of the code under test; None: the working directory.
         replays: how often.
         progress: called after each replay, from any thread.
     """

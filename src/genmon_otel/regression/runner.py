@@ -48,7 +48,7 @@ def run_case(
         case: what to replay.
         deadline_s: seconds of wall time, after which the process and its children are killed.
         python: the interpreter; it must have this package and the target's.
-        cwd: where the target is at home (imports, relative reads); None: the working directory.
+        cwd: folder of the code under test (imports, relative reads); None: the working directory.
         trust: what the case may ask for beyond its recorded data; what it may not makes the run
             inconclusive.
         fresh: whether the process is started anew, and not forked.

@@ -62,7 +62,7 @@ class Job:
     case: Case
     #: The interpreter.
     python: str
-    #: Where the target is at home.
+    #: Folder of the code under test.
     cwd: Path
     #: What the case may ask for.
     trust: Trust
