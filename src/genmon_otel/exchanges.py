@@ -32,6 +32,9 @@ FIRST_FAULT: Final = 400
 #: Characters of an answer in which an event of a stream is looked for that tells of an error.
 _EVENTS: Final = 1 << 16
 
+#: Names of a Python interpreter.
+_PYTHON: Final = re.compile(r"python(?:[0-9]+(?:\.[0-9]+)*)?(?:\.exe)?")
+
 #: Ids, numbers, dates and times: what differs between two runs of one code.
 _VARIES: Final = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -65,8 +68,9 @@ class Keys:
 def keys_of(request: Mapping[str, Any]) -> Keys:
     """Return the keys of a redacted request."""
     canonical = _canonical(request)
-    masked = _mask(canonical)
-    return Keys(_digest(canonical), _digest(masked), endpoint_of(request))
+    alike = _any_python(request)
+    masked = _mask(canonical if alike is request else _canonical(alike))
+    return Keys(_digest(canonical), _digest(masked), endpoint_of(alike))
 
 
 def keys_of_arguments(name: str, arguments: Tree, exact: str) -> Keys:
@@ -85,6 +89,24 @@ def endpoint_of(request: Mapping[str, Any]) -> str:
     """Return what is asked, whatever about and of which model: method and path, or the name of a program."""
     path = _MODEL.sub("*", str(request.get("path", "")))
     return f"{request.get('method', '')} {_mask(path)}"
+
+
+def _any_python(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the start of a Python interpreter under one name, any other request as it is.
+
+    ``python`` and ``python3`` are one file in a virtual environment, and ``sys.executable`` is
+    either, by how the process was started: the application as ``python app.py``, a replay by the
+    first line of the command ``genmon``.
+    """
+    if request.get("method") != "RUN" or not _PYTHON.fullmatch(str(request.get("path", ""))):
+        return request
+    words = _parsed(str(request.get("body", "")), "")
+    if not isinstance(words, list) or not words:
+        return request
+    first = str(words[0]).replace("\\", "/").rpartition("/")[2]
+    if _PYTHON.fullmatch(first):
+        words = ["python", *words[1:]]
+    return {**request, "path": "python", "body": json.dumps(words)}
 
 
 def _canonical(request: Mapping[str, Any]) -> str:
