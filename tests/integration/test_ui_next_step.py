@@ -15,7 +15,7 @@ from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore
 from genmon_otel.ui import plots
 from tests.store_records import Producer, a_failure, failing, recording_of
-from tests.ui_kit import reviewer
+from tests.ui_kit import SAME, reviewer
 
 #: On which way a case gets into a state.
 WAYS = {
@@ -52,7 +52,7 @@ def test_what_is_next_is_a_link_to_its_button(store: SqlStore, state: CaseState)
     for each in WAYS[state]:
         store.set_case_state(handle, each, reason="why", reviewer="ada")
     page = reviewer(store, code=Path.cwd()).get(f"/cases/{handle}").text
-    found = re.search(r"<dt>next</dt><dd><strong>.+?</strong>(.*?)</dd>", page)
+    found = re.search(r"Next:</span> <strong>.+?</strong>(.*?)</p>", page)
     assert found, page
     targets = re.findall(r'href="#([a-z-]+)"', found[1])
     assert targets
@@ -81,6 +81,17 @@ def test_an_error_leads_back(store: SqlStore) -> None:
     assert page.status_code == 404
     assert f"Case {handle} has 1 step." in page.text
     assert f'<a href="/cases/{handle}">Back to {handle}</a>' in page.text
+
+
+def test_a_refused_action_leads_back(store: SqlStore) -> None:
+    """What is wrong with an action is said with a link to where it was asked."""
+    handle = store.failure("v2:fingerprint-a").row.handle
+    refused = reviewer(store).post(
+        f"/failures/{handle}/relabel", headers=SAME, data={"category": "Not one"}
+    )
+    assert refused.status_code == 400
+    assert "is not allowed" in refused.text
+    assert f'<a href="/failures/{handle}">Back, ' in refused.text
 
 
 def test_the_hour_names_its_busiest_minute(store: SqlStore) -> None:

@@ -93,7 +93,10 @@ def _genmon_error(request: Request, error: Exception) -> Response:
     """Say in words what could not be done."""
     status = {NotFound: 404, InvalidTransition: 409, StoreUnavailable: 503}
     code = next((code for kind, code in status.items() if isinstance(error, kind)), 400)
-    return render(request, "error.html", code, title="That did not work", text=str(error))
+    more: dict[str, Any] = {}
+    if request.method == "POST":  # an action's address ends in its name
+        more["back"] = (request.url.path.rpartition("/")[0], "Back, to give it otherwise")
+    return render(request, "error.html", code, title="That did not work", text=str(error), **more)
 
 
 def _http_error(request: Request, error: Exception) -> Response:

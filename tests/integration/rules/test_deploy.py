@@ -14,10 +14,14 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
+from click.testing import CliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from genmon_otel.cli import genmon
+from genmon_otel.cli.ui import ui
 from genmon_otel.rules import render_rules
 from genmon_otel.store import SqlStore
+from genmon_otel.ui import pages
 from tests.prometheus_kit.loopback import free_port, get, prometheus, running, until
 from tests.prometheus_kit.programs import Programs
 from tests.servers import postgresql
@@ -224,6 +228,40 @@ def make_secrets(deploy: Path) -> subprocess.CompletedProcess[str]:
         ["sh", "-c", "umask 077; exec ./secrets.sh"],
         cwd=deploy, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def test_every_command_of_ours_is_one_that_there_is() -> None:
+    """Services, pods and probes start commands of ours with options and values that they take."""
+    started = [
+        service.get(key, {}).get("test", []) if key == "healthcheck" else service.get(key, [])
+        for service in COMPOSE["services"].values() for key in ("command", "healthcheck")
+    ]  # fmt: skip
+    for path in (ROOT / "deploy" / "kubernetes").rglob("*.yaml"):
+        for tree in yaml.safe_load_all(path.read_text("utf-8")):
+            pod = ((tree or {}).get("spec", {}).get("template") or {}).get("spec", {})
+            started += [[*each.get("command", []), *each.get("args", [])]
+                        for each in pod.get("containers", [])]  # fmt: skip
+    ours = [[re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(word)) for word in words[words.index("genmon") + 1:]]
+            for words in started if isinstance(words, list) and "genmon" in words]  # fmt: skip
+    assert len(ours) >= 6, ours
+    for words in ours:
+        # The parser names the first option that it does not know.
+        done = CliRunner().invoke(genmon, [*words, "--no-such-option"])
+        assert "No such option '--no-such-option'" in done.output, (words, done.output)
+
+
+def test_the_page_s_port_is_the_one_its_probes_ask() -> None:
+    """The page listens where its service, its pod and their probes look for it, at an address that exists."""
+    page = COMPOSE["services"]["page"]
+    port = page["environment"]["PAGE_PORT"]
+    assert page["command"][page["command"].index("--port") + 1] == port
+    assert page["ports"] == [f"127.0.0.1:{port}:{port}"]
+    asked = (ROOT / "deploy" / "kubernetes" / "components" / "page" / "page.yaml").read_text()
+    default = next(p.default for p in ui.params if p.name == "port")
+    assert f"http://127.0.0.1:{default}/static/style.css" in asked
+    assert port.endswith(f":-{default}}}")
+    assert "/static/style.css" in str(page["healthcheck"])
+    assert (Path(pages.__file__).parent / "static" / "style.css").is_file()
 
 
 def test_secrets_are_made_once_and_missing_ones_named(strict_tree: Path) -> None:
