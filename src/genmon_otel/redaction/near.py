@@ -88,12 +88,17 @@ def _any_of(part: str, literals: list[str]) -> re.Pattern[str]:
 
 def windows(around: list[int], before: int, behind: int) -> list[tuple[int, int]]:
     """Return the spans around some places, in order, those that touch as one."""
+    if not around:
+        return []
     spans: list[tuple[int, int]] = []
+    begin = max(0, around[0] - before)
+    end = around[0] + behind
     for at in around:
-        begin, end = max(0, at - before), at + behind
-        if spans and begin <= spans[-1][1]:
-            begin = spans.pop()[0]
-        spans.append((begin, end))
+        if at - before > end:
+            spans.append((begin, end))
+            begin = at - before
+        end = at + behind
+    spans.append((begin, end))
     return spans
 
 
