@@ -29,7 +29,7 @@ SPENT: Final[tuple[Entry, ...]] = (
         "requests per day limit exceeded - too many requests",
         "too many tokens per day, please wait",
         "free-models-per-day",
-        form(r"\((?:tpd|rpd)\)|\b(?:tpd|rpd) limit reached|\bmax (?:tpd|rpd)\b", "tpd", "rpd"),
+        form(r"\b(?:per day|daily)[^\n]{0,20} \((?:tpd|rpd)\)|\b(?:tpd|rpd) limit reached|\bmax (?:tpd|rpd)\b", "tpd", "rpd"),
         form(r"\b\w{0,80}perday\w{0,80}\b.{0,20}$", "perday"),
         form(r"per 86400s exceeded", "86400"),
         "open api daily request limit reached",

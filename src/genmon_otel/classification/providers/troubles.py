@@ -64,7 +64,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "responsibleaipolicyviolation",
         form(r"\bfinish[_ ]?reason\W{1,8}(?:is |was |finishreason\.)?\W{0,3}(?:safety|recitation|content_filter|prohibited_content|blocklist|spii)\b", "finish", "finishreason"),
         "prohibited_content",
-        form(r"\b(?:response|candidate|prompt) was blocked (?:(?:due to|because of):? (?:safety|recitation|prohibited_content|other|blocklist|spii|language)(?:$|[.,;:)'\"\n])|by gemini)", "blocked"),
+        form(r"\b(?:response|candidate|prompt) was blocked (?:(?:due to|because of):? (?:safety|recitation|prohibited_content|other|blocklist|spii|language)(?:$|[.;:)'\"\n])|by gemini(?:$|[.,;:)'\"\n]))", "blocked"),
         "the response was blocked by safety filters",
         "quick accessor requires the response to contain a valid 'part', but none were returned",
         "data_inspection_failed",

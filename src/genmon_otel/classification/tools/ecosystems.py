@@ -91,7 +91,7 @@ ECOSYSTEMS: Final[tuple[Entry, ...]] = (
         form(r"\bsystem library [`'\"][\w.+-]{1,60}[`'\"] required by crate", "library"),
         form(r"\bfeature [`'\"]edition\d{4}[`'\"] is required\b", "feature"),
         "is not supported by the following package",
-        form(r"\bpackage [`'\"]?[\w-]{1,60}[^\n]{0,40} does not have (?:feature|these features)", "feature", "features"),
+        form(r"\bpackage `[\w-]{1,60}[^\n]{0,40} does not have (?:feature|these features)", "feature", "features"),
     ),
     entry(DEPENDENCY, "go", "go build and go mod, a module that cannot be had",
         form(r"\bgo: (?:[\w./@-]{1,200}: )?(?:reading |get \"https?://|invalid version: |unknown revision |module [\w./@-]{1,120}: (?:get|reading))", "go"),

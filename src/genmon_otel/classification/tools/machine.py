@@ -38,11 +38,11 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
         "allowed memory size of # bytes exhausted",
     ),
     entry(MACHINE, "process_killed", "shells, Celery, concurrent.futures and subprocess when a process was killed or crashed",
-        form(r"\bsig(?:kill|segv|abrt|bus|ill)\b|\b(?:by|with|received|on|exit|terminated:) signal:? (?:9|11|6)\b", "sigkill", "sigsegv", "sigabrt", "sigbus", "sigill", "signal"),
+        form(r"\bsig(?:kill|segv|abrt|bus|ill)\b|\b(?:(?:killed|died|terminated|exited|crashed|aborted|ended|interrupted|failed) (?:by|with|on|due to)|process (?:got|received)|exit|terminated:) signal:? (?:9|11|6)\b", "sigkill", "sigsegv", "sigabrt", "sigbus", "sigill", "signal"),
         "was terminated abruptly while the future was running",
         "segmentation fault (core dumped)",
         "(core dumped)",
-        form(r"\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=(]{1,3}(?:137|139|-9|-11)\b", "exit", "exited", "code", "status"),
+        form(r"\b(?:exit(?:ed)?(?: with)? (?:code|status)[ :=(]{1,3}|exited(?: with)?[ :=(]{1,3}|exit ?[:=(]{1,2})(?:137|139|-9|-11)\b", "exit", "exited", "code", "status"),
         form(r"(?:^|\n|\bsh: |\bsh: line \d+: |\bsignal: |line \d+: )(?: *\d+ )?killed *(?:$|\n| {3})", "killed"),
         "-- native stack trace --",
         "worker exited prematurely: (signal|exitcode)",
@@ -55,14 +55,14 @@ MACHINE_GAVE_OUT: Final[tuple[Entry, ...]] = (
 #: Last: a program that aborts mostly said before why.
 ABORTED: Final[tuple[Entry, ...]] = (
     entry(MACHINE, "process_aborted", "shells and subprocess, a process that ended itself with SIGABRT",
-        form(r"\bexit(?:ed)?(?: with)?(?: (?:code|status))?[ :=(]{1,3}(?:134|-6)\b", "exit", "exited", "code", "status"),
+        form(r"\b(?:exit(?:ed)?(?: with)? (?:code|status)[ :=(]{1,3}|exited(?: with)?[ :=(]{1,3}|exit ?[:=(]{1,2})(?:134|-6)\b", "exit", "exited", "code", "status"),
     ),
 )
 
 PATIENCE: Final[tuple[Entry, ...]] = (
     entry(RATE, "registry.rate", "npm, pnpm, yarn, bun, pip and uv, when the package registry answers 429",
         "npm (err!|error) code e429",
-        form(r"\be429\b", "e 429"),
+        form(r"(?:\bcode:?[ '\"]{1,3}|\bnpm (?:err!|error) )e429\b", "e 429"),
         "err_pnpm_fetch_429",
         form(r"(?:response code: |get https?://[^\s]{1,200} - |client error \(|too many requests - )429(?:$|[\s.'\")])", "response 429", "get 429", "client 429", "many 429"),
         form(r"error (?:error: )?\"?https?://[^\s\"]{1,200}: too many requests", "requests"),
