@@ -126,7 +126,7 @@ PARSERS: Final[tuple[Entry, ...]] = (
         form(r"[`'\":(]\s{0,4}(?:uv pip install|uv add|poetry add|conda install(?: -c [\w-]{1,20})?) [\"']?[a-z][\w.\[\],-]{1,60}", "pip install", "uv add", "poetry add", "conda install"),
     ),
     entry(DEPENDENCY, "node.import", "Node's module loader",
-        form(r"\bcannot find (?:module|package) ['\"`](?:[^'\"`\s]{1,200}['\"`](?:$|[\n.,;:)\]'\"\\])|[^'\"`\n]{1,200}['\"`](?:\n| imported from| from ['\"/]| or its | require stack| in ['\"/]))", "find"),
+        form(r"\bcannot find (?:module ['\"`][^'\"`\s]{1,200}['\"`](?:$|[\n.,;:)\]'\"\\])|(?:module|package) ['\"`][^'\"`\n]{1,200}['\"`](?:\n| imported from| from ['\"/]| or its | require stack| in ['\"/]))", "find"),
         "err_module_not_found",
         "err_package_path_not_exported",
         "package subpath '…' is not defined by",
