@@ -128,7 +128,9 @@ def test_a_result_rests_on_an_answer() -> None:
 def test_without_sample_or_function_nothing_passes() -> None:
     """Nothing says what success looks like: inconclusive; a function's word counts."""
     bare = replace(CASE, success_shapes=())
-    assert judge(bare, SEEN).reason == "postcondition"
+    found = judge(bare, SEEN)
+    assert found.reason == "postcondition"
+    assert "genmon cases approve F-3KQ2 --postcondition" in found.detail  # works when copied
     asked = replace(bare, postcondition="app:ok")
     assert judge(asked, SEEN).verdict is Verdict.INCONCLUSIVE
     assert judge(asked, replace(SEEN, postcondition="")).verdict is Verdict.PASS

@@ -190,6 +190,8 @@ def check_journal(settings: Settings) -> Iterator[Finding]:
     free = shutil.disk_usage(there).free
     held = sum(file.stat().st_size for file in folder.glob("*.journal")) if folder == there else 0
     says = f"{folder}: {held / 1024:.0f} KiB in it, {free / 2**30:.1f} GiB free"
+    if held:
+        says += "; what waits is stored while the application runs, or at its next start"
     if free < ROOM_BYTES:
         yield Finding(
             "warning", "journal", says, "Make room: a full disk loses what it cannot hold."

@@ -183,7 +183,7 @@ def _success(case: Case, seen: Observation) -> Judgement:
         return _inconclusive(
             "postcondition",
             "It succeeded, but nothing says what success looks like: no successful result of "
-            f"{case.operation!r} was sampled. Name a function with: genmon cases approve "
+            f"{case.operation!r} was sampled. Name a function with: genmon cases approve {case.ref} "
             "--postcondition package.module:function",
         )
     if fault := unlike(seen.result_shape, case.success_shapes, count=not seen.read_on):
