@@ -132,3 +132,14 @@ def test_a_link_to_ones_own_folder_is_followed(tmp_path: Path, parts: dict[str, 
     build()
     shutdown()
     assert (tmp_path / "disk" / "genmon.db").stat().st_size
+
+
+def test_a_journal_that_holds_something_says_when_it_is_stored(tmp_path: Path) -> None:
+    """Who misses failures of a process that was stopped learns where they are; an empty one says nothing."""
+    folder = made(tmp_path / "journal")
+    settings = Settings.resolve({}, cwd=tmp_path, journal_dir=folder)
+    assert "next start" not in list(check_journal(settings))[-1].says
+    (folder / "a.journal").write_bytes(b"x" * 2_048)
+    says = list(check_journal(settings))[-1].says
+    assert "2 KiB in it" in says
+    assert "stored while the application runs, or at its next start" in says
