@@ -110,6 +110,71 @@ def test_another_outcome_is_tried(home: Path, handle: str) -> None:
     assert "--set 'ask=\"TEXT\"'" in genmon(home, "replay", handle, "--set", "ask=what").stderr
 
 
+CHECKED = """
+from genmon_otel import generation, setup, shutdown, step
+
+class BuildError(RuntimeError):
+    pass
+
+@step
+def ask(prompt):
+    return "print(" if "bad" in prompt else "print(1)"
+
+@step
+def check(code):
+    if code.endswith("("):
+        raise BuildError("the build failed: unexpected end of file")
+
+@generation
+def build(request):
+    code = ask(request)
+    check(code)
+    return {"code": code}
+"""
+RUNS = """
+setup(metrics="none")
+for request in ("good", "bad"):
+    try:
+        build(request)
+    except BuildError:
+        pass
+shutdown()
+"""
+
+
+def test_a_fault_is_tried_without_it(tmp_path: Path) -> None:
+    """``--set`` on the step that raised says that the failure is gone, and what was recorded stays shown."""
+    (tmp_path / "made.py").write_text(CHECKED)
+    (tmp_path / "serve.py").write_text("from made import *" + RUNS)
+    subprocess.run([sys.executable, "serve.py"], cwd=tmp_path, env=environment(), check=True)
+    (failure,) = json.loads(genmon(tmp_path, "failures", "list", "--json").stdout)
+    shown = genmon(tmp_path, "replay", failure["handle"], "--set", "check=null")
+    assert shown.returncode == 0, shown.stderr
+    assert "It does not fail." in shown.stdout
+    assert "Step check raised" in shown.stdout
+    assert "check answered this time:" in shown.stdout
+    data = genmon(tmp_path, "replay", failure["handle"], "--set", "check=null", "--json")
+    assert json.loads(data.stdout)["verdict"] == "pass"
+
+
+def test_a_script_that_runs_at_import_has_not_drifted(tmp_path: Path) -> None:
+    """Only the reason is said: what that run asked is no other request of the recorded one."""
+    (tmp_path / "script.py").write_text(CHECKED + RUNS)
+    subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=environment(), check=True)
+    (failure,) = json.loads(genmon(tmp_path, "failures", "list", "--json").stdout)
+    shown = genmon(tmp_path, "replay", failure["handle"])
+    assert shown.returncode == 1
+    assert "Importing script runs the generation." in shown.stdout
+    assert "asked otherwise" not in shown.stdout
+
+
+def test_all_cases_are_verified_by_naming_none(home: Path) -> None:
+    """``--all``, which does not exist, is answered by what does."""
+    refused = genmon(home, "cases", "verify", "--all")
+    assert refused.returncode == 2
+    assert "`genmon cases verify` alone takes all" in refused.stderr
+
+
 def test_the_smallest_answer_that_breaks_it_is_sought(home: Path, handle: str) -> None:
     """``--minimal`` needs no case that was shrunk, and says how much of the answer it is."""
     shown = genmon(home, "replay", handle, "--minimal")

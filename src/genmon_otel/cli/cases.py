@@ -133,6 +133,7 @@ def show(case: str, store: str | None, as_json: bool) -> None:
 @click.option("--worker", is_flag=True,
               help="Do what reviewers ask for on a page that has no code at hand, until interrupted.")  # fmt: skip
 @click.option("--once", is_flag=True, help="With --worker, end when nothing waits.")
+@click.option("--all", "every", is_flag=True, hidden=True)
 @needs_options
 def verify(
     case: tuple[str, ...],
@@ -143,6 +144,7 @@ def verify(
     *,
     worker: bool,
     once: bool,
+    every: bool,
     **needs: Any,
 ) -> int:
     """Put CASEs through the reproduction check; without any, all that have not been checked yet.
@@ -154,6 +156,10 @@ def verify(
     found: list[dict[str, Any]] = []
     out = console()
     needed = needs_of(**needs)
+    if every:
+        raise click.UsageError(
+            "There is no --all: `genmon cases verify` alone takes all that have not been checked yet."
+        )
     if worker:
         if case:
             raise click.UsageError("--worker takes its cases from the queue: name none.")

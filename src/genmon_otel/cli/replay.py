@@ -15,7 +15,7 @@ from rich.text import Text
 from genmon_otel.cli.output import indented, marked, one_line
 from genmon_otel.cli.terminal import console, json_option, open_store, print_json, store_option
 from genmon_otel.policy import Verdict
-from genmon_otel.records import StepRecord
+from genmon_otel.records import Outcome, StepRecord
 from genmon_otel.regression import reproduce, shrink
 from genmon_otel.regression.cases import files
 from genmon_otel.regression.cases.case import Case
@@ -31,6 +31,7 @@ from genmon_otel.wording.values import plain, text_of
 _SHOWN = 2_000
 _STEP_SHOWN = 4_000
 _LINE = 200
+_SUCCEEDED = "It succeeded with the answer that was given."
 _SAYS = {
     Verdict.FAIL_SAME: ("red", "It fails as recorded."),
     Verdict.FAIL_OTHER: ("yellow", "It does not fail as recorded, but goes wrong otherwise."),
@@ -74,18 +75,19 @@ def replay(
         with Progress(transient=True, console=out, disable=as_json or not out.is_terminal) as bar:
             bar.add_task("Seeking the smallest text that breaks it", total=None)
             case, says = shrink.minimal(case, partial(run_case, cwd=cwd, trust=trust))
-        found = replace(found, about=f"{found.about}; {says}")
+        found = replace(found, case=case, about=f"{found.about}; {says}")
     for text in outcomes:
         case = reproduce.with_outcome(case, text)
     if how["in_pdb"]:
         return debug(case, cwd=cwd or Path.cwd(), trust=trust)
     result = run_case(case, cwd=cwd, trust=trust)
+    if outcomes and result.outcome is Outcome.SUCCESS and result.reason == "postcondition":
+        # What a success rests on is asked of a fix, not of an answer that is tried.
+        result = replace(result, verdict=Verdict.PASS, reason="", detail=_SUCCEEDED)
     if as_json:
         print_json(_data(failure, case, result, found.about))
     else:
-        _show(
-            failure, replace(found, case=case), result, steps=how["steps"], changed=bool(outcomes)
-        )
+        _show(failure, replace(found, case=case), result, recorded=found.case, steps=how["steps"])
     if result.verdict is Verdict.INCONCLUSIVE:
         return 1
     return int(not outcomes and result.verdict is not Verdict.FAIL_SAME)
@@ -100,9 +102,10 @@ def _found(failure: str, store: str | None, cwd: Path) -> reproduce.Found:
 
 
 def _show(
-    name: str, found: reproduce.Found, result: RunResult, *, steps: bool, changed: bool
+    name: str, found: reproduce.Found, result: RunResult, *, recorded: Case, steps: bool
 ) -> None:
     out, case = console(), found.case
+    changed = case is not recorded
     expected = case.expected
     first, _, rest = clean(expected.error_message, _SHOWN).strip().partition("\n")
     out.print(marked("[bold cyan]{}[/]  {}, {}", name, case.operation, found.about))
@@ -130,18 +133,22 @@ def _show(
         out.print()
         out.print(Text(indented(result.traceback.rstrip())), soft_wrap=True)
     out.print()
-    out.print(Text(one_line(what_happened(case, found.failure)), style="bold"))
+    out.print(Text(one_line(what_happened(recorded, found.failure)), style="bold"))
     at = case.trigger.step
     if steps or at is None:
         _show_steps(case, result)
     else:
-        out.print(Text(f"  {step_line(case.steps[at], _LINE)}", style="yellow"))
-        out.print(Text(_outcome(case.steps[at], _SHOWN)), soft_wrap=True)
+        out.print(Text(f"  {step_line(recorded.steps[at], _LINE)}", style="yellow"))
+        out.print(Text(_outcome(recorded.steps[at], _SHOWN)), soft_wrap=True)
+    for index, step in enumerate(case.steps) if changed and not steps else ():
+        if step is not recorded.steps[index]:
+            out.print(Text(f"  {one_line(step.name)} answered this time:", style="yellow"))
+            out.print(Text(_outcome(step, _SHOWN)), soft_wrap=True)
     out.print()
     own = "" if at is None else case.steps[at].name
     more = [f"genmon replay {name} --pdb", f"genmon replay {name} --steps"]
     if own and own == one_line(own):
-        more.insert(1, f"genmon replay {name} --set {reproduce.example(case, own)}")
+        more.insert(1, f"genmon replay {name} --set {reproduce.example(recorded, own)}")
     out.print(Text("Next: " + "\n      ".join(more), style="dim"), soft_wrap=True)
 
 

@@ -94,7 +94,11 @@ def with_outcome(case: Case, text: str) -> Case:
         started_s=step.started_s, is_async=step.is_async,
         ended_s=step.started_s if step.ended_s is None else step.ended_s,
     )  # fmt: skip
-    return replace(case, steps=tuple(steps))
+    trigger = case.trigger
+    if index == trigger.step and trigger.kind == "fault":
+        # It does not fail any more: nothing is to be asked again until it answers.
+        trigger = replace(trigger, kind="content", persistent=False, repeats=0)
+    return replace(case, steps=tuple(steps), trigger=trigger)
 
 
 def _parsed(case: Case, text: str) -> tuple[str, int, object]:

@@ -22,6 +22,7 @@ from genmon_otel.recorder.options import ATTRIBUTE, Spec
 from genmon_otel.recorder.runtime import remembered_target
 from genmon_otel.records import Failure, GenerationRecord, Outcome
 from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.cases.drift import Drift
 from genmon_otel.regression.cases.feeding import hands_on
 from genmon_otel.regression.cases.trust import Trust
 from genmon_otel.regression.judging.observation import (
@@ -150,6 +151,8 @@ class Replay:
         """Raise Obstacle if importing the target's module ran the generation."""
         if self._player.asked or self._sink.records:
             self._player.obstacle = None
+            # What that run asked says nothing about the recorded one.
+            self._player.drifted, self._player.drift = False, Drift()
             raise Obstacle(
                 "not_called",
                 f"Importing {self._module()} runs the generation. Put what calls it below "
