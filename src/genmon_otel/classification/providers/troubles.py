@@ -125,6 +125,7 @@ BROKEN: Final[tuple[Entry, ...]] = (
         "try again with a conversation that starts with a user message",
         "this model doesn't support tool use in streaming mode",
         "tool choice requires --enable-auto-tool-choice",
+        "(validationexception) when calling the (conversestream|converse|invokemodelwithresponsestream|invokemodel) operation",
     ),
     entry(PROVIDER, "server_error", "OpenAI, Google, Bedrock, Ollama and proxies with HTTP 500, 502 or 503",
         "the server had an error (while|) processing your request",

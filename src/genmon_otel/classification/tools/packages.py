@@ -105,7 +105,7 @@ INSTALLERS: Final[tuple[Entry, ...]] = (
         "jsr package manifest for",
     ),
     entry(DEPENDENCY, "pip", "pip 20 to 26",
-        form(r"\bno matching distribution found for [^\s'\"]{1,120}(?: \(|['\"\n;]|$)", "matching distribution"),
+        form(r"\bno matching distribution found for [^\s'\"]{1,120}(?: [(;]|['\"\n;]|$)", "matching distribution"),
         "could not find a version that satisfies the requirement",
         "resolutionimpossible",
         "failed building wheel for",
