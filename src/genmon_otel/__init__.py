@@ -1,4 +1,4 @@
-"""Monitoring for orchestrators that generate things with language models.
+"""Monitoring for software that generates things with language models.
 
 Every generation a trace and a count by category and severity; every failure
 grouped with its like and kept; the third alike within a week a regression test.

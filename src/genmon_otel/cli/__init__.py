@@ -21,7 +21,7 @@ FILE_TROUBLE: Final = 7
 
 #: Command -> module that holds a click command of the same name, and its one-line help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "demo": ("demo", "Run the whole cycle on an example orchestrator, in under a minute."),
+    "demo": ("demo", "Run the whole cycle on an example app builder, in under a minute."),
     "doctor": ("doctor", "Check configuration, store, journal, exporters and rules."),
     "tail": ("tail", "Show generations as they end."),
     "health": ("health", "Say whether generation is healthy now."),
