@@ -312,6 +312,14 @@ def test_what_an_import_changes_for_all_is_not_shared(shop: Shop) -> None:
 
 ENDS = {
     "os._exit": ("import os\ndef shown():\n    os._exit(3)\n", "without an answer (exit 3)"),
+    "os._exit(0)": (
+        "import os\ndef shown():\n    os._exit(0)\n",
+        "(exit 0, as code does that calls os._exit): no output",
+    ),
+    "an import that forks": (
+        "import os\nos.fork()\ndef shown():\n    return 'on'\n",
+        "os.fork. An import may not do that in a replay: put it into a function",
+    ),
     "a signal": (
         "import ctypes\ndef shown():\n    return ctypes.string_at(0)\n",
         "without an answer (exit",

@@ -204,15 +204,20 @@ def interpret(
         return Observation(obstacle=("crash", _FOREIGN_ANSWER))
     if not in_time:
         return Observation(
-            obstacle=("deadline", f"The replay took more than {deadline_s:g} s of real time.")
+            obstacle=("deadline", f"The replay took more than {deadline_s:.3g} s of real time.")
         )
     printed = tail(output)
     try:
         return observation(json.loads(answer[len(word) :]))
     except (ValueError, TypeError, KeyError):
         last = printed.splitlines()[-1] if printed else "no output"
+        # Python's own end of a replay sends an answer first, so a clean end was the code's.
+        why = ", as code does that calls os._exit" if code == 0 else ""
         return Observation(
-            obstacle=("crash", f"The replay ended without an answer (exit {code}): {last[:400]}")
+            obstacle=(
+                "crash",
+                f"The replay ended without an answer (exit {code}{why}): {last[:400]}",
+            )
         )
 
 

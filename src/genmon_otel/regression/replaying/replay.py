@@ -47,10 +47,15 @@ from genmon_otel.regression.replaying.lookup import (
 from genmon_otel.regression.replaying.player import CasePlayer
 from genmon_otel.regression.replaying.replay_inputs import Inputs, Obstacle, line_of
 from genmon_otel.regression.replaying.tracebacks import text_of_error
+from genmon_otel.regression.walls.sandbox import REFUSED
 
 #: Items of a streamed result that are kept for the postcondition.
 _MAX_ITEMS: Final = 10_000
 _MAX_TEXT: Final = 400
+_NOT_AT_IMPORT: Final = (
+    "An import may not do that in a replay: put it into a function, or below "
+    "if __name__ == '__main__':."
+)
 
 
 class Replay:
@@ -120,6 +125,8 @@ class Replay:
             raise Obstacle("trust", f"The target may not be called: {error}") from None
         except PayloadError as error:
             self._refuse_a_run_at_import()
+            if REFUSED in str(error):
+                raise Obstacle("import", f"{str(error).rstrip('.')}. {_NOT_AT_IMPORT}") from None
             refused = f" ({self._sandbox.notes[0]})" if self._sandbox.notes else ""
             advice = where_it_went(path)
             reason: Reason = "import" if advice is REBIND else "not_called"

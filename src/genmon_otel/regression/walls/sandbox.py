@@ -29,6 +29,8 @@ from genmon_otel.regression.walls import databases, events, unaudited, unforesee
 Phase = Literal["importing", "running", "over"]
 Handler = Callable[["Sandbox", str, tuple[Any, ...]], None]
 
+#: Begins the message of what is raised for something that a replay may not do.
+REFUSED: Final = "refused in a replay"
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 #: Devices that take writes without keeping them.
 _HARMLESS: Final = frozenset({"/dev/null", "/dev/tty", "/dev/full", "/dev/zero"})
@@ -273,7 +275,7 @@ class Sandbox:
         if self.phase == "importing":
             if len(self.notes) < _MAX_NOTES:
                 self.notes.append(f"at import: {detail}")
-            raise PermissionError(13, f"refused in a replay: {detail}")
+            raise PermissionError(13, f"{REFUSED}: {detail}")
         if len(self.refusals) < _MAX_NOTES:
             self.refusals.append((reason, detail))
         raise Refused(detail)
