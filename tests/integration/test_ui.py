@@ -226,6 +226,17 @@ def test_a_check_runs_and_is_followed(store: SqlStore, tmp_path: Path) -> None:
     assert "reproduction check" in client.get(f"/cases/{handle}").text
 
 
+@pytest.mark.parametrize(
+    "size", ["nothing in it can be left out", "shrunk from 31 KB in 12 steps to 2 KB in 2"]
+)
+def test_the_size_of_a_case_is_said_in_a_sentence(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    """Whether or not something could be left out, the words around it fit."""
+    monkeypatch.setattr("genmon_otel.wording.case.size", lambda _: size)
+    assert f"Size: {size}." in reviewer(store).get(f"/cases/{handle_of(store)}").text
+
+
 def test_oversized_forms_are_refused(store: SqlStore) -> None:
     """A form beyond the bound is not read."""
     answer = reviewer(store).post(
