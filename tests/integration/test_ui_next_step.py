@@ -94,6 +94,18 @@ def test_a_refused_action_leads_back(store: SqlStore) -> None:
     assert f'<a href="/failures/{handle}">Back, ' in refused.text
 
 
+def test_an_hour_without_generations_is_said(tmp_path: Path) -> None:
+    """Nothing in the last hour is told as that, with what to do where there never was anything."""
+    empty = SqlStore(f"sqlite:///{tmp_path / 'empty.db'}")
+    empty.open()
+    page = reviewer(empty).get("/").text
+    empty.close()
+    assert "No generation ended in the last hour." in page
+    assert "Where there never was one: decorate" in page
+    assert "0 of 0 attempts failed in" not in page
+    assert "at most" not in page
+
+
 def test_the_hour_names_its_busiest_minute(store: SqlStore) -> None:
     """The plot's scale is told in words: attempts of the busiest minute, 0 where there was none."""
     now = time.time()
