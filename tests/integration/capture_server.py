@@ -97,10 +97,12 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
-    def begin_stream(self, kind: str = "text/event-stream") -> None:
+    def begin_stream(self, kind: str = "text/event-stream", **more: str) -> None:
         self.send_response(200)
         self.send_header("content-type", kind)
         self.send_header("transfer-encoding", "chunked")
+        for name, value in more.items():
+            self.send_header(name.replace("_", "-"), value)
         self.end_headers()
 
     def cut(self) -> None:
@@ -137,6 +139,11 @@ class Handler(BaseHTTPRequestHandler):
             case "/plain-stream":
                 self.begin_stream("text/plain")
                 for part in (b"on", b"e\ntw", b"o\n", b""):
+                    self.chunk(part)
+            case "/packed-stream":  # cut anywhere, as packed bodies are
+                self.begin_stream("text/plain; charset=utf-8", content_encoding="gzip")
+                packed = gzip.compress("größer".encode())
+                for part in (packed[:12], packed[12:], b""):
                     self.chunk(part)
             case "/broken-stream":
                 self.begin_stream()

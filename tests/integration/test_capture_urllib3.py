@@ -17,6 +17,7 @@ pytestmark = pytest.mark.usefixtures("installed")
     [
         ("/json", '{"a": 1.0}'),
         ("/gzip", "größer"),
+        ("/packed-stream", "größer"),
         ("/empty", ""),
         ("/none", '{"error": "no such thing"}'),
     ],
