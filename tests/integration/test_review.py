@@ -25,7 +25,7 @@ from genmon_otel.regression.cases.needs import Needs
 from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore
-from genmon_otel.wording.case import is_stale, runs
+from genmon_otel.wording.case import is_stale, meaning, runs
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success
 
 HUNG = StepRecord("call_model", {"prompt": "x"}, "hang", None, digest="d")
@@ -291,9 +291,12 @@ def test_the_queue(store: SqlStore, replays: Callable[[Verdict], list[Case]]) ->
     out = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     print_cases(out, rows)
     lines = out.export_text().splitlines()
-    said = [above for above, line in pairwise(lines) if "no code could fix" in line]
+    said = [
+        above for above, line in pairwise(lines) if "asking the same again does not help" in line
+    ]
     assert len(said) == 2
     assert made["hopeless"] in said[0]
+    assert "should ask it something else" in meaning(review.card(store, made["hopeless"]))
 
 
 # --- running, rebinding, exporting ------------------------------------------------

@@ -76,9 +76,9 @@ def stored(row: CaseRow) -> Case:
 
 
 def is_unfixable(case: Case) -> bool:
-    """Return whether no code change could fix the fault: such cases are listed last, with a note.
+    """Return whether asking the same again cannot help: such cases are listed last, with a note.
 
-    A fault that meets every retry leaves nothing but to do without the step, or to fail
+    A fault that meets every retry leaves nothing but to ask something else, to do without the step, or to fail
     well; the reviewer may declare how (``fails_as``).
     """
     return case.trigger.kind == "fault" and case.trigger.persistent

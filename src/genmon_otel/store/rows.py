@@ -106,7 +106,7 @@ class CaseSummary:
     state: CaseState
     state_reason: str
     created_at: float
-    #: The step failed each time it was asked, or nothing was recorded: no code could fix that.
+    #: The step failed each time it was asked, or nothing was recorded: a retry cannot help.
     unfixable: bool
     #: The failure's message, by which cases of one category are told apart.
     error_message: str

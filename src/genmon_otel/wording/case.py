@@ -57,8 +57,10 @@ _NEXT_ON_PAGE: Final = {
     CaseState.QUARANTINED: ("It flipped within one code version. Make the code deterministic, then "
                             "release it, or retire it.", ("Release", "Retire")),
 }  # fmt: skip
-#: Note in the list at a case that no code change can fix.
-UNFIXABLE: Final = "the step failed each time, or nothing was recorded: no code could fix that"
+#: Note in the list at a case whose fault meets every retry.
+UNFIXABLE: Final = (
+    "the step failed each time, or nothing was recorded: asking the same again does not help"
+)
 
 
 def next_step(row: CaseRow) -> str:
@@ -239,8 +241,9 @@ def meaning(card: Card) -> str:
     assert case is not None
     if card.is_unfixable:
         return (
-            "The step failed each time it was asked: no code could have made it succeed. Approve it "
-            "only if the code should do without it, or fail better; say how with --fails-as."
+            "The step failed each time it was asked: asking the same again does not help. Approve it if "
+            "the code should ask it something else, such as a repaired text, or do without it, or fail "
+            "better; how it should fail is said with --fails-as."
         )
     proof = (
         f"{case.postcondition} accepts the result"
