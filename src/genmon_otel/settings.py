@@ -158,7 +158,8 @@ def _store(
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
                 f"{names.ENV_STORE_FILE}={path!r} cannot be read ({error.__class__.__name__}). "
-                "It must name a text file that holds the connection string."
+                "It must name a text file that holds the connection string; the path of a SQLite file "
+                f"itself goes into {names.ENV_STORE}."
             ) from None
         if not value:
             raise ConfigurationError(

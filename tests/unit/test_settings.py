@@ -63,6 +63,8 @@ def test_a_secret_file_holds_the_store() -> None:
     for path in ("/run/empty", "/run/none"):
         with pytest.raises(ConfigurationError, match="GENMON_STORE_FILE"):
             Settings.resolve({"GENMON_STORE_FILE": path}, cwd=CWD, read_file=read)
+    with pytest.raises(ConfigurationError, match="itself goes into GENMON_STORE"):
+        Settings.resolve({"GENMON_STORE_FILE": "genmon.db"}, cwd=CWD, read_file=read)
 
 
 @pytest.mark.parametrize(
