@@ -108,6 +108,28 @@ def anew(request):
     return {"code": code, "at": publish(code)}
 
 @attempt
+def mended(request):
+    told = plan(request)
+    code = ask(f"Write {told}")
+    try:
+        check(code)
+    except BuildError:
+        code = code.rstrip("(") + "()"
+        check(code)
+    return {"code": code, "at": publish(code)}
+
+@attempt
+def made_up_and_checked(request):
+    told = plan(request)
+    code = ask(f"Write {told}")
+    try:
+        check(code)
+    except BuildError:
+        code = "print()"
+        check(code)
+    return {"code": code, "at": publish(code)}
+
+@attempt
 def call_dropped(request):
     code = ask(f"Write a page for {request}")
     try:
@@ -592,6 +614,10 @@ build repaired nothing inconclusive
 build repaired recovery pass
 build other_model donors pass
 build anew donors pass ¼
+build mended donors pass
+build mended recovery pass
+build made_up_and_checked donors inconclusive
+build made_up_and_checked recovery inconclusive
 build call_dropped donors pass ¼
 build new_call donors inconclusive
 build other_prompt donors inconclusive

@@ -108,11 +108,34 @@ class _Trial:
                 return False
             return self._follows(changed_cases(case)) is True
         found = self._follows(_with_other_answers(case, seen))
-        if found is not False:
-            return found
+        if found is None:
+            return self._follows_what_broke()
+        if found:
+            return True
         if has_content(case, seen.result_shape) and self._follows(changed_cases(case)):
             return True
         return self._follows_others()
+
+    def _follows_what_broke(self) -> bool | None:
+        """Whether what a run did after a step had failed follows the answers with which that step was asked.
+
+        For answers in its place that hold no word, such as a check's None. A fix that has made up what it
+        checks again does the same whatever was answered before. None: the step's request follows no answer.
+        """
+        case, seen = self._case, self._seen
+        if case.trigger.step is None or case.trigger.kind != "fault":
+            return None
+        found = None
+        before = [i for i in reversed(range(case.trigger.step)) if answered(case.steps[i])]
+        for other in islice(_changed_at(case, before), self._most):
+            run = self._observe(other)
+            if run.outcome is Outcome.SUCCESS and run.what_broke not in ("", seen.what_broke):
+                found = False
+                if run.afterwards != seen.afterwards:
+                    if self._observe(case).afterwards != seen.afterwards:
+                        self.objection = _VARIES
+                    return not self.objection
+        return found
 
     def _is_taken_apart(self) -> bool:
         """Whether a result does not hold the answer whole where a successful generation's is given."""
@@ -174,7 +197,12 @@ def changed_cases(case: Case, names: Collection[str] = ()) -> Iterator[Case]:
     if trigger is None:
         return
     before = [i for i in range(trigger) if case.steps[i].name in names and answered(case.steps[i])]
-    for index in (trigger, *before):
+    yield from _changed_at(case, (trigger, *before))
+
+
+def _changed_at(case: Case, indices: Iterable[int]) -> Iterator[Case]:
+    """The case with one word of one of these steps' outcomes replaced, each time another."""
+    for index in indices:
         for outcome in _changed(case.steps[index], (_other,)):
             yield _with_step(case, index, replace(case.steps[index], outcome=outcome))
 

@@ -22,6 +22,8 @@ class Grounds:
         self._count = 0
         #: Place and digest of each request that was answered with something.
         self._asked: list[tuple[int, str]] = []
+        #: The same of every request from the trigger's on.
+        self._from_trigger: list[str] = []
         #: Place, step's name and donor's index of each answer beyond the recording.
         self._beyond: list[tuple[int, str, int]] = []
         #: Names of the steps whose answers may stand in the place of the trigger's.
@@ -32,8 +34,12 @@ class Grounds:
         """Note which outcome is served to the request with a digest."""
         place, case = self._count, self._case
         self._count += 1
+        asked = f"{record.name} {key}"
         if record.outcome is not None:
-            self._asked.append((place, f"{record.name} {key}"))
+            self._asked.append((place, asked))
+        is_trigger = case.trigger.step is not None and record is case.steps[case.trigger.step]
+        if is_trigger or self._from_trigger:
+            self._from_trigger.append(asked)
         donor = next((i for i, d in enumerate(case.donors) if d.step is record), None)
         if donor is None and case.recovery.get(record.name) is record:
             donor = RECOVERY
@@ -49,6 +55,14 @@ class Grounds:
         """Return the requests that the run went on with: those for another answer are not among them."""
         again = self._counted()
         return sorted(asked for place, asked in self._asked if place not in again)
+
+    def what_broke(self) -> str:
+        """Return the request that met the trigger; empty where none did."""
+        return self._from_trigger[0] if self._from_trigger else ""
+
+    def afterwards(self) -> list[str]:
+        """Return the requests after that one, those for another answer among them."""
+        return sorted(self._from_trigger[1:])
 
     def rested(self) -> tuple[tuple[str, int], ...]:
         """Return name and donor's index of the answers that stand in, and of those before them.

@@ -298,7 +298,9 @@ class Replay:
             served_after=tuple(dict.fromkeys(self._player.served_after)),
             answered_after=tuple(self._player.answered_after),
             answered_instead=tuple(self._player.grounds.instead[:1000]),
-            effect=self._effect(record),
+            effect=self._effect(record, self._player.grounds.effect()),
+            what_broke=self._player.grounds.what_broke(),
+            afterwards=self._effect(record, self._player.grounds.afterwards()),
             rested=self._player.grounds.rested()[:1000],
             hands_on=self._hands_on(record),
             objection=self._watch.objection() if self._watch is not None else "",
@@ -316,16 +318,18 @@ class Replay:
     def _version(self) -> str | None:
         return sources_version()
 
-    def _effect(self, record: GenerationRecord | None) -> str:
+    def _succeeded(self, record: GenerationRecord | None) -> bool:
+        return record is not None and record.outcome is Outcome.SUCCESS and not self._escaped
+
+    def _effect(self, record: GenerationRecord | None, asked: list[str]) -> str:
         """Return a digest of what the run asked for and of its result; empty without success."""
-        if record is None or record.outcome is not Outcome.SUCCESS or self._escaped:
+        if not self._succeeded(record):
             return ""
-        result = comparable([self._result, self._items])
-        return payload.digest([self._player.grounds.effect(), result])
+        return payload.digest([asked, comparable([self._result, self._items])])
 
     def _hands_on(self, record: GenerationRecord | None) -> bool:
         trigger = self._case.trigger
-        if trigger.step is None or trigger.kind != "content" or not self._effect(record):
+        if trigger.step is None or trigger.kind != "content" or not self._succeeded(record):
             return False
         result = payload.encode([self._result, self._items])
         return hands_on(self._case.steps[trigger.step], result)
