@@ -21,7 +21,7 @@ from genmon_otel.regression.replaying import model_answers
 from genmon_otel.store import SqlStore
 from genmon_otel.store.rows import FailureRow
 
-_STEP: Final = re.compile(r"(?P<name>.+?)(?:#(?P<number>[1-9][0-9]{0,4}))?\Z", re.S)
+_STEP: Final = re.compile(r"(?P<name>.+?)(?:#(?P<number>[1-9][0-9]{0,8}))?\Z", re.S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,5 +256,7 @@ def meaning(card: Card) -> str:
         "recorded"
     )
     asked = f"meets the same {'input' if case.trigger.kind == 'input' else 'outcome'}"
-    who = "A pass means: the" if card.row.state in review.APPROVED else "Approving means: the fixed"
+    who = (
+        "Approving means: the fixed" if card.row.state in review.CHECKABLE else "A pass means: the"
+    )
     return f"{who} code {asked}, nothing fails, and {proof}."
