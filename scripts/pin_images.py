@@ -3,7 +3,7 @@
 Usage: python -m scripts.pin_images [FILE ...]   (make pin-images)
 
 Asks ``docker buildx imagetools`` or, where there is no docker, ``skopeo`` for the digest of
-each ``name:tag``, and writes ``name:tag@sha256:…`` into the compose file and the Dockerfile.
+each ``name:tag``, and writes ``name:tag@sha256:…`` into the compose file, the Dockerfile and GitLab's job.
 To change a version, edit the tag and run it again. Where an answer is missing no file changes.
 """
 
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
-FILES = (DEPLOY / "compose.yml", DEPLOY / "app" / "Dockerfile")
+FILES = (DEPLOY / "compose.yml", DEPLOY / "app" / "Dockerfile", DEPLOY / "ci" / "gitlab-genmon.yml")
 #: An image with a tag, pinned or not. What is built here has no tag.
 IMAGE = re.compile(
     r"(?P<before>^(?:\s*image:|FROM)\s+)(?P<tagged>[\w./-]+(?::\d+/[\w./-]+)?:[\w.-]+)"
