@@ -130,6 +130,27 @@ def made_up_and_checked(request):
     return {"code": code, "at": publish(code)}
 
 @attempt
+def checked_something_else(request):
+    told = plan(request)
+    code = ask(f"Write {told}")
+    try:
+        check(code)
+    except BuildError:
+        check("print()")
+    return {"code": code, "at": publish(code)}
+
+@attempt
+def made_up_of_the_request(request):
+    told = plan(request)
+    code = ask(f"Write {told}")
+    try:
+        check(code)
+    except BuildError:
+        code = f"print({request!r})"
+        check(code)
+    return {"code": code, "at": publish(code)}
+
+@attempt
 def call_dropped(request):
     code = ask(f"Write a page for {request}")
     try:
@@ -618,6 +639,9 @@ build mended donors pass
 build mended recovery pass
 build made_up_and_checked donors inconclusive
 build made_up_and_checked recovery inconclusive
+build checked_something_else donors inconclusive
+build checked_something_else recovery inconclusive
+build made_up_of_the_request donors inconclusive
 build call_dropped donors pass ¼
 build new_call donors inconclusive
 build other_prompt donors inconclusive

@@ -117,25 +117,29 @@ class _Trial:
         return self._follows_others()
 
     def _follows_what_broke(self) -> bool | None:
-        """Whether what a run did after a step had failed follows the answers with which that step was asked.
+        """Whether what is asked in the place of a request that failed follows the same answers as that request.
 
         For answers in its place that hold no word, such as a check's None. A fix that has made up what it
-        checks again does the same whatever was answered before. None: the step's request follows no answer.
+        checks again asks the same whatever was answered before. None: the request that failed follows no answer.
         """
         case, seen = self._case, self._seen
-        if case.trigger.step is None or case.trigger.kind != "fault":
+        if case.trigger.step is None or case.trigger.kind != "fault" or not seen.asked_instead:
             return None
-        found = None
         before = [i for i in reversed(range(case.trigger.step)) if answered(case.steps[i])]
+        found = None
         for other in islice(_changed_at(case, before), self._most):
             run = self._observe(other)
             if run.outcome is Outcome.SUCCESS and run.what_broke not in ("", seen.what_broke):
                 found = False
-                if run.afterwards != seen.afterwards:
-                    if self._observe(case).afterwards != seen.afterwards:
-                        self.objection = _VARIES
-                    return not self.objection
+                if run.asked_instead not in ("", seen.asked_instead):
+                    return self._is_steady(self._observe(case).asked_instead, seen.asked_instead)
         return found
+
+    def _is_steady(self, again: str, before: str) -> bool:
+        """Whether the same case gives the same once more; else a change of it shows nothing."""
+        if again != before:
+            self.objection = _VARIES
+        return not self.objection
 
     def _is_taken_apart(self) -> bool:
         """Whether a result does not hold the answer whole where a successful generation's is given."""
@@ -180,9 +184,7 @@ class _Trial:
             tried = False
             run = self._observe(other)
             if run.outcome is Outcome.SUCCESS and run.effect not in ("", effect):
-                if self._observe(base).effect != effect:
-                    self.objection = _VARIES
-                return not self.objection
+                return self._is_steady(self._observe(base).effect, effect)
         return tried
 
 

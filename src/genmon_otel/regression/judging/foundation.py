@@ -117,9 +117,8 @@ def counted_instead(case: Case, instead: Sequence[str]) -> list[int]:
     if case.trigger.step is None:
         return []
     own = case.steps[case.trigger.step].name
-    count = instead.count(own) - max(
-        0, case.own_calls - len(_asked_before(case, case.trigger.step))
-    )
+    following = max(0, case.own_calls - len(_asked_before(case, case.trigger.step)))
+    count = instead.count(own) - following
     others = [index for index, name in enumerate(instead) if name != own]
     if others:  # another step took its part
         return list(range(len(instead)))

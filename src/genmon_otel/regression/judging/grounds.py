@@ -19,11 +19,12 @@ class Grounds:
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._count = 0
-        #: Place and digest of each request that was answered with something.
-        self._asked: list[tuple[int, str]] = []
-        #: The same of every request from the trigger's on.
-        self._from_trigger: list[str] = []
+        #: Step's name and digest of each request; its index is the request's place.
+        self._requests: list[str] = []
+        #: Places of those that were answered with nothing: what they were asked shows in no result.
+        self._unanswered: set[int] = set()
+        #: Place of the request that met the trigger.
+        self._broke: int | None = None
         #: Place, step's name and donor's index of each answer beyond the recording.
         self._beyond: list[tuple[int, str, int]] = []
         #: Names of the steps whose answers may stand in the place of the trigger's.
@@ -32,14 +33,12 @@ class Grounds:
 
     def note_served(self, record: StepRecord, key: str) -> None:
         """Note which outcome is served to the request with a digest."""
-        place, case = self._count, self._case
-        self._count += 1
-        asked = f"{record.name} {key}"
-        if record.outcome is not None:
-            self._asked.append((place, asked))
-        is_trigger = case.trigger.step is not None and record is case.steps[case.trigger.step]
-        if is_trigger or self._from_trigger:
-            self._from_trigger.append(asked)
+        place, case = len(self._requests), self._case
+        self._requests.append(f"{record.name} {key}")
+        if record.outcome is None:
+            self._unanswered.add(place)
+        if self._broke is None and case.trigger.step is not None:
+            self._broke = place if record is case.steps[case.trigger.step] else None
         donor = next((i for i, d in enumerate(case.donors) if d.step is record), None)
         if donor is None and case.recovery.get(record.name) is record:
             donor = RECOVERY
@@ -53,16 +52,16 @@ class Grounds:
 
     def effect(self) -> list[str]:
         """Return the requests that the run went on with: those for another answer are not among them."""
-        again = self._counted()
-        return sorted(asked for place, asked in self._asked if place not in again)
+        left_out = self._counted() | self._unanswered
+        return sorted(asked for place, asked in enumerate(self._requests) if place not in left_out)
 
     def what_broke(self) -> str:
         """Return the request that met the trigger; empty where none did."""
-        return self._from_trigger[0] if self._from_trigger else ""
+        return "" if self._broke is None else self._requests[self._broke]
 
-    def afterwards(self) -> list[str]:
-        """Return the requests after that one, those for another answer among them."""
-        return sorted(self._from_trigger[1:])
+    def asked_instead(self) -> list[str]:
+        """Return the requests for another answer in the trigger's place."""
+        return sorted(self._requests[place] for place in self._counted() if place >= 0)
 
     def rested(self) -> tuple[tuple[str, int], ...]:
         """Return name and donor's index of the answers that stand in, and of those before them.

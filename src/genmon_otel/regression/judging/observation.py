@@ -73,9 +73,10 @@ class Observation:
     rested: tuple[tuple[str, int], ...] = ()
     #: Digest of what the run asked for and of its result; empty where there is none.
     effect: str = ""
-    #: Digest of the request that met the trigger, and of what was asked after it with the result; empty as above.
+    #: The request that met the trigger: its step's name and its digest; empty where none did.
     what_broke: str = ""
-    afterwards: str = ""
+    #: Digest of the requests for another answer in its place; empty where there are none.
+    asked_instead: str = ""
     #: Whether that follows what it must rest on, where other replays have shown it; else None.
     depends: bool | None = None
     #: Whether the result holds the answer that broke it, whole.

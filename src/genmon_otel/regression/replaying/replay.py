@@ -298,9 +298,9 @@ class Replay:
             served_after=tuple(dict.fromkeys(self._player.served_after)),
             answered_after=tuple(self._player.answered_after),
             answered_instead=tuple(self._player.grounds.instead[:1000]),
-            effect=self._effect(record, self._player.grounds.effect()),
+            effect=self._effect(record),
             what_broke=self._player.grounds.what_broke(),
-            afterwards=self._effect(record, self._player.grounds.afterwards()),
+            asked_instead=self._asked_instead(),
             rested=self._player.grounds.rested()[:1000],
             hands_on=self._hands_on(record),
             objection=self._watch.objection() if self._watch is not None else "",
@@ -321,11 +321,16 @@ class Replay:
     def _succeeded(self, record: GenerationRecord | None) -> bool:
         return record is not None and record.outcome is Outcome.SUCCESS and not self._escaped
 
-    def _effect(self, record: GenerationRecord | None, asked: list[str]) -> str:
+    def _effect(self, record: GenerationRecord | None) -> str:
         """Return a digest of what the run asked for and of its result; empty without success."""
         if not self._succeeded(record):
             return ""
-        return payload.digest([asked, comparable([self._result, self._items])])
+        result = comparable([self._result, self._items])
+        return payload.digest([self._player.grounds.effect(), result])
+
+    def _asked_instead(self) -> str:
+        asked = self._player.grounds.asked_instead()
+        return payload.digest(asked) if asked else ""
 
     def _hands_on(self, record: GenerationRecord | None) -> bool:
         trigger = self._case.trigger
