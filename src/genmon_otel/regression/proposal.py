@@ -113,14 +113,7 @@ class Repository:
             "Tell git who you are: git config user.name NAME; git config user.email ADDRESS",
         )  # fmt: skip
         # The last argument says that the branch must not exist: another process may be here too.
-        self._ask(
-            "-c",
-            f"core.hooksPath={os.devnull}",
-            "update-ref",
-            f"refs/heads/{branch}",
-            commit,
-            "0" * len(commit),
-        )
+        self._ask("update-ref", f"refs/heads/{branch}", commit, "0" * len(commit))
         return Proposal(branch, commit, base, path, title)
 
     def base(self) -> str:
@@ -225,8 +218,7 @@ class Repository:
         if done.returncode:
             # git quotes a remote's address as it is configured, with the password.
             said = _CREDENTIALS.sub(r"\1", (done.stderr or done.stdout).strip())[-600:]
-            verb = arguments[2] if arguments[0] == "-c" else arguments[0]
-            raise ConfigurationError(f"git {verb} failed: {said} {hint}".strip())
+            raise ConfigurationError(f"git {arguments[0]} failed: {said} {hint}".strip())
         return done.stdout.strip()
 
     def _run(
@@ -236,9 +228,11 @@ class Repository:
         env: dict[str, str] | None = None,
         wait_s: float = _LOCAL_S,
     ) -> subprocess.CompletedProcess[str]:
+        # Only a push runs a hook of the user's: it may look for secrets in what goes out.
+        no_hooks = () if arguments[0] == "push" else ("-c", f"core.hooksPath={os.devnull}")
         try:
             return subprocess.run(
-                ["git", *arguments], cwd=self._folder, input=given, capture_output=True, text=True,
+                ["git", *no_hooks, *arguments], cwd=self._folder, input=given, capture_output=True, text=True,
                 errors="replace", timeout=wait_s, check=False,
                 env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8", **(env or {})},
             )  # fmt: skip
