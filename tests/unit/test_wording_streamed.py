@@ -45,6 +45,14 @@ GEMINI = [
 ]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_event_ends_where_its_format_says(end: str) -> None:
+    """Other ends of lines that Unicode has are part of what was said."""
+    said = "one\u2028two\x85three"
+    event = json.dumps({"choices": [{"delta": {"content": said}}]}, ensure_ascii=False)
+    assert text_of([{"status": 200}, [0.1, f"data: {event}{end}{end}"]]) == said
+
+
 @pytest.mark.parametrize(
     ("events", "said"),
     [

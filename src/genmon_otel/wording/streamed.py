@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
-#: Events of one answer that are read.
+#: Lines of one answer that are read.
 _MOST: Final = 100_000
 
 
@@ -42,8 +44,8 @@ def _chunks(value: Any) -> Iterator[str]:
 
 def _events(text: str) -> Iterator[Mapping[str, Any]]:
     """Yield the data of server-sent events that is a JSON object."""
-    lines = text.splitlines()
-    for line in lines[:_MOST]:
+    # A line ends at CR, LF or both, as the format says: JSON may hold the other ends of lines that Unicode has.
+    for line in islice(io.StringIO(text, newline=None), _MOST):
         if line.startswith("data:"):
             try:
                 event = json.loads(line[5:])
