@@ -32,6 +32,7 @@ from rich.text import Text
 from genmon_otel.records import Tree
 from genmon_otel.text import clean
 from genmon_otel.wording.printable import printable
+from genmon_otel.wording.streamed import streamed_answer
 from genmon_otel.wording.values import plain, said_or_plain
 
 #: Characters of one text that the page shows, and of those that are coloured.
@@ -78,9 +79,9 @@ class Block:
 def blocks(tree: Tree) -> list[Block]:
     """Lay out a recorded value."""
     value = plain(tree)
-    if isinstance(said := said_or_plain(tree), str) and said is not value:
+    if (streamed := streamed_answer(value)) is not None:
         stream = Block("json", fold(value), "the stream, as recorded", is_folded=True)
-        return [*(replace(block, is_message=True) for block in text_blocks(said)), stream]
+        return [*(replace(block, is_message=True) for block in text_blocks(streamed[0])), stream]
     if isinstance(value, Mapping):
         messages = list(_messages(value))
         if messages:

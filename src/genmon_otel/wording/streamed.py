@@ -110,7 +110,7 @@ def _maps(value: Any) -> Iterable[Mapping[str, Any]]:
 
 
 def _first(value: Any) -> Iterable[Mapping[str, Any]]:
-    """Yield the first of several answers to one request, which is what is shown of an answer that came whole."""
+    """Yield the first of the answers to one request; of an answer that did not stream only that is shown, too."""
     for each in _maps(value):
         if each.get("index", 0) == 0:
             yield each

@@ -21,7 +21,7 @@ class Grounds:
         self._case = case
         #: Step's name and digest of each request; its index is the request's place.
         self._requests: list[str] = []
-        #: Places of those that were answered with nothing: what they were asked shows in no result.
+        #: Places of those that were answered with None, as a log's are: no part of the effect.
         self._unanswered: set[int] = set()
         #: Place of the request that met the trigger.
         self._broke: int | None = None
