@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -389,6 +390,34 @@ def test_processes_that_start_processes_are_bounded_and_ended(
     forked.end_templates()
     assert not processes_of(tmp_path)
     assert not list(tmp_path.glob("genmon-replay-*"))
+
+
+@needs_proc
+@forked_and_fresh
+def test_processes_are_counted_though_others_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    """A bomb is seen where the machine, all in all, has fewer processes than when the replay began."""
+    monkeypatch.setattr(launch, "MAX_PROCESSES", 60)
+    monkeypatch.setattr(launch, "KERNEL_RESTRICTIONS", {"namespaces": False, "landlock": True})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    over = threading.Event()
+    others = [threading.Thread(target=over.wait) for _ in range(400)]
+    for other in others:
+        other.start()
+
+    def end_others() -> None:
+        wait_until(lambda: len(processes_of(tmp_path)) >= 2)  # the guardian has counted
+        over.set()
+
+    ending = threading.Thread(target=end_others)
+    ending.start()
+    result = run_case(case_of("bombing", how="native"), cwd=HERE, fresh=fresh)
+    for thread in (ending, *others):
+        thread.join()
+    assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "subprocess"), result
+    forked.end_templates()
+    assert not processes_of(tmp_path)
 
 
 def commands() -> list[str]:

@@ -25,6 +25,9 @@ from typing import Any, Final
 
 #: Seconds between two checks whether the owner still runs, where the kernel sends no signal.
 _LOOK_S: Final = 0.25
+#: Seconds between two counts of a replay's processes, where the machine's do not grow by as many:
+#: others may have ended meanwhile.
+_COUNT_S: Final = 1.0
 #: Longest time in seconds between the closing of an owner's sockets and its end.
 _OWNER_ENDS_S: Final = 0.2
 #: Seconds that the replay's own alarm goes off after the guardian should have ended it.
@@ -154,6 +157,7 @@ def _wait(child: int, plan: Plan, signals: _Signals) -> int:
 
     until = time.monotonic() + plan.deadline_s
     before = processes.tasks_of_machine()
+    count_at = time.monotonic() + _COUNT_S
     while not signals.told_to_end and os.getppid() == plan.owner and time.monotonic() < until:
         while True:
             ended, status = os.waitpid(-1, os.WNOHANG)
@@ -161,11 +165,11 @@ def _wait(child: int, plan: Plan, signals: _Signals) -> int:
                 return _exit_code(status)
             if not ended:
                 break
-        if (
-            processes.tasks_of_machine() - before > plan.processes
-            and processes.tasks() > plan.processes
-        ):
-            return TOO_MANY
+        grew = processes.tasks_of_machine() - before > plan.processes
+        if grew or time.monotonic() > count_at:
+            if processes.tasks() > plan.processes:
+                return TOO_MANY
+            count_at = time.monotonic() + _COUNT_S
         signals.wait(_LOOK_S)
     return _exit_code(signal.SIGKILL)
 
