@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from genmon_otel.corrections import Correction, Corrections
 from genmon_otel.records import (
@@ -155,6 +155,10 @@ class Answer(Protocol):
 
     def parts_async(self) -> AsyncIterator[bytes]:
         """As :meth:`parts`, for a task."""
+
+
+#: Member of a program's request in a replay: what its files are found by. It is part of no recording.
+GIVEN: Final = "given"
 
 
 class StepPlayer(Protocol):

@@ -31,7 +31,7 @@ from genmon_otel.recorder.generation import Generation
 from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import current
 from genmon_otel.recorder.stage import Stage
-from genmon_otel.records import NOTHING, Outcome
+from genmon_otel.records import NOTHING, Outcome, Tree
 
 #: Scopes within each other that are looked at for a step.
 _MAX_NESTED: Final = 100
@@ -144,15 +144,19 @@ class AutomaticCall(HoldingStage):
         """What answers in a replay; None where the call is to be made."""
         return self.generation.runtime.player
 
+    def asked_for(self) -> dict[str, Tree]:
+        """Return the request that a player answers."""
+        return self.sent.tree()
+
     def request(self) -> Answer:
         """Ask the player; raises what was recorded."""
         assert self.player is not None
-        return self.player.answer(self.name, self.adapter, self.site, self.sent.tree())
+        return self.player.answer(self.name, self.adapter, self.site, self.asked_for())
 
     async def request_async(self) -> Answer:
         """As :meth:`request`, in a task."""
         assert self.player is not None
-        return await self.player.answer_async(self.name, self.adapter, self.site, self.sent.tree())
+        return await self.player.answer_async(self.name, self.adapter, self.site, self.asked_for())
 
     # --- what adapters say
 

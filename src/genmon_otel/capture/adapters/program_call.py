@@ -14,7 +14,7 @@ from genmon_otel.capture.exchanged import ExchangeRequest, StatusFault
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.wire import MAX_BYTES, Sent, opaque, text_tree
 from genmon_otel.payload import decode
-from genmon_otel.ports import Answer
+from genmon_otel.ports import GIVEN, Answer
 from genmon_otel.recorder.facts import Exchange
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.records import Outcome, StepKind, Tree
@@ -74,6 +74,23 @@ class ProgramCall(AutomaticCall):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.printed_on = {name: Printed() for name in OUTPUTS.values()}
+        #: In a replay what its files are found by.
+        self._given: dict[str, Tree] = {}
+
+    def asked_for(self) -> dict[str, Tree]:
+        """Return the request, and what its files are found by: no recording has these."""
+        return {**self.sent.tree(), GIVEN: self._given}
+
+    def set_given(self, args: Any, cwd: Any, *, is_fed: bool) -> None:
+        """Say in a replay what its files are found by.
+
+        Args:
+            args: its name and arguments, or a command of the shell.
+            cwd: folder in which it would run; None: the process's own.
+            is_fed: whether it would be written to while it runs.
+        """
+        folder = None if cwd is None else os.fsdecode(cwd)
+        self._given = {"words": list(words_of(args)), "cwd": folder, "is_fed": is_fed}
 
     def started(self) -> None:
         """It runs; whoever started it goes on."""
@@ -222,10 +239,7 @@ def begin_program(args: Any, executable: Any, *, is_async: bool) -> ProgramCall 
 
 def sent_of(args: Any, executable: Any) -> tuple[str, Sent]:
     """Request: the program's name, and its arguments without what temporary folders are called."""
-    if isinstance(args, (str, bytes, os.PathLike)):
-        words = [os.fsdecode(args)]
-    else:
-        words = [os.fsdecode(word) for word in args]
+    words = words_of(args)
     first = words[0].split() if len(words) == 1 else words
     program = os.path.basename(os.fsdecode(executable) if executable else first[0])
     if words[:1] and os.path.basename(words[0]) == "sh" and len(words) == 3 and words[1] == "-c":
@@ -237,3 +251,10 @@ def sent_of(args: Any, executable: Any) -> tuple[str, Sent]:
     temporary = re.escape(os.path.realpath(tempfile.gettempdir()))
     shown = re.sub(rf"{temporary}/[^/\s'\"]+", "<tmp>", json.dumps(words))
     return name, Sent("RUN", "", program, "", "application/json", shown.encode())
+
+
+def words_of(args: Any) -> list[str]:
+    """Return a program's name and arguments; of a command of the shell that command."""
+    if isinstance(args, (str, bytes, os.PathLike)):
+        return [os.fsdecode(args)]
+    return [os.fsdecode(word) for word in args]

@@ -41,6 +41,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
             try:
                 call.enter()
                 if call.player is not None:
+                    call.set_given(args, rest[3], is_fed=rest[9] != -1)
                     return rebuilt(self, call, call.request(), rest)
                 original(self, args, executable, *rest)
             except BaseException as error:

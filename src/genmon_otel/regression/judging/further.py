@@ -24,6 +24,8 @@ PROCESS: Final = "process"
 #: Characters of a request by which its likeness to another is measured.
 _COMPARED: Final = 50_000
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+#: In the place of a digest of files, where the number of other answers tells two starts apart.
+_ANSWERS: Final = "answers "
 _WORD: Final = re.compile(r"\w+")
 #: A bad answer that was given so often to the very same request is given to it again.
 _PERSISTENT: Final = 2
@@ -49,6 +51,10 @@ class Further:
         trigger = case.trigger
         #: Indices of the recorded answers that the failure came from.
         self.bad = bad_answers(case.steps, trigger.step, persistent=trigger.persistent)
+        #: By identity of a recorded program that was served: digest of the files that it was given.
+        self._files: dict[int, str] = {}
+        #: How often another question than such a program's was answered beyond what was recorded.
+        self._beyond = 0
         #: How often the trigger's request was asked for beyond what was recorded.
         self._again = 0
         #: The generation that all donors of this run come from, and those served.
@@ -65,8 +71,20 @@ class Further:
             self._keys[index] = keys_of_step(self._case.steps[index])
         return self._keys[index]
 
+    def note_files(self, record: StepRecord, files: str) -> None:
+        """Note of a recorded program that is served which files it was given; an empty digest says nothing."""
+        if files:
+            self._files[id(record)] = files
+
+    def answers_so_far(self) -> str:
+        """Tell two starts of one program apart by whether another answer than the recorded ones came between.
+
+        For a program that is written to while it runs: what it will be given is not known when it starts.
+        """
+        return f"{_ANSWERS}{self._beyond}"
+
     def find(
-        self, name: str, site: str, keys: Keys, request: Tree, *, automatic: bool
+        self, name: str, site: str, keys: Keys, request: Tree, *, automatic: bool, files: str = ""
     ) -> tuple[StepRecord, str] | None:
         """Return what answers a request once more than recorded, and a note of it; None for nothing.
 
@@ -76,11 +94,15 @@ class Further:
             keys: of the redacted request.
             request: the redacted request, or arguments.
             automatic: whether no decorated step asks.
+            files: digest of the files that a program is given; empty where that is not known. The same
+                command with other files is another question.
         """
         case, steps = self._case, self._case.steps
+        self._beyond += not files  # a program's answer is nothing that it could be given
         if name in case.recovery:
             return case.recovery[name], "served the reviewer's recovery outcome"
-        same = self._same(name, keys, automatic)
+        alike = self._same(name, keys, automatic)
+        same = [i for i in alike if self._files.get(id(steps[i]), files) == files]
         trigger = case.trigger
         if trigger.step in same and not answered(steps[trigger.step]):
             if trigger.persistent:
@@ -100,7 +122,9 @@ class Further:
         donor = self._donor(name, site, keys, request, automatic)
         if donor is None:
             return None
-        self.donor_for_trigger |= bool(bad) or trigger.step in same
+        # Of a program that is written to it is not known whether it was given something else.
+        asked = alike if files.startswith(_ANSWERS) else same
+        self.donor_for_trigger |= bool(bad) or trigger.step in asked
         note = f"served the outcome of generation {donor.generation_id}"
         if keys_of_step(donor.step).masked != keys.masked:
             self.foreign_donor = self.foreign_donor or name

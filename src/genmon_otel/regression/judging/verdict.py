@@ -125,7 +125,8 @@ def _failure(case: Case, seen: Observation) -> Judgement:
     ):
         return Judgement(
             Verdict.FAIL_SAME,
-            f"{failed.error_type} ({failed.category}) again: {failed.error_message[:200]}",
+            f"{failed.error_type} ({failed.category}) again: {failed.error_message[:200]}"
+            + _of_a_program(case),
         )
     if _declared(case.fails_as, seen):
         if not seen.trigger_consumed:
@@ -141,6 +142,17 @@ def _failure(case: Case, seen: Observation) -> Judgement:
             "file, if it has one, and run: genmon cases export FOLDER",
         )
     return Judgement(Verdict.FAIL_OTHER, f"{seen.outcome}: {what or 'no exception was seen'}")
+
+
+def _of_a_program(case: Case) -> str:
+    """Say what can tell whether a program would answer otherwise by now; empty where none broke it."""
+    index = case.trigger.step
+    if index is None or case.steps[index].adapter != "program":
+        return ""
+    return (
+        f" ({case.steps[index].name} is served as it was recorded, whatever files it is given. If the fix gives it "
+        f"others, run it for real: genmon cases run {case.ref} --live 1)"
+    )
 
 
 def _declared(fails_as: str | None, seen: Observation) -> bool:

@@ -16,6 +16,7 @@ from genmon_otel.capture.wire import encoded
 from genmon_otel.errors import PayloadError
 from genmon_otel.exchanges import Keys, is_fault_status, keys_of, redacted_request
 from genmon_otel.payload import Opaque, decode, decode_exception
+from genmon_otel.ports import GIVEN
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case
@@ -23,6 +24,7 @@ from genmon_otel.regression.judging.further import Further, remedy_for
 from genmon_otel.regression.judging.matching import Matching
 from genmon_otel.regression.judging.observation import Reason
 from genmon_otel.regression.replaying import model_answers
+from genmon_otel.regression.replaying.program_files import digest_of
 from genmon_otel.regression.replaying.virtual_time import VirtualTime
 
 #: Answer to requests for credentials; it contains no real ones.
@@ -127,25 +129,38 @@ class Answers:
         if (own := credentials(request)) is not None:
             return own
         self._player.check_open()
+        request, given = dict(request), request.get(GIVEN)
+        request.pop(GIVEN, None)
+        files = digest_of(given) if given else ""
         with self._lock:
             self._player.note_asked(name)
             record, keys, is_other = self._matching.choose(request, site)
+            if given and given["is_fed"] and not files:
+                files = self._player.further.answers_so_far()
             if record is None:
-                return self._further(name, adapter, keys, site, request)
-            self._player.serve(record, request if is_other else None, keys.exact)
+                return self._further(name, adapter, keys, site, request, files=files)
+            self._player.further.note_files(record, files)
+            self._player.serve(record, request if is_other else None, keys.exact + files)
             return record
 
     def _further(
-        self, name: str, adapter: str, keys: Keys, site: str, request: Mapping[str, Any]
+        self,
+        name: str,
+        adapter: str,
+        keys: Keys,
+        site: str,
+        request: Mapping[str, Any],
+        *,
+        files: str = "",
     ) -> StepRecord:
         """Find what to serve where the failing generation recorded nothing more."""
         player = self._player
         redacted = redacted_request(request, self._redactor)
-        found = player.further.find(name, site, keys, redacted, automatic=True)
+        found = player.further.find(name, site, keys, redacted, automatic=True, files=files)
         if found is not None:
             record, note = found
             player.notes += [f"{name}: {note}"] if note else []
-            player.serve(record, None, keys.exact)
+            player.serve(record, None, keys.exact + files)
             return record if record.adapter else self._reviewers(record, adapter, redacted)
         if (body := setup_body(request)) is not None:
             return _by_itself(body)
