@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,41 @@ def test_a_test_that_fails_only_with_the_patches_is_named(
     assert status == 1
 
 
+HANGS = """
+import os, threading
+
+def test_before(): pass
+def test_hangs(): threading.Event().wait()
+def test_between(): pass
+def test_ends_the_process(): os._exit(3)
+def test_after(): assert not os.environ.get("FAILS")
+"""
+
+
+def test_what_hangs_or_ends_the_process_costs_only_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tests beside it, in its file and in others, are compared all the same."""
+    (tmp_path / "test_asks.py").write_text(SUITE.partition("def test_fails")[0], encoding="utf-8")
+    (tmp_path / "test_hangs.py").write_text(HANGS, encoding="utf-8")
+    monkeypatch.setattr(compare, "LIMIT", 10)
+    assert compare.main(tmp_path, ["-p", "no:cacheprovider"]) == 0
+    said = capsys.readouterr().out
+    assert "test_hangs.py: 5 tests" in said
+    assert "off: passed 4, failed 0, skipped 0, unfinished 2" in said
+    assert "6 tests, 1 calls that genmon recorded, 0 differ" in said
+
+
 @pytest.mark.parametrize(
     ("off", "on", "calls", "status"),
     [
         ({"a": "passed", "b": "failed"}, {"a": "passed", "b": "failed"}, 3, 0),
         ({"a": "passed"}, {"a": "failed"}, 3, 1),
+        ({"a": "passed"}, {"a": "unfinished"}, 3, 1),
         ({"a": "passed"}, {"a": "passed"}, 0, 1),
         ({"a": "passed", "b": "passed"}, {"a": "passed"}, 3, 1),
     ],
-    ids=["same", "differs", "sees no call", "ends early"],
+    ids=["same", "differs", "hangs", "sees no call", "ends early"],
 )
 def test_the_exit_status_says_whether_a_suite_is_borne(
     monkeypatch: pytest.MonkeyPatch,
@@ -69,12 +96,19 @@ def test_the_exit_status_says_whether_a_suite_is_borne(
     status: int,
 ) -> None:
     """Only the same outcomes of the same tests, in which genmon saw calls, are a success."""
-    found = {"off": {"tests": off, "seen": {}}, "on": {"tests": on, "seen": {"calls": calls}}}
-    monkeypatch.setattr(compare, "run", lambda folder, genmon, arguments: found[genmon])
+    found = {
+        "off": compare.Found(off),
+        "on": compare.Found(on, seen=Counter(calls=calls)),
+    }
+    monkeypatch.setattr(compare, "files_of", lambda folder, arguments: ["test_it.py"])
+    monkeypatch.setattr(compare, "run", lambda folder, genmon, *_: found[genmon])
     assert compare.main(Path(), []) == status
 
 
 def test_arguments_that_choose_tests_are_left_out_of_a_run_of_some() -> None:
     """These tests are named; what else was asked of pytest stays."""
     given = ["tests/a.py", "-k", "one", "-p", "no:asyncio", "--timeout", "60", "--ignore=x", "-x"]
-    assert compare.options_of(given) == ["-p", "no:asyncio", "--timeout", "60", "-x"]
+    paths, choosing, others = compare.parts_of(given)
+    assert paths == ["tests/a.py"]
+    assert choosing == ["-k", "one", "--ignore=x"]
+    assert others == ["-p", "no:asyncio", "--timeout", "60", "-x"]
