@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import textwrap
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -99,16 +98,15 @@ def checked(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
 
 
 def replays(case: Case, sources: dict[str, str], folder: Path) -> dict[str, RunResult]:
-    """What replays against other sources of the orchestrator show, two at a time."""
+    """What replays against other sources of the orchestrator show.
 
-    def replay(name: str) -> RunResult:
-        home = folder / name
-        home.mkdir()
-        (home / "orchestrator.py").write_text(sources[name], encoding="utf-8")
-        return run_case(case, cwd=home)
-
-    with ThreadPoolExecutor(2) as pool:
-        return dict(zip(sources, pool.map(replay, sources), strict=True))
+    Each is a module beside the one that failed: they share its template, and what it has imported.
+    """
+    shown = {}
+    for name, source in sources.items():
+        (folder / f"{name}.py").write_text(source, encoding="utf-8")
+        shown[name] = run_case(replace(case, target=f"{name}:build"), cwd=folder)
+    return shown
 
 
 @pytest.mark.parametrize("bug", ALL)
