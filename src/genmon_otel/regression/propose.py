@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from genmon_otel.records import (
     ENVIRONMENT_CATEGORIES,
+    Category,
     Recording,
     StepRecord,
     SuccessSample,
@@ -21,6 +22,7 @@ from genmon_otel.records import (
 )
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected, Provenance
 from genmon_otel.regression.cases.feeding import answered
+from genmon_otel.regression.cases.refusals import refuses_request
 from genmon_otel.regression.judging.foundation import kinds
 
 #: Characters of a slug before the handle, and of the handle in it. A case allows 120 in all.
@@ -167,7 +169,10 @@ def _own_kinds(case: Case, samples: Sequence[SuccessSample]) -> tuple[str, ...]:
 
 
 def _trigger(recording: Recording, category: str) -> CaseTrigger:
-    """Return the trigger. An environment's fault is temporary; any other meets each equal request."""
+    """Return the trigger. An environment's fault is temporary, unless it refuses the request for what it says.
+
+    Any other meets each equal request.
+    """
     index = recording.trigger_step
     if index is None:
         return CaseTrigger(kind="input")
@@ -177,7 +182,10 @@ def _trigger(recording: Recording, category: str) -> CaseTrigger:
         kind=kind,
         step=index,
         persistent=kind == "fault"
-        and category not in ENVIRONMENT_CATEGORIES
+        and (
+            category not in ENVIRONMENT_CATEGORIES
+            or (category == Category.PROVIDER_ERROR and refuses_request(step))
+        )
         and not _asks_a_model(recording.steps, index, category),
     )
 

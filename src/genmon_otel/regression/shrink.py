@@ -3,7 +3,8 @@
 Everything but the outcome that triggers is shrunk, and replays decide: the same fingerprint,
 frames included, from the same trigger, without donors, recoveries or repeated answers. The
 triggering outcome is kept whole: of ``Sorry: {"a": 1}`` nothing but ``"x"`` would be left, on
-which the right fix cannot pass. Its smallest form is found beside it, to be shown.
+which the right fix cannot pass. Its smallest form is found beside it, to be shown. Kept is, too, what
+a lasting fault was asked about: a fix may look at that before it asks.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from genmon_otel.exchanges import compacted, expanded, keys_of
 from genmon_otel.payload import digest
 from genmon_otel.records import StepRecord
 from genmon_otel.regression.cases.case import Case, Shrinkage
+from genmon_otel.regression.cases.feeding import bad_answers, feeds
 from genmon_otel.regression.cases.shrinking import Path, body_of, parts, pieces, put, read, smallest
 from genmon_otel.regression.judging.run_result import RunResult
 
@@ -177,13 +179,15 @@ class _Shrinking:
 
     def _places(self) -> Iterator[int | None]:
         """Where data lies that may shrink: the steps by index, None for the inputs; largest first."""
-        trigger = self._case.trigger.step
-        sizes: list[tuple[int, int | None]] = [(len(json.dumps(self._case.inputs)), None)]
-        sizes += [
+        case = self._case
+        trigger, kept = case.trigger, _kept(case)
+        sizes: list[tuple[int, int | None]] = [
             (len(json.dumps(step.outcome)), index)
-            for index, step in enumerate(self._case.steps)
-            if index != trigger and _shrinks(step)
+            for index, step in enumerate(case.steps)
+            if index not in kept and _shrinks(step)
         ]
+        if not (trigger.persistent and feeds(case.inputs, case.steps[trigger.step or 0])):
+            sizes.append((len(json.dumps(case.inputs)), None))
         yield from (place for _, place in sorted(sizes, key=lambda each: -each[0]))
 
     def _shrink_all_at_once(self) -> None:
@@ -329,8 +333,22 @@ def _fewer_chunks(chunks: list[Any]) -> list[Any]:
     return pieces(text, min(len(chunks), 2)) if text else chunks[:1]
 
 
+def _kept(case: Case) -> set[int]:
+    """Indices of the outcomes that are kept whole: the one that triggers, and what a lasting fault was asked about.
+
+    A fix may look at that before it asks.
+    """
+    trigger = case.trigger
+    if trigger.step is None:
+        return set()
+    fed = bad_answers(case.steps, trigger.step, persistent=True) if trigger.persistent else set()
+    return {trigger.step, *fed}
+
+
 def _size(case: Case) -> int:
-    """Bytes of what is shrunk: the inputs, and all outcomes but the one that triggers."""
-    outcomes = [s.outcome for i, s in enumerate(case.steps) if i != case.trigger.step]
-    requests = [s.arguments for s in case.steps]
+    """Bytes of what is shrunk: the inputs, and all outcomes but those that are kept."""
+    kept, trigger = _kept(case), case.trigger
+    outcomes = [s.outcome for i, s in enumerate(case.steps) if i not in kept]
+    asked_about = trigger.step if trigger.persistent else None
+    requests = [s.arguments for i, s in enumerate(case.steps) if i != asked_about]
     return len(json.dumps([case.inputs, outcomes, requests], ensure_ascii=False).encode())

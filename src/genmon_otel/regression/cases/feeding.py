@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from genmon_otel.exchanges import is_fault, texts_of
 from genmon_otel.records import StepRecord, Tree
+from genmon_otel.regression.cases.refusals import refuses_request
 
 #: Characters of the shortest text that shows, inside another, that one came from the other.
 _SHORTEST: Final = 6
@@ -49,10 +50,17 @@ def bad_answers(steps: Sequence[StepRecord], trigger: int | None, *, persistent:
         return set()
     given = list(_leaves(culprit.arguments))
     fed = {i for i in before if _shares(steps[i], given)}
-    if not fed:
+    if not fed and not refuses_request(culprit):
         others = [i for i in before if steps[i].name != culprit.name]
         fed = set(others[-1:])
     return fed
+
+
+def feeds(tree: Tree, step: StepRecord) -> bool:
+    """Whether a text of a tree is part of what a step was asked, or the other way round."""
+    texts = [text for text in _leaves(tree) if len(text) >= _SHORTEST]
+    asked = [text for text in _leaves(step.arguments) if len(text) >= _SHORTEST]
+    return any(one in other or other in one for one in texts for other in asked)
 
 
 def _shares(step: StepRecord, given: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from genmon_otel.exchanges import endpoint_of
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.feeding import answered
@@ -32,6 +33,8 @@ def stands_in(case: Case, record: StepRecord, causes: Collection[str] = ()) -> b
     if case.trigger.step is None:
         return False
     own = case.steps[case.trigger.step]
+    if own.adapter and record.adapter and _is_asked_otherwise(case, record, own):
+        return False
     if record.name == own.name:
         return True
     if case.trigger.kind == "fault" and record.name in causes:
@@ -44,6 +47,21 @@ def stands_in(case: Case, record: StepRecord, causes: Collection[str] = ()) -> b
         return True
     known = case.own_kinds or kinds(own.name, (donor.step for donor in case.donors))
     return kind_of(record.outcome) in known
+
+
+def _is_asked_otherwise(case: Case, record: StepRecord, own: StepRecord) -> bool:
+    """Whether a step is one that the recording has beside the trigger's, which may be called the same.
+
+    All that is posted to one host is called alike: a title is no summary.
+    """
+    place, asked = _place(own), _place(record)
+    return asked != place and asked in map(_place, case.steps)
+
+
+def _place(step: StepRecord) -> str:
+    return (
+        endpoint_of(step.arguments) if step.adapter and isinstance(step.arguments, Mapping) else ""
+    )
 
 
 def _role(name: str) -> str:

@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Final
 
-from genmon_otel.exchanges import Keys, keys_of, keys_of_arguments
+from genmon_otel.exchanges import Keys, keys_of, keys_of_arguments, texts_of
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.regression.cases.case import Case, Donor
 from genmon_otel.regression.cases.feeding import answered, bad_answers
@@ -24,6 +24,8 @@ PROCESS: Final = "process"
 #: Characters of a request by which its likeness to another is measured.
 _COMPARED: Final = 50_000
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
+#: Characters of a body that is shown as an example.
+_SHORT: Final = 300
 #: In the place of a digest of files, where the number of other answers tells two starts apart.
 _ANSWERS: Final = "answers "
 _WORD: Final = re.compile(r"\w+")
@@ -205,11 +207,22 @@ def example_of(case: Case, name: str) -> str:
     if not known:
         return "JSON"
     step, outcome = known[0], known[0].outcome
-    if step.adapter or isinstance(outcome, str):
+    if step.adapter:
+        return _body_of(step)
+    if isinstance(outcome, str):
         return '"TEXT"'
     if outcome is None or isinstance(outcome, bool):
         return json.dumps(outcome)
     return "JSON"
+
+
+def _body_of(step: StepRecord) -> str:
+    """The body of an automatic step where that is short JSON of no known model API: of those the text is enough."""
+    if step.name.partition(" ")[0].isupper():
+        body = "".join(texts_of(step)).strip()
+        if body[:1] in "{[" and len(body) <= _SHORT:
+            return body
+    return '"TEXT"'
 
 
 def command_for(case: Case, name: str) -> str:

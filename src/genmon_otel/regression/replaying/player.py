@@ -102,7 +102,8 @@ class CasePlayer:
         self.drift = Drift()
         #: Name and index of each outcome served; -1 for one that is not of the recording.
         self.served: list[tuple[str, int]] = []
-        #: Name of the step whose answer broke it, where it was asked something else; else empty.
+        #: Name of the step whose answer broke it, or that failed because of what it was asked, where it was
+        #: asked something else; else empty.
         self.prompt_changed = ""
         #: The trigger was asked for; names of the steps served since, and of those that answered.
         self.trigger_asked = case.trigger.kind == "input"
@@ -266,7 +267,7 @@ class CasePlayer:
             shown = redacted_request(otherwise, self._redactor) if record.adapter else otherwise
             self.drift.note(index, record, shown)
             self.requests[str(index)] = shown
-        if index in self.further.bad:
+        if index in self.further.bad or (index == case.trigger.step and case.trigger.persistent):
             self.prompt_changed = self.prompt_changed or record.name
 
     def _further(
