@@ -238,3 +238,58 @@ def test_a_changed_prompt_is_refreshed_and_asked_for_real(tmp_path: Path) -> Non
     unsure = genmon(tmp_path, "cases", "run", handle, "--live", "2", given="n\n")
     assert unsure.returncode != 0
     assert "about 2 calls in 2 runs" in unsure.stderr
+
+
+NO_SUCCESS_YET = """
+from app import build
+from genmon_otel import setup, shutdown
+setup(metrics="none", code_version="v1")
+for _ in range(3):
+    try:
+        build("a shop")
+    except ValueError:
+        pass
+shutdown()
+"""
+SUCCESS_SINCE = """
+from app import build
+from genmon_otel import setup, shutdown
+setup(metrics="none", code_version="v2", capture="all")
+build("a blog")
+shutdown()
+"""
+
+
+#: The natural fix: asks once more.
+AGAIN = APP.replace(
+    """    return json.loads(ask(f"Write {request}"))
+""",
+    """    try:
+        return json.loads(ask(f"Write {request}"))
+    except ValueError:
+        return json.loads(ask(f"Write {request}"))
+""",
+)
+
+
+def test_an_approved_case_takes_what_succeeded_since(tmp_path: Path) -> None:
+    """A success after the approval answers a fix that asks again; who took it is in the history."""
+    (tmp_path / "app.py").write_text(APP)
+    for name, script in (("failing.py", NO_SUCCESS_YET), ("later.py", SUCCESS_SINCE)):
+        (tmp_path / name).write_text(script)
+    subprocess.run([sys.executable, "failing.py"], cwd=tmp_path, env=environment(), check=True)
+    handle = json.loads(genmon(tmp_path, "cases", "verify", "--json").stdout)[0]["case"]
+    assert genmon(tmp_path, "cases", "approve", handle).returncode == 0
+    nothing = genmon(tmp_path, "cases", "refresh", handle)
+    assert "no newer generation has answers (fail_same)" in nothing.stdout, nothing.stderr
+    subprocess.run([sys.executable, "later.py"], cwd=tmp_path, env=environment(), check=True)
+    taken = genmon(tmp_path, "cases", "refresh", handle, "--reviewer", "ada")
+    assert "answers of 1 newer generation taken; it shows fail_same" in taken.stdout, taken.stderr
+    with closing(sqlite3.connect(tmp_path / ".genmon" / "genmon.db")) as db:
+        query = "SELECT reviewer, decision FROM genmon_decisions ORDER BY id DESC LIMIT 1"
+        assert db.execute(query).fetchone() == ("ada", "refreshed")
+    (tmp_path / "app.py").write_text(AGAIN)
+    shown = json.loads(genmon(tmp_path, "cases", "run", handle, "--json").stdout)[0]
+    assert (shown["verdict"], shown["weight"]) == ("pass", 0.25), shown
+    twice = genmon(tmp_path, "cases", "refresh", handle)
+    assert "no newer generation has answers (pass)" in twice.stdout, twice.stderr

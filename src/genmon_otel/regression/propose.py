@@ -135,6 +135,33 @@ def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
     )
 
 
+def with_newer_donors(case: Case, samples: Sequence[SuccessSample]) -> tuple[Case, int]:
+    """Add to a case the donors of generations that succeeded since; what a pass needs stays as it was approved.
+
+    Only a case that knows of no success yet is told what successes look like.
+
+    Args:
+        case: with the samples that there were when it was made.
+        samples: of its operation, newest first.
+
+    Returns:
+        The case, and how many generations it has donors of that it did not have.
+    """
+    known = {donor.generation_id for donor in case.donors}
+    fuller = with_samples(case, samples)
+    added = [donor for donor in fuller.donors if donor.generation_id not in known]
+    if not case.success_shapes:
+        case = replace(fuller, donors=case.donors)
+    elif not case.donors:
+        case = replace(case, own_calls=fuller.own_calls)
+    case = replace(
+        case,
+        own_kinds=tuple(sorted({*case.own_kinds, *fuller.own_kinds})),
+        donors=(*added, *case.donors)[:_DONORS],
+    )
+    return case, len({donor.generation_id for donor in added})
+
+
 def _asked_after(case: Case, samples: Sequence[SuccessSample]) -> tuple[str, ...]:
     """Names of the steps that every success asked for after the trigger's, and its own name."""
     if case.trigger.step is None or not samples:
