@@ -207,7 +207,7 @@ def _absolute_database(path: str, cwd: Path) -> str:
             "A store in memory is not allowed: no other process could read it. "
             "Name a file, for example 'genmon.db'."
         )
-    return str((cwd / Path(path).expanduser()).resolve())
+    return os.path.realpath(cwd / Path(path).expanduser())  # no error for a link to itself
 
 
 def _choice(argument: str, value: Any, allowed: Iterable[str]) -> str:

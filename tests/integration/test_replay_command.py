@@ -198,6 +198,14 @@ def test_an_unknown_failure_is_named(home: Path) -> None:
     assert "F-0000" in shown.stderr
 
 
+@pytest.mark.parametrize("name", ["gone.json", "below/gone", "dangling"])
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
+    """What can only be a file's name is not looked for in a store."""
+    (tmp_path / "dangling").symlink_to("gone")
+    shown = genmon(tmp_path, "replay", name)
+    assert (shown.returncode, f"{name}: cannot be read" in shown.stderr) == (7, True), shown.stderr
+
+
 FAILING = """
 from app import build
 from genmon_otel import setup, shutdown

@@ -269,6 +269,27 @@ def test_results_come_back_from_ci(home: Path, genmon: Genmon) -> None:
         (("run", "broken.genmon.json"), 7, "broken.genmon.json: "),
         (("ingest", "broken.genmon.json"), 7, "line 1"),
         (("ingest", "gone.jsonl"), 7, "cannot be read"),
+        (
+            ("ingest", "--store", "nowhere.db", "dangling"),
+            7,
+            "dangling cannot be read (it is a link to",
+        ),
+        (("ingest", "--store", "nowhere.db", "."), 7, "it is a folder"),
+        (
+            ("run", "--store", "nowhere.db", "dangling"),
+            5,
+            "is a link to 'gone', which cannot be found",
+        ),
+        (
+            ("run", "--store", "nowhere.db", "itself"),
+            5,
+            "is a link to 'itself', which cannot be found",
+        ),
+        (("run", "--store", "nowhere.db", "gone.json"), 5, "no file or folder 'gone.json'"),
+        (("run", "--store", "nowhere.db", "tests/gone"), 5, "no file or folder 'tests/gone'"),
+        (("run", "--store", "nowhere.db", "F-3KQ2"), 2, "There is no store"),
+        (("rebind", "a:b", "c:d", "dangling"), 5, "is a link to 'gone', which cannot be found"),
+        (("list", "--store", "itself"), 2, "There is no store"),
         (("rebind", "app:build", "nonsense", "."), 2, "package.module:name"),
         (("rebind", "a:b", "c:d", "nowhere"), 5, "nowhere"),
         (("list", "--state", "lost"), 2, "lost"),
@@ -280,6 +301,9 @@ def test_mistakes_are_one_line(
 ) -> None:
     """Each mistake has its exit code and says what was given, or what to do."""
     Path("broken.genmon.json").write_text("{")
+    Path("dangling").symlink_to("gone")
+    Path("itself").symlink_to("itself")
+    Path("F-3KQ2").mkdir()
     found, _, err = genmon(*arguments)
     assert (found, words in err) == (exit_code, True), err
     assert "Traceback" not in err

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from shlex import quote
-from typing import Final
 
 import click
 
@@ -25,9 +23,6 @@ from genmon_otel.regression.cases import files
 from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.wording.markdown import list_of_files
 
-#: What people call a failure or its case: see :func:`genmon_otel.fingerprint.handle`.
-_HANDLE: Final = re.compile(r"F-[0-9A-Z]{4,32}")
-
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -45,7 +40,7 @@ def export(folder: Path, *, update: bool, store: str | None, as_json: bool, mark
     configuration allows it: the lines that are lacking are printed. Exits 7 if a case cannot be read;
     the others are written.
     """
-    if _HANDLE.fullmatch(folder.name) and not folder.exists():
+    if files.HANDLE.fullmatch(folder.name) and not folder.exists():
         raise click.UsageError(
             f"{folder.name} names one failure. Give a folder: every case that is ready is written into it. "
             "Run: genmon cases export tests/genmon"

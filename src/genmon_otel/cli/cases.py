@@ -308,8 +308,8 @@ def run(
         return run_for_real(case, live["times"], store, cwd or Path.cwd(), as_json, live["yes"])
     shown: list[dict[str, Any]] = []
     is_all_read = True
-    paths = [Path(name) for name in case if os.path.exists(name)]
-    handles = [name for name in case if not os.path.exists(name)]
+    paths = [Path(name) for name in case if files.is_file_name(name)]
+    handles = [name for name in case if not files.is_file_name(name)]
     found = list(files.find(paths))
     trust = trust_in(cwd or Path.cwd()) if found else NONE
     quiet = as_json or markdown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -95,7 +94,7 @@ def replay(
 
 def _found(failure: str, store: str | None, cwd: Path) -> reproduce.Found:
     """Find what to replay: a case file, or a failure in the store."""
-    if os.path.isfile(failure):
+    if files.is_file_name(failure):
         return reproduce.Found(files.read(Path(failure)), trust_in(cwd), f"from {failure}")
     with open_store(store) as opened:
         return reproduce.case_of_failure(opened, failure)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from genmon_otel.redaction.edits import Edit, apply, closing, hidden, rest
+from genmon_otel.redaction.edits import Edit, apply, closing, hidden, is_plain_word, rest
 from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.near import at_places, lowered, places, windows
 from genmon_otel.redaction.placeholders import constant, is_placeholder, leading
@@ -31,6 +31,9 @@ _COMMAND_LEFT: Final = re.compile(
     r"|\bidentified\s|\b(?:role|user)\s\S{1,80}\s(?:with\s)?(?:login\s)?(?:encrypted\s)?|\b(?:with|using|requirepass|masterauth)\s{1,2})\Z"
 )
 _CALL: Final = re.compile(r"\(\s{0,8}(\\*[\"'`])")
+#: A further argument of the call, and the quote that it begins with, if it is a string.
+_FURTHER: Final = re.compile(r"\s{0,8},\s{0,40}(?:[bru]{0,2}(\\*[\"'`])|(?=[^\s)]))")
+_MAX_ARGUMENTS: Final = 4
 _SETTER: Final = re.compile(
     r"(?:.*\.)?(?:set|with|use|add|update|change|reset|put)_?[A-Z_]|(?:.*\.)?(?:set|with)_",
     re.DOTALL,
@@ -176,14 +179,33 @@ def in_setter(text: str, name: Name) -> list[Edit]:
         or name.text == "PASSWORD"
         or text[max(0, name.begin - 1) : name.begin] == "."
         or name.text[0] == "."
+        or name.text.endswith(".cookie")
     ):
         return []
-    stop = closing(text, call.end(), call[1])
-    if is_evident_non_secret(
-        text[call.end() : stop], name.text, quoted=True, code=False, shell=False
-    ):
-        return []
-    return hidden(text, call.end(), stop)
+    literals = _literals(text, call.end(), call[1])
+    first = slice(*literals[0])
+    if "cookie" in name.text.lower():
+        if _FURTHER.match(text, first.stop + len(call[1])) or name.text.endswith(".cookie"):
+            del literals[0]  # it says which cookie
+    elif len(literals) > 1 and is_plain_word(text[first]):
+        del literals[0]  # it says whose password
+    edits: list[Edit] = []
+    for start, stop in literals:
+        value = text[start:stop]
+        if not is_evident_non_secret(value, name.text, quoted=True, code=False, shell=False):
+            edits += hidden(text, start, stop)
+    return edits
+
+
+def _literals(text: str, start: int, quote: str) -> list[tuple[int, int]]:
+    """Return where the strings begin and end that a call's arguments begin with."""
+    found = [(start, closing(text, start, quote))]
+    while (more := _FURTHER.match(text, found[-1][1] + len(quote))) and more[1]:
+        if len(found) == _MAX_ARGUMENTS:
+            break
+        quote = more[1]
+        found.append((more.end(), closing(text, more.end(), quote)))
+    return found
 
 
 def in_prose(text: str, name: Name) -> list[Edit]:

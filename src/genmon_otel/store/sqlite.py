@@ -44,7 +44,7 @@ def file_system(path: Path, mounts: str | None = None) -> str:
             mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
-    resolved = str(path.resolve())
+    resolved = os.path.realpath(path)
     longest, kind = "", ""
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")

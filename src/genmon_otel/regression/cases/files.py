@@ -20,6 +20,8 @@ from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.case_reading import MAX_BYTES, CaseError
 
 SUFFIX: Final = ".genmon.json"
+#: What people call a failure or its case: see :func:`genmon_otel.fingerprint.handle`.
+HANDLE: Final = re.compile(r"F-[0-9A-Z]{4,32}")
 _IMPORT_PATH: Final = re.compile(r"[\w-][\w.-]*:[^\W\d][\w.]*")
 
 
@@ -39,6 +41,16 @@ def read(path: Path) -> Case:
         raise CaseError(f"{path}: cannot be read ({error.strerror}).") from None
     except CaseError as error:
         raise CaseError(f"{path}: {error}") from None
+
+
+def is_file_name(text: str) -> bool:
+    """Tell whether a command's argument names a file or folder, there or not, and no case in a store.
+
+    A folder that is named like a case is none: ``./F-3KQ2`` is.
+    """
+    if HANDLE.fullmatch(text):
+        return os.path.isfile(text)
+    return os.path.lexists(text) or os.path.basename(text) != text or text.endswith(".json")
 
 
 def _open_at_once(name: str, flags: int) -> int:
@@ -154,6 +166,9 @@ def find(paths: Iterable[Path]) -> Iterator[Path]:
             yield from sorted(path.rglob(f"*{SUFFIX}"))
         elif path.exists():
             yield path
+        elif path.is_symlink():
+            leads_to = os.readlink(path)
+            raise NotFound(f"{str(path)!r} is a link to {leads_to!r}, which cannot be found.")
         else:
             raise NotFound(f"There is no file or folder {str(path)!r}.")
 

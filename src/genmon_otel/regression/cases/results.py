@@ -7,6 +7,7 @@ can be taken in any number of times.
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -98,6 +99,23 @@ def append(path: Path, results: Iterable[Result]) -> None:
     lines = "".join(result.to_line() for result in results)
     with path.open("ab", buffering=0) as file:  # one write: runs beside this one append too
         file.write(lines.encode("ascii"))
+
+
+def check_is_there(path: Path) -> None:
+    """Raise what reading a file that is not there would.
+
+    Raises:
+        ResultError: it cannot be looked at, or is a folder.
+    """
+    try:
+        is_folder = path.is_dir() or not path.stat()
+    except OSError as error:
+        why = error.strerror
+        if path.is_symlink():
+            why = f"it is a link to {os.readlink(path)!r}: {why}"
+        raise ResultError(f"{path} cannot be read ({why}).") from None
+    if is_folder:
+        raise ResultError(f"{path} cannot be read (it is a folder).")
 
 
 def read(path: Path) -> Iterator[Result]:
