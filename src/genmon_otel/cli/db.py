@@ -24,6 +24,7 @@ from genmon_otel.conventions import ENV_PSEUDONYM_KEY, ENV_PSEUDONYMIZE
 from genmon_otel.identity import pseudonym
 from genmon_otel.journal import default_journal_dir
 from genmon_otel.journal import forget as forget_in_journals
+from genmon_otel.regression.propose import propose
 from genmon_otel.regression.review import is_superseded
 from genmon_otel.store import SqlStore
 from genmon_otel.store.schema import REVISION
@@ -111,7 +112,7 @@ def forget(user: str, store: str | None, as_json: bool) -> None:
     if settings.pseudonym_key is not None:
         known_as.append(pseudonym(settings.pseudonym_key, user))
     counts: Counter[str] = Counter()
-    with open_store(store, writes=True) as opened:
+    with open_store(store, writes=True, propose=propose) as opened:
         held = [each for name in known_as for each in opened.overview.cases_with(name)]
         for name in known_as:
             counts.update(asdict(opened.forget(name)))

@@ -20,6 +20,7 @@ from genmon_otel.cli.output import OutputConsole, json_text, one_line
 from genmon_otel.conventions import ENV_STORE
 from genmon_otel.errors import ConfigurationError, StoreMissing
 from genmon_otel.policy import CENTURY_S
+from genmon_otel.ports import Propose
 from genmon_otel.settings import DEFAULT_FILE, DEFAULT_FOLDER, Settings
 from genmon_otel.store import SqlStore
 from genmon_otel.store.reading import Damage
@@ -89,7 +90,9 @@ def settings_for(store: str | None) -> Settings:
 
 
 @contextmanager
-def open_store(store: str | None, *, writes: bool = False) -> Iterator[SqlStore]:
+def open_store(
+    store: str | None, *, writes: bool = False, propose: Propose | None = None
+) -> Iterator[SqlStore]:
     """Open the store for the length of a command.
 
     No command makes or upgrades a schema but ``genmon db upgrade``.
@@ -97,6 +100,7 @@ def open_store(store: str | None, *, writes: bool = False) -> Iterator[SqlStore]
     Args:
         store: path or connection string; None for the configured one.
         writes: whether the command changes rows; else the store refuses every change.
+        propose: builds cases from recordings, where a command that changes rows does that.
 
     Raises:
         StoreMissing: there is none.
@@ -114,7 +118,7 @@ def open_store(store: str | None, *, writes: bool = False) -> Iterator[SqlStore]
         opened.open()
         if writes:  # only now: opening it for that changes the journal mode of a SQLite file
             opened.close()
-            opened = SqlStore(settings.store, on_damage=_warn)
+            opened = SqlStore(settings.store, propose=propose, on_damage=_warn)
             opened.open()
         yield opened
     finally:

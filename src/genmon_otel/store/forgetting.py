@@ -6,6 +6,7 @@ outside the store; ``genmon db forget`` clears them, too.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -29,6 +30,10 @@ _STATE_WITHOUT_RECORDINGS: Final = {
     CaseState.REGRESSED: CaseState.RETIRED,
     CaseState.QUARANTINED: CaseState.RETIRED,
 }
+#: What a reviewer said of a case, which stays when it is built again. A recovery may quote the person's answers.
+_DECIDED: Final = ("postcondition", "fails_as", "live", "env", "programs")
+#: Generations that one query asks for.
+_IDS_AT_ONCE: Final = 500
 _REASON: Final = "its recordings were of a person who asked to be forgotten"
 
 
@@ -44,13 +49,15 @@ def forget_user(database: Database, user: str, propose: Propose | None) -> Forgo
         propose: builds cases again from other people's recordings; None empties them.
     """
     person = storable_name(user)
+    with database.read() as connection:
+        of_others = _generations_of_others(connection, person)
     generations = _clear_generations(database, person)
     recordings = _delete_rows(database, schema.recordings, person)
     samples = _delete_rows(database, schema.samples, person)
     counters = _delete_rows(database, schema.failure_users, person)
     counters += _delete_rows(database, schema.active_users, person)
     with database.begin() as connection:
-        cases = _clear_cases(connection, person, propose)
+        cases = _clear_cases(connection, person, propose, of_others)
     with database.begin() as connection:
         failures = _clear_failures(connection, person)
     return Forgotten(generations, failures, recordings, samples, cases, counters)
@@ -109,24 +116,99 @@ def _clear_failures(connection: sa.Connection, person: str) -> int:
     return cleared
 
 
-def _clear_cases(connection: sa.Connection, person: str, propose: Propose | None) -> int:
-    """Build a person's cases again from other people's recordings, or empty them."""
+def _generations_of_others(connection: sa.Connection, person: str) -> frozenset[str]:
+    """Return which of the generations that a person's cases hold data of are known to be of somebody else.
+
+    It is asked before anything is cleared: a cleared generation has no user, as one has that never had any.
+    """
+    table = schema.tests
+    wanted: set[str] = set()
+    for row in connection.execute(sa.select(table.c.case, table.c.user_ids)).all():
+        users = loads(row.user_ids)
+        if isinstance(users, list) and person in users:
+            wanted |= _sources(_json_object(row.case))
+    found: set[str] = set()
+    for start in range(0, len(ids := sorted(wanted)), _IDS_AT_ONCE):
+        for owned in (schema.analytics, schema.recordings, schema.samples):
+            found.update(
+                connection.execute(
+                    sa.select(owned.c.generation_id).where(
+                        owned.c.generation_id.in_(ids[start : start + _IDS_AT_ONCE]),
+                        owned.c.user_id.is_not(None),
+                        owned.c.user_id != person,
+                    )
+                ).scalars()
+            )
+    return frozenset(found)
+
+
+def _sources(case: Mapping[str, Any]) -> set[str]:
+    """The generations that a case holds data of: the one that failed, and those of its donors."""
+    donors = case.get("donors")
+    found = [_source(case), *map(_donor_of, donors if isinstance(donors, list) else ())]
+    return set(filter(None, found))
+
+
+def _source(case: Mapping[str, Any]) -> str:
+    """The generation whose recording a case was made of; empty where that cannot be read."""
+    provenance = case.get("provenance")
+    found = provenance.get("generation_id") if isinstance(provenance, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _donor_of(donor: Any) -> str:
+    found = donor.get("generation_id") if isinstance(donor, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _with_donors_of_others(case: dict[str, Any], of_others: Collection[str]) -> dict[str, Any]:
+    """A case of somebody else's recording, without donors that may be a forgotten person's."""
+    donors = case.get("donors")
+    kept = donors if isinstance(donors, list) else []
+    return {**case, "donors": [donor for donor in kept if _donor_of(donor) in of_others]}
+
+
+def _clear_cases(
+    connection: sa.Connection, person: str, propose: Propose | None, of_others: Collection[str]
+) -> int:
+    """Build a person's cases again from other people's recordings, or empty them.
+
+    A case that was made of somebody else's recording stays, but for its donors.
+
+    Args:
+        connection: inside a transaction.
+        person: the stored id.
+        propose: builds cases; None empties them.
+        of_others: generations that are known to be of somebody else.
+    """
     table = schema.tests
     changed = 0
     for row in connection.execute(
         sa.select(
-            table.c.id, table.c.created_from_failure_id, table.c.state, table.c.user_ids
+            table.c.id,
+            table.c.created_from_failure_id,
+            table.c.state,
+            table.c.user_ids,
+            table.c.case,
         ).order_by(table.c.id)
     ).all():
         users_of_case = loads(row.user_ids)
         if isinstance(users_of_case, list) and person not in users_of_case:
             continue  # a case with a damaged list is built again, to be sure
         failure_id = row.created_from_failure_id
-        case, users = build_proposals(connection, [failure_id], propose)[failure_id]
-        values: dict[str, Any] = {"case": case, "user_ids": users}
-        state = CaseState(row.state) if row.state in list(CaseState) else None
-        if not case and state is not None and state in _STATE_WITHOUT_RECORDINGS:
-            values |= {"state": _STATE_WITHOUT_RECORDINGS[state], "state_reason": _REASON}
+        before = _json_object(row.case)
+        values: dict[str, Any]
+        if isinstance(users_of_case, list) and _source(before) in of_others:
+            users = [user for user in users_of_case if user != person]
+            values = {"case": _with_donors_of_others(before, of_others), "user_ids": users}
+        else:
+            case, users = build_proposals(connection, [failure_id], propose)[failure_id]
+            if case:
+                case = {**case, **{k: v for k, v in before.items() if k in _DECIDED and k in case}}
+            values = {"case": case, "user_ids": users}
+            state = CaseState(row.state) if row.state in list(CaseState) else None
+            if not case and state is not None and state in _STATE_WITHOUT_RECORDINGS:
+                values |= {"state": _STATE_WITHOUT_RECORDINGS[state], "state_reason": _REASON}
         connection.execute(sa.update(table).where(table.c.id == row.id).values(**values))
         # How the work ended may quote the person's recording.
         connection.execute(sa.delete(schema.work).where(schema.work.c.test_id == row.id))

@@ -114,6 +114,64 @@ def test_donors_of_a_person_leave_other_peoples_cases(producer: Producer, store:
     assert records[0].generation_id in str(case)
 
 
+def test_a_case_of_somebody_else_stays_but_for_a_persons_donors(
+    store_url: str, clock: FakeClock
+) -> None:
+    """Also where nothing builds cases; a donor of nobody that is known goes, too."""
+    store = SqlStore(
+        store_url, clock=clock,
+        propose=lambda _f, rs: {"provenance": {"generation_id": rs[0].generation_id}},
+    )  # fmt: skip
+    store.open()
+    records = [failing("a", user_id="bob") for _ in range(3)]
+    hers, his = success(user_id="ada"), success(user_id="carl")
+    Producer(store).write(
+        *records, hers, his,
+        recordings=tuple(map(recording_of, records)), samples=(sample_of(hers), sample_of(his)),
+    )  # fmt: skip
+    store.close()
+    store = SqlStore(store_url, clock=clock)
+    store.open()
+    row = store.cases()[0]
+    gone = [hers.generation_id, "0" * 32, "process"]
+    donors = [{"generation_id": each, "step": {}} for each in (his.generation_id, *gone)]
+    store.save_case(row.id, {**row.case, "donors": donors, "postcondition": "app:check"})
+    for state in (CaseState.REPRODUCED, CaseState.OPEN):
+        store.set_case_state(row.id, state)
+    assert store.forget("ada").cases == 1
+    kept = store.cases()[0]
+    assert (kept.state, kept.case["postcondition"]) == (CaseState.OPEN, "app:check")
+    assert kept.case["donors"] == donors[:1]
+    assert store.forget("ada").cases == 0
+    assert store.forget("bob").cases == 1
+    emptied = store.cases()[0]
+    assert (emptied.state, emptied.case) == (CaseState.RETIRED, {})
+    store.close()
+
+
+def test_what_was_decided_stays_where_a_case_is_built_again(
+    producer: Producer, store_url: str, clock: FakeClock
+) -> None:
+    """A case of a forgotten person's recording takes somebody else's; the reviewer's postcondition stays."""
+    store = SqlStore(
+        store_url, clock=clock,
+        propose=lambda _f, rs: {
+            "provenance": {"generation_id": rs[0].generation_id}, "postcondition": None,
+        },
+    )  # fmt: skip
+    store.open()
+    records = [failing("a", user_id=name) for name in ("bob", "ada", "ada")]
+    Producer(store).write(*records, recordings=tuple(map(recording_of, records)))
+    row = store.cases()[0]
+    hers = {"provenance": {"generation_id": records[1].generation_id}, "postcondition": "app:check"}
+    store.save_case(row.id, hers)
+    store.forget("ada")
+    kept = store.cases()[0].case
+    assert kept["provenance"] == {"generation_id": records[0].generation_id}
+    assert kept["postcondition"] == "app:check"
+    store.close()
+
+
 def test_the_exporter_counts(producer: Producer, store: SqlStore) -> None:
     """Cases by state and failures by status are counted over the whole store."""
     producer.write(*(failing("a") for _ in range(3)), failing("b"), failing("c"))

@@ -126,7 +126,7 @@ def _failure(case: Case, seen: Observation) -> Judgement:
         return Judgement(
             Verdict.FAIL_SAME,
             f"{failed.error_type} ({failed.category}) again: {failed.error_message[:200]}"
-            + _of_a_program(case),
+            + _of_a_program(case, seen),
         )
     if _declared(case.fails_as, seen):
         if not seen.trigger_consumed:
@@ -144,10 +144,10 @@ def _failure(case: Case, seen: Observation) -> Judgement:
     return Judgement(Verdict.FAIL_OTHER, f"{seen.outcome}: {what or 'no exception was seen'}")
 
 
-def _of_a_program(case: Case) -> str:
-    """Say what can tell whether a program would answer otherwise by now; empty where none broke it."""
+def _of_a_program(case: Case, seen: Observation) -> str:
+    """Say what can tell whether a program would answer otherwise by now; empty where none broke it, or it did run."""
     index = case.trigger.step
-    if index is None or case.steps[index].adapter != "program":
+    if index is None or case.steps[index].adapter != "program" or not seen.served:
         return ""
     return (
         f" ({case.steps[index].name} is served as it was recorded, whatever files it is given. If the fix gives it "
