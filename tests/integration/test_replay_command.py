@@ -288,6 +288,9 @@ def test_an_approved_case_takes_what_succeeded_since(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "failing.py"], cwd=tmp_path, env=environment(), check=True)
     handle = json.loads(genmon(tmp_path, "cases", "verify", "--json").stdout)[0]["case"]
     assert genmon(tmp_path, "cases", "approve", handle).returncode == 0
+    decided = genmon(tmp_path, "cases", "shrink", handle)
+    assert "is open" in decided.stderr
+    assert "genmon cases verify" not in decided.stderr  # which an open case refuses
     nothing = genmon(tmp_path, "cases", "refresh", handle)
     assert "no newer generation has answers (fail_same)" in nothing.stdout, nothing.stderr
     subprocess.run([sys.executable, "later.py"], cwd=tmp_path, env=environment(), check=True)
@@ -301,3 +304,13 @@ def test_an_approved_case_takes_what_succeeded_since(tmp_path: Path) -> None:
     assert (shown["verdict"], shown["weight"]) == ("pass", 0.25), shown
     twice = genmon(tmp_path, "cases", "refresh", handle)
     assert "no newer generation has answers (pass)" in twice.stdout, twice.stderr
+    (tmp_path / "app.py").write_text(
+        AGAIN.replace(
+            "@generation", "@step\ndef parsed(text):\n    return json.loads(text)\n\n@generation"
+        ).replace("return json.loads(ask(", "return parsed(ask(")
+    )
+    unknown = json.loads(genmon(tmp_path, "cases", "run", handle, "--json").stdout)[0]
+    assert f"genmon cases approve {handle} --live parsed" in unknown["detail"]
+    assert genmon(tmp_path, "cases", "approve", handle, "--live", "parsed").returncode == 0
+    let_run = json.loads(genmon(tmp_path, "cases", "run", handle, "--json").stdout)[0]
+    assert let_run["verdict"] == "pass", let_run

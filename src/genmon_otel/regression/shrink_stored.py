@@ -26,9 +26,14 @@ def shrink_reproduced(
     """
     row = store.case(ref)
     if row.state is not CaseState.REPRODUCED:
+        way_on = (
+            f" Check it first: genmon cases verify {row.handle}"
+            if row.state in review.CHECKABLE
+            else ""
+        )
         raise InvalidTransition(
-            f"Case {row.handle} is {row.state}: what was reproduced, and nobody has decided "
-            f"about, is shrunk. Check it first: genmon cases verify {row.handle}"
+            f"Case {row.handle} is {row.state}: only a case that was reproduced, and that nobody has decided "
+            f"about, is shrunk.{way_on}"
         )
     return row, shrunk_in_store(store, row, cwd)
 

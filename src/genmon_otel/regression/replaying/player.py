@@ -8,6 +8,7 @@ to serve, :mod:`genmon_otel.regression.judging.further` decides; else the run is
 from __future__ import annotations
 
 import asyncio
+import shlex
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -292,8 +293,9 @@ class CasePlayer:
         if all(record.name != name for record in self._case.steps):
             self.refuse(
                 "unrecorded",
-                f"Of step {name!r} no call was recorded. {remedy_for(self._case, name)} If it was called then, "
-                "too, its thread was given no context (a bare pool): run it there with "
+                f"Of step {name!r} no call was recorded. {remedy_for(self._case, name)} A new one that asks "
+                f"nothing of the outside may run: genmon cases approve {self._case.ref} --live {shlex.quote(name)}. "
+                "If it was called then, too, its thread was given no context (a bare pool): run it there with "
                 "contextvars.copy_context().run.",
             )
         self.refuse("unrecorded", f"Step {name!r} {said}. {remedy_for(self._case, name)}")
