@@ -148,7 +148,7 @@ class Template:
         controls.clock.when_read = self._note_reading
         self._held = HeldThreads()
         try:
-            with self._held:
+            with self._held, loaded.rarely_collected():
                 Replay(self._case, self._request, controls).load()
         except BaseException as error:  # a replay that is started anew says what is wrong
             return f"the target cannot be imported beforehand ({type(error).__name__})"
