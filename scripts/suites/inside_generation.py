@@ -157,4 +157,5 @@ class _InternalErrors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if "genmon broke inside" in record.getMessage():
-            _seen["internal errors"] += 1
+            *_, where, error = record.getMessage().splitlines()
+            _seen[f"internal error: {error[:200]}, at {where.strip()[:200]}"] += 1
