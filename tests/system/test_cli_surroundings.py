@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli_kit import genmon
 from tests.system.test_cli import command, environment
 
 APPLICATION = """
@@ -53,11 +54,14 @@ def run(home: Path) -> Run:
     """Run a command there; further variables by name."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            command(*arguments), cwd=home,
-            env={**environment(), "GENMON_STORE": "genmon.db", **variables},
-            capture_output=True, text=True, encoding="utf-8", timeout=60, check=False,
-        )  # fmt: skip
+        env = {**environment(), "GENMON_STORE": "genmon.db", **variables}
+        if "PYTHONIOENCODING" in variables:  # read as an interpreter starts
+            done = subprocess.run(
+                command(*arguments), cwd=home, env=env,
+                capture_output=True, text=True, encoding="utf-8", timeout=60, check=False,
+            )  # fmt: skip
+        else:
+            done = genmon(*arguments, cwd=home, env=env)
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
