@@ -64,7 +64,7 @@ _TELEGRAM: Final = re.compile(
 )
 _TWILIO: Final = re.compile(r"[AS](?<![A-Za-z0-9].)([CK])[0-9a-f]{32}(?![0-9a-f])")
 _WEB_TOKEN: Final = re.compile(
-    rf"(?<![A-Za-z0-9])eyJ(?!{MARK})([A-Za-z0-9_-]{{8,}}+(?:\.[A-Za-z0-9_-]*+){{1,4}}+)"
+    rf"(?<![A-Za-z0-9])eyJ(?!{MARK})([A-Za-z0-9_-]{{8,}}+(?:\.(?:\r?\n(?=eyJ|[A-Za-z0-9_-]{{40}}))?[A-Za-z0-9_-]*+){{1,4}}+)"
 )
 #: They begin with the full stop, so that the search is one for that character.
 _BOT_TOKEN: Final = re.compile(
@@ -204,4 +204,6 @@ def _behind_a_stop(match: re.Match[str]) -> str:
 
 
 def _web_token(match: re.Match[str]) -> str:
-    return f"{keyed('eyJ', match[1].replace('.', ''))}.eyJ{MARK}.{MARK}"
+    breaks = "".join(char for char in match[1] if char in "\r\n")  # lines stay as many
+    secret = "".join(match[1].split()).replace(".", "")
+    return f"{keyed('eyJ', secret)}.eyJ{MARK}.{MARK}{breaks}"
