@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import cli_kit
+
 APPLICATION = textwrap.dedent(
     """
     import json, sys
@@ -96,15 +98,7 @@ def genmon(home: Path) -> Genmon:
     """Run a command over the application's store."""
 
     def run(*arguments: str, store: str = "genmon.db") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(*arguments),
-            cwd=home,
-            env={**environment(), "GENMON_STORE": store},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return cli_kit.genmon(*arguments, cwd=home, env={**environment(), "GENMON_STORE": store})
 
     return run
 
