@@ -9,6 +9,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+from tests.cli_kit import genmon
+
 APPLICATION = textwrap.dedent(
     """
     import json
@@ -37,17 +39,14 @@ APPLICATION = textwrap.dedent(
 def run(folder: Path, *arguments: str) -> str:
     """Run the command line (or the application) in a folder that no git knows."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GENMON_", "GIT_"))}
-    command = arguments or ("application.py",)
-    first = [] if command[0].endswith(".py") else ["-c", "from genmon_otel.cli import main; main()"]
-    done = subprocess.run(
-        [sys.executable, *first, *command],
-        cwd=folder,
-        env={**kept, "GENMON_STORE": "genmon.db", "GIT_CEILING_DIRECTORIES": "/"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    env = {**kept, "GENMON_STORE": "genmon.db", "GIT_CEILING_DIRECTORIES": "/"}
+    if arguments:
+        done = genmon(*arguments, cwd=folder, env=env)
+    else:
+        done = subprocess.run(
+            [sys.executable, "application.py"], cwd=folder, env=env,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout
 
