@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from genmon_otel.cli.failures import describe
+from genmon_otel.cli.failures import describe, failures
 from genmon_otel.policy import OVERFLOW_FINGERPRINT, CaseState
 from genmon_otel.records import Category
 from genmon_otel.store import SqlStore
@@ -53,3 +54,22 @@ def test_why_there_is_no_case(tmp_path: Path, fingerprint: str, status: str, wor
     (line,) = (each for each in shown if each.startswith("case "))
     assert words in line
     store.close()
+
+
+def test_who_relabelled_it_is_shown_after_the_undo_too(tmp_path: Path) -> None:
+    """Whoever is paged sees who changed the category, and who changed it back."""
+    url = f"sqlite:///{tmp_path}/genmon.db"
+    store = SqlStore(url)
+    store.open()
+    Producer(store).write(failing())
+    (failure,) = store.failures()
+    store.close()
+    for arguments in (
+        ["relabel", failure.handle, "--category", "ai_timeout", "--reviewer", "ann"],
+        ["relabel", failure.handle, "--undo", "--reviewer", "bob"],
+        ["show", failure.handle],
+    ):
+        done = CliRunner().invoke(failures, [*arguments, "--store", url])
+        assert done.exit_code == 0, done.output
+    assert "decided    relabelled (back to the rules' word), by bob, " in done.output
+    assert "before     relabelled (ai_timeout, high), by ann, " in done.output

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -25,7 +25,7 @@ from genmon_otel.cli.terminal import (
 )
 from genmon_otel.records import Category, Severity, is_of_other_version
 from genmon_otel.store.failures import Sort, Status
-from genmon_otel.store.rows import FailureDetail, FailureRow
+from genmon_otel.store.rows import DecisionRow, FailureDetail, FailureRow
 from genmon_otel.text import clean
 from genmon_otel.wording.failure import answer_read, hit, unseen, why, why_no_case
 from genmon_otel.wording.units import ago
@@ -108,16 +108,22 @@ def show(failure: str, store: str | None, as_json: bool) -> None:
     """Show one FAILURE (its handle, as F-3KQ2): whom it hit, what broke where, its case."""
     with open_store(store) as opened:
         detail = opened.failure(failure)
+        decisions = opened.decisions(detail.row.id)
     if as_json:
         print_json(detail)
         return
     out = console()
-    for text in describe(detail):
+    for text in describe(detail, decisions):
         out.print(text, soft_wrap=True)
 
 
-def describe(detail: FailureDetail) -> list[Text]:
-    """Yield a failure as lines of text; the lines of message and stack are indented."""
+def describe(detail: FailureDetail, decisions: Sequence[DecisionRow] = ()) -> list[Text]:
+    """Return a failure as lines of text; the lines of message and stack are indented.
+
+    Args:
+        detail: the failure.
+        decisions: what was decided about it and its case, newest first; two are shown.
+    """
     row = detail.row
     context = row.context
     style = severity_style(row.severity)
@@ -154,6 +160,10 @@ def describe(detail: FailureDetail) -> list[Text]:
     if context.get("trace_id"):
         lines.append(marked("trace      {}", context["trace_id"]))
     lines.append(Text("case       ").append_text(_case(detail)))
+    for label, each in zip(("decided", "before"), decisions, strict=False):
+        said = each.decision + (f" ({each.detail})" if each.detail else "")
+        who = each.reviewer or "the reproduction check"
+        lines.append(marked("{}{}", Text(f"{label:<11}"), f"{said}, by {who}, {ago(each.at)}"))
     if row.stack_trace:
         lines += [Text(), Text(indented(row.stack_trace.rstrip()), style="dim")]
     return lines
