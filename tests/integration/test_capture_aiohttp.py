@@ -9,6 +9,7 @@ import pytest
 from integration import capture_kit
 from integration.capture_server import Server
 
+from genmon_otel.capture.adapters import aiohttp_session
 from genmon_otel.records import StepRecord
 
 pytestmark = pytest.mark.usefixtures("installed")
@@ -96,3 +97,20 @@ def test_a_stream_comes_chunk_by_chunk(server: Server, leaves: bool) -> None:
     texts = [text for _, text in step.outcome[1:]]
     assert texts == ["data: one\n\n", "data: two\n\n"][: 1 if leaves else 2]
     assert step.cut is leaves
+
+
+def test_what_the_session_refuses_is_the_callers_error(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No URL, and nothing that JSON can say: aiohttp's own errors, and no internal error is counted."""
+    counted: list[str] = []
+    monkeypatch.setattr(aiohttp_session, "suppress_and_count", counted.append)
+
+    async def do(session: Any) -> None:
+        with pytest.raises(aiohttp.InvalidURL):
+            await session.get("http://:99999/")
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            await session.post(f"{server.url}/echo", json={"a": object()})
+
+    assert steps_of(do) == []
+    assert counted == []

@@ -58,7 +58,14 @@ def _begin(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> A
     if generation is None:
         return None
     try:
-        sent = sent_of(session, method, url, options)
+        address, written = _of_session(session, url, options.get("json"))
+    except (TypeError, ValueError):
+        return None  # no URL, or nothing that JSON can say: the session raises the same
+    except BaseException:
+        suppress_and_count("capture")
+        return None
+    try:
+        sent = sent_of(address, method, options, written)
         if is_credentials(sent.host, sent.path) and generation.runtime.player is None:
             return None
         return begin(generation, ADAPTER, sent, is_async=True)
@@ -67,17 +74,27 @@ def _begin(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> A
         return None
 
 
-def sent_of(session: Any, method: str, url: Any, options: Mapping[str, Any]) -> Sent:
-    """Request: what goes out."""
+def _of_session(session: Any, url: Any, value: Any) -> tuple[Any, bytes | None]:
+    """What the session makes of a URL and of a value that is to be sent as JSON.
+
+    Raises:
+        TypeError, ValueError: it can make nothing of them.
+    """
     address = session._build_url(url)
+    if value is None:
+        return address, None
+    written = session._json_serialize(value)
+    return address, written if isinstance(written, bytes) else written.encode("utf-8")
+
+
+def sent_of(address: Any, method: str, options: Mapping[str, Any], written: bytes | None) -> Sent:
+    """Request: what goes out, to an address, with what is ``written`` of its JSON."""
     if options.get("params"):
         address = address.extend_query(options["params"])
     headers = {str(k).lower(): str(v) for k, v in dict(options.get("headers") or {}).items()}
     data, kind, length = options.get("data"), headers.get("content-type", ""), 0
-    body: bytes | None = None
-    if (value := options.get("json")) is not None:
-        written = session._json_serialize(value)
-        body = written if isinstance(written, bytes) else written.encode("utf-8")
+    body = written
+    if body is not None:
         kind = kind or "application/json"
     elif isinstance(data, str):
         body = data.encode("utf-8")
