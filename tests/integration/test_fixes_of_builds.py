@@ -115,13 +115,21 @@ WAYS = {"in_a_folder": "fail_same", "by_name": "fail_same", "by_pipe": "pass"}
 
 
 @pytest.mark.parametrize(("way", "old_one_built"), WAYS.items())
-def test_what_turns_a_failed_build_green(way: str, old_one_built: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("cwd", ["empty", "with a file of its own"])
+def test_what_turns_a_failed_build_green(
+    way: str, old_one_built: str, cwd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other files are another question to the same command; what the code makes up turns nothing green."""
     expected = {
         "build": "fail_same", "again": "pass", "the_same_again": "fail_same",
         "ignored": "inconclusive", "built_but_ignored": "inconclusive",
         "old_one_built": old_one_built, "unbuilt": "fail_other",
     }  # fmt: skip
+    folder = tmp_path / "cwd"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    if cwd != "empty":
+        (folder / "log.txt").write_text("began")
     automatic.install()
     try:
         case, module = recorded_bug(

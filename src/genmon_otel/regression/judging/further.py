@@ -26,7 +26,7 @@ _COMPARED: Final = 50_000
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 #: Characters of a body that is shown as an example.
 _SHORT: Final = 300
-#: In the place of a digest of files, where the number of other answers tells two starts apart.
+#: Before a digest of files, where the number of other answers tells two starts apart, too.
 _ANSWERS: Final = "answers "
 _WORD: Final = re.compile(r"\w+")
 #: A bad answer that was given so often to the very same request is given to it again.
@@ -78,12 +78,12 @@ class Further:
         if files:
             self._files[id(record)] = files
 
-    def answers_so_far(self) -> str:
-        """Tell two starts of one program apart by whether another answer than the recorded ones came between.
+    def with_answers_so_far(self, files: str) -> str:
+        """Tell two starts of one program apart by whether another answer than the recorded ones came between, too.
 
         For a program that is written to while it runs: what it will be given is not known when it starts.
         """
-        return f"{_ANSWERS}{self._beyond}"
+        return f"{_ANSWERS}{self._beyond} {files}"
 
     def find(
         self, name: str, site: str, keys: Keys, request: Tree, *, automatic: bool, files: str = ""
@@ -125,7 +125,8 @@ class Further:
         if donor is None:
             return None
         # Of a program that is written to it is not known whether it was given something else.
-        asked = alike if files.startswith(_ANSWERS) else same
+        known = _contents(files)
+        asked = [i for i in alike if _contents(self._files.get(id(steps[i]), files)) == known]
         self.donor_for_trigger |= bool(bad) or trigger.step in asked
         note = f"served the outcome of generation {donor.generation_id}"
         if keys_of_step(donor.step).masked != keys.masked:
@@ -181,6 +182,11 @@ class Further:
         if donor.generation_id != PROCESS:
             self._generation = donor.generation_id
         return donor
+
+
+def _contents(files: str) -> str:
+    """The digest alone."""
+    return files.rpartition(" ")[2]
 
 
 def _is_emptied(request: Tree, known: Tree) -> bool:

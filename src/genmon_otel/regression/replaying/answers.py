@@ -135,8 +135,8 @@ class Answers:
         with self._lock:
             self._player.note_asked(name)
             record, keys, is_other = self._matching.choose(request, site)
-            if given and given["is_fed"] and not files:
-                files = self._player.further.answers_so_far()
+            if given and given["is_fed"]:
+                files = self._player.further.with_answers_so_far(files)
             if record is None:
                 return self._further(name, adapter, keys, site, request, files=files)
             self._player.further.note_files(record, files)
