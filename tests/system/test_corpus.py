@@ -100,12 +100,14 @@ def checked(bug: Bug, folder: Path) -> tuple[SqlStore, Case]:
 def replays(case: Case, sources: dict[str, str], folder: Path) -> dict[str, RunResult]:
     """What replays against other sources of the orchestrator show.
 
-    Each is a module beside the one that failed: they share its template, and what it has imported.
+    Each is a module beside the one that failed: they share its template, and what it has imported. The
+    classes of what was recorded are those of its own.
     """
-    shown = {}
+    shown, recorded = {}, case.to_json()
     for name, source in sources.items():
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
-        shown[name] = run_case(replace(case, target=f"{name}:build"), cwd=folder)
+        beside = Case.from_json(recorded.replace('"orchestrator:', f'"{name}:'))
+        shown[name] = run_case(beside, cwd=folder)
     return shown
 
 
