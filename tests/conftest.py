@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import gc
 import os
 import re
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +35,29 @@ settings.register_profile(
     "fresh", settings.get_profile("same"), max_examples=1_000, derandomize=False, print_blob=True
 )
 settings.load_profile("same")
+
+
+def _without_garbage(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Parse without collecting garbage: what a finaliser logs is formatted with the source's syntax.
+
+    CPython before 3.13 cannot parse within parsing, and raises SystemError (gh-106905).
+    """
+
+    @functools.wraps(parse)
+    def parsed(*args: Any, **options: Any) -> Any:
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return parse(*args, **options)
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    return parsed
+
+
+if sys.version_info < (3, 13):
+    ast.parse = _without_garbage(ast.parse)
 
 
 def pytest_configure() -> None:
