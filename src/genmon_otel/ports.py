@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from genmon_otel.corrections import Correction, Corrections
 from genmon_otel.records import (
@@ -157,8 +158,16 @@ class Answer(Protocol):
         """As :meth:`parts`, for a task."""
 
 
-#: Member of a program's request in a replay: what its files are found by. It is part of no recording.
-GIVEN: Final = "given"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramStart:
+    """How a replayed program would be started, which tells the files that it would read; in no recording."""
+
+    #: Its name and arguments, or a command of the shell.
+    words: tuple[str, ...]
+    #: Folder in which it would run; None: the process's own.
+    cwd: str | None
+    #: Whether it would be written to while it runs.
+    is_fed: bool
 
 
 class StepPlayer(Protocol):
@@ -166,7 +175,8 @@ class StepPlayer(Protocol):
 
     ``play`` is asked with a decorated step's name, the callable it wraps (None for a
     block) and its bound arguments; ``answer`` with an automatic step's name, its adapter, call
-    site and request (see :mod:`genmon_otel.exchanges`). They return or raise what was recorded.
+    site and request (see :mod:`genmon_otel.exchanges`), for a program also with how it would be
+    started. They return or raise what was recorded.
     """
 
     def play(
@@ -177,12 +187,16 @@ class StepPlayer(Protocol):
         self, name: str, call: Callable[..., Any] | None, arguments: Mapping[str, Any]
     ) -> Any: ...
 
-    def answer(self, name: str, adapter: str, site: str, request: Tree) -> Answer: ...
+    def answer(
+        self, name: str, adapter: str, site: str, request: Tree, program: ProgramStart | None = None
+    ) -> Answer: ...
 
     def runs_for_real(self, program: str) -> bool:
         """Whether a program is started in the replay, too."""
 
-    async def answer_async(self, name: str, adapter: str, site: str, request: Tree) -> Answer: ...
+    async def answer_async(
+        self, name: str, adapter: str, site: str, request: Tree, program: ProgramStart | None = None
+    ) -> Answer: ...
 
 
 class Propose(Protocol):

@@ -25,13 +25,13 @@ from genmon_otel.capture.spans import has_span, inference_span
 from genmon_otel.capture.usage import COUNTS_IN_HEADERS, answering_model, tokens_of
 from genmon_otel.capture.wire import Headers, Sent, is_stream, plain, type_and_packing
 from genmon_otel.exchanges import FIRST_FAULT, tells_error
-from genmon_otel.ports import Answer, StepPlayer
+from genmon_otel.ports import Answer, ProgramStart, StepPlayer
 from genmon_otel.recorder.facts import Exchange, StageFacts
 from genmon_otel.recorder.generation import Generation
 from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import current
 from genmon_otel.recorder.stage import Stage
-from genmon_otel.records import NOTHING, Outcome, Tree
+from genmon_otel.records import NOTHING, Outcome
 
 #: Scopes within each other that are looked at for a step.
 _MAX_NESTED: Final = 100
@@ -82,6 +82,8 @@ class AutomaticCall(HoldingStage):
     noun: ClassVar[str] = "automatic_step"
     automatic = True
 
+    #: In a replay of a program, how it would be started.
+    program: ProgramStart | None = None
     #: Of the answer; None while there is none. Headers as the library has them.
     status: int | None = None
     _headers: Headers = NOTHING
@@ -144,19 +146,19 @@ class AutomaticCall(HoldingStage):
         """What answers in a replay; None where the call is to be made."""
         return self.generation.runtime.player
 
-    def asked_for(self) -> dict[str, Tree]:
-        """Return the request that a player answers."""
-        return self.sent.tree()
-
     def request(self) -> Answer:
         """Ask the player; raises what was recorded."""
         assert self.player is not None
-        return self.player.answer(self.name, self.adapter, self.site, self.asked_for())
+        return self.player.answer(
+            self.name, self.adapter, self.site, self.sent.tree(), self.program
+        )
 
     async def request_async(self) -> Answer:
         """As :meth:`request`, in a task."""
         assert self.player is not None
-        return await self.player.answer_async(self.name, self.adapter, self.site, self.asked_for())
+        return await self.player.answer_async(
+            self.name, self.adapter, self.site, self.sent.tree(), self.program
+        )
 
     # --- what adapters say
 

@@ -72,7 +72,7 @@ async def _started(
         # It is not entered: callbacks of the pipes would be within this step for ever.
         if call.player is not None:
             is_fed = options.get("stdin") == subprocess.PIPE
-            call.set_given(command, options.get("cwd"), is_fed=is_fed)
+            call.set_start(command, options.get("cwd"), is_fed=is_fed)
             return await rebuilt(loop, factory(), call, await call.request_async(), options)
         result = await start(partial(_followed, factory, call), *args, **options)
     except BaseException as error:

@@ -14,7 +14,7 @@ from genmon_otel.capture.exchanged import ExchangeRequest, StatusFault
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.wire import MAX_BYTES, Sent, opaque, text_tree
 from genmon_otel.payload import decode
-from genmon_otel.ports import GIVEN, Answer
+from genmon_otel.ports import Answer, ProgramStart
 from genmon_otel.recorder.facts import Exchange
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.records import Outcome, StepKind, Tree
@@ -74,15 +74,9 @@ class ProgramCall(AutomaticCall):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.printed_on = {name: Printed() for name in OUTPUTS.values()}
-        #: In a replay what its files are found by.
-        self._given: dict[str, Tree] = {}
 
-    def asked_for(self) -> dict[str, Tree]:
-        """Return the request, and what its files are found by: no recording has these."""
-        return {**self.sent.tree(), GIVEN: self._given}
-
-    def set_given(self, args: Any, cwd: Any, *, is_fed: bool) -> None:
-        """Say in a replay what its files are found by.
+    def set_start(self, args: Any, cwd: Any, *, is_fed: bool) -> None:
+        """Say in a replay how it would be started.
 
         Args:
             args: its name and arguments, or a command of the shell.
@@ -90,7 +84,7 @@ class ProgramCall(AutomaticCall):
             is_fed: whether it would be written to while it runs.
         """
         folder = None if cwd is None else os.fsdecode(cwd)
-        self._given = {"words": list(words_of(args)), "cwd": folder, "is_fed": is_fed}
+        self.program = ProgramStart(words=tuple(words_of(args)), cwd=folder, is_fed=is_fed)
 
     def started(self) -> None:
         """It runs; whoever started it goes on."""

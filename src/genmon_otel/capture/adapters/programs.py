@@ -28,6 +28,9 @@ from genmon_otel.recorder.runtime import suppress_and_count
 
 #: Attribute of a ``Popen`` that holds its call.
 _CALL: Final = "_genmon_call"
+#: Places in the arguments of ``Popen._execute_child`` from ``preexec_fn`` on: folder; both ends of each pipe.
+_CWD: Final = 3
+_PIPES: Final = slice(8, 14)
 
 
 def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
@@ -41,7 +44,7 @@ def targets(module: Any) -> list[tuple[Any, str, Wrap]]:
             try:
                 call.enter()
                 if call.player is not None:
-                    call.set_given(args, rest[3], is_fed=rest[9] != -1)
+                    call.set_start(args, rest[_CWD], is_fed=rest[_PIPES][1] != -1)
                     return rebuilt(self, call, call.request(), rest)
                 original(self, args, executable, *rest)
             except BaseException as error:
@@ -177,7 +180,7 @@ def rebuilt(process: Any, call: ProgramCall, answer: Answer, rest: tuple[Any, ..
     call.started()
     parts = answer.parts()
     next(parts, None)  # the answer is given
-    stdin_read, stdin_write, out_read, out_write, err_read, err_write = rest[8:14]
+    stdin_read, stdin_write, out_read, out_write, err_read, err_write = rest[_PIPES]
     for descriptor, (attribute, name) in zip((out_read, err_read), OUTPUTS.items(), strict=True):
         if descriptor != -1:
             encoding = getattr(getattr(process, attribute), "encoding", None) or "utf-8"

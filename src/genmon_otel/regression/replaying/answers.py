@@ -16,7 +16,7 @@ from genmon_otel.capture.wire import encoded
 from genmon_otel.errors import PayloadError
 from genmon_otel.exchanges import Keys, is_fault_status, keys_of, redacted_request
 from genmon_otel.payload import Opaque, decode, decode_exception
-from genmon_otel.ports import GIVEN
+from genmon_otel.ports import ProgramStart
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case
@@ -93,11 +93,16 @@ class Answers:
         self._lock = threading.Lock()
 
     def serve(
-        self, name: str, adapter: str, site: str, request: Mapping[str, Any]
+        self,
+        name: str,
+        adapter: str,
+        site: str,
+        request: Mapping[str, Any],
+        program: ProgramStart | None,
     ) -> ReplayedAnswer:
         """Return the recorded answer to a request made in plain code, or raise what was raised."""
         player = self._player
-        record = self._choose(name, adapter, site, request)
+        record = self._choose(name, adapter, site, request, program)
         if record.kind == "hang" and player.was_cut_short(record):
             player.clock.sleep(player.until_over())
             record = self._instead_of(record)
@@ -109,11 +114,16 @@ class Answers:
         return player.outcome(record) if found is None else found.with_head_given()
 
     async def serve_async(
-        self, name: str, adapter: str, site: str, request: Mapping[str, Any]
+        self,
+        name: str,
+        adapter: str,
+        site: str,
+        request: Mapping[str, Any],
+        program: ProgramStart | None,
     ) -> ReplayedAnswer:
         """As :meth:`serve`, in a task."""
         player = self._player
-        record = self._choose(name, adapter, site, request)
+        record = self._choose(name, adapter, site, request, program)
         if record.kind == "hang" and player.was_cut_short(record):
             await asyncio.sleep(player.until_over())
             record = self._instead_of(record)
@@ -125,17 +135,22 @@ class Answers:
             await asyncio.sleep(self._until_head(record, found))
         return player.outcome(record) if found is None else found.with_head_given()
 
-    def _choose(self, name: str, adapter: str, site: str, request: Mapping[str, Any]) -> StepRecord:
+    def _choose(
+        self,
+        name: str,
+        adapter: str,
+        site: str,
+        request: Mapping[str, Any],
+        program: ProgramStart | None,
+    ) -> StepRecord:
         if (own := credentials(request)) is not None:
             return own
         self._player.check_open()
-        request, given = dict(request), request.get(GIVEN)
-        request.pop(GIVEN, None)
-        files = digest_of(given) if given else ""
+        files = digest_of(program) if program is not None else ""
         with self._lock:
             self._player.note_asked(name)
             record, keys, is_other = self._matching.choose(request, site)
-            if given and given["is_fed"]:
+            if program is not None and program.is_fed:
                 files = self._player.further.with_answers_so_far(files)
             if record is None:
                 return self._further(name, adapter, keys, site, request, files=files)

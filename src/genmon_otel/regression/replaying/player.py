@@ -24,6 +24,7 @@ from genmon_otel.exchanges import (
     redacted_request,
 )
 from genmon_otel.payload import decode, decode_exception, digest, encode
+from genmon_otel.ports import ProgramStart
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case
@@ -175,19 +176,21 @@ class CasePlayer:
         if self.trigger_consumed:
             self.grounds.note_instead(name)
 
-    def answer(self, name: str, adapter: str, site: str, request: Tree) -> ReplayedAnswer:
+    def answer(
+        self, name: str, adapter: str, site: str, request: Tree, program: ProgramStart | None = None
+    ) -> ReplayedAnswer:
         """Serve an automatic step."""
-        return self._answers.serve(name, adapter, site, request)
+        return self._answers.serve(name, adapter, site, request, program)
 
     def runs_for_real(self, program: str) -> bool:
         """Whether the case lets a program run."""
         return program in self._case.programs
 
     async def answer_async(
-        self, name: str, adapter: str, site: str, request: Tree
+        self, name: str, adapter: str, site: str, request: Tree, program: ProgramStart | None = None
     ) -> ReplayedAnswer:
         """Serve an automatic step in a task."""
-        return await self._answers.serve_async(name, adapter, site, request)
+        return await self._answers.serve_async(name, adapter, site, request, program)
 
     def give_up(self) -> bool:
         """Cancel a step that hangs, as the recorded caller did; False if none hangs."""

@@ -11,9 +11,11 @@ import os
 import shlex
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final
+
+from genmon_otel.ports import ProgramStart
 
 #: Files, and bytes of them, that are looked at; a program that is given more is told by these.
 _MOST_FILES: Final = 500
@@ -22,18 +24,15 @@ _MOST_BYTES: Final = 4 * 1024 * 1024
 _MOST_WORDS: Final = 200
 
 
-def digest_of(given: Mapping[str, Any]) -> str:
+def digest_of(program: ProgramStart) -> str:
     """Return a digest of the files that a program may read and the replay has written; empty where none.
 
     Those that its command names count, and those of its working directory, each by its own name and its
     contents: folders for the time being are called otherwise in each run.
-
-    Args:
-        given: ``words`` of the command, and ``cwd``, None for the replay's.
     """
     own = os.path.realpath(tempfile.gettempdir())
-    place = os.path.realpath(given["cwd"] or ".")
-    named = (os.path.realpath(os.path.join(place, word)) for word in _names(given["words"]))
+    place = os.path.realpath(program.cwd or ".")
+    named = (os.path.realpath(os.path.join(place, word)) for word in _names(program.words))
     paths = dict.fromkeys(
         path
         for root in (*named, place)
