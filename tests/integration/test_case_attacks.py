@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 
@@ -211,12 +209,6 @@ def test_what_the_configuration_allows_works(pytester: pytest.Pytester, home: Pa
     assert "fail_same" in ran.stdout.str()
 
 
-def configured(pytester: pytest.Pytester, *arguments: str) -> pytest.Config:
-    """Configure pytest in this process, without the plugins of others: here they would be rewritten anew."""
-    with mock.patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"):
-        return pytester.parseconfig("-p", "genmon_otel.pytest_plugin", *arguments)
-
-
 #: By the name of a file: what would allow the variable that a case asks for.
 WIDENING = {
     "pytest.ini": "[pytest]\ngenmon_env = MODE\n",
@@ -233,13 +225,13 @@ def test_a_configuration_beside_the_cases_allows_nothing(
 ) -> None:
     """Though pytest takes it, where it is told that folder; naming it on the command line does."""
     pytester.mkdir("cases").joinpath(name).write_text(WIDENING[name], encoding="utf-8")
-    config = configured(pytester, "cases")
+    config = pytester.parseconfig("cases")
     assert config.inipath == home / "cases" / name
     assert pytest_plugin._trust(config).env == ("ALLOWED",)
-    named = configured(pytester, "-c", f"cases/{name}", "cases")
+    named = pytester.parseconfig("-c", f"cases/{name}", "cases")
     assert pytest_plugin._trust(named).env == ("MODE",)
     (home / "pyproject.toml").unlink()
-    assert pytest_plugin._trust(configured(pytester, "cases")).env == ()
+    assert pytest_plugin._trust(pytester.parseconfig("cases")).env == ()
 
 
 def test_a_configuration_of_another_folder_allows_nothing(
@@ -248,11 +240,11 @@ def test_a_configuration_of_another_folder_allows_nothing(
     """Cases lie beside the folder in which pytest is started, or anywhere: so does what they bring."""
     pytester.mkdir("cases").joinpath("pytest.ini").write_text(WIDENING["pytest.ini"], "utf-8")
     monkeypatch.chdir(pytester.mkdir("sub"))
-    config = configured(pytester, "../cases")
+    config = pytester.parseconfig("../cases")
     assert config.inipath == home / "cases" / "pytest.ini"
     assert pytest_plugin._trust(config).env == ()
     monkeypatch.chdir(home / "cases")
-    assert pytest_plugin._trust(configured(pytester)).env == ("MODE",)
+    assert pytest_plugin._trust(pytester.parseconfig()).env == ("MODE",)
 
 
 def test_pytest_started_beside_the_cases_follows_their_configuration(
@@ -263,7 +255,7 @@ def test_pytest_started_beside_the_cases_follows_their_configuration(
     cases = pytester.mkdir("cases")
     (cases / "pytest.ini").write_text(WIDENING["pytest.ini"], encoding="utf-8")
     monkeypatch.chdir(cases)
-    assert pytest_plugin._trust(configured(pytester)).env == ("MODE",)
+    assert pytest_plugin._trust(pytester.parseconfig()).env == ("MODE",)
 
 
 def test_workers_are_told_whether_a_configuration_was_named(

@@ -108,7 +108,7 @@ def show(failure: str, store: str | None, as_json: bool) -> None:
     """Show one FAILURE (its handle, as F-3KQ2): whom it hit, what broke where, its case."""
     with open_store(store) as opened:
         detail = opened.failure(failure)
-        decisions = opened.decisions(detail.row.id)
+        decisions = [] if as_json else opened.decisions(detail.row.id)
     if as_json:
         print_json(detail)
         return

@@ -116,17 +116,40 @@ def _clear_failures(connection: sa.Connection, person: str) -> int:
     return cleared
 
 
+def _cases_with(connection: sa.Connection, person: str) -> list[tuple[int, list[Any]]]:
+    """Return the row ids of the cases that may hold a person's data, and whose data each holds.
+
+    A case whose list of users is damaged is among them, to be sure, with an empty one. What the cases
+    hold is not read here: together it may be more than fits into memory.
+    """
+    table = schema.tests
+    found: list[tuple[int, list[Any]]] = []
+    rows = connection.execute(sa.select(table.c.id, table.c.user_ids).order_by(table.c.id)).all()
+    for row in rows:
+        users = loads(row.user_ids)
+        if not isinstance(users, list):
+            found.append((row.id, []))
+        elif person in users:
+            found.append((row.id, users))
+    return found
+
+
+def _content(connection: sa.Connection, case_id: int) -> dict[str, Any]:
+    """Read the JSON of one case."""
+    table = schema.tests
+    query = sa.select(table.c.case).where(table.c.id == case_id)
+    return _json_object(connection.execute(query).scalar_one())
+
+
 def _generations_of_others(connection: sa.Connection, person: str) -> frozenset[str]:
     """Return which of the generations that a person's cases hold data of are known to be of somebody else.
 
     It is asked before anything is cleared: a cleared generation has no user, as one has that never had any.
     """
-    table = schema.tests
     wanted: set[str] = set()
-    for row in connection.execute(sa.select(table.c.case, table.c.user_ids)).all():
-        users = loads(row.user_ids)
-        if isinstance(users, list) and person in users:
-            wanted |= _sources(_json_object(row.case))
+    for case_id, users in _cases_with(connection, person):
+        if users:
+            wanted |= _sources(_content(connection, case_id))
     found: set[str] = set()
     for start in range(0, len(ids := sorted(wanted)), _IDS_AT_ONCE):
         for owned in (schema.analytics, schema.recordings, schema.samples):
@@ -144,9 +167,7 @@ def _generations_of_others(connection: sa.Connection, person: str) -> frozenset[
 
 def _sources(case: Mapping[str, Any]) -> set[str]:
     """The generations that a case holds data of: the one that failed, and those of its donors."""
-    donors = case.get("donors")
-    found = [_source(case), *map(_donor_of, donors if isinstance(donors, list) else ())]
-    return set(filter(None, found))
+    return set(filter(None, [_source(case), *map(_donor_of, _donors(case))]))
 
 
 def _source(case: Mapping[str, Any]) -> str:
@@ -156,6 +177,11 @@ def _source(case: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
+def _donors(case: Mapping[str, Any]) -> list[Any]:
+    donors = case.get("donors")
+    return donors if isinstance(donors, list) else []
+
+
 def _donor_of(donor: Any) -> str:
     found = donor.get("generation_id") if isinstance(donor, dict) else None
     return found if isinstance(found, str) else ""
@@ -163,9 +189,8 @@ def _donor_of(donor: Any) -> str:
 
 def _with_donors_of_others(case: dict[str, Any], of_others: Collection[str]) -> dict[str, Any]:
     """A case of somebody else's recording, without donors that may be a forgotten person's."""
-    donors = case.get("donors")
-    kept = donors if isinstance(donors, list) else []
-    return {**case, "donors": [donor for donor in kept if _donor_of(donor) in of_others]}
+    kept = [donor for donor in _donors(case) if _donor_of(donor) in of_others]
+    return {**case, "donors": kept}
 
 
 def _clear_cases(
@@ -183,22 +208,14 @@ def _clear_cases(
     """
     table = schema.tests
     changed = 0
-    for row in connection.execute(
-        sa.select(
-            table.c.id,
-            table.c.created_from_failure_id,
-            table.c.state,
-            table.c.user_ids,
-            table.c.case,
-        ).order_by(table.c.id)
-    ).all():
-        users_of_case = loads(row.user_ids)
-        if isinstance(users_of_case, list) and person not in users_of_case:
-            continue  # a case with a damaged list is built again, to be sure
+    for case_id, users_of_case in _cases_with(connection, person):
+        row = connection.execute(
+            sa.select(table.c.created_from_failure_id, table.c.state).where(table.c.id == case_id)
+        ).one()
         failure_id = row.created_from_failure_id
-        before = _json_object(row.case)
+        before = _content(connection, case_id)
         values: dict[str, Any]
-        if isinstance(users_of_case, list) and _source(before) in of_others:
+        if users_of_case and _source(before) in of_others:
             users = [user for user in users_of_case if user != person]
             values = {"case": _with_donors_of_others(before, of_others), "user_ids": users}
         else:
@@ -209,8 +226,8 @@ def _clear_cases(
             state = CaseState(row.state) if row.state in list(CaseState) else None
             if not case and state is not None and state in _STATE_WITHOUT_RECORDINGS:
                 values |= {"state": _STATE_WITHOUT_RECORDINGS[state], "state_reason": _REASON}
-        connection.execute(sa.update(table).where(table.c.id == row.id).values(**values))
+        connection.execute(sa.update(table).where(table.c.id == case_id).values(**values))
         # How the work ended may quote the person's recording.
-        connection.execute(sa.delete(schema.work).where(schema.work.c.test_id == row.id))
+        connection.execute(sa.delete(schema.work).where(schema.work.c.test_id == case_id))
         changed += 1
     return changed

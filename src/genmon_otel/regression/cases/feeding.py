@@ -58,9 +58,13 @@ def bad_answers(steps: Sequence[StepRecord], trigger: int | None, *, persistent:
 
 def feeds(tree: Tree, step: StepRecord) -> bool:
     """Whether a text of a tree is part of what a step was asked, or the other way round."""
-    texts = [text for text in _leaves(tree) if len(text) >= _SHORTEST]
-    asked = [text for text in _leaves(step.arguments) if len(text) >= _SHORTEST]
-    return any(one in other or other in one for one in texts for other in asked)
+    asked = list(_leaves(step.arguments))
+    return any(_is_within(text, other) for text in _leaves(tree) for other in asked)
+
+
+def _is_within(one: str, other: str) -> bool:
+    """Whether one of two texts is within the other, neither too short to show anything."""
+    return min(len(one), len(other)) >= _SHORTEST and (one in other or other in one)
 
 
 def _shares(step: StepRecord, given: Sequence[str]) -> bool:
@@ -69,7 +73,7 @@ def _shares(step: StepRecord, given: Sequence[str]) -> bool:
         for other in given:
             if text == other and (len(text) >= _SHORTEST or not step.adapter):
                 return True
-            if min(len(text), len(other)) >= _SHORTEST and (text in other or other in text):
+            if _is_within(text, other):
                 return True
     return False
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -102,19 +103,19 @@ def append(path: Path, results: Iterable[Result]) -> None:
 
 
 def check_is_there(path: Path) -> None:
-    """Raise what reading a file that is not there would.
+    """Refuse a file that is not there before anything is done with others.
 
     Raises:
         ResultError: it cannot be looked at, or is a folder.
     """
     try:
-        is_folder = path.is_dir() or not path.stat()
+        mode = path.stat().st_mode
     except OSError as error:
         why = error.strerror
         if path.is_symlink():
             why = f"it is a link to {os.readlink(path)!r}: {why}"
         raise ResultError(f"{path} cannot be read ({why}).") from None
-    if is_folder:
+    if stat.S_ISDIR(mode):
         raise ResultError(f"{path} cannot be read (it is a folder).")
 
 
