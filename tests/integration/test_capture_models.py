@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import anthropic
@@ -21,6 +19,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from genmon_otel import current_generation, generation, step
 from genmon_otel.testing import Captured, capture
+from tests.http_kit import JsonHandler, serving
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -59,36 +58,25 @@ _MESSAGE_EVENTS = [
 ]  # fmt: skip
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
     def do_GET(self) -> None:
-        self._whole(200, {"ok": True})
+        self.reply(200, {"ok": True})
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])) or b"{}")
+        asked = self.asked()
         said = json.dumps(asked)
         if "FAIL" in said:
-            self._whole(400, {"error": {"message": "bad request", "type": "invalid_request_error"}})
+            self.reply(400, {"error": {"message": "bad request", "type": "invalid_request_error"}})
         elif self.path.endswith("/messages") and asked.get("stream"):
             self._events(_MESSAGE_EVENTS, lambda e: f"event: {e['type']}\n")
         elif self.path.endswith("/messages"):
-            self._whole(200, {**_MESSAGE, "usage": {"input_tokens": 20, "output_tokens": 9}})
+            self.reply(200, {**_MESSAGE, "usage": {"input_tokens": 20, "output_tokens": 9}})
         elif asked.get("stream"):
             self._events(_chat_events("stream_options" in asked), lambda _: "")
         else:
-            self._whole(200, _chat("Sorry" if "BAD" in said else "{}"))
-
-    def _whole(self, status: int, answer: Any) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self.reply(200, _chat("Sorry" if "BAD" in said else "{}"))
 
     def _events(self, events: list[Any], head: Any) -> None:
         self.send_response(200)
@@ -103,12 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with serving(_Handler) as address:
+        yield address
 
 
 class Traced:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ import pytest
 from genmon_otel import capture as automatic
 from genmon_otel.regression.shrink import shrink
 from tests.fix_kit import recorded_bug, rerun_here
+from tests.http_kit import JsonHandler, serving
 
 SOURCE = """
 import httpx
@@ -85,32 +83,21 @@ EXPECTED = {
 }  # fmt: skip
 
 
-class Model(BaseHTTPRequestHandler):
+class Model(JsonHandler):
     """Refuses to summarise what is long."""
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = self.asked()
         is_long = self.path == "/summary" and len(asked["text"]) > 60
         answer: Any = {"error": "too long"} if is_long else {"text": f"{asked['text']}, in short"}
-        data = json.dumps(answer).encode()
-        self.send_response(400 if is_long else 200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        """Stay silent."""
+        self.reply(400 if is_long else 200, answer)
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
     """Address of the model."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(Model) as address:
+        yield address
 
 
 def test_what_turns_a_refused_request_green(url: str, tmp_path: Path) -> None:

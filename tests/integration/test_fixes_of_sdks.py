@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 
 from genmon_otel import capture as automatic
 from tests.fix_kit import recorded_bug, rerun_here
+from tests.http_kit import JsonHandler, serving
 
 SOURCE = """
 import time
@@ -203,12 +201,12 @@ busy other_error fail_other
 """
 
 
-class Model(BaseHTTPRequestHandler):
+class Model(JsonHandler):
     """Answers both APIs: with prose to what is wrong, with 429 to what is busy."""
 
     def do_POST(self) -> None:
         """Answer one request."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = self.asked()
         prompt = str(asked["messages"])
         text, status = '{"title": "Blog"}', 200
         if "wrong" in prompt:
@@ -230,25 +228,14 @@ class Model(BaseHTTPRequestHandler):
             body = {
                 "error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit"}
             }
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *args: object) -> None:
-        """Stay silent."""
+        self.reply(status, body)
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
     """Address of the model."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serving(Model) as address:
+        yield address
 
 
 def test_what_turns_a_case_of_an_sdk_green(url: str, tmp_path: Path) -> None:
