@@ -38,9 +38,9 @@ settings.load_profile("same")
 
 
 def _without_garbage(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """Parse without collecting garbage: what a finaliser logs is formatted with the source's syntax.
+    """Parse without collecting garbage: a finaliser may log an exception, and formatting that parses source.
 
-    CPython before 3.13 cannot parse within parsing, and raises SystemError (gh-106905).
+    CPython before 3.13 cannot parse while it parses, and raises SystemError (gh-106905).
     """
 
     @functools.wraps(parse)

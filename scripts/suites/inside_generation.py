@@ -76,9 +76,9 @@ def pytest_runtest_logstart(nodeid: str) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Have the test's function open a generation around what it does; a span that is no one's otherwise.
+    """Have the test's function open a generation around what it does; without genmon, a span that records nothing.
 
-    A library that is itself traced makes a child of either: that is no matter of the patches.
+    A library that traces itself makes its span a child of either, so that this is no difference of the patches.
     """
     if isinstance(item, pytest.Function):
         item.obj = _inside(item.obj, _OPEN[item.config.getoption("--genmon")])

@@ -33,7 +33,7 @@ def stands_in(case: Case, record: StepRecord, causes: Collection[str] = ()) -> b
     if case.trigger.step is None:
         return False
     own = case.steps[case.trigger.step]
-    if own.adapter and record.adapter and _is_asked_otherwise(case, record, own):
+    if own.adapter and record.adapter and _is_another_call(case, record, own):
         return False
     if record.name == own.name:
         return True
@@ -49,16 +49,16 @@ def stands_in(case: Case, record: StepRecord, causes: Collection[str] = ()) -> b
     return kind_of(record.outcome) in known
 
 
-def _is_asked_otherwise(case: Case, record: StepRecord, own: StepRecord) -> bool:
-    """Whether a step is one that the recording has beside the trigger's, which may be called the same.
+def _is_another_call(case: Case, record: StepRecord, own: StepRecord) -> bool:
+    """Whether a step calls another recorded endpoint than the trigger did.
 
-    All that is posted to one host is called alike: a title is no summary.
+    Endpoints of one host may share a step's name, ``POST example.com``; the answer of one is none of the other.
     """
-    place, asked = _place(own), _place(record)
-    return asked != place and asked in map(_place, case.steps)
+    failed, asked = _endpoint(own), _endpoint(record)
+    return asked != failed and asked in map(_endpoint, case.steps)
 
 
-def _place(step: StepRecord) -> str:
+def _endpoint(step: StepRecord) -> str:
     return (
         endpoint_of(step.arguments) if step.adapter and isinstance(step.arguments, Mapping) else ""
     )

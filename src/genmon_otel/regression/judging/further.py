@@ -53,9 +53,9 @@ class Further:
         trigger = case.trigger
         #: Indices of the recorded answers that the failure came from.
         self.bad = bad_answers(case.steps, trigger.step, persistent=trigger.persistent)
-        #: By identity of a recorded program that was served: digest of the files that it was given.
+        #: By identity of a recorded program's step that was served: digest of the files it would have read.
         self._files: dict[int, str] = {}
-        #: How often another question than such a program's was answered beyond what was recorded.
+        #: Number of requests beyond what was recorded, other than of such programs.
         self._beyond = 0
         #: How often the trigger's request was asked for beyond what was recorded.
         self._again = 0
@@ -74,14 +74,14 @@ class Further:
         return self._keys[index]
 
     def note_files(self, record: StepRecord, files: str) -> None:
-        """Note of a recorded program that is served which files it was given; an empty digest says nothing."""
+        """Remember which files a program would have read whose recorded outcome is served; an empty digest is none."""
         if files:
             self._files[id(record)] = files
 
     def with_answers_so_far(self, files: str) -> str:
-        """Tell two starts of one program apart by whether another answer than the recorded ones came between, too.
+        """Add to a digest of files the number of answers beyond the recorded ones that the code has by now.
 
-        For a program that is written to while it runs: what it will be given is not known when it starts.
+        A program that is written to while it runs may be given any of them, which is not known when it starts.
         """
         return f"{_ANSWERS}{self._beyond} {files}"
 
@@ -96,11 +96,11 @@ class Further:
             keys: of the redacted request.
             request: the redacted request, or arguments.
             automatic: whether no decorated step asks.
-            files: digest of the files that a program is given; empty where that is not known. The same
-                command with other files is another question.
+            files: digest of the files that a program would read; empty where that is not known. The same
+                command on other files is another request.
         """
         case, steps = self._case, self._case.steps
-        self._beyond += not files  # a program's answer is nothing that it could be given
+        self._beyond += not files  # no program is written what it answers itself
         if name in case.recovery:
             return case.recovery[name], "served the reviewer's recovery outcome"
         alike = self._same(name, keys, automatic)
@@ -185,7 +185,7 @@ class Further:
 
 
 def _contents(files: str) -> str:
-    """The digest alone."""
+    """The digest of files alone, without the number of answers."""
     return files.rpartition(" ")[2]
 
 
