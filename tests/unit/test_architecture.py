@@ -299,7 +299,11 @@ def test_modules_of_the_recorder_import_in_the_documented_order() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     listed = text.partition("imports only from those before it: ")[2].partition(".\n")[0]
     order = listed.replace("`", "").split()
-    mine = [module for module in MODULES if module.startswith("recorder.")]
+    mine = [
+        module
+        for module in MODULES
+        if module.startswith("recorder.") and FILES[module].name != "__init__.py"
+    ]
     assert sorted(order) == sorted(module.removeprefix("recorder.") for module in mine)
     late = {
         f"{module} imports {target}"

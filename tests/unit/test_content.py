@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genmon_otel import current_generation, generation
-from genmon_otel.recorder.content import CONTENT, Contents, hide, hide_all
+from genmon_otel.recorder.diagnosis.content import CONTENT, Contents, hide, hide_all
 from genmon_otel.testing import capture
 from genmon_otel.text import GAP
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from genmon_otel import generation, register_rule
 from genmon_otel.classification import classify
 from genmon_otel.recorder import Runtime
-from genmon_otel.recorder.exception_analysis import analyse, analyse_anew
+from genmon_otel.recorder.diagnosis.exception_analysis import analyse, analyse_anew
 from genmon_otel.redaction import Redactor
 from genmon_otel.testing import capture
 

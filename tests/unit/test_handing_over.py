@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry
 from genmon_otel import conventions as names
 from genmon_otel import generation, phase, recorder, step
 from genmon_otel.instruments import MAX_EVENTS, NullMetrics, PrometheusMetrics
-from genmon_otel.recorder import diagnose
+from genmon_otel.recorder.diagnosis import diagnose
 from genmon_otel.records import GenerationRecord, Outcome
 from genmon_otel.redaction import Redactor
 from genmon_otel.store import SqlStore

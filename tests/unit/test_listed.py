@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from genmon_otel.classification import classify
 from genmon_otel.fingerprint import normalise
 from genmon_otel.fingerprint.listed import bound_once, distinct, members_once
-from genmon_otel.recorder.messages import said_by
+from genmon_otel.recorder.diagnosis.messages import said_by
 
 
 class Page(pydantic.BaseModel):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from genmon_otel.classification import Classification, classify
 from genmon_otel.fingerprint import normalise
 from genmon_otel.fingerprint.missing import missing, names_alone
-from genmon_otel.recorder.messages import said_by
+from genmon_otel.recorder.diagnosis.messages import said_by
 from genmon_otel.records import Category, Severity
 from tests.work_kit import growth
 

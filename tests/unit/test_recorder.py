@@ -29,7 +29,7 @@ from genmon_otel.identity import new_id
 from genmon_otel.instruments import PrometheusMetrics
 from genmon_otel.null_sink import NullSink
 from genmon_otel.processor import ForeignFailureProcessor
-from genmon_otel.recorder.content import Contents, hide
+from genmon_otel.recorder.diagnosis.content import Contents, hide
 from genmon_otel.records import Outcome
 from genmon_otel.testing import Captured, ManualClock, capture, sequential_ids
 

@@ -9,7 +9,7 @@ import random
 import pytest
 
 from genmon_otel.decorators import generation
-from genmon_otel.recorder.content import Contents, hide
+from genmon_otel.recorder.diagnosis.content import Contents, hide
 from genmon_otel.redaction import Redactor
 from genmon_otel.testing import capture
 from tests.work_kit import growth

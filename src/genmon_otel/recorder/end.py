@@ -14,7 +14,7 @@ from typing import Any, Final
 from opentelemetry.trace import Span
 
 from genmon_otel.failure_log import log_failure
-from genmon_otel.recorder import diagnose
+from genmon_otel.recorder.diagnosis import diagnose
 from genmon_otel.recorder.facts import GenerationFacts
 from genmon_otel.recorder.process_info import used
 from genmon_otel.recorder.recording import record_of, recording_of, sample_of

@@ -13,8 +13,8 @@ from genmon_otel import conventions as names
 from genmon_otel.forks import forkable_lock
 from genmon_otel.interruption import must_propagate
 from genmon_otel.payload import Streamed
-from genmon_otel.recorder import diagnose
 from genmon_otel.recorder.arguments import HeldArguments
+from genmon_otel.recorder.diagnosis import diagnose
 from genmon_otel.recorder.end import InterruptedEnd
 from genmon_otel.recorder.facts import GenerationFacts, StageFacts
 from genmon_otel.recorder.options import Spec, framework_name, identifier, request_text
@@ -343,7 +343,9 @@ class Generation(Scope):
         self._end(_SUCCESS, None, result)
 
     def _fail(self, error: BaseException, items: int | None) -> None:
-        from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnose
+        from genmon_otel.control_flow import (
+            outcome_of,  # see genmon_otel.recorder.diagnosis.diagnose
+        )
 
         problem: diagnose.Problem | None = None
         result: Any = None

@@ -18,7 +18,7 @@ from genmon_otel.interruption import is_interruption
 from genmon_otel.payload import Streamed, encode, shape
 from genmon_otel.payload.paths import import_path, is_importable, module_name
 from genmon_otel.recorder.arguments import HeldValue
-from genmon_otel.recorder.diagnose import Diagnosis
+from genmon_otel.recorder.diagnosis.diagnose import Diagnosis
 from genmon_otel.recorder.facts import GenerationFacts, StageFacts
 from genmon_otel.recorder.options import ATTRIBUTE, Spec
 from genmon_otel.recorder.runtime import Runtime, suppress_and_count

@@ -85,7 +85,7 @@ class Runtime:
     donors: bool = True
     #: By operation that has failed in this process: samples with step outcomes taken since.
     donors_taken: dict[str, int] = field(default_factory=dict, repr=False)
-    #: Exceptions that were analysed (see :mod:`genmon_otel.recorder.exception_analysis`).
+    #: Exceptions that were analysed (see :mod:`genmon_otel.recorder.diagnosis.exception_analysis`).
     analysed: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def in_flight(self) -> Iterator[InFlight]:

@@ -10,10 +10,10 @@ from opentelemetry.trace import Span, Status, StatusCode
 from genmon_otel import conventions as names
 from genmon_otel.identity import pseudonym
 from genmon_otel.payload import Streamed
-from genmon_otel.recorder.content import contents_of, hide_all
-from genmon_otel.recorder.diagnose import reason_of
+from genmon_otel.recorder.diagnosis.content import contents_of, hide_all
+from genmon_otel.recorder.diagnosis.diagnose import reason_of
+from genmon_otel.recorder.diagnosis.messages import Subject
 from genmon_otel.recorder.facts import GenerationFacts
-from genmon_otel.recorder.messages import Subject
 from genmon_otel.recorder.options import span_attributes
 from genmon_otel.recorder.runtime import Runtime
 from genmon_otel.records import MAX_REQUEST, Failure, Outcome

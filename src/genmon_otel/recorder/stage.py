@@ -11,8 +11,8 @@ from opentelemetry.trace import Span, StatusCode
 from genmon_otel import conventions as names
 from genmon_otel.payload import encode_exception
 from genmon_otel.recorder.arguments import HeldArguments, HeldValue
+from genmon_otel.recorder.diagnosis.messages import READ, Subject, grouping_text, said_by
 from genmon_otel.recorder.facts import Exchange, StageFacts
-from genmon_otel.recorder.messages import READ, Subject, grouping_text, said_by
 from genmon_otel.recorder.options import Spec
 from genmon_otel.recorder.runtime import Runtime, suppress_and_count
 from genmon_otel.recorder.scope import Scope
@@ -168,7 +168,9 @@ class Stage(Scope):
         self._end(_SUCCESS, ended)
 
     def _fail(self, error: BaseException, items: int | None) -> None:
-        from genmon_otel.control_flow import outcome_of  # see genmon_otel.recorder.diagnose
+        from genmon_otel.control_flow import (
+            outcome_of,  # see genmon_otel.recorder.diagnosis.diagnose
+        )
 
         generation = self.generation
         ended = generation.runtime.clock.monotonic()

@@ -243,7 +243,9 @@ def _of_status(stages: Sequence[S], chain: list[BaseException]) -> S | None:
 
 def _statuses(error: BaseException) -> set[Any]:
     """The numbers that an exception carries as its status, or as its exit code."""
-    from genmon_otel.classification.evidence import read  # see genmon_otel.recorder.diagnose
+    from genmon_otel.classification.evidence import (
+        read,  # see genmon_otel.recorder.diagnosis.diagnose
+    )
 
     found: set[Any] = set()
     response = read(error, "response")

@@ -15,12 +15,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from genmon_otel.corrections import corrected
-from genmon_otel.recorder.exception_analysis import ExceptionAnalysis, analyse, analyse_anew
-from genmon_otel.recorder.facts import GenerationFacts, StageFacts
-from genmon_otel.recorder.messages import MAX_MESSAGE, READ, GroupingText, grouping_text
-from genmon_otel.recorder.process_info import out_of_time
-from genmon_otel.recorder.runtime import Runtime
-from genmon_otel.recorder.triggers import (
+from genmon_otel.recorder.diagnosis.exception_analysis import (
+    ExceptionAnalysis,
+    analyse,
+    analyse_anew,
+)
+from genmon_otel.recorder.diagnosis.messages import MAX_MESSAGE, READ, GroupingText, grouping_text
+from genmon_otel.recorder.diagnosis.triggers import (
     decorated,
     hung_step,
     last_answer,
@@ -29,6 +30,9 @@ from genmon_otel.recorder.triggers import (
     trigger_among,
     trigger_of,
 )
+from genmon_otel.recorder.facts import GenerationFacts, StageFacts
+from genmon_otel.recorder.process_info import out_of_time
+from genmon_otel.recorder.runtime import Runtime
 from genmon_otel.records import (
     FINGERPRINT_VERSION,
     Category,

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol
 
-from genmon_otel.recorder.content import Contents, hide
+from genmon_otel.recorder.diagnosis.content import Contents, hide
 from genmon_otel.records import Category
 from genmon_otel.redaction import MARGIN
 from genmon_otel.text import GAP, clean, cut, safe_str

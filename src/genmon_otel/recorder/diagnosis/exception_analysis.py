@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from genmon_otel.interruption import is_interruption
-from genmon_otel.recorder.messages import READ, said_by
+from genmon_otel.recorder.diagnosis.messages import READ, said_by
 from genmon_otel.recorder.runtime import Runtime
 from genmon_otel.records import Category, Severity
 from genmon_otel.stacks import MAX_STACK, code_path, format_stack, frames, raise_site
