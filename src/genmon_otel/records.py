@@ -236,8 +236,8 @@ class GenerationRecord(NamedTuple):
     duration_s: float
     user_id: str | None = None
     project_id: str | None = None
-    #: Bounded; None with capture off. Redacted for failures. For other generations the sink redacts
-    #: it, on the writer's thread, before it is stored or sent anywhere.
+    #: Bounded; None with capture off. Redacted by the writer's thread before it is stored or sent
+    #: anywhere; not journalled.
     user_request: str | None = None
     #: Hex, or None where OpenTelemetry gave no valid id.
     trace_id: str | None = None

@@ -119,9 +119,7 @@ class InterruptedEnd:
 
     def _make_record(self) -> GenerationRecord:
         failure = None if self.diagnosis is None else self.diagnosis.failure
-        # the writer redacts the request, before it stores it
-        request = self.facts.request
-        return record_of(self.facts, self.runtime, request, failure, self.faults)
+        return record_of(self.facts, self.runtime, failure, self.faults)
 
     def _deliver(self) -> None:
         """Deliver before the span ends: what others do then may take long, or break."""

@@ -48,18 +48,17 @@ UNSEEN: Final = Streamed(-1)
 def record_of(
     facts: GenerationFacts,
     runtime: Runtime,
-    request: str | None,
     failure: Failure | None = None,
     faults: tuple[StepFault, ...] = (),
 ) -> GenerationRecord:
     """Return what is journalled and stored of a generation that has ended.
 
-    It refers to nothing of the application's: no argument, no exception.
+    It refers to nothing of the application's: no argument, no exception. Its request is not
+    redacted yet: the writer's thread does that before the record is stored.
 
     Args:
         facts: what is known of it.
         runtime: redacts the context.
-        request: what was asked for; redacted if it failed.
         failure: what went wrong; None: nothing did.
         faults: what its steps met.
     """
@@ -74,7 +73,7 @@ def record_of(
         facts.duration_s,
         facts.user_id,
         facts.project_id,
-        request,
+        facts.request,
         facts.trace_id,
         facts.span_id,
         facts.code_version,

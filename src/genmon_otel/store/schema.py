@@ -30,10 +30,10 @@ from sqlalchemy import (
 from genmon_otel import conventions as names
 from genmon_otel.store.columns import Instant, Json
 
-#: Revision of the schema below: the newest file in ``migrations/versions``.
-REVISION: Final = "0008"
-#: All revisions, oldest first. An unknown one was made by a newer genmon.
+#: Revisions of the files in ``migrations/versions``, oldest first. An unknown one was made by a newer genmon.
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+#: Revision of the schema below.
+REVISION: Final = REVISIONS[-1]
 
 #: SQLite assigns row ids only to INTEGER; on PostgreSQL that is 32 bits, which could overflow.
 BigId = BigInteger().with_variant(Integer, "sqlite")
