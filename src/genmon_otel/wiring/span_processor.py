@@ -12,8 +12,7 @@ from genmon_otel.wiring import in_force
 from genmon_otel.wiring.provider_search import processors
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import ReadableSpan, Span
+    from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import TracerProvider
     from prometheus_client import CollectorRegistry
 
@@ -87,15 +86,10 @@ class GenerationSpanProcessor(ForeignFailureProcessor):
             processor=self,
         )
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Note whether the span is inside a generation; do nothing in a replay."""
+    def _deliver(self, span: ReadableSpan, key: tuple[int, int]) -> None:
+        """Deliver a foreign failure, but not in a replay, which observes its own generation only."""
         if not self._is_replay:
-            super().on_start(span, parent_context)
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Keep the foreign failure that this span is, if it is one; do nothing in a replay."""
-        if not self._is_replay:
-            super().on_end(span)
+            super()._deliver(span, key)
 
     def shutdown(self) -> None:
         """Wait for the store, up to five seconds; generations outlive the provider, and are kept."""

@@ -105,18 +105,17 @@ class MemoryQueue:
                 self._journalled_total += 1
                 if len(self._whole) < MAX_WHOLE:
                     self._whole[seq] = record
-                return self._put_total - self._removed_total
-            dropped = 0
+                return len(self)
             if record is not self._latest:
                 self._latest = record
                 self._put_total += 1
                 (self._others if record.failure is None else self._failures).append(record)
-                if self._put_total - self._removed_total > self._max_records:
-                    dropped = self._evict()
-            count = None if self._is_closed else self._put_total - self._removed_total
+            in_memory = self._put_total - self._removed_total
+            dropped = self._evict() if in_memory > self._max_records else 0
+            is_closed = self._is_closed
         if dropped:
             self._on_drop(names.DROPPED_FULL, dropped)
-        return count
+        return None if is_closed else in_memory - dropped
 
     def _evict(self) -> int:
         """Give up the oldest successes, the oldest failure only where there is no success."""
