@@ -64,7 +64,7 @@ PARSE_ERRORS: Final[tuple[Entry, ...]] = (
         form(r"while parsing '[^\n]{1,60}' in [^\n]{1,200}\.json", "json"),
         form(r"\berror: (?:';'|'\)'|'\]'|'\}'|class, interface, enum, or record|<identifier>|reached end of file)", "error"),
         "reached end of file while parsing",
-        form(r"\.java:\d+: error: (?:illegal (?:start of|character|underscore|line end|text block)|not a statement|(?:unclosed|empty) (?:string|character|comment|text block)|(?:orphaned|malformed) |'\w+' (?:without|or) '|invalid method declaration; return type)", "error"),
+        form(r"\.java:\d+: error: (?:illegal (?:start of (?:expression|type|statement)\b|character: |underscore\b(?! ?\w)|line end in character|text block open)|(?:not a statement|(?:unclosed|empty) (?:(?:string|character) literal|comment|text block)|orphaned (?:case|default)|malformed floating-point literal)(?! ?\w)|'\w+' (?:without|or) '|invalid method declaration; return type required)", "error"),
         form(r"\bphp parse error: |\bparse error: syntax error", "parse"),
         "syntax error near unexpected token",
         "syntax error: (unexpected|end of file|word|unterminated)",

@@ -23,7 +23,7 @@ MANIFESTS: Final[tuple[Entry, ...]] = (
         "it does not start with any known prisma schema keyword",
         form(r"\.swift:\d+:\d+: error: (?:extraneous|expected|unexpected|consecutive|unterminated|invalid character)\b", "swift"),
         "this file contains an unclosed delimiter",
-        form(r"\berror: (?!invalid (?:type|value)|unknown|missing)[^\n]{1,120}, expected [^\n]{1,80}\n +--> [^\n]{0,200}cargo\.toml:\d+:\d+", "cargo expected"),
+        form(r"\berror: (?!invalid (?:type|value)|unknown|missing)[^\n]{1,120}, expected [^\n]{1,80}\n +--> [^\n]{0,200}cargo\.toml:\d+:\d+\s{1,12}\|", "cargo expected"),
         form(r"\b(?:mismatched|unexpected) closing delimiter: [`'\"]", "delimiter"),
         form(r"\berror msb40(?:24|25)\b|\berror fs00(?:10|58)\b", "msb", "fs"),
         form(r"\.pyi?:\d+: error: [^\n]{1,120} \[syntax\](?:\n|$)", "syntax"),
