@@ -22,7 +22,7 @@ from genmon_otel.recordings import prepare
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases import files
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.guarded import forked
+from genmon_otel.regression.processes import forked
 from genmon_otel.regression.propose import case_from
 from genmon_otel.regression.runner import run_case
 from genmon_otel.store import SqlStore

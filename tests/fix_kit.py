@@ -1,4 +1,4 @@
-"""Replays a case in this process against a changed function: the player and the verdict, without walls.
+"""Replays a case in this process against a changed function: the player and the verdict, without isolation.
 
 Milliseconds instead of a process, for tables of bugs, fixes and mutants. Waits are real here, so that
 applications of these tables do not sleep.

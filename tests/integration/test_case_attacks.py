@@ -21,7 +21,7 @@ from tests.case_kit import SOURCE, recorded
 
 pytest_plugins = ["pytester"]
 
-#: Says that it ran in what every replay reports, whatever the walls did about it.
+#: Says that it ran in what every replay reports, whatever the isolation did about it.
 STRIKE = """
 import os, sys
 def strike(*_):

@@ -15,10 +15,10 @@ from test_replay import FAILING, capture
 from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected, Provenance
-from genmon_otel.regression.guarded import forked, fresh_process, template_process
+from genmon_otel.regression.isolation import landlock
 from genmon_otel.regression.judging.run_result import RunResult
+from genmon_otel.regression.processes import forked, fresh_process, template_process
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.walls import landlock
 
 __all__ = ["capture"]
 pytestmark = pytest.mark.skipif(not landlock.abi(), reason="replays are forked under Landlock")
@@ -417,7 +417,7 @@ def test_templates_are_bounded(tmp_path: Path) -> None:
 
 
 def _templates() -> list[int]:
-    """Guardians that this process has started."""
+    """Supervisors that this process has started."""
     found = []
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -425,6 +425,6 @@ def _templates() -> list[int]:
             parent = Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[1]
         except OSError:
             continue
-        if b"guardian.py" in command and int(parent) == os.getpid():
+        if b"supervisor.py" in command and int(parent) == os.getpid():
             found.append(int(process))
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from genmon_otel.regression.cases import files, results
-from genmon_otel.regression.walls import landlock
+from genmon_otel.regression.isolation import landlock
 from tests.case_kit import recorded
 from tests.pytest_kit import LEAN
 

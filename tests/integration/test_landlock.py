@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from genmon_otel.regression.walls import landlock
+from genmon_otel.regression.isolation import landlock
 
 ALL = [landlock.handled(version, execute=False, tcp=False) for version in range(1, 9)]
 
@@ -42,7 +42,7 @@ def test_what_is_taken_away_is_gone(tmp_path: Path) -> None:
     outside.mkdir()
     code = f"""
 import os, threading
-from genmon_otel.regression.walls import landlock
+from genmon_otel.regression.isolation import landlock
 assert landlock.restrict([{str(inside)!r}, "/dev/null", "/no/such"]) == landlock.abi()
 open("/dev/null", "w").write("x")
 open({str(inside / "kept")!r}, "w").write("x")

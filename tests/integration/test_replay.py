@@ -26,8 +26,8 @@ from genmon_otel.records import GenerationRecord, Recording, StepRecord, Success
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected
 from genmon_otel.regression.cases.trust import Trust
-from genmon_otel.regression.guarded.process_environment import environment
 from genmon_otel.regression.judging.run_result import RunResult
+from genmon_otel.regression.processes.environment import environment
 from genmon_otel.regression.runner import run_case
 
 GOOD = shape(app.App("b", {"index.html": "<p>hello</p>"}))

@@ -11,8 +11,8 @@ import pytest
 from genmon_otel.payload import encode
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.cases.case_reading import CaseError
-from genmon_otel.regression.guarded import guardian
 from genmon_otel.regression.judging.run_result import RunResult
+from genmon_otel.regression.processes import supervisor
 from genmon_otel.regression.runner import run_case
 
 pytestmark = [
@@ -63,7 +63,7 @@ def replayed(folder: Path, what: str) -> RunResult:
 @pytest.mark.parametrize(
     ("what", "reason", "said"),
     [
-        ("print", "write", f"printed more than {guardian.MAX_FILE >> 20} MB"),
+        ("print", "write", f"printed more than {supervisor.MAX_FILE >> 20} MB"),
         ("file", "write", "File too large"),
         ("deep", "write", "more than 200 folders deep"),
         ("core", "", "after all"),

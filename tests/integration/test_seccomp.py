@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from genmon_otel.regression.walls import seccomp
+from genmon_otel.regression.isolation import seccomp
 
 X86 = seccomp._MACHINES["x86_64"]
 REFUSED = 0x00050000 | errno.EACCES
@@ -86,7 +86,7 @@ def test_the_kernel_takes_the_filter() -> None:
     """Under it pairs of sockets work, also in a thread, and connecting does not."""
     code = """
 import socket, threading
-from genmon_otel.regression.walls import seccomp
+from genmon_otel.regression.isolation import seccomp
 taken = seccomp.forbid_addresses()
 left, right = socket.socketpair()
 left.send(b"x")

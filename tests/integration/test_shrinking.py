@@ -14,11 +14,11 @@ from genmon_otel.policy import Verdict
 from genmon_otel.recordings import prepare
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.isolation import landlock
 from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.runner import run_case
 from genmon_otel.regression.shrink import shrink
-from genmon_otel.regression.walls import landlock
 from genmon_otel.testing import capture
 
 pytestmark = pytest.mark.skipif(not landlock.abi(), reason="replays are forked under Landlock")

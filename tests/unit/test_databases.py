@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from genmon_otel.regression.walls.databases import watch_attached, written
+from genmon_otel.regression.isolation.databases import watch_attached, written
 
 WRITTEN = {
     "": (),

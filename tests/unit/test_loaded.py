@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from genmon_otel.regression.guarded.loaded import rarely_collected
+from genmon_otel.regression.processes.loaded import rarely_collected
 
 
 def test_garbage_is_looked_for_as_before_after_an_import() -> None:

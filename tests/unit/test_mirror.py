@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from genmon_otel.regression.guarded.mirror import Mirror
+from genmon_otel.regression.processes.mirror import Mirror
 
 
 def state_of(folder: Path) -> list[tuple[str, int]]:

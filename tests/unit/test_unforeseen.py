@@ -1,4 +1,4 @@
-"""What an exception tells of the kernel's walls."""
+"""What an exception tells of the kernel's restrictions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from genmon_otel.regression.walls.unforeseen import kernel_refusal
+from genmon_otel.regression.isolation.unforeseen import kernel_refusal
 
 MET = {
     "write": [
@@ -43,16 +43,16 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
 
 
 @pytest.mark.parametrize("reason", MET)
-def test_walls_are_told_from_bugs(reason: str | None) -> None:
+def test_restrictions_are_told_from_bugs(reason: str | None) -> None:
     """By the error's number, or by words that only a system or a database prints."""
     found = {str(error): kernel_refusal(raised(error)) for error in MET[reason]}
     assert {what: met and met[0] for what, met in found.items()} == dict.fromkeys(found, reason)
 
 
 def test_causes_count_and_played_outcomes_do_not() -> None:
-    """A wall is seen behind another error; what a step's recording raises was met elsewhere."""
-    wall = PermissionError(errno.EACCES, "Permission denied", "/x")
-    behind = raised(RuntimeError("gave up"), raised(wall))
+    """A restriction is seen behind another error; what a step's recording raises was met elsewhere."""
+    refused = PermissionError(errno.EACCES, "Permission denied", "/x")
+    behind = raised(RuntimeError("gave up"), raised(refused))
     assert kernel_refusal(behind) is not None
     assert kernel_refusal(PermissionError(errno.EACCES, "Permission denied")) is None
     played = {"__name__": "genmon_otel.regression.replaying.player"}

@@ -15,9 +15,9 @@ from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected, Provenance
 from genmon_otel.regression.cases.case_reading import CaseError
-from genmon_otel.regression.guarded.launch import observation
 from genmon_otel.regression.judging.observation import Failed, Observation
 from genmon_otel.regression.judging.verdict import judge, unlike
+from genmon_otel.regression.processes.launch import observation
 
 GOOD = shape({"files": {"a": "x"}, "notes": ""})
 CASE = Case(

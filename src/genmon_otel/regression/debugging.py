@@ -16,8 +16,8 @@ from typing import Final
 
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.trust import Trust
-from genmon_otel.regression.guarded.process_environment import BARE, environment, import_paths
-from genmon_otel.regression.guarded.working_folder import working_folder
+from genmon_otel.regression.processes.environment import BARE, environment, import_paths
+from genmon_otel.regression.processes.working_folder import working_folder
 from genmon_otel.regression.replaying.replay import Replay
 from genmon_otel.regression.replaying.tracebacks import text_of_error, without_ours
 

@@ -22,10 +22,10 @@ from genmon_otel import recorder
 from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.trust import Trust
-from genmon_otel.regression.guarded.launch import observation
-from genmon_otel.regression.guarded.process_environment import import_paths
 from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.judging.run_result import RunResult, result_of
+from genmon_otel.regression.processes.environment import import_paths
+from genmon_otel.regression.processes.launch import observation
 from genmon_otel.regression.replaying.replay import Replay
 from genmon_otel.regression.replaying.replay_inputs import Obstacle
 

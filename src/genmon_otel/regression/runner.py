@@ -17,10 +17,10 @@ from typing import Final
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.trust import NONE, Trust
 from genmon_otel.regression.dependence import MOST_REPLAYS, is_to_be_tried, with_dependence
-from genmon_otel.regression.guarded import forked, fresh_process
-from genmon_otel.regression.guarded.launch import Job
 from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.judging.run_result import RunResult, result_of
+from genmon_otel.regression.processes import forked, fresh_process
+from genmon_otel.regression.processes.launch import Job
 
 #: Seconds of wall time for one run on a quiet machine.
 DEADLINE_S: Final = 30.0

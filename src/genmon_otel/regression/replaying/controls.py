@@ -11,10 +11,10 @@ from typing import Self
 from genmon_otel import capture
 from genmon_otel.conventions import ENV_REPLAY
 from genmon_otel.regression.cases.case import Case
+from genmon_otel.regression.isolation.sandbox import Sandbox
 from genmon_otel.regression.replaying import virtual_time
 from genmon_otel.regression.replaying.platform_info import warm_up_platform
 from genmon_otel.regression.replaying.variables import note_missing
-from genmon_otel.regression.walls.sandbox import Sandbox
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.drift import Drift
 from genmon_otel.regression.cases.feeding import hands_on
 from genmon_otel.regression.cases.trust import Trust
+from genmon_otel.regression.isolation.sandbox import REFUSED
 from genmon_otel.regression.judging.observation import (
     Failed,
     Observation,
@@ -47,7 +48,6 @@ from genmon_otel.regression.replaying.lookup import (
 from genmon_otel.regression.replaying.player import CasePlayer
 from genmon_otel.regression.replaying.replay_inputs import Inputs, Obstacle, line_of
 from genmon_otel.regression.replaying.tracebacks import text_of_error
-from genmon_otel.regression.walls.sandbox import REFUSED
 
 #: Items of a streamed result that are kept for the postcondition.
 _MAX_ITEMS: Final = 10_000

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-from genmon_otel.regression.walls import events
+from genmon_otel.regression.isolation import events
 
 Report = Callable[[str, tuple[Any, ...]], None]
 

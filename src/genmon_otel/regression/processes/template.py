@@ -25,11 +25,11 @@ from typing import Any, Final, NoReturn
 
 from genmon_otel.code_version import sources_version
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.guarded import loaded, processes, replay_process
-from genmon_otel.regression.guarded.held_threads import HeldThreads
+from genmon_otel.regression.isolation import landlock, namespaces
+from genmon_otel.regression.processes import limits, loaded, replay_process
+from genmon_otel.regression.processes.held_threads import HeldThreads
 from genmon_otel.regression.replaying.controls import Controls
 from genmon_otel.regression.replaying.replay import Replay
-from genmon_otel.regression.walls import landlock, namespaces
 from genmon_otel.stacks import is_in_app
 
 #: Seconds without a request after which a template ends.
@@ -230,7 +230,7 @@ class Template:
         for descriptor in descriptors:
             os.close(descriptor)
         told = self._wait(child, asked["deadline_s"] + _GRACE_S)
-        is_computing = bool(told and told.get("late")) and processes.is_computing(child)
+        is_computing = bool(told and told.get("late")) and limits.is_computing(child)
         code = self._end(child)
         self._clear()
         self._tell(ended=code, is_computing=is_computing)
@@ -254,9 +254,9 @@ class Template:
         loaded.open_anew(self._open_files)
         if settings.landlock:
             workspace = self._request["workspace"]
-            writable = [workspace, *settings.own, *processes.DEVICES]
+            writable = [workspace, *settings.own, *limits.DEVICES]
             landlock.restrict(writable, execute=settings.programs, tcp=settings.network)
-        processes.bound(settings.processes)
+        limits.bound(settings.processes)
         signal.alarm(int(asked["deadline_s"]) + _GRACE_S)
         with open(case_from, "rb") as file:
             request: Mapping[str, Any] = json.load(file)
@@ -284,7 +284,7 @@ class Template:
             if ended:
                 code = os.waitstatus_to_exitcode(status)
         if not self._settings.own_processes:
-            processes.end_all(child)
+            limits.end_all(child)
             return code
         for _ in range(_MAX_ROUNDS):
             with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -6,7 +6,7 @@ many libraries try things at import and do without. While it runs, a refusal
 makes the run inconclusive whatever the code does about it: it is noted, and
 raised as :class:`Refused`, which no ``except Exception`` swallows.
 
-On Linux the kernel enforces the same restrictions on native code: see ``guardian``.
+On Linux the kernel enforces the same restrictions on native code: see ``supervisor``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any, Final, Literal
 
 from genmon_otel.capture.sites import is_asked_by
 from genmon_otel.capture.unseen import asker
+from genmon_otel.regression.isolation import databases, events, unaudited, unforeseen
 from genmon_otel.regression.judging.observation import Reason
-from genmon_otel.regression.walls import databases, events, unaudited, unforeseen
 
 Phase = Literal["importing", "running", "over"]
 Handler = Callable[["Sandbox", str, tuple[Any, ...]], None]
@@ -46,7 +46,7 @@ _ACTS: Final[Mapping[str, str]] = {
     "subprocess": "run a program",
     "process": "reach another process",
 }
-#: Whether the kernel enforces the restrictions too; set by the guardian, which asked for them.
+#: Whether the kernel enforces the restrictions too; set by the supervisor, which asked for them.
 KERNEL_HOLDS = False
 
 

@@ -1,4 +1,4 @@
-"""The process between a replay and its owner, which asked for it: ``python guardian.py PLAN``.
+"""The process between a replay and its owner, which asked for it: ``python supervisor.py PLAN``.
 
 It applies the kernel's restrictions before anything of the project can run, starts the replay
 behind them, and waits. When the replay ends, or its time is over, or the asking process is
@@ -30,7 +30,7 @@ _LOOK_S: Final = 0.25
 _COUNT_S: Final = 1.0
 #: Longest time in seconds between the closing of an owner's sockets and its end.
 _OWNER_ENDS_S: Final = 0.2
-#: Seconds that the replay's own alarm goes off after the guardian should have ended it.
+#: Seconds that the replay's own alarm goes off after the supervisor should have ended it.
 _GRACE_S: Final = 5
 #: Times as many processes as a replay may have that a template leaves room for: the machine may
 #: run others by then.
@@ -43,7 +43,7 @@ MAX_FILE: Final = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The parameters of a guardian."""
+    """The parameters of a supervisor."""
 
     #: Process id of the owner, which asked for the replay.
     owner: int
@@ -81,8 +81,8 @@ class Plan:
 
 def main(plan: Plan) -> None:
     """Guard one replay; ends this process with the replay's exit code."""
-    from genmon_otel.regression.guarded import processes, working_folder
-    from genmon_otel.regression.walls import namespaces
+    from genmon_otel.regression.isolation import namespaces
+    from genmon_otel.regression.processes import limits, working_folder
 
     signals = _Signals()
     # A template outlives the thread that started it, which the kernel takes for its parent.
@@ -104,7 +104,7 @@ def main(plan: Plan) -> None:
     os.close(watched)
     plan.close_channels()
     code = _wait(child, plan, signals)
-    processes.end_all(child)
+    limits.end_all(child)
     if outlives and not signals.told_to_end:
         _await_another_parent(plan.owner)
     if os.getppid() != plan.owner:
@@ -120,7 +120,7 @@ def _await_another_parent(owner: int) -> None:
 
 
 class _Signals:
-    """Wait for signals; the guardian then checks itself what has happened."""
+    """Wait for signals; the supervisor then checks itself what has happened."""
 
     _NUMBERS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
@@ -153,10 +153,10 @@ class _Signals:
 
 def _wait(child: int, plan: Plan, signals: _Signals) -> int:
     """Wait for the replay's end and return its exit code; also end waiting when it must end."""
-    from genmon_otel.regression.guarded import processes
+    from genmon_otel.regression.processes import limits
 
     until = time.monotonic() + plan.deadline_s
-    before = processes.tasks_of_machine()
+    before = limits.tasks_of_machine()
     count_at = time.monotonic() + _COUNT_S
     while not signals.told_to_end and os.getppid() == plan.owner and time.monotonic() < until:
         while True:
@@ -165,9 +165,9 @@ def _wait(child: int, plan: Plan, signals: _Signals) -> int:
                 return _exit_code(status)
             if not ended:
                 break
-        grew = processes.tasks_of_machine() - before > plan.processes
+        grew = limits.tasks_of_machine() - before > plan.processes
         if grew or time.monotonic() > count_at:
-            if processes.tasks() > plan.processes:
+            if limits.tasks() > plan.processes:
                 return TOO_MANY
             count_at = time.monotonic() + _COUNT_S
         signals.wait(_LOOK_S)
@@ -182,7 +182,7 @@ def _exit_code(status: int) -> int:
 
 def _begin(plan: Plan, watched: int, own_processes: bool) -> None:
     """Be the process that replays, or the first of a namespace that starts it; never returns."""
-    from genmon_otel.regression.walls import namespaces
+    from genmon_otel.regression.isolation import namespaces
 
     code = 70
     try:
@@ -218,19 +218,19 @@ def _reap_until(process: int) -> int:
 
 def _replay(plan: Plan, own: tuple[str, ...], own_processes: bool) -> None:
     """Apply the restrictions, then start the interpreter and the replay."""
-    from genmon_otel.regression.guarded import processes
-    from genmon_otel.regression.walls import landlock, namespaces, seccomp
+    from genmon_otel.regression.isolation import landlock, namespaces, seccomp
+    from genmon_otel.regression.processes import limits
 
     held = 0
     namespaces.drop_privileges()
     if plan.landlock:
-        writable = [plan.workspace, *own, *processes.DEVICES]
+        writable = [plan.workspace, *own, *limits.DEVICES]
         held = landlock.restrict(writable, execute=plan.programs, tcp=plan.network)
         if not plan.network:
             seccomp.forbid_addresses()
     _bound_files()
     is_template = plan.control >= 0
-    processes.bound(plan.processes * (_ROOM if is_template else 1))
+    limits.bound(plan.processes * (_ROOM if is_template else 1))
     if not is_template:  # of its replays each has its own
         signal.alarm(int(plan.deadline_s) + _GRACE_S)
     for name in [name for name in sys.modules if name.partition(".")[0] == "genmon_otel"]:
@@ -244,14 +244,14 @@ def _replay(plan: Plan, own: tuple[str, ...], own_processes: bool) -> None:
     word = os.read(plan.word_from, 64)
     os.close(plan.word_from)
 
-    from genmon_otel.regression.guarded import replay_process
-    from genmon_otel.regression.walls import sandbox
+    from genmon_otel.regression.isolation import sandbox
+    from genmon_otel.regression.processes import replay_process
 
     sandbox.KERNEL_HOLDS = held > 0
     if not is_template:
         replay_process.main(plan.request, plan.answer_to, word)
 
-    from genmon_otel.regression.guarded import template
+    from genmon_otel.regression.processes import template
 
     template.serve(
         plan.request,

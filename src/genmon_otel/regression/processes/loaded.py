@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any, Final
 
-from genmon_otel.regression.guarded.mirror import state_of
+from genmon_otel.regression.processes.mirror import state_of
 from genmon_otel.stacks import is_in_app
 
 TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)

@@ -9,8 +9,8 @@ import subprocess
 import time
 from typing import Final
 
-from genmon_otel.regression.guarded import launch
 from genmon_otel.regression.judging.observation import Observation
+from genmon_otel.regression.processes import launch
 
 #: Seconds between two checks whether the process has ended without an answer.
 _LOOK_S: Final = 0.5

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.guarded import guardian, launch
-from genmon_otel.regression.guarded.launch import Job
-from genmon_otel.regression.guarded.mirror import Mirror, TooMuch, state_of
-from genmon_otel.regression.guarded.process_environment import IMPORTED
 from genmon_otel.regression.judging.observation import Observation
+from genmon_otel.regression.processes import launch, supervisor
+from genmon_otel.regression.processes.environment import IMPORTED
+from genmon_otel.regression.processes.launch import Job
+from genmon_otel.regression.processes.mirror import Mirror, TooMuch, state_of
 from genmon_otel.stacks import is_in_app
 
 #: Times that a template imports beforehand what a replay of it has imported.
@@ -228,7 +228,7 @@ class TemplateProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(1)
             code = self.process.returncode
-            if code is not None and (code == guardian.TOO_MANY or code < 0):
+            if code is not None and (code == supervisor.TOO_MANY or code < 0):
                 return b"", {"ended": code}, True
             raise
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from genmon_otel.regression.guarded.mirror import Mirror
+from genmon_otel.regression.processes.mirror import Mirror
 
 try:
     import fcntl

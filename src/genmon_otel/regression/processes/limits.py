@@ -1,6 +1,6 @@
 """The processes of a replay: count them, bound them, end them.
 
-Only the standard library is imported: the guarding process has nothing else.
+Only the standard library is imported: the supervisor has nothing else.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def is_computing(process: int) -> bool:
 def bound(most: int) -> None:
     """Have the kernel refuse processes beyond all that run now and so many more.
 
-    It does so for ordinary users. What root starts, the guardian counts.
+    It does so for ordinary users. What root starts, the supervisor counts.
     """
     import resource
 

@@ -1,4 +1,4 @@
-"""Start the guarded process of a replay or of a template, end it, and read what it answered."""
+"""Start the supervised process of a replay or of a template, end it, and read what it answered."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from typing import IO, Any, Final
 from genmon_otel.records import Outcome
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.trust import Trust
-from genmon_otel.regression.guarded import guardian
-from genmon_otel.regression.guarded.mirror import Mirror
-from genmon_otel.regression.guarded.process_environment import (
+from genmon_otel.regression.judging.observation import Failed, Observation
+from genmon_otel.regression.processes import supervisor
+from genmon_otel.regression.processes.environment import (
     BARE,
     environment,
     import_paths,
     is_installed,
 )
-from genmon_otel.regression.guarded.working_folder import working_folder
-from genmon_otel.regression.judging.observation import Failed, Observation
+from genmon_otel.regression.processes.mirror import Mirror
+from genmon_otel.regression.processes.working_folder import working_folder
 
 #: Bytes of an answer; beyond, the process is ended.
 MAX_ANSWER: Final = 8 * 1024 * 1024
 #: Processes and threads at a time that a replay may have.
 MAX_PROCESSES: Final = 1_024
-#: Seconds that the guardian may take to end all that a replay has started, and itself.
+#: Seconds that the supervisor may take to end all that a replay has started, and itself.
 TIME_TO_END_S: Final = 10.0
 #: Which of the kernel's restrictions are used; tests leave some out to see what the others stop.
 KERNEL_RESTRICTIONS: Final[Mapping[str, bool]] = {"namespaces": True, "landlock": True}
 #: Characters of the process's own output that are shown where it gave no answer.
 _MAX_OUTPUT: Final = 2_000
 _PRINTED_TOO_MUCH: Final = (
-    f"The replay printed more than {guardian.MAX_FILE >> 20} MB. Have the code print less."
+    f"The replay printed more than {supervisor.MAX_FILE >> 20} MB. Have the code print less."
 )
 _STARTED_TOO_MANY: Final = (
     f"The replay had more than {MAX_PROCESSES:,} processes and threads at a time. Have the code "
@@ -88,7 +88,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A guarded process; its folder and what it prints are gone when the caller's stack is closed."""
+    """A supervised process; its folder and what it prints are gone when the caller's stack is closed."""
 
     process: subprocess.Popen[bytes]
     #: The copy of the project that it works in.
@@ -107,7 +107,7 @@ def start(
     control: int = -1,
     deadline_s: float,
 ) -> Started:
-    """Start a guardian, which starts the process that replays or is a template.
+    """Start a supervisor, which starts the process that replays or is a template.
 
     Args:
         job: what is replayed.
@@ -131,7 +131,7 @@ def start(
         request, case = job.request(workspace), job.case
         asked = workspace.parent / "request.json"
         asked.write_text(json.dumps(request))
-        plan = guardian.Plan(
+        plan = supervisor.Plan(
             owner=os.getpid(),
             workspace=str(workspace),
             request=str(asked),
@@ -148,7 +148,7 @@ def start(
         )
         try:
             process = subprocess.Popen(
-                [job.python, *BARE, guardian.__file__, json.dumps(asdict(plan))],
+                [job.python, *BARE, supervisor.__file__, json.dumps(asdict(plan))],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -163,7 +163,7 @@ def start(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the guardian to end everything; if it does not, kill it, which ends everything."""
+    """Ask the supervisor to end everything; if it does not, kill it, which ends everything."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         process.terminate()
     try:
@@ -196,9 +196,9 @@ def interpret(
         code: its exit code; None where it is not known.
         output: what it printed, an open file.
     """
-    if os.fstat(output.fileno()).st_size >= guardian.MAX_FILE:
+    if os.fstat(output.fileno()).st_size >= supervisor.MAX_FILE:
         return Observation(obstacle=("write", _PRINTED_TOO_MUCH))
-    if code == guardian.TOO_MANY and not answer:
+    if code == supervisor.TOO_MANY and not answer:
         return Observation(obstacle=("subprocess", _STARTED_TOO_MANY))
     if answer and not answer.startswith(word):
         return Observation(obstacle=("crash", _FOREIGN_ANSWER))

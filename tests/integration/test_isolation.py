@@ -23,10 +23,10 @@ from genmon_otel.payload import encode
 from genmon_otel.policy import Verdict
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.cases.trust import Trust
-from genmon_otel.regression.guarded import forked, launch, working_folder
+from genmon_otel.regression.isolation import landlock
 from genmon_otel.regression.judging.run_result import RunResult
+from genmon_otel.regression.processes import forked, launch, working_folder
 from genmon_otel.regression.runner import run_case
-from genmon_otel.regression.walls import landlock
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="replays need POSIX"),
@@ -187,7 +187,7 @@ def test_a_wall_is_no_failure_of_the_application(
     assert (result.verdict, result.reason) == (verdict, reason), result
 
 
-def test_nothing_of_the_project_runs_before_the_walls(tmp_path: Path, outside: Path) -> None:
+def test_nothing_of_the_project_runs_before_the_restrictions(tmp_path: Path, outside: Path) -> None:
     """A sitecustomize of the project, or of its parts on PYTHONPATH, is not run."""
     project = tmp_path / "project"
     project.mkdir()
@@ -218,7 +218,7 @@ import tempfile
 import time
 from pathlib import Path
 from genmon_otel.regression import runner
-from genmon_otel.regression.guarded import launch
+from genmon_otel.regression.processes import launch
 from genmon_otel.regression.cases.case import Case
 launch.KERNEL_RESTRICTIONS = {"namespaces": sys.argv[3] == "True", "landlock": True}
 case = Case.from_json(Path(sys.argv[1]).read_text())
@@ -229,7 +229,7 @@ runner.run_case(
 
 
 def processes_of(folder: Path) -> list[str]:
-    """Processes whose command line names a folder: guardians, replays, and what these forked."""
+    """Processes whose command line names a folder: supervisors, replays, and what these forked."""
     found = []
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -278,7 +278,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks i
 def test_nothing_outlives_an_owner_that_was_killed(
     start_hanging: Any, tmp_path: Path, namespaces: bool, fresh: bool
 ) -> None:
-    """After SIGKILL the guardian ends the replay, what that forked, and removes its folder."""
+    """After SIGKILL the supervisor ends the replay, what that forked, and removes its folder."""
     file = tmp_path / "hanging.genmon.json"
     file.write_text(case_of("hanging").to_json())
     owner = start_hanging("-c", OWNER, str(file), str(HERE), str(namespaces), "500", str(fresh))
@@ -295,7 +295,7 @@ def test_nothing_outlives_an_owner_that_was_killed(
 def test_nothing_outlives_a_guardian_that_was_killed(
     start_hanging: Any, tmp_path: Path, fresh: bool
 ) -> None:
-    """The replay ends with its guardian, and the owner goes on and removes the folder."""
+    """The replay ends with its supervisor, and the owner goes on and removes the folder."""
     file = tmp_path / "hanging.genmon.json"
     file.write_text(case_of("hanging").to_json())
     owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "100", str(fresh))
@@ -312,7 +312,7 @@ def test_nothing_outlives_a_guardian_that_was_killed(
 def test_a_stopped_owner_does_not_keep_a_replay(
     start_hanging: Any, tmp_path: Path, fresh: bool
 ) -> None:
-    """The guardian has a deadline of its own: nothing has to tell it that time is over."""
+    """The supervisor has a deadline of its own: nothing has to tell it that time is over."""
     file = tmp_path / "hanging.genmon.json"
     file.write_text(case_of("hanging").to_json())
     owner = start_hanging("-c", OWNER, str(file), str(HERE), "True", "3", str(fresh))
@@ -334,7 +334,7 @@ def test_nothing_outlives_a_pytest_that_was_killed(start_hanging: Any, tmp_path:
 
 
 def test_what_nobody_owns_is_removed(tmp_path: Path, monkeypatch: Any) -> None:
-    """A folder whose owner and guardian are gone goes; one in use, and a young one, stay."""
+    """A folder whose owner and supervisor are gone goes; one in use, and a young one, stay."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with working_folder.working_folder(HERE) as (mirror, _):
         old = time.time() - 3600
@@ -407,7 +407,7 @@ def test_processes_are_counted_though_others_end(
         other.start()
 
     def end_others() -> None:
-        wait_until(lambda: len(processes_of(tmp_path)) >= 2)  # the guardian has counted
+        wait_until(lambda: len(processes_of(tmp_path)) >= 2)  # the supervisor has counted
         over.set()
 
     ending = threading.Thread(target=end_others)

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from genmon_otel.regression.isolation import unaudited
 from genmon_otel.regression.judging.observation import Reason
-from genmon_otel.regression.walls import unaudited
 
 _WRITE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV})
 _NETWORK: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})

@@ -12,8 +12,8 @@ from typing import Any, NoReturn
 
 from genmon_otel.errors import GenmonError
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.guarded.process_environment import IMPORTED
 from genmon_otel.regression.judging.observation import Observation
+from genmon_otel.regression.processes.environment import IMPORTED
 from genmon_otel.regression.replaying.controls import Controls
 from genmon_otel.regression.replaying.replay import Replay
 

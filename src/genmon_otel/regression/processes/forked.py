@@ -15,17 +15,17 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Final
 
-from genmon_otel.regression.guarded import launch
-from genmon_otel.regression.guarded.launch import Job
-from genmon_otel.regression.guarded.process_environment import environment, import_paths
-from genmon_otel.regression.guarded.template_process import (
+from genmon_otel.regression.isolation import landlock
+from genmon_otel.regression.judging.observation import Observation
+from genmon_otel.regression.processes import launch
+from genmon_otel.regression.processes.environment import environment, import_paths
+from genmon_otel.regression.processes.launch import Job
+from genmon_otel.regression.processes.template_process import (
     Gone,
     TemplateProcess,
     module_of,
     started,
 )
-from genmon_otel.regression.judging.observation import Observation
-from genmon_otel.regression.walls import landlock
 
 #: Templates of this process at a time; each holds what its target imports in memory.
 _MAX_TEMPLATES: Final = 4
