@@ -292,7 +292,7 @@ def test_nothing_outlives_an_owner_that_was_killed(
 
 @needs_proc
 @forked_and_fresh
-def test_nothing_outlives_a_guardian_that_was_killed(
+def test_nothing_outlives_a_supervisor_that_was_killed(
     start_hanging: Any, tmp_path: Path, fresh: bool
 ) -> None:
     """The replay ends with its supervisor, and the owner goes on and removes the folder."""

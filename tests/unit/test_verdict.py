@@ -42,7 +42,7 @@ CASE = Case(
 )
 SEEN = Observation(
     generations=1, outcome=Outcome.SUCCESS, trigger_consumed=True, result_shape=GOOD,
-    answered_instead=("code",),
+    substitutes=("code",),
 )  # fmt: skip
 SAME = Failed("v2:same", "rate_limit", "app.RateLimit")
 OTHER = Failed("v2:other", "unknown", "builtins.TypeError", "oops")
@@ -101,18 +101,18 @@ def test_a_result_rests_on_an_answer() -> None:
     twice = replace(CASE, own_calls=2)
     beside = (CASE.steps[0], replace(CASE.steps[1], started_s=0.5))
     rows: list[tuple[Case, dict[str, Any], Verdict]] = [
-        (CASE, {"answered_instead": ()}, Verdict.INCONCLUSIVE),
-        (CASE, {"answered_instead": own}, Verdict.PASS),
-        (CASE, {"answered_instead": other}, Verdict.PASS),
-        (twice, {"answered_instead": own}, Verdict.INCONCLUSIVE),  # it follows in each success
-        (twice, {"answered_instead": own * 2}, Verdict.PASS),
+        (CASE, {"substitutes": ()}, Verdict.INCONCLUSIVE),
+        (CASE, {"substitutes": own}, Verdict.PASS),
+        (CASE, {"substitutes": other}, Verdict.PASS),
+        (twice, {"substitutes": own}, Verdict.INCONCLUSIVE),  # it follows in each success
+        (twice, {"substitutes": own * 2}, Verdict.PASS),
         # what was asked beside the trigger does not follow from its answer
-        (replace(twice, steps=beside), {"answered_instead": own}, Verdict.PASS),
-        (content, {"answered_instead": (), "depends": False}, Verdict.INCONCLUSIVE),
-        (content, {"answered_instead": (), "depends": True}, Verdict.PASS),
-        (content, {"answered_instead": own, "depends": False}, Verdict.INCONCLUSIVE),
-        (content, {"answered_instead": own, "depends": None}, Verdict.PASS),
-        (CASE, {"answered_instead": own, "depends": False}, Verdict.INCONCLUSIVE),
+        (replace(twice, steps=beside), {"substitutes": own}, Verdict.PASS),
+        (content, {"substitutes": (), "depends": False}, Verdict.INCONCLUSIVE),
+        (content, {"substitutes": (), "depends": True}, Verdict.PASS),
+        (content, {"substitutes": own, "depends": False}, Verdict.INCONCLUSIVE),
+        (content, {"substitutes": own, "depends": None}, Verdict.PASS),
+        (CASE, {"substitutes": own, "depends": False}, Verdict.INCONCLUSIVE),
     ]
     wrong = [
         (seen, found)
@@ -121,7 +121,7 @@ def test_a_result_rests_on_an_answer() -> None:
     ]
     assert not wrong, wrong
     named = replace(CASE, postcondition="app:ok")
-    asked = replace(SEEN, answered_instead=(), postcondition="")
+    asked = replace(SEEN, substitutes=(), postcondition="")
     assert judge(named, asked).verdict is Verdict.PASS
 
 

@@ -18,9 +18,9 @@ from genmon_otel.policy import Verdict
 from genmon_otel.records import Outcome, StepRecord
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.feeding import answered, texts_answered
-from genmon_otel.regression.judging.foundation import has_content, is_answered_instead
-from genmon_otel.regression.judging.grounds import RECOVERY
 from genmon_otel.regression.judging.observation import Observation
+from genmon_otel.regression.judging.served_answers import RECOVERY
+from genmon_otel.regression.judging.substitutes import has_content, has_substitute
 from genmon_otel.regression.judging.verdict import judge
 
 #: Replays that are made to see it.
@@ -99,10 +99,10 @@ class _Trial:
         case, seen = self._case, self._seen
         if case.trigger.step is None:
             found = self._follows(_with_other_inputs(case))
-            if found is None and seen.rested:
+            if found is None and seen.relied_on:
                 return self._follows(_with_other_answers(case, seen))
             return found is True
-        if not is_answered_instead(case, seen.answered_instead):
+        if not has_substitute(case, seen.substitutes):
             if seen.hands_on and self._is_taken_apart():
                 self.objection = _HANDED_ON
                 return False
@@ -123,16 +123,25 @@ class _Trial:
         checks again asks the same whatever was answered before. None: the request that failed follows no answer.
         """
         case, seen = self._case, self._seen
-        if case.trigger.step is None or case.trigger.kind != "fault" or not seen.asked_instead:
+        if (
+            case.trigger.step is None
+            or case.trigger.kind != "fault"
+            or not seen.substitute_requests
+        ):
             return None
         before = [i for i in reversed(range(case.trigger.step)) if answered(case.steps[i])]
         found = None
         for other in islice(_changed_at(case, before), self._most):
             run = self._observe(other)
-            if run.outcome is Outcome.SUCCESS and run.what_broke not in ("", seen.what_broke):
+            if run.outcome is Outcome.SUCCESS and run.trigger_request not in (
+                "",
+                seen.trigger_request,
+            ):
                 found = False
-                if run.asked_instead not in ("", seen.asked_instead):
-                    return self._is_steady(self._observe(case).asked_instead, seen.asked_instead)
+                if run.substitute_requests not in ("", seen.substitute_requests):
+                    return self._is_steady(
+                        self._observe(case).substitute_requests, seen.substitute_requests
+                    )
         return found
 
     def _is_steady(self, again: str, before: str) -> bool:
@@ -158,9 +167,9 @@ class _Trial:
         if (good := _answered_well(case, seen)) is None:
             return False
         best = self._observe(good)
-        if best.outcome is not Outcome.SUCCESS or is_answered_instead(good, best.answered_instead):
+        if best.outcome is not Outcome.SUCCESS or has_substitute(good, best.substitutes):
             return False
-        names = {name for name, _ in seen.rested}
+        names = {name for name, _ in seen.relied_on}
         if self._follows(changed_cases(good, names), good, best.effect):
             return False
         others = {step.name for step in case.steps} - names
@@ -215,7 +224,7 @@ def _with_step(case: Case, index: int, step: StepRecord) -> Case:
 
 def _with_other_answers(case: Case, seen: Observation) -> Iterator[Case]:
     """The case with one word replaced in what answered beyond the recording; the last answer first."""
-    for name, donor in reversed(seen.rested):
+    for name, donor in reversed(seen.relied_on):
         if donor == RECOVERY:
             for outcome in _changed(given := case.recovery[name], (_other,)):
                 yield replace(
@@ -247,7 +256,7 @@ def _answered_well(case: Case, seen: Observation) -> Case | None:
     own = case.steps[case.trigger.step]
     given = ((name, RECOVERY) for name in case.recovery)
     donors = ((each.step.name, index) for index, each in enumerate(case.donors))
-    for name, donor in (*seen.rested, *given, *donors):
+    for name, donor in (*seen.relied_on, *given, *donors):
         if name == own.name:
             good = case.recovery[name] if donor == RECOVERY else case.donors[donor].step
             ended = own.started_s if own.ended_s is None else own.ended_s

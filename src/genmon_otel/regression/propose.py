@@ -23,7 +23,7 @@ from genmon_otel.records import (
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Donor, Expected, Provenance
 from genmon_otel.regression.cases.feeding import answered
 from genmon_otel.regression.cases.refusals import refuses_request
-from genmon_otel.regression.judging.foundation import kinds
+from genmon_otel.regression.judging.substitutes import kinds
 
 #: Characters of a slug before the handle, and of the handle in it. A case allows 120 in all.
 _SLUG_LENGTH: Final = 80

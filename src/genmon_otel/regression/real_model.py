@@ -126,7 +126,7 @@ class _Live(Replay):
             served_after=case.asked_after,
             answered_after=case.asked_after,
             depends=True,
-            answered_instead=("the model",),
+            substitutes=("the model",),
         )
 
     def _runtime(self) -> recorder.Runtime:

@@ -15,7 +15,7 @@ from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.case_reading import CaseError
 from genmon_otel.regression.cases.given_outcomes import given_outcome
 from genmon_otel.regression.cases.trust import Trust
-from genmon_otel.regression.judging.further import example_of
+from genmon_otel.regression.judging.extra_answers import example_of
 from genmon_otel.regression.propose import case_from, fullest, with_samples
 from genmon_otel.regression.replaying import model_answers
 from genmon_otel.store import SqlStore

@@ -67,16 +67,16 @@ class Observation:
     served_after: tuple[str, ...] = ()
     #: Names of the steps that answered after the trigger was met.
     answered_after: tuple[str, ...] = ()
-    #: Names of the steps whose answers beyond the recording may stand in the place of the trigger's.
-    answered_instead: tuple[str, ...] = ()
+    #: Names of the steps that gave substitutes for the trigger's answer (see ``substitutes.py``).
+    substitutes: tuple[str, ...] = ()
     #: Step and donor (-1: recovery) of these answers, and of those that were served before them.
-    rested: tuple[tuple[str, int], ...] = ()
+    relied_on: tuple[tuple[str, int], ...] = ()
     #: Digest of what the run asked for and of its result; empty where there is none.
     effect: str = ""
     #: The request that met the trigger: its step's name and its digest; empty where none did.
-    what_broke: str = ""
-    #: Digest of the requests for another answer in its place; empty where there are none.
-    asked_instead: str = ""
+    trigger_request: str = ""
+    #: Digest of the requests that substitutes answered; empty where there are none.
+    substitute_requests: str = ""
     #: Whether that follows what it must rest on, where other replays have shown it; else None.
     depends: bool | None = None
     #: Whether the result holds the answer that broke it, whole.

@@ -21,8 +21,8 @@ from genmon_otel.records import (
     is_of_other_version,
 )
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.judging.foundation import is_answered_instead, is_founded, unfounded
 from genmon_otel.regression.judging.observation import Observation, Reason
+from genmon_otel.regression.judging.substitutes import has_substitute, is_supported, why_unsupported
 
 #: Members that a shape's default postcondition compares.
 _MAX_NAMED: Final = 5
@@ -205,9 +205,11 @@ def _success(case: Case, seen: Observation) -> Judgement:
             f"The result is not what success looks like: {fault}. It is {came}; successful ones are "
             f"like {like}.",
         )
-    instead, shape = seen.answered_instead, seen.result_shape
-    if not is_founded(case, instead, shape, seen.depends):
-        return _inconclusive("postcondition", unfounded(case, instead, shape, seen.objection))
+    substitutes, shape = seen.substitutes, seen.result_shape
+    if not is_supported(case, substitutes, shape, seen.depends):
+        return _inconclusive(
+            "postcondition", why_unsupported(case, substitutes, shape, seen.objection)
+        )
     return Judgement(
         Verdict.PASS, "It succeeded with a result like those of successful generations."
     )
@@ -220,7 +222,7 @@ def _skipped(case: Case, seen: Observation) -> str:
         own in case.asked_after
         and own not in seen.answered_after
         and case.postcondition is None
-        and not is_answered_instead(case, seen.answered_instead)
+        and not has_substitute(case, seen.substitutes)
     ):
         return (
             f"It succeeded, but {own} never answered after it had failed: the error is swallowed, or "

@@ -233,10 +233,10 @@ def observation(data: Mapping[str, Any]) -> Observation:
     rest = dict(data)
     for name in (
         "steps", "notes", "other_failures", "missing", "served_after", "answered_after",
-        "answered_instead",
+        "substitutes",
     ):  # fmt: skip
         rest[name] = tuple(str(item) for item in rest.get(name) or ())
-    for name in ("served", "rested"):
+    for name in ("served", "relied_on"):
         rest[name] = tuple((str(step), int(at)) for step, at in rest.get(name) or ())
     if rest.get("obstacle") is not None:
         reason, detail = rest["obstacle"]

@@ -20,7 +20,7 @@ from genmon_otel.ports import ProgramStart
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.judging.further import Further, remedy_for
+from genmon_otel.regression.judging.extra_answers import ExtraAnswers, remedy_for
 from genmon_otel.regression.judging.matching import Matching
 from genmon_otel.regression.judging.observation import Reason
 from genmon_otel.regression.replaying import model_answers
@@ -44,7 +44,7 @@ class Player(Protocol):
 
     clock: VirtualTime
     notes: list[str]
-    further: Further
+    extra: ExtraAnswers
     #: More was asked of a stream than its consumer had read when it was recorded.
     read_on: bool
 
@@ -151,14 +151,14 @@ class Answers:
             self._player.note_asked(name)
             record, keys, is_other = self._matching.choose(request, site)
             if program is not None and program.is_fed:
-                files = self._player.further.with_answers_so_far(files)
+                files = self._player.extra.with_answers_so_far(files)
             if record is None:
-                return self._further(name, adapter, keys, site, request, files=files)
-            self._player.further.note_files(record, files)
+                return self._extra_answer(name, adapter, keys, site, request, files=files)
+            self._player.extra.note_files(record, files)
             self._player.serve(record, request if is_other else None, keys.exact + files)
             return record
 
-    def _further(
+    def _extra_answer(
         self,
         name: str,
         adapter: str,
@@ -171,7 +171,7 @@ class Answers:
         """Find what to serve where the failing generation recorded nothing more."""
         player = self._player
         redacted = redacted_request(request, self._redactor)
-        found = player.further.find(name, site, keys, redacted, automatic=True, files=files)
+        found = player.extra.find(name, site, keys, redacted, automatic=True, files=files)
         if found is not None:
             record, note = found
             player.notes += [f"{name}: {note}"] if note else []
@@ -209,7 +209,9 @@ class Answers:
     def _instead_of(self, record: StepRecord) -> StepRecord:
         with self._lock:
             keys = keys_of(record.arguments)
-            return self._further(record.name, record.adapter, keys, record.site, record.arguments)
+            return self._extra_answer(
+                record.name, record.adapter, keys, record.site, record.arguments
+            )
 
     def _rebuilt(self, record: StepRecord) -> ReplayedAnswer | None:
         """The answer that a record holds; None where it holds an exception."""

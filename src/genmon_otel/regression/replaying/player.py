@@ -2,7 +2,7 @@
 
 A call is matched by step name and digest of its redacted arguments, then by the same with ids,
 times and numbers masked, then by its order among the calls of that name. Where nothing is left
-to serve, :mod:`genmon_otel.regression.judging.further` decides; else the run is inconclusive.
+to serve, :mod:`genmon_otel.regression.judging.extra_answers` decides; else the run is inconclusive.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.drift import Drift
 from genmon_otel.regression.cases.feeding import answered
 from genmon_otel.regression.cases.given_outcomes import as_annotated
-from genmon_otel.regression.judging.foundation import stands_in
-from genmon_otel.regression.judging.further import Further, keys_of_step, remedy_for
-from genmon_otel.regression.judging.grounds import Grounds
+from genmon_otel.regression.judging.extra_answers import ExtraAnswers, keys_of_step, remedy_for
 from genmon_otel.regression.judging.observation import Reason
+from genmon_otel.regression.judging.served_answers import ServedAnswers
+from genmon_otel.regression.judging.substitutes import may_substitute
 from genmon_otel.regression.replaying.answers import Answers, ReplayedAnswer
 from genmon_otel.regression.replaying.calls import call_with, fault_type, is_generator
 from genmon_otel.regression.replaying.pace import Pace
@@ -92,7 +92,7 @@ class CasePlayer:
         #: By the masked key of a recorded call: the key of the call that its attempts answer.
         self._claims: dict[str, str] = {}
         #: What answers a request beyond the recorded ones.
-        self.further = Further(case)
+        self.extra = ExtraAnswers(case)
         self._answers = Answers(self, case, self._redactor, self._left)
         self._pace = Pace(case.steps, clock)
         #: Names of the steps asked for, in order.
@@ -112,8 +112,8 @@ class CasePlayer:
         self.served_after: list[str] = []
         self.answered_after: list[str] = []
         self.trigger_consumed = case.trigger.kind == "input"
-        #: What answered beyond the recording, and may stand in the place of the trigger's.
-        self.grounds = Grounds(case)
+        #: What was served, and which of it substitutes the trigger's answer.
+        self.served_answers = ServedAnswers(case)
         #: Why the run is inconclusive; None while it is not.
         self.obstacle: tuple[Reason, str] | None = None
         #: More was asked of a stream than its consumer had read when it was recorded.
@@ -174,7 +174,7 @@ class CasePlayer:
 
     def _answers_for_real(self, name: str) -> None:
         if self.trigger_consumed:
-            self.grounds.note_instead(name)
+            self.served_answers.note_substitute(name)
 
     def answer(
         self, name: str, adapter: str, site: str, request: Tree, program: ProgramStart | None = None
@@ -232,18 +232,18 @@ class CasePlayer:
             exact = (i for i in left if self._case.steps[i].digest == keys.exact)
             index = next(exact, None)
             if index is None:
-                alike = (i for i in left if self.further.keys(i).masked == keys.masked)
+                alike = (i for i in left if self.extra.keys(i).masked == keys.masked)
                 index = next(alike, None)
             is_other = index is None
             if is_other:  # by order; but what one call met again and again is not met by another
-                known = self.further.keys
+                known = self.extra.keys
                 unclaimed = (
                     i for i in left if self._claims.get(known(i).masked, keys.masked) == keys.masked
                 )
                 index = next(unclaimed, None)
             if index is None:
-                return self._further(name, keys, tree, call)
-            self._claims.setdefault(self.further.keys(index).masked, keys.masked)
+                return self._extra_answer(name, keys, tree, call)
+            self._claims.setdefault(self.extra.keys(index).masked, keys.masked)
             record = self._left.pop(index)
             self.serve(record, tree if is_other else None, keys.exact)
             return record
@@ -256,7 +256,7 @@ class CasePlayer:
             otherwise: the request, where it is another than the recorded one; else None.
             key: digest of the request.
         """
-        self.grounds.note_served(record, key)
+        self.served_answers.note_served(record, key)
         case = self._case
         index = next((i for i, step in enumerate(case.steps) if step is record), None)
         self.served.append((record.name, -1 if index is None else index))
@@ -271,10 +271,10 @@ class CasePlayer:
             shown = redacted_request(otherwise, self._redactor) if record.adapter else otherwise
             self.drift.note(index, record, shown)
             self.requests[str(index)] = shown
-        if index in self.further.bad or (index == case.trigger.step and case.trigger.persistent):
+        if index in self.extra.bad or (index == case.trigger.step and case.trigger.persistent):
             self.prompt_changed = self.prompt_changed or record.name
 
-    def _further(
+    def _extra_answer(
         self,
         name: str,
         keys: Keys,
@@ -283,7 +283,7 @@ class CasePlayer:
         said: str = "was asked once more than recorded",
     ) -> StepRecord:
         """Find what to serve where the failing generation recorded nothing more."""
-        found = self.further.find(name, "", keys, arguments, automatic=False)
+        found = self.extra.find(name, "", keys, arguments, automatic=False)
         if found is not None:
             record, note = found
             self.notes += [f"{name}: {note}"] if note else []
@@ -320,7 +320,7 @@ class CasePlayer:
         with self._lock:
             said = "had not answered yet when the generation failed"
             keys = keys_of_step(record)
-            return self._further(record.name, keys, record.arguments, said=said)
+            return self._extra_answer(record.name, keys, record.arguments, said=said)
 
     def refuse(self, reason: Reason, detail: str) -> NoReturn:
         """End the replay because no recorded outcome fits."""
@@ -350,10 +350,10 @@ class CasePlayer:
         """Count an answer beyond the recording in the trigger's place, once each time it is served."""
         served = sum(name == record.name and index < 0 for name, index in self.served)
         is_recorded = any(record is step for step in self._case.steps)
-        is_new = not is_recorded and served > self.grounds.instead.count(record.name)
-        causes = {self._case.steps[index].name for index in self.further.bad}
-        if is_new and stands_in(self._case, record, causes):
-            self.grounds.note_instead(record.name)
+        is_new = not is_recorded and served > self.served_answers.substitutes.count(record.name)
+        causes = {self._case.steps[index].name for index in self.extra.bad}
+        if is_new and may_substitute(self._case, record, causes):
+            self.served_answers.note_substitute(record.name)
 
     # --- when
 

@@ -32,8 +32,8 @@ from genmon_otel.regression.judging.observation import (
     Reason,
     trigger_signature,
 )
+from genmon_otel.regression.judging.swallowed_error import SwallowedErrorWatch
 from genmon_otel.regression.judging.unrecorded_values import named
-from genmon_otel.regression.judging.watch import Watch
 from genmon_otel.regression.replaying import virtual_time
 from genmon_otel.regression.replaying.collector import Broken, Collector
 from genmon_otel.regression.replaying.controls import Controls
@@ -68,7 +68,7 @@ class Replay:
         trust = Trust.from_dict(request["trust"])
         self._lookup = Lookup(trust.within(Path(request["home"])), trust)
         self._tells_requests = bool(request.get("requests"))
-        self._watch = Watch(case) if request.get("watch") else None
+        self._watch = SwallowedErrorWatch(case) if request.get("watch") else None
         self._is_prepared = controls is not None
         self._controls = controls or Controls.of(case, Path(request["workspace"]))
         self._clock, self._sandbox = self._controls.clock, self._controls.sandbox
@@ -293,15 +293,15 @@ class Replay:
             traceback="" if self.raised is None else text_of_error(self.raised),
             served=tuple(self._player.served[:1000]),
             prompt_changed=self._player.prompt_changed,
-            donor_for_trigger=self._player.further.donor_for_trigger,
-            foreign_donor=self._player.further.foreign_donor,
+            donor_for_trigger=self._player.extra.donor_for_trigger,
+            foreign_donor=self._player.extra.foreign_donor,
             served_after=tuple(dict.fromkeys(self._player.served_after)),
             answered_after=tuple(self._player.answered_after),
-            answered_instead=tuple(self._player.grounds.instead[:1000]),
+            substitutes=tuple(self._player.served_answers.substitutes[:1000]),
             effect=self._effect(record),
-            what_broke=self._player.grounds.what_broke(),
-            asked_instead=self._asked_instead(),
-            rested=self._player.grounds.rested()[:1000],
+            trigger_request=self._player.served_answers.trigger_request(),
+            substitute_requests=self._substitute_requests(),
+            relied_on=self._player.served_answers.relied_on()[:1000],
             hands_on=self._hands_on(record),
             objection=self._watch.objection() if self._watch is not None else "",
             read_on=self._player.read_on,
@@ -326,10 +326,10 @@ class Replay:
         if not self._succeeded(record):
             return ""
         result = comparable([self._result, self._items])
-        return payload.digest([self._player.grounds.effect(), result])
+        return payload.digest([self._player.served_answers.effect(), result])
 
-    def _asked_instead(self) -> str:
-        asked = self._player.grounds.asked_instead()
+    def _substitute_requests(self) -> str:
+        asked = self._player.served_answers.substitute_requests()
         return payload.digest(asked) if asked else ""
 
     def _hands_on(self, record: GenerationRecord | None) -> bool:

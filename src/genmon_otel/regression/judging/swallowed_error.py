@@ -1,4 +1,6 @@
-"""See what speaks against a result that does not follow the input that broke a generation.
+"""Trace whether replayed code raises the recorded error again and swallows it.
+
+That speaks against a result that does not follow the input that broke a generation.
 
 A default for a name that is not known is a good fix, and gives the same for any such name. A result is
 made up where the recorded error is raised again, and something swallows it; or where the target does not
@@ -20,7 +22,7 @@ from genmon_otel.slots import name_of
 from genmon_otel.stacks import is_in_app
 
 
-class Watch:
+class SwallowedErrorWatch:
     """Watches the application's own functions for the error of a case, in all threads of a run.
 
     Args:
@@ -35,7 +37,7 @@ class Watch:
         self._before: Any = None
 
     def begin(self, target: Callable[..., Any]) -> None:
-        """Watch what this thread and those that it starts do; nothing where a debugger does."""
+        """Trace what this thread and those that it starts do; nothing where a debugger does."""
         self._reads = not self._inputs or reads(target, self._inputs)
         self._before = sys.gettrace()
         if self._before is None:
@@ -43,7 +45,7 @@ class Watch:
             threading.settrace(self._called)
 
     def end(self) -> None:
-        """Watch no more."""
+        """Stop tracing."""
         if self._before is None:
             sys.settrace(None)
             threading.settrace(None)

@@ -1,16 +1,16 @@
-"""Keep what answered a run beyond the recording, and which of these answers stand in the trigger's place."""
+"""Note which answers were served to one run, and which of them substitute the trigger's (see ``substitutes``)."""
 
 from __future__ import annotations
 
 from genmon_otel.records import StepRecord
 from genmon_otel.regression.cases.case import Case
-from genmon_otel.regression.judging.foundation import counted_instead
+from genmon_otel.regression.judging.substitutes import indices_of_substitutes
 
 #: In the place of a donor's index: the reviewer's recovery.
 RECOVERY = -1
 
 
-class Grounds:
+class ServedAnswers:
     """Notes the answers of one run, in the order in which they were served.
 
     Args:
@@ -27,8 +27,8 @@ class Grounds:
         self._broke: int | None = None
         #: Place, step's name and donor's index of each answer beyond the recording.
         self._beyond: list[tuple[int, str, int]] = []
-        #: Names of the steps whose answers may stand in the place of the trigger's.
-        self.instead: list[str] = []
+        #: Names of the steps that gave substitutes for the trigger's answer, in order; their places.
+        self.substitutes: list[str] = []
         self._places: list[int] = []
 
     def note_served(self, record: StepRecord, key: str) -> None:
@@ -45,26 +45,26 @@ class Grounds:
         if donor is not None:
             self._beyond.append((place, record.name, donor))
 
-    def note_instead(self, name: str) -> None:
-        """Note that the last answer of a step may stand in the trigger's place."""
-        self.instead.append(name)
+    def note_substitute(self, name: str) -> None:
+        """Note that the last answer of a step is a substitute for the trigger's."""
+        self.substitutes.append(name)
         self._places.append(next((p for p, n, _ in reversed(self._beyond) if n == name), -1))
 
     def effect(self) -> list[str]:
-        """Return the requests that the run went on with: those for another answer are not among them."""
+        """Return the requests of the run, without those for substitutes and those answered with None."""
         left_out = self._counted() | self._unanswered
         return sorted(asked for place, asked in enumerate(self._requests) if place not in left_out)
 
-    def what_broke(self) -> str:
+    def trigger_request(self) -> str:
         """Return the request that met the trigger; empty where none did."""
         return "" if self._broke is None else self._requests[self._broke]
 
-    def asked_instead(self) -> list[str]:
-        """Return the requests for another answer in the trigger's place."""
+    def substitute_requests(self) -> list[str]:
+        """Return the requests that substitutes answered."""
         return sorted(self._requests[place] for place in self._counted() if place >= 0)
 
-    def rested(self) -> tuple[tuple[str, int], ...]:
-        """Return name and donor's index of the answers that stand in, and of those before them.
+    def relied_on(self) -> tuple[tuple[str, int], ...]:
+        """Return step and donor's index of the substitutes, and of the answers served before them.
 
         Of a case whose input is the trigger: of all answers.
         """
@@ -75,4 +75,6 @@ class Grounds:
         return tuple(dict.fromkeys(found))
 
     def _counted(self) -> set[int]:
-        return {self._places[index] for index in counted_instead(self._case, self.instead)}
+        return {
+            self._places[index] for index in indices_of_substitutes(self._case, self.substitutes)
+        }

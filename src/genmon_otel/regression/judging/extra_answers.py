@@ -40,8 +40,8 @@ def keys_of_step(step: StepRecord) -> Keys:
     return keys_of_arguments(step.name, step.arguments, step.digest)
 
 
-class Further:
-    """What answers the requests of one run beyond the recorded ones.
+class ExtraAnswers:
+    """Chooses the answers to requests of one run beyond the recorded ones.
 
     Args:
         case: what is replayed.

@@ -1,8 +1,8 @@
-"""Say what a success rests on: an answer, or nothing but what the code itself has made up.
+"""Decide whether a success rests on an answer, or on nothing but what the code itself has made up.
 
 A fix that catches the error and returns a constant gives a well-shaped result, too. What is a real one
-rests on something that was answered: another answer in the place of what failed, the step's own or that
-of a step of its role, or the very answer that broke it, read better now.
+rests on something that was answered: a *substitute*, which is another answer in the place of the
+trigger's, by the same step or by one of its role; or the very answer that broke it, read better now.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from genmon_otel.regression.cases.feeding import answered
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 
 
-def stands_in(case: Case, record: StepRecord, causes: Collection[str] = ()) -> bool:
-    """Whether an outcome beyond the recording may stand in the place of the trigger's.
+def may_substitute(case: Case, record: StepRecord, causes: Collection[str] = ()) -> bool:
+    """Whether an outcome beyond the recording is a substitute for the trigger's.
 
-    It does where it is the step's own, or where a step of its role gives it: one that answers in the
-    same kind, and that successful generations do not ask after it anyway.
+    It is where the same step gives it, or a step of its role: one that answers in the same kind,
+    and that successful generations do not ask after it anyway.
 
     Args:
         case: what is replayed.
@@ -105,12 +105,14 @@ def has_content(case: Case, result: Tree) -> bool:
     )
 
 
-def is_founded(case: Case, instead: Sequence[str], result: Tree, depends: bool | None) -> bool:
+def is_supported(
+    case: Case, substitutes: Sequence[str], result: Tree, depends: bool | None
+) -> bool:
     """Whether a success rests on an answer, or on the input where that broke it.
 
     Args:
         case: what was replayed.
-        instead: names of the steps whose answers may stand in the trigger's place.
+        substitutes: names of the steps that gave substitutes for the trigger's answer.
         result: shape of the result.
         depends: whether the result follows what it must rest on; None: that was not tried, there is
             nothing in it that can be changed, or nothing speaks against a result that does not.
@@ -118,28 +120,28 @@ def is_founded(case: Case, instead: Sequence[str], result: Tree, depends: bool |
     if depends is False:
         return False
     return (
-        case.trigger.step is None or has_content(case, result) or is_answered_instead(case, instead)
+        case.trigger.step is None or has_content(case, result) or has_substitute(case, substitutes)
     )
 
 
-def is_answered_instead(case: Case, instead: Sequence[str]) -> bool:
-    """Whether another answer came in the trigger's place, and not only those that always follow it."""
-    return bool(counted_instead(case, instead))
+def has_substitute(case: Case, substitutes: Sequence[str]) -> bool:
+    """Whether there was a substitute, beside the answers that follow the trigger in every success."""
+    return bool(indices_of_substitutes(case, substitutes))
 
 
-def counted_instead(case: Case, instead: Sequence[str]) -> list[int]:
-    """Return the indices of the answers that came in the trigger's place.
+def indices_of_substitutes(case: Case, substitutes: Sequence[str]) -> list[int]:
+    """Return the indices of the substitutes that count.
 
-    Of its own step the last ones follow in every success, too.
+    Of the trigger's own step as many do not as follow it in every success, too.
     """
     if case.trigger.step is None:
         return []
     own = case.steps[case.trigger.step].name
     following = max(0, case.own_calls - len(_asked_before(case, case.trigger.step)))
-    count = instead.count(own) - following
-    others = [index for index, name in enumerate(instead) if name != own]
+    count = substitutes.count(own) - following
+    others = [index for index, name in enumerate(substitutes) if name != own]
     if others:  # another step took its part
-        return list(range(len(instead)))
+        return list(range(len(substitutes)))
     return list(range(max(0, count)))
 
 
@@ -154,12 +156,12 @@ def _asked_before(case: Case, trigger: int) -> set[str]:
     }
 
 
-def unfounded(case: Case, instead: Sequence[str], result: Tree, objection: str) -> str:
-    """Say what a success without foundation lacks, and what to do where it is right all the same.
+def why_unsupported(case: Case, substitutes: Sequence[str], result: Tree, objection: str) -> str:
+    """Say what a success that rests on no answer lacks, and what to do where it is right all the same.
 
     Args:
         case: what was replayed.
-        instead: names of the steps whose answers may stand in the trigger's place.
+        substitutes: names of the steps that gave substitutes for the trigger's answer.
         result: shape of the result.
         objection: what speaks against the result, beside that.
     """
@@ -167,8 +169,8 @@ def unfounded(case: Case, instead: Sequence[str], result: Tree, objection: str) 
         what = f"the result does not depend on the input, and {objection}"
     else:
         own = case.steps[case.trigger.step].name
-        if is_answered_instead(case, instead):
-            what = f"the result does not depend on what {instead[0]} answered in the place of {own}"
+        if has_substitute(case, substitutes):
+            what = f"the result does not depend on what {substitutes[0]} answered in the place of {own}"
         elif has_content(case, result):
             what = (
                 f"no step answered in the place of what {own} answered, and the result does not depend "
