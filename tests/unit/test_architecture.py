@@ -237,10 +237,8 @@ def test_privates_of_another_package_are_not_imported() -> None:
 
 
 def test_privates_of_another_modules_objects_are_not_touched() -> None:
-    """An attribute with an underscore is used only in the module that defines it.
-
-    Adapters are left out: they rebuild the objects of client libraries, which have no public way for it.
-    """
+    """An attribute with an underscore is used only in the module that defines it."""
+    # adapters are left out: they rebuild the objects of client libraries, which have no public way for it
     found = {
         f"{module}: {each}"
         for module in MODULES

@@ -212,8 +212,7 @@ def test_one_answer_beyond_its_bound_is_counted() -> None:
 
 
 def test_a_generation_holds_8_mib_and_a_process_64() -> None:
-    """At their real sizes: nine large generations at once. Of one alone the newest answers that fit into 8 MiB are kept,
-    of all those that fit into 64; what is dropped is counted, and all of it is given back."""
+    """The newest answers that fit into 8 MiB and 64 MiB are kept; dropped ones are counted, all bytes given back."""
     metrics = Counted()
     answer = b"a" * 1_000_000
     held: list[int] = []
@@ -258,8 +257,7 @@ def test_a_generation_holds_8_mib_and_a_process_64() -> None:
 
 
 def test_a_thousand_generations_at_once_stay_within_the_process_bound() -> None:
-    """A soak: each generation makes four calls with a growing history; what is held never exceeds 64 MiB by more than
-    what is on its way, and all of it is given back."""
+    """What is held never exceeds 64 MiB by more than the calls under way, and all of it is given back."""
     metrics = Counted()
     most = 0
 

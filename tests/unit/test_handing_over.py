@@ -367,8 +367,8 @@ def test_the_bell_rings_until_it_is_heard(tmp_path: Path) -> None:
     process = writer_by_hand(tmp_path, MemoryStore())._process
     process.wake()
     process.wake()
-    assert process._bell.acquire(blocking=False)
-    assert not process._bell.acquire(blocking=False)
+    assert process._wake_lock.acquire(blocking=False)
+    assert not process._wake_lock.acquire(blocking=False)
 
 
 def test_nothing_ends_the_writers_thread(tmp_path: Path) -> None:

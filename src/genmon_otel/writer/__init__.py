@@ -78,7 +78,7 @@ class Writer:
 
     @property
     def corrections(self) -> Corrections:
-        """What people said of failures, as the thread last read it from the store."""
+        """People's corrections of failures, as the thread last read them from the store."""
         return self._process.corrections
 
     def deliver(
@@ -131,7 +131,7 @@ class Writer:
         return self._in_flight()
 
     def _report(self) -> None:
-        """Tell the metrics what waits in this very process, forked or not."""
+        """Set the gauges of what waits for the store in this process, forked or not."""
         self._process.report()
 
     def _current_process(self) -> ProcessState:
@@ -156,18 +156,18 @@ class Writer:
         self.is_started = False
         parent.abandon()
 
-    def _hold_for_fork(self) -> Callable[[], None] | None:
-        """Hold the thread between two turns; what lets it go on, None where it was not held.
+    def _pause_for_fork(self) -> Callable[[], None] | None:
+        """Stop the thread between two turns; return what resumes it, None where it did not stop.
 
-        A child that is forked off amid a call into SQLite finds that library's locks taken
-        for ever.
+        In a child that is forked during a call into SQLite that library's locks stay taken for
+        ever.
         """
         process = self._process
         return process.resume_turns if process.wait_between_turns(_FORK_WAIT_S) else None
 
 
 class _Forking(threading.local):
-    """What lets the writers' threads go on, while this thread forks."""
+    """Resumes the writers' threads after this thread's fork."""
 
     resume: tuple[Callable[[], None], ...] = ()
 
@@ -176,7 +176,7 @@ _forking: Final = _Forking()
 
 
 def _before_fork() -> None:
-    held = [writer._hold_for_fork() for writer in list(_writers)]
+    held = [writer._pause_for_fork() for writer in list(_writers)]
     _forking.resume = tuple(resume for resume in held if resume is not None)
 
 

@@ -37,9 +37,9 @@ class Adopter:
     """Look for orphaned journals of the same store now and then, and replay one batch a turn.
 
     Args:
-        admit: says as what a record is stored.
+        admit: returns the record to store for one.
         on_receipt: called with what became of adopted items.
-        on_lost: called with how many records damage took along, and how many were put aside.
+        on_lost: called with how many records damage has lost, and how many were put aside.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Adopter:
         return True
 
     def close(self) -> None:
-        """Release what is being adopted; another process goes on with it."""
+        """Release the journal that is being adopted, for another process."""
         if self._current is not None:
             self._current.release(delete=False)
             self._current = None

@@ -25,7 +25,7 @@ class BatchBuilder:
     """Makes batches out of what one process has delivered. Belongs to the writer's thread.
 
     Args:
-        admit: says as what a record is stored (see :mod:`genmon_otel.writer.new_failures`).
+        admit: returns the record to store for one (see :mod:`genmon_otel.writer.new_failures`).
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class BatchBuilder:
                     if record is not None:
                         items.append(self._item(record, frame.seq))
                 elif frame.kind == Kind.RECORDING:
-                    recording = self._recordings.of_frame(frame)
+                    recording = self._recordings.take_for_frame(frame)
                     if recording is not None:
                         items.append(Item(recording=recording, seq=frame.seq))
             count += records
@@ -106,9 +106,9 @@ class BatchBuilder:
     def _item(self, record: GenerationRecord, seq: int) -> Item:
         """Make an item of a record with its recording, even if that comes later in the journal.
 
-        The strike that makes a case wants the recordings in its own transaction.
+        The third strike makes the case in its own transaction, so the recording must be in it.
         """
-        recording = self._recordings.of_generation(record.generation_id)
+        recording = self._recordings.take_for_generation(record.generation_id)
         return Item(record=self._redacted(record), recording=recording, seq=seq)
 
     def _decoded(self, frame: Frame) -> GenerationRecord | None:
@@ -125,7 +125,7 @@ class BatchBuilder:
         return item if record is item.record else item._replace(record=record, recording=None)
 
     def _redacted(self, record: GenerationRecord) -> GenerationRecord:
-        """Redact the request: nobody waits for it here."""
+        """Redact the request, on the writer's thread."""
         if record.user_request is None:
             return record
         try:

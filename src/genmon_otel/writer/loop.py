@@ -28,20 +28,20 @@ from genmon_otel.writer.services import Services
 #: CPU seconds of one turn for redacting recordings, and as many for building a batch. What is
 #: left is for the next turn, after a rest.
 TURN_S: Final = 0.05
-#: Seconds between two looks at the generations that are running.
+#: Seconds between two notes of the generations that are running.
 TICK_S: Final = 1.0
 #: Rows deleted by one step of retention, and seconds until the next when there was nothing.
 PRUNE_ROWS: Final = 500
 PRUNE_EVERY_S: Final = 600.0
-#: Seconds between two looks at what people said of failures, whether or not anything happens.
+#: Seconds between two readings of people's corrections, whether or not anything else is due.
 CORRECTIONS_EVERY_S = 30.0
 
 _log = logging.getLogger(names.LOGGER)
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """How much there was at one moment: journal frames, records in memory, raw recordings."""
+class Checkpoint:
+    """Totals at one moment: the last journal frame, records and recordings put in memory so far."""
 
     seq: int
     records: int
@@ -58,7 +58,7 @@ class WriterLoop:
     Args:
         on_late: called with records that were in memory only and were leased when :meth:`retire`
             had been called: it must journal them.
-        corrections: what the parent process last read of them.
+        corrections: those that the parent process last read.
     """
 
     def __init__(
@@ -126,16 +126,16 @@ class WriterLoop:
         """Let the next attempt to use the store come at once: a thread waits for it."""
         self._backoff.retry_at_once()
 
-    def mark(self) -> Mark:
-        """Say how much there is now."""
-        return Mark(self._journal.last_seq, self._queue.put_total, self._recordings.put_total)
+    def checkpoint(self) -> Checkpoint:
+        """Return the totals of now."""
+        return Checkpoint(self._journal.last_seq, self._queue.put_total, self._recordings.put_total)
 
-    def has_reached(self, mark: Mark) -> bool:
-        """Whether all that there was at a mark is in the store."""
+    def has_reached(self, checkpoint: Checkpoint) -> bool:
+        """Whether everything that was delivered before a checkpoint is in the store."""
         return (
-            self._journal.covered >= mark.seq
-            and self._queue.removed_total >= mark.records
-            and self._prepared.done >= mark.recordings
+            self._journal.covered >= checkpoint.seq
+            and self._queue.removed_total >= checkpoint.records
+            and self._prepared.done >= checkpoint.recordings
             and not self._prepared.has_unjournalled
             and not self._sender.is_sending
         )
@@ -164,7 +164,7 @@ class WriterLoop:
             return self._sender.position, records
 
     def release_adopted(self) -> None:
-        """Give up what is being adopted; another process goes on with it."""
+        """Release the journal that is being adopted, for another process."""
         self._adopter.close()
 
     def wait_between_turns(self, timeout_s: float) -> bool:
@@ -217,8 +217,8 @@ class WriterLoop:
         if now >= self._next_corrections:
             self._next_corrections = now + CORRECTIONS_EVERY_S
             self._read_corrections()
-        is_again = self._sender.is_sending  # a batch that failed before, or half of a refused one
-        if not is_again:
+        is_retry = self._sender.is_sending  # a batch that failed before, or half of a refused one
+        if not is_retry:
             self._load()
         if self._is_retired:
             return False
@@ -227,7 +227,7 @@ class WriterLoop:
             receipt = self._sender.send()
             self._note_store(up=True)
             self._settle(receipt)
-            if is_again or self._sender.is_sending or self._batches.has_more:
+            if is_retry or self._sender.is_sending or self._batches.has_more:
                 return True
         if self._adopter.turn(now):
             self._note_store(up=True)
@@ -251,7 +251,7 @@ class WriterLoop:
             self._journal.cover(seq)  # notes and damage only: nothing for the store to know
 
     def _read_corrections(self) -> None:
-        """Read what people said of failures; while the store is away, the last answer holds."""
+        """Read people's corrections of failures; while the store cannot be used, the last ones stay."""
         try:
             read = self._store.corrections()
         except StoreUnavailable:
@@ -268,11 +268,11 @@ class WriterLoop:
             self.corrections = found
 
     def _admit(self, record: GenerationRecord) -> GenerationRecord:
-        """Return a record as what it is stored: a flood of new failures becomes one failure."""
+        """Return the record to store for one: of a flood of new failures all get one fingerprint."""
         return self._new_failures.admit(record, self._clock.monotonic())
 
     def _admit_adopted(self, record: GenerationRecord) -> GenerationRecord:
-        """Return an adopted record as what it is stored; a death is labelled as people see it."""
+        """Return the record to store for an adopted one, a dead process's with people's corrections."""
         admitted = self._admit(record)
         failure = admitted.failure
         if failure is None or failure.origin != PROCESS_DIED:

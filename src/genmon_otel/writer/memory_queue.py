@@ -192,7 +192,7 @@ class MemoryQueue:
                 del self._whole[seq]
 
     def close(self) -> None:
-        """Have :meth:`put` return False from now on: no thread leases what it takes."""
+        """Have :meth:`put` return None from now on: no thread leases what it takes."""
         with self._lock:
             self._is_closed = True
 

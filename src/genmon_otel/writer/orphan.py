@@ -70,7 +70,7 @@ class Orphan:
 
     @property
     def lost(self) -> int:
-        """How many records the damage took along."""
+        """How many records the damage has lost."""
         return self._damage.lost
 
     def turn(self) -> Receipt | None:
@@ -159,7 +159,7 @@ class Orphan:
                 yield frame, generation
 
     def _replay(self) -> Iterator[Item]:
-        """Yield what the store does not hold, in order, and last the deaths, numbered as frames."""
+        """Yield what the store does not hold, in order, and last the generations that died with the process, numbered as frames."""
         done = self._sender.seq
         sent_early: set[int] = set()
         for frame, generation in self._frames():
@@ -201,7 +201,7 @@ class Orphan:
             return None
 
     def _report_death(self, record: GenerationRecord, failure: Failure) -> None:
-        """Count and log a death, which its own process could not."""
+        """Count and log a generation whose process died: that process could not."""
         if failure.origin != PROCESS_DIED:
             return
         self._metrics.ended(record)

@@ -32,7 +32,7 @@ WAKE_AT: Final = MAX_RECORDS // 4
 #: one processor is the most that it takes from the application, whose threads it shares Python's
 #: interpreter lock with.
 _REST: Final = 3.0
-#: Seconds between two looks of a thread that waits for the writer's.
+#: Seconds between two checks of a thread that waits for the writer's thread.
 _POLL_S: Final = 0.005
 #: Seconds that ``close`` waits for the thread to end its turn.
 _JOIN_S: Final = 1.0
@@ -48,7 +48,7 @@ class ProcessState:
     Args:
         services: what all processes share.
         inherited: ids of generations that run in the parent process, which notes them itself.
-        corrections: what the parent last read of people's corrections.
+        corrections: those that the parent last read.
         is_closed: whether the parent's writer was closed before the fork.
     """
 
@@ -83,8 +83,8 @@ class ProcessState:
         self._start_lock = threading.RLock()
         #: The thread waits by acquiring it, :meth:`wake` releases it. A lock and no Event, because
         #: a finaliser may call ``wake`` while its own thread is in ``wake``.
-        self._bell = threading.Lock()
-        self._bell.acquire()
+        self._wake_lock = threading.Lock()
+        self._wake_lock.acquire()
         #: Whether the thread pauses although there is more to do.
         self._is_resting = False
         self._is_stopping = False
@@ -99,7 +99,7 @@ class ProcessState:
 
     @property
     def corrections(self) -> Corrections:
-        """What people said of failures, as the thread last read it from the store."""
+        """People's corrections of failures, as the thread last read them from the store."""
         return self._loop.corrections
 
     # --- delivering: on the thread whose generation ended ---------------------------
@@ -137,7 +137,7 @@ class ProcessState:
             share = _SUCCESS_SHARE if record.failure is None else 1.0
             seq = self._journal.append(Kind.RECORD, encode_record(record), share=share)
             if is_noted and seq is None:
-                self._running.owe(record.generation_id)
+                self._running.end_later(record.generation_id)
         in_memory = self._queue.put(record, seq)
         if in_memory is None:
             self._journal_what_is_left()  # the process was closed since
@@ -172,11 +172,11 @@ class ProcessState:
                     self._thread = None
 
     def wake(self) -> None:
-        """Have the next turn at once."""
-        if not self._bell.locked():
+        """Make the thread take its next turn at once."""
+        if not self._wake_lock.locked():
             return  # a turn is due already
         try:
-            self._bell.release()
+            self._wake_lock.release()
         except RuntimeError:
             pass  # another thread was quicker
 
@@ -187,7 +187,7 @@ class ProcessState:
             began = time.thread_time()
             self._is_resting = self.turn()
             rest_s = _REST * (time.thread_time() - began) if self._is_resting else _PAUSE_S
-            self._bell.acquire(timeout=min(rest_s, _PAUSE_S))
+            self._wake_lock.acquire(timeout=min(rest_s, _PAUSE_S))
 
     def turn(self) -> bool:
         """Take one turn of the loop; whether there is more to do at once. Nothing raises."""
@@ -221,8 +221,8 @@ class ProcessState:
         failures = self._loop.failed_attempts
         # Twice: recordings of the first round are journalled, so they come in the second.
         for _ in range(2):
-            mark = self._loop.mark()
-            while not self._loop.has_reached(mark):
+            checkpoint = self._loop.checkpoint()
+            while not self._loop.has_reached(checkpoint):
                 has_failed = self._loop.failed_attempts > failures
                 if time.monotonic() >= deadline or self.is_closed:
                     return False
@@ -285,7 +285,7 @@ class ProcessState:
         self._left_behind += self._journal.close()
 
     def abandon(self) -> None:
-        """Release in a forked child what its parent goes on with."""
+        """Release, in a forked child, the files and locks that the parent goes on using."""
         self._loop.release_adopted()
         self._journal.abandon()
 

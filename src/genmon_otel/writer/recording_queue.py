@@ -30,16 +30,16 @@ _LARGE_BYTES: Final = 256 * 1024
 
 #: Recordings of one fingerprint that one process sends in an hour: the store keeps the
 #: newest few variants, and redacting costs time.
-AN_HOUR: Final = 3 * RECORDINGS_PER_FAILURE
+MAX_PER_HOUR: Final = 3 * RECORDINGS_PER_FAILURE
 _HOUR_S: Final = 3600.0
 #: Fingerprints whose recordings are counted.
-_COUNTED: Final = 1_000
+_MAX_FINGERPRINTS: Final = 1_000
 #: Prepared recordings kept beside the journal's copies, and those that no journal took.
 _MAX_PREPARED: Final = 200
 #: Part of the journal's bytes that recordings may fill.
 _SHARE: Final = 0.5
 #: Bytes of the step outcomes of one successful generation.
-_MAX_DONOR: Final = 1024 * 1024
+_MAX_DONOR_BYTES: Final = 1024 * 1024
 
 
 class RecordingQueue:
@@ -141,7 +141,7 @@ class PreparedRecordings:
         return bool(self._unjournalled or self._samples)
 
     def prepare(self, now: float, limit_s: float) -> None:
-        """Redact and journal what the callers left.
+        """Redact and journal what callers put into the queue.
 
         Args:
             now: seconds of the monotonic clock.
@@ -161,8 +161,8 @@ class PreparedRecordings:
             self.done += 1
 
     def _prepare(self, raw: Recording) -> None:
-        if not self._is_enough(raw.fingerprint):
-            self._keep(self._redacted(raw))
+        if not self._count_is_exceeded(raw.fingerprint):
+            self._journal_or_hold(self._redacted(raw))
         self.done += 1
 
     def take_unjournalled(self) -> Iterator[Item]:
@@ -172,7 +172,7 @@ class PreparedRecordings:
         yield from (Item(recording=recording) for recording in recordings)
         yield from (Item(sample=sample) for sample in samples)
 
-    def of_generation(self, generation_id: str) -> Recording | None:
+    def take_for_generation(self, generation_id: str) -> Recording | None:
         """Return the recording of a generation ahead of its frame, once."""
         if (raw := self._queue.take_of(generation_id)) is not None:
             self._prepare(raw)
@@ -182,7 +182,7 @@ class PreparedRecordings:
         self._sent.add(seq)
         return self._prepared.pop(seq)
 
-    def of_frame(self, frame: Frame) -> Recording | None:
+    def take_for_frame(self, frame: Frame) -> Recording | None:
         """Return the recording in a frame of our journal; None when it was returned before."""
         if frame.seq in self._sent:
             self._sent.discard(frame.seq)
@@ -197,16 +197,16 @@ class PreparedRecordings:
             self._metrics.internal_error("journal_damage")
             return None
 
-    def _is_enough(self, fingerprint: str) -> bool:
-        """Count a recording; whether this hour has seen enough of this failure."""
+    def _count_is_exceeded(self, fingerprint: str) -> bool:
+        """Count a recording; whether this hour had :data:`MAX_PER_HOUR` of its fingerprint before."""
         now = self._now
         since, count = self._counts.pop(fingerprint, (now, 0))
         if now - since >= _HOUR_S:
             since, count = now, 0
         self._counts[fingerprint] = (since, count + 1)
-        if len(self._counts) > _COUNTED:
+        if len(self._counts) > _MAX_FINGERPRINTS:
             self._counts.popitem(last=False)
-        return count >= AN_HOUR
+        return count >= MAX_PER_HOUR
 
     def _redacted(self, raw: Recording) -> Recording:
         try:
@@ -218,11 +218,11 @@ class PreparedRecordings:
     def _redacted_sample(self, sample: SuccessSample) -> SuccessSample:
         """Redact and digest a sample's steps as a recording's are; too large ones are left out."""
         steps = tuple(prepare_step(step, self._redactor) for step in sample.steps)
-        if sum(len(json.dumps([s.arguments, s.outcome])) for s in steps) > _MAX_DONOR:
+        if sum(len(json.dumps([s.arguments, s.outcome])) for s in steps) > _MAX_DONOR_BYTES:
             steps = ()
         return replace(sample, shape=self._redactor.tree(sample.shape), steps=steps)
 
-    def _keep(self, recording: Recording) -> None:
+    def _journal_or_hold(self, recording: Recording) -> None:
         payload = encode_recording(recording)
         if len(payload) > MAX_PAYLOAD:
             recording = stub(recording, "size")

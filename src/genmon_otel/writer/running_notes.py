@@ -20,7 +20,7 @@ _CANCELLED: Final = ("", -2)
 
 
 class RunningNotes:
-    """Note running generations in the journal, and know which of them need an end there.
+    """Notes running generations in the journal, and knows which of them need an end there.
 
     A note without an end in a dead process's journal counts as a failure, so no note
     may follow its generation's end. The writer's thread (:meth:`tick`) first marks a generation
@@ -36,7 +36,7 @@ class RunningNotes:
         #: By generation: last step and segment of its latest note.
         self._noted: dict[str, tuple[str, int]] = {}
         self._first_seen: dict[str, float] = {}
-        self._owed: set[str] = set()
+        self._unwritten_ends: set[str] = set()
         self._missing: set[str] = set()
         self._cancelled: set[str] = set()
 
@@ -56,7 +56,8 @@ class RunningNotes:
     ) -> Iterator[tuple[InFlight, bool]]:
         """Yield what is running and now counts as cancelled, with whether the journal must say so.
 
-        What ends meanwhile is delivered once: by itself, or here if it came upon its mark.
+        A generation that ends meanwhile is delivered once: by the thread that ends it, or here where
+        that thread has found it marked as cancelled and delivers nothing.
         """
         notes = list(in_flight())
         with self._lock:
@@ -78,9 +79,9 @@ class RunningNotes:
             self._cancelled.discard(generation_id)
             return was
 
-    def owe(self, generation_id: str) -> None:
+    def end_later(self, generation_id: str) -> None:
         """Write the end of a noted generation later: the journal could not be written."""
-        self._owed.add(generation_id)
+        self._unwritten_ends.add(generation_id)
 
     def tick(
         self, in_flight: Callable[[], Iterable[InFlight]], now: float, monotonic: float
@@ -92,7 +93,7 @@ class RunningNotes:
             now: Unix seconds.
             monotonic: seconds of the monotonic clock.
         """
-        self._write_owed_ends()
+        self._write_ends()
         seen = {note.generation_id: note for note in in_flight()}
         self._first_seen = {
             generation: self._first_seen.get(generation, monotonic) for generation in seen
@@ -120,7 +121,7 @@ class RunningNotes:
         return min(segments, default=self._journal.segment)
 
     def _unmark(self, fresh: Iterable[str], running: Container[str]) -> None:
-        """Remove the mark of what ended before it could see it."""
+        """Remove the mark of generations that ended before their threads could see it."""
         with self._lock:
             for generation in fresh:
                 if generation not in running:
@@ -143,11 +144,11 @@ class RunningNotes:
         missing = self._noted.keys() - set(accounted)
         for generation in missing & self._missing:
             self._noted.pop(generation, None)
-            self._owed.add(generation)
+            self._unwritten_ends.add(generation)
         self._missing = missing
 
-    def _write_owed_ends(self) -> None:
-        for generation in list(self._owed):
+    def _write_ends(self) -> None:
+        for generation in list(self._unwritten_ends):
             if self._journal.append(Kind.ENDED, encode_ended(generation)) is None:
                 return
-            self._owed.discard(generation)
+            self._unwritten_ends.discard(generation)

@@ -143,10 +143,8 @@ def test_rates_follow_the_range(name: str, panel: dict[str, Any]) -> None:
 
 @each("name, panel", PANELS)
 def test_counters_are_aggregated(name: str, panel: dict[str, Any]) -> None:
-    """Rule `target-counter-agg-rule`: a counter is only read through rate, increase or the like.
-
-    ``timestamp`` asks when it was seen, not what it counted.
-    """
+    """Rule `target-counter-agg-rule`: a counter is only read through rate, increase or the like."""
+    # ``timestamp`` asks when it was seen, not what it counted
     counters = [n for n, m in METRICS.items() if m.type == "counter"]
     counters += [n + s for n, m in METRICS.items() if m.type == "histogram" for s in SUFFIXES]
     for target in promql(panel):

@@ -109,19 +109,15 @@ def test_services_run_with_the_least_they_need() -> None:
 
 
 def test_grafana_leaves_its_plugins_alone() -> None:
-    """On a read-only root an update at the start takes the data sources away.
-
-    Source: https://github.com/grafana/grafana/issues/132528.
-    """
+    """Grafana updates no plugin at its start: on a read-only root that removes the data sources."""
+    # https://github.com/grafana/grafana/issues/132528
     environment = SERVICES["grafana"]["environment"]
     assert environment["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"] == "false"
     assert environment["GF_PLUGINS_PREINSTALL_DISABLED"] == "true"
 
 
 def test_every_service_ends_when_told_to() -> None:
-    """In time: the application hands over what waits for 5 s, then the SDK its spans. ``sleep`` as
-    the first process of a container would not hear of it.
-    """
+    """Each service ends on SIGTERM, after 5 s for the application's records and the SDK's spans."""
     for service in SERVICES.values():
         assert service["stop_grace_period"] == "30s"
         assert service.get("init") or "sleep" not in service.get("command", [])

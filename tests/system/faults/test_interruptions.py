@@ -194,10 +194,8 @@ def test_an_interruption_anywhere_loses_nothing(call: Any, application: Applicat
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
 def test_a_storm_of_alarms_loses_nothing(application: Application) -> None:
-    """Real signals at random moments: what started has ended, and the caller saw the alarms.
-
-    But for those that strike while ``logging`` or a finaliser runs, which nobody gets to see.
-    """
+    """Real signals at random moments: each generation that started has ended, and the caller saw the alarms."""
+    # but for those that strike while ``logging`` or a finaliser runs: Python drops them
     chance = random.Random(7)
     alarms = 0
     for number in range(400):

@@ -30,8 +30,7 @@ def _moved(name: str, moves: dict[str, str], folder: Path) -> Path:
 def test_a_failure_s_trace_is_found_by_the_id_that_links_carry(
     newest: Programs, tmp_path: Path
 ) -> None:
-    """Application, Collector and Jaeger with the files of deploy/: the id of the store's row opens
-    the trace, whose root says what failed."""
+    """With the files of deploy/, the trace id of the store's row opens Jaeger's trace, whose root says what failed."""
     if newest.jaeger is None or newest.otelcol is None:
         pytest.skip("no Jaeger: run `make servers-go`")
     otlp, http, jaeger, query, own, health = (f"127.0.0.1:{free_port()}" for _ in range(6))
