@@ -35,7 +35,7 @@ BAD_ARGUMENTS: Final = '{"title": ["Habits"], "pages": 3}'
 SLOW_S: Final = 8.0
 
 #: By the end of a path: the answer as a body, and as a stream.
-APIS: Final[tuple[tuple[str, Callable[[Said], Any], Callable[[str], Iterable[bytes]]], ...]] = (
+APIS: Final[tuple[tuple[str, Callable[[Said], Any], Callable[[Any], Iterable[bytes]]], ...]] = (
     (r"/chat/completions$", wire.openai_chat, wire.openai_chat_stream),
     (r"/responses$", wire.openai_response, wire.openai_response_stream),
     (r"/messages$", wire.anthropic_message, wire.anthropic_stream),
@@ -102,7 +102,8 @@ class Handler(BaseHTTPRequestHandler):
         if known is None:
             return self.send(404, b'{"error": "no such path"}')
         said = answer_to(asked, fault)
-        if is_streamed(path, asked, query) and isinstance(said, str):
+        can_stream = isinstance(said, str) or known[2] is wire.openai_chat_stream
+        if is_streamed(path, asked, query) and can_stream:
             kind = (
                 "application/vnd.amazon.eventstream" if "converse" in path else "text/event-stream"
             )

@@ -51,7 +51,7 @@ def openai_chat(said: Said) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def openai_chat_stream(said: str) -> Iterator[bytes]:
+def openai_chat_stream(said: Said) -> Iterator[bytes]:
     def event(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
         return {
@@ -59,8 +59,16 @@ def openai_chat_stream(said: str) -> Iterator[bytes]:
             "model": "m", "choices": [choice],
         }  # fmt: skip
 
-    yield from sse(*(event({"role": "assistant", "content": half}) for half in halves(said)))
-    yield from sse(event({}, "stop"))
+    if isinstance(said, ToolCall):
+        call = {"index": 0, "id": "call_1", "type": "function"}
+        begin, end = halves(said.arguments)
+        yield from sse(
+            event({"tool_calls": [{**call, "function": {"name": said.name, "arguments": begin}}]}),
+            event({"tool_calls": [{"index": 0, "function": {"arguments": end}}]}),
+        )
+    else:
+        yield from sse(*(event({"role": "assistant", "content": half}) for half in halves(said)))
+    yield from sse(event({}, "stop" if isinstance(said, str) else "tool_calls"))
     yield b"data: [DONE]\n\n"
 
 

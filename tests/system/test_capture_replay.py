@@ -108,3 +108,41 @@ def test_every_fault_reproduces(home: Path, server: Server) -> None:
     assert len(server.asked) == before  # a replay asks nobody
     store = (home / ".genmon" / "genmon.db").read_bytes()
     assert b"sk-proj-abcdefghijklmnop" not in store
+
+
+BEHIND_A_GATEWAY = """
+import json
+import openai
+from genmon_otel import generation, setup
+
+setup(metrics="none", code_version="v1")
+client = openai.OpenAI()
+
+@generation
+def build(request):
+    # As frameworks do: the provider itself is asked otherwise than a gateway.
+    is_own = client.base_url.host == "api.openai.com"
+    answer = client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": request}],
+        **({"prompt_cache_key": "run"} if is_own else {}),
+    )
+    return json.loads(answer.choices[0].message.content)
+
+if __name__ == "__main__":
+    for request in ("good", "BAD", "BAD", "BAD"):
+        try:
+            build(request)
+        except ValueError as error:
+            print(type(error).__name__)
+"""
+
+
+def test_a_replay_asks_the_gateway_that_was_recorded(tmp_path: Path, server: Server) -> None:
+    """A base URL from the environment of production makes no other request in a replay that has none."""
+    (tmp_path / "app.py").write_text(BEHIND_A_GATEWAY)
+    run(tmp_path, sys.executable, "app.py", OPENAI_BASE_URL=f"{server.url}/v1")
+    verified = genmon(tmp_path, "cases", "verify")
+    assert verified.count("reproduced: 3 of 3") == 1, verified
+    handle = verified[verified.index("F-") :].split()[0].rstrip(":")
+    said = genmon(tmp_path, "cases", "run", handle)
+    assert f"{handle} fail_same" in said, said

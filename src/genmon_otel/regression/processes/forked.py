@@ -15,6 +15,7 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Final
 
+from genmon_otel.regression.cases.base_urls import base_urls
 from genmon_otel.regression.isolation import landlock
 from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.processes import launch
@@ -132,7 +133,7 @@ def _key(job: Job) -> Hashable:
         tuple(import_paths(case, job.cwd, trust)),
         case.root,
         tuple(environment(Path()).items()),
-        tuple(sorted(case.env.items())),
+        tuple(sorted({**base_urls(case), **case.env}.items())),
         case.programs,
         case.live,
         trust.roots,

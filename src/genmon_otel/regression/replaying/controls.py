@@ -10,6 +10,7 @@ from typing import Self
 
 from genmon_otel import capture
 from genmon_otel.conventions import ENV_REPLAY
+from genmon_otel.regression.cases.base_urls import base_urls
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.isolation.sandbox import Sandbox
 from genmon_otel.regression.replaying import virtual_time
@@ -45,6 +46,6 @@ class Controls:
         virtual_time.install(self.clock)
         capture.install()
         self.sandbox.install()
-        os.environ.update({**case.env, ENV_REPLAY: "1"})
+        os.environ.update({**base_urls(case), **case.env, ENV_REPLAY: "1"})
         time.tzset()
         self.missing = note_missing()
