@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, set_span_in_context
 from genmon_otel import conventions as names
 from genmon_otel.capture import patches
 from genmon_otel.capture.carried import here
-from genmon_otel.capture.endpoints import endpoint_of, is_ignored, label_of
+from genmon_otel.capture.endpoints import endpoint_of, is_ignored, is_telemetry, label_of
 from genmon_otel.capture.exchanged import Exchanged, StatusFault
 from genmon_otel.capture.holding import HoldingStage
 from genmon_otel.capture.ledger import Ledger
@@ -359,7 +359,7 @@ def begin(
     name: str = "",
     kind: type[AutomaticCall] = AutomaticCall,
 ) -> AutomaticCall | None:
-    """Begin a step; None where the application wants none of this endpoint.
+    """Begin a step; None where the application wants none of this endpoint, or sends telemetry there.
 
     Args:
         generation: what :func:`recording` returned.
@@ -370,6 +370,8 @@ def begin(
         kind: what is made.
     """
     if is_ignored(sent.host, sent.path):
+        return None
+    if generation.runtime.player is None and is_telemetry(sent.host, sent.path):
         return None
     if _surrounding_step(here()) is not None:
         is_model = endpoint_of(sent.method, sent.host, sent.path, sent.agent).api is not None

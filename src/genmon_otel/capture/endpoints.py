@@ -82,6 +82,20 @@ _CREDENTIAL_PATHS: Final = re.compile(
     r"|connect/token|o/token|token|access_token|oauth2|\.well-known/[^/]+"
     r"|latest/(?:api/token|meta-data/iam/.*)|computeMetadata/.*|v1/auth/[^/]+/login(?:/.*)?)/?$"
 )
+#: Where telemetry is sent: (end of the host; empty: any, the path). Their clients send it from threads of their own, whenever
+#: a batch is full; the generation that started such a thread asks for nothing there. Sources: OTLP/HTTP, the vendors' clients.
+_TELEMETRY: Final = tuple(
+    (host, re.compile(path))
+    for host, path in (
+        ("", r"(?:^|/)v1/traces(?:/ingest)?$"),
+        ("", r"^/api/[0-9]+/(?:envelope|store)/$"),
+        ("", r"^/api/public/ingestion$"),
+        ("smith.langchain.com", r"/runs(?:/batch|/multipart)?$"),
+        ("posthog.com", r"^/(?:batch|capture|e|i/v0/e)/?$"),
+        ("telemetry.crewai.com", r""),
+        ("api.agno.com", r"/telemetry/"),
+    )
+)
 
 
 class IgnoredEndpoints:
@@ -94,6 +108,13 @@ class IgnoredEndpoints:
 def is_credentials(host: str, path: str) -> bool:
     """Whether an endpoint gives out credentials."""
     return bool(_CREDENTIAL_HOSTS.search(host.lower()) or _CREDENTIAL_PATHS.search(path))
+
+
+@lru_cache(maxsize=2048)
+def is_telemetry(host: str, path: str) -> bool:
+    """Whether an endpoint only takes what observes the application, so that no result depends on it."""
+    name = f".{host.lower()}"
+    return any((not end or name.endswith(f".{end}")) and at.search(path) for end, at in _TELEMETRY)
 
 
 def _operation_of(api: tuple[str, str], path: str) -> str:

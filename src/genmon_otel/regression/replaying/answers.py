@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NoReturn, Protocol
 
-from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.endpoints import is_credentials, is_telemetry
 from genmon_otel.capture.mcp_setup import setup_body
 from genmon_otel.capture.wire import encoded
 from genmon_otel.errors import PayloadError
@@ -143,7 +143,7 @@ class Answers:
         request: Mapping[str, Any],
         program: ProgramStart | None,
     ) -> StepRecord:
-        if (own := credentials(request)) is not None:
+        if (own := unrecorded(request)) is not None:
             return own
         self._player.check_open()
         files = digest_of(program) if program is not None else ""
@@ -344,11 +344,12 @@ def _together(chunks: Iterable[tuple[float, Any]]) -> Iterator[tuple[float, Any]
         yield first, text
 
 
-def credentials(request: Mapping[str, Any]) -> StepRecord | None:
-    """Return what is answered where a request asks for credentials; None where it asks for others."""
-    if not is_credentials(str(request.get("host", "")), str(request.get("path", ""))):
-        return None
-    return _by_itself(json.dumps(_CREDENTIALS))
+def unrecorded(request: Mapping[str, Any]) -> StepRecord | None:
+    """Return what is answered where a request asks for credentials or sends telemetry: neither is a step."""
+    host, path = str(request.get("host", "")), str(request.get("path", ""))
+    if is_credentials(host, path):
+        return _by_itself(json.dumps(_CREDENTIALS))
+    return _by_itself("{}") if is_telemetry(host, path) else None
 
 
 def _by_itself(body: str) -> StepRecord:
