@@ -96,6 +96,8 @@ ROWS: Final = (
     Row("bedrock_stream", "boto3", "Bedrock converse_stream", STREAMED, ("boto3",), "CONTENT"),
     Row("langchain_openai_chain", "langchain-openai", "chain with a parser",
         imports=("langchain_openai",), short="SLOW"),
+    Row("langchain_anthropic_stream", "langchain-anthropic", "chat model, streamed", STREAMED,
+        ("langchain_anthropic",), "BREAK"),
     Row("langgraph_graph", "langgraph", "graph", imports=("langgraph", "langchain_openai")),
     Row("langgraph_agent", "langgraph", "prebuilt agent with a tool",
         imports=("langgraph", "langchain", "langchain_openai")),
