@@ -14,10 +14,23 @@ from itertools import accumulate
 from typing import Any, Final
 from urllib.parse import quote_plus, unquote_plus
 
-from genmon_otel.bodies import Part, Place, data_of, dumps, parsed, parts_of, pieces, with_data
+from genmon_otel.bodies import (
+    Part,
+    Place,
+    SaidTexts,
+    data_of,
+    dumps,
+    is_stream,
+    parsed,
+    parts_of,
+    pieces,
+    text_of,
+    with_data,
+)
 from genmon_otel.records import Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.redaction.event_shapes import EventShapes
+from genmon_otel.redaction.token_details import may_tell_of_tokens, without_token_details
 
 _FORM: Final = re.compile(r"[\w.%+~\[\]-]+=[^&\s]*(?:&[\w.%+~\[\]-]+=[^&\s]*)*\Z")
 #: Pieces of one text that are looked at together; more than any answer has.
@@ -35,11 +48,12 @@ def redact_chunks(chunks: list[str], redactor: Redactor) -> list[str]:
     Where an event had to change, it stands as a whole in the chunk that its end was in.
     """
     whole = "".join(chunks)
-    if (value := parsed(whole)) is not None:
+    value = parsed(whole)
+    if value is not None and not is_stream(value[0]):
         redacted = _json(whole, value[0], redactor)
         return chunks if redacted == whole else [redacted, *[""] * (len(chunks) - 1)]
     old = pieces(whole)
-    if len(old) <= 1:
+    if len(old) <= 1 and data_of(whole) is None:
         redacted = _form(whole, redactor) if _FORM.match(whole) else redactor.tree(whole)
         return chunks if redacted == whole else [redacted, *[""] * (len(chunks) - 1)]
     new = _redacted_pieces(old, redactor)
@@ -52,7 +66,8 @@ def _json(text: str, value: Any, redactor: Redactor) -> str:
     redacted = redactor.tree(tree)
     if redacted == tree:
         return text
-    return dumps(_unescaped(redacted) if has_kinds else redacted)
+    redacted = _unescaped(redacted) if has_kinds else redacted
+    return dumps(without_token_details(redacted) if may_tell_of_tokens(text) else redacted)
 
 
 def _may_name_kinds(text: str) -> bool:
@@ -90,34 +105,57 @@ def _form(text: str, redactor: Redactor) -> str:
 
 def _redacted_pieces(old: list[str], redactor: Redactor) -> list[str]:
     shapes = EventShapes(redactor)
-    new = list(old)
-    #: Which text of an answer it is -> its parts, event by event, with their places.
-    runs: dict[Place, list[tuple[int, Place, str]]] = {}
+    said = SaidTexts()
+    #: Events that are not known to hold nothing by themselves.
+    unknown: list[int] = []
     for number, piece in enumerate(old):
         parts: Iterable[Part] | None = None
         if number < _MAX_PIECES:
             parts = shapes.harmless_parts(piece)
+            if parts is None:
+                said.add(number, parts_of(_said_by(piece)))
+            else:
+                said.add(number, parts)
         if parts is None:
-            new[number] = _redacted_piece(piece, redactor)
-            value = data_of(new[number])
-            parts = () if value is None else parts_of(value[0])
-        if number < _MAX_PIECES:
-            for place, whole, text in parts:
-                runs.setdefault(whole, []).append((number, place, text))
-    #: Those that hold a part of a secret.
+            unknown.append(number)
+    # Together first: what an event hides by itself would break the text that it is a part of.
+    new = _redacted_together(old, said, redactor)
+    for number in unknown:
+        new[number] = _redacted_piece(new[number], redactor)
+    return new if new == old else list(map(_without_details, new))
+
+
+def _redacted_together(old: list[str], said: SaidTexts, redactor: Redactor) -> list[str]:
+    """Return the events without the secrets of the texts that they make together."""
+    #: The events that hold a part of a secret, as trees.
     changed: dict[int, Any] = {}
-    for run in runs.values():
-        texts = [text for _, _, text in run]
-        for (number, place, text), now in zip(run, _together(texts, redactor), strict=True):
-            if now != text:
+    for run in said.runs():
+        texts = [said.texts[at] for at in run]
+        for at, was, now in zip(run, texts, _together(texts, redactor), strict=True):
+            if now != was:
+                number = said.events[at]
                 if number not in changed:
-                    value = data_of(new[number])
-                    assert value is not None
-                    changed[number] = value[0]
-                _put(changed[number], place, now)
+                    changed[number] = _said_by(old[number])
+                changed[number] = _with(changed[number], said.places[at], now)
+    new = list(old)
     for number, tree in changed.items():
-        new[number] = with_data(new[number], dumps(tree))
+        is_plain = text_of(old[number]) is not None
+        new[number] = with_data(old[number], tree if is_plain else dumps(tree))
     return new
+
+
+def _said_by(piece: str) -> Any:
+    """Return what an event says: JSON, or a text; None where it says nothing."""
+    value = data_of(piece)
+    return text_of(piece) if value is None else value[0]
+
+
+def _without_details(piece: str) -> str:
+    value = data_of(piece) if may_tell_of_tokens(piece) else None
+    if value is None:
+        return piece
+    tree = without_token_details(value[0])
+    return piece if tree == value[0] else with_data(piece, dumps(tree))
 
 
 def _redacted_piece(piece: str, redactor: Redactor) -> str:
@@ -130,10 +168,15 @@ def _redacted_piece(piece: str, redactor: Redactor) -> str:
     return piece if redacted == data else with_data(piece, redacted)
 
 
-def _put(tree: Tree, path: Place, text: str) -> None:
+def _with(tree: Tree, path: Place, text: str) -> Tree:
+    """Return a tree with another text at a place of it."""
+    if not path:
+        return text
+    inner = tree
     for step in path[:-1]:
-        tree = tree[step]
-    tree[path[-1]] = text
+        inner = inner[step]
+    inner[path[-1]] = text
+    return tree
 
 
 def _together(texts: list[str], redactor: Redactor) -> list[str]:

@@ -1,6 +1,6 @@
 """Redact events of a stream by their shape: thousands of one stream differ in a text or two.
 
-An event's shape is its JSON without the texts and long numbers in it. What a tree's keys and the
+An event's shape is its JSON without the texts in it, and without numbers but indexes. What a tree's keys and the
 names in it tell is found out once a shape; of each further event only the texts are looked at.
 """
 
@@ -10,15 +10,15 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from genmon_otel.bodies import Part, Place, data_of
+from genmon_otel.bodies import Part, Place, data_of, indexes
 from genmon_otel.redaction import Redactor
 from genmon_otel.redaction.trees import key_kind, names_secret
 
 #: A string of JSON; behind a key a colon.
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*:)?')
-#: Shorter ones may be an ``index``, which tells texts apart.
-_LONG_NUMBER: Final = re.compile(r"-?[0-9][0-9.eE+-]{3,}")
-_MAX_INDEX: Final = 999
+_NUMBER: Final = re.compile(r"-?[0-9][0-9.eE+-]*")
+#: Those that tell texts apart (see :func:`genmon_otel.bodies.indexes`).
+_INDEXES: Final = re.compile(r'index"\s*:\s*(-?[0-9]+)', re.IGNORECASE)
 #: Shapes that are remembered; a stream has a handful.
 _MAX_SHAPES: Final = 256
 #: Characters up to which a text is looked at only together with those before and behind it.
@@ -76,7 +76,9 @@ class EventShapes:
         found = _STRING.split(event)
         gaps, texts, colons = found[::3], found[1::3], found[2::3]
         keys = [text if colon else "" for text, colon in zip(texts, colons, strict=True)]
-        outline = f"{_LONG_NUMBER.sub('0', chr(0).join(gaps))}{chr(0).join(keys)}"
+        outline = "".join(
+            (_NUMBER.sub("0", "\0".join(gaps)), "\0".join(keys), *_INDEXES.findall(event))
+        )
         said = [text for text, colon in zip(texts, colons, strict=True) if not colon]
         shape = self._known.get(outline)
         if shape is None:
@@ -140,17 +142,15 @@ class EventShapes:
             if len(tree) > 1 and any(isinstance(member, (str, list)) for member in tree):
                 return False  # arguments of a program, a pair, a table
             for number, member in enumerate(tree):
-                if not self._add(member, (*place, number), (*whole, number), shape):
+                within = whole if isinstance(member, str) else (*whole, number)
+                if not self._add(member, (*place, number), within, shape):
                     return False
         elif isinstance(tree, dict):
             return self._add_members(tree, place, whole, shape)
         return True
 
     def _add_members(self, tree: dict[str, Any], place: Place, whole: Place, shape: _Shape) -> bool:
-        if type(index := tree.get("index")) is int:
-            if abs(index) > _MAX_INDEX:
-                return False
-            whole = (*whole, f"#{index}")
+        whole = (*whole, *indexes(tree))
         kinds = {key: key_kind(key) for key in tree}
         if any(kind.of_columns for kind in kinds.values()) and any(
             kind.of_rows for kind in kinds.values()

@@ -12,6 +12,7 @@ from genmon_otel.redaction.commands import redact_arguments
 from genmon_otel.redaction.edits import is_plain_word
 from genmon_otel.redaction.placeholders import constant, zeros
 from genmon_otel.redaction.sensitive import is_personal, is_sensitive
+from genmon_otel.redaction.token_details import is_of_model
 from genmon_otel.redaction.values import is_evident_non_secret
 
 #: Tagged scalars: what stands for them under a sensitive name ...
@@ -141,7 +142,9 @@ class TreeRedactor:
                 for key, value in zip(self._redacted_keys(names), tree.values(), strict=True)
             }
         return {
-            key if key[:1] == "$" else self.tree(key): self._member(key, value, hidden, columns)
+            key if key[:1] == "$" else self.tree(key): self.tree(value)
+            if is_of_model(key, tree)
+            else self._member(key, value, hidden, columns)
             for key, value in tree.items()
         }
 
