@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import distro
 import pytest
 from integration.capture_kit import steps_of
 
@@ -70,11 +71,12 @@ def test_a_secret_in_a_command_is_hidden(tmp_path: Path) -> None:
     assert "<tmp>/" in step.arguments["body"]
 
 
-def test_what_platform_asks_is_no_step() -> None:
-    """SDKs ask it for their headers."""
+def test_what_is_asked_of_the_machine_is_no_step() -> None:
+    """SDKs ask ``platform`` and ``distro`` for their headers."""
 
     def do() -> None:
         platform._uname_cache = None  # type: ignore[attr-defined]
         platform.uname().processor  # noqa: B018 - it runs a program
+        distro.LinuxDistribution().uname_attr("id")  # and so does this
 
     assert steps_of(do) == []

@@ -112,7 +112,7 @@ def test_every_fault_reproduces(home: Path, server: Server) -> None:
 
 BEHIND_A_GATEWAY = """
 import json, threading, time
-import httpx, openai
+import distro, httpx, openai
 from genmon_otel import generation, setup
 
 setup(metrics="none", code_version="v1")
@@ -128,6 +128,8 @@ def build(request):
     threading.Thread(target=send_traces, args=(sent := [],), daemon=True).start()
     while not sent:
         time.sleep(0.1)
+    # Asked once a process: a replay's is new.
+    distro.LinuxDistribution().info()
     # As frameworks do: the provider itself is asked otherwise than a gateway.
     is_own = client.base_url.host == "api.openai.com"
     answer = client.chat.completions.create(
@@ -146,7 +148,7 @@ if __name__ == "__main__":
 
 
 def test_a_replay_asks_the_gateway_that_was_recorded(tmp_path: Path, server: Server) -> None:
-    """A base URL from the environment of production makes no other request in a replay that has none; telemetry is no step."""
+    """Without the base URL of production a replay asks the same; telemetry and questions to the machine are no steps."""
     (tmp_path / "app.py").write_text(BEHIND_A_GATEWAY)
     run(tmp_path, sys.executable, "app.py", OPENAI_BASE_URL=f"{server.url}/v1")
     verified = genmon(tmp_path, "cases", "verify")

@@ -43,6 +43,8 @@ def test_a_model_in_the_path_is_no_other_endpoint(one: str, other: str, same: bo
         ("us.i.posthog.com", "/flags/", False),
         ("telemetry.crewai.com", "/v1/anything", True),
         ("nottelemetry.crewai.com", "/v1/anything", False),
+        ("huggingface.co", "/api/agent-harnesses", True),
+        ("huggingface.co", "/api/models/gpt2", False),
         ("api.openai.com", "/v1/chat/completions", False),
         ("ci.example.com", "/runs", False),
         ("shop.example.com", "/v1/traces/12/items", False),

@@ -31,6 +31,7 @@ _PROVIDERS: Final = (
     ("openrouter.ai", "openrouter"),
     ("together.xyz", "together"),
     ("fireworks.ai", "fireworks"),
+    ("huggingface.co", "hugging_face"),
 )
 #: (end of the path, operation, provider whose API it is): what a known model API is told by.
 #: Sources: the providers' API references.
@@ -94,6 +95,8 @@ _TELEMETRY: Final = tuple(
         ("posthog.com", r"^/(?:batch|capture|e|i/v0/e)/?$"),
         ("telemetry.crewai.com", r""),
         ("api.agno.com", r"/telemetry/"),
+        # a list of agents, from which Hugging Face's client tells its server which one runs it
+        ("", r"^/api/agent-harnesses$"),
     )
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -30,7 +31,9 @@ _MAX_NAME: Final = 60
 _WORD: Final = re.compile(r"[a-z][a-z-]{1,30}\Z")
 #: Modules whose programs are no steps: what is asked of the machine, helpers of the interpreter,
 #: and MCP's servers, of which each request is a step.
-_OWN_WAYS: Final = ("platform", "multiprocessing.util", "mcp.client.stdio")
+_OWN_WAYS: Final = ("platform", "distro.distro", "multiprocessing.util", "mcp.client.stdio")
+#: Modules that ask the machine once a process by programs, and go without an answer where there is no such program.
+_GO_WITHOUT: Final = ("distro.distro",)
 
 
 class Printed:
@@ -211,10 +214,15 @@ def begin_program(args: Any, executable: Any, *, is_async: bool) -> ProgramCall 
         args: its name and arguments, or a command of the shell.
         executable: the file that is run in place of the first; None: it is that.
         is_async: whether an event loop starts it.
+
+    Raises:
+        FileNotFoundError: only in a replay, of a program whose caller goes without it.
     """
     generation = recording()
     if generation is None:
         return None
+    if generation.runtime.player is not None and is_asked_by(*_GO_WITHOUT):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     try:
         # What a loop starts by subprocess is a step of the loop's.
         if is_asked_by(*_OWN_WAYS, *(() if is_async else ("asyncio.unix_events",))):
