@@ -147,13 +147,16 @@ def _heaviest(
 
 
 def _says_more(found: Verdict, than: Verdict) -> bool:
-    """An equal that also knows how bad it is: a refused key under a bare ``ConnectionError``."""
-    return (
-        found.weight == than.weight
-        and found.category is than.category
-        and than.severity is None
-        and found.severity is not None
-    )
+    """Whether a verdict of the same weight, of an inner exception, is the better one.
+
+    It also knows how bad it is: a refused key under a bare ``ConnectionError``; or why there was no
+    connection: time ran out.
+    """
+    if found.weight != than.weight or than.severity is not None:
+        return False
+    if found.category is than.category:
+        return found.severity is not None
+    return found.category is Category.AI_TIMEOUT and than.rule.endswith("ConnectionError")
 
 
 def _members(group: BaseException) -> list[BaseException]:
