@@ -74,7 +74,11 @@ def test_a_request_is_a_step(library: Any, server: Server) -> None:
     }
     assert step_.outcome["status"] == 200
     assert step_.outcome["body"] == '{"a": 1.0}'
-    assert step_.outcome["headers"] == {"content-type": "application/json", "x-request-id": "r1"}
+    assert step_.outcome["headers"] == {
+        "content-type": "application/json",
+        "x-request-id": "r1",
+        "content-length": "10",
+    }
     assert "s3cr3tvalue" not in json.dumps(step_.outcome) + json.dumps(step_.arguments)
 
 

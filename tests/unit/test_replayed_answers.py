@@ -6,6 +6,8 @@ import json
 from itertools import islice
 from typing import Any
 
+import pytest
+
 from genmon_otel.records import StepRecord
 from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
 from genmon_otel.regression.dependence import changed_cases
@@ -48,6 +50,27 @@ def test_chunks_that_came_at_once_come_at_once() -> None:
     assert came == [
         ("a", 0.5), ("b", 0.5), ("c", 0.5), ("d", 0.502), ("e", 0.5031), ("f", 2.0)
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "error", "expected"),
+    [
+        ({"content-length": "999"}, "größer", None, "8"),
+        ({"content-length": "999"}, "", None, "999"),  # of a HEAD
+        ({}, "a", None, None),
+        ({"content-length": "999"}, "a", OSError(), None),
+        ({"content-length": "999", "content-encoding": "gzip"}, "a", None, None),
+    ],
+)
+def test_a_length_is_that_of_what_is_given(
+    headers: dict[str, str], body: str, error: OSError | None, expected: str | None
+) -> None:
+    """Where the answer said one and can: clients decide by it whether they read a body."""
+    outcome: Any = {"status": 429, "headers": headers, "body": body}
+    record = StepRecord("chat", {}, "value", outcome, ended_s=1.0, adapter="httpx")
+    player: Any = Waits()
+    answer = ReplayedAnswer(player, record, error)
+    assert answer.headers.get("content-length") == expected
 
 
 def test_words_of_events_are_tried_before_those_around_them() -> None:

@@ -54,7 +54,7 @@ class NoText(Exception):
 
 #: Headers of an answer that decide what a client does next, beside those of errors; with the characters
 #: that are kept of each.
-_FOLLOWED: Final = {"location": 2048, "link": 2048}
+_FOLLOWED: Final = {"location": 2048, "link": 2048, "content-length": 20}
 
 
 #: Headers as a library has them: a mapping, or pairs of bytes.

@@ -242,7 +242,7 @@ class ReplayedAnswer:
         status = head.get("status")
         self.status = status if type(status) is int else 200
         headers = decode(head.get("headers")) or {}
-        self.headers: Mapping[str, str] = {str(k): str(v) for k, v in headers.items()}
+        self.headers: dict[str, str] = {str(k): str(v) for k, v in headers.items()}
         self.head = head if record.adapter else {"body": self._chunks[0][1]}
         self.took_s = max(0.0, (record.ended_s or record.started_s) - record.started_s)
         self.reason = http.client.responses.get(self.status, "")
@@ -258,6 +258,15 @@ class ReplayedAnswer:
                 f"{head.get('length', '?')} bytes) was not kept: {reason}. Decorate the function "
                 "that asks for it with @step, and return only what is needed.",
             )
+        self._correct_length()
+
+    def _correct_length(self) -> None:
+        """Say the length of what is given: a text may have changed since, and was kept unpacked."""
+        if self._error is not None or self.is_stream or "content-encoding" in self.headers:
+            self.headers.pop("content-length", None)
+        elif "content-length" in self.headers and self._chunks:
+            size = sum(len(self._bytes(text)) for _, text in self._chunks)
+            self.headers["content-length"] = str(size)
 
     def with_head_given(self) -> ReplayedAnswer:
         """Note that the head is given, which is all that many read of a fault."""
