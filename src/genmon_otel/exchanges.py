@@ -42,9 +42,9 @@ _VARIES: Final = re.compile(
     r"|\b(?=[a-fA-F]*[0-9])[0-9a-fA-F]{12,128}\b"
     r"|[0-9]+(?:[.,:TZ/-]+[0-9]+)*"
 )
-#: The model in a path of Google's APIs (its name may have slashes), Bedrock's and Azure's.
+#: The model in a path of Google's APIs and Replicate's (its name may have slashes), Bedrock's and Azure's.
 _MODEL: Final = re.compile(
-    r"(?<=/models/)[^:]{1,200}(?=:\w+$)|(?:(?<=/model/)|(?<=/openai/deployments/))[^/]{1,200}(?=/)"
+    r"(?<=/models/)[^:]{1,200}(?=:\w+$|/predictions$)|(?:(?<=/model/)|(?<=/openai/deployments/))[^/]{1,200}(?=/)"
 )
 _ERROR_EVENT: Final = re.compile(
     r'^event: ?error\b|^data: ?\{"(?:error"|type": ?"error")'

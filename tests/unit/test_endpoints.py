@@ -19,6 +19,7 @@ from genmon_otel.exchanges import endpoint_of
         ("/model/anthropic.claude/converse", "/model/anthropic.claude/converse-stream", False),
         ("/openai/deployments/a/chat/completions", "/openai/deployments/b/chat/completions", True),
         ("/apis/apps/v1/deployments/a/status", "/apis/apps/v1/deployments/b/status", False),
+        ("/v1/models/meta/llama/predictions", "/v1/models/openai/spare/predictions", True),
         ("/v1/models/a", "/v1/models/b", False),
         ("/users/12/orders", "/users/13/orders", True),
     ],

@@ -32,6 +32,7 @@ _PROVIDERS: Final = (
     ("together.xyz", "together"),
     ("fireworks.ai", "fireworks"),
     ("huggingface.co", "hugging_face"),
+    ("replicate.com", "replicate"),
 )
 #: (end of the path, operation, provider whose API it is): what a known model API is told by.
 #: Sources: the providers' API references.
@@ -52,6 +53,7 @@ _APIS: Final = tuple(
         (r"/v2/(?:chat)$", "chat", "cohere"),
         (r"/v2/embed$", "embeddings", "cohere"),
         (r"/api/(?:chat|generate)$", "chat", "ollama"),
+        (r"/v1/(?:models/.+/|deployments/.+/)?predictions$", "predictions", "replicate"),
     )
 )
 #: Clients that speak an API of others to their own provider, by the begin of their user agent: behind a gateway
