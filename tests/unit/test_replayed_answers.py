@@ -84,3 +84,23 @@ def test_words_of_events_are_tried_before_those_around_them() -> None:
     )  # fmt: skip
     tried = [str(changed.steps[0].outcome) for changed in islice(changed_cases(case), 6)]
     assert any("garden" not in text for text in tried)
+
+
+def test_words_of_the_answer_are_tried_before_addresses_and_the_request() -> None:
+    """Of an answer that repeats what was asked, and says where more of it is, what it says itself comes first."""
+    prompt = "A plan of the garden for a week of rain and sun in the north of the country"
+    urls = {
+        f"url_{n}": f"https://example.com/{'abc/' * n}cancel/of/the/prediction" for n in range(9)
+    }
+    body = json.dumps({"input": {"prompt": prompt}, "output": ["Habits ", "of bees"], "urls": urls})
+    record = StepRecord(
+        "predict", {"body": json.dumps({"prompt": prompt})}, "value", {"status": 200, "body": body},
+        ended_s=1.0, adapter="httpx",
+    )  # fmt: skip
+    case = Case(
+        slug="c", operation="op", target="app:build", inputs={}, steps=(record,),
+        trigger=CaseTrigger("content", 0), expected=Expected("s", "syntax_error", "ValueError"),
+    )  # fmt: skip
+    tried = [str(each.steps[0].outcome) for each in islice(changed_cases(case), 3)]
+    changed = {word for text in tried for word in ("Habits", "bees", "garden") if word not in text}
+    assert changed == {"Habits", "bees"}

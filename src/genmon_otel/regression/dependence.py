@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice, product
 from typing import Any, Final, Protocol
 
@@ -287,7 +288,8 @@ def _changed(step: StepRecord, ways: Sequence[Callable[[str], str]]) -> Iterator
 
 def _words(step: StepRecord) -> Iterator[str]:
     """The words of an answer, those of its longest text first; its keys and numbers last."""
-    texts = sorted(set(texts_answered(step)), key=_weight, reverse=True)
+    asked = json.dumps(step.arguments, ensure_ascii=False)
+    texts = sorted(set(texts_answered(step)), key=partial(_weight, asked), reverse=True)
     found = list(dict.fromkeys(chain.from_iterable(_in_order(text) for text in texts)))
     if not step.adapter:
         found += _WORD.findall(json.dumps(step.outcome, ensure_ascii=False))
@@ -296,9 +298,13 @@ def _words(step: StepRecord) -> Iterator[str]:
     yield from (word for word in dict.fromkeys(found) if word.isdigit())
 
 
-def _weight(text: str) -> tuple[bool, int]:
-    """How early a text's words are tried: of a stream what its events hold, before their envelopes; longest first."""
-    return not text.startswith(("event:", "data:")), len(text)
+def _weight(asked: str, text: str) -> tuple[bool, bool, int]:
+    """How early a text's words are tried: addresses and what repeats the request late, else the longest first.
+
+    Of a stream what its events hold goes before their envelopes.
+    """
+    is_said = "://" not in text and text not in asked
+    return not text.startswith(("event:", "data:")), is_said, len(text)
 
 
 def _in_order(text: str) -> list[str]:
