@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from types import ModuleType
 from typing import Any
 
 import grpc
@@ -15,6 +17,8 @@ import httpx2
 import psycopg
 import pytest
 from integration.capture_server import Server
+from sqlalchemy import create_engine, text
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from genmon_otel import capture as automatic
 from genmon_otel import generation, step
@@ -131,6 +135,44 @@ def test_a_database_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     (said,) = noticed(load)
     assert said.startswith("psycopg, asked from test_capture_unseen.py:")
+
+
+def test_a_driver_below_sqlalchemy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its own name, over a connection of the pool; a database in a file is replayed as files are."""
+    monkeypatch.setitem(sys.modules, "psycopg2", driver := ModuleType("psycopg2"))
+    driver.paramstyle = "pyformat"  # type: ignore[attr-defined]
+    dialect = PGDialect_psycopg2(dbapi=driver)  # type: ignore[no-untyped-call]
+
+    class Cursor:
+        def execute(self, *_: Any) -> None:
+            """Answer without a server."""
+
+    def load() -> None:
+        dialect.do_execute(Cursor(), "select 1", ())  # type: ignore[arg-type]
+
+    (said,) = noticed(load)
+    assert said.startswith("psycopg2, asked from test_capture_unseen.py:")
+
+    def read() -> None:
+        with create_engine("sqlite://").connect() as connection:
+            assert connection.execute(text("select 1")).scalar() == 1
+
+    assert noticed(read) == []
+
+
+def test_how_a_native_driver_connects_is_named() -> None:
+    """Its classes cannot be patched, its function can."""
+    driver: Any = ModuleType("psycopg2")
+    driver.connect = lambda dsn: f"connected to {dsn}"
+    ((_, name, wrap),) = unseen.native_targets(driver)
+    assert name == "connect"
+    connects = wrap(driver.connect)
+
+    def load() -> None:
+        assert connects("dbname=a") == "connected to dbname=a"
+
+    (said,) = noticed(load)
+    assert said.startswith("psycopg2, asked from test_capture_unseen.py:")
 
 
 def _as_patched(wrapped: Any, answer: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a generation asks of the world in a way that no adapter sees: named while it serves.
 
-Database drivers, gRPC and sockets of one's own are no steps, so a replay cannot answer them. Each is said once an
+Database drivers, gRPC, curl and sockets of one's own are no steps, so a replay cannot answer them. Each is said once an
 operation and library in the log, and stands in the context of the generation, which ``genmon failures show`` prints: who was
 asked, from where in the application, and the ``@step`` that would make it replayable.
 
@@ -64,7 +64,14 @@ DRIVERS: Final[dict[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
         ("StreamUnaryMultiCallable", ("__call__",)),
         ("StreamStreamMultiCallable", ("__call__",)),
     ),
+    "curl_cffi.curl": (("Curl", ("perform",)),),
+    "curl_cffi.aio": (("AsyncCurl", ("add_handle",)),),
 }
+#: Database drivers in native code, whose classes cannot be patched: how they connect.
+NATIVE: Final = ("psycopg2", "MySQLdb", "pyodbc")
+#: SQLAlchemy's dialect, which asks each driver; and databases in a file of the application's.
+DIALECT: Final = "sqlalchemy.engine.default"
+_LOCAL: Final = ("sqlite", "duckdb")
 #: What was told: (operation, library).
 _reported: Final[set[tuple[str, str]]] = set()
 
@@ -87,6 +94,34 @@ def driver_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
         for method in methods
         if method in vars(kind)
     ]
+
+
+def native_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
+    """Patch: how a driver in native code connects."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(*args: Any, **kwargs: Any) -> Any:
+            notice(module.__name__)
+            return original(*args, **kwargs)
+
+        return connect
+
+    return [(module, "connect", wrap)]
+
+
+def dialect_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
+    """Patch: what SQLAlchemy asks a driver, over a connection of its pool."""
+
+    def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if self.name not in _LOCAL:
+                notice(str(self.driver))
+            return original(self, *args, **kwargs)
+
+        return asked
+
+    methods = ("do_execute", "do_executemany", "do_execute_no_params")
+    return [(module.DefaultDialect, method, wrap) for method in methods]
 
 
 def socket_targets(module: Any) -> list[tuple[Any, str, Wrap]]:

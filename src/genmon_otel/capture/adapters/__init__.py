@@ -40,5 +40,7 @@ ADAPTERS: Final[Mapping[str, Targets]] = {
     "urllib.request": urllib_request.targets,
     "urllib3": urllib3_pool.targets,
     "socket": unseen.socket_targets,
+    unseen.DIALECT: unseen.dialect_targets,
     **dict.fromkeys(unseen.DRIVERS, unseen.driver_targets),
+    **dict.fromkeys(unseen.NATIVE, unseen.native_targets),
 }
