@@ -104,7 +104,7 @@ def test_output_that_is_no_text_or_too_much_is_not_kept() -> None:
 
 
 ASYNC = """
-import asyncio, json, sys
+import asyncio, json, sys, time
 from genmon_otel import generation
 
 def python(code, **options):
@@ -123,6 +123,12 @@ async def lines(process):
 async def first_line(process):
     return await asyncio.wait_for(process.stdout.readline(), 0.3)
 
+async def seen_at_once(process):
+    time.sleep(0.3)  # it ends meanwhile
+    while process.returncode is None:
+        await asyncio.sleep(0)
+    raise RuntimeError(f"exit {process.returncode}")
+
 async def waits(process):
     return await asyncio.wait_for(process.wait(), 0.3)
 
@@ -137,6 +143,7 @@ FAULTS = {
     "a line": ("lines(await python('print(1); print(\"x y\")'))", "JSONDecodeError"),
     "no such program": ("asyncio.create_subprocess_exec('no-such-program-here')", "FileNotFoundError"),
     "shell": ("checked(await asyncio.create_subprocess_shell('echo no; exit 3', stdout=-1, stderr=-1))", "RuntimeError"),
+    "seen at once": ("seen_at_once(await asyncio.create_subprocess_shell('exit 3'))", "RuntimeError"),
     "a line is late": (f"first_line(await python({SLEEPS}))", "TimeoutError"),
     "the exit is late": (f"waits(await python({SLEEPS}, stdin=-1))", "TimeoutError"),
     "all is late": (f"asyncio.wait_for(checked(await python({SLEEPS})), 0.3)", "TimeoutError"),

@@ -114,10 +114,9 @@ def _followed(factory: Callable[[], Any], call: ProgramCall) -> Any:
         made, received, exited = (
             protocol.connection_made, protocol.pipe_data_received, protocol.process_exited,
         )  # fmt: skip
-        process: list[Any] = []
 
         def connection_made(transport: Any) -> None:
-            process.append(transport)
+            call.exit_code = transport.get_returncode
             made(transport)
 
         def pipe_data_received(descriptor: int, data: bytes) -> None:
@@ -126,9 +125,8 @@ def _followed(factory: Callable[[], Any], call: ProgramCall) -> Any:
             received(descriptor, data)
 
         def process_exited() -> None:
-            if process:
-                call.exited(process[0].get_returncode())
-            process.clear()
+            if (code := call.exit_code()) is not None:
+                call.exited(code)
             exited()
 
         protocol.connection_made = connection_made
@@ -219,6 +217,7 @@ class _Program(asyncio.SubprocessTransport):
         self._call = call
         self._answer = answer
         self._pipes = {descriptor: _Pipe(self, descriptor) for descriptor in piped}
+        self._ends_at = loop.time() + answer.took_s
         self._returncode: int | None = None
         self._exited: asyncio.Future[int] = loop.create_future()
         self._is_closed = False
@@ -233,7 +232,7 @@ class _Program(asyncio.SubprocessTransport):
             if descriptor in self._pipes and (text := printed_text(answer, name)):
                 self._protocol.pipe_data_received(descriptor, text.encode())
         if type(answer.head.get("status")) is int:
-            await asyncio.sleep(answer.took_s)
+            await asyncio.sleep(self._ends_at - self._loop.time())
             self._exit(answer.status)
         else:  # it ran on
             async for _ in self.rest:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
@@ -77,6 +77,9 @@ class ProgramCall(AutomaticCall):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.printed_on = {name: Printed() for name in OUTPUTS.values()}
+        #: Returns the exit code as soon as the library has it, None before.
+        #: An event loop reports an exit one turn after its code can be read.
+        self.exit_code: Callable[[], int | None] = _no_code
 
     def set_start(self, args: Any, cwd: Any, *, is_fed: bool) -> None:
         """Say in a replay how it would be started.
@@ -136,12 +139,22 @@ class ProgramCall(AutomaticCall):
     def exited(self, code: int) -> None:
         """It ended, by itself or by a signal."""
         try:
+            self.exit_code = _no_code
             if self.outcome is None:
                 self.status = code
                 self._answer = "value"
                 self._settle(self.generation.runtime.clock.monotonic())
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
+
+    def _look(self) -> None:
+        try:
+            code = self.exit_code() if self.outcome is None else None
+        except BaseException:
+            suppress_and_count("capture", self.generation.runtime)
+        else:
+            if code is not None:
+                self.exited(code)
 
     def let_go_answer(self) -> bool:
         """Keep nothing of what it printed; whether there was something."""
@@ -171,6 +184,10 @@ class ProgramCall(AutomaticCall):
             self._end(Outcome.FAILURE, ended, fault)
         else:
             self._end(Outcome.SUCCESS, ended)
+
+
+def _no_code() -> None:
+    return None
 
 
 class _Fields(NamedTuple):
