@@ -131,12 +131,8 @@ FINGERPRINT_VERSION: Final = "v2"
 def is_of_other_version(name: str) -> bool:
     """Whether a fingerprint or signature has another version, so that no new failure can match it."""
     version, colon, _ = name.partition(":")
-    return (
-        bool(colon)
-        and version[:1] == "v"
-        and version[1:].isdecimal()
-        and version != FINGERPRINT_VERSION
-    )
+    is_version = bool(colon) and version[:1] == "v" and version[1:].isdecimal()
+    return is_version and version != FINGERPRINT_VERSION
 
 
 #: Characters kept of a request.
@@ -208,6 +204,9 @@ class Failure(NamedTuple):
     #: Step whose result was read last before it, empty where a step failed; whether the error quotes it.
     answer_of: str = ""
     answer_quoted: bool = False
+    #: Automatic step whose fault it came from, empty for none; the fault's status or exit code.
+    failed_step: str = ""
+    failed_status: int | None = None
     #: Evidence for the category (``status:429``) and the redacted line that it is; see ``explain``.
     rule: str = ""
     words: str = ""

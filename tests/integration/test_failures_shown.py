@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from genmon_otel.cli.failures import describe, failures
 from genmon_otel.policy import OVERFLOW_FINGERPRINT, CaseState
-from genmon_otel.records import Category
+from genmon_otel.records import Category, StepFault
 from genmon_otel.store import SqlStore
 from tests.store_records import Producer, a_failure, failing
 
@@ -28,6 +28,25 @@ def test_it_says_whose_answer_was_read(tmp_path: Path) -> None:
     Producer(store).write(failing(failure=quoted))
     shown = [each.plain for each in describe(store.failure("v2:q"))]
     assert "reading    the answer of step plan, which the error quotes" in shown
+    store.close()
+
+
+def test_it_says_which_step_failed_before(tmp_path: Path) -> None:
+    """A person sees the call behind an error that does not tell of it, and how often it failed."""
+    store = SqlStore(f"sqlite:///{tmp_path}/genmon.db")
+    store.open()
+    said = a_failure(
+        fingerprint="v2:f", trigger_signature="v2:t", failed_step="openai chat", failed_status=429
+    )
+    faults = (StepFault("openai chat", "v2:t", 3),)
+    Producer(store).write(failing(failure=said)._replace(step_faults=faults))
+    shown = [each.plain for each in describe(store.failure("v2:f"))]
+    assert "after      step openai chat failed with 429, 3 times in a row" in shown
+    without = a_failure(fingerprint="v2:g", failed_step="POST h")
+    Producer(store).write(failing(failure=without))
+    assert "after      step POST h failed" in [
+        each.plain for each in describe(store.failure("v2:g"))
+    ]
     store.close()
 
 

@@ -15,6 +15,7 @@ from genmon_otel.capture import patches
 from genmon_otel.capture.calls import begin, recording
 from genmon_otel.capture.wire import Sent
 from genmon_otel.decorators import generation, step
+from genmon_otel.store.grouping import trigger_count
 from genmon_otel.testing import capture
 
 GOOD = '{"title": "fine"}'
@@ -179,6 +180,46 @@ def test_a_fault_that_the_sdk_retried() -> None:
         )
 
     assert trigger_of(body) == ("fault", "a")
+
+
+def test_a_fault_that_was_swallowed() -> None:
+    """What broke on nothing came from the call that failed before it, by its status or without an answer."""
+
+    def unreachable() -> None:
+        running = recording()
+        assert running is not None
+        call = begin(running, "httpx", Sent("GET", "h", "/", "", "", b"2"), is_async=False)
+        assert call is not None
+        call.enter()
+        call.failed(ConnectionError("refused"))
+
+    def limited() -> None:
+        for _ in range(2):
+            with pytest.raises(Status):
+                ask("2", status=429)
+
+    for fails, status in ((unreachable, None), (limited, 429)):
+
+        @generation(name="tried")
+        def tried(fails: Callable[[], None] = fails) -> None:
+            ask("1")
+            fails()
+            refuse("")
+
+        with capture() as seen, pytest.raises(ValueError, match="not acceptable"):
+            tried()
+        failure = seen.record.failure
+        assert failure is not None
+        assert (failure.trigger, failure.failed_status) == ("fault", status)
+        assert failure.failed_step == ("GET h" if status is None else "openai chat")
+        assert trigger_count(seen.record) == (1 if status is None else 2)
+
+    async def body() -> None:
+        limited()
+        ask("3", BAD)
+        refuse("")
+
+    assert trigger_of(body) == ("content", "3")  # what was answered after it counts
 
 
 def test_steps_of_the_application_stay_candidates() -> None:

@@ -114,7 +114,7 @@ def test_texts_of_twelve_bytes_a_character_fit() -> None:
         failure = Failure(
             Category.UNKNOWN, Severity.MEDIUM, EMOJI, EMOJI, stack, "v2:" + "a" * 32, "v2:" + "b" * 32,
             trigger_signature=EMOJI, stage=EMOJI, function=EMOJI, file=EMOJI, answer_of=EMOJI,
-            rule=EMOJI, words=EMOJI,
+            failed_step=EMOJI, rule=EMOJI, words=EMOJI,
         )  # fmt: skip
         record = GenerationRecord(
             "a" * 32, EMOJI, EMOJI, Outcome.FAILURE, 1.0, 2.0, 1.0,

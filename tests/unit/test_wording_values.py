@@ -16,7 +16,8 @@ import pytest
 
 from genmon_otel.payload import encode
 from genmon_otel.records import StepRecord
-from genmon_otel.wording.case import step_line
+from genmon_otel.regression.cases.case import Case, CaseTrigger, Expected
+from genmon_otel.wording.case import step_line, what_happened
 from genmon_otel.wording.values import call, cut, in_line, plain, text_of
 
 
@@ -73,6 +74,30 @@ def test_a_step_takes_one_line_whatever_it_is_called() -> None:
     """On the card as in a replay: a recorded name with line ends begins no line of its own."""
     step = StepRecord("ask\n✓ forged\r\x85row", {"a": "b\nc"}, "value", "x")
     assert len(step_line(step, 200).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("adapter", "kind", "outcome", "said"),
+    [
+        ("httpx", "value", {"status": 429, "headers": {}, "body": "slow down"}, "failed with 429"),
+        ("httpx", "stream", [{"status": 500, "headers": {}, "at": 0.1}], "failed with 500"),
+        ("program", "value", {"status": 2, "headers": {}, "body": ""}, "failed with 2"),
+        ("httpx", "stream", [{"status": 200, "at": 0.1}, [0.2, "event: error\n"]], "streamed an error"),
+        ("httpx", "value", {"status": 200, "headers": {}, "body": "no JSON"}, "returned"),
+        ("", "value", {"status": 500}, "returned"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_by_its_status(adapter: str, kind: Any, outcome: Any, said: str) -> None:
+    """A refused call did not return something: the status says how it ended."""
+    step = StepRecord("ask", {}, kind, outcome, adapter=adapter)
+    assert step_line(step, 200) == f"ask() {said}"
+    case = Case(
+        slug="c", operation="build", target="app:build", inputs={}, steps=(step,),
+        trigger=CaseTrigger("content" if said == "returned" else "fault", step=0),
+        expected=Expected(signature="v2:s", category="unknown", error_type="ValueError"),
+    )  # fmt: skip
+    assert what_happened(case, None).startswith(f"Step ask {said}")
+    assert ("could not use" in what_happened(case, None)) is (said == "returned")
 
 
 def test_a_call_shows_its_arguments_within_its_space() -> None:

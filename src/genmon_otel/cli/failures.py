@@ -27,7 +27,7 @@ from genmon_otel.records import Category, Severity, is_of_other_version
 from genmon_otel.store.failures import Sort, Status
 from genmon_otel.store.rows import DecisionRow, FailureDetail, FailureRow
 from genmon_otel.text import clean
-from genmon_otel.wording.failure import answer_read, hit, unseen, why, why_no_case
+from genmon_otel.wording.failure import answer_read, hit, step_failed, unseen, why, why_no_case
 from genmon_otel.wording.units import ago
 
 SEVERITY_STYLES = {"low": "blue", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
@@ -152,6 +152,8 @@ def describe(detail: FailureDetail, decisions: Sequence[DecisionRow] = ()) -> li
     if context.get("file"):
         place = f"{context['file']}:{context.get('line')} in {context.get('function')}"
         lines.append(marked("broke at   {}", place))
+    if failed := step_failed(row):
+        lines.append(marked("after      {}", failed))
     if answer := answer_read(row):
         lines.append(marked("reading    {}", answer))
     lines += [

@@ -122,6 +122,11 @@ class StageFacts(NamedTuple):
         return () if self.exchange is None else self.exchange.frames
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it ended, in a fault or an exception."""
+        return self.outcome is Outcome.FAILURE
+
+    @property
     def is_fault(self) -> bool:
         """Whether it ended in a fault that is no exception: an automatic step's status or event."""
         return (

@@ -234,6 +234,8 @@ def context_of(record: GenerationRecord) -> dict[str, Any]:
         "words": failure.words,
         "answer_of": failure.answer_of,
         "answer_quoted": failure.answer_quoted,
+        "failed_step": failure.failed_step,
+        "failed_status": failure.failed_status,
         "context": dict(record.context),
     }
 

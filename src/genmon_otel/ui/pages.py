@@ -107,6 +107,7 @@ def failure(request: Request) -> HTMLResponse:
         hit=failure_words.hit(detail.impact),
         why=failure_words.why(detail.row),
         reading=failure_words.answer_read(detail.row),
+        after=failure_words.step_failed(detail.row),
         frames=outcomes.application_frames(detail.row.stack_trace),
         why_no_case=failure_words.why_no_case(detail),
         history=history,

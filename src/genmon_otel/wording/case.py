@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from genmon_otel.exchanges import is_fault, is_fault_status, status_of
 from genmon_otel.policy import CaseState, Verdict
 from genmon_otel.records import StepRecord
 from genmon_otel.regression import review
@@ -20,7 +21,7 @@ from genmon_otel.store.rows import CaseRow, FailureRow, RunRow
 from genmon_otel.text import clean
 from genmon_otel.wording.printable import one_line
 from genmon_otel.wording.units import ago, duration, many
-from genmon_otel.wording.values import call
+from genmon_otel.wording.values import call, failed_with
 
 #: Characters of a sentence about a case.
 SENTENCE: Final = 1_200
@@ -173,7 +174,9 @@ def what_happened(case: Case, failure: FailureRow | None) -> str:
         "exception": "raised",
         "hang": "never answered",
     }[step.kind]
-    if step.kind == "stream" and step.stream_error is not None:
+    if is_fault(step):
+        did = _ended(step)
+    elif step.kind == "stream" and step.stream_error is not None:
         did = "broke off its stream"
     if trigger.kind == "content" and trigger.confirmed:
         return f"Step {step.name} {did}; {case.target} failed. With a good answer in its place it does not."
@@ -198,9 +201,18 @@ def unknown_steps_said(needs: Needs, case: Case) -> list[str]:
 def step_line(step: StepRecord, limit: int) -> str:
     """Return a call of a step and how it ended, on one line; ``limit`` is characters of arguments."""
     took = "" if step.ended_s is None else f" after {duration(step.ended_s - step.started_s)}"
-    word = {"value": "returned", "stream": "streamed", "exception": "raised", "hang": "hung"}
-    line = f"{call(step.name, step.arguments, limit)} {word[step.kind]}{took}"
+    line = f"{call(step.name, step.arguments, limit)} {_ended(step)}{took}"
     return one_line(clean(line, SENTENCE))
+
+
+def _ended(step: StepRecord) -> str:
+    """Return how a step ended; a fault that is an answer by its status or exit code."""
+    if is_fault(step):
+        status = status_of(step)
+        is_told_by_status = status is not None and is_fault_status(step.adapter, status)
+        return failed_with(status) if is_told_by_status else "streamed an error"
+    words = {"value": "returned", "stream": "streamed", "exception": "raised", "hang": "hung"}
+    return words[step.kind]
 
 
 def nearby(place: str) -> str:

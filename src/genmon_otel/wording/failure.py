@@ -8,6 +8,7 @@ from genmon_otel import conventions as names
 from genmon_otel.policy import NEW_FAILURES_A_MINUTE, OVERFLOW_FINGERPRINT
 from genmon_otel.store.rows import FailureDetail, FailureRow, Impact
 from genmon_otel.wording.units import ago, many
+from genmon_otel.wording.values import failed_with
 
 #: Where a failure hit no user and no project that has a name.
 NOBODY: Final = "nobody by name: give @generation user_id= to see whom failures hit"
@@ -32,6 +33,16 @@ def answer_read(row: FailureRow) -> str:
         return f"the answer of step {step}, which the error quotes"
     # A KeyError may be an ordinary bug, or what a model's answer lacked: a person decides.
     return f"perhaps the answer of step {step}, the last before it; unconfirmed"
+
+
+def step_failed(row: FailureRow) -> str:
+    """Return which automatic step failed before it, how and how often in a row; empty for none."""
+    step = row.context.get("failed_step")
+    if not step:
+        return ""
+    times = row.context.get("trigger_count", 1)
+    said = f"step {step} {failed_with(row.context.get('failed_status'))}"
+    return said + (f", {times} times in a row" if times > 1 else "")
 
 
 def why(row: FailureRow) -> list[tuple[str, str]]:

@@ -43,6 +43,11 @@ def plain(tree: Tree) -> Any:
     return rest[0] if len(rest) == 1 else rest or tag
 
 
+def failed_with(status: int | None) -> str:
+    """Return how a call ended whose answer is a fault: by its status or exit code; None: there is none."""
+    return "failed" if status is None else f"failed with {status}"
+
+
 def text_of(tree: Tree) -> str:
     """Return a tree as text: a string as it is, a model's answer by its content, the rest as JSON."""
     value = plain(tree)

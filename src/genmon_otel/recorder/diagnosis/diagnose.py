@@ -226,6 +226,7 @@ def _diagnosis(  # noqa: PLR0917 - private, each of another type
         places=analysis.places,
     )
     answer = step if kind == "content" else None
+    failed = step if kind == "fault" and step is not None and step.automatic else None
     failure = Failure(
         category=analysis.category,
         severity=facts.spec.severity or analysis.severity,
@@ -242,6 +243,8 @@ def _diagnosis(  # noqa: PLR0917 - private, each of another type
         line=analysis.line,
         answer_of="" if answer is None else answer.name,
         answer_quoted=answer is not None and error is not None and quotes(error, answer),
+        failed_step="" if failed is None else failed.name,
+        failed_status=None if failed is None else failed.status_of_fault,
         rule=analysis.rule,
         words=analysis.words,
     )

@@ -50,6 +50,9 @@ class Stage(Protocol):
     def place(self) -> str: ...
 
     @property
+    def has_failed(self) -> bool: ...
+
+    @property
     def hung(self) -> bool: ...
 
     @property
@@ -222,9 +225,9 @@ def last_answer(stages: Iterable[S]) -> S | None:
 
 
 def _last_fault(stages: Iterable[S]) -> S | None:
-    """The automatic step that was answered last with a fault."""
+    """The automatic step that failed last, by its answer or without one."""
     return max(
-        (stage for stage in stages if stage.status_of_fault is not None),
+        (stage for stage in stages if stage.automatic and stage.has_failed),
         key=lambda stage: stage.ended or 0,
         default=None,
     )
