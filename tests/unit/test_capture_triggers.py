@@ -202,7 +202,6 @@ def test_a_fault_that_was_swallowed() -> None:
 
         @generation(name="tried")
         def tried(fails: Callable[[], None] = fails) -> None:
-            ask("1")
             fails()
             refuse("")
 
@@ -214,12 +213,18 @@ def test_a_fault_that_was_swallowed() -> None:
         assert failure.failed_step == ("GET h" if status is None else "openai chat")
         assert trigger_count(seen.record) == (1 if status is None else 2)
 
-    async def body() -> None:
-        limited()
-        ask("3", BAD)
+    async def body(*calls: Callable[[], Any]) -> None:
+        for call in calls:
+            call()
         refuse("")
 
-    assert trigger_of(body) == ("content", "3")  # what was answered after it counts
+    def answered() -> str:
+        return ask("3", BAD)
+
+    assert trigger_of(lambda: body(answered, limited)) == ("fault", "2")
+    assert trigger_of(lambda: body(limited, answered)) == ("content", "3")
+    # Whether the code missed what it could not reach, or only reported there, is not known.
+    assert trigger_of(lambda: body(answered, unreachable)) == ("content", "3")
 
 
 def test_steps_of_the_application_stay_candidates() -> None:

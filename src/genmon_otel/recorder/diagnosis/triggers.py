@@ -125,6 +125,8 @@ def trigger_among(
     given_up = _given_up_on(near, category) or _last_fault(near)
     if given_up is not None and (last is None or (given_up.ended or 0) > (last.answered_at or 0)):
         return "fault", given_up
+    if last is None and (step := _last_unanswered(near)) is not None:
+        return "fault", step
     return ("content", last) if last is not None else ("input", None)
 
 
@@ -225,7 +227,16 @@ def last_answer(stages: Iterable[S]) -> S | None:
 
 
 def _last_fault(stages: Iterable[S]) -> S | None:
-    """The automatic step that failed last, by its answer or without one."""
+    """The automatic step that was answered last with a fault."""
+    return max(
+        (stage for stage in stages if stage.status_of_fault is not None),
+        key=lambda stage: stage.ended or 0,
+        default=None,
+    )
+
+
+def _last_unanswered(stages: Iterable[S]) -> S | None:
+    """The automatic step that failed last; the code swallowed its exception."""
     return max(
         (stage for stage in stages if stage.automatic and stage.has_failed),
         key=lambda stage: stage.ended or 0,
