@@ -119,7 +119,7 @@ class AutomaticCall(HoldingStage):
     def start_span(self, runtime: Runtime, name: str, *_: Any) -> None:
         """Start the span that :mod:`genmon_otel.capture.spans` describes, where there is none yet."""
         api = self.endpoint.api
-        if has_span(self.adapter, api, self.generation.span):
+        if has_span(self.adapter, api, self.generation.span, self.generation.id, self.sent):
             self.start_no_span()
         elif api is not None:
             super().start_span(runtime, *inference_span(self.endpoint, self.sent), SpanKind.CLIENT)

@@ -3,8 +3,9 @@
 A model's call gets the span ``gen_ai.client.inference`` of the GenAI conventions, another call one with its
 name. There is none where the same call has one already:
 
-* of a model's call, where the innermost span here is another instrumentation's of a model's call, or the context says that
-  there is one (``suppress_language_model_instrumentation``);
+* of a model's call, where the innermost span here is another instrumentation's of a model's call, where one was started
+  here for this call and is open without being current, as some make them, or where the context says that there is one
+  (``suppress_language_model_instrumentation``);
 * of another call, where the innermost span here is another's of kind CLIENT, where the context suppresses spans of
   HTTP clients, or where OpenTelemetry instruments the library itself.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, get_current
@@ -33,21 +35,72 @@ _INSTRUMENTORS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "urllib3": (("opentelemetry.instrumentation.urllib3", "URLLib3Instrumentor"),),
     "urllib": (("opentelemetry.instrumentation.urllib", "URLLibInstrumentor"),),
 }
+#: Spans of others that are looked at for one of this call: the last ones that began here.
+_MAX_OPEN: Final = 4
 
 
-def has_span(adapter: str, api: tuple[str, str] | None, own: Span) -> bool:
+class OpenSpan:
+    """A span that another instrumentation began within a generation, and the call that it stands for."""
+
+    __slots__ = ("call", "generation", "span")
+
+    def __init__(self, generation: str, span: Span) -> None:
+        self.generation = generation
+        self.span = span
+        #: Key of the request; None: of none yet. Attempts of a call have the same.
+        self.call: object = None
+
+
+#: Of this context, oldest first.
+_open: ContextVar[tuple[OpenSpan, ...]] = ContextVar("genmon_open_spans", default=())
+
+
+def note_started(generation: str, span: Span) -> None:
+    """Note that another instrumentation began a span, which it may leave without making it current.
+
+    Args:
+        generation: the id of the generation that is open here.
+        span: the span.
+    """
+    still = [o for o in _open.get() if o.generation == generation and o.span.is_recording()]
+    _open.set((*still[1 - _MAX_OPEN :], OpenSpan(generation, span)))
+
+
+def _is_started(generation: str, call: Sent) -> bool:
+    """Whether a model's span that is open in this context was begun for a call."""
+    opened = _open.get()
+    if not opened:
+        return False
+    for one in reversed(opened):
+        if one.generation == generation and one.span.is_recording() and is_inference(one.span):
+            if one.call is None:
+                one.call = call.key()
+            if one.call == call.key():
+                return True
+    return False
+
+
+def has_span(
+    adapter: str, api: tuple[str, str] | None, own: Span, generation: str, sent: Sent
+) -> bool:
     """Whether another instrumentation makes the span of a call that begins here.
 
     Args:
         adapter: the name of the adapter.
         api: provider and operation of a model's call; None for another call.
-        own: the generation's span: below it alone there is no other.
+        own: the generation's span: below it alone there is no other that is current.
+        generation: its id.
+        sent: the request.
     """
     context = get_current()
     span = get_current_span(context)
     is_foreign = span is not own and span.is_recording() and not _is_ours(span)
     if api is not None:
-        return bool(context.get(names.SUPPRESSES_INFERENCE)) or (is_foreign and is_inference(span))
+        return (
+            bool(context.get(names.SUPPRESSES_INFERENCE))
+            or (is_foreign and is_inference(span))
+            or _is_started(generation, sent)
+        )
     if is_foreign and getattr(span, "kind", None) is SpanKind.CLIENT:
         return True
     return bool(context.get(_SUPPRESS_HTTP_INSTRUMENTATION_KEY)) or _is_instrumented(adapter)
@@ -55,12 +108,15 @@ def has_span(adapter: str, api: tuple[str, str] | None, own: Span) -> bool:
 
 def is_inference(span: Any) -> bool:
     """Whether a span stands for one call of a model."""
-    attributes = getattr(span, "attributes", None) or {}
-    for key, kinds in names.INFERENCE_KINDS.items():
-        kind = attributes.get(key)
-        if isinstance(kind, str) and kind.strip('"').lower() in kinds:  # MLflow's are JSON
-            return True
-    return False
+    # OpenInference's spans keep their kind beside the attributes until they end.
+    for holder in ("attributes", "_self_important_attributes"):
+        attributes = getattr(span, holder, None) or {}
+        for key, kinds in names.INFERENCE_KINDS.items():
+            kind = attributes.get(key)
+            if isinstance(kind, str) and kind.strip('"').lower() in kinds:  # MLflow's are JSON
+                return True
+    scope = getattr(span, "instrumentation_scope", None)
+    return scope is not None and scope.name in names.INFERENCE_SCOPES
 
 
 def _is_ours(span: Span) -> bool:

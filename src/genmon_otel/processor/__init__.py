@@ -13,6 +13,7 @@ from opentelemetry.trace import StatusCode, get_current_span
 
 from genmon_otel import conventions as names
 from genmon_otel import recorder
+from genmon_otel.capture.spans import note_started
 from genmon_otel.failure_log import log_failure
 from genmon_otel.processor.bounded_set import BoundedSet
 from genmon_otel.processor.foreign import is_failed_root, is_genai, record_of
@@ -62,7 +63,10 @@ class ForeignFailureProcessor(SpanProcessor):
             scope = span.instrumentation_scope
             if scope is not None and (scope is self._own or self._is_ours(scope)):
                 return
-            if open_generation() is not None or self._is_below_genai(parent_context):
+            generation = open_generation()
+            if generation is not None:
+                note_started(generation.id, span)
+            if generation is not None or self._is_below_genai(parent_context):
                 context = span.get_span_context()
                 self._inside.add((context.trace_id, context.span_id))
         except BaseException:

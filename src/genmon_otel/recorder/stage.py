@@ -29,6 +29,7 @@ _SUCCESS: Final = Outcome.SUCCESS
 class Owner(Subject, Protocol):
     """What a stage asks of its generation."""
 
+    id: str
     spec: Spec
     runtime: Runtime
     capture: Capture
