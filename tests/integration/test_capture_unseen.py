@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -91,20 +92,25 @@ def test_a_client_of_the_standard_library(server: Server) -> None:
     assert noticed(lambda: asyncio.run(stream()))[0].startswith("socket at 127.0.0.1:")
 
 
-def test_what_is_seen_is_not_named(server: Server) -> None:
+def test_what_is_seen_is_not_named(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Automatic steps, what a decorated step asks, what is asked outside a generation, sockets of the machine."""
 
     @step
     def asks() -> None:
         connect(server)
 
-    def pair() -> None:
-        one, other = socket.socketpair()
-        one.close()
-        other.close()
+    def on_this_machine() -> None:
+        monkeypatch.chdir(tmp_path)  # the path of such a socket must be short
+        with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+            one.bind("socket")
+            one.listen()
+            other.connect("socket")
 
     connect(server)
-    assert noticed(lambda: (asks(), pair(), httpx2.get(f"{server.url}/json"))) == []
+    assert noticed(lambda: (asks(), on_this_machine(), httpx2.get(f"{server.url}/json"))) == []
+    assert len(noticed(lambda: connect(server))) == 1
     automatic.uninstall()
     assert noticed(lambda: connect(server)) == []
 

@@ -34,10 +34,13 @@ def strike(*_):
 APP = """
 import subprocess
 import wave
+from genmon_otel import generation
 from genmon_otel.testing import postcondition
 from strike import strike
 
 def delete_all(request): strike()
+@generation
+def allowed_to_strike(request): strike()
 def unmarked(result): strike()
 
 @postcondition
@@ -142,8 +145,12 @@ def test_no_attack_runs_code(pytester: pytest.Pytester, home: Path) -> None:
     missing = [word for _, word in ATTACKS.values() if word not in text]
     assert missing == []
     assert "STRUCK" not in text
+    assert "canary" not in text  # a replay that reaches strike() says what it tried to write
     assert not (home / "canary").exists()
     assert not (home / "x").exists()
+    files.export(replace(case, slug="strikes", target="app:allowed_to_strike"), home / "struck")
+    seen = pytester.runpytest_subprocess("struck", "-rA").stdout.str()
+    assert "canary" in seen
 
 
 def test_a_guarding_attack_is_an_error_and_the_command_line_says_the_same(
@@ -311,6 +318,7 @@ def test_an_allowed_program_is_the_one_on_the_path(pytester: pytest.Pytester, ho
     text = ran.stdout.str()
     assert "RuntimeError: ran" in text
     assert "STRUCK" not in text
+    assert "canary" not in text  # a replay that reaches strike() says what it tried to write
     assert text.count("while the path finds") >= 3
 
 

@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -416,6 +417,8 @@ def test_the_page_calls_no_address_it_was_given(store: SqlStore, tmp_path: Path)
     class Counting(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            self.send_response(204)
+            self.end_headers()
 
         do_POST = do_GET
 
@@ -433,11 +436,15 @@ def test_the_page_calls_no_address_it_was_given(store: SqlStore, tmp_path: Path)
         client = reviewer(store)
         for path in (f"/failures/{handle}", f"/cases/{handle}", f"/cases/{handle}/steps/0", f"/failures?q={url}",
                      f"/alerts?alertmanager={url}", f"/?url={url}&next={url}"):  # fmt: skip
-            client.get(path)
+            assert client.get(path).status_code == 200, path
         for field in ("postcondition", "recovery", "env", "programs", "url", "callback"):
             client.post(f"/cases/{handle}/approve", headers=SAME, data={field: url})
+        assert url in client.get(f"/failures/{handle}").text
+        before = list(asked)
+        urllib.request.urlopen(f"{url}by-this-test", timeout=5).close()
         there.shutdown()
-    assert asked == []
+    assert before == []
+    assert asked == ["/by-this-test"]
 
 
 @pytest.fixture
@@ -560,18 +567,25 @@ def test_later_requests_of_a_connection_are_bounded_too(listening: int) -> None:
 
 
 def test_raw_requests_that_no_browser_sends_are_refused(listening: int) -> None:
-    """Two hosts, none, folded or endless heads, smuggled lengths: 4xx or closed, never 200."""
+    """Two hosts, none, folded or endless heads, smuggled lengths: each is refused with its own status."""
     host = f"Host: 127.0.0.1:{listening}\r\n".encode()
-    for sent in (
-        b"GET / HTTP/1.1\r\n" + host + b"Host: evil.example\r\n\r\n",
-        b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
-        b"GET http://evil.example/ HTTP/1.1\r\nConnection: close\r\n" + host + b"\r\n",
-        b"GET / HTTP/1.1\r\n" + host + b"X: " + b"a" * 200_000 + b"\r\n\r\n",
-        b"POST / HTTP/1.1\r\n" + host + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + host + b"Bad Header: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00", b"GET /\r\n\r\n",
-        b"CONNECT evil.example:443 HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n",
+    wrong = []
+    for status, sent in (
+        (400, b"GET / HTTP/1.1\r\n" + host + b"Host: evil.example\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"),
+        (421, b"GET http://evil.example/ HTTP/1.1\r\nConnection: close\r\nHost: evil.example\r\n\r\n"),
+        (401, b"GET http://evil.example/ HTTP/1.1\r\nConnection: close\r\n" + host + b"\r\n"),
+        (400, b"GET / HTTP/1.1\r\n" + host + b"X: " + b"a" * 200_000 + b"\r\n\r\n"),
+        (403, b"POST / HTTP/1.1\r\n" + host + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n"),
+        (400, b"GET / HTTP/1.1\r\n" + host + b"Bad Header: x\r\n\r\n"),
+        (400, b"\x16\x03\x01\x02\x00\x01\x00"),
+        (400, b"GET /\r\n\r\n"),
+        (403, b"CONNECT evil.example:443 HTTP/1.1\r\n" + host + b"Connection: close\r\n\r\n"),
     ):  # fmt: skip
-        assert b" 200 " not in _told(listening, sent)[:20], sent[:60]
+        answer = _told(listening, sent)[:20]
+        if not answer.startswith(f"HTTP/1.1 {status} ".encode()):
+            wrong.append((sent[:60], answer))
+    assert wrong == []
 
 
 def test_a_server_s_key_is_its_user_s_alone(tmp_path: Path) -> None:

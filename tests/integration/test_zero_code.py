@@ -16,7 +16,7 @@ import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision
 
 from genmon_otel import conventions as names
-from genmon_otel.wiring import GenmonInstrumentor, sampler
+from genmon_otel.wiring import GenmonInstrumentor, in_force, sampler
 from genmon_otel.wiring.zero_code import RecordGenerations
 
 LAUNCHER = shutil.which("opentelemetry-instrument", path=str(Path(sys.executable).parent))
@@ -133,6 +133,7 @@ def test_the_instrumentor_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     instrumentor = GenmonInstrumentor()
     assert instrumentor.instrumentation_dependencies() == ()
     instrumentor.instrument(skip_dep_check=True, tracer_provider=None)
+    assert in_force.current() is None
     instrumentor.uninstrument()
 
 

@@ -833,7 +833,9 @@ def test_unstarted_coroutines_and_generators_are_no_attempts() -> None:
         generation(generator)("a")
         pending = generation(coroutine)("a")
         pending.close()
-    assert seen.records == []
+        assert seen.records == []
+        list(generation(generator)("a"))
+    assert len(seen.records) == 1
 
 
 def test_items_are_yielded_outside_the_generation() -> None:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 
 from genmon_otel import conventions as names
-from genmon_otel import generation, phase, recorder, step
+from genmon_otel import failure_log, generation, phase, recorder, step
 from genmon_otel.processor import ForeignFailureProcessor
 from genmon_otel.processor.bounded_set import BoundedSet
 from genmon_otel.records import Outcome
@@ -455,6 +455,9 @@ def test_memory_of_spans_is_bounded() -> None:
     assert len(spans._keys) < 10_001
 
 
-def test_nothing_is_kept_without_setup(made: TracerProvider, tracer: trace.Tracer) -> None:
-    """Outside a runtime the processor is silent."""
+def test_nothing_is_kept_without_setup(
+    tracer: trace.Tracer, made: TracerProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without setup a foreign failure is logged, not kept, and no error of ours is."""
     fail(tracer)
+    assert [record.msg for record in caplog.records] == [failure_log._LINE]
