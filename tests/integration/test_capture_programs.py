@@ -10,6 +10,9 @@ from pathlib import Path
 import distro
 import pytest
 from integration.capture_kit import steps_of
+from table_kit import each
+
+from genmon_otel.capture.adapters.program_call import sent_of
 
 pytestmark = pytest.mark.usefixtures("installed")
 
@@ -69,6 +72,28 @@ def test_a_secret_in_a_command_is_hidden(tmp_path: Path) -> None:
     )
     assert "hunter2" not in str(step)
     assert "<tmp>/" in step.arguments["body"]
+
+
+@each(
+    "command, name",
+    [
+        ("PGPASSWORD={} true", "true"),
+        ('A=\'{} x\' B="c \\" {}" true now', "true now"),
+        ("export A={}; true", "true"),
+        ("env A={} true", "true"),
+        ("A=$(echo {} x) true", "true"),
+        ("A=`echo {} x` true", "true"),
+        ("A='{}", "sh"),
+    ],
+)
+def test_a_variable_before_a_program_is_not_its_name(command: str, name: str) -> None:
+    """A step is named by the program, not by what its shell sets first: a password, as likely as not."""
+    command = command.replace("{}", "hunter2secret")
+    (step,) = steps_of(
+        lambda: subprocess.run(command, shell=True, check=False, capture_output=True)
+    )
+    assert step.name == name
+    assert sent_of(["sh", "-c", command], None)[0] == name
 
 
 def test_what_is_asked_of_the_machine_is_no_step() -> None:

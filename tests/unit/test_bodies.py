@@ -271,3 +271,29 @@ def test_events_that_differ_in_one_text_are_read_as_all_are(tokens: list[tuple[s
         parts = shapes.harmless_parts(f"data: {event}\n\n")
         if parts is not None:
             assert parts == list(parts_of(json.loads(event)))
+
+
+KEYS_ALONE = [
+    "ghp_" + "Zk4Jw8Qp1Xv7Lr2Nt9Bm5Cd3Ab6Ef0Gh4Ij8",
+    "SG." + "Zk4Jw8Qp1Xv7Lr2Nt9Bm5C." + "Zk4Jw8Qp1Xv7Lr2Nt9Bm5CZk4Jw8Qp1Xv7Lr2Nt9Bm5",
+    "AKIA" + "Z4J8QPXV7LR2NT9B",
+    "dapi" + "0123456789abcdef0123456789abcdef",
+    SECRET,
+    "anna.example@example.org",
+]
+
+
+@given(
+    keys=st.lists(st.sampled_from(KEYS_ALONE), min_size=1, max_size=4),
+    words=st.lists(st.sampled_from(["hello", "x", "and so on, please"]), max_size=3),
+    data=st.data(),
+)
+def test_secrets_side_by_side_in_a_list_are_each_hidden(
+    keys: list[str], words: list[str], data: st.DataObject
+) -> None:
+    """Members of a list in an event may be tokens of one text, or texts of their own: both are looked at."""
+    members = data.draw(st.permutations([*keys, *words]))
+    lines = [json.dumps({"items": members}), json.dumps({"done": True})]
+    redacted = redact_body("\n".join(lines) + "\n", REDACTOR)
+    assert not [key for key in keys if key[4:14] in redacted]
+    assert len(json.loads(redacted.splitlines()[0])["items"]) == len(members)

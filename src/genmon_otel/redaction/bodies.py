@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, Final
 from urllib.parse import quote_plus, unquote_plus
 
@@ -29,12 +29,16 @@ from genmon_otel.bodies import (
 )
 from genmon_otel.records import Tree
 from genmon_otel.redaction import Redactor
-from genmon_otel.redaction.event_shapes import EventShapes
+from genmon_otel.redaction.event_shapes import SHORT, EventShapes
 from genmon_otel.redaction.token_details import may_tell_of_tokens, without_token_details
 
 _FORM: Final = re.compile(r"[\w.%+~\[\]-]+=[^&\s]*(?:&[\w.%+~\[\]-]+=[^&\s]*)*\Z")
 #: Pieces of one text that are looked at together; more than any answer has.
 _MAX_PIECES: Final = 100_000
+#: Characters of a secret up to which it is not looked for in other places: a word may be like it.
+_SHORT_SECRET: Final = 7
+#: Texts with a whole secret in one text that are looked for again when it is redacted.
+_MAX_WHOLES: Final = 64
 
 
 def redact_body(body: str, redactor: Redactor) -> str:
@@ -180,13 +184,46 @@ def _with(tree: Tree, path: Place, text: str) -> Tree:
 
 
 def _together(texts: list[str], redactor: Redactor) -> list[str]:
+    """Redact texts as those that they make together, and each that holds a whole secret."""
+    if len(set(texts)) == 1:  # the same id, model, role in each event
+        return [redactor.tree(texts[0])] * len(texts)
+    alone = {text: redactor.tree(text) for text in texts if len(text) > SHORT}
+    holds = [alone.get(text, text) != text for text in texts]
+    if True not in holds:
+        return _as_one(texts, redactor)
+    # Secrets that stand side by side are members of a list: joined, none of them would be found.
+    apart = [at for at in range(1, len(texts)) if holds[at] and holds[at - 1]]
+    new: list[str] = []
+    for start, end in pairwise([0, *apart, len(texts)]):
+        new += _with_wholes(texts[start:end], alone, redactor)
+    return new
+
+
+def _with_wholes(texts: list[str], alone: dict[str, str], redactor: Redactor) -> list[str]:
+    """Redact texts as the one that they make; what follows a secret may hide there that it is one."""
+    edits = [_edit(text, alone[text]) for text in texts if alone.get(text, text) != text]
+    if len(texts) == 1 or len(edits) > _MAX_WHOLES:
+        return _as_one([alone.get(text, text) for text in texts], redactor)
+    new = _as_one(texts, redactor)
+    for secret, stand_in in edits:
+        if len(secret) > _SHORT_SECRET:
+            new = [text.replace(secret, stand_in) for text in new]
+    return new
+
+
+def _edit(text: str, redacted: str) -> tuple[str, str]:
+    """Return what was replaced in a text, and what stands there."""
+    before = _alike(text, redacted)
+    after = min(_alike(text[::-1], redacted[::-1]), min(len(text), len(redacted)) - before)
+    return text[before : len(text) - after], redacted[before : len(redacted) - after]
+
+
+def _as_one(texts: list[str], redactor: Redactor) -> list[str]:
     """Redact texts as the one that they make, and cut it where they were cut.
 
     Between the first and the last character that changed, where the lengths differ, the first
     text that holds a part of it takes all.
     """
-    if len(set(texts)) == 1:  # the same id, model, role in each event
-        return [redactor.tree(texts[0])] * len(texts)
     whole = "".join(texts)
     redacted: str = redactor.tree(whole)
     if redacted == whole:
@@ -194,10 +231,9 @@ def _together(texts: list[str], redactor: Redactor) -> list[str]:
     ends = list(accumulate(map(len, texts)))
     if len(redacted) == len(whole):
         return [redacted[end - len(text) : end] for text, end in zip(texts, ends, strict=True)]
+    secret, middle = _edit(whole, redacted)
     before = _alike(whole, redacted)
-    after = min(_alike(whole[::-1], redacted[::-1]), min(len(whole), len(redacted)) - before)
-    middle = redacted[before : len(redacted) - after]
-    last = len(whole) - after
+    last = before + len(secret)
     new = []
     for text, end in zip(texts, ends, strict=True):
         start = end - len(text)

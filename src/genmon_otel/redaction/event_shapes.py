@@ -22,7 +22,7 @@ _INDEXES: Final = re.compile(r'index"\s*:\s*(-?[0-9]+)', re.IGNORECASE)
 #: Shapes that are remembered; a stream has a handful.
 _MAX_SHAPES: Final = 256
 #: Characters up to which a text is looked at only together with those before and behind it.
-_SHORT: Final = 11
+SHORT: Final = 11
 #: Texts that are remembered to hold nothing to hide.
 _MAX_TEXTS: Final = 4_096
 
@@ -64,7 +64,7 @@ class EventShapes:
         if (template := self._template) is not None:
             text = event[len(template.prefix) : len(event) - len(template.suffix)]
             if (
-                0 < len(text) <= _SHORT
+                0 < len(text) <= SHORT
                 and event.startswith(template.prefix)
                 and event.endswith(template.suffix)
                 and '"' not in text
@@ -93,7 +93,7 @@ class EventShapes:
             read = [json.loads(f'"{text}"') if "\\" in text else text for text in said]
         except ValueError:  # no JSON after all
             return None
-        long = [text for text in read if len(text) > _SHORT]
+        long = [text for text in read if len(text) > SHORT]
         if not self._harmless.issuperset(long):
             if any(self._redact(text) != text for text in long):
                 return None

@@ -29,6 +29,13 @@ OUTPUTS: Final[Mapping[str, str]] = {"stdout": "body", "stderr": "stderr"}
 #: Characters of a program's name, and of the word behind it.
 _MAX_NAME: Final = 60
 _WORD: Final = re.compile(r"[a-z][a-z-]{1,30}\Z")
+#: Variables that a shell sets for the program behind them, and for those behind it.
+_VARIABLES: Final = re.compile(
+    r"(?:(?:export\s+)?[A-Za-z_]\w*\+?=(?:[^\s\"'`(\\;&|]|\\.|\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|`[^`]*+`|(?<=\$)\([^)]*+\))*+(?:[\s;&|]++|\Z)|env\s+)*+",
+    re.DOTALL,
+)
+#: What a shell may call; all else is of its grammar.
+_PROGRAM: Final = re.compile(r"[^\s=\"'`$()<>|;&{}\\]+\Z")
 #: Modules whose programs are no steps: what is asked of the machine, helpers of the interpreter,
 #: and MCP's servers, of which each request is a step.
 _OWN_WAYS: Final = ("platform", "distro.distro", "multiprocessing.util", "mcp.client.stdio")
@@ -259,17 +266,23 @@ def begin_program(args: Any, executable: Any, *, is_async: bool) -> ProgramCall 
 def sent_of(args: Any, executable: Any) -> tuple[str, Sent]:
     """Request: the program's name, and its arguments without what temporary folders are called."""
     words = words_of(args)
-    first = words[0].split() if len(words) == 1 else words
+    first = _first_command(words[0]) if len(words) == 1 else words
     program = os.path.basename(os.fsdecode(executable) if executable else first[0])
     if words[:1] and os.path.basename(words[0]) == "sh" and len(words) == 3 and words[1] == "-c":
-        first = words[2].split()
-        program = os.path.basename(first[0]) if first else program
+        first = _first_command(words[2])
+        program = os.path.basename(first[0]) if words[2].strip() else program
     name = clean(program, _MAX_NAME)
     if len(first) > 1 and _WORD.match(first[1]):
         name = f"{name} {first[1]}"
     temporary = re.escape(os.path.realpath(tempfile.gettempdir()))
     shown = re.sub(rf"{temporary}/[^/\s'\"]+", "<tmp>", json.dumps(words))
     return name, Sent("RUN", "", program, "", "application/json", shown.encode())
+
+
+def _first_command(line: str) -> list[str]:
+    """Return a shell's words from the program on: no variable before it, whose value may be a secret, is a name."""
+    words = _VARIABLES.sub("", line.lstrip()).split()
+    return words if words and _PROGRAM.match(words[0]) else ["sh"]
 
 
 def words_of(args: Any) -> list[str]:
