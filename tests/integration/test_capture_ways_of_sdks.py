@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.capture_kit import Tried, unlike_recorded
+from integration.capture_kit import Tried, steps_of, unlike_recorded
 from integration.capture_server import Server
+
+from genmon_otel.exchanges import status_of
 
 #: Each reads the text of an answer in its own way.
 SOURCE = """
@@ -130,3 +132,36 @@ def test_an_upload_is_kept_by_digest(server: Server, tmp_path: Path, way: str) -
     assert asked["length"] > 260
     assert len(asked["sha256"]) == 32
     assert "RIFF" not in str(asked)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("library", ["openai", "anthropic"])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_retries_of_a_client_are_attempts_of_one_call(
+    server: Server, library: str, is_async: bool, stream: bool
+) -> None:
+    """Streamed or not: a client does not read the refusal of a stream before it asks again."""
+    sdk = pytest.importorskip(library)
+    prefix = "Async" if is_async else ""
+    kind = getattr(sdk, prefix + {"openai": "OpenAI", "anthropic": "Anthropic"}[library])
+    base = f"{server.url}/v1" if library == "openai" else server.url
+    asked: Any = {"model": "m", "messages": [{"role": "user", "content": "RATE"}], "stream": stream}
+
+    def ask() -> Any:
+        client = kind(base_url=base, api_key="none", max_retries=2)
+        if library == "openai":
+            return client.chat.completions.create(**asked)
+        return client.messages.create(**asked, max_tokens=5)
+
+    async def wait() -> None:
+        with pytest.raises(sdk.RateLimitError):
+            await ask()
+
+    def do() -> Any:
+        if is_async:
+            return wait()
+        with pytest.raises(sdk.RateLimitError):
+            ask()
+
+    assert [(s.call, status_of(s)) for s in steps_of(do)] == [(1, 429)] * 3

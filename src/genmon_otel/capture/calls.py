@@ -250,7 +250,8 @@ class AutomaticCall(HoldingStage):
                 self._account()
             except BaseException:
                 suppress_and_count("capture", self.generation.runtime)
-        if self.outcome is None and outcome is not Outcome.SUCCESS and not self._closed_early:
+        is_left = self._closed_early and not self._is_fault()
+        if self.outcome is None and outcome is not Outcome.SUCCESS and not is_left:
             self._ledger.note_fault(self)
         super()._end(outcome, ended, error)
 
