@@ -73,8 +73,8 @@ class Runs:
                     run.raised(error)
             if run in runs:
                 runs.remove(run)
-        except BaseException as struck:
-            end_interrupted(runs, pick(runs) if run is runs else run, struck)
+        except BaseException as interrupt:
+            end_interrupted(runs, pick(runs) if run is runs else run, interrupt)
             raise
 
     async def __aenter__(self) -> Any:

@@ -88,8 +88,10 @@ def _function(function: Any, opens: Open, served: Callable[..., Any] | None) -> 
         except BaseException as error:
             try:
                 scope.raised(error)
-            except BaseException as struck:  # raised inside genmon's code: end what has not ended
-                scope.raised(struck)
+            except (
+                BaseException
+            ) as interrupt:  # raised inside genmon's code: end what has not ended
+                scope.raised(interrupt)
                 raise
             raise
 
@@ -109,8 +111,10 @@ def _coroutine(function: Any, opens: Open, served: Callable[..., Any] | None) ->
         except BaseException as error:
             try:
                 scope.raised(error)
-            except BaseException as struck:  # raised inside genmon's code: end what has not ended
-                scope.raised(struck)
+            except (
+                BaseException
+            ) as interrupt:  # raised inside genmon's code: end what has not ended
+                scope.raised(interrupt)
                 raise
             raise
 

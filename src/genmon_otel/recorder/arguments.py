@@ -1,7 +1,7 @@
 """Arguments and answers held for a recording until it is known whether the generation fails.
 
-What cannot change is kept by reference, what may change as a copy; both are encoded only if
-that is needed. What cannot be copied without its own doing is encoded at once.
+Immutable values are kept by reference, mutable ones as a copy; both are encoded only if
+that is needed. Values that cannot be copied without running their own code are encoded immediately.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from genmon_otel.payload import LIMIT_BYTES, encode, restore, snapshot
 from genmon_otel.recorder.parameters import Parameters, are_immutable
 from genmon_otel.records import NOTHING, Tree
 
-#: Characters from which on a string tells something.
+#: Characters that a string must have to identify its content.
 SHORTEST: Final = 8
-#: Bytes kept of a value that :func:`snapshot` found too large: of what is beside its large parts,
-#: which are left out. Encoding takes time in proportion to it, on each call.
+#: Bytes kept of a value that :func:`snapshot` found too large: its small parts. The large ones
+#: are left out. Encoding takes time in proportion to it, on each call.
 _KEPT_OF_LARGE: Final = LIMIT_BYTES // 16
 #: Nodes of a tree that are visited.
 _MAX_NODES: Final = 5_000
 
 
 class HeldValue:
-    """One value: by reference if immutable, else as it was just now."""
+    """One value: a reference if it is immutable, else a copy."""
 
     __slots__ = ("_copied", "_tree", "_value")
 
@@ -66,7 +66,7 @@ class HeldArguments:
             self._copied = copied
         elif copied is None:
             self._tree = encode(parameters.bind(args, kwargs))
-        else:  # each by itself: what is beside a large argument is kept
+        else:  # each by itself, so that one large argument does not displace the others
             bound = parameters.bind(args, kwargs)
             self._tree = {name: encode(value, _KEPT_OF_LARGE) for name, value in bound.items()}
 
@@ -87,7 +87,7 @@ class HeldArguments:
 
 
 def texts_in(tree: Tree) -> Iterator[str]:
-    """Return the strings of nested dicts, lists and tuples that are long enough to tell."""
+    """Return the strings of nested dicts, lists and tuples that are long enough to identify content."""
     waiting: list[Any] = [tree]
     for _ in range(_MAX_NODES):
         if not waiting:

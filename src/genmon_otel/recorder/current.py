@@ -1,4 +1,4 @@
-"""The generation that is running here, and what stands for it where there is none."""
+"""The generation that is running here, and the no-op object that replaces it outside of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from genmon_otel.recorder.scope import current
 
 
 class NoGeneration:
-    """What ``current_generation()`` gives outside a generation: takes everything, keeps nothing."""
+    """A no-op object: what ``current_generation()`` returns outside a generation."""
 
     __slots__ = ()
 
@@ -42,5 +42,5 @@ def open_generation() -> Generation | None:
 
 
 def current_generation() -> Generation | NoGeneration:
-    """Return the generation that is running here; outside of one a harmless stand-in."""
+    """Return the generation that is running here; outside of one a no-op object."""
     return open_generation() or NONE

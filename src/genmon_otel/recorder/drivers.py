@@ -119,8 +119,8 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
         except BaseException as error:
             try:
                 scope.raised(error, items)
-            except BaseException as struck:
-                scope.raised(struck, items)
+            except BaseException as interrupt:
+                scope.raised(interrupt, items)
                 raise
             raise
 
@@ -169,8 +169,8 @@ def async_generator(
         except BaseException as error:
             try:
                 scope.raised(error, items)
-            except BaseException as struck:
-                scope.raised(struck, items)
+            except BaseException as interrupt:
+                scope.raised(interrupt, items)
                 raise
             raise
 
@@ -225,12 +225,12 @@ async def drive_awaitable(scope: ScopeLike, source: Awaitable[Any], guard: Guard
     try:
         scope.resume()
         result = scope.returned(await source)
-        guard.is_over()  # what it returned may be a stream, with which the scope goes on
+        guard.is_over()  # the result may be a stream; the scope then stays open until its end
         return result
     except BaseException as error:
         try:
             scope.raised(error)
-        except BaseException as struck:
-            scope.raised(struck)
+        except BaseException as interrupt:
+            scope.raised(interrupt)
             raise
         raise

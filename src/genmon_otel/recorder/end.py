@@ -1,8 +1,8 @@
-"""The end of a generation: everything it leaves behind is made of its facts and handed over.
+"""The end of a generation: builds everything it leaves behind from its facts, and delivers it.
 
-The thread that removed the generation's id from ``Runtime.running`` runs it, and no other. What
-strikes from outside (a signal handler's exception, ``KeyboardInterrupt``) may strike between any two
-lines; the wrapper then calls :meth:`InterruptedEnd.resume` again, which goes on with the step
+The thread that removed the generation's id from ``Runtime.running`` runs it, and no other. An
+interruption (an exception that a signal handler raised, ``KeyboardInterrupt``) may come between any two
+lines; the wrapper then calls :meth:`InterruptedEnd.resume` again, which continues with the step
 that was interrupted. So each step may run twice and must have its effect once.
 """
 
@@ -30,7 +30,7 @@ from genmon_otel.records import (
 
 
 class InterruptedEnd:
-    """An end that has begun: what it is made of, what is made and delivered so far, which steps are done.
+    """An end that has begun: its inputs, its results so far, and how many of its steps are done.
 
     Args:
         facts: what is known of the generation.
@@ -72,10 +72,10 @@ class InterruptedEnd:
         self.measured = measured
 
     def resume(self) -> None:
-        """Do the steps that are left. What breaks in one of them costs only that one.
+        """Do the remaining steps. An error in one of them does not stop the others.
 
         Raises:
-            BaseException: only what struck from outside; call this again then.
+            BaseException: an interruption only (see :mod:`genmon_otel.interruption`); call this again.
         """
         if self.problem is not None:
             steps = _OF_A_FAILURE

@@ -1,4 +1,4 @@
-"""What is known of one generation: a frozen value, of which everything it leaves behind is made.
+"""What is known of one generation, as a frozen value from which record, span and metrics are built.
 
 :class:`~genmon_otel.recorder.generation.Generation` makes it, once at its end and on each look
 of the writer while it runs. To add a field: declare it here, fill it in
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Exchange(Protocol):
-    """What an automatic step sent and was answered. Nobody changes it."""
+    """Request and answer of an automatic step. Immutable."""
 
     @property
     def adapter(self) -> str: ...
@@ -92,7 +92,7 @@ class StageFacts(NamedTuple):
     chunks: Sequence[HeldValue]
     #: Tree of the exception that a stream ended with; None: it ended with none.
     stream_error: Tree
-    #: When a stream whose consumer wants no more for now gave its latest chunk; None for another.
+    #: When a stream whose consumer is not waiting for more yielded its latest chunk; None otherwise.
     paused_at: float | None
     #: Whether the consumer of the stream closed it before its end.
     closed_early: bool

@@ -42,8 +42,8 @@ class Generation(Scope):
     """The generation that is running, as ``current_generation()`` gives it.
 
     Its public part is :meth:`set`, :meth:`add_tokens`, :meth:`complete`, :attr:`id` and
-    :attr:`trace_id`; none of them ever raises. Nobody but itself changes it; :meth:`facts` says
-    what is known of it.
+    :attr:`trace_id`; none of them ever raises. Only its own methods change it; :meth:`facts`
+    returns what is known of it.
     """
 
     noun: ClassVar[str] = "generation"
@@ -104,7 +104,7 @@ class Generation(Scope):
     def _hold_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep the arguments for a recording, and what was asked for as text.
 
-        The text is redacted here if it goes on the span, else by the writer.
+        The text is redacted here if it becomes a span attribute, else by the writer.
         """
         spec, runtime = self.spec, self.runtime
         try:
@@ -155,7 +155,7 @@ class Generation(Scope):
         Args:
             file_count: files in the result.
             framework: what it turned out to generate for.
-            context: anything worth seeing beside a failure; kept bounded and redacted.
+            context: anything that helps to understand a failure; kept bounded and redacted.
         """
         try:
             if not self.is_open:
@@ -215,7 +215,7 @@ class Generation(Scope):
         return self.spec.stream
 
     def begin(self) -> None:
-        """Put it among those that are running, and count it; once."""
+        """Add it to the running generations and count it. Idempotent."""
         if self._has_begun:
             return
         runtime = self.runtime

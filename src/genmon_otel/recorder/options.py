@@ -33,8 +33,8 @@ ATTRIBUTE = "__genmon__"
 
 Nested = Literal["phase", "attempt"]
 Factory = str | Callable[..., Any]
-"""How a replay makes what is no data: a callable, or the import path ``package.module:name`` of one or
-of the object itself."""
+"""How a replay creates an argument that cannot be recorded: a callable, or the import path
+``package.module:name`` of one or of the object itself."""
 
 
 class Option:
@@ -97,7 +97,7 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
         parameters: those of the decorated callable; None for a block.
 
     Raises:
-        GenmonError: the value is of a kind that cannot be honoured.
+        GenmonError: the value's type is not supported.
     """
     if given is None:
         if parameters is not None and option in parameters.names:
@@ -127,7 +127,7 @@ def compile_option(option: str, given: Any, parameters: Parameters | None) -> Op
     is_enum = isinstance(given, type) and issubclass(given, Enum)
     if inspect.iscoroutinefunction(given):
         raise GenmonError(
-            f"{option}={safe_str(given, 60)} is asynchronous: nobody would await its answer. "
+            f"{option}={safe_str(given, 60)} is asynchronous, and genmon does not await it. "
             "Give a plain function of the arguments."
         )
     if callable(given) and parameters is not None and not is_enum:

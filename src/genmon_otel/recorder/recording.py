@@ -1,4 +1,4 @@
-"""What is kept of a generation, made of its facts: the note while it runs, its record, a recording, a sample."""
+"""Build what is kept of a generation from its facts: in-flight note, record, recording, success sample."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def locate(spec: Spec, here: str, error: BaseException | None = None) -> tuple[s
     Args:
         spec: what was decorated.
         here: the folder that a replay will run in.
-        error: the exception that left it; its frames tell the method's object.
+        error: the exception that left it; the method's object is found in its frames.
 
     Returns:
         The path, and the folder relative to ``here``: empty where that is the folder itself,
@@ -258,7 +258,7 @@ def locate(spec: Spec, here: str, error: BaseException | None = None) -> tuple[s
         target = f"{target.partition(':')[0]}:{name}"
     try:
         module, target = _on_receiver(spec, error) or (module, target)
-    except BaseException as broken:  # classes and objects answer as they like
+    except BaseException as broken:  # attribute access may run the application's code
         if is_interruption(broken):
             raise
     packages = target.partition(":")[0].count(".")

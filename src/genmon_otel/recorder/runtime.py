@@ -1,4 +1,4 @@
-"""The runtime that decorated code finds at call time, and what is decorated.
+"""The runtime that decorated code uses at call time, and the registry of decorated operations.
 
 ``setup()`` installs a :class:`Runtime`; without it there is a default one that
 works against the bare OpenTelemetry API, counts nothing and keeps nothing, so
@@ -71,7 +71,7 @@ class Runtime:
     pseudonym_key: str | None = None
     #: Whether CPU time and peak memory of each generation are measured.
     resources: bool = False
-    #: Whether request and result may go on spans.
+    #: Whether request and result may become span attributes.
     content_on_spans: bool = False
     new_id: Callable[[], str] = new_id
     #: Generations that are running, by id. The thread that removes an id (one atomic ``del``)
@@ -81,7 +81,7 @@ class Runtime:
     #: next one (monotonic); none at first.
     samples_taken: dict[str, int] = field(default_factory=dict, repr=False)
     sample_due: dict[str, float] = field(default_factory=dict, repr=False)
-    #: Whether the step outcomes of successes are kept for the fixes of what failed before.
+    #: Whether step outcomes of successes are kept as donors for operations that failed before.
     donors: bool = True
     #: By operation that has failed in this process: samples with step outcomes taken since.
     donors_taken: dict[str, int] = field(default_factory=dict, repr=False)

@@ -35,8 +35,8 @@ class Scope:
 
     The wrappers call :meth:`enter`, then :meth:`returned` or :meth:`raised`; those of
     generators :meth:`resume` and :meth:`suspend` around each item, then :meth:`finish`
-    or :meth:`raised`. None of them raises, whatever breaks inside. Only what strikes from
-    outside (see :mod:`genmon_otel.interruption`) comes out of any of them; the wrapper then calls
+    or :meth:`raised`. None of them raises an error of genmon. Only an interruption
+    (see :mod:`genmon_otel.interruption`) leaves any of them; the wrapper then calls
     :meth:`raised`, which ends what has not ended and resumes an end that was interrupted.
 
     No slots: what most scopes never need is a default of the class, which costs a call nothing.
@@ -109,7 +109,7 @@ class Scope:
         self._enter(self)
 
     def resume(self) -> None:
-        """Make current what :meth:`suspend` took down; the scope itself at first."""
+        """Make current again what :meth:`suspend` removed; the first time, the scope itself."""
         self._outer_context = get_current()
         self._enter(self._inner or self)
 
@@ -126,19 +126,22 @@ class Scope:
             CURRENT.reset(self._token)  # type: ignore[arg-type]
         except ValueError:  # left in another context than the one that entered
             self._leave_elsewhere()
-        except (TypeError, RuntimeError):  # no token, or a used one: interrupted meanwhile
+        except (
+            TypeError,
+            RuntimeError,
+        ):  # no token, or a used one: an interruption came in between
             self._put_back()
         else:
             detach(self._context_token)
 
     def suspend(self) -> None:
-        """Take down this scope and those opened in it until :meth:`resume`."""
+        """Make this scope, and those opened in it, not current until :meth:`resume`."""
         self._inner = CURRENT.get()
         self._inner_context = get_current()
         self.leave()
 
     def _leave_elsewhere(self) -> None:
-        if CURRENT.get() is self:  # brought here by a generator that resumed
+        if CURRENT.get() is self:  # a generator that was resumed here made it current
             outer: Any = None if self._token is None else self._token.old_value
             CURRENT.set(None if outer is Token.MISSING else outer)
             attach(self._outer_context)
@@ -163,7 +166,7 @@ class Scope:
     # --- how it ended
 
     def returned(self, result: Any) -> Any:
-        """The code returned: end, unless the result is one that goes on; return what to hand back."""
+        """The code returned: end, unless the result is consumed later; return the result or its proxy."""
         try:
             is_plain = type(result) in _PLAIN
         except BaseException:  # a metaclass says how its classes are hashed
@@ -212,7 +215,7 @@ class Scope:
             self._suppress()
 
     def close(self, items: int | None = None) -> None:
-        """Nobody will ever ask for the rest: end now, if it has not ended."""
+        """The consumer closed the stream: end now, if it has not ended."""
         if self.is_open or self.interrupted_end is not None:
             self.fail(GeneratorExit(), items)
 

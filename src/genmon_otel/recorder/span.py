@@ -48,7 +48,7 @@ def start_attributes(
 def end_span(
     span: Span, facts: GenerationFacts, failure: Failure | None, result: Any, runtime: Runtime
 ) -> None:
-    """End the span, whatever becomes of its last attributes."""
+    """End the span, even where setting its last attributes fails."""
     try:
         if facts.outcome is not _SUCCESS and facts.outcome is not None:
             span.set_attribute(names.ATTR_OUTCOME, facts.outcome.value)

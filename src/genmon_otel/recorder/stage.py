@@ -41,7 +41,7 @@ class Owner(Subject, Protocol):
 
 
 class Stage(Scope):
-    """A phase or a step. Nobody but itself changes it; :meth:`facts` says what is known of it."""
+    """A phase or a step. Only its own methods change it; :meth:`facts` returns what is known of it."""
 
     noun: ClassVar[str] = "stage"
 

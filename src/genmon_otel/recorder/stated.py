@@ -1,4 +1,4 @@
-"""What the application says of its generation beside arguments and result: context, tokens, files; bounded."""
+"""What the application states about its generation: context, tokens, files. All of it is bounded."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def with_entry(
 ) -> tuple[Mapping[str, Tree], Mapping[str, int]]:
     """Return a context and its values' sizes with one entry more, or a new value of one.
 
-    A value that does not fit beside the others is opaque; an entry too many is left out.
+    A value that does not fit into the remaining budget is opaque; an entry too many is left out.
     """
     key = clean(name, _MAX_KEY)
     if len(context) >= _MAX_ENTRIES and key not in context:

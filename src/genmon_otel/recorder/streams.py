@@ -1,4 +1,4 @@
-"""Results that go on after the call: awaitables, streams, bodies of responses.
+"""Results that are consumed after the call has returned: awaitables, streams, response bodies.
 
 Generators and coroutines are driven (see :mod:`genmon_otel.recorder.drivers`); for other iterators
 and awaitables the caller gets a proxy. The scope of the call ends when they do.
@@ -16,7 +16,7 @@ from genmon_otel.recorder.drivers import Guard, ScopeLike, drive, drive_async, d
 
 
 def follow(scope: ScopeLike, result: Any) -> Any:
-    """Return what to hand back for a result that goes on, tied to the scope's end; None for another."""
+    """Wrap a result that is consumed later, so that the scope ends with it; None for any other result."""
     if inspect.iscoroutine(result):
         scope.note_async(True)
         return drive_awaitable(scope, result, Guard(scope))
@@ -77,7 +77,7 @@ def _follow_body(scope: ScopeLike, response: Any) -> bool:
 
 
 class _Proxy:
-    """Stands for a result: passes every attribute through, and for its class to ``isinstance``."""
+    """A proxy of a result: forwards every attribute, and passes ``isinstance`` checks of its class."""
 
     def __init__(self, scope: ScopeLike, target: Any) -> None:
         self.__dict__["_genmon_scope"] = scope

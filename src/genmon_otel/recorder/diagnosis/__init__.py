@@ -1,6 +1,6 @@
-"""What went wrong in a generation that failed, found on its facts and its exception.
+"""Find out why a generation failed, from its facts and its exception.
 
-``diagnose`` is the way in; it combines what the exception tells (``exception_analysis``), in which
-words (``messages``), and the step that it came from (``triggers``). ``content`` hides what was asked
-and answered from texts that must not quote it.
+``diagnose`` is the entry point; it combines the analysis of the exception (``exception_analysis``), its
+message (``messages``), and the step that the failure came from (``triggers``). ``content`` removes
+requests and answers from texts that must not quote them.
 """

@@ -1,4 +1,4 @@
-"""Keep off spans what people asked for and what models answered: errors quote both.
+"""Remove from span texts what users asked for and what models answered: error messages quote both.
 
 Only where a generation failed, and with bounded work: what is looked through of the
 content, and what is compared with the error's text.
@@ -15,7 +15,7 @@ from genmon_otel.recorder.arguments import SHORTEST, texts_in
 from genmon_otel.recorder.facts import GenerationFacts, StageFacts
 from genmon_otel.text import GAP
 
-#: What stands where content was.
+#: Replaces content.
 CONTENT: Final = "<content>"
 #: Characters of a piece of a longer value.
 _PIECE: Final = 16
@@ -125,8 +125,8 @@ def hide(text: str, contents: Contents) -> str:
 def hide_all(texts: Sequence[str], contents: Contents) -> list[str]:
     """Return texts without the contents, without pieces of 16 characters of them, without pydantic's.
 
-    Linear in both, and bounded: where comparing takes too long, all of the text that it came to,
-    and those behind it, are taken for content.
+    Linear in both, and bounded: once the limit of comparisons is reached, the text at hand and
+    all texts after it count as content.
     """
     texts = [_without_input_values(text) for text in texts]
     if not contents.texts:
@@ -181,7 +181,7 @@ def _without_cut_input(text: str) -> str:
 
 
 def _where(text: str, contents: Contents) -> tuple[bytearray, int]:
-    """Tell for each character whether it is content, and up to where that was found out."""
+    """Return for each character whether it is content, and up to which index this was computed."""
     hidden = bytearray(len(text))
     if GAP in text:
         _hide_ends(text, contents.texts, hidden)
@@ -211,7 +211,7 @@ def _where(text: str, contents: Contents) -> tuple[bytearray, int]:
                 start, end = _run(text, at, content, place)
                 is_whole = len(near) == _LONGEST_BEFORE + _FIRST
                 compared_with = near if is_whole and end - at < _FIRST else ""
-                # What goes on beyond its end has a piece of its own from here on.
+                # Content that continues beyond its end contains another piece, found from here on.
                 done = max(done, end - 2 * _GRAM + 2)
                 if len(text[start:end].strip()) >= _PIECE:
                     hidden[start:end] = b"\1" * (end - start)
@@ -237,24 +237,24 @@ def _places_of(pieces: frozenset[str], text: str) -> list[int]:
 
 
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
-    """Return where the text goes on like the content, to both sides of what both have in common."""
+    """Return start and end of the run that text and content share around a common piece."""
     for size in (_FIRST, _LONGEST_RUN):
-        behind = _alike(text[found : found + size], content[at : at + size])
+        behind = _common_prefix(text[found : found + size], content[at : at + size])
         if behind < size:
             break
     size = min(found, at, _LONGEST_BEFORE)
     if not size or text[found - 1] != content[at - 1]:  # most often
         return found, found + behind
-    before = _alike(text[found - size : found][::-1], content[at - size : at][::-1])
+    before = _common_prefix(text[found - size : found][::-1], content[at - size : at][::-1])
     return found - before, found + behind
 
 
-def _alike(one: str, other: str) -> int:
-    """Return how many characters two texts have in common from their beginning on."""
+def _common_prefix(one: str, other: str) -> int:
+    """Return the length of the longest common prefix of two texts."""
     low, high = 0, min(len(one), len(other))
     if one[:high] == other[:high]:
         return high
-    while high - low > 1:  # the first half is alike, what ends at ``high`` is not
+    while high - low > 1:  # equal up to ``low``, different up to ``high``
         middle = (low + high) // 2
         if one[low:middle] == other[low:middle]:
             low = middle

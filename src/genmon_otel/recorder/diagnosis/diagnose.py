@@ -86,7 +86,7 @@ Problem = Raised | Refused | TimedOut
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What a problem was found to be."""
+    """The diagnosis of a problem."""
 
     failure: Failure
     #: The step that it came from, one of ``GenerationFacts.stages``.
@@ -120,7 +120,7 @@ def refuses(predicate: Callable[[Any], object], result: Any) -> bool:
     """Whether ``failure_if`` says that a result is a failure.
 
     Raises:
-        TypeError: it says so later, when awaited, which nobody does.
+        TypeError: the predicate is asynchronous; its result would have to be awaited.
     """
     said = predicate(result)
     if inspect.iscoroutine(said):
@@ -271,7 +271,7 @@ def fault_of(facts: GenerationFacts, step: StageFacts) -> str | None:
 
 
 def step_faults(facts: GenerationFacts) -> tuple[StepFault, ...]:
-    """Return the faults that steps met, whatever became of the generation.
+    """Return the faults that steps met, independent of the generation's outcome.
 
     A step that never answered counts only for an attempt: else the caller just went away.
     """

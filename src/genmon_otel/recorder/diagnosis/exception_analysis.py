@@ -1,8 +1,8 @@
-"""What an exception tells by itself, independent of the generation: analysed once where it is raised again and again.
+"""Analyse an exception independently of its generation, and cache the analysis for repeated ones.
 
 A provider that is down and a bug both raise the same exception, from the same place, for every
-call. An analysis is cached where nothing but the exception's class, arguments and traceback can
-have a say: most built-in classes, and the application's that add nothing to them. All others
+call. An analysis is cached where only the exception's class, arguments and traceback can
+influence it: most built-in classes, and the application's that add nothing to them. All others
 are analysed each time.
 """
 
@@ -35,12 +35,12 @@ _SAYS_NOTHING: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ExceptionAnalysis:
-    """What an exception tells; not the exception, which would keep its frames alive."""
+    """The result of analysing an exception. It holds no reference to it, which would keep its frames alive."""
 
     category: Category
     severity: Severity
     error_type: str
-    #: What it says, redacted: as much of it as fingerprints read.
+    #: Its message, redacted, cut to the length that fingerprints read.
     said: str
     #: Where it was raised, innermost first, as a fingerprint counts it.
     places: tuple[str, ...]
@@ -54,7 +54,7 @@ class ExceptionAnalysis:
     rule: str = ""
     #: The line that decided where that evidence is a text, redacted.
     words: str = ""
-    #: Whether evidence says that the world around failed (``Classification.is_environment``).
+    #: Whether evidence says that the environment caused the failure (``Classification.is_environment``).
     environment: bool = False
 
 
@@ -64,12 +64,12 @@ Key = tuple[Any, ...]
 def analyse(
     runtime: Runtime, error: BaseException, classified: Classification | None = None
 ) -> ExceptionAnalysis:
-    """Return what there is to find out of an exception, from the cache if it is there.
+    """Return the analysis of an exception, from the cache if it is there.
 
     Args:
         runtime: redacts, and holds the cache.
         error: what escaped.
-        classified: as what, where that is known already.
+        classified: its classification, where that is known already.
     """
     from genmon_otel.classification import classify, rules_in_force
 
@@ -96,7 +96,7 @@ def analyse(
 def analyse_anew(
     runtime: Runtime, error: BaseException, found: Classification
 ) -> ExceptionAnalysis:
-    """Return the same for an exception that is classified, without the cache."""
+    """Return the analysis of a classified exception without using the cache."""
     from genmon_otel.fingerprint import places
 
     decided = found.decided_by or error
@@ -116,7 +116,7 @@ def analyse_anew(
 
 
 def _key(error: BaseException) -> tuple[Key | None, tuple[CodeType, ...]]:
-    """Return what decides all that there is to find out; None where other things may, too."""
+    """Return the cache key of an exception; None where more than class, arguments and traceback counts."""
     kind = type(error)
     plain = _plain.get(kind)
     if plain is None:

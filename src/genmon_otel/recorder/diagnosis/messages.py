@@ -1,4 +1,4 @@
-"""What an exception says: for people, and for fingerprints without who met it and what they asked for."""
+"""The message of an exception, in two forms: for people, and for fingerprints without user and request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHORTEST_ID: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class GroupingText:
-    """What an exception says."""
+    """What an exception says, for people and for fingerprints."""
 
     #: For people: redacted, at most :data:`MAX_MESSAGE` characters.
     message: str
@@ -43,11 +43,11 @@ class GroupingText:
 
 
 def said_by(error: BaseException, found: Classification) -> str:
-    """Return what an exception says, with what the program that it tells of had printed.
+    """Return an exception's message; of a failed program also what it printed.
 
     Args:
         error: the exception that decided.
-        found: as what: only of a missing dependency the names of what is missing are said again.
+        found: its classification: for a missing dependency the missing names are appended.
     """
     from genmon_otel.classification.evidence import carried, output
     from genmon_otel.fingerprint import LIMIT, distinct, missing, telling_lines, with_names
@@ -65,7 +65,7 @@ def said_by(error: BaseException, found: Classification) -> str:
 
 
 def _said(error: BaseException, limit: int) -> str:
-    """Return its message; of jsonschema's, which ends with all that was validated, what comes before.
+    """Return its message. jsonschema appends the whole validated instance, which is left out.
 
     Of a long statement of SQL no more than one of each list's values.
     """

@@ -1,4 +1,4 @@
-"""Which step a failure came from: what raised or hung, or whose answer the code could not use."""
+"""Find the step that a failure came from: one that raised or hung, or whose answer the code could not use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from genmon_otel.slots import args_of
 _MAX_CHAIN: Final = 50
 #: Attributes in which exceptions carry the text that the code could not use.
 _QUOTING: Final = ("doc", "llm_output", "input_value", "body")
-#: Characters that a quotation must have to tell, and that are compared.
+#: Characters that a quotation must have to be evidence, and that are compared.
 _SHORTEST: Final = 4
 _COMPARED: Final = 65_536
 #: Frames of a traceback that are looked at.
@@ -22,14 +22,14 @@ _MAX_ANSWERS: Final = 200
 
 
 class Classified(Protocol):
-    """What is asked of a stage's classification."""
+    """The part of a stage's classification that is read here."""
 
     @property
     def category(self) -> Category: ...
 
 
 class Stage(Protocol):
-    """What is asked of a stage."""
+    """The part of a stage that is read here."""
 
     @property
     def kind(self) -> StageKind: ...
@@ -116,7 +116,7 @@ def trigger_among(
     if category == Category.AI_TIMEOUT and (step := hung_step(stages)):
         return "fault", step
     chain = list(chain_of(error))
-    near = _made_where_it_broke(stages, chain)
+    near = _of_the_raising_context(stages, chain)
     if (step := _of_status(near, chain) or _of_status(stages, chain)) is not None:
         return "fault", step
     if (step := _quoted(near, chain) or _quoted(stages, chain)) is not None:
@@ -130,11 +130,11 @@ def trigger_among(
     return ("content", last) if last is not None else ("input", None)
 
 
-def _made_where_it_broke(stages: Sequence[S], chain: list[BaseException]) -> Sequence[S]:
+def _of_the_raising_context(stages: Sequence[S], chain: list[BaseException]) -> Sequence[S]:
     """Leave out the automatic steps of other tasks and threads than the one that raised.
 
     A step was made in the context that raised where one of the application's frames then running is in the
-    traceback; the first cause tells, if it can. Of decorated steps it is not known: they stay.
+    traceback. The first cause decides where it can. For decorated steps this is not known: they stay.
     """
     for link in reversed(chain):
         broken: set[int] = set()
@@ -161,7 +161,7 @@ def decorated_errors(errors: Errors[S]) -> list[tuple[BaseException, S]]:
 
 
 def _saw(errors: Errors[S], error: BaseException) -> S | None:
-    """The step that raised an error, or one that it was raised from."""
+    """Return the step that raised an error, or raised one of its causes."""
     for link in chain_of(error) if errors else ():
         # The last to see an error is the outermost: what a replay serves in its place.
         for seen, stage in reversed(errors):
@@ -200,7 +200,7 @@ def hung_step(stages: Iterable[S]) -> S | None:
 
 
 def _given_up_on(stages: Iterable[S], category: Category) -> S | None:
-    """The step that met last the fault of the world around that an error tells of in its own words.
+    """The step that last met an environment fault of the category that the error's own message names.
 
     ``raise RateLimited("gave up")`` behind a loop of retries is linked to nothing.
     """
