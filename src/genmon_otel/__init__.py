@@ -1,8 +1,8 @@
 """Monitoring for software that generates things with language models.
 
-Every generation a trace and a count by category and severity; every failure
-grouped with its like and kept; the third alike within a week a regression test.
-``setup()`` starts it, ``@generation`` says what to watch.
+Each generation is traced and counted; each failure is classified, grouped with failures of
+the same cause, and kept; the third one of a group within a week becomes a regression test.
+``setup()`` starts it, ``@generation`` marks the functions to watch.
 
 The public names below are imported when they are first used: decorating needs
 neither the database nor the command line's libraries.

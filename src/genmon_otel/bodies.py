@@ -1,7 +1,7 @@
 """Bodies on the wire, taken apart: JSON, lines of JSON, a list of JSON that is streamed, server-sent events.
 
-A stream of events says a text piece by piece; which text a piece is a part of is told by where it
-stands in its event (:data:`Place`), and by the indexes of what it stands in.
+A stream of events carries a text in pieces. The text that a piece belongs to is identified by the
+piece's place in its event (:data:`Place`) and by the indexes of the objects around it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-#: With what a step of a whole's place begins that is an index.
+#: First character of an element of a :data:`Place` that is an index.
 INDEX: Final = "#"
 
 Place = tuple[str | int, ...]
@@ -120,7 +120,7 @@ def _data_lines(piece: str) -> list[str]:
 
 
 def data_of(piece: str) -> tuple[Any] | None:
-    """Return what an event, a line or a member says as JSON, in a tuple; None where it says none."""
+    """Return the JSON value of an event, a line or a member, in a tuple; None where there is none."""
     if lines := _data_lines(piece):
         return parsed("\n".join(lines), '{["')
     if (value := parsed(piece)) is not None:
@@ -130,7 +130,7 @@ def data_of(piece: str) -> tuple[Any] | None:
 
 
 def text_of(piece: str) -> str | None:
-    """Return what an event says as plain text; None where it says JSON, nothing, or no more than its end."""
+    """Return the plain text of an event; None where it holds JSON, nothing, or only an end marker."""
     lines = _data_lines(piece)
     text = "\n".join(line.removeprefix(" ") for line in lines)
     return None if text in ("", "[DONE]") or data_of(piece) is not None else text
@@ -184,14 +184,14 @@ def parts_of(tree: Any, place: Place = (), whole: Place = ()) -> Iterator[Part]:
 
 
 class SaidTexts:
-    """What a stream said, text by text, in order."""
+    """The texts of a stream, in order."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
         #: Of each the number of its event, and where it stands there.
         self.events: list[int] = []
         self.places: list[Place] = []
-        #: Those that are parts of one text, as their indexes say.
+        #: Pieces that belong to one text according to their indexes.
         self.wholes: dict[Place, list[int]] = {}
 
     def add(self, event: int, parts: Iterable[Part]) -> None:
@@ -203,7 +203,7 @@ class SaidTexts:
             self.places.append(place)
 
     def runs(self) -> Iterator[list[int]]:
-        """Return the parts that make one text each; an index that counts tokens tells none apart."""
+        """Return the parts that make one text each; an index that counts tokens separates no texts."""
         alike: dict[Place, list[list[int]]] = {}
         for whole, run in self.wholes.items():
             place = tuple(step for step in whole if not str(step).startswith(INDEX))

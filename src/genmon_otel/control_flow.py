@@ -1,4 +1,4 @@
-"""How a generation ended, from the exception that left it: not every exception is a failure.
+"""Decide how a generation ended from the exception that left it: not every exception is a failure.
 
 Frameworks raise to pause, to route and to answer; a caller that goes away raises too.
 Types are known by their names along the MRO, so no framework is imported.

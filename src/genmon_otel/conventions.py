@@ -93,7 +93,7 @@ ATTR_WEIGHT: Final = "genmon.case.weight"
 
 # --- spans of other instrumentations ----------------------------------------
 
-#: By attribute, the kinds (lower case) of spans that can be the root of somebody else's
+#: By attribute, the kinds (lower case) of spans that can be the root of another instrumentation's
 #: generation: workflows, agents, chains and bare model calls. A span with one of these
 #: attributes is a GenAI span whatever its kind. Source: OpenTelemetry GenAI conventions,
 #: OpenInference, OpenLLMetry, Langfuse, LangSmith, MLflow.
@@ -118,7 +118,7 @@ INFERENCE_KINDS: Final[Mapping[str, frozenset[str]]] = {
     "langsmith.span.kind": frozenset({"llm"}),
     "mlflow.spanType": frozenset({"llm", "chat_model", "embedding"}),
 }
-#: Instrumentations of client libraries that say the kind of a span when it ends: each stands for a call of a model.
+#: Instrumentations of client libraries that set the kind of a span when it ends: each span is one call of a model.
 INFERENCE_SCOPES: Final = frozenset(
     f"openinference.instrumentation.{library}"
     for library in ("anthropic", "google_genai", "groq", "mistralai", "openai", "vertexai")

@@ -1,4 +1,4 @@
-"""What people said of failures instead of the rules, as running processes apply it."""
+"""Corrections: categories and severities that people set for failures, as running processes apply them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from genmon_otel.records import Category, Failure, Severity
 
 
 class Correction(NamedTuple):
-    """What one failure is instead (``genmon failures relabel``)."""
+    """The category and severity that a person set for one failure (``genmon failures relabel``)."""
 
     fingerprint: str
     #: Of the failure's newest occurrence.
@@ -27,13 +27,13 @@ NO_CORRECTIONS: Final[Corrections] = MappingProxyType({})
 
 
 def in_force(corrections: Iterable[Correction]) -> Corrections:
-    """Arrange corrections for the look-up that each failure makes."""
+    """Index corrections by fingerprint, for one look-up a failure."""
     return MappingProxyType(
         {each.fingerprint: (each.category, each.severity) for each in corrections}
     )
 
 
 def corrected(failure: Failure, corrections: Corrections) -> Failure:
-    """Return a failure with what a person said of it; unchanged where nobody did."""
+    """Return a failure with the category and severity that a person set; unchanged where nobody did."""
     found = corrections.get(failure.fingerprint)
     return failure if found is None else failure._replace(corrected=found)

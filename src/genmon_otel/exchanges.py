@@ -3,7 +3,7 @@
 A *request* is a tree with ``method``, ``host``, ``path``, ``query`` and ``body``. An *answer* is
 ``{"status", "headers", "body"}``; of a stream a list: first the same with ``at`` in place of
 ``body``, the seconds that its head took, then ``[seconds since the beginning, text]`` of each chunk. A body is
-text; one that is no text, or is too large, is opaque beside its ``length`` and ``sha256``. The body of a long
+text; a binary or too large one is opaque, with its ``length`` and ``sha256``. The body of a long
 request that repeats an earlier one of the same recording is ``{"$": "part", "of": its index, "head", "tail", "text"}``:
 the bytes of UTF-8 in common at both ends, and what is between (:func:`compacted`, :func:`expanded`).
 
@@ -29,7 +29,7 @@ from genmon_otel.redaction.bodies import redact_body, redact_chunks
 
 #: The lowest status of an answer that is a fault.
 FIRST_FAULT: Final = 400
-#: Characters of an answer in which an event of a stream is looked for that tells of an error.
+#: Characters at an answer's end that are searched for a stream event that reports an error.
 _EVENTS: Final = 1 << 16
 
 #: Names of a Python interpreter.
@@ -55,7 +55,7 @@ _ERROR_EVENT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a request is recognised by."""
+    """The keys by which requests are compared."""
 
     #: Digest of the redacted request, canonical; the host does not count.
     exact: str
@@ -77,7 +77,7 @@ def keys_of_arguments(name: str, arguments: Tree, exact: str) -> Keys:
     """Return the keys of a decorated step's redacted arguments.
 
     Args:
-        name: of the step; it stands for the endpoint.
+        name: of the step; it takes the place of the endpoint.
         arguments: redacted.
         exact: their digest.
     """
@@ -86,7 +86,7 @@ def keys_of_arguments(name: str, arguments: Tree, exact: str) -> Keys:
 
 
 def endpoint_of(request: Mapping[str, Any]) -> str:
-    """Return what is asked, whatever about and of which model: method and path, or the name of a program."""
+    """Return the endpoint of a request without its content and model: method and path, or a program's name."""
     path = _MODEL.sub("*", str(request.get("path", "")))
     return f"{request.get('method', '')} {_mask(path)}"
 
@@ -120,7 +120,7 @@ def _canonical(request: Mapping[str, Any]) -> str:
 
 
 def _parsed(body: str, content_type: str) -> Any:
-    """A body by its meaning: order of members and blanks do not count."""
+    """Return a body in a canonical form: the order of members and white space do not count."""
     if "x-www-form-urlencoded" in content_type:
         return sorted(parse_qsl(body, keep_blank_values=True))
     try:
@@ -139,7 +139,7 @@ def _digest(text: str) -> str:
 
 # --- requests that repeat an earlier one -----------------------------------------
 
-#: Kind of a body that is told by an earlier one.
+#: Kind of a body that refers to an earlier one.
 PART: Final = "part"
 
 
@@ -153,7 +153,7 @@ def part_of(shared: Shared[int], between: Tree) -> Tree:
 def expanded(steps: Iterable[StepRecord]) -> Iterator[StepRecord]:
     """Return steps, each with its whole request; in order, and no more of them in memory than needed.
 
-    Whoever takes steps out of a recording or a case, or changes them, does it with whole requests.
+    Code that removes or changes steps of a recording or a case must work on whole requests.
     A part that does not fit what it refers to is opaque.
     """
     steps = list(steps)
@@ -172,7 +172,7 @@ def expanded(steps: Iterable[StepRecord]) -> Iterator[StepRecord]:
 
 
 def _part(step: StepRecord) -> Shared[int] | None:
-    """What a step's request shares with an earlier one, if its body says so; of -1 where that is no sense."""
+    """Return what a step's request shares with an earlier one, if its body refers to one; ``of`` is -1 where that is invalid."""
     body = step.arguments.get("body") if isinstance(step.arguments, Mapping) else None
     if not isinstance(body, Mapping) or body.get("$") != PART:
         return None
@@ -205,7 +205,7 @@ def _text(step: StepRecord) -> str | None:
 
 
 def compacted(steps: Iterable[StepRecord]) -> Iterator[StepRecord]:
-    """Return steps with whole requests, each long request as what it adds to an earlier one."""
+    """Return steps in which each long request is reduced to what it adds to an earlier one."""
     histories: Histories[int] = Histories()
     for index, step in enumerate(steps):
         text = _text(step) if step.adapter else None
@@ -258,7 +258,7 @@ def _redacted_outcome(step: StepRecord, redactor: Redactor) -> Tree:
     return redactor.tree(outcome)
 
 
-# --- what an answer says --------------------------------------------------------
+# --- faults and texts of answers -------------------------------------------------
 
 
 def status_of(step: StepRecord) -> int | None:
@@ -271,7 +271,7 @@ def status_of(step: StepRecord) -> int | None:
 
 
 def is_fault(step: StepRecord) -> bool:
-    """Whether the answer itself says that it is none: by its status, or an event of its stream."""
+    """Whether the answer itself reports a fault: by its status, or by an event of its stream."""
     if not step.adapter or step.kind not in ("value", "stream"):
         return False
     status = status_of(step)
@@ -286,7 +286,7 @@ def is_fault_status(adapter: str, status: int) -> bool:
 
 
 def tells_error(chunks: Iterator[str]) -> bool:
-    """Whether the end of a stream of events tells of an error."""
+    """Whether the end of a stream of events reports an error."""
     return _ERROR_EVENT.search("".join(chunks)[-_EVENTS:]) is not None
 
 

@@ -18,7 +18,7 @@ def forkable_lock() -> threading.RLock:
     """Make a lock that is free in every forked child, whichever thread of its parent held it.
 
     It is reentrant: a signal handler or a finaliser may generate while its thread holds it. What
-    it guards must be usable at any moment: the child gets it as the holder left it amid a change.
+    it guards must be usable at any moment: the child gets it as the holder left it, possibly in the middle of a change.
     """
     lock = threading.RLock()
     _locks.add(lock)

@@ -13,13 +13,13 @@ import os
 from time import time_ns
 from typing import Final
 
-#: Ids for which randomness is fetched at once: one system call in so many generations.
+#: Ids whose random bytes are fetched together: one system call for so many generations.
 _BATCH: Final = 512
 
 #: In hex, 8 bytes each.
 _random: Final[list[str]] = []
-# A child must not go on with its parent's. Where no hook runs at a fork (uWSGI), the
-# nanoseconds of the other half still tell the two apart.
+# A child must not continue with its parent's. Where no hook runs at a fork (uWSGI), the
+# nanoseconds of the other half still distinguish the two.
 os.register_at_fork(after_in_child=_random.clear)
 
 

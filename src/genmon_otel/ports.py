@@ -39,7 +39,7 @@ class Sink(Protocol):
 
     @property
     def corrections(self) -> Corrections:
-        """What people said of failures instead of the rules; each failure looks itself up."""
+        """Categories and severities that people set for failures; read once for each failure."""
 
     def deliver(
         self,
@@ -117,7 +117,7 @@ class Metrics(Protocol):
     def internal_error(self, where: str) -> None: ...
 
     def watch(self, report: Callable[[], None]) -> None:
-        """Have ``report`` called before anything is read: it tells the levels of the moment."""
+        """Register ``report``, which sets the gauges, to be called before metrics are read."""
 
     def count_pending(self) -> None:
         """Count all pending events; called now and then, on the writer's thread."""
@@ -141,7 +141,7 @@ class Answer(Protocol):
 
     @property
     def head(self) -> Mapping[str, Tree]:
-        """All that is recorded beside the body; of a program also its output."""
+        """Everything recorded except the body; of a program also its output."""
 
     @property
     def took_s(self) -> float:
@@ -160,7 +160,7 @@ class Answer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramStart:
-    """How a replayed program would be started, which tells the files that it would read; in no recording."""
+    """How a replayed program would be started; shows which files it would read. Not part of a recording."""
 
     #: Its name and arguments, or a command of the shell.
     words: tuple[str, ...]
@@ -226,7 +226,7 @@ class Store(Protocol):
         """Delete at most ``limit`` rows that outlived their retention; how many went."""
 
     def corrections(self) -> Sequence[Correction]:
-        """What people said of failures instead of the rules."""
+        """Return the categories and severities that people set for failures."""
 
     def health(self, window_s: float, now: float) -> Health: ...
 

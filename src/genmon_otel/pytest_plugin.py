@@ -29,7 +29,7 @@ SUFFIX: Final = ".genmon.json"
 _PROPERTY: Final = "genmon"
 #: Settings of pytest's configuration: what case files, which are untrusted data, may do.
 _ALLOWED: Final = {
-    "genmon_roots": "folders beside the project's own that cases may call code in",
+    "genmon_roots": "folders, in addition to the project's own, whose code cases may call",
     "genmon_postconditions": "import paths of functions that cases may name as postconditions",
     "genmon_factories": "import paths of functions that cases may name as factories",
     "genmon_live": "steps that cases may really call",
@@ -76,7 +76,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
         file = CaseFile.from_parent(parent, path=file_path)
         if (printed := _printed_name(file.nodeid)) == file.nodeid:
             return file
-        # Pytest prints an id as it is, and whoever wrote the file chose its name.
+        # Pytest prints an id unchanged, and the author of the file chose its name.
         return CaseFile.from_parent(parent, path=file_path, nodeid=printed)
     return None
 
@@ -265,7 +265,7 @@ def _is_named(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of xdist what the command line of its controller said."""
+    """Pass the options of the controller's command line to a worker of xdist."""
     node.workerinput[_PROPERTY] = _is_named(node.config)
 
 

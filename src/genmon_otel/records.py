@@ -1,4 +1,4 @@
-"""The nouns of the domain: what one generation leaves behind.
+"""The records of the domain: what is kept of one generation.
 
 Times are Unix seconds (UTC) as ``float``; names in ``_s`` are seconds of the monotonic clock.
 """

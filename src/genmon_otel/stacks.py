@@ -112,7 +112,7 @@ def _is_own(filename: str) -> bool:
 
 
 def frames(error: BaseException) -> tuple[Frame, ...]:
-    """Return the frames that tell where one exception was raised, innermost first.
+    """Return the frames that identify where one exception was raised, innermost first.
 
     A function that called itself, or whose callees called it again, is there once, at its
     outermost place: the depth at which a recursion breaks says nothing. An exception object
@@ -130,14 +130,14 @@ def frames(error: BaseException) -> tuple[Frame, ...]:
 
 
 def _of_this_raise(links: list[TracebackType]) -> list[TracebackType]:
-    """Return what a traceback says of where its exception was raised now.
+    """Return the frames of the place where an exception was last raised.
 
     Python puts the frames of each raise before those of earlier ones (``Future.result()``, an
     error that is kept and raised elsewhere, one object that a module raises again and again).
     The newest stretch counts; in its place the oldest that passed through the function where
     the newest begins, which is the operation: an error that it keeps is one failure from the
     first time on. The stretch in which the exception was made belongs to it only where a library
-    handed it on or where it was caught in the same call; else another operation made it, which
+    re-raised it or where it was caught in the same call; else another operation made it, which
     raises the same object.
     """
     begins = [0]
@@ -168,7 +168,7 @@ def _of_app(link: TracebackType) -> bool:
 
 
 def _belongs(made: list[TracebackType], found: list[TracebackType]) -> bool:
-    """Return whether an exception that was made in one stretch was handed on to another."""
+    """Return whether an exception that was made in one stretch was re-raised in another."""
     calls = {id(link.tb_frame) for link in found}
     return not _of_app(found[-1]) or id(made[0].tb_frame) in calls
 
@@ -196,7 +196,7 @@ def raise_site(error: BaseException) -> tuple[str, str, int]:
 def is_of_missing_program(error: BaseException) -> bool:
     """Return whether an error says that a program which was to be started is not there.
 
-    Of ``FileNotFoundError`` alone nobody can tell a program from a file: what tells is that
+    A ``FileNotFoundError`` alone does not say whether a program or a file is missing. The evidence is that
     ``subprocess``, which asyncio uses too, raised it of what it was to execute, by its bare name.
     """
     if type(error) is not FileNotFoundError:
@@ -261,7 +261,7 @@ def _module(namespace: dict[str, object]) -> str:
 
 
 def _blocks(error: BaseException) -> Iterator[str]:
-    """Yield the chain's exceptions, first one first, each followed by how the next came of it."""
+    """Yield the chain's exceptions, first one first, each followed by how it led to the next."""
     chain: list[tuple[BaseException, str]] = [(error, "")]
     seen = {id(error)}
     while len(chain) < _CHAIN_WALKED:

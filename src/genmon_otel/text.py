@@ -59,7 +59,7 @@ def cut(text: str, limit: int) -> str:
 def cut_between_words(text: str, limit: int) -> str:
     """Cut a text as :func:`cut` does, without the halves of the words that it would split.
 
-    For what is redacted afterwards: half a secret is not known for one.
+    For texts that are redacted afterwards: half a secret would not be recognised.
     """
     if len(text) <= limit:
         return text

@@ -1,4 +1,4 @@
-"""Metrics that nobody asked for."""
+"""The metrics of applications that asked for none."""
 
 from __future__ import annotations
 

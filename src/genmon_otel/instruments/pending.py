@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from genmon_otel.instruments.series import LabelSet
 from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageEnd
 
-#: Events that are taken at a time: what a signal handler's exception amid a count may cost.
+#: Events that are taken at a time: as many may be lost if a signal handler raises during a count.
 _AT_ONCE: Final = 100
 
 #: A generation that ended, and its trace's id where that is an exemplar.
@@ -30,18 +30,18 @@ def grouped(
     To count those of one series together takes a third of the time that each by itself would.
 
     Args:
-        pending: any thread may append to it meanwhile, and a forked child may clear it.
+        pending: another thread may append to it during the call, and a forked child may clear it.
         number: how many; fewer where there are no more.
         series_of: says in which series an event is counted.
     """
     while number > 0 and pending:
-        alike: dict[S, list[E]] = {}
+        by_series: dict[S, list[E]] = {}
         for _ in range(min(number, _AT_ONCE)):
             if not pending:
                 break
             event = pending.popleft()
-            alike.setdefault(series_of(event), []).append(event)
-        yield from alike.items()
+            by_series.setdefault(series_of(event), []).append(event)
+        yield from by_series.items()
         number -= _AT_ONCE
 
 

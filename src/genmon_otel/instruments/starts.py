@@ -1,6 +1,6 @@
 """Start times of the series of ``genmon_generations_total``.
 
-The alert counts attempts exactly, from the first one on, because it can tell a new series from an old
+The alert counts attempts exactly, from the first one on, because it can distinguish a new series from an old
 one that is scraped for the first time. A start time is set before its counter can be scraped, and
 does not change while the counter exists.
 """

@@ -334,7 +334,7 @@ class Journal:
         """Release all segments; delete them if the store holds everything.
 
         Later appends go to new segments of a new producer: the old ones belong to
-        whoever adopts them.
+        the process that adopts them.
 
         Returns:
             How many records are in the segments left behind.

@@ -22,7 +22,7 @@ from genmon_otel.addresses import mask_url
 from genmon_otel.journal.frames import Frame, Scan, scan
 
 SUFFIX: Final = ".journal"
-#: Suffix of a segment that is being created and may not be locked yet: nobody claims it.
+#: Suffix of a segment that is being created and may not be locked yet: no process claims it.
 UNFINISHED: Final = ".unfinished"
 #: Seconds after which the process that was creating a segment has died.
 _UNFINISHED_S: Final = 60.0

@@ -128,7 +128,7 @@ def _fields(error: BaseException) -> dict[str, Any]:
         for name, value in state_of(error).items()
         if isinstance(name, str) and name not in _SKIPPED
     }
-    if is_of_missing_program(error):  # its frames tell, which a replay has not
+    if is_of_missing_program(error):  # the evidence is in its frames, which a replay does not have
         fields[PROGRAM_MARK] = True
     return fields
 

@@ -116,7 +116,7 @@ class ForeignFailureProcessor(SpanProcessor):
             log_failure(record, failure)
 
     def _is_below_genai(self, parent_context: Context | None) -> bool:
-        """Whether the span that begins has a GenAI span of anybody's above it, in this process."""
+        """Whether the span that begins has any GenAI span above it, in this process."""
         parent = get_current_span(parent_context)
         if not isinstance(parent, ReadableSpan):
             return False

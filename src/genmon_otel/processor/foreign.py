@@ -38,7 +38,7 @@ def is_genai(span: ReadableSpan) -> bool:
 
 
 def is_failed_root(span: ReadableSpan) -> bool:
-    """Whether a span that ended can be the failed root of somebody else's generation."""
+    """Whether a span that ended can be the failed root span of another instrumentation's generation."""
     attributes = span.attributes
     if not attributes or not _has_failed(span, attributes):
         return False

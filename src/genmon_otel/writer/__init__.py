@@ -34,12 +34,12 @@ _writers: Final[weakref.WeakSet[Writer]] = weakref.WeakSet()
 
 
 class Writer:
-    """Bring finished generations to the store. Implements :class:`genmon_otel.ports.Sink`.
+    """Move finished generations to the store. Implements :class:`genmon_otel.ports.Sink`.
 
     Args:
-        store: where to. It is opened by the writer's thread, in each process anew.
+        store: the target. The writer's thread opens it, in each process anew.
         settings: say where the journal lies and which store it is for.
-        metrics: counts what became of the records.
+        metrics: counts what happened to the records.
         redactor: redacts recordings and the requests of successes.
         clock: time of the backoff and of what is running; None: the machine's.
         known_error: the kind of error for which the store cannot be used as this is made, where
@@ -97,7 +97,7 @@ class Writer:
             self._services.suppress_and_count("deliver")
 
     def start(self) -> None:
-        """Run in this process: adopt what died, watch what is running. Idempotent."""
+        """Start in this process: adopt journals of dead processes, note running generations. Idempotent."""
         try:
             process = self._current_process()
             process.start()
@@ -110,7 +110,7 @@ class Writer:
         self._in_flight = in_flight
 
     def account(self) -> Account:
-        """Say where the records of this process are."""
+        """Return where the records of this process are."""
         return self._current_process().account()
 
     def flush(self, timeout_s: float) -> bool:

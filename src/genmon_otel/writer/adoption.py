@@ -1,12 +1,12 @@
-"""Taking over the journals of processes that died: every frame once, then the files go.
+"""Take over the journals of processes that died: store every frame once, then delete the files.
 
-A dead process has released its locks. Whoever gets all of them replays what the
+A dead process has released its locks. The process that gets all of them replays what the
 store does not hold yet, on the dead producer's own position, so that racing or dying
 adopters cannot store anything twice. A generation that was noted as running and has
 no end in the journal died with its process; it becomes a failure.
 
 Records that their process journalled at its exit while a batch with the very same records
-was under way carry that batch's *position*. Whoever moves the producer from that
+was under way carry that batch's *position*. The process that moves the producer from that
 position stores them: either that batch arrived after all, or the adopter's first
 batch holds exactly them.
 """
@@ -27,7 +27,7 @@ from genmon_otel.writer.quarantine import Quarantine
 from genmon_otel.writer.sending import Receipt, Sender
 from genmon_otel.writer.services import Services
 
-#: Seconds between two looks into the folder.
+#: Seconds between two scans of the folder.
 EVERY_S: Final = 60.0
 
 _log = logging.getLogger(names.LOGGER)
@@ -38,7 +38,7 @@ class Adopter:
 
     Args:
         admit: returns the record to store for one.
-        on_receipt: called with what became of adopted items.
+        on_receipt: called with what happened to adopted items.
         on_lost: called with how many records damage has lost, and how many were put aside.
     """
 
@@ -69,7 +69,7 @@ class Adopter:
         """Replay one batch; False when there is nothing to adopt at ``now`` (monotonic).
 
         Raises:
-            StoreUnavailable: go on later.
+            StoreUnavailable: try again later.
         """
         if self._current is None and now >= self._next_look:
             self._current = self._find()

@@ -11,7 +11,7 @@ LONGEST_S: Final = 30.0
 
 
 class Backoff:
-    """Exponential backoff with full jitter: many processes do not come back at once.
+    """Exponential backoff with full jitter: many processes do not retry at the same moment.
 
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
@@ -33,10 +33,10 @@ class Backoff:
         self._due_at = now + self._rng.uniform(0.1 * ceiling, ceiling)
 
     def worked(self) -> None:
-        """Start over."""
+        """Reset: the last attempt succeeded."""
         self.failures = 0
         self._due_at = float("-inf")
 
     def retry_at_once(self) -> None:
-        """Let the next attempt come at once: a thread waits for it."""
+        """Make the next attempt immediate: a thread waits for it."""
         self._due_at = float("-inf")

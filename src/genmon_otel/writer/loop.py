@@ -123,7 +123,7 @@ class WriterLoop:
         return self._backoff.failures
 
     def retry_at_once(self) -> None:
-        """Let the next attempt to use the store come at once: a thread waits for it."""
+        """Make the next attempt to use the store immediate: a thread waits for it."""
         self._backoff.retry_at_once()
 
     def checkpoint(self) -> Checkpoint:
@@ -141,17 +141,17 @@ class WriterLoop:
         )
 
     def account(self, left_behind: int) -> Account:
-        """Say where the records are; ``left_behind`` of them are in journals that were closed."""
+        """Return where the records are; ``left_behind`` of them are in journals that were closed."""
         with self._handover_lock:
             return self._queue.account(self._journal.pending_records + left_behind)
 
     def report(self) -> None:
-        """Tell the metrics how much waits for the store."""
+        """Set the gauges of what waits for the store."""
         self._metrics.queue_depth(len(self._queue) + self._journal.pending_records)
         self._metrics.journal_bytes(self._journal.waiting_bytes)
 
     def retire(self) -> tuple[int, list[GenerationRecord]]:
-        """Settle nothing from now on: the process ends, and its journal gets what is left.
+        """Stop settling batches: the process ends, and its journal gets the remaining records.
 
         Returns:
             The producer's position before the batch that is under way, and that batch's records

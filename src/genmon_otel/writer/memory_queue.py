@@ -1,4 +1,4 @@
-"""The records of one process that are in memory, and how many records met each fate."""
+"""The records of one process that are in memory, and counts of what happened to all records."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from genmon_otel.records import GenerationRecord
 
 #: Records in memory; at about 1.5 KB each, 15 MB.
 MAX_RECORDS: Final = 10_000
-#: Records that go at once when memory is full, so that few calls spend time on it.
+#: Records dropped together when memory is full, so that few calls spend time on it.
 DROPPED_AT_ONCE: Final = 100
-#: Minutes, operations, frameworks and outcomes of dropped records that are counted at a time.
+#: Distinct (minute, operation, framework, outcome) of dropped records that are counted between two batches.
 _MAX_COUNTS: Final = 1_000
-#: Journalled records kept whole as well, because the journal's copy is shortened.
+#: Journalled records that are also kept complete, because the journal's copy may be shortened.
 MAX_WHOLE: Final = 1_000
 
 
@@ -93,12 +93,12 @@ class MemoryQueue:
         """Take a finished generation.
 
         Args:
-            record: what ended. The latest one given again, the same object, is ignored: an
-                interruption struck its caller right after the first time.
+            record: what ended. The same object given twice in a row is ignored: an
+                interruption made its caller repeat the call.
             seq: sequence number of its journal frame; None: it is in memory only.
 
         Returns:
-            How many records are in memory; None after :meth:`close`, when nobody leases them.
+            How many records are in memory; None after :meth:`close`, when no thread leases them.
         """
         with self._lock:
             if seq is not None:
@@ -124,7 +124,7 @@ class MemoryQueue:
         try:
             for _ in range(min(before, most)):
                 self._count(records.popleft())
-        finally:  # a signal handler may have raised amid the loop
+        finally:  # a signal handler may have raised in the loop
             dropped = before - len(records)
             self._removed_total += dropped
             self._dropped[names.DROPPED_FULL] += dropped
@@ -145,7 +145,7 @@ class MemoryQueue:
     def lease(self, limit: int) -> list[GenerationRecord]:
         """Take out up to ``limit`` records, failures first.
 
-        They count as in memory until :meth:`ack` or :meth:`drop` says what became of them.
+        They count as in memory until :meth:`ack` or :meth:`drop` is called for them.
         """
         with self._lock:
             leased: list[GenerationRecord] = []
@@ -161,10 +161,10 @@ class MemoryQueue:
         return tuple((*key, *value) for key, value in counts.items())
 
     def ack(self, *, stored: int = 0, leased: int = 0, adopted: int = 0) -> None:
-        """Note what became of records.
+        """Count records that were settled.
 
         Args:
-            stored: records that are in the store now, from wherever they came.
+            stored: records that are in the store now, from memory, journal or a dead process.
             leased: leased records that are no longer in memory: stored, journalled or dropped.
             adopted: records of dead processes that are settled: stored or dropped.
         """
@@ -197,7 +197,7 @@ class MemoryQueue:
             self._is_closed = True
 
     def account(self, journalled: int) -> Account:
-        """Say where all records are, given how many the journal holds for the store."""
+        """Return where all records are, given how many the journal holds for the store."""
         with self._lock:
             return Account(
                 delivered=self._put_total + self._journalled_total,

@@ -26,7 +26,7 @@ from genmon_otel.writer.unfinished import cancelled_record
 #: Seconds between two turns of the thread when no other thread wakes it.
 _PAUSE_S: Final = 1.0
 #: Records in memory at which a caller wakes the thread. So a burst of calls is written when it is
-#: over, or a second later: the thread would take the interpreter from the callers meanwhile.
+#: over, or a second later: until then the thread would compete with the callers for the interpreter.
 WAKE_AT: Final = MAX_RECORDS // 4
 #: How many times as long as a turn's CPU time the thread rests before the next one: a quarter of
 #: one processor is the most that it takes from the application, whose threads it shares Python's
@@ -140,11 +140,11 @@ class ProcessState:
                 self._running.end_later(record.generation_id)
         in_memory = self._queue.put(record, seq)
         if in_memory is None:
-            self._journal_what_is_left()  # the process was closed since
+            self._journal_memory()  # the process was closed since
         elif in_memory == WAKE_AT and not self._is_resting:
             self.wake()
 
-    def _journal_what_is_left(self) -> None:
+    def _journal_memory(self) -> None:
         """Journal what is in memory only: no thread leases it any more."""
         self._journal_records(self._queue.lease(len(self._queue)))
 
@@ -172,7 +172,7 @@ class ProcessState:
                     self._thread = None
 
     def wake(self) -> None:
-        """Make the thread take its next turn at once."""
+        """Make the thread take its next turn immediately."""
         if not self._wake_lock.locked():
             return  # a turn is due already
         try:
@@ -200,11 +200,11 @@ class ProcessState:
     # --- waiting, accounting, closing: on a thread of the application's ------------------
 
     def report(self) -> None:
-        """Tell the metrics how much waits for the store."""
+        """Set the gauges of what waits for the store."""
         self._loop.report()
 
     def account(self) -> Account:
-        """Say where the records of this process are."""
+        """Return where the records of this process are."""
         return self._loop.account(self._left_behind)
 
     def flush(self, timeout_s: float, *, is_patient: bool = True) -> bool:
@@ -212,7 +212,7 @@ class ProcessState:
 
         Args:
             timeout_s: seconds.
-            is_patient: whether to go on waiting after a failed attempt to use the store.
+            is_patient: whether to keep waiting after a failed attempt to use the store.
 
         Returns:
             False when time ran out, the store failed, or there is no thread to do it.
@@ -268,7 +268,7 @@ class ProcessState:
         return is_stored
 
     def _cancel_running(self) -> None:
-        """End what is still running as cancelled: its process ends in good order."""
+        """End the generations that still run as cancelled: the process exits normally."""
         try:
             now = self._services.clock.now()
             for note, is_noted in self._running.cancel(self._services.list_in_flight):
@@ -281,11 +281,11 @@ class ProcessState:
         position, unanswered = self._loop.retire()
         self._journal_records(unanswered, position)
         self._queue.close()
-        self._journal_what_is_left()
+        self._journal_memory()
         self._left_behind += self._journal.close()
 
     def abandon(self) -> None:
-        """Release, in a forked child, the files and locks that the parent goes on using."""
+        """Release, in a forked child, the files and locks that the parent still uses."""
         self._loop.release_adopted()
         self._journal.abandon()
 
@@ -294,5 +294,5 @@ class ProcessState:
         return not self.is_closed and self._loop.wait_between_turns(timeout_s)
 
     def resume_turns(self) -> None:
-        """Let the thread go on after a fork, in the parent."""
+        """Resume the thread after a fork, in the parent."""
         self._loop.resume_turns()

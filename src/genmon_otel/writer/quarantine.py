@@ -16,7 +16,7 @@ MAX_BYTES: Final = 16 * 2**20
 
 
 class Quarantine:
-    """A bounded file of JSON lines beside the journal. Best effort: never raises.
+    """A bounded file of JSON lines in the journal's folder. Best effort: never raises.
 
     Args:
         directory: the journal's; None: nothing is kept.
@@ -26,15 +26,15 @@ class Quarantine:
         self._path = None if directory is None else directory / REFUSED
 
     def keep_record(self, record: GenerationRecord, reason: str) -> None:
-        """Put a record aside."""
+        """Write a record to the file."""
         self.keep(encode_record(record, limit=65_536), "record", reason)
 
     def keep_recording(self, recording: Recording, reason: str) -> None:
-        """Put a recording aside; it is redacted by now."""
+        """Write a recording, redacted already, to the file."""
         self.keep(encode_recording(recording), "recording", reason)
 
     def keep(self, payload: bytes, kind: str, reason: str) -> None:
-        """Put the payload of a journal frame aside."""
+        """Write the payload of a journal frame to the file."""
         if self._path is None:
             return
         line = json.dumps(

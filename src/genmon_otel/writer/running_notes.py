@@ -45,7 +45,7 @@ class RunningNotes:
         return generation_id in self._noted or generation_id in self._cancelled
 
     def end(self, generation_id: str) -> bool:
-        """Note that a generation ended; whether its end must be in the journal."""
+        """Note that a generation ended; return whether its end must be in the journal."""
         if generation_id not in self._noted:
             return False
         with self._lock:

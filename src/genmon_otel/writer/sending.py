@@ -56,7 +56,7 @@ class _Load:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of some items."""
+    """What happened to some items."""
 
     stored: tuple[Item, ...] = ()
     refused: tuple[Item, ...] = ()

@@ -15,7 +15,7 @@ from genmon_otel.redaction import Redactor
 
 @dataclass(slots=True)
 class Services:
-    """The parts that all processes of an application use alike."""
+    """The objects that all processes of an application share."""
 
     store: Store
     metrics: Metrics
