@@ -40,6 +40,8 @@ GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
 
 #: Of a model call: span ``gen_ai.client.inference`` of the GenAI conventions.
 GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
 GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
 GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"
 GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"

@@ -74,17 +74,19 @@ class _Handler(JsonHandler):
         elif self.path.endswith("/messages"):
             self.reply(200, {**_MESSAGE, "usage": {"input_tokens": 20, "output_tokens": 9}})
         elif asked.get("stream"):
-            self._events(_chat_events("stream_options" in asked), lambda _: "")
+            self._events(_chat_events("stream_options" in asked), lambda _: "", b"data: [DONE]\n\n")
         else:
             self.reply(200, _chat("Sorry" if "BAD" in said else "{}"))
 
-    def _events(self, events: list[Any], head: Any) -> None:
+    def _events(self, events: list[Any], head: Any, end: bytes = b"") -> None:
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for event in events:
-            data = f"{head(event)}data: {json.dumps(event)}\n\n".encode()
+        for data in (
+            *(f"{head(e)}data: {json.dumps(e)}\n\n".encode() for e in events),
+            end or b": \n",
+        ):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.write(b"0\r\n\r\n")
 
@@ -317,3 +319,44 @@ def test_suppressed_instrumentation(url: str) -> None:
         op()
     assert t.spans() == []
     assert len(t.seen.record.stages) == 2
+
+
+def test_what_a_request_says_of_itself(url: str) -> None:
+    """The server's address and port, and that a stream was asked for, though the answer is an error."""
+
+    @generation(name="op")
+    def op() -> None:
+        _ask(url)
+        with pytest.raises(openai.BadRequestError):
+            _ask(url, "FAIL", stream=True)
+
+    with traced() as t:
+        op()
+    plain, streamed = (span.attributes or {} for span in t.spans())
+    host, _, port = url.removeprefix("http://").partition(":")
+    assert (plain["server.address"], plain["server.port"]) == (host, int(port))
+    assert [said.get("gen_ai.request.stream") for said in (plain, streamed)] == [None, True]
+
+
+def test_streams_that_are_not_read_to_their_end(url: str) -> None:
+    """Each has its span and tokens when the generation ends; after ``[DONE]`` nothing is left to read."""
+
+    @generation(name="op")
+    def op() -> None:
+        client = httpx2.Client()
+        asked = {"stream": True, "model": "m", "stream_options": {}}
+        request = client.build_request("POST", f"{url}/v1/chat/completions", json=asked)
+        # what it leaves open stays so: references of a cycle keep it
+        kept.append(client.send(request, stream=True).iter_lines())
+        assert any(line == "data: [DONE]" for line in kept[0])
+        request = client.build_request("POST", f"{url}/v1/messages", json=asked)
+        kept.append(client.send(request, stream=True).iter_lines())
+        assert any("message_start" in line for line in kept[1])
+
+    kept: list[Any] = []
+    with traced() as t:
+        op()
+        spans = t.spans()
+    assert [s.outcome for s in t.seen.record.stages] == ["success", "cancelled"]
+    assert [(s.attributes or {}).get("gen_ai.usage.input_tokens") for s in spans] == [11, 25]
+    assert t.seen.record.tokens["input"] == 36

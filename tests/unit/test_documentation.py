@@ -178,7 +178,7 @@ def test_generated_pages_are_current() -> None:
 
 def test_every_attribute_is_explained() -> None:
     """The reference explains each span attribute of conventions."""
-    kinds = ("GEN_AI_", "ATTR_", "ERROR_", "EXCEPTION_", "CODE_", "ENDUSER_")
+    kinds = ("GEN_AI_", "ATTR_", "ERROR_", "EXCEPTION_", "CODE_", "ENDUSER_", "SERVER_")
     names = {name for name in vars(conventions) if name.startswith(kinds)}
     assert names - {"GEN_AI_USAGE", "EXCEPTION_EVENT"} == set(ATTRIBUTES)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from genmon_otel.capture.endpoints import endpoint_of as called
 from genmon_otel.capture.endpoints import is_telemetry
 from genmon_otel.exchanges import endpoint_of
 
@@ -54,3 +55,26 @@ def test_a_model_in_the_path_is_no_other_endpoint(one: str, other: str, same: bo
 def test_telemetry_is_told_by_its_endpoint(host: str, path: str, expected: bool) -> None:
     """What only observes is no step; what a vendor's same host answers to the application is."""
     assert is_telemetry(host, path) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "agent", "name"),
+    [
+        ("api.openai.com", "/v1/chat/completions", "", "openai chat"),
+        ("gateway", "/v1/chat/completions", "OpenAI/Python 3.57.0", "openai chat"),
+        ("gateway", "/openai/deployments/d/chat/completions", "AsyncAzureOpenAI/Python 3.57.0", "azure.ai.openai chat"),
+        ("gateway", "/openai/v1/chat/completions", "AsyncGroq/Python 0.37.1", "groq chat"),
+        ("gateway", "/v1/chat/completions", "AsyncTogether/Python 3.1.1", "together chat"),
+        ("gateway", "/v1/chat/completions", "Fireworks/Python 1.2.30", "fireworks chat"),
+        ("gateway", "/v1/chat/completions", "unknown/None; hf_hub/2.4.0; python/3.11.7", "hugging_face chat"),
+        ("gateway", "/v1/chat/completions", "mistral-client-python/2.0", "mistral_ai chat"),
+        ("api.voyageai.com", "/v1/embeddings", "", "voyage_ai embeddings"),
+        ("api.cohere.com", "/v1/chat", "", "cohere chat"),
+        ("shop.example.com", "/v1/chat", "", "POST shop.example.com"),
+        ("localhost", "/api/embed", "ollama-python/0.6.3", "ollama embeddings"),
+        ("localhost", "/api/embeddings", "ollama-python/0.6.3", "ollama embeddings"),
+    ],
+)  # fmt: skip
+def test_whose_model_api_it_is(host: str, path: str, agent: str, name: str) -> None:
+    """By the host, else by the client, else by the API itself; another endpoint is called as its host."""
+    assert called("POST", host, path, agent).name == name

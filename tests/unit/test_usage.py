@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genmon_otel.capture.usage import answering_model, requested_model, tokens_of
+from genmon_otel.capture.usage import answering_model, is_streamed, requested_model, tokens_of
 
 
 def sse(*events: Any) -> bytes:
@@ -56,6 +56,12 @@ _ANSWERS: Final[dict[str, tuple[Any, dict[str, int]]]] = {
     ),
     "openai embeddings": ({"data": [{"embedding": [0.1]}], "usage": {"prompt_tokens": 8, "total_tokens": 8}},
                           {"input": 8}),
+    "cohere embed": ({"embeddings": {"float": [[0.1]]}, "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 4}}},
+                     {"input": 4}),
+    "cohere's first chat": ({"text": "hi", "meta": {"billed_units": {"input_tokens": 4, "output_tokens": 2},
+                             "tokens": {"input_tokens": 70, "output_tokens": 2}}}, {"input": 4, "output": 2}),
+    "replicate": ({"output": ["hi"], "metrics": {"predict_time": 0.5, "input_token_count": 9, "output_token_count": 6}},
+                  {"input": 9, "output": 6}),
     "groq": (sse({"x_groq": {"id": "r", "usage": {"prompt_tokens": 1, "completion_tokens": 2}}}),
              {"input": 1, "output": 2}),
     "anthropic": (
@@ -139,6 +145,8 @@ def test_headers_tell_of_tokens() -> None:
         ("/model/anthropic.claude-3%3A0/converse", b"{}", "anthropic.claude-3:0"),
         ("/openai/deployments/mine/chat/completions", b'{"model":"x"}', "mine"),
         ("/v1/messages", b"{" + b'"a":"' + b"x" * 9000 + b'","model":"c",' + b'"b":"' + b"x" * 9000 + b'"}', "c"),
+        ("/v1/models/meta/llama-3/predictions", b"{}", "meta/llama-3"),
+        ("/v1/deployments/mine/predictions", b"{}", "mine"),
         ("/v1/chat/completions", None, ""),
         ("/v1/chat/completions", b'{"model":7}', ""),
     ],
@@ -146,6 +154,23 @@ def test_headers_tell_of_tokens() -> None:
 def test_the_model_that_is_asked(path: str, body: bytes | None, model: str) -> None:
     """The path's, else the body's, wherever it stands there."""
     assert requested_model(path, body) == model
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("/v1/chat/completions", b'{"stream": true, "model": "m"}', True),
+        ("/v1/chat/completions", b'{"stream":false,"stream_options":null}', False),
+        ("/v1/chat/completions", b'{"messages":[{"content":"\\"stream\\":true"}]}', False),
+        ("/v1beta/models/gemini-3:streamGenerateContent", b"{}", True),
+        ("/model/claude/converse-stream", b"{}", True),
+        ("/model/claude/invoke-with-response-stream", None, True),
+        ("/model/claude/invoke", None, False),
+    ],
+)
+def test_a_stream_that_is_asked_for(path: str, body: bytes | None, expected: bool) -> None:
+    """By the body or the path, as each API has it; not by what a prompt quotes."""
+    assert is_streamed(path, body) is expected
 
 
 def test_the_model_that_answers() -> None:

@@ -218,7 +218,9 @@ class AutomaticCall(HoldingStage):
             if self.outcome is not None:
                 return
             self._look()
-            if self._is_fault():  # of which nobody reads the body
+            if self.is_done:
+                self.finished()
+            elif self._is_fault():  # of which nobody reads the body
                 self._closed_early = True
                 self._settle(self._given_at or self._began)
             else:
@@ -227,6 +229,19 @@ class AutomaticCall(HoldingStage):
             suppress_and_count("capture", self.generation.runtime)
 
     # --- what came of it
+
+    def generation_ended(self) -> None:
+        """End a model's stream that nobody waits for: its consumer left without closing it."""
+        try:
+            if self.outcome is None and self._answer == "stream" and self.endpoint.api is not None:
+                self._look()
+                if self.is_done:
+                    self.finished()
+                elif not self.is_asked:
+                    self._closed_early = True
+                    self._end(Outcome.CANCELLED, self._given_at or self._began)
+        except BaseException:
+            suppress_and_count("capture", self.generation.runtime)
 
     def _is_fault(self) -> bool:
         return self.status is not None and self.status >= FIRST_FAULT

@@ -33,12 +33,19 @@ _PROVIDERS: Final = (
     ("fireworks.ai", "fireworks"),
     ("huggingface.co", "hugging_face"),
     ("replicate.com", "replicate"),
+    ("voyageai.com", "voyage_ai"),
+    ("cerebras.ai", "cerebras"),
+    ("sambanova.ai", "sambanova"),
+    ("deepinfra.com", "deepinfra"),
+    ("integrate.api.nvidia.com", "nvidia"),
 )
-#: (end of the path, operation, provider whose API it is): what a known model API is told by.
+#: (end of host and path, operation, provider whose API it is): what a known model API is told by.
 #: Sources: the providers' API references.
 _APIS: Final = tuple(
     (re.compile(pattern), operation, provider)
     for pattern, operation, provider in (
+        (r"/api/(?:chat|generate)$", "chat", "ollama"),
+        (r"/api/embed(?:dings)?$", "embeddings", "ollama"),
         (r"/chat/completions$", "chat", "openai"),
         (r"/responses$", "responses", "openai"),
         (r"/embeddings$", "embeddings", "openai"),
@@ -50,20 +57,20 @@ _APIS: Final = tuple(
         (r":(?:batchE|e)mbedContents?$", "embeddings", "gcp.gemini"),
         (r"/model/[^/]+/converse(?:-stream)?$", "chat", "aws.bedrock"),
         (r"/model/[^/]+/invoke(?:-with-response-stream)?$", "invoke", "aws.bedrock"),
-        (r"/v2/(?:chat)$", "chat", "cohere"),
-        (r"/v2/embed$", "embeddings", "cohere"),
-        (r"/api/(?:chat|generate)$", "chat", "ollama"),
+        (r"/v2/chat$|cohere\.(?:com|ai)/v1/chat$", "chat", "cohere"),
+        (r"/v2/embed$|cohere\.(?:com|ai)/v1/embed$", "embeddings", "cohere"),
         (r"/v1/(?:models/.+/|deployments/.+/)?predictions$", "predictions", "replicate"),
     )
 )
-#: Clients that speak an API of others to their own provider, by the begin of their user agent: behind a gateway
+#: Clients that speak an API of others to their own provider, by what their user agent holds: behind a gateway
 #: the host does not tell.
 _AGENTS: Final = (
     ("mistral-client-python", "mistral_ai"),
+    ("AzureOpenAI/", "azure.ai.openai"),
     ("Groq/", "groq"),
-    ("AsyncGroq/", "groq"),
     ("Together/", "together"),
-    ("AsyncTogether/", "together"),
+    ("Fireworks/", "fireworks"),
+    ("hf_hub/", "hugging_face"),
 )
 #: What the GenAI conventions call an operation; others generate content.
 _OPERATIONS: Final = {
@@ -183,7 +190,7 @@ def _api_of(method: str, host: str, path: str, agent: str = "") -> tuple[str, st
     if method != "POST":
         return None
     for pattern, operation, api in _APIS:
-        if pattern.search(path):
+        if pattern.search(f"{host}{path}"):
             return _provider_of(host) or _provider_by(agent) or api, operation
     return None
 
@@ -201,4 +208,4 @@ def _provider_of(host: str) -> str:
 
 
 def _provider_by(agent: str) -> str:
-    return next((provider for begin, provider in _AGENTS if agent.startswith(begin)), "")
+    return next((provider for part, provider in _AGENTS if part in agent), "")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from genmon_otel.capture.ledger import Ledger
-from genmon_otel.capture.wire import DATA, MAX_BYTES, Sent
+from genmon_otel.capture.wire import DATA, DONE, MAX_BYTES, Sent
 from genmon_otel.histories import SHORTEST
 from genmon_otel.recorder.runtime import suppress_and_count
 from genmon_otel.recorder.stage import Stage
@@ -47,6 +47,12 @@ class HoldingStage(Stage):
     def attempt_key(self) -> object:
         """What it shares with other attempts of its call."""
         return self.adapter, self.site, self.sent.key()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a stream has said that it is over: its consumer need not read to its end."""
+        end = b"".join(map(DATA, self.parts[-2:]))
+        return end[-len(DONE) - 4 :].rstrip().endswith(DONE)
 
     def _hold_request(self, sent: Sent) -> None:
         size = len(sent.body or b"")

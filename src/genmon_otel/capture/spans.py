@@ -22,7 +22,7 @@ from opentelemetry.trace import Span, SpanKind, get_current_span
 
 from genmon_otel import conventions as names
 from genmon_otel.capture.endpoints import Endpoint
-from genmon_otel.capture.usage import requested_model
+from genmon_otel.capture.usage import is_streamed, requested_model
 from genmon_otel.capture.wire import Sent
 
 #: By adapter: OpenTelemetry's instrumentations that make a span for the same call.
@@ -35,6 +35,8 @@ _INSTRUMENTORS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "urllib3": (("opentelemetry.instrumentation.urllib3", "URLLib3Instrumentor"),),
     "urllib": (("opentelemetry.instrumentation.urllib", "URLLibInstrumentor"),),
 }
+#: Where the providers' own hosts are asked.
+_HTTPS: Final = 443
 #: Spans of others that are looked at for one of this call: the last ones that began here.
 _MAX_OPEN: Final = 4
 
@@ -133,14 +135,18 @@ def _is_instrumented(adapter: str) -> bool:
     return False
 
 
-def inference_span(endpoint: Endpoint, sent: Sent) -> tuple[str, dict[str, str]]:
+def inference_span(endpoint: Endpoint, sent: Sent) -> tuple[str, dict[str, Any]]:
     """Return name and first attributes of the span of a model's call."""
     assert endpoint.api is not None
     operation = endpoint.operation
-    attributes = {
+    attributes: dict[str, Any] = {
         names.GEN_AI_OPERATION_NAME: operation,
         names.GEN_AI_PROVIDER_NAME: endpoint.api[0],
+        names.SERVER_ADDRESS: sent.host,
+        names.SERVER_PORT: sent.port or _HTTPS,
     }
+    if is_streamed(sent.path, sent.body):
+        attributes[names.GEN_AI_REQUEST_STREAM] = True
     model = requested_model(sent.path, sent.body)
     if not model:
         return operation, attributes

@@ -27,10 +27,20 @@ _MODEL: Final = ((b'"model"', re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')),)
 _RESPONSE_MODEL: Final = (
     (b'"model', re.compile(rb'"model(?:Version|_version)?"\s*:\s*"([^"\\]{1,200})"')),
 )
-_MODEL_IN_PATH: Final = re.compile(r"/(?:models?|deployments)/([^/:]{1,200})(?=[:/])")
+#: Replicate's have an owner.
+_MODEL_IN_PATH: Final = re.compile(
+    r"/(?:models?|deployments)/([^/:]{1,100}/[^/:]{1,100}(?=/predictions$)|[^/:]{1,200}(?=[:/]))"
+)
+_STREAMED: Final = ((b'"stream"', re.compile(rb'"stream"\s*:\s*true')),)
+_STREAM_IN_PATH: Final = re.compile(r":stream|-stream$")
 _USAGE: Final = (
     (b'"usage', re.compile(rb'"usage(?:Metadata|_metadata)?"\s*:\s*(?=\{)')),
     (b'"amazon-bedrock-inv', re.compile(rb'"amazon-bedrock-invocationMetrics"\s*:\s*(?=\{)')),
+)
+#: Such objects of APIs that have none of those: Cohere's of embeddings and of its first version, Replicate's.
+_OTHER_USAGE: Final = (
+    (b'"meta"', re.compile(rb'"meta"\s*:\s*(?=\{)')),
+    (b'"metrics"', re.compile(rb'"metrics"\s*:\s*(?=\{)')),
 )
 #: Counts beside the answer itself, without an object of their own: Ollama's.
 _BARE: Final = ((b'eval_count"', re.compile(rb'eval_count"\s*:\s*([0-9]{1,12})')),)
@@ -47,7 +57,7 @@ _HEADERS: Final = {
 }
 #: By the name of a count in a usage object: which kind it is.
 #: Sources: API references of OpenAI (chat, responses, embeddings, images), Anthropic, Google, Mistral, Cohere,
-#: Amazon Bedrock (Converse, InvokeModel), Ollama.
+#: Amazon Bedrock (Converse, InvokeModel), Ollama, Replicate.
 _COUNTS: Final[Mapping[str, str]] = {
     "prompt_tokens": "input",
     "input_tokens": "input",
@@ -55,12 +65,14 @@ _COUNTS: Final[Mapping[str, str]] = {
     "inputTokens": "input",
     "inputTokenCount": "input",
     "prompt_eval_count": "input",
+    "input_token_count": "input",
     "completion_tokens": "output",
     "output_tokens": "output",
     "candidatesTokenCount": "output",
     "outputTokens": "output",
     "outputTokenCount": "output",
     "eval_count": "output",
+    "output_token_count": "output",
     "cache_read_input_tokens": "cache_read",
     "cacheReadInputTokens": "cache_read",
     "cacheReadInputTokenCount": "cache_read",
@@ -94,6 +106,11 @@ def requested_model(path: str, body: bytes | None) -> str:
 
         return unquote(found[1])[:_MAX_MODEL]
     return _model(_MODEL, body or b"")
+
+
+def is_streamed(path: str, body: bytes | None) -> bool:
+    """Whether a request asks for its answer as a stream."""
+    return bool(_STREAM_IN_PATH.search(path) or _found(_STREAMED, body or b""))
 
 
 def answering_model(body: bytes) -> str:
@@ -153,7 +170,7 @@ def tokens_of(body: bytes, headers: Any) -> Mapping[str, int]:
 
 def _usages(body: bytes) -> Iterator[Mapping[str, Any]]:
     """The objects in an answer that tell of usage, in order."""
-    ends = [found.end() for found in _found(_USAGE, body)]
+    ends = [found.end() for found in _found(_USAGE, body) or _found(_OTHER_USAGE, body)]
     if not ends:
         if bare := _found(_BARE, body):
             named = [(body[f.start() - 7 : f.start()] == b"prompt_", int(f[1])) for f in bare]

@@ -44,6 +44,8 @@ _ZLIB: Final = type(zlib.decompressobj())
 _Libraries = tuple[tuple[str, Callable[[Any], Any]], ...]
 
 
+#: With what OpenAI's streams end, and those of everybody who speaks their API.
+DONE: Final = b"[DONE]"
 #: Of a chunk with the time at which it came: its bytes.
 DATA: Final = itemgetter(1)
 
@@ -128,8 +130,9 @@ class Sent:
     sha256: str = ""
     #: The number of its attempt in the generation.
     number: int = 0
-    #: The client's user agent, where nothing else tells whose model API is asked; it is not recorded.
+    #: The client's user agent, and the server's port, where nothing else tells whose model API is asked; neither is recorded.
     agent: str = ""
+    port: int = 0
     #: What the body has in common with an earlier one; it is then what is between.
     shared: Shared[Sent] | None = None
     #: Whether a later request is told by this one.

@@ -375,9 +375,10 @@ class Generation(Scope):
         running = self.runtime.running
         if self.id not in running and self.interrupted_end is None:
             return  # it has ended already, or belongs to the parent process
-        end = InterruptedEnd(
-            self.facts(outcome), problem, result, self.runtime, self.span, self._start, self._measured
-        )  # fmt: skip
+        for stage in self._stages if self._automatic_stages else ():
+            stage.generation_ended()
+        facts, measured = self.facts(outcome), self._measured
+        end = InterruptedEnd(facts, problem, result, self.runtime, self.span, self._start, measured)
         try:
             try:
                 del running[self.id]

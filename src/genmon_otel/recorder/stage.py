@@ -157,6 +157,9 @@ class Stage(Scope):
 
     # --- its end
 
+    def generation_ended(self) -> None:
+        """Take notice that its generation ends while it runs. Never raises."""
+
     def _succeed(self, result: Any, items: int | None) -> None:
         ended = self.generation.runtime.clock.monotonic()  # not with what keeping it takes
         if self.kind == "step":

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
-from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.endpoints import is_credentials, needs_user_agent
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import MAX_BYTES, Sent
 from genmon_otel.ports import Answer
@@ -108,6 +108,9 @@ def sent_of(address: Any, method: str, options: Mapping[str, Any], written: byte
         method.upper(), address.host or "", address.raw_path, address.raw_query_string, kind, body,
         length,
     )  # fmt: skip
+    if needs_user_agent(sent.method, sent.host, sent.path):
+        sent.agent = headers.get("user-agent", "")[:100]
+        sent.port = int(address.port or 0)
     if isinstance(fields := getattr(data, "_fields", None), list):  # an aiohttp.FormData
         _note_form(sent, fields)
     return sent

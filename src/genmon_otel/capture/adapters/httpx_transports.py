@@ -110,6 +110,7 @@ def sent_of(request: Any) -> Sent:
     sent = Sent(request.method, url.host, path, query, kind, body, length)
     if needs_user_agent(sent.method, sent.host, path):
         sent.agent = agent_of(raw)
+        sent.port = url.port or (443 if url.scheme == "https" else 80)
     return sent
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
-from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.endpoints import is_credentials, needs_user_agent
 from genmon_otel.capture.parts import ended, followed, reporting
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import Sent
@@ -75,7 +75,11 @@ def sent_of(pool: Any, method: str, url: str, options: Mapping[str, Any]) -> Sen
         body, length = None, int(headers.get("content-length") or -1)
     kind = headers.get("content-type", "")
     kind = kind.decode("latin-1") if isinstance(kind, bytes) else str(kind)
-    return Sent(method, str(pool.host), path, query, kind, body, length)
+    sent = Sent(method, str(pool.host), path, query, kind, body, length)
+    if needs_user_agent(method, sent.host, path):
+        sent.agent = str(headers.get("user-agent") or "")[:100]
+        sent.port = int(pool.port or 0)
+    return sent
 
 
 def _followed(call: AutomaticCall, response: Any) -> Any:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from genmon_otel.capture.adapters import http_client
 from genmon_otel.capture.calls import AutomaticCall, begin, recording
-from genmon_otel.capture.endpoints import is_credentials
+from genmon_otel.capture.endpoints import is_credentials, needs_user_agent
 from genmon_otel.capture.patches import Wrap
 from genmon_otel.capture.wire import Sent
 from genmon_otel.ports import Answer
@@ -65,7 +65,10 @@ def sent_of(request: Any) -> Sent:
         body, length = None, int(request.get_header("Content-length") or -1)
     kind = str(request.get_header("Content-type") or "") if request.data is not None else ""
     method, host = request.get_method(), url.hostname or ""
-    return Sent(method, host, url.path or "/", url.query, kind, body, length)
+    sent = Sent(method, host, url.path or "/", url.query, kind, body, length)
+    if needs_user_agent(method, host, sent.path):
+        sent.port = url.port or (443 if url.scheme == "https" else 80)
+    return sent
 
 
 def _followed(call: AutomaticCall, response: Any) -> Any:
