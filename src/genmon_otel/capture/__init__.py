@@ -1,8 +1,8 @@
-"""Automatic steps: what a generation asks of the world, recorded at the client library.
+"""Automatic steps: outbound calls of a generation, recorded at the client library.
 
 An adapter knows one library, by four parts: what is patched, what a request is, what an answer
-is, and how it is rebuilt in a replay. Adapters are put on when their library is imported, taken
-off by :func:`uninstall` where nobody has patched over them; else they call through.
+is, and how it is rebuilt in a replay. Adapters are installed when their library is imported, and
+removed by :func:`uninstall`, except where another patch wraps ours: those then only call through.
 """
 
 from __future__ import annotations

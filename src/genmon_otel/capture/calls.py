@@ -1,6 +1,6 @@
-"""An automatic step from its request to its end: all that adapters know of the recorder.
+"""An automatic step from its request to its end, and the only part of the recorder that adapters use.
 
-Whoever changes the recorder changes this module, and no adapter.
+A change of the recorder changes this module and no adapter.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from genmon_otel.recorder.scope import current
 from genmon_otel.recorder.stage import Stage
 from genmon_otel.records import NOTHING, Outcome
 
-#: Scopes within each other that are looked at for a step.
+#: Levels of nested scopes that are searched for a step.
 _MAX_NESTED: Final = 100
 
 
@@ -74,9 +74,9 @@ def _surrounding_step(scope: Any) -> Stage | None:
 class AutomaticCall(HoldingStage):
     """One attempt of an outbound call, as a step of the generation.
 
-    An adapter makes one with :func:`begin`, enters it, and then says :meth:`answered` and
+    An adapter makes one with :func:`begin`, enters it, and then calls :meth:`answered` and
     :meth:`given` for each chunk until :meth:`finished`, or :meth:`failed`, or :meth:`closed`.
-    None of them raises but for what strikes from outside.
+    None of them raises anything but an interruption (see :mod:`genmon_otel.interruption`).
     """
 
     noun: ClassVar[str] = "automatic_step"
@@ -128,7 +128,7 @@ class AutomaticCall(HoldingStage):
 
     @property
     def is_packed(self) -> bool:
-        """Whether its answer comes as a content encoding says."""
+        """Whether the body of its answer is still compressed as its content encoding says."""
         return bool(self._encoding)
 
     @property
@@ -143,7 +143,7 @@ class AutomaticCall(HoldingStage):
 
     @property
     def player(self) -> StepPlayer | None:
-        """What answers in a replay; None where the call is to be made."""
+        """The player that answers in a replay; None where the call is really made."""
         return self.generation.runtime.player
 
     def request(self) -> Answer:
@@ -160,15 +160,15 @@ class AutomaticCall(HoldingStage):
             self.name, self.adapter, self.site, self.sent.tree(), self.program
         )
 
-    # --- what adapters say
+    # --- called by adapters
 
     def answered(self, status: int, headers: Headers, *, is_packed: bool = True) -> None:
-        """The head of the answer is there; what is read of it from now on is the body.
+        """The head of the answer has arrived; whatever is read from now on is the body.
 
         Args:
             status: of the answer.
             headers: as the library has them; they are read where the call is recorded.
-            is_packed: whether the body comes as its content encoding says.
+            is_packed: whether the body is still compressed as its content encoding says.
         """
         try:
             self.leave()
@@ -184,7 +184,7 @@ class AutomaticCall(HoldingStage):
             suppress_and_count("capture", self.generation.runtime)
 
     def facts(self, now: float) -> StageFacts:
-        """Return what is known of it: as its answer came so far."""
+        """Return what is known of it, with the part of the answer that has arrived so far."""
         self._look()
         return super().facts(now)
 
@@ -195,7 +195,7 @@ class AutomaticCall(HoldingStage):
             self.is_asked = getattr(self.reader, "gi_running", False)
 
     def finished(self) -> None:
-        """The answer has ended, or the head says that there is no body."""
+        """The answer is complete, or its head says that there is no body."""
         try:
             if self.outcome is None:
                 if self._answer == "stream" and not is_stream(self._content_type):
@@ -205,7 +205,7 @@ class AutomaticCall(HoldingStage):
             suppress_and_count("capture", self.generation.runtime)
 
     def failed(self, error: BaseException) -> None:
-        """The call raised, before its head or amidst its body."""
+        """The call raised, before its head or while its body was read."""
         if self.outcome is None:
             if self.status is None:
                 self.raised(error)
@@ -213,7 +213,7 @@ class AutomaticCall(HoldingStage):
                 self.fail(error, len(self.parts))
 
     def closed(self) -> None:
-        """The consumer wants no more."""
+        """The consumer stopped reading."""
         try:
             if self.outcome is not None:
                 return
@@ -228,7 +228,7 @@ class AutomaticCall(HoldingStage):
         except BaseException:
             suppress_and_count("capture", self.generation.runtime)
 
-    # --- what came of it
+    # --- its end
 
     def generation_ended(self) -> None:
         """End a model's stream that nobody waits for: its consumer left without closing it."""
@@ -271,7 +271,7 @@ class AutomaticCall(HoldingStage):
         super()._end(outcome, ended, error)
 
     def _account(self) -> None:
-        """Put on the span what the answer says beside its text; add its tokens to the generation's."""
+        """Set the answer's model and usage on the span; add its tokens to the generation's."""
         body = self._end_of_body or plain(self.parts, self._encoding)
         api = self.endpoint.api
         is_bedrock = api is not None and api[0] == COUNTS_IN_HEADERS
@@ -345,7 +345,7 @@ class TokensCall(AutomaticCall):
                 self.release()
 
 
-#: By generation that runs: what its automatic steps hold.
+#: The ledger of each running generation.
 _ledgers: Final[weakref.WeakKeyDictionary[Generation, Ledger]] = weakref.WeakKeyDictionary()
 
 
@@ -375,7 +375,7 @@ def begin(
     name: str = "",
     kind: type[AutomaticCall] = AutomaticCall,
 ) -> AutomaticCall | None:
-    """Begin a step; None where the application wants none of this endpoint, or sends telemetry there.
+    """Begin a step; None for an endpoint that the application ignores, or that only takes telemetry.
 
     Args:
         generation: what :func:`recording` returned.

@@ -19,7 +19,7 @@ _carried: Final[ContextVar[Scope | None]] = ContextVar("genmon_carried", default
 
 
 def here() -> Scope | None:
-    """Return the scope that is current here, or in whoever asked for what runs here."""
+    """Return the scope that is current here, or where the work that runs here was submitted."""
     return current() or _carried.get()
 
 

@@ -39,7 +39,7 @@ _PROVIDERS: Final = (
     ("deepinfra.com", "deepinfra"),
     ("integrate.api.nvidia.com", "nvidia"),
 )
-#: (end of host and path, operation, provider whose API it is): what a known model API is told by.
+#: (end of host and path, operation, provider whose API it is), by which a known model API is recognised.
 #: Sources: the providers' API references.
 _APIS: Final = tuple(
     (re.compile(pattern), operation, provider)
@@ -63,7 +63,7 @@ _APIS: Final = tuple(
     )
 )
 #: Clients that speak an API of others to their own provider, by what their user agent holds: behind a gateway
-#: the host does not tell.
+#: the host does not identify it.
 _AGENTS: Final = (
     ("mistral-client-python", "mistral_ai"),
     ("AzureOpenAI/", "azure.ai.openai"),
@@ -163,7 +163,7 @@ def is_ignored(host: str, path: str) -> bool:
 
 
 class Endpoint(NamedTuple):
-    """What is asked, as far as its address tells."""
+    """The endpoint of a request, as far as its address identifies it."""
 
     #: What a step is called: ``openai chat`` for a known model API, else ``GET host``.
     name: str
@@ -197,7 +197,7 @@ def _api_of(method: str, host: str, path: str, agent: str = "") -> tuple[str, st
 
 @lru_cache(maxsize=2048)
 def needs_user_agent(method: str, host: str, path: str) -> bool:
-    """Whether only the client's user agent tells whose model API is asked."""
+    """Whether only the client's user agent identifies the model API."""
     return not _provider_of(host) and _api_of(method, host, path) is not None
 
 

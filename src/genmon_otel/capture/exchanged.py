@@ -1,4 +1,4 @@
-"""What an automatic step sent and was answered, as it is at one moment."""
+"""Request and answer of an automatic step, as far as they are known at one moment."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from genmon_otel.capture.wire import (
 from genmon_otel.recorder.stage import MAX_CHUNKS
 from genmon_otel.records import StepKind, Tree
 
-#: Bytes of a stream's end in which an event is looked for that tells of an error.
+#: Bytes at a stream's end that are searched for an event that reports an error.
 _END_BYTES: Final = 1 << 16
 
 
 class StatusFault(Exception):
-    """Stands for an answer that is a fault by its status: read as a client's error is."""
+    """A fault status as an exception, so that it is classified like a client library's error."""
 
     def __init__(self, adapter: str, status: int, body: Any) -> None:
         super().__init__(f"{'exit code' if adapter == 'program' else 'HTTP'} {status}")
@@ -39,7 +39,7 @@ class StatusFault(Exception):
 
 
 class ExchangeRequest:
-    """What every call asked, of its ``sent``: the part of an exchange that its kinds share."""
+    """The request of an exchange, read from ``sent``; shared by calls and programs."""
 
     __slots__ = ()
     sent: Sent
@@ -85,7 +85,7 @@ class _Fields(NamedTuple):
 
 
 class Exchanged(ExchangeRequest, _Fields):
-    """What a call sent and was answered. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
+    """Request and answer of a call. Implements :class:`genmon_otel.recorder.facts.Exchange`."""
 
     __slots__ = ()
 
@@ -111,7 +111,7 @@ class Exchanged(ExchangeRequest, _Fields):
             return [], str(why)
 
     def end(self) -> list[str]:
-        """Return the texts of the answer, or of a long plain one its end alone: the caller waits."""
+        """Return the texts of the answer; of a long plain text only its end, because this runs on the caller's thread."""
         if self.encoding or self.content_type.startswith(FRAMED) or self.sha256:
             return self.texts()[0]
         sizes = accumulate(map(len, map(DATA, reversed(self.parts))))

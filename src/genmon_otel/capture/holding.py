@@ -29,23 +29,24 @@ class HoldingStage(Stage):
     parts: list[tuple[float, bytes]]
     now: Callable[[], float]
     _ledger: Ledger
-    #: Bytes that it holds, as its generation's ledger counts them, and that the ledger was not told of yet.
+    #: Bytes that it holds and that its generation's ledger has counted.
     _held: int = 0
     #: Bytes of the answer, and parts of it, that were counted; bytes that may come before the next look.
     _size: int = 0
     _counted: int = 0
     left: int = LOOK_BYTES
-    _untold: int = 0
+    #: Bytes that it holds and that the ledger has not counted yet.
+    _uncounted: int = 0
     #: The generator that gives the answer; None where another way gives it.
     reader: Generator[bytes, None, None] | None = None
     #: Of an answer that was too large: its digest so far.
     _digest: Any = None
-    #: Of an answer that was too large: its end, which tells of usage.
+    #: Of an answer that was too large: its end, which holds the token usage.
     _end_of_body: bytes = b""
 
     @cached_property
     def attempt_key(self) -> object:
-        """What it shares with other attempts of its call."""
+        """The key that all attempts of one call have in common."""
         return self.adapter, self.site, self.sent.key()
 
     @property
@@ -56,8 +57,8 @@ class HoldingStage(Stage):
 
     def _hold_request(self, sent: Sent) -> None:
         size = len(sent.body or b"")
-        if size < SHORTEST:  # told with the answer
-            self._untold = size
+        if size < SHORTEST:  # counted together with the answer
+            self._uncounted = size
             return
         _ = self.attempt_key  # of the whole body
         if size > MAX_BYTES:
@@ -71,7 +72,7 @@ class HoldingStage(Stage):
             self._ledger.give_back(self._held)
 
     def _hold(self, size: int) -> None:
-        """Hold more bytes; the oldest of the generation go where that is too much."""
+        """Count more held bytes; the ledger discards the oldest ones where that is too much."""
         self._held += size
         self._ledger.take(size)
 
@@ -80,37 +81,37 @@ class HoldingStage(Stage):
         self._ledger.give(size)
 
     def let_go_request(self) -> bool:
-        """Keep nothing but length and digest of the request; whether there was one to let go."""
+        """Discard the request, except length and digest; return whether there was one."""
         size = len(self.sent.body or b"")
         if not self.sent.let_go():
             return False
         self._ledger.forget(self.sent)
-        untold, self._untold = self._untold, 0
-        self._let_go(size - untold)
+        uncounted, self._uncounted = self._uncounted, 0
+        self._let_go(size - uncounted)
         return True
 
     def let_go_answer(self) -> bool:
-        """Keep nothing but length and digest of the answer; whether there was one to let go."""
+        """Discard the answer, except length and digest; return whether there was one."""
         if not self.parts:
             return False
         parts = self.parts[:]
         del self.parts[: len(parts)]  # another thread may add one
         body = b"".join(map(DATA, parts))
-        told = sum(len(data) for _, data in parts[: self._counted])
+        counted = sum(len(data) for _, data in parts[: self._counted])
         self._counted = 0
         self._given_at = parts[-1][0]
         self._digest = hashlib.sha256(body)
         self._end_of_body = body[-_USAGE_BYTES:]
-        self._size += len(body) - told
-        self._let_go(told)
+        self._size += len(body) - counted
+        self._let_go(counted)
         return True
 
     def asked(self) -> None:
-        """The consumer waits for more."""
+        """The consumer waits for the next chunk."""
         self.is_asked = True
 
     def given(self, part: bytes) -> None:
-        """The consumer is given a chunk."""
+        """The consumer gets a chunk."""
         self.is_asked = False
         self.parts.append((self.now(), part))
         self.left = left = self.left - len(part)
@@ -118,7 +119,7 @@ class HoldingStage(Stage):
             self.count()
 
     def count(self) -> None:
-        """Count what was given since the last look, and bound what is held."""
+        """Count the chunks since the last count, and bound the bytes that are held."""
         try:
             self.left = LOOK_BYTES
             if self._digest is None:
@@ -126,7 +127,7 @@ class HoldingStage(Stage):
                 self._counted += len(new)
                 size = sum(map(len, map(DATA, new)))
                 self._size += size
-                size, self._untold = size + self._untold, 0
+                size, self._uncounted = size + self._uncounted, 0
                 if size:
                     self._hold(size)
                 if self._size > MAX_BYTES and self.let_go_answer():

@@ -1,4 +1,4 @@
-"""What the automatic steps of one generation share: bounds of what they hold, calls, long requests.
+"""State that the automatic steps of one generation share: bytes held, numbers of calls, long requests.
 
 The bytes that all of them hold in this process are bounded, too.
 """
@@ -14,7 +14,7 @@ from genmon_otel.capture.wire import Sent
 from genmon_otel.forks import forkable_lock
 from genmon_otel.histories import Histories
 
-#: Bytes that the steps of one generation hold, and those of all that run.
+#: Bytes that the steps of one generation, and of all running ones, may hold.
 A_GENERATION: Final = 8 * 1024 * 1024
 A_PROCESS: Final = 64 * 1024 * 1024
 #: Attempts that ended in a fault and may be made again, and steps that hold something.
@@ -22,7 +22,8 @@ _MAX_FAULTS: Final = 256
 _MAX_HOLDERS: Final = 4096
 
 _lock = forkable_lock()
-#: What ledgers and steps that are gone held: the garbage collector may run while the lock is held.
+#: Bytes held by ledgers and steps that were freed. A queue, because the garbage collector may run
+#: while the lock is held.
 _returned: Final[deque[tuple[Ledger | None, int]]] = deque()
 
 
@@ -34,7 +35,7 @@ class Holder(Protocol):
 
     @property
     def attempt_key(self) -> object:
-        """What it shares with other attempts of its call."""
+        """The key that all attempts of one call have in common."""
 
     @property
     def call(self) -> int:
@@ -42,7 +43,7 @@ class Holder(Protocol):
 
     @property
     def is_over(self) -> bool:
-        """Whether no more is made where it was made."""
+        """Whether the task or thread that made it has ended."""
 
     @property
     def is_open(self) -> bool: ...
@@ -52,14 +53,14 @@ class Holder(Protocol):
         """The task or thread that made it."""
 
     def let_go_request(self) -> bool:
-        """Hold no request; whether there was one to let go."""
+        """Discard the request; return whether there was one."""
 
     def let_go_answer(self) -> bool:
-        """Hold no answer; whether there was one to let go."""
+        """Discard the answer; return whether there was one."""
 
 
 class _Held:
-    """Bytes that the ledgers of all generations count. No attribute of their class: writing one slows all look-ups in it."""
+    """Bytes held by all generations. Not a class attribute of Ledger: writing one slows all its look-ups."""
 
     __slots__ = ("total",)
 
@@ -71,10 +72,10 @@ BY_ALL: Final = _Held()
 
 
 class Ledger:
-    """What the automatic steps of one generation hold together.
+    """Counts and bounds what the automatic steps of one generation hold.
 
     Args:
-        dropped: called for each answer that went because there was no room.
+        dropped: called for each answer that was discarded because there was no room.
     """
 
     __slots__ = (
@@ -85,16 +86,16 @@ class Ledger:
     def __init__(self, dropped: Callable[[], None]) -> None:
         self.dropped = dropped
         self.held = 0
-        #: Attempts that began, and calls.
+        #: Number of attempts that began, and of calls.
         self.attempts = 0
         self._calls = 0
-        #: Holders of requests and of answers that may be let go, oldest first.
+        #: Holders of requests and of answers that may be discarded, oldest first.
         self._requests: deque[ref[Holder]] = deque(maxlen=_MAX_HOLDERS)
         self._answers: deque[ref[Holder]] = deque(maxlen=_MAX_HOLDERS)
         #: By their key, attempts that ended in a fault and were not made again.
         self._faults: dict[object, list[ref[Holder]]] = {}
         self._histories: Histories[Sent] = Histories()
-        #: By library what was asked of it that no replay can answer.
+        #: By library, a description of requests that no replay can answer.
         self.unseen: dict[str, str] = {}
 
     def __del__(self) -> None:
@@ -104,10 +105,10 @@ class Ledger:
     # --- calls
 
     def note(self, holder: Holder) -> tuple[int, int]:
-        """Know an attempt that begins; return the number of its call, and its own.
+        """Register an attempt that begins; return the number of its call, and its own.
 
-        An attempt goes on with the call of an equal one that ended in a fault, made by the same task or thread,
-        or by one that is over, as ``wait_for`` makes one for each attempt.
+        An attempt belongs to the call of an equal one that ended in a fault, made by the same task or thread,
+        or by a task that has ended, because ``wait_for`` creates one for each attempt.
         """
         with _lock:
             self.attempts += 1
@@ -120,7 +121,7 @@ class Ledger:
             return self._calls, self.attempts
 
     def _earlier(self, holder: Holder) -> Holder | None:
-        """Take out the attempt that another one goes on with; None where there is none."""
+        """Remove and return the failed attempt that this one repeats; None where there is none."""
         waiting = self._faults.get(holder.attempt_key, [])
         known = [(each, earlier) for each in waiting if (earlier := each()) is not None]
         same = [pair for pair in known if pair[1].context == holder.context]
@@ -130,7 +131,7 @@ class Ledger:
         return None
 
     def note_fault(self, holder: Holder) -> None:
-        """Know that an attempt ended in a fault."""
+        """Register that an attempt ended in a fault."""
         with _lock:
             while len(self._faults) >= _MAX_FAULTS:
                 self._faults.pop(next(iter(self._faults)))
@@ -148,7 +149,7 @@ class Ledger:
             self.take(grown)
 
     def take(self, size: int) -> None:
-        """Count bytes that a step holds from now on; let the oldest go where that is too much."""
+        """Count bytes that a step holds from now on; discard the oldest where that is too much."""
         with _lock:
             while _returned:
                 ledger, gone = _returned.popleft()
@@ -165,7 +166,7 @@ class Ledger:
         BY_ALL.total += size
 
     def _make_room(self, size: int) -> None:
-        """Let go what is compared with later requests, then requests, then answers; oldest first."""
+        """Discard histories for comparison, then requests, then answers; oldest first."""
         goal = self.held - size
         self._count(-self._histories.clear())
         for waiting, kind in ((self._requests, 0), (self._answers, 1)):
@@ -184,17 +185,17 @@ class Ledger:
                     waiting.append(known)
 
     def give(self, size: int) -> None:
-        """Count bytes no more."""
+        """Subtract bytes that are no longer held."""
         with _lock:
             self._count(-size)
 
     def give_back(self, size: int) -> None:
-        """Count bytes no more. Takes no lock: it is called where an object is freed."""
+        """Subtract bytes of an object that is being freed. Takes no lock, because this is called by ``__del__``."""
         if _returned is not None:  # the interpreter exits
             _returned.append((self, size))
 
     def forget(self, sent: Sent) -> None:
-        """Compare no later request with this one."""
+        """Do not compare later requests with this one any more."""
         before = self._histories.size
         self._histories.forget(sent)
         self._count(self._histories.size - before)

@@ -9,11 +9,11 @@ from typing import Any, Final
 _CAPABILITIES: Final = {
     "tools": {}, "resources": {"subscribe": True}, "prompts": {}, "logging": {}, "completions": {},
 }  # fmt: skip
-#: What stands for a connection itself: opened, and later. Recorded where it fails.
+#: Method names of the steps of a connection itself: while it is opened, and later. Recorded where it fails.
 CONNECT: Final = "connect"
 CONNECTION: Final = "connection"
-#: By method: the result. A client that asks ``server/discover`` is told of nothing newer than
-#: ``initialize``, which every version knows.
+#: By method: the result. The answer to ``server/discover`` offers nothing newer than
+#: ``initialize``, which every version supports.
 _ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "initialize": {
         "protocolVersion": "2025-06-18",

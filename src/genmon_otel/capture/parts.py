@@ -29,7 +29,7 @@ def reporting(call: AutomaticCall, chunks: Iterator[bytes]) -> Generator[bytes, 
                 call.count()
                 left = LOOK_BYTES
             yield part
-    except GeneratorExit:  # its consumer wants no more, and closes what it reads from
+    except GeneratorExit:  # the consumer stopped reading and closes this generator
         raise
     except BaseException as error:
         call.failed(error)

@@ -1,4 +1,4 @@
-"""The span of an automatic step: what it says, and where another instrumentation's stands for it.
+"""The span of an automatic step: its attributes, and when another instrumentation's span is used instead.
 
 A model's call gets the span ``gen_ai.client.inference`` of the GenAI conventions, another call one with its
 name. There is none where the same call has one already:
@@ -42,7 +42,7 @@ _MAX_OPEN: Final = 4
 
 
 class OpenSpan:
-    """A span that another instrumentation began within a generation, and the call that it stands for."""
+    """A span that another instrumentation began within a generation, and the call that it represents."""
 
     __slots__ = ("call", "generation", "span")
 
@@ -109,8 +109,8 @@ def has_span(
 
 
 def is_inference(span: Any) -> bool:
-    """Whether a span stands for one call of a model."""
-    # OpenInference's spans keep their kind beside the attributes until they end.
+    """Whether a span represents one call of a model."""
+    # OpenInference's spans set their kind as an attribute only when they end.
     for holder in ("attributes", "_self_important_attributes"):
         attributes = getattr(span, holder, None) or {}
         for key, kinds in names.INFERENCE_KINDS.items():

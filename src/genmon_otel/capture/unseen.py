@@ -1,11 +1,11 @@
-"""What a generation asks of the world in a way that no adapter sees: named while it serves.
+"""Detect outbound calls of a generation that no adapter records, and name them in log and context.
 
-Database drivers, gRPC, curl and sockets of one's own are no steps, so a replay cannot answer them. Each is said once an
-operation and library in the log, and stands in the context of the generation, which ``genmon failures show`` prints: who was
-asked, from where in the application, and the ``@step`` that would make it replayable.
+Database drivers, gRPC, curl and sockets of one's own are no steps, so a replay cannot answer them. Each is
+logged once an operation and library, and added to the context of the generation, which ``genmon failures show`` prints: what
+was called, from where in the application, and the ``@step`` that would make it replayable.
 
-What is looked at: how sockets connect, and the calls of drivers whose connections outlive a generation or are
-made by native code. Of each no more than whether a generation is open that has no step around the call.
+Watched are sockets that connect, and calls of drivers whose connections outlive a generation or are
+made by native code. Each watcher only checks whether a generation is open and no step surrounds the call.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from genmon_otel.text import clean
 
 _log = logging.getLogger(names.LOGGER)
 
-#: Kinds of one generation, and of the process, that are told.
+#: Libraries that are reported for one generation, and (operation, library) pairs for the process.
 _MAX_A_GENERATION: Final = 8
 _MAX_A_PROCESS: Final = 1000
 _MAX_FRAMES: Final = 60
 _MAX_NAME: Final = 100
 
-#: Packages below a client library that name nobody.
+#: Packages below a client library: they do not say which library makes the call.
 _CARRIERS: Final = frozenset(
     "asyncio socket ssl selectors threading concurrent contextlib anyio sniffio wrapt genmon_otel uvloop gevent "
     "eventlet trio opentelemetry".split()
@@ -72,12 +72,12 @@ NATIVE: Final = ("psycopg2", "MySQLdb", "pyodbc")
 #: SQLAlchemy's dialect, which asks each driver; and databases in a file of the application's.
 DIALECT: Final = "sqlalchemy.engine.default"
 _LOCAL: Final = ("sqlite", "duckdb")
-#: What was told: (operation, library).
+#: What was logged: (operation, library).
 _reported: Final[set[tuple[str, str]]] = set()
 
 
 def driver_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
-    """Patch: the calls of a database driver, or of gRPC."""
+    """Patch the calls of a database driver, or of gRPC."""
     library = module.__name__.partition(".")[0]
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,7 +97,7 @@ def driver_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def native_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
-    """Patch: how a driver in native code connects."""
+    """Patch the function by which a native driver connects."""
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def connect(*args: Any, **kwargs: Any) -> Any:
@@ -110,7 +110,7 @@ def native_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def dialect_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
-    """Patch: what SQLAlchemy asks a driver, over a connection of its pool."""
+    """Patch the statements that SQLAlchemy executes over a connection of its pool."""
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def asked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -125,7 +125,7 @@ def dialect_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def socket_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
-    """Patch: how a socket connects, in ``socket``."""
+    """Patch ``socket.socket.connect`` and ``connect_ex``."""
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         def connect(self: Any, address: Any) -> Any:
@@ -140,10 +140,10 @@ def socket_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
 
 def notice(library: str, address: Any = None) -> None:
-    """Say that a generation asks somebody in a way that no replay can answer. Never raises.
+    """Report that the open generation makes a call that no replay can answer. Never raises.
 
     Args:
-        library: which asks; empty: found by the frames.
+        library: the one that makes the call; empty: found by the frames.
         address: of the server, where it is known.
     """
     generation = recording()
@@ -177,7 +177,7 @@ def notice(library: str, address: Any = None) -> None:
 
 
 def asker() -> str:
-    """Return which library is about to ask somebody, and from where in the application; for a replay's refusal."""
+    """Return which library makes a call, and from where in the application; for a replay's refusal."""
     site = call_site(2)[0]
     return f"{_library() or 'logging'}, asked from {site}" if site else _library() or "logging"
 
@@ -189,7 +189,7 @@ def _shown(address: Any) -> str:
 
 
 def _library() -> str:
-    """Name who connects: the innermost package that is no carrier, else the standard library's module that was used."""
+    """Return who connects: the innermost package not in ``_CARRIERS``, else the standard library's module that was used."""
     frame: FrameType | None = sys._getframe(2)
     used = "socket"
     for _ in range(_MAX_FRAMES):

@@ -1,6 +1,6 @@
-"""What a known model API says beside its answer: which model answered, and the tokens it counts.
+"""Read model and token usage from the answers of known model APIs.
 
-Read from the bytes as they came, without parsing the answer: its text may be long, and it is read on the caller's
+They are searched in the raw bytes, without parsing the answer: it may be long, and this runs on the caller's
 thread. A quotation mark within a text is escaped, so a key in quotes is one of the answer's own.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-#: Objects that tell of usage: the first ones (Anthropic's input) and the last ones are read.
+#: Usage objects that are read: the first ones (Anthropic's input) and the last ones.
 _FIRST: Final = 2
 _LAST: Final = 4
 #: Bytes of one such object.
@@ -22,7 +22,7 @@ _LONGEST: Final = 8192
 _MAX_COUNT: Final = 2**40
 _MAX_MODEL: Final = 100
 
-#: Keys, and what follows them where they tell something; a key is found first, which is quicker.
+#: Keys, and the pattern of a value that is used. The key is searched first, which is faster.
 _MODEL: Final = ((b'"model"', re.compile(rb'"model"\s*:\s*"([^"\\]{1,200})"')),)
 _RESPONSE_MODEL: Final = (
     (b'"model', re.compile(rb'"model(?:Version|_version)?"\s*:\s*"([^"\\]{1,200})"')),
@@ -42,7 +42,7 @@ _OTHER_USAGE: Final = (
     (b'"meta"', re.compile(rb'"meta"\s*:\s*(?=\{)')),
     (b'"metrics"', re.compile(rb'"metrics"\s*:\s*(?=\{)')),
 )
-#: Counts beside the answer itself, without an object of their own: Ollama's.
+#: Counts at the top level of the answer, without a usage object: Ollama's.
 _BARE: Final = ((b'eval_count"', re.compile(rb'eval_count"\s*:\s*([0-9]{1,12})')),)
 #: Part of a Bedrock stream that holds an event of the model's own API.
 _PACKED: Final = ((b'"bytes"', re.compile(rb'"bytes"\s*:\s*"([A-Za-z0-9+/=]{1,65536})"')),)
@@ -92,7 +92,7 @@ _DETAILS: Final = (
 )  # fmt: skip
 #: Objects within a usage object that stand for the whole of it: Cohere's.
 _UNITS: Final = ("billed_units", "tokens")
-#: Names that say that the counts of caches stand beside the input's, not in it.
+#: Names of cache counts that are not included in the input count.
 _BESIDE: Final = frozenset(
     ("cache_read_input_tokens", "cacheReadInputTokens", "cacheReadInputTokenCount",
      "cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount")
@@ -129,7 +129,7 @@ def _model(keys: _Keys, body: bytes) -> str:
 
 
 def _found(keys: _Keys, body: bytes) -> list[re.Match[bytes]]:
-    """Find where a body says something, in order of the keys."""
+    """Find the first matching value in a body, in order of the keys."""
     every: list[re.Match[bytes]] = []
     for key, pattern in keys:
         at = body.find(key)
@@ -141,13 +141,13 @@ def _found(keys: _Keys, body: bytes) -> list[re.Match[bytes]]:
 
 
 def _counted_in(headers: Any) -> dict[str, int]:
-    """The counts that the headers of an answer tell, by the names of a usage object."""
+    """Return the counts in the headers of an answer, by the names of a usage object."""
     if type(headers) is list:
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers
         }
-    told = ((name, str(headers.get(header) or "")) for header, name in _HEADERS.items())
-    return {name: int(value) for name, value in told if value.isdecimal() and len(value) < 13}
+    found = ((name, str(headers.get(header) or "")) for header, name in _HEADERS.items())
+    return {name: int(value) for name, value in found if value.isdecimal() and len(value) < 13}
 
 
 def tokens_of(body: bytes, headers: Any) -> Mapping[str, int]:
@@ -169,7 +169,7 @@ def tokens_of(body: bytes, headers: Any) -> Mapping[str, int]:
 
 
 def _usages(body: bytes) -> Iterator[Mapping[str, Any]]:
-    """The objects in an answer that tell of usage, in order."""
+    """Return the usage objects in an answer, in order."""
     ends = [found.end() for found in _found(_USAGE, body) or _found(_OTHER_USAGE, body)]
     if not ends:
         if bare := _found(_BARE, body):
@@ -194,7 +194,7 @@ def _both_ends(found: list[Any]) -> list[Any]:
 
 
 def _named(usage: Mapping[str, Any]) -> dict[str, int]:
-    """The counts of a usage object by their own names; Cohere's billed ones, if it tells both."""
+    """Return the counts of a usage object by their own names; Cohere's billed ones, if it has both."""
     counts: dict[str, int] = {}
     for key in _known_keys(tuple(usage)):
         value = usage[key]
@@ -210,7 +210,7 @@ def _named(usage: Mapping[str, Any]) -> dict[str, int]:
 
 @lru_cache(maxsize=256)
 def _known_keys(keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Those keys of a usage object that tell something, units first."""
+    """Return the relevant keys of a usage object, units first."""
     known = (*_UNITS, *(key for key in keys if key in _COUNTS), *_DETAILS)
     return tuple(key for key in known if key in keys)
 

@@ -54,8 +54,8 @@ class NoText(Exception):
     """The bytes are no text; says why in a word."""
 
 
-#: Headers of an answer that decide what a client does next, beside those of errors; with the characters
-#: that are kept of each.
+#: Headers of an answer that decide what a client does next, in addition to those of errors; with the
+#: number of characters that are kept.
 _FOLLOWED: Final = {"location": 2048, "link": 2048, "content-length": 20}
 
 
@@ -77,7 +77,7 @@ def type_and_packing(headers: Headers) -> tuple[str, str]:
     """Return what headers say of a body: its content type and content encoding; empty where nothing."""
     if type(headers) is list:
         found: dict[bytes, bytes] = dict(headers)
-        if b"content-type" in found:  # as HTTP/2 likes it, or HTTP/1.1
+        if b"content-type" in found:  # lower case, as in HTTP/2
             kind, packing = found[b"content-type"], found.get(b"content-encoding", b"")
         else:
             if b"Content-Type" not in found:
@@ -116,7 +116,7 @@ class BodyDigest:
 
 @dataclass(slots=True, eq=False)
 class Sent:
-    """A request as it went out. The body is bytes that nobody changes any more."""
+    """A request as it was sent. The body does not change any more."""
 
     method: str
     host: str
@@ -130,12 +130,12 @@ class Sent:
     sha256: str = ""
     #: The number of its attempt in the generation.
     number: int = 0
-    #: The client's user agent, and the server's port, where nothing else tells whose model API is asked; neither is recorded.
+    #: The client's user agent and the server's port, where only they identify the model API; neither is recorded.
     agent: str = ""
     port: int = 0
     #: What the body has in common with an earlier one; it is then what is between.
     shared: Shared[Sent] | None = None
-    #: Whether a later request is told by this one.
+    #: Whether a later request is stored as a difference from this one.
     is_earlier: bool = False
 
     def key(self) -> tuple[object, ...]:
@@ -145,7 +145,7 @@ class Sent:
         return self.method, self.host, self.path, self.query, len(body) or self.length, *ends
 
     def let_go(self) -> bool:
-        """Keep nothing but length and digest of the body; whether there was one to let go."""
+        """Discard the body, except length and digest; return whether there was one."""
         if not self.body or self.shared is not None or self.is_earlier:
             return False
         digest = self.digest()
@@ -159,7 +159,7 @@ class Sent:
         return BodyDigest(self.content_type)
 
     def note_digest(self, digest: BodyDigest) -> None:
-        """Know length and digest of a body that is not kept."""
+        """Set length and digest of a body that is not kept."""
         self.length, self.sha256 = digest.length, digest.hex()
 
     def share(self, histories: Histories[Sent]) -> None:
@@ -327,7 +327,7 @@ def _bounded(made: Callable[[bytes], Any], step: int) -> Callable[[bytes], bytes
             packed = given.pop()
             if member is None or getattr(member, "eof", False):
                 member = made(packed)
-            if type(member) is _ZLIB:  # it is told how much at most
+            if type(member) is _ZLIB:  # takes the maximum output size
                 plain.append(member.decompress(packed, left + 1))
             else:
                 decompress = getattr(member, "process", None) or member.decompress  # brotli's
@@ -355,7 +355,7 @@ _ZSTD: Final[_Libraries] = (
 
 
 def _of_library(known: _Libraries) -> Callable[[bytes], Any]:
-    """What the client itself unpacks with: it is loaded where this is asked for."""
+    """Return the decompressor module of the client, which is loaded where this is called."""
     for name, made in known:
         if (module := sys.modules.get(name)) is not None:
             return lambda _: made(module)
@@ -368,12 +368,12 @@ def text_tree(text: str) -> Tree:
 
 
 def opaque_body(why: str, length: int, sha256: str) -> dict[str, Tree]:
-    """Return what is kept of a body that is no text."""
+    """Return the opaque tree of a body that is no text."""
     return {"body": opaque(why), "length": length, "sha256": sha256}
 
 
 def opaque(why: str) -> Tree:
-    """Return what stands for bytes that are not kept."""
+    """Return the opaque tree of bytes that are not kept."""
     return {"$": "opaque", "type": "builtins:bytes", "why": why}
 
 

@@ -1,7 +1,7 @@
-"""Confirm which answer a failure came from: with a good one in its place the failure must vanish.
+"""Confirm which answer a failure came from: with a good answer in its place the failure must vanish.
 
-An exception seldom says which of ten answers the code could not use. What the recorder took for the trigger is
-tried first, then the other answers, the last one first.
+An exception seldom says which of several answers the code could not use. The recorder's trigger is
+tried first, then the other answers, last one first.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def _candidates(case: Case, first: int) -> Iterator[int]:
 
 
 def _good_answer(case: Case, index: int) -> StepRecord | None:
-    """What a successful generation was answered to the same question, or at the same place."""
+    """Return the donor's answer to an equal request, or at the same place."""
     step = case.steps[index]
-    known = [donor.step for donor in case.donors if _is_alike(donor.step, step)]
+    known = [donor.step for donor in case.donors if _has_same_form(donor.step, step)]
     known = [donor for donor in known if donor.outcome != step.outcome]
     return min(
         known,
@@ -61,7 +61,7 @@ def _good_answer(case: Case, index: int) -> StepRecord | None:
     )
 
 
-def _is_alike(donor: StepRecord, step: StepRecord) -> bool:
+def _has_same_form(donor: StepRecord, step: StepRecord) -> bool:
     if donor.name != step.name or donor.adapter != step.adapter or donor.kind != step.kind:
         return False
     return not step.adapter or endpoint_of(_request(donor)) == endpoint_of(_request(step))
@@ -79,7 +79,7 @@ def _with_step(case: Case, index: int, good: StepRecord) -> Case:
 
 
 def _vanishes(result: RunResult) -> bool:
-    """Whether a replay got beyond the failure: to its end, or to a request that was never made before.
+    """Whether a replay got past the failure: to its end, or to a request that was not recorded.
 
     Another failure proves nothing: a good answer to another question breaks the code elsewhere.
     """

@@ -1,8 +1,8 @@
-"""Find out whether a result depends on what it must rest on: change that, and look.
+"""Find out whether a result depends on the answer or input it must be based on, by changing that.
 
-A fix that reads a bad answer better, or asks again, gives another result where a word of the answer is
-another one. One that swallows the error and makes a result up gives the same. The answer, or the input,
-stays as bad as it was: only letters become other letters, one word at a time.
+The result of a fix that handles the bad answer, or asks again, changes when a word of the answer changes.
+The result of a fix that swallows the error and makes a result up stays the same. The changed answer, or
+input, stays as invalid as it was: only letters become other letters, one word at a time.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def is_to_be_tried(case: Case, seen: Observation) -> bool:
     )
 
 
-#: What is said against a result.
+#: Evidence against a result.
 _VARIES: Final = "it is another one in each run"
 _HANDED_ON: Final = "it holds that whole, where successful results do not"
 
 
 class Observe(Protocol):
-    """Replays a case; watches the run for what speaks against its result where it is told to."""
+    """Replays a case; on request also watches the run for evidence against its result."""
 
     def __call__(self, case: Case, *, watch: bool = False) -> Observation: ...
 
@@ -55,7 +55,7 @@ class Observe(Protocol):
 def with_dependence(
     case: Case, seen: Observation, observe: Observe, *, most: int = MOST_REPLAYS
 ) -> Observation:
-    """Return what was seen, and whether what the run did depends on what it must rest on.
+    """Return the observation, and whether the run's effects depend on what they must be based on.
 
     Args:
         case: what was replayed.
@@ -67,8 +67,8 @@ def with_dependence(
     found = trial.depends()
     if case.trigger.step is not None or found:
         return replace(seen, depends=found, objection=trial.objection)
-    # A default for what is not known is right, and follows no input: what is wrong is to swallow the
-    # error, or not to look at the input.
+    # A default for unknown input is correct and does not depend on the input. Wrong is to swallow the
+    # error, or to ignore the input.
     objection = observe(case, watch=True).objection
     return replace(seen, depends=False if objection else None, objection=objection)
 
@@ -88,11 +88,11 @@ class _Trial:
         self._seen = seen
         self._observe = observe
         self._most = most
-        #: What speaks against the result.
+        #: The evidence against the result.
         self.objection = ""
 
     def depends(self) -> bool | None:
-        """Return whether what a run did depends on what it must rest on; None where that cannot be seen.
+        """Return whether a run's effects depend on what they must be based on; None where that cannot be seen.
 
         It must rest on the input, where that broke the generation; else on what was answered in the
         place of the answer that broke it; else on that very answer.

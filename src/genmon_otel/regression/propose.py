@@ -1,7 +1,7 @@
-"""From a failure and its recordings to a proposed case.
+"""Build a proposed case from a failure and its recordings.
 
-Pure: what a case looks like is decided here, whether one is due is the store's
-business, whether it is any good the reproduction check's.
+Pure functions. The store decides when a case is due, the reproduction check whether it is
+usable.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def with_samples(case: Case, samples: Sequence[SuccessSample]) -> Case:
 def with_newer_donors(case: Case, samples: Sequence[SuccessSample]) -> tuple[Case, int]:
     """Add to a case the donors of generations that succeeded since; what a pass needs stays as it was approved.
 
-    Only a case that knows of no success yet is told what successes look like.
+    The shapes of successes are added only to a case that has none yet.
 
     Args:
         case: with the samples that there were when it was made.

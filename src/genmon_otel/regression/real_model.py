@@ -1,8 +1,8 @@
-"""Run a case's inputs against the real model: how often does the code of today get through?
+"""Run a case's inputs against the real model, to see how often the current code succeeds.
 
 A process of its own calls the target with the recorded inputs; its steps are really called, with the
-environment, the network and the files of whoever asked. ``setup()`` does nothing in it, so that no
-count, page or case comes of it.
+environment, network and files of the user who started it. ``setup()`` does nothing in it, so that it
+produces no counts, pages or cases.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Make a case of any recorded failure, from its first occurrence on, to replay it here and now."""
+"""Build a case from any recorded failure, from its first occurrence on, to replay it now."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def with_outcome(case: Case, text: str) -> Case:
     )  # fmt: skip
     trigger = case.trigger
     if index == trigger.step and trigger.kind == "fault":
-        # It does not fail any more: nothing is to be asked again until it answers.
+        # It does not fail any more, so it is not repeated.
         trigger = replace(trigger, kind="content", persistent=False, repeats=0)
     return replace(case, steps=tuple(steps), trigger=trigger)
 

@@ -23,10 +23,10 @@ from genmon_otel.regression.runner import run_case
 REPLAYS: Final = 3
 #: Times that a fault is served beyond its recording, to see how often the code asks.
 _MOST_REPEATS: Final = 200
-#: Processes at once, after the first one.
+#: Processes that run concurrently, after the first one.
 _AT_ONCE: Final = 2
 
-#: By the reason of a run, or the first word of what speaks against a recording.
+#: The remedy, by the reason of a run or the first word of a recording's ``unreplayable``.
 _REMEDIES: Final = {
     "import": "Run the check where the application's code is installed (--cwd FOLDER), or name a "
     "renamed target with: genmon cases rebind OLD NEW",
@@ -105,7 +105,7 @@ def check(
     if runs[0].reason == "unrecorded" and (patient := _met_more_often(case, cwd)) is not None:
         case = patient
         runs = [run_case(case, cwd=cwd, trust=trust)]
-    if shows_it(runs[0]):  # else it is decided; more would say no more
+    if shows_it(runs[0]):  # else it is decided: more replays cannot change it
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             runs += pool.map(once, range(1, replays))
     shown = f"reproduced {sum(map(shows_it, runs))} of {len(runs)}"
@@ -127,10 +127,10 @@ def shows_it(run: RunResult) -> bool:
 
 
 def _met_more_often(case: Case, cwd: Path | None) -> Case | None:
-    """The case with its fault as often as the failing code asks for it in a replay.
+    """Return the case with its fault repeated as often as the failing code asks for it in a replay.
 
-    Back-off that is drawn by chance, or goes on until a time, tries once more or less in every
-    run. None where that does not bring the failure out.
+    Random back-off, or back-off with a deadline, makes one attempt more or fewer in each
+    run. None where the failure does not appear even then.
     """
     trigger = case.trigger
     if trigger.kind != "fault" or trigger.step is None or trigger.persistent:
@@ -166,7 +166,7 @@ def _why(case: Case, run: RunResult) -> str:
 
 
 def with_remedy(case: Case, what: str, reason: str) -> str:
-    """What speaks against a case, and what to do about it where that is known."""
+    """Return why a case cannot be replayed, with the remedy where one is known."""
     remedy = _REMEDIES.get(reason, "")
     if not remedy or "genmon cases" in what or "@generation(" in what:
         return what

@@ -76,7 +76,7 @@ def stored(row: CaseRow) -> Case:
 
 
 def is_unfixable(case: Case) -> bool:
-    """Return whether asking the same again cannot help: such cases are listed last, with a note.
+    """Return whether repeating the request cannot help: such cases are listed last, with a note.
 
     A fault that meets every retry leaves nothing but to ask something else, to do without the step, or to fail
     well; the reviewer may declare how (``fails_as``).
@@ -150,7 +150,7 @@ def verify(
         case = with_samples(
             case_from(described(detail), recording), store.success_samples(row.operation)
         )
-        with suppress(CaseError):  # what cannot be read has nothing to carry over
+        with suppress(CaseError):  # from an unreadable case nothing can be kept
             case = _carried(case, stored(row), detail.recordings)
         case = needs.added_to(case)
         if is_of_other_version(case.expected.signature):
@@ -184,8 +184,8 @@ def _named_anew(
 def _renamed(case: Case, trigger: str | None, cwd: Path | None) -> tuple[Case, str | None]:
     """Return a case with current signatures of its failure and of its trigger.
 
-    A replay tells both. Where it shows another failure or none, as once the fix is in, the
-    name is made of what was recorded of the failure.
+    A replay gives both. Where it shows another failure or none, as after the fix, the
+    signatures are computed from the recording.
     """
     seen, expected = run_case(case, cwd=cwd), case.expected
     if seen.signature and seen.category and seen.error_type == expected.error_type:
@@ -257,7 +257,7 @@ class Card:
 
 
 def card(store: SqlStore, ref: int | str) -> Card:
-    """Lay a case out for review."""
+    """Collect what a reviewer needs to judge a case."""
     row = store.case(ref)
     try:
         case: Case | None = stored(row)

@@ -52,7 +52,7 @@ def run_case(
         trust: what the case may ask for beyond its recorded data; what it may not makes the run
             inconclusive.
         fresh: whether the process is started anew, and not forked.
-        requests: whether the result tells the requests that differ from the recorded ones.
+        requests: whether the result contains the requests that differ from the recorded ones.
     """
     began = time.monotonic()
     job = Job(case, python, Path(cwd or ".").absolute(), trust, deadline_s * _slowness(), requests)

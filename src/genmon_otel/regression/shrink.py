@@ -1,4 +1,4 @@
-"""Make a case smaller: as small as still shows the same failure, for whoever reads it.
+"""Make a case smaller: as small as still shows the same failure, for its reader.
 
 Everything but the outcome that triggers is shrunk, and replays decide: the same fingerprint,
 frames included, from the same trigger, without donors, recoveries or repeated answers. The
@@ -34,7 +34,7 @@ _SHOWN: Final = 2_000
 WHOLE: Final = "nothing in it can be left out"
 _IN_FULL: Final = "the smaller case did not show the failure each time; it is kept as it was"
 
-#: Replays a case; with ``requests=True`` its result tells the requests that differ.
+#: Replays a case; with ``requests=True`` its result contains the requests that differ.
 Replay = Callable[..., RunResult]
 
 

@@ -44,7 +44,7 @@ def read(path: Path) -> Case:
 
 
 def is_file_name(text: str) -> bool:
-    """Tell whether a command's argument names a file or folder, there or not, and no case in a store.
+    """Return whether a command's argument names a file or folder, existing or not, rather than a case in a store.
 
     A folder that is named like a case is none: ``./F-3KQ2`` is.
     """
@@ -65,7 +65,7 @@ def export(case: Case, folder: Path, *, update: bool = False) -> tuple[Path, boo
         case: as it is in the store.
         folder: where its file goes.
         update: whether a file that is there takes over what has changed in the store. What it
-            expects stays: whoever has flipped it in the file has seen the fix.
+            expects stays: the person who changed it in the file has seen the fix.
 
     Returns:
         The file, and whether it was written now.

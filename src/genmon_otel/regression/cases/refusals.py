@@ -1,4 +1,4 @@
-"""Tell faults that the request itself causes: asked the very same again, a server refuses it again."""
+"""Recognise faults that the request itself causes: a server refuses an equal request again."""
 
 from __future__ import annotations
 

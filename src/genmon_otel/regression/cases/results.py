@@ -98,7 +98,7 @@ def append(path: Path, results: Iterable[Result]) -> None:
     """Add results to a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = "".join(result.to_line() for result in results)
-    with path.open("ab", buffering=0) as file:  # one write: runs beside this one append too
+    with path.open("ab", buffering=0) as file:  # one write: concurrent runs append too
         file.write(lines.encode("ascii"))
 
 

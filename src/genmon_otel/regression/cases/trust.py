@@ -30,7 +30,7 @@ _PROGRAM: Final = re.compile(r"[\w+][\w.+-]{0,99}\Z")
 class Trust:
     """What is allowed to a case, by name. The default allows nothing."""
 
-    #: Folders beside the project's own that code may come from; absolute.
+    #: Folders, in addition to the project's own, that code may come from; absolute.
     roots: tuple[str, ...] = ()
     #: Import paths of postconditions that carry no mark.
     postconditions: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Trust:
         return cls(**read, source=source)
 
     def within(self, cwd: Path) -> Roots:
-        """The folders that code may come from, for a project at home in ``cwd``."""
+        """The folders that code may come from, for a project in ``cwd``."""
         return Roots(str(cwd), self.roots, self.anywhere)
 
     def objection(self, case: Case, cwd: Path) -> str:
@@ -122,7 +122,7 @@ class Trust:
         return f"put this below {section} in {self.source}"
 
     def lines(self, option: str, names: Iterable[str]) -> str:
-        """Write an option of the configuration that allows names beside what it allows already."""
+        """Return the configuration option that allows names, in addition to those allowed already."""
         allowed = tuple(dict.fromkeys([*getattr(self, option), *names]))
         if self.source.endswith(".toml"):
             return f"{PREFIX}{option} = {json.dumps(list(allowed))}"
@@ -137,7 +137,7 @@ class Trust:
         return {option: names for option, names in lacking.items() if names}
 
     def to_dict(self) -> dict[str, Any]:
-        """Lay it out as JSON-able data, for the process of a replay."""
+        """Return it as JSON-able data, for the process of a replay."""
         return asdict(self)
 
     @classmethod

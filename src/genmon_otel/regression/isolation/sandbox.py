@@ -64,7 +64,7 @@ class Sandbox:
 
     def __init__(self, workspace: Path, programs: tuple[str, ...] = ()) -> None:
         self._workspace = os.path.realpath(workspace)
-        #: By name, where the program lies that the name stands for.
+        #: By name, the path of the program.
         self._programs = {name: _found(name, os.environ.get("PATH")) for name in programs}
         self._open = 0
         self._inside = threading.local()

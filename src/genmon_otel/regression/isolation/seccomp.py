@@ -39,7 +39,7 @@ _IO_URING_SETUP: Final = 425
 _MSG_FASTOPEN: Final = 0x20000000
 #: TCP by several ways at a time: Landlock does not count it as TCP.
 _IPPROTO_MPTCP: Final = 262
-#: Has whoever opens the file wait until its holder gives it back.
+#: Makes a process that opens the file wait until the lease's holder releases it.
 _F_SETLEASE: Final = 1024
 
 
@@ -69,7 +69,7 @@ _STAYING: Final = {
 
 
 class _Step(NamedTuple):
-    """One instruction; a label of where to go on where a comparison holds, and where not."""
+    """One instruction; labels of the next one where a comparison holds, and where not."""
 
     code: int
     value: int

@@ -1,9 +1,9 @@
-"""Decide what answers a step that is asked for more than was recorded of it.
+"""Choose the answer to a step's request for which the recording has no outcome left.
 
-In this order: what the reviewer said it answers; the same fault, where the very same request met a
-persistent one; the same answer, where the very same request was answered and that answer is not what
-broke the generation; the outcome of a successful generation, always of the same one; else nothing.
-Another request is another question: a check that failed on one text has not failed on its repair.
+In this order: the reviewer's recovery; the same fault, where an equal request met a
+persistent one; the same answer, where an equal request was answered and that answer is not what
+broke the generation; a donor, all donors of one run from the same generation; else nothing.
+A different request is never given the recorded fault: a check that failed on one text may pass on its repair.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from genmon_otel.records import StepRecord, Tree
 from genmon_otel.regression.cases.case import Case, Donor
 from genmon_otel.regression.cases.feeding import answered, bad_answers
 
-#: Generation of donors that a process recorded once, beside any generation.
+#: Generation id of donors that a process recorded outside of any generation.
 PROCESS: Final = "process"
-#: Characters of a request by which its likeness to another is measured.
+#: Characters of a request that are compared to measure its similarity to another.
 _COMPARED: Final = 50_000
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {})
 #: Characters of a body that is shown as an example.
 _SHORT: Final = 300
-#: Before a digest of files, where the number of other answers tells two starts apart, too.
+#: Prefix of a digest of files that also contains the number of other answers, to distinguish two starts.
 _ANSWERS: Final = "answers "
 _WORD: Final = re.compile(r"\w+")
-#: A bad answer that was given so often to the very same request is given to it again.
+#: A bad answer that was recorded this many times for equal requests is served again.
 _PERSISTENT: Final = 2
 
 
 def keys_of_step(step: StepRecord) -> Keys:
-    """Return what a recorded step's request is recognised by."""
+    """Return the keys by which a recorded step's request is compared."""
     if step.adapter and isinstance(step.arguments, Mapping):
         return keys_of(step.arguments)
     return keys_of_arguments(step.name, step.arguments, step.digest)
@@ -62,7 +62,7 @@ class ExtraAnswers:
         #: The generation that all donors of this run come from, and those served.
         self._generation = ""
         self._served: dict[int, str] = {}
-        #: A donor answered the very request that was answered badly, or met the trigger's fault.
+        #: A donor answered a request equal to the one that was answered badly, or that met the trigger's fault.
         self.donor_for_trigger = False
         #: Name of the first step that a donor answered which had been asked something else.
         self.foreign_donor = ""
@@ -100,11 +100,11 @@ class ExtraAnswers:
                 command on other files is another request.
         """
         case, steps = self._case, self._case.steps
-        self._beyond += not files  # no program is written what it answers itself
+        self._beyond += not files  # what a program printed is not written to another one
         if name in case.recovery:
             return case.recovery[name], "served the reviewer's recovery outcome"
-        alike = self._same(name, keys, automatic)
-        same = [i for i in alike if self._files.get(id(steps[i]), files) == files]
+        equal = self._same(name, keys, automatic)
+        same = [i for i in equal if self._files.get(id(steps[i]), files) == files]
         trigger = case.trigger
         if trigger.step in same and not answered(steps[trigger.step]):
             if trigger.persistent:
@@ -126,7 +126,7 @@ class ExtraAnswers:
             return None
         # Of a program that is written to it is not known whether it was given something else.
         known = _contents(files)
-        asked = [i for i in alike if _contents(self._files.get(id(steps[i]), files)) == known]
+        asked = [i for i in equal if _contents(self._files.get(id(steps[i]), files)) == known]
         self.donor_for_trigger |= bool(bad) or trigger.step in asked
         note = f"served the outcome of generation {donor.generation_id}"
         if keys_of_step(donor.step).masked != keys.masked:
@@ -135,7 +135,7 @@ class ExtraAnswers:
         return donor.step, note
 
     def _same(self, name: str, keys: Keys, automatic: bool) -> list[int]:
-        """The recorded steps that were asked the very same.
+        """Return the recorded steps with an equal request.
 
         Of automatic ones ids, times and numbers do not count, unless the recording has requests
         that only differ in these.
@@ -169,7 +169,7 @@ class ExtraAnswers:
             if self._generation and generation not in (self._generation, PROCESS):
                 continue
             if known.masked != keys.masked and _is_emptied(request, step.arguments):
-                continue  # an answer to something says nothing of one to nothing
+                continue  # an answer to a request with content does not fit one without
             level = (known.exact != keys.exact) + (known.masked != keys.masked)
             used = level == 2 and self._served.get(index, keys.exact) != keys.exact
             likeness = round(_likeness(words, _words(step.arguments)), 1)
@@ -202,7 +202,7 @@ def _words(request: Tree) -> frozenset[str]:
 
 
 def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    """Share of the words that two requests have in common."""
+    """Return the share of words that two requests have in common."""
     return len(one & other) / (len(one | other) or 1)
 
 
@@ -238,7 +238,7 @@ def command_for(case: Case, name: str) -> str:
 
 
 def remedy_for(case: Case, name: str) -> str:
-    """Say how a reviewer answers what nothing answers."""
+    """Return how a reviewer gives an answer where nothing else does."""
     return (
         "Nothing says what it answers. Say it: "
         f"{command_for(case, name)} (before the review: verify instead of approve)."

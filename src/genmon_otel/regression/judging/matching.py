@@ -1,4 +1,4 @@
-"""Which recorded automatic step answers a request of a replay."""
+"""Find the recorded automatic step that answers a request of a replay."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Matching:
                 for i, known in left
                 if known.endpoint == keys.endpoint
                 and self._case.steps[i].site == site
-                # What one request met again and again is not met by another, a fallback's.
+                # A persistent fault of one request is not served to a different one, such as a fallback's.
                 and self._claims.get(known.masked, keys.masked) == keys.masked
             ],
         )

@@ -1,4 +1,4 @@
-"""What a run of a case saw, as its process reports it."""
+"""The observation of a run, as its process reports it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything a run saw, as its process reports it."""
+    """Everything that was observed in a run."""
 
     #: What made the run inconclusive, as (reason, detail); None if nothing did.
     obstacle: tuple[Reason, str] | None = None

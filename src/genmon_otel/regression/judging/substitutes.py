@@ -1,8 +1,8 @@
-"""Decide whether a success rests on an answer, or on nothing but what the code itself has made up.
+"""Decide whether a success is based on an answer, or made up by the code itself.
 
-A fix that catches the error and returns a constant gives a well-shaped result, too. What is a real one
-rests on something that was answered: a *substitute*, which is another answer in the place of the
-trigger's, by the same step or by one of its role; or the very answer that broke it, read better now.
+A fix that catches the error and returns a constant also gives a well-shaped result. A real result
+is based on an answer: a *substitute*, which is another answer in the place of the
+trigger's, by the same step or by one of the same role; or the answer that broke it, now handled correctly.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Trace whether replayed code raises the recorded error again and swallows it.
 
-That speaks against a result that does not follow the input that broke a generation.
+This is evidence against a result that does not depend on the input that broke the generation.
 
 A default for a name that is not known is a good fix, and gives the same for any such name. A result is
 made up where the recorded error is raised again, and something swallows it; or where the target does not
@@ -37,7 +37,7 @@ class SwallowedErrorWatch:
         self._before: Any = None
 
     def begin(self, target: Callable[..., Any]) -> None:
-        """Trace what this thread and those that it starts do; nothing where a debugger does."""
+        """Trace this thread and those that it starts; do nothing where a debugger traces already."""
         self._reads = not self._inputs or reads(target, self._inputs)
         self._before = sys.gettrace()
         if self._before is None:
@@ -51,7 +51,7 @@ class SwallowedErrorWatch:
             threading.settrace(None)
 
     def objection(self) -> str:
-        """Say what speaks against the result; empty for nothing."""
+        """Return the evidence against the result; empty for none."""
         if self._is_raised:
             return f"{self._type} is raised again and swallowed"
         return "" if self._reads else "the target does not read its input"

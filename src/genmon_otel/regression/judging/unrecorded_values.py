@@ -1,4 +1,4 @@
-"""Say whose a value was that could not be recorded and that the code under replay used."""
+"""Name the step or argument of a value that was not recorded and that the replayed code used."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Judge one run of a case: a pure function that lists what a pass needs.
 
-A pass needs positive evidence of each kind: the target was really called, the
-trigger was really met, nothing failed, and the result is what success looks
-like. Whatever is missing makes the run inconclusive, never a pass.
+A pass needs positive evidence of each kind: the target was called, the
+trigger was met, nothing failed, and the result looks like those of successful
+generations. Whatever is missing makes the run inconclusive, never a pass.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def judge(case: Case, seen: Observation) -> Judgement:
 
 
 def _doubted(case: Case, seen: Observation, found: Judgement) -> Judgement:
-    """Take back a failure that another answer than the recorded one may have caused, or kept."""
+    """Make a failure inconclusive if another answer than the recorded one may have caused or kept it."""
     if found.verdict is Verdict.FAIL_SAME and seen.prompt_changed:
         name = seen.prompt_changed
         return _inconclusive(
@@ -90,7 +90,7 @@ def _doubted(case: Case, seen: Observation, found: Judgement) -> Judgement:
 
 
 def _weighed(case: Case, seen: Observation, found: Judgement) -> Judgement:
-    """Say why a pass counts for less than others."""
+    """Reduce the weight of a pass with weaker evidence, and say why."""
     if found.verdict is not Verdict.PASS:
         return found
     why = []
@@ -108,7 +108,7 @@ def _weighed(case: Case, seen: Observation, found: Judgement) -> Judgement:
 
 
 def own_step(case: Case) -> str:
-    """Return the trigger's step where it raised for a reason of its own, such as a build that failed; else empty."""
+    """Return the trigger's step if it raised because of its input, such as a failed build; else empty."""
     trigger = case.trigger
     if trigger.kind != "fault" or trigger.step is None:
         return ""
@@ -145,7 +145,7 @@ def _failure(case: Case, seen: Observation) -> Judgement:
 
 
 def _of_a_program(case: Case, seen: Observation) -> str:
-    """Say what can tell whether a program would answer otherwise by now; empty where none broke it, or it did run."""
+    """Say how to find out whether a program would now answer differently; empty where no program failed, or it ran."""
     index = case.trigger.step
     if index is None or case.steps[index].adapter != "program" or not seen.served:
         return ""

@@ -13,7 +13,7 @@ from genmon_otel import conventions as names
 from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.cases.trust import Trust
 
-#: What no interpreter setting of ours, nor of anybody's environment, may come before.
+#: Takes precedence over every interpreter setting, of genmon or of the environment.
 BARE: Final = ("-S", "-s", "-P")
 #: Member of an answer: modules that a forked replay imported while it ran.
 IMPORTED: Final = "imported"
@@ -42,11 +42,11 @@ _FIXED: Final[Mapping[str, str]] = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
     "OTEL_SDK_DISABLED": "true",
-    # Threads that native code starts at import stand in the way of a fork.
+    # Threads that native code starts at import prevent a fork.
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # litellm asks the network for a price list while it is imported, unless told not to.
+    # litellm asks the network for a price list while it is imported, unless this is set.
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
 }
 

@@ -29,7 +29,7 @@ def observe(job: launch.Job) -> Observation:
         process = started.process
         try:
             answer, in_time = _read(reader, process, time.monotonic() + job.deadline_s)
-            if in_time and not answer:  # it ends by itself, and has an exit code to tell
+            if in_time and not answer:  # it exits by itself, with an exit code that can be reported
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LOOK_S)
         finally:

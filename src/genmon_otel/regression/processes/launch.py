@@ -68,9 +68,9 @@ class Job:
     trust: Trust
     #: Seconds of wall time, after which the replay and its children are killed.
     deadline_s: float
-    #: Whether it is to tell today's requests.
+    #: Whether it reports the requests that differ from the recorded ones.
     requests: bool = False
-    #: Whether it is to tell what speaks against its result where that does not follow the input.
+    #: Whether it reports evidence against a result that does not depend on the input.
     watch: bool = False
 
     def request(self, workspace: Path) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def start(
         job: what is replayed.
         resources: keeps the folder and the output.
         answer_to: descriptor for the answer of a replay; it is closed here.
-        control: descriptor on which a template is told what to do; it is closed here.
+        control: descriptor from which a template reads its commands; it is closed here.
         deadline_s: seconds until everything is ended.
 
     Raises:

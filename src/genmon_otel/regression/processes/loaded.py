@@ -22,7 +22,7 @@ from genmon_otel.stacks import is_in_app
 TIMERS: Final = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 #: Names of threads and of what is open that are shown.
 _MAX_SHOWN: Final = 5
-#: Folders whose files tell of the machine at each moment: psutil reads some when it is imported.
+#: Folders whose files hold the machine's current state: psutil reads some when it is imported.
 _OF_THE_KERNEL: Final = ("/proc/", "/sys/", "/dev/")
 #: Nanoseconds by which the time of a file's change may lag behind.
 _TICK_NS: Final = 10_000_000

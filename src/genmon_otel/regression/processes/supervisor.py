@@ -53,7 +53,7 @@ class Plan:
     request: str
     #: Descriptor for the answer; -1 for a template.
     answer_to: int
-    #: Descriptor on which a template is told what to do; -1 for a replay.
+    #: Descriptor from which a template reads its commands; -1 for a replay.
     control: int
     #: Descriptor with the word that the answer begins with; read before any code of the project runs.
     word_from: int
@@ -161,7 +161,7 @@ def _wait(child: int, plan: Plan, signals: _Signals) -> int:
     while not signals.told_to_end and os.getppid() == plan.owner and time.monotonic() < until:
         while True:
             ended, status = os.waitpid(-1, os.WNOHANG)
-            if ended == child and not os.WIFSTOPPED(status):  # as whoever is traced does
+            if ended == child and not os.WIFSTOPPED(status):  # as a traced process does
                 return _exit_code(status)
             if not ended:
                 break

@@ -2,7 +2,7 @@
 
 It stands behind the same restrictions as a replay, and each child adds its own: nothing that a
 child does reaches the template, and it changes no file that another replay sees. The template
-serves its owner, which tells it on a socket what to do, one replay at a time.
+serves its owner, which sends it commands over a socket, one replay at a time.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Template:
                 self._tell(ready=not why, why=why)
             elif "word" in asked:
                 self._replay(asked, descriptors)
-            # Else it was told to end a replay that had just ended.
+            # Else it was asked to end a replay that had just ended.
         os._exit(0)
 
     # --- importing

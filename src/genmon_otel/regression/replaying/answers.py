@@ -1,4 +1,4 @@
-"""Answer the automatic steps of a replay: which recorded answer, and how it comes chunk by chunk."""
+"""Answer the automatic steps of a replay: choose the recorded answer and serve it chunk by chunk."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _AT_ONCE_S: Final = 0.001
 
 
 class Player(Protocol):
-    """What keeps a replay's time, and what was seen in it."""
+    """The part of a replay's player that this module uses: its clock and its notes."""
 
     clock: VirtualTime
     notes: list[str]
     extra: ExtraAnswers
-    #: More was asked of a stream than its consumer had read when it was recorded.
+    #: A stream was read further than its consumer had read when it was recorded.
     read_on: bool
 
     def check_open(self) -> None: ...
@@ -74,10 +74,10 @@ class Player(Protocol):
 
 
 class Answers:
-    """Serves the automatic steps of a case, in the form and at the time in which they came.
+    """Serves the automatic steps of a case, in the recorded form and at the recorded times.
 
     Args:
-        player: serves the case's other steps; keeps the time and what was seen.
+        player: serves the case's other steps; has the clock and the notes of the run.
         case: what is replayed.
         redactor: makes requests comparable with recorded ones.
         left: by their index the steps that were not asked for yet.
@@ -261,7 +261,7 @@ class ReplayedAnswer:
         self._correct_length()
 
     def _correct_length(self) -> None:
-        """Say the length of what is given: a text may have changed since, and was kept unpacked."""
+        """Correct the length in the headers: the body was kept unpacked, and redaction may have changed it."""
         if self._error is not None or self.is_stream or "content-encoding" in self.headers:
             self.headers.pop("content-length", None)
         elif "content-length" in self.headers and self._chunks:
@@ -345,7 +345,7 @@ def _laid_out(record: StepRecord) -> tuple[Mapping[str, Any], list[tuple[float, 
 
 
 def _together(chunks: Iterable[tuple[float, Any]]) -> Iterator[tuple[float, Any]]:
-    """Give chunks that came at once at the time of the first of them: their consumer may take them as one."""
+    """Give chunks that arrived together the time of the first one: their consumer may read them as one."""
     first = -_AT_ONCE_S
     for at, text in chunks:
         if at - first >= _AT_ONCE_S:

@@ -116,7 +116,7 @@ class CasePlayer:
         self.served_answers = ServedAnswers(case)
         #: Why the run is inconclusive; None while it is not.
         self.obstacle: tuple[Reason, str] | None = None
-        #: More was asked of a stream than its consumer had read when it was recorded.
+        #: A stream was read further than its consumer had read when it was recorded.
         self.read_on = False
         #: What was served that the failing generation did not record.
         self.notes: list[str] = []
@@ -232,10 +232,10 @@ class CasePlayer:
             exact = (i for i in left if self._case.steps[i].digest == keys.exact)
             index = next(exact, None)
             if index is None:
-                alike = (i for i in left if self.extra.keys(i).masked == keys.masked)
-                index = next(alike, None)
+                masked = (i for i in left if self.extra.keys(i).masked == keys.masked)
+                index = next(masked, None)
             is_other = index is None
-            if is_other:  # by order; but what one call met again and again is not met by another
+            if is_other:  # by order; but a persistent fault of one call is not served to another
                 known = self.extra.keys
                 unclaimed = (
                     i for i in left if self._claims.get(known(i).masked, keys.masked) == keys.masked

@@ -1,6 +1,6 @@
-"""Tell two starts of one program apart by the files that it is given.
+"""Distinguish two starts of one program by the files that it is given.
 
-``npm run build`` is asked the same each time, whatever it builds: what it is asked about is in files
+The command ``npm run build`` is always the same; what it builds is in files
 that the application wrote. A recording holds none of them, a replay's own folder does.
 """
 
@@ -17,7 +17,7 @@ from typing import Final
 
 from genmon_otel.ports import ProgramStart
 
-#: Files, and bytes of them, that are looked at; a program that is given more is told by these.
+#: Files, and bytes of each, that are read; a program with more files is identified by these.
 _MOST_FILES: Final = 500
 _MOST_BYTES: Final = 4 * 1024 * 1024
 #: Words of a command that may name files.
@@ -28,7 +28,7 @@ def digest_of(program: ProgramStart) -> str:
     """Return a digest of the files that a program may read and the replay has written; empty where none.
 
     Those that its command names count, and those of its working directory, each by its own name and its
-    contents: folders for the time being are called otherwise in each run.
+    contents: temporary folders have another name in each run.
     """
     own = os.path.realpath(tempfile.gettempdir())
     place = os.path.realpath(program.cwd or ".")

@@ -116,7 +116,7 @@ class Replay:
     # --- before the call
 
     def load(self) -> tuple[Any, Spec]:
-        """Import the target; what makes that impossible is raised as :class:`Obstacle`."""
+        """Import the target; raise :class:`Obstacle` where that is impossible."""
         path = self._case.target
         recorder.install(self._runtime())
         try:
@@ -140,7 +140,7 @@ class Replay:
         spec = getattr(target, ATTRIBUTE, None)
         if not isinstance(spec, Spec):
             raise Obstacle("not_called", f"{path} is not decorated with @generation. {REBIND}")
-        recorder.install(self._runtime())  # whatever the import has done to it
+        recorder.install(self._runtime())  # again, because the import may have replaced it
         return target, spec
 
     def _take_name(self, target: Any, spec: Spec) -> None:
@@ -266,7 +266,7 @@ class Replay:
     def _observation(self, obstacle: tuple[Reason, str] | None) -> Observation:
         own = [r for r in self._sink.records if r.operation == self._case.operation]
         record = own[-1] if own else None
-        if self._player.was_over:  # what followed the attempt is none that was recorded
+        if self._player.was_over:  # what followed the attempt was not recorded
             record = self._sink.failed
         others = [r for r in self._sink.records if r is not record and r.failure is not None]
         failure = record.failure if record else None

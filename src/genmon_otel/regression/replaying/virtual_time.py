@@ -3,7 +3,7 @@
 Every way to wait (``time.sleep``, asyncio's timers, ``threading`` timeouts) goes
 through one :class:`VirtualTime`, a discrete simulation: while any thread still
 works, time stands still; once all of them wait, it jumps to the earliest moment
-somebody waits for. Every clock reads the same virtual time.
+that a thread waits for. Every clock reads the same virtual time.
 
 A thread is known to work while it runs a task of an executor or lives as a
 thread of its own, and does not wait here; a task that waits for a free thread is
@@ -187,7 +187,7 @@ class VirtualTime:
         return _LOOKS if self._nearest() <= HORIZON_S else _LAST_LOOKS
 
     def _nearest(self) -> float:
-        """The earliest virtual moment that somebody waits for; infinity if there is none."""
+        """The earliest virtual moment that a thread waits for; infinity if there is none."""
         return min((until for until, _ in tuple(self._waiting.values())), default=_NEVER)
 
     def _others_work(self) -> bool:
