@@ -16,6 +16,8 @@ from genmon_otel.redaction.values import (
     is_sentence,
 )
 
+#: What a name is the kind of, and a name of somebody's behind it: Terraform.
+_BLOCK_LEFT: Final = re.compile(r"\b(?:resource|data|ephemeral) \\*\"\Z")
 #: Characters that rules look at before a name and behind it.
 _BEFORE: Final = 400
 _BEHIND: Final = 600
@@ -29,7 +31,7 @@ _SEPARATOR: Final = re.compile(
     r"(?P<about>(?: (?:for|of|von|für|de|pour|para|от|для|к) [^\s:=]{1,60}(?=[ :]))?)"
     r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}(?:[\"'`]|(?!(?i:sha|md|b64|base|utf|hex|hash|pass|pw|user))[A-Za-z]{3,}[0-9]+[A-Za-z][\w!@#$%^&*-]*(?:\s|\Z)))|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?<=\s)-(?=\s)|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
     r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
-    r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,3}|\s\((?=[^\s()/:]{6,80}\))(?!(?i:sha|md|aes|utf|base|v)-?[0-9])|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=[\"'`]))"
+    r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,3}|\s\((?=[^\s()/:]{6,80}\))(?!(?i:sha|md|aes|utf|base|v)-?[0-9])|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=\\*[\"'`]))"
 )
 #: A key of YAML, TOML or an INI file whose value stands on the next line, deeper.
 _NEXT_LINE: Final = re.compile(
@@ -45,13 +47,16 @@ BARE: Final = re.compile(
     r"(?:[^\s,;&\"'<>`\\\x00，。；、）」]"
     r"|[,;&](?![\s\"')\]}\\]|\Z|[\w.\[\]-]{0,40} ?[=:])"
     r"|[\"'](?<=\w.)(?=[\w$!@#%^*])"
-    r"|[<>](?![/a-zA-Z!\s]|\Z)"
+    r"|[<>](?![/a-zA-Z!\s]|\Z)|(?<=[\w)\]]-)>(?=[A-Za-z_$])"
     r"|\\(?![\"'`nrtux\\\s]|\Z))+"
 )
 _HEADER_LINE: Final = re.compile(r"(?:[^\r\n\"']|(?<==)\"[^\r\n\"]{0,1000}\")*+")
 #: What a literal begins with and a header's value never does.
-_OPENING: Final = ("`", "'", '"', "{", "[", "(", "\\", "b", "")
+_OPENING: Final = ("`", "'", '"', "{", "[", "(", "\\", "")
+_BYTES: Final = ("b'", 'b"', "b\\")
 _STRING_IN: Final = re.compile(r"""(\\*["'])((?:[^"'\\]|\\(?!["'])[\s\S]?)*)(\\*["'])(\s*:)?""")
+#: What a string may begin with before its quote; another word ends at a quote that was open.
+_PREFIXES: Final = frozenset("b r u f n l br rb fr rf u8 sql raw".split())
 _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 #: What makes an assignment one of a shell or an ``.env`` file: its values are literal.
 _SHELL_WORDS: Final = frozenset(["", "-", "export", "set", "env", "ENV", "ARG", "declare -x"])
@@ -105,6 +110,8 @@ _PROGRAMS: Final = frozenset(
     " createdb dropdb restic borg rclone sqlplus env nohup time ./run run".split()
 )
 _IS_PASSWORD: Final = re.compile("(?i)pass|pw")
+#: Two words and more: a sentence of somebody's.
+_PROSE: Final = re.compile(r"[a-z]{2,12} [a-z]{2,12}\b(?! ?[:=])")
 _PROMPT_LEFT: Final = re.compile(
     r"[ \t]{0,8}(?:\[sudo\]|(?:[Ee]nter|[Tt]ype|[Pp]lease|[Yy]our|[Nn]ew|[Oo]ld|[Cc]urrent|[Rr]epeat|[Rr]etype|[Cc]onfirm)\b)[ \w]{0,40}"
 )
@@ -147,10 +154,13 @@ def assigned(text: str, name: Name) -> list[Edit]:
         ("cookie" in word or "authorization" in word)
         and ":" in sep
         and text[start : start + 1] not in _OPENING
+        and text[start : start + 2] not in _BYTES
     ):
-        line = leading(_HEADER_LINE, text, start).rstrip()
+        line = leading(_HEADER_LINE, text, start).rstrip().rstrip("\\")
         if len(line) < 3 or " = " in line or ("=" not in line and is_sentence(line)):
             return []
+        if "cookie" in word and "=" not in line and (" " in line or line.endswith("(")):
+            return []  # a sentence, or a call
         if is_evident_non_secret(line, name.text, quoted=True, code=False, shell=False):
             return []
         return hidden(text, start, start + len(line))
@@ -175,6 +185,12 @@ def assigned(text: str, name: Name) -> list[Edit]:
             value[:1].isspace() or (_ALSO_A_NOUN.search(word) and not is_random(value))
         ):
             return []
+        if value[:1].isspace() and _is_open(text, name, quoted["quote"]):
+            behind = begin + len(value) - len(value.lstrip())
+            word = leading(BARE, text, behind)
+            return span(text, behind, behind + len(word), name.text) if _MIXED.match(word) else []
+        if not sep.strip() and _BLOCK_LEFT.search(text[max(0, name.begin - 40) : name.begin]):
+            return []
         if sep.strip() in _COMPARISONS and ("token" in word or "key" in word or len(value) < 4):
             return []
         if quoted["prefix"].lower().strip("brun") and value.startswith("{"):
@@ -190,6 +206,12 @@ def assigned(text: str, name: Name) -> list[Edit]:
     if text[start : start + 1] in _CLOSING:
         return _container(text, name, start)
     return _bare(text, name, start, sep, bool(separator["about"]))
+
+
+def _is_open(text: str, name: Name, quote: str) -> bool:
+    """Tell whether a quote is open where a name stands, so that the next closes it: ``"Password: " x``."""
+    left = text[max(0, name.begin - _LINE_LEFT) : name.begin].rpartition("\n")[2]
+    return left.count(quote) % 2 == 1
 
 
 def _joined(text: str, at: int) -> list[Edit]:
@@ -242,9 +264,9 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
         ):
             return []
         return hidden(text, declared.end(), stop)
-    if (
-        text[start + len(token) : start + len(token) + 1] in ("<", "(", '"', "'", "`")
-        and token.isidentifier()
+    behind = text[start + len(token) : start + len(token) + 1]
+    if (behind in ("<", "(", "`") and token.isidentifier()) or (
+        behind in ("'", '"') and token.lower() in _PREFIXES
     ):
         token += text[start + len(token)]  # a call, or a type with its parameters
     left = text[max(0, name.begin - 60) : name.begin]
@@ -266,6 +288,13 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
         return []
     word = name.text.lower()
     if value.isdigit() and "token" in word:
+        return []
+    if (
+        not _IS_PASSWORD.search(word)
+        and word.endswith(("key", "token", "secret"))
+        and sep.strip() == ":"
+        and _PROSE.match(text, start)
+    ):
         return []
     is_code = "code" in word and _PIN.fullmatch(value) is not None
     if (

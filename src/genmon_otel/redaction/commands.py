@@ -34,6 +34,8 @@ _CALL: Final = re.compile(r"\(\s{0,8}(\\*[\"'`])")
 #: A further argument of the call, and the quote that it begins with, if it is a string.
 _FURTHER: Final = re.compile(r"\s{0,8},\s{0,40}(?:[bru]{0,2}(\\*[\"'`])|(?=[^\s)]))")
 _MAX_ARGUMENTS: Final = 4
+#: What the name of a cookie that lets somebody in has in it.
+_MAY_GRANT: Final = re.compile("(?i)ses|sid|auth|tok|pass|key|jwt|secret|srf|remember|login|user")
 _SETTER: Final = re.compile(
     r"(?:.*\.)?(?:set|with|use|add|update|change|reset|put)_?[A-Z_]|(?:.*\.)?(?:set|with)_",
     re.DOTALL,
@@ -185,9 +187,16 @@ def in_setter(text: str, name: Name) -> list[Edit]:
     literals = _literals(text, call.end(), call[1])
     first = slice(*literals[0])
     if "cookie" in name.text.lower():
+        may_grant = False
         if _FURTHER.match(text, first.stop + len(call[1])) or name.text.endswith(".cookie"):
             del literals[0]  # it says which cookie
-    elif len(literals) > 1 and is_plain_word(text[first]):
+            may_grant = _MAY_GRANT.search(text[first]) is not None
+        if not may_grant:
+            literals = [each for each in literals if not is_plain_word(text[slice(*each)])]
+    elif is_plain_word(text[first]) and (
+        len(literals) > 1
+        or (name.text.startswith("with") and _FURTHER.match(text, first.stop + len(call[1])))
+    ):
         del literals[0]  # it says whose password
     edits: list[Edit] = []
     for start, stop in literals:

@@ -59,7 +59,7 @@ _QUERY: Final = tuple(
     (
         char,
         re.compile(
-            rf"({re.escape(char)}(?i:sig|signature|key|auth|code|x-amz-(?:signature|credential|security-token)|x-goog-signature|hmac|sas|pass|pw)=)(?!{MARK})"
+            rf"({re.escape(char)}(?i:sig|signature|key|auth|code|x-amz-(?:signature|credential|security-token)|x-goog-signature|hmac|sas|pass|pw)=)(?!{MARK}|(?<=key=)[a-z_]{{4,16}}(?:[&\s\"'<>#]|\Z))"
             r"([^&\s\"'<>#]{4,})"
         ),
     )

@@ -31,7 +31,7 @@ _VALUE_KEY: Final = (
 _TO_VALUE: Final = re.compile(rf"[^{{}}<>|]{{0,240}}?{_VALUE_KEY}")
 #: From the value to the name, where the value stands first.
 _FROM_VALUE: Final = re.compile(
-    rf"{_VALUE_KEY}(?P<open>\\*[\"'])(?P<value>[^\"'\\\r\n]{{1,240}})\\*[\"'][^{{}}<>]{{0,120}}\Z"
+    rf"{_VALUE_KEY}(?P<open>\\*[\"'])(?P<value>[^\"'\\\r\n]{{1,240}})(?P=open)[^{{}}<>]{{0,120}}\Z"
 )
 #: The same of a value without quotes, in YAML.
 _FROM_VALUE_LINE: Final = re.compile(

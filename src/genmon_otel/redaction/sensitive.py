@@ -77,7 +77,12 @@ def is_sensitive(name: str) -> bool:
         return True
     if len(words) == 2 and words[0] in ("token", "key") and words[1] in _OWNERS:
         return name.isupper() and "_" in name
-    if not words or words[-1] in _ABOUT or any(word.startswith("secretar") for word in words):
+    if (
+        not words
+        or words[-1] in _ABOUT
+        or words[-1].removesuffix("s") in _ABOUT
+        or any(word.startswith("secretar") for word in words)
+    ):
         return False
     if words[-1] == "token" and len(words) > 1 and words[-2] in _OTHER_TOKENS:
         return False

@@ -12,7 +12,7 @@ _MAX: Final = 400
 
 _TYPES: Final = (
     r"str|string|bytes|bytearray|int|integer|number|float|bool|boolean|any|object|dict|list|char|varchar|text|unknown|never|void"
-    r"|secretstr|secretbytes|securestring|emailstr|uuid|byte|option|optional|nullable|buffer|self|type"
+    r"|secret(?:str|string|bytes|box|vec)|securestring|emailstr|uuid|byte|option|optional|nullable|buffer|self|type"
 )
 _NOTHING: Final = (
     r"none|null|nil|undefined|nan|true|false|yes|no|on|off|empty|unset|n/a|hidden|masked|filtered|removed|omitted"
@@ -57,7 +57,7 @@ _STOP_WORDS: Final = frozenset(
     " received loaded cached refreshed refresh rotated checked verified stored hashed salted encrypted redacted hidden"
     " omitted via through per about between what which who where how why you we they he she i lookup fetch string"
     " fehlt ist sind falsch ungültig abgelaufen darf muss nicht erforderlich benötigt es son est sont requis requise invalide"
-    " siehe voir vedi ver command await new yield lambda async function typeof null incorrecta incorrecto inválida inválido requerida requerido obligatoria manquant expiré non trop".split()
+    " siehe voir vedi ver command await new yield lambda async function typeof null incorrecta incorrecto inválida inválido requerida requerido obligatoria manquant expiré non trop il elle doit doivent contient mindestens enthält mínimo máximo debe deve contiene contém".split()
 )
 _LOWER_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
@@ -87,6 +87,18 @@ _ACCESSORS: Final = frozenset(
     " resolve retrieve obtain build parse sign verify mask redact env getenv environ token key keys secret password passwd crypt digest sha256 md5 pbkdf2 bcrypt concat coalesce nullif"
     " pass pwd value data text strip trim tostring to_string str string bytes dict credentials cookie cookies auth apikey".split()
 )
+#: A name for a secret, as the last word of what only repeats one.
+_RELATED: Final = frozenset(
+    "password passwd pwd pw token secret key pass passwort kennwort wachtwoord contraseña contrasena senha passe heslo hasło"
+    " haslo salasana adgangskode lösenord passord parola пароль 密码 密碼 パスワード 비밀번호".split()
+)
+#: Cookies that hold words, and their attributes: ``theme=dark; path=/; max-age=3600``.
+_PLAIN_COOKIE: Final = re.compile(
+    r"(?i:(?!\w*(?:ses|sid|auth|tok|pass|key|jwt|secret|csrf|xsrf))[\w.-]{1,40}=[a-z]{0,12}(?=;|\Z)"
+    r"|(?:path|domain|expires|max-age|samesite|version|priority)=[^;]*|secure|httponly|partitioned)"
+    r"(?:;\s*+(?i:(?!\w*(?:ses|sid|auth|tok|pass|key|jwt|secret|csrf|xsrf))[\w.-]{1,40}=[a-z]{0,12}(?=;|\Z)"
+    r"|(?:path|domain|expires|max-age|samesite|version|priority)=[^;]*|secure|httponly|partitioned))*+;?"
+)
 _WORDS: Final = re.compile(r"[\w .-]{1,80}[:*?]?")
 _HUMP: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PATH: Final = re.compile(
@@ -96,7 +108,8 @@ _PATH: Final = re.compile(
 _SCHEME: Final = re.compile(r"(?i)(?:bearer|basic|token|apikey|negotiate)(?:\s+|$)")
 #: A parser's or model's token rather than one that grants access.
 _TOKEN_KIND: Final = re.compile(
-    r"\s?[^\W\d]{1,15}|\W{0,8}|[\W\d]{0,11}|.{0,5}|<[|]?\w{2,20}[|]?>|.*\s.*", re.DOTALL
+    r"\s?[^\W\d]{1,15}|[a-z]{3,12}-(?:[1-9]|[1-9]?[05]0|[1-9]00)|\W{0,8}|[\W\d]{0,11}|.{0,5}|<[|]?\w{2,20}[|]?>|.*\s.*",
+    re.DOTALL,
 )
 #: Names that mean something else as well; of these only a mixed value is a secret.
 _AMBIGUOUS: Final = frozenset(
@@ -158,6 +171,7 @@ def is_dollar_word(value: str) -> bool:
 
 def _is_same_word(value: str, name: str) -> bool:
     """Tell whether the value only repeats the name: ``password=new_password``, ``label: "Password"``."""
+    value = value.lstrip("!")
     if not _WORDS.fullmatch(value):
         return False
     of_value = (
@@ -169,8 +183,9 @@ def _is_same_word(value: str, name: str) -> bool:
     if "".join(of_value) == "".join(of_name):
         return True
     last = of_name[-1]
-    related = {last, "password", "passwd", "pwd", "pw", "token", "secret", "key", "pass"}
-    return of_value[-1] in related and all(word.isalpha() for word in of_value)
+    return (of_value[-1] == last or of_value[-1] in _RELATED) and all(
+        word.isalpha() for word in of_value
+    )
 
 
 def _is_other_kind(value: str, name: str) -> bool:
@@ -181,6 +196,8 @@ def _is_other_kind(value: str, name: str) -> bool:
         return _MIXED.fullmatch(value) is None
     if name == "pin" or name.endswith(("_pin", "-pin")):
         return _PIN.fullmatch(value.rstrip("})],")) is None
+    if "cookie" in name and _PLAIN_COOKIE.fullmatch(value):
+        return True
     return name in ("pwd", "oldpwd", "init_cwd") and value.startswith(("/", "~", "C:"))
 
 
