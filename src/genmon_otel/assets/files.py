@@ -1,4 +1,4 @@
-"""The files for servers that are configured by files, laid out as in the repository."""
+"""The files for servers that are configured by files, in the folders of the repository."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from genmon_otel.errors import ConfigurationError
 
 #: Folders of the repository that a wheel carries under ``genmon_otel/assets/shipped``.
 FOLDERS: Final = ("grafana/dashboards", "grafana/provisioning", "deploy")
-#: What a working copy may have in them and nobody wants exported.
+#: Files that a working copy may contain and that are not exported.
 _LEFT_OUT: Final = re.compile(r"(^|/)(__pycache__/|secrets/(?!README\.md)|\.env$)|\.whl$")
 
 

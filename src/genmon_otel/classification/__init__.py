@@ -1,9 +1,9 @@
-"""Why a generation failed: category and severity of an exception, or of a span's text.
+"""Classify a failure: category and severity of an exception, or of a span's text.
 
-The exception that escapes is rarely the one that tells: it is walked with its
-``__cause__`` chain, the exceptions it carries and the members of groups, and the most
-telling one decides (:class:`~genmon_otel.classification.verdict.Weight`), the outermost
-among equals. ``__context__`` is looked at only when all those say nothing for certain.
+The exception that escapes is rarely the one with the evidence. So its ``__cause__`` chain, the
+exceptions it carries and the members of groups are examined, and the one with the strongest
+evidence decides (:class:`~genmon_otel.classification.verdict.Weight`), the outermost
+among equals. ``__context__`` is examined only where none of those has certain evidence.
 Deterministic, bounded, and it never raises.
 """
 
@@ -33,7 +33,7 @@ __all__ = [
     "rules_in_force",
 ]
 
-#: Exceptions looked at, however long the chain or large the group.
+#: Exceptions examined at most, however long the chain or large the group.
 _WALK_LIMIT: Final = 40
 #: Characters of their messages that are read in all; of those behind them so many, ten times.
 _MAX_READ: Final = 2 * evidence.TEXT_LIMIT
@@ -42,7 +42,7 @@ _LEAST_READ: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """The answer: what kind of failure, how bad, and which exception and rule said so."""
+    """The classification of a failure: category, severity, and the exception and rule that decided."""
 
     category: Category
     severity: Severity
@@ -62,12 +62,12 @@ class Classification:
 
     @property
     def is_environment(self) -> bool:
-        """Whether the world around failed, on evidence: where and for whom then says nothing."""
+        """Whether evidence shows that the environment failed, so that place and user do not distinguish failures."""
         return self.certain and self.category in ENVIRONMENT_CATEGORIES
 
 
 def classify(error: BaseException) -> Classification:
-    """Say why a generation failed, from the exception that escaped it.
+    """Classify the exception that escaped a generation.
 
     Args:
         error: the exception; hostile ones (a ``__str__`` that raises, cycles, 100 MB of
@@ -77,7 +77,9 @@ def classify(error: BaseException) -> Classification:
         decided_by, verdict = _decide(error)
         if verdict is None and evidence.is_a(error, BaseExceptionGroup):
             decided_by = _first_member(error)
-    except BaseException as broken:  # whatever a foreign property raised, the caller goes on
+    except (
+        BaseException
+    ) as broken:  # an error of the application's own property must not reach the caller
         if is_interruption(broken):
             raise
         decided_by, verdict = None, None
@@ -85,7 +87,7 @@ def classify(error: BaseException) -> Classification:
 
 
 def classify_text(error_type: str, message: str) -> Classification:
-    """Say why something failed from its ``error.type`` and message, where no exception is left.
+    """Classify a failure by its ``error.type`` and message, where there is no exception.
 
     Args:
         error_type: a class name (``openai.RateLimitError``), a status (``429``) or a code;
@@ -126,8 +128,8 @@ def _answer(decided_by: BaseException | None, verdict: Verdict | None, name: str
 def _decide(error: BaseException) -> tuple[BaseException | None, Verdict | None]:
     walk = _Walk()
     decided_by, verdict = _heaviest(walk.explicit(error))
-    # A catch-all says nothing for certain either: litellm raises its own for whatever it met,
-    # without a cause, and the error that tells is only its context.
+    # A catch-all type is no certain evidence: litellm raises its own for any error,
+    # without a cause, and the error with the evidence is only its context.
     if verdict is None or verdict.weight is Weight.FALLBACK:
         by_context, other = _heaviest(walk.implicit(error))
         if other is not None and (verdict is None or other.weight > verdict.weight):
@@ -168,7 +170,7 @@ def _members(group: BaseException) -> list[BaseException]:
 
 
 def _first_member(group: BaseException) -> BaseException:
-    """What broke, rather than that something did."""
+    """Return the first exception of a group, of nested groups too: it says what failed."""
     for _ in range(_WALK_LIMIT):
         members = _members(group)
         if not members:

@@ -1,6 +1,6 @@
-"""What can be read off one exception: statuses, codes, captured output, text.
+"""Read evidence from one exception: statuses, codes, captured output, text.
 
-Everything here is somebody else's object: a property may raise, ``__str__`` may
+Every object here belongs to the application or a library: a property may raise, ``__str__`` may
 raise, a body may be 100 MB. Instance dictionaries are preferred to attribute access
 because reading them runs no foreign code.
 """
@@ -18,7 +18,7 @@ from genmon_otel.text import cut, safe_repr, safe_str
 
 #: Characters of one text that rules look at, head and tail.
 TEXT_LIMIT: Final = 4_000
-#: Exceptions that one exception may point to beside its cause.
+#: Exceptions, other than its cause, that one exception may point to.
 _LINKS: Final = (
     "original_exception", "original_error", "last_exception", "last_error", "reason", "inner",
     "inner_exception", "exc", "cause", "_cause", "orig", "error", "exception", "os_error",
@@ -60,7 +60,7 @@ def fields(error: object) -> Mapping[str, Any]:
 
 
 def read(obj: object, name: str) -> Any:
-    """An attribute, whatever reading it does; None where there is none."""
+    """Return an attribute, even if reading it runs code; None where it is missing or raises."""
     value = fields(obj).get(name, _MISSING)
     if value is not _MISSING:
         return value
@@ -80,7 +80,7 @@ _class_level: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()
 
 
 def carried(error: BaseException) -> dict[str, Any]:
-    """What an exception carries that rules ask for; read once, most carry nothing."""
+    """The attributes of an exception that rules use; read once, most exceptions have none."""
     held = fields(error)
     found = {name: held[name] for name in _CARRIED & held.keys()} if held else {}
     kind = type(error)
@@ -217,7 +217,7 @@ def body_text(held: Mapping[str, Any]) -> str:
 
 
 def links(error: BaseException) -> Iterator[BaseException]:
-    """Exceptions it was made from, other than by ``raise ... from``: nearest first."""
+    """Exceptions it was created from, other than by ``raise ... from``: nearest first."""
     held = fields(error)
     for name in _LINKS if held else ():
         value: Any = held.get(name)

@@ -1,4 +1,4 @@
-"""Weigh the evidence that one exception, or one text, holds.
+"""Weigh the evidence in one exception, or in one text.
 
 Of an exception, in this order: the codes it carries, its ``errno``, the output it captured,
 its type, the status it carries, its exit code, last the phrases in its message. The tables:
@@ -80,14 +80,14 @@ _CODE_IN_ANSWER: Final = re.compile(
 )
 #: The package registry answered, not a model.
 _REGISTRY: Final = re.compile(r"\bregistry\.|/simple/|pypi\.|npmjs|unpkg\.|jsdelivr|cdnjs")
-#: What a text may tell more of: a limit, and a refusal.
+#: Phrases by which a text refines a rate limit, and a refusal.
 _REFINABLE: Final = (Category.RATE_LIMIT, Category.PROVIDER_ERROR)
 _REFUSALS: Final = (*providers.SPENT_WORDS[2:], *providers.REFUSED_WORDS)
 _STORE: Final = "store:package"
 
 
 class Profile:
-    """What an exception's type alone says; the same for every instance, hence kept."""
+    """The verdict of an exception's type alone; the same for every instance, so it is cached."""
 
     __slots__ = ("bug", "client", "exact", "fallback", "infrastructure", "invents_status", "mcp", "process", "server")  # fmt: skip
 
@@ -270,7 +270,7 @@ def judge_text(text: str) -> Verdict | None:
     return _remembered(text) if len(text) <= _MAX_REMEMBERED else _judge(text, Weight.MESSAGE)
 
 
-@lru_cache(maxsize=256)  # one failure says the same again and again
+@lru_cache(maxsize=256)  # repeated failures have the same message
 def _remembered(text: str) -> Verdict | None:
     return _judge(text, Weight.MESSAGE)
 
@@ -288,7 +288,7 @@ def _judge(original: str, weight: Weight) -> Verdict | None:
 
 
 def _quoting(verdict: Verdict, said: str) -> Verdict:
-    """Return a verdict with the line that decided, as it stands in what was said."""
+    """Return a verdict with the line that decided, as it is in the message."""
     return replace(verdict, words=line_of(said, verdict.words)) if verdict.words else verdict
 
 

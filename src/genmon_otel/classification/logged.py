@@ -1,8 +1,8 @@
-r"""What a log or a careless message did to a program's output, undone.
+r"""Restore a program's output from a log or a message that quotes it.
 
-Orchestrators hand output on as ``f"{stderr!r}"``, inside JSON, or as lines with a stamp and
-the name of a service before each. Tools' forms begin at a line's start, so both are taken
-off before any rule looks.
+Orchestrators pass output on as ``f"{stderr!r}"``, inside JSON, or as lines with a stamp and
+the name of a service before each. Patterns of tools begin at a line's start, so both are
+removed before any rule is applied.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Final
 
 from genmon_otel.text import without_digits
 
-#: An escaped end of line; not ``C:\new`` or ``..\node_modules``, which go on in lower case.
+#: An escaped end of line; not ``C:\new`` or ``..\node_modules``, which continue in lower case.
 _ESCAPED_LINE: Final = re.compile(r"\\n(?![a-z])")
-#: Others, in the order in which they are undone; NUL stands for a backslash until the end.
+#: Others, in the order in which they are replaced; NUL represents a backslash until the end.
 _ESCAPES: Final = (
     ("\\\\", "\0"), ("\\n", "\n"), ("\\r", ""), ("\\t", "\t"), ('\\"', '"'), ("\\'", "'"), ("\\/", "/")
 )  # fmt: skip
@@ -39,7 +39,7 @@ _SHORTEST: Final = 12
 
 @lru_cache(maxsize=16)
 def plain(text: str) -> str:
-    """Return output in lower case as its program printed it, whoever logged or quoted it since.
+    """Return output in lower case as its program printed it, before it was logged or quoted.
 
     Of many lines that differ in nothing but digits the first stays.
     """

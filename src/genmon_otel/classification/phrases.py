@@ -1,11 +1,11 @@
-r"""Find in a text what a named program is known to print.
+r"""Find in a text phrases that a known program prints.
 
 A table holds entries, and an entry names where its phrases were seen. A phrase is written as
 it is printed, in lower case:
 
-- a space stands for any white space, a quotation mark ``'`` for any quotation mark;
-- ``…`` stands for up to 120 characters of the same line, ``#`` for a number;
-- ``(a|b)`` stands for one of several words, ``(a|)`` for an optional one.
+- a space matches any white space, a quotation mark ``'`` any quotation mark;
+- ``…`` matches up to 120 characters of the same line, ``#`` a number;
+- ``(a|b)`` matches one of several words, ``(a|)`` an optional one.
 
 What has a form rather than words, such as a linter's line, is a :class:`Form`: a regular
 expression with the words of which one is in each match. An expression is compiled when a
@@ -103,7 +103,7 @@ class Text:
 
     @property
     def flat(self) -> str:
-        """The text with white space and quotation marks made alike."""
+        """Return the text with all white space and quotation marks in one form."""
         if not self._flat:
             self._flat = " ".join(_alike(self.lines).split())
         return self._flat
@@ -134,7 +134,7 @@ class Text:
 class _Phrase(NamedTuple):
     entry: Entry
     table: str
-    #: What to look for in ``flat``; empty where only an expression can tell.
+    #: What to search in ``flat``; empty where an expression is needed.
     literal: str
     expression: str
 

@@ -2,7 +2,7 @@
 
 A key is ``root.Name`` (the top-level package and the bare class name, so that a library
 may move its modules) or the bare ``Name`` of a built-in class. An application's own class
-is told by the classes it derives from, never by what it is called. Decisions that are not
+is recognised by the classes it derives from, never by its name. Decisions that are not
 obvious:
 
 - What does not parse is ``syntax_error``, JSON, YAML and TOML that a model wrote
@@ -298,7 +298,7 @@ EXACT: Final = _GENERATED | _table(
         "soupsieve.SelectorSyntaxError html5lib.ParseError "
         "jmespath.ParseError jmespath.EmptyExpressionError",
     ),
-    (  # an address that the application made wrongly: nobody was asked
+    (  # an invalid address made by the application: no request was sent
         UNKNOWN,
         "requests.MissingSchema requests.InvalidSchema requests.InvalidURL httpx.UnsupportedProtocol "
         "httpx.InvalidURL httpx2.UnsupportedProtocol httpx2.InvalidURL aiohttp.InvalidURL",
@@ -357,7 +357,7 @@ FALLBACK: Final = _each(
         "instructor.InstructorRetryException instructor.InstructorError agents.AgentsException",
     ),
 )
-#: Catch-alls that carry a status nobody sent.
+#: Catch-all types with a status that no server sent.
 INVENTED_STATUS: Final = frozenset({"litellm.APIConnectionError"})
 
 #: Packages whose errors are about the application's own stores and queues, and about services that
@@ -389,7 +389,7 @@ CLIENTS: Final = frozenset(
     "assemblyai exa_py erniebot".split()
 )
 
-#: A mistake in the program: its message quotes the program, so words in it tell nothing.
+#: A mistake in the program: its message quotes the program, so words in it are no evidence.
 BUGS: Final = frozenset(
     "AttributeError KeyError IndexError NameError UnboundLocalError ZeroDivisionError "
     "RecursionError UnicodeDecodeError UnicodeEncodeError StopIteration StopAsyncIteration "

@@ -1,4 +1,4 @@
-"""What a rule says of one exception, and how much that is worth."""
+"""The verdict of a rule on one exception, and its weight."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from genmon_otel.records import Category, Severity
 
 
 class Weight(IntEnum):
-    """How telling a verdict is; the heaviest of a chain of exceptions decides it."""
+    """How strong the evidence of a verdict is; the heaviest verdict of a chain of exceptions decides."""
 
-    #: Types that wrap anything at all: nothing better was found.
+    #: Types that wrap any error: used only where nothing better was found.
     FALLBACK = 1
     #: A phrase in a message.
     MESSAGE = 2
@@ -34,9 +34,9 @@ class Verdict:
     severity: Severity | None
     rule: str
     weight: Weight
-    #: What lies below is its own affair: a database driver's socket errors are no provider's.
+    #: The exceptions below are not examined: a database driver's socket errors are not a provider's.
     final: bool = False
-    #: The words of a text that decided, in lower case or as they stand in it; empty for what a type,
+    #: The words of a text that decided, in lower case or as they are in it; empty for what a type,
     #: a status or a code says.
     words: str = ""
 
@@ -57,7 +57,7 @@ VALIDATION: Final = (Category.VALIDATION_ERROR, None)
 DEPENDENCY: Final = (Category.DEPENDENCY_ERROR, None)
 SYNTAX: Final = (Category.SYNTAX_ERROR, None)
 UNKNOWN: Final = (Category.UNKNOWN, None)
-#: The machine itself gave out: memory, disk, a killed process.
+#: The machine failed: out of memory, disk full, a killed process.
 MACHINE: Final = (Category.UNKNOWN, Severity.CRITICAL)
 
 Label = tuple[Category, Severity | None]

@@ -1,4 +1,4 @@
-"""Name a failure: alike failures get one fingerprint."""
+"""Compute fingerprints: failures of the same cause get the same one."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def signature(
         error_type: of the exception that decided the category.
         message: what it says, redacted, as long as it was read.
         stage: the decorated step or the phase that it came from; empty for none. The name of
-            an automatic step never stands here: switching capture on would split failures.
-        environment: whether evidence says that the world around failed
+            an automatic step is never used here: switching capture on would split failures.
+        environment: whether evidence says that the environment failed
             (``Classification.is_environment``): of the message only constant words count then.
     """
     return identify(
@@ -62,7 +62,7 @@ def identify(
     environment: bool = False,
     places: tuple[str, ...],
 ) -> tuple[str, str]:
-    """Return the fingerprint, which alike failing generations share, and the signature.
+    """Return the fingerprint, which failing generations of the same cause share, and the signature.
 
     Args:
         operation, category, error_type, message, stage, environment: as for :func:`signature`.

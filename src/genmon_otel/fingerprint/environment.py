@@ -1,9 +1,9 @@
-"""What stays of the message of an environment failure: a timeout, a rate limit, a provider's error.
+"""Reduce the message of an environment failure: a timeout, a rate limit, a provider's error.
 
-Whatever the user, model, limit or retry hint, it is one failure; an
-overloaded provider, one that broke and one whose content filter refused are three. So
-of the normalised message only constant words count: placeholders go altogether, and so
-do the names that such messages put in bare (``in organization org-abc``, ``for gpt-4o``).
+Different users, models, limits or retry hints are one failure; an
+overloaded provider, an internal error and a content filter are three. So
+of the normalised message only constant words count: placeholders are removed, and so
+are names that such messages contain without quotation marks (``in organization org-abc``, ``for gpt-4o``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 from genmon_otel.fingerprint.normalisation import normalise
 
-#: Words that count. What follows them is detail, cut at other places for longer values.
+#: Number of words that count. What follows them is detail, which is cut at varying places.
 _MAX_WORDS: Final = 48
 
 #: Names of models as they stand in a normalised message.
@@ -53,7 +53,7 @@ _EMPTY: Final = frozenset({"None", "null", "s"})
 def essence(message: str) -> str:
     """Return the constant words of an environment failure's message.
 
-    Equal for alike failures, whatever the user; bounded, however long the message.
+    Equal for failures of the same cause, for every user; bounded for messages of any length.
     """
     return _constant_words(normalise(message))
 

@@ -1,4 +1,4 @@
-"""Lay a message out as one line: quoted source code goes, foreign digits become ours."""
+"""Put a message on one line: remove quoted source code, convert digits to ASCII."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _POINTER: Final = re.compile(r"[\s|\u2502\u2575\u2577.]*[\^~\u02c4][\s\^~\u02c4|
 _PLACE: Final = re.compile(r'\s*File "[^"]*", line [0-9]+(?:, in .*)?')
 _ERROR: Final = re.compile(r"\s*[\w.]*(?:Error|Exception|Warning)\b")
 
-#: What subprocess says of a program: quotation marks within quotation marks.
+#: subprocess' message about a program: quotation marks within quotation marks.
 _COMMAND: Final = re.compile(
     r"\bCommand '((?:(?!Command ').){1,1200}?)' (?=returned non-zero|died with|timed out after)"
 )
 _ARGUMENT: Final = re.compile(r"[^\s'\"\[\],]+")
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z]+(?:[:_-][A-Za-z]+)*")
-#: The program, and what it was told to do.
+#: Words of a command that are kept: the program and its first arguments.
 _ARGUMENTS: Final = 3
 
 

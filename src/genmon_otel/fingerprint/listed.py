@@ -28,7 +28,7 @@ _CLOSING: Final = {"[": "]", "(": ")", "{": "}"}
 
 
 def distinct(text: str) -> str:
-    """Return a text of several lines without those that say the same of another item.
+    """Return a text of several lines without those that report the same error of another item.
 
     Pydantic's errors come in the order of their fields; of other lines each stays that is
     new but for its digits, and for the file that it begins with.
@@ -99,7 +99,7 @@ def bound_once(statement: str) -> str:
 def members_once(text: str) -> str:
     """Return a text in which lists hold each member once, and those without an order are sorted.
 
-    In round brackets, which hold paths and arguments as well, only neighbours that are alike.
+    In round brackets, which also hold paths and arguments, only equal neighbours are merged.
     """
     opened: list[tuple[str, list[str]]] = [("", [""])]
     for piece in _PIECE.findall(text):
@@ -126,8 +126,8 @@ def _joined(mark: str, members: list[str]) -> str:
         return members[0]
     if mark == "(":
         bare = [each.strip() for each in members]
-        alike = [each for at, each in enumerate(members) if not at or bare[at] != bare[at - 1]]
-        return ",".join(alike)
+        kept = [each for at, each in enumerate(members) if not at or bare[at] != bare[at - 1]]
+        return ",".join(kept)
     known = dict.fromkeys(each.strip() for each in members)
     if len(known) > 1:
         known.pop("...", None)  # there are more that say the same

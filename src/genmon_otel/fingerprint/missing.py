@@ -1,9 +1,9 @@
-"""Name what a package manager, a compiler or a shell did not find, wherever in its output that stands.
+"""Find the names of what a package manager, a compiler or a shell did not find, anywhere in its output.
 
 Two missing packages are two failures, whose outputs differ in a URL or in the middle of a long
 text. Each tool's own wording is looked for; what it names is said once more at the end. Of such
 a text only those names and the tool's error code count: which file imports a missing module,
-which version was asked for and what else was printed do not tell one failure from the next.
+which version was requested and the rest of the output do not distinguish failures.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
 )  # fmt: skip
 #: What stands before the names, at the end of what an exception says.
 _SAYS: Final = "named as missing: "
-#: What tells one way of missing from the next, as npm, pnpm, yarn, tsc, NuGet, Rust and Node write it.
+#: Error codes of npm, pnpm, yarn, tsc, NuGet, Rust and Node, which distinguish kinds of missing.
 _CODE: Final = re.compile(
     r"\b(?:ERR_[A-Z_]{3,60}|TS[0-9]{4}|(?:NU|CS)[0-9]{4}|YN[0-9]{4}|E[0-9]{4}|E404|ETARGET|ERESOLVE|EINTEGRITY"
     r"|ENOVERSIONS|MODULE_NOT_FOUND)\b"
@@ -152,7 +152,7 @@ class Missing(NamedTuple):
 
 
 def names_alone(said: str) -> str:
-    """Return what counts of a text that ends with what was missing: the error code and the names.
+    """Return the part of a text with appended names that counts: the error code and the names.
 
     Any other text as it is.
     """
@@ -164,7 +164,7 @@ def names_alone(said: str) -> str:
 
 
 def with_names(said: str, found: Missing) -> str:
-    """Return what was said, and once more at the end what was missing."""
+    """Return a message with the missing names appended."""
     return f"{said}\n{_SAYS}{', '.join(found.names)}"
 
 
@@ -196,7 +196,7 @@ def missing(*said: object) -> Missing | None:
     )
 
 
-@cache  # when it is met first: importing this module compiles none
+@cache  # compiled on first use, so that importing this module compiles nothing
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
@@ -243,7 +243,7 @@ def _readable(said: object) -> str:
 
 
 def _around(output: str, wording: str) -> Iterator[tuple[int, str]]:
-    """What stands around the places where a wording is, on one line."""
+    """Yield the text around each place of a wording, on one line."""
     at = output.find(wording)
     for _ in range(_PLACES):
         if at < 0:

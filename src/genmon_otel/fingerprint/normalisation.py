@@ -1,12 +1,12 @@
 """Replace what varies in an error message and keep what names the problem.
 
 One expression scans the message once, from one beginning of a token to the next; a
-small function for each kind of token decides what stands in its place. What is decided:
+small function for each kind of token decides what replaces it. What is decided:
 
 - Numbers, ids, hashes, dates, addresses, paths (but for their extension) always go. A
   number stays where the words around it make it a code: ``status 503``, ``[Errno 2]``,
   ``Error code: 429``, ``429 Too Many Requests``.
-- A quoted value goes (``User 'bob' not found``), unless the words beside it say that it
+- A quoted value is replaced (``User 'bob' not found``), unless the words next to it say that it
   names part of the code or of a schema: ``No module named 'x'``, ``'str' object``,
   ``has no attribute 'y'``, ``KeyError: 'title'``. Two missing modules are two failures;
   two users are one.
@@ -42,7 +42,7 @@ _MAX_ROUNDS: Final = 4
 #: Between two quoted names of one list.
 _JOINS: Final = re.compile(r"\s*(?:,(?:\s*(?:[0-9]{1,6}|<n>),)*|,?\s*(?:and|or)|[/|])\s*")
 _PLURAL: Final = re.compile(r"(<n>(?: [a-z]+)? [a-z-]{2,40}?)(?:(ies)|(?<![siua])s)\b")
-#: Members alike of a list, or of a list of lists.
+#: Equal members of a list, or of a list of lists.
 _REPEATED: Final = re.compile(
     r"(<[a-z]{1,9}>(?:\.\w{1,7})?"
     r"|[\[({](?:[^\[\](){}]{1,160}|[^\[\](){}]{0,40}(?:\([^()]{1,40}\)[^\[\](){}]{0,40}){1,8})[\])}])(?:,\s?\1)+"
@@ -83,7 +83,7 @@ _FILE_QUOTED: Final = re.compile(
     rf"[^\n'\"`<>|*?/\\]{{1,80}} [^\s'\"`<>|*?/\\]{{1,80}}\.{EXTENSION}"
 )
 
-#: Files whose names name the problem, wherever they lie.
+#: Files whose names identify the problem, in any folder.
 _MANIFESTS: Final = frozenset(
     "package.json package-lock.json tsconfig.json jsconfig.json pyproject.toml requirements.txt setup.py"
     " setup.cfg pnpm-lock.yaml pnpm-workspace.yaml vite.config.ts vite.config.js webpack.config.js"
@@ -99,7 +99,7 @@ _PRODUCTS: Final = frozenset(
 def normalise(message: str) -> str:
     """Return ``message`` with its variables replaced by placeholders such as ``<n>`` or ``<path>.py``.
 
-    Alike messages become equal. Idempotent, linear, at most about 800 characters.
+    Messages that differ only in variables become equal. Idempotent, linear, at most about 800 characters.
     """
     if type(message) is not str:
         message = str.__str__(message)  # a subclass may have hostile methods
@@ -116,7 +116,7 @@ def normalise(message: str) -> str:
 
 
 def key(normalised: str) -> str:
-    """Return what counts of a normalised message: an id that has digits only is an id."""
+    """Return the part of a normalised message that is compared: ids count as numbers."""
     return _counted_once(normalised.replace(ID, NUMBER)) if ID in normalised else normalised
 
 
@@ -188,7 +188,7 @@ def _counted_once(text: str) -> str:
 
 
 def _inner(text: str) -> str:
-    """Return what stands for a part of a token."""
+    """Return the normalised form of a part of a token."""
     return text if text.isascii() and text.isalpha() else _scanned_part(text)
 
 
@@ -347,7 +347,7 @@ _HANDLERS: Final[dict[str, Callable[[_Scan, re.Match[str]], str]]] = {
     "missing": lambda _scan, match: match[0],
     "unclosed": lambda _scan, _match: "<str>",
 }
-#: What becomes of a match, by the name of its group in :data:`VARIABLE`: ``number_d``, ``path1_w``.
+#: The replacement of a match, by the name of its group in :data:`VARIABLE`: ``number_d``, ``path1_w``.
 _BY_GROUP: Final[dict[str, str | Callable[[_Scan, re.Match[str]], str]]] = {
     group: _HANDLERS.get(kind, f"<{kind}>")
     for group in VARIABLE.groupindex

@@ -48,7 +48,7 @@ _HTTP_STATUS: Final = re.compile(
 
 
 def number(text: str, start: int, end: int) -> str:
-    """Return what stands for ``text[start:end]``, which is a number with or without its unit."""
+    """Return the normalised form of ``text[start:end]``, a number with or without its unit."""
     value = text[start:end]
     if not value[-1].isdigit():
         unit = _UNIT.search(value)

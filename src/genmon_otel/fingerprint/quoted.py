@@ -71,12 +71,12 @@ _PROBLEM_KEYS: Final = frozenset(
     " exception_type class codec encoding syscall cause_type input_type loc msg message detail"
     " error_description description title_code".split()
 )
-#: Key or label words whose value tells who or which one.
+#: Key or label words whose value is an identity: a user, an instance.
 _IDENTITY: Final = frozenset(
     "user username user_name login email name tenant customer account owner author id uid uuid guid key"
     " host hostname server client session token request org organization project path file filename".split()
 )
-#: A label in front of a value that tells who or which one: ``user_id: …``.
+#: A label in front of a value that is an identity: ``user_id: …``.
 SUBJECT_LABEL: Final = r"(?:[A-Za-z]{1,20}[_-]){0,3}(?:id|ID|Id|user|User|username|login|tenant|customer|account|owner|author)"
 #: Words behind ``user`` or ``for tenant`` that are no name.
 PROSE: Final = (
@@ -109,7 +109,7 @@ _CODEC: Final = re.compile(
 
 
 def is_subject(name: str) -> bool:
-    """Whether a key or label tells who or which one: its value never names the problem."""
+    """Whether the value of a key or label is an identity, which never names the problem."""
     lower = name.lower()
     return (
         lower in _IDENTITY

@@ -1,4 +1,4 @@
-"""Tell ids from names: what becomes of one token that holds a digit.
+"""Distinguish ids from names: normalise one token that holds a digit.
 
 ``req_011CSHoE``, ``k9Mtd2gDcgG`` and ``7f9c6d5b4-x2x1z`` are ids; ``TS2307``, ``utf-8``,
 ``Base64Decoder`` and ``ERR_HTTP2_STREAM_ERROR`` are names.
@@ -26,7 +26,7 @@ _NAMES: Final = re.compile(
     r"|(?:python|py|node|vue|react|angular|java|jdk|php|ruby|perl|go|lua|swift|svelte|next|nuxt|webpack|babel|log)[-_]?[0-9]{1,3}[a-z]?"
     r"|(?:i18n|l10n|a11y|k8s|s3|ec2|r2|d3|h26[45]|mp[34]|b2b|p2p|e2e|x509|cve-[0-9]{4}-[0-9]{4,7}|3d|2d|4xx|5xx)"
 )
-#: Words whose number tells one thing from the next: ``user42`` and ``user43`` are one failure.
+#: Words whose number only identifies an instance: ``user42`` and ``user43`` are one failure.
 _COUNTED: Final = frozenset(
     "user item page order project customer client account session job task worker thread row line col"
     " column file test request req run step chunk batch attempt shard pod host server replica doc img"
@@ -70,7 +70,7 @@ _MIN_HUMP: Final = 3.2
 
 
 def token(text: str) -> str:
-    """Return what stands for a token of letters, digits, ``-`` and ``_`` in a normalised message."""
+    """Return the normalised form of a token of letters, digits, ``-`` and ``_``."""
     if (
         (_CODE.fullmatch(text) and text.rstrip("0123456789") not in _NUMBERED)
         or _SQLSTATE.fullmatch(text)
@@ -100,7 +100,7 @@ def token(text: str) -> str:
 
 
 def _is_numbered(stem: str, rest: str) -> bool:
-    """Whether ``rest`` tells one ``stem`` from the next: an order, a workspace."""
+    """Whether ``rest`` only identifies an instance of ``stem``: an order, a workspace."""
     return (
         len(rest) >= (2 if stem in _ROWS and rest[0] not in "vV" else 3)
         and stem.islower()
@@ -111,7 +111,7 @@ def _is_numbered(stem: str, rest: str) -> bool:
 
 
 def _part(part: str) -> str:
-    """Return what stands for one run of letters and digits."""
+    """Return the normalised form of one run of letters and digits."""
     if part.isalpha() or part[0] in "-_":
         return part
     if part.isdigit():

@@ -150,7 +150,7 @@ _ABSENT: Final = r"[^\s,]{1,600}+(?: [^\s,]{1,300}+)?"
 _TOKENS: Final = (
     r"(?=[A-Za-z_-]{0,48}[0-9])[A-Za-z0-9_]+(?:-+[A-Za-z0-9_]+){0,24}(?![A-Za-z0-9+/=_])",
     r"[A-Za-z0-9+/_-]{32,}={0,2}",
-    # shorter base64 is told by its padding
+    # shorter base64 is recognised by its padding
     r"(?=[a-z0-9+/]{0,31}[A-Z])(?=[A-Za-z+/]{0,31}[0-9])[A-Za-z0-9+/]{18,31}={1,2}(?=[\s,.;:)\]'\"]|$)",
     r"(?=[A-Za-z_-]{0,48}[0-9])[A-Za-z0-9_]+(?:-+[A-Za-z0-9_]+){0,24}",
 )

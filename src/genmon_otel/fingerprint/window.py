@@ -22,7 +22,7 @@ _CLOSED: Final = re.compile(quoted.PATTERN)
 _OPENING: Final = re.compile(r"(?:(?<=[\s:=(\[{,>])|^)[\"'`\u201c\u00ab\u300c]")
 _CLOSING: Final = {"\u201c": "\u201d", "\u00ab": "\u00bb", "\u300c": "\u300d"}
 _BRACKET: Final = re.compile(r"[\[{}\]]")
-#: What a literal begins with that tells of an error, rather than being what could not be used.
+#: Beginnings of a literal that describes an error, rather than the unusable value.
 _TELLS: Final = re.compile(
     r"[\[{\s]{1,8}[\"']?(?:errors?|code|type|status|status_?code|message|detail|fault|loc|object|success|ok)\b",
     re.IGNORECASE,

@@ -2,7 +2,7 @@
 
 Source: Google's SRE workbook, "Alerting on SLOs", multiwindow, multi-burn-rate alerts.
 There the fastest two page; here none does, because the page is
-:data:`~genmon_otel.rules.page.PAGE` and nobody is paged twice for one event.
+:data:`~genmon_otel.rules.page.PAGE` and no one is paged twice for one event.
 """
 
 from __future__ import annotations

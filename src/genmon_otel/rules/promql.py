@@ -60,12 +60,12 @@ def gained(
 
     Comparisons come before arithmetic because they yield next to nothing (most series do
     not move in most steps), which is what keeps time and memory low. ``+ 0`` drops the
-    metric's name, which would otherwise tell equal series apart.
+    metric's name, which would otherwise distinguish equal series.
 
     Args:
         counter: an instant selector.
         start: selector of the gauge that says when each counter began, with the same
-            labels; None where there is none. Without it rules 1 and 4 cannot tell a hidden
+            labels; None where there is none. Without it rules 1 and 4 cannot distinguish a hidden
             restart from growth, nor an old process from a new one: it counts as new.
         by: labels to keep.
         step_s: the scrape interval, in seconds.
@@ -89,7 +89,7 @@ def gained(
         scraped = f"timestamp({twin or counter} {back})"
         blind = f"{scraped} > timestamp({start} {back}) or {scraped} unless {start} {back}"
         restarts = f"({blind} or {earlier_start}) < {started}"
-        # With `ignoring`, one start time stands for several counters: a filter, not arithmetic.
+        # With `ignoring`, one start time belongs to several counters: a filter, not arithmetic.
         restarted = (
             f"({now} and{match} ({restarts})) + 0" if ignoring else f"({restarts}) * 0 + {now}"
         )

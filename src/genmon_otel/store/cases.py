@@ -57,7 +57,7 @@ def list_summaries(
 ) -> tuple[list[CaseSummary], int]:
     """List cases without their content, in the order of ``states``, and count all of these.
 
-    With ``read_content`` False none is unfixable: contents are large, and to look into one takes time.
+    With ``read_content`` False none is unfixable: contents are large, and reading them takes time.
     """
     # The ids first: a sort of whole rows would take each case's content apart.
     rank = sa.case(*((_TESTS.c.state == state, at) for at, state in enumerate(states)))
@@ -312,7 +312,7 @@ def _case_row(connection: sa.Connection, found: Mapping[Any, Any]) -> CaseRow:
         trigger_count=read.integer("trigger_count", 1),
         case=read.json_object("case"),
         created_at=read.timestamp("created_at"),
-        # An unknown state becomes one from which 'genmon cases verify' can go on.
+        # An unknown state becomes one from which 'genmon cases verify' can continue.
         state=read.member("state", CaseState, CaseState.UNREPRODUCIBLE),
         state_reason=read.text("state_reason"),
         reviewer=read.optional_text("reviewer"),

@@ -21,7 +21,7 @@ class PastRun:
     code_version: str | None
     verdict: Verdict
     at: float
-    #: What a pass counts for where less was seen of it than of others.
+    #: The weight of a pass, which is below 1 where its evidence is weaker.
     weight: float = 1.0
 
 
@@ -30,7 +30,8 @@ def confidence(runs: Iterable[PastRun]) -> float:
 
     A ``fail_same`` resets the counts; its code version has then had its first verdict.
     ``inconclusive`` runs are ignored. The first verdict on a code version weighs 1, each of the
-    next four a quarter, later ones 0; a pass of which less was seen no more than its own weight. A live run weighs 1, for the first five of a day.
+    next four a quarter, later ones 0; a pass with weaker evidence at most its
+    own weight. A live run weighs 1, for the first five of a day.
 
     Args:
         runs: oldest first.

@@ -35,7 +35,7 @@ CONNECT_TIMEOUT_S: Final = 5
 LOCK_TIMEOUT_S: Final = 10
 STATEMENT_TIMEOUT_S: Final = 30
 
-#: Key in the context that tells instrumentations of databases to make no span.
+#: Context key that makes instrumentations of databases create no span.
 #: Source: opentelemetry-instrumentation, ``utils.is_instrumentation_enabled``.
 _SUPPRESS: Final = "suppress_instrumentation"
 
@@ -106,7 +106,7 @@ class Database:
         """The engine of this process; made on first use, after a fork, and for a replaced file."""
         if self._pid != os.getpid():
             # In a forked child. A thread of the parent may have held the lock, and that thread does
-            # not exist here, so nobody would release it.
+            # not exist here, so it would never be released.
             self._lock = threading.Lock()
             if self._engine is not None:
                 _engines_of_parent.append(self._engine)
@@ -117,7 +117,7 @@ class Database:
             and self.path is not None
             and _file_identity(self.path) != self._open_file
         ):
-            # The file was deleted or replaced while it was open: nobody reads what goes into it.
+            # The file was deleted or replaced while it was open: what is written to it is lost.
             self.file_replacements += 1
             self.close()
         engine = self._engine

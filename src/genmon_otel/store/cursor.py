@@ -28,7 +28,7 @@ class Cursor:
     On PostgreSQL statements are sent in psycopg's pipeline mode, without waiting for each answer,
     and rows are sent together: a few round trips a batch instead of a dozen. An error is raised
     where the next answer is fetched, or by :meth:`finish_pipeline`. So callers send every query
-    that they can before they fetch the first answer. On SQLite each statement runs at once.
+    that they can before they fetch the first answer. On SQLite each statement runs immediately.
     """
 
     def __init__(self, connection: sa.Connection, is_postgresql: bool) -> None:
@@ -46,7 +46,7 @@ class Cursor:
 
     @property
     def connection_in_pipeline(self) -> sa.Connection:
-        """The same connection while the pipeline goes on: read its attributes, execute nothing."""
+        """The same connection without leaving the pipeline: read its attributes, execute nothing."""
         return self._connection
 
     def execute(self, statement: Prepared, *parameters: Any) -> Any:

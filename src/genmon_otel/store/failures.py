@@ -224,7 +224,7 @@ def set_status(
     )
     if not changed.rowcount:
         raise InvalidTransition(
-            f"Failure {row.handle} is {row.status} by now, not {expected}: somebody else decided "
+            f"Failure {row.handle} is {row.status} by now, not {expected}: another reviewer decided "
             "meanwhile. Look at it again."
         )
     save_decision(connection, row.id, status, at=at, reviewer=reviewer)

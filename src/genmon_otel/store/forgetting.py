@@ -1,6 +1,6 @@
 """Deletes the data of one person: in rows, recordings and the cases built from these.
 
-Counts of users and the failures' redacted messages stay: they identify nobody. Journals are
+Counts of users and the failures' redacted messages stay: they identify no person. Journals are
 outside the store; ``genmon db forget`` clears them, too.
 """
 
@@ -21,7 +21,7 @@ from genmon_otel.store.rows import Forgotten
 
 #: Rows that one transaction reads, so that other processes can write between two.
 ROWS_PER_TRANSACTION: Final = 20_000
-#: New state, by present state, of a case that has no recording of anybody else.
+#: New state, by present state, of a case that has no recording of another person.
 _STATE_WITHOUT_RECORDINGS: Final = {
     CaseState.PROPOSED: CaseState.UNREPRODUCIBLE,
     CaseState.REPRODUCED: CaseState.UNREPRODUCIBLE,
@@ -30,7 +30,7 @@ _STATE_WITHOUT_RECORDINGS: Final = {
     CaseState.REGRESSED: CaseState.RETIRED,
     CaseState.QUARANTINED: CaseState.RETIRED,
 }
-#: What a reviewer said of a case, which stays when it is built again. A recovery may quote the person's answers.
+#: A reviewer's settings of a case, which stay when it is built again. A recovery may quote the person's answers.
 _DECIDED: Final = ("postcondition", "fails_as", "live", "env", "programs")
 #: Generations that one query asks for.
 _IDS_AT_ONCE: Final = 500
@@ -119,7 +119,7 @@ def _clear_failures(connection: sa.Connection, person: str) -> int:
 def _cases_with(connection: sa.Connection, person: str) -> list[tuple[int, list[Any]]]:
     """Return the row ids of the cases that may hold a person's data, and whose data each holds.
 
-    A case whose list of users is damaged is among them, to be sure, with an empty one. What the cases
+    A case whose list of users is damaged is included, with an empty list. What the cases
     hold is not read here: together it may be more than fits into memory.
     """
     table = schema.tests
@@ -142,9 +142,9 @@ def _content(connection: sa.Connection, case_id: int) -> dict[str, Any]:
 
 
 def _generations_of_others(connection: sa.Connection, person: str) -> frozenset[str]:
-    """Return which of the generations that a person's cases hold data of are known to be of somebody else.
+    """Return which of the generations that a person's cases hold data of are known to belong to another person.
 
-    It is asked before anything is cleared: a cleared generation has no user, as one has that never had any.
+    This query must run before anything is cleared: a cleared generation has no user, like one that never had any.
     """
     wanted: set[str] = set()
     for case_id, users in _cases_with(connection, person):
@@ -188,7 +188,7 @@ def _donor_of(donor: Any) -> str:
 
 
 def _with_donors_of_others(case: dict[str, Any], of_others: Collection[str]) -> dict[str, Any]:
-    """A case of somebody else's recording, without donors that may be a forgotten person's."""
+    """Return a case of another person's recording without donors that may be the forgotten person's."""
     kept = [donor for donor in _donors(case) if _donor_of(donor) in of_others]
     return {**case, "donors": kept}
 
@@ -198,13 +198,13 @@ def _clear_cases(
 ) -> int:
     """Build a person's cases again from other people's recordings, or empty them.
 
-    A case that was made of somebody else's recording stays, but for its donors.
+    A case that was built from another person's recording stays, except for its donors.
 
     Args:
         connection: inside a transaction.
         person: the stored id.
         propose: builds cases; None empties them.
-        of_others: generations that are known to be of somebody else.
+        of_others: generations that are known to belong to another person.
     """
     table = schema.tests
     changed = 0

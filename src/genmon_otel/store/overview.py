@@ -106,7 +106,7 @@ class Overview:
         """List cases in some states, in the order of these, and count all.
 
         Args:
-            states: those that need somebody first.
+            states: those that need a person first.
             limit, offset: which of them; of a state the newest come first.
             read_content: whether to read from their content which are unfixable.
         """

@@ -74,14 +74,14 @@ def relabel(
     Raises:
         NotFound: there is no such failure.
         ConfigurationError: category or severity is not allowed, or this is the overflow
-            failure, which stands for many.
+            failure, which holds many failures.
     """
     if category is None and severity is None:
         raise ConfigurationError("Give a category, a severity or both.")
     row = _lock_failure(connection, ref)
     if row.fingerprint.startswith(OVERFLOW_FINGERPRINT):
         raise ConfigurationError(
-            f"{row.handle} stands for many failures, which have categories of their own. "
+            f"{row.handle} holds many failures, which have categories of their own. "
             "Relabel one of those: 'genmon failures list' shows them."
         )
     wanted = (

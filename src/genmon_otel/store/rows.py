@@ -108,7 +108,7 @@ class CaseSummary:
     created_at: float
     #: The step failed each time it was asked, or nothing was recorded: a retry cannot help.
     unfixable: bool
-    #: The failure's message, by which cases of one category are told apart.
+    #: The failure's message, which distinguishes cases of one category.
     error_message: str
     confidence_score: float
     run_count: int

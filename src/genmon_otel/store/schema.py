@@ -104,7 +104,7 @@ failures: Final = Table(
     names.TABLE_FAILURES,
     metadata,
     Column("id", BigId, primary_key=True, autoincrement=True),
-    #: Equal for failures that are alike.
+    #: Equal for failures of the same cause.
     Column("fingerprint", Text, nullable=False),
     #: The fingerprint without the functions of your code: a replay must show it again.
     Column("signature", Text, nullable=False),
@@ -264,7 +264,7 @@ tests: Final = Table(
     #: As in a case file.
     Column("case", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
-    #: Proposed, then as its life goes on; see the life of a case.
+    #: ``proposed`` at first; for the others see the life of a case.
     Column("state", Text, nullable=False),
     #: Why it is in that state.
     Column("state_reason", Text, nullable=False),
@@ -333,7 +333,7 @@ decisions: Final = Table(
     Index("ix_genmon_decisions_failure_id", "failure_id", "id"),
 )
 
-#: What a reviewer asked of a case where the application's code is not at hand: at most one a case,
+#: Work on a case that a reviewer requested where the application's code is not available: at most one a case,
 #: done by ``genmon cases verify --worker``.
 work: Final = Table(
     names.TABLE_WORK,

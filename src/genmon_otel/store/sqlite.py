@@ -33,7 +33,7 @@ def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
 
 
 def file_system(path: Path, mounts: str | None = None) -> str:
-    """Return the type of the file system that holds a path; empty where the system does not tell.
+    """Return the type of the file system that holds a path; empty where the system does not report it.
 
     Args:
         path: an existing path.

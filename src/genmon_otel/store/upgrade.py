@@ -65,7 +65,7 @@ def ensure_schema(database: Database, *, change: bool = True) -> None:
 
 
 def check_revision(database: Database) -> None:
-    """Check that nobody changed the schema while this process ran.
+    """Check that the schema did not change while this process ran.
 
     Called after the database refused a row: with another schema the row may be a good one.
 

@@ -1,4 +1,4 @@
-"""A queue of what reviewers asked of cases where the application's code is not at hand.
+"""A queue of work on cases that reviewers request where the application's code is not available.
 
 A case has at most one entry. It waits, a worker takes it (by one UPDATE, so that two workers never
 take the same), reports each step, and ends it; the entry then stays until the case is asked for
@@ -23,7 +23,7 @@ from genmon_otel.store.decisions import save_decision
 from genmon_otel.text import clean
 
 Action = Literal["verify", "run", "shrink", "refresh", "restore"]
-#: What a history keeps beside decisions.
+#: Entries of a history that are not decisions.
 Noted = Literal["shrunk", "refreshed", "made anew as recorded", "exported", "put on a branch"]
 #: Seconds without a sign of the worker after which another one takes over.
 SILENT_S: Final = 900.0
@@ -79,7 +79,7 @@ class WorkQueue:
             )
         table, now = schema.work, self._clock.now()
         with self._database.begin() as connection:
-            # The case's lock: two reviewers who ask at once enter one request.
+            # The case's lock: two concurrent reviewers enter one request.
             connection.execute(
                 sa.select(schema.tests.c.id).where(schema.tests.c.id == case_id).with_for_update()
             )
@@ -101,7 +101,7 @@ class WorkQueue:
         return entered
 
     def take(self, worker: str) -> Work | None:
-        """Take the oldest request that waits; None when there is none.
+        """Take the oldest waiting request; None when there is none.
 
         Args:
             worker: names who does it, for reviewers.
@@ -159,7 +159,7 @@ class WorkQueue:
         Args:
             failure_id: row id of the failure.
             action: what was done.
-            reviewer: who asked for it; None where nobody gave a name.
+            reviewer: who requested it; None where no name was given.
             detail: how it ended.
         """
         at = self._clock.now()
@@ -189,7 +189,7 @@ def _fetch(connection: sa.Connection, case_id: int) -> Work | None:
 
 
 def _work(found: Mapping[Any, Any]) -> Work:
-    """Read a row; a value that somebody damaged becomes an empty one."""
+    """Read a row; a damaged value becomes an empty one."""
     times = {
         name: found[name] if isinstance(found[name], float) else None
         for name in ("asked_at", "seen_at", "ended_at")

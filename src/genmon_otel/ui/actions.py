@@ -1,4 +1,4 @@
-"""What a reviewer decides on the page. Each is checked, and said, as the command line does it."""
+"""The decisions a reviewer can make on the page, with the checks and messages of the command line."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ async def refused(request: Request, problem: str, form: Mapping[str, str]) -> Re
 
 
 def _check_as_shown(row: CaseRow, form: Mapping[str, str]) -> None:
-    """Refuse a decision about a case that is not any more what the reviewer was shown.
+    """Refuse a decision about a case that has changed since the reviewer saw it.
 
     Raises:
         InvalidTransition: its state or its content is another one by now.

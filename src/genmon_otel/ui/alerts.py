@@ -32,7 +32,7 @@ class Alert:
     summary: str
     #: Unix seconds; None where Alertmanager did not say.
     since: float | None
-    #: Whether somebody silenced it, or another alert inhibits it.
+    #: Whether it is silenced, or inhibited by another alert.
     silenced: bool
 
 
@@ -63,7 +63,7 @@ class Alerts:
 
     def open(self) -> tuple[tuple[Alert, ...], str]:
         """Return the open alerts, those that page first; and why there are none where it did not answer."""
-        with self._lock:  # one question at a time, whoever looks at the page
+        with self._lock:  # one request at a time, from any number of visitors
             if self._kept is None or self._now() - self._kept[0] > _KEPT_S:
                 self._kept = (self._now(), *self._ask())
             return self._kept[1:]
@@ -82,7 +82,7 @@ class Alerts:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Ask nobody but the server that was named."""
+    """Do not follow redirects: only the configured server is asked."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

@@ -27,7 +27,7 @@ _FOLLOW_S: Final = 600.0
 
 
 async def start(request: Request) -> Response:
-    """Start what was asked of a case: here where the code is at hand, else in the queue."""
+    """Start the requested work on a case: here if the application's code is available, else in the queue."""
     form = await read_form(request)
     site, handle, action = site_of(request), request.path_params["handle"], action_of(request)
     try:
@@ -41,7 +41,7 @@ def _begin(site: Site, handle: str, action: str, form: Any, reviewer: str) -> Ca
     row = site.store.case(handle)
     needs = needs_of(form)
     if row.case:
-        needs.added_to(review.stored(row))  # raises now, before anybody waits for it
+        needs.added_to(review.stored(row))  # raises now, before anyone waits for the work
     if site.code is None:
         site.store.work.ask(row.id, action, reviewer, as_tree(needs))  # type: ignore[arg-type]
         return row
@@ -57,7 +57,7 @@ def _begin(site: Site, handle: str, action: str, form: Any, reviewer: str) -> Ca
 
 
 async def events(request: Request) -> Response:
-    """Follow a case's work by server-sent events; ``over`` tells that the page can be loaded again."""
+    """Follow a case's work by server-sent events; the event ``over`` means that the page can be reloaded."""
     site = site_of(request)
     row = await run_in_threadpool(site.store.case, request.path_params["handle"])
     template = site.environment.get_template("_job.html")

@@ -32,7 +32,7 @@ class Progress:
     #: Who asked for it, and who does it where that is not this server; empty otherwise.
     asked_by: str = ""
     worker: str = ""
-    #: Whether nobody does it yet.
+    #: Whether no worker has taken it yet.
     waits: bool = False
 
     @property
@@ -72,7 +72,7 @@ class Jobs:
             for number in over[:-KEPT]:
                 del self._found[number]
             if self._thread is None:
-                # A daemon: Ctrl-C ends the server at once, a replay ends with its parent.
+                # A daemon: Ctrl-C ends the server immediately, and a replay ends with its parent.
                 self._thread = threading.Thread(target=self._loop, name="genmon-ui", daemon=True)
                 self._thread.start()
         self._waiting.put((progress.number, work))

@@ -1,4 +1,4 @@
-"""Lay out recorded values for the page: chat messages, JSON, code, tool output.
+"""Render recorded values for the page: chat messages, JSON, code, tool output.
 
 Everything that comes from a record is escaped here or by the templates; the markup is ours alone.
 """
@@ -77,7 +77,7 @@ class Block:
 
 
 def blocks(tree: Tree) -> list[Block]:
-    """Lay out a recorded value."""
+    """Render a recorded value."""
     value = plain(tree)
     if (streamed := streamed_answer(value)) is not None:
         stream = Block("json", fold(value), "the stream, as recorded", is_folded=True)
@@ -102,7 +102,7 @@ def blocks(tree: Tree) -> list[Block]:
 
 
 def text_blocks(text: str) -> list[Block]:
-    """Lay out a text: a JSON document, fenced code among prose, tool output with colours, or prose."""
+    """Render a text: a JSON document, fenced code among prose, tool output with colours, or prose."""
     if _ESCAPES.search(text):
         return [_cut_block("output", text, "", _from_ansi)]
     stripped = text.strip()
@@ -129,7 +129,7 @@ def text_blocks(text: str) -> list[Block]:
 
 
 def _fenced(code: str, language: str) -> Block:
-    """Lay out fenced code; a JSON document as data, so that it compares with one that is not fenced."""
+    """Render fenced code; a JSON document as data, so that it can be compared with one that is not fenced."""
     if language in ("", "json") and code.lstrip()[:1] in ("{", "["):
         try:
             return Block("json", fold(json.loads(code)), language or "json")

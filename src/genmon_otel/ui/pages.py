@@ -30,7 +30,7 @@ from genmon_otel.wording.units import duration, many
 PAGE_SIZE: Final = 50
 #: Steps of a case that are listed.
 _MOST_STEPS: Final = 200
-#: States of cases under *Guarding*, those that need somebody first.
+#: States of cases under *Guarding*, those that need a person first.
 _GUARDING: Final = (
     CaseState.REGRESSED, CaseState.QUARANTINED, CaseState.GUARDING, CaseState.OPEN,
 )  # fmt: skip
@@ -119,7 +119,7 @@ def failure(request: Request) -> HTMLResponse:
 
 
 def alerts(request: Request) -> HTMLResponse:
-    """Show the open alerts, as Alertmanager tells them; asked for apart, so that no page waits for it."""
+    """Show Alertmanager's open alerts; a separate request, so that no page waits for it."""
     site = site_of(request)
     found, problem = ((), "") if site.alerts is None else site.alerts.open()
     is_part = request.headers.get("hx-request") == "true"
@@ -134,7 +134,7 @@ def queue(request: Request) -> HTMLResponse:
 
 
 def guarding(request: Request) -> HTMLResponse:
-    """List the cases that guard, those that need somebody first."""
+    """List the guarding cases, those that need a person first."""
     return _cases(request, "guarding.html", _GUARDING)
 
 
@@ -170,7 +170,7 @@ def _cases(
 
 
 def _requests(found: Sequence[RunRow], stale: bool) -> str:
-    """Return whether a case still asks what was recorded; empty where no replay tells."""
+    """Return whether a case's requests are still as recorded; empty where no replay shows it."""
     if stale:
         return "stale"
     last = next((run for run in found if run.channel != "live"), None)
@@ -300,7 +300,7 @@ def actions_of(row: CaseRow) -> dict[str, bool]:
 
 
 def _is_altered(row: CaseRow, found: Case | None, decisions: Sequence[DecisionRow]) -> bool:
-    """Whether a case was shrunk or refreshed after it was made, and nobody has decided about it since."""
+    """Whether a case was shrunk or refreshed, and no person has decided about it since."""
     if found is None or row.state is not CaseState.REPRODUCED:
         return False
     words = [each.decision for each in decisions]  # the newest first
@@ -310,7 +310,7 @@ def _is_altered(row: CaseRow, found: Case | None, decisions: Sequence[DecisionRo
 
 
 def content_mark(row: CaseRow) -> str:
-    """Return a mark of a case's content, by which a form tells whether it is still as it was shown."""
+    """Return a hash of a case's content, with which a form detects that it changed after it was shown."""
     return digest(dict(row.case))
 
 

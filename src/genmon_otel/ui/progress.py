@@ -1,4 +1,4 @@
-"""Where a case's check or replay stands, whoever does it."""
+"""The progress of a case's check or replay, on this server or on a worker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from genmon_otel.ui.work import TITLES
 
 
 def progress_of(site: Site, row: CaseRow) -> Progress | None:
-    """Return where a case's check or replay stands, here or in the queue; None where there is none."""
+    """Return the progress of a case's check or replay, here or in the queue; None where there is none."""
     here = site.jobs.of_case(row.handle)
     if here is not None:
         return here

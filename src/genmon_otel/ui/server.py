@@ -23,7 +23,7 @@ from genmon_otel.ui.session import sign_link
 
 #: Seconds in which the first line of a request must begin to arrive and its head must be complete.
 HEAD_S: Final = 10.0
-#: Requests and connections that are answered at once.
+#: Requests and connections that are served concurrently.
 AT_ONCE: Final = 100
 
 
@@ -31,7 +31,7 @@ class BoundedProtocol(H11Protocol):
     """Close a connection on which a head or a body does not arrive whole in time.
 
     That holds for each request of a connection, also where its answer was sent before its body came:
-    a client that sends a byte now and then would hold the connection for as long as it likes.
+    a client that sends a byte now and then would hold the connection without limit.
     """
 
     def connection_made(self, transport: Any) -> None:

@@ -23,7 +23,7 @@ def sign_link(key: bytes, reviewer: str, now: float) -> str:
     """Return a token that opens one session for a reviewer, within an hour.
 
     Args:
-        key: the server's; whoever has it may make links.
+        key: the server's; anyone who has it can make links.
         reviewer: name under which decisions are kept.
         now: Unix seconds.
     """

@@ -1,4 +1,4 @@
-"""What is asked of a case and takes seconds: check, replay, shrink, refresh, restore. Said as the command line says it.
+"""Long-running work on a case: check, replay, shrink, refresh, restore; results in the command line's words.
 
 The page does it where the application's code is at hand; else ``genmon cases verify --worker`` does.
 """
@@ -50,7 +50,7 @@ def perform(
     step: Step,
     reviewer: str | None,
 ) -> str:
-    """Do what was asked of a case, and return how it ended.
+    """Do the requested work on a case, and return its result as a sentence.
 
     Args:
         store: where the case is.
@@ -59,7 +59,7 @@ def perform(
         cwd: where the application's code is.
         needs: what a check's replays need beyond the recording.
         step: called after each step.
-        reviewer: who asked for it, for the history; None where nobody gave a name.
+        reviewer: who requested it, for the history; None where no name was given.
 
     Raises:
         GenmonError: it cannot be done.
@@ -71,7 +71,7 @@ def perform(
 
 
 def as_tree(needs: Needs) -> dict[str, Any]:
-    """Lay needs out for the queue; what looks like a secret becomes its placeholder."""
+    """Return needs as JSON-able data for the queue; secrets are replaced by placeholders."""
     tree = Redactor().tree({
         "recovery": dict(needs.recovery), "live": list(needs.live), "env": dict(needs.env),
         "programs": list(needs.programs),
@@ -81,10 +81,10 @@ def as_tree(needs: Needs) -> dict[str, Any]:
 
 
 def needs_from(tree: Mapping[str, Any]) -> Needs:
-    """Read needs that :func:`as_tree` laid out.
+    """Read needs that :func:`as_tree` wrote.
 
     Raises:
-        ConfigurationError: somebody changed them in the store.
+        ConfigurationError: they were changed in the store.
     """
     if not tree:
         return NOTHING
@@ -123,7 +123,7 @@ def _restore(store: SqlStore, handle: str, cwd: Path, needs: Needs, step: Step) 
     """Undo shrinking and refreshing: make the case anew from its recording, and check that it still fails.
 
     Raises:
-        InvalidTransition: somebody decided about the case, so what was decided about stays.
+        InvalidTransition: a person has decided about the case, so its content stays.
     """
     row, found = review.verify(store, handle, cwd=cwd, needs=needs, progress=step)
     return _said(row, found.reason)

@@ -1,6 +1,6 @@
 """Serve HTTP with bounded connections, threads and times: a slow client cannot block the server.
 
-The standard library's server gives each connection a thread for as long as its client likes: a
+The standard library's server gives each connection a thread without a time limit: a
 client that sends half a request, or reads its answer a byte a minute, keeps it for ever.
 """
 
@@ -116,7 +116,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
     def get_request(self) -> tuple[socket.socket, Any]:
         try:
             return super().get_request()
-        except OSError:  # out of descriptors: do not ask again at once
+        except OSError:  # out of descriptors: wait before the next attempt
             time.sleep(_LOOK_S)
             raise
 

@@ -1,7 +1,7 @@
 """Answer only to a server's own names, so that a page of another site cannot read it (DNS rebinding).
 
 A browser on this machine or in this network can be led to an address by a name that its owner
-points there (DNS rebinding); only the ``Host`` header tells. A name that is an address cannot be
+points there (DNS rebinding); only the ``Host`` header shows it. A name that is an address cannot be
 pointed anywhere.
 """
 
@@ -89,7 +89,7 @@ class HostCheck:
 
 
 def in_container() -> bool:
-    """Whether this process runs in a container, as far as anybody can tell."""
+    """Whether this process seems to run in a container."""
     if os.environ.get("KUBERNETES_SERVICE_HOST") or os.environ.get("container"):  # noqa: SIM112
         return True
     if any(os.path.exists(mark) for mark in ("/.dockerenv", "/run/.containerenv")):

@@ -46,7 +46,7 @@ from genmon_otel.writer import Writer
 
 _log = logging.getLogger(names.LOGGER)
 
-#: Errors of a full disk: they pass once somebody frees space, so they do not stop an application's start.
+#: Errors of a full disk: they end when space is freed, so they do not stop an application's start.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UWSGI_FORKS: Final = (
     "uWSGI forks its workers off this process without telling Python; threads that run here by then "
@@ -69,7 +69,7 @@ class Installation:
         redact: as given to ``setup()``.
 
     Raises:
-        GenmonError: something in the settings cannot be honoured.
+        GenmonError: a setting is not supported.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The metrics endpoint, where ``metrics_port`` asks for one.
 
 One process serves its own registry; where another has the port, it says so and takes
-the port over once it is free. Under PROMETHEUS_MULTIPROC_DIR whoever binds
+the port over once it is free. Under PROMETHEUS_MULTIPROC_DIR the process that binds
 the port first serves all processes of that folder, and a sibling takes over when
 it dies; a server that forks after ``setup()`` (``gunicorn --preload``) serves from
 the parent.

@@ -1,4 +1,4 @@
-"""Find the provider that a span processor was added to: OpenTelemetry does not tell a processor its provider."""
+"""Find the provider that a span processor was added to: OpenTelemetry gives a processor no reference to it."""
 
 from __future__ import annotations
 

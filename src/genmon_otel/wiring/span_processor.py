@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
     from prometheus_client import CollectorRegistry
 
-#: Providers that ``setup()`` gave a processor: it cannot be taken out again, and needs not be.
+#: Providers to which ``setup()`` added a processor, which cannot be removed again.
 _served: Final[WeakSet[Any]] = WeakSet()
 
 
@@ -25,7 +25,7 @@ class GenerationSpanProcessor(ForeignFailureProcessor):
 
     ``provider.add_span_processor(GenerationSpanProcessor(store=…))`` is all that an application
     needs: decorated functions are counted, traced with that provider, and kept. No other
-    provider is made. Beside ``setup()``, or added more than once, it is the same one installation:
+    provider is made. Used together with ``setup()``, or added more than once, it is the same installation:
     the first one's options count, others are warned of. :func:`genmon_otel.shutdown` undoes it,
     also while the processor stays in its provider.
 

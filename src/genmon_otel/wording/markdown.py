@@ -1,6 +1,6 @@
 """Say in Markdown what a case's card, a list and a run say: for pull requests and summaries of jobs.
 
-Everything that was recorded stands in code spans and fenced blocks: there a forge reads no
+Everything that was recorded is put in code spans and fenced blocks: there a forge reads no
 mention, no command, no link, no image and no markup.
 """
 

@@ -1,4 +1,4 @@
-"""Clean recorded text for people's eyes: no control characters, no marks that reorder a line."""
+"""Clean recorded text for display: no control characters, no marks that reorder a line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def in_a_log(text: object) -> str:
     """Return :func:`printable` text of which no line is a command to the system that runs a job.
 
     GitHub, Azure Pipelines and TeamCity obey what a job prints: a line that begins with ``::``,
-    and ``##`` before a bracket wherever it stands. Source: their documentations of workflow
+    and ``##`` before a bracket anywhere in a line. Source: their documentations of workflow
     commands, logging commands and service messages, in that order.
     """
     return _LOG_MARK.sub("# #", _LOG_COMMAND.sub("| ", printable(text)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-#: Seconds from which on a time is told as no more than long ago: a century.
+#: Seconds from which on a time is shown as "long ago": a century.
 _LONG_AGO: Final = 36_525 * 86_400
 
 

@@ -44,7 +44,7 @@ def plain(tree: Tree) -> Any:
 
 
 def failed_with(status: int | None) -> str:
-    """Return how a call ended whose answer is a fault: by its status or exit code; None: there is none."""
+    """Return status or exit code of a call whose answer is a fault, as text; None: it is no fault."""
     return "failed" if status is None else f"failed with {status}"
 
 
