@@ -308,7 +308,7 @@ STORED_FAILURES: Final = Metric(
     "genmon_failures",
     "gauge",
     ("status",),
-    "Failures (groups of alike failing generations) in the store, by status.",
+    "Failures (groups of failing generations with the same cause) in the store, by status.",
     served_by="exporter",
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from genmon_otel.demo import endpoint
-from genmon_otel.demo.endpoint import sounded_out
+from genmon_otel.demo.endpoint import probe
 from genmon_otel.errors import ConfigurationError
 
 ANSWER = {
@@ -97,7 +97,7 @@ def server() -> Iterator[str]:
 def refusal(url: str, name: str | None = None) -> str:
     """What the demo says of an endpoint it cannot ask."""
     with pytest.raises(ConfigurationError) as refused:
-        sounded_out(url, name, bounded=True)
+        probe(url, name, bounded=True)
     text = str(refused.value)
     assert url in text
     assert "\n" not in text
@@ -147,13 +147,13 @@ def test_a_good_endpoint_is_asked_at_its_pace(server: str, monkeypatch: pytest.M
     """A slow model gets short answers and one question at a time; what bounds it is said."""
     good = f"{server}/good/v1"
     monkeypatch.setattr(endpoint, "_pace", lambda *_: _result(10.0))
-    slow = sounded_out(good, None, bounded=True)
+    slow = probe(good, None, bounded=True)
     assert (slow.model, slow.at_once, slow.options["max_tokens"]) == ("m", 1, endpoint.SHORTEST)
     assert slow.begin_within_s == endpoint.BEGIN_WITHIN_S
     assert "10 tokens a second" in slow.says
     assert f"no app is begun after {endpoint.BEGIN_WITHIN_S:.0f} s" in slow.says
     monkeypatch.setattr(endpoint, "_pace", lambda *_: _result(5000.0))
-    quick = sounded_out(good, "other", bounded=False)
+    quick = probe(good, "other", bounded=False)
     assert (quick.model, quick.options["max_tokens"]) == ("other", endpoint.LONGEST)
     assert quick.at_once > 1
     assert quick.begin_within_s is None
@@ -166,6 +166,6 @@ async def _result(pace: float) -> float:
 def test_a_model_that_refuses_limits_is_asked_without(server: str) -> None:
     """Some models take neither max_tokens nor a temperature; they are asked plainly."""
     ENDPOINTS["no-limits"] = ((200, MODELS), (200, ANSWER))
-    asked = sounded_out(f"{server}/no-limits/v1", None, bounded=True)
+    asked = probe(f"{server}/no-limits/v1", None, bounded=True)
     assert dict(asked.options) == {}
     assert "cut off" not in asked.says

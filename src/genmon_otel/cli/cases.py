@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -131,7 +131,7 @@ def show(case: str, store: str | None, as_json: bool) -> None:
 @cwd_option
 @shrink_option
 @click.option("--worker", is_flag=True,
-              help="Do what reviewers ask for on a page that has no code at hand, until interrupted.")  # fmt: skip
+              help="Do the work that reviewers request on a page without the code, until interrupted.")  # fmt: skip
 @click.option("--once", is_flag=True, help="With --worker, end when nothing waits.")
 @click.option("--all", "every", is_flag=True, hidden=True)
 @needs_options
@@ -226,7 +226,7 @@ def approve(
             needs=needed,
         )  # fmt: skip
     mention_unknown_steps(needed, row)
-    said = _APPROVED.get(row.state, "What you gave counts from the next run on.")
+    said = _APPROVED.get(row.state, "Your options apply from the next run on.")
     if not as_json and (stale := stale_file(row)):
         where = quote(os.path.relpath(stale.parent))
         said += f" {os.path.relpath(stale)} is stale: genmon cases export --update {where}"
@@ -235,30 +235,26 @@ def approve(
     _say(row, as_json, said)
 
 
-@cases.command()
-@click.argument("case")
-@reviewer_option
-@reason_option
-@store_option
-@json_option
-def reject(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
-    """Refuse CASE; this failure is not proposed again."""
-    with open_store(store, writes=True) as opened:
-        row = opened.set_case_state(case, CaseState.REJECTED, reviewer=reviewer, reason=reason)
-    _say(row, as_json, "Its failure is not proposed again.")
+def _ends(state: CaseState, said: str) -> Callable[..., None]:
+    @click.argument("case")
+    @reviewer_option
+    @reason_option
+    @store_option
+    @json_option
+    def end(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
+        with open_store(store, writes=True) as opened:
+            row = opened.set_case_state(case, state, reviewer=reviewer, reason=reason)
+        _say(row, as_json, said)
+
+    return end
 
 
-@cases.command()
-@click.argument("case")
-@reviewer_option
-@reason_option
-@store_option
-@json_option
-def retire(case: str, reviewer: str, reason: str, store: str | None, as_json: bool) -> None:
-    """End CASE: what it guards is gone permanently. Delete its exported file too."""
-    with open_store(store, writes=True) as opened:
-        row = opened.set_case_state(case, CaseState.RETIRED, reviewer=reviewer, reason=reason)
-    _say(row, as_json, "")
+cases.command("reject", help="Refuse CASE; this failure is not proposed again.")(
+    _ends(CaseState.REJECTED, "Its failure is not proposed again.")
+)
+cases.command(
+    "retire", help="End CASE: what it guards is gone permanently. Delete its exported file too."
+)(_ends(CaseState.RETIRED, ""))
 
 
 @cases.command()

@@ -21,7 +21,7 @@ from genmon_otel.cli.failures import print_failures, severity_style
 from genmon_otel.cli.output import marked
 from genmon_otel.cli.terminal import DEMO_FOLDER, near, program
 from genmon_otel.cli.ui import ui as serve_page
-from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, shipped, sounded_out
+from genmon_otel.demo.endpoint import BEGIN_WITHIN_S, REQUESTS, Endpoint, probe, shipped
 from genmon_otel.demo.model_server import model_server, projects
 from genmon_otel.demo.quiet_log import quiet_log
 from genmon_otel.demo.stage import LOCK, Stage, is_free
@@ -133,7 +133,7 @@ class Show:
             ConfigurationError: it does not take a first question.
         """
         with self._waiting(f"asking {url} a first question"):
-            endpoint = sounded_out(url, name, bounded=limit is None)
+            endpoint = probe(url, name, bounded=limit is None)
         return self._whole(endpoint, limit or REQUESTS).answered
 
     def _whole(self, endpoint: Endpoint, limit: int | None) -> Course:

@@ -129,5 +129,5 @@ def _summary(settings: Settings) -> str:
     frameworks = f", frameworks {', '.join(settings.frameworks)}" if settings.frameworks else ""
     return (
         f"capture {settings.capture}, metrics {settings.metrics}{frameworks}: from {variables} in "
-        f"{Path.cwd()}; what setup() is given in code is not seen from here"
+        f"{Path.cwd()}; arguments of setup() in code are not visible from here"
     )

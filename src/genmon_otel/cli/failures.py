@@ -55,7 +55,7 @@ def failures() -> None:
 def list_failures(
     store: str | None, as_json: bool, status: str, days: float | None, **wanted: Any
 ) -> None:
-    """List failures: each row is a group of alike failing generations."""
+    """List failures: each row is a group of failing generations with the same cause."""
     wanted["category"] = wanted["category"] and wanted["category"].strip().lower()
     since = None if days is None else time.time() - timedelta(days=days).total_seconds()
     with open_store(store) as opened:

@@ -1,6 +1,6 @@
 """Choose the model that the demo asks: the shipped server, or the user's endpoint after a test.
 
-A small model on a laptop answers a dozen tokens a second. It is sounded out before
+A small model on a laptop answers a dozen tokens a second. It is probed before
 users ask for apps: whether it answers at all, and how long an answer may be so that the
 demo stays short.
 """
@@ -75,8 +75,8 @@ def shipped(url: str) -> Endpoint:
     return Endpoint(url, MODEL, silence_s=3.0, patience_s=20.0)
 
 
-def sounded_out(url: str, name: str | None, *, bounded: bool) -> Endpoint:
-    """An endpoint of the user's that has answered two questions.
+def probe(url: str, name: str | None, *, bounded: bool) -> Endpoint:
+    """Ask an endpoint of the user two questions; return it with its limits.
 
     Args:
         url: up to and including ``/v1``.
@@ -86,10 +86,10 @@ def sounded_out(url: str, name: str | None, *, bounded: bool) -> Endpoint:
     Raises:
         ConfigurationError: it does not answer; the message says what to do.
     """
-    return asyncio.run(_sound_out(url, name, bounded))
+    return asyncio.run(_probe(url, name, bounded))
 
 
-async def _sound_out(url: str, name: str | None, bounded: bool) -> Endpoint:
+async def _probe(url: str, name: str | None, bounded: bool) -> Endpoint:
     from openai import AsyncOpenAI, OpenAIError
 
     key = os.environ.get("OPENAI_API_KEY", "not-needed")
