@@ -59,6 +59,43 @@ def test_a_call_in_another_thread_is_a_step(server: Server, elsewhere: Any) -> N
     assert step.parent.span_id == root.context.span_id
 
 
+@pytest.mark.parametrize("is_ours_last", [True, False])
+def test_beside_another_that_replaces_run(
+    server: Server, is_ours_last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sentry-sdk does, which calls the function of the method that it finds; put on before us or after."""
+    ran: list[str] = []
+    start = threading.Thread.start
+    if is_ours_last:
+        automatic.uninstall()
+        start = threading.Thread.start
+
+    def starts(self: Any) -> None:
+        function = getattr(self.run, "__func__", self.run)
+
+        def run(*args: Any) -> Any:
+            ran.append("theirs")
+            return function(threading.current_thread(), *args[1:])
+
+        self.run = run
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", starts)
+    if is_ours_last:
+        automatic.install()
+
+    @generation(name="tried")
+    def tried() -> None:
+        thread = threading.Thread(target=lambda: ran.append(httpx.get(f"{server.url}/json").text))
+        thread.start()
+        thread.join()
+
+    with capture() as seen:
+        tried()
+    assert (ran[0], ran[-1]) == ("theirs", '{"a": 1.0}')  # the server has threads, too
+    assert [stage.name for stage in seen.record.stages] == ["GET 127.0.0.1"]
+
+
 @pytest.mark.parametrize("elsewhere", [in_pool, in_thread])
 def test_no_count_depends_on_it(server: Server, elsewhere: Any) -> None:
     """A generation that begins in another thread is an attempt of its own, as without automatic steps."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import MethodType
 from typing import Any, Final
 
 from genmon_otel.capture import patches
@@ -47,8 +48,8 @@ def thread_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
             # A pool's own threads outlive the call that they were started for.
             target = self.__dict__.get("_target")
             of_pool = getattr(target, "__module__", "") == "concurrent.futures.thread"
-            if scope is not None and not of_pool and "run" not in self.__dict__:
-                self.run = functools.partial(_run_for, scope, self)
+            if scope is not None and not of_pool:
+                self.run = _run_for(scope, self)
             return original(self)
 
         return start
@@ -64,7 +65,18 @@ def _work_for(scope: Scope, work: Callable[..., Any], /, *args: Any, **kwargs: A
         _carried.reset(token)
 
 
-def _run_for(scope: Scope, thread: Any) -> None:
-    _carried.set(scope)
-    del thread.run  # its own, and no cycle
-    thread.run()
+def _run_for(scope: Scope, thread: Any) -> Callable[[], None]:
+    """Return a thread's ``run``: a method, of which others that replace it too call the function."""
+    others = vars(thread).get("run")  # put there by another, or by the application
+
+    def run(thread: Any) -> None:
+        _carried.set(scope)
+        if getattr(vars(thread).get("run"), "__func__", None) is run:  # no cycle
+            del thread.run
+        if others is None:
+            type(thread).run(thread)
+        else:
+            thread.run = others
+            others()
+
+    return MethodType(run, thread)
