@@ -1,4 +1,4 @@
-"""``generation``: what applications put on the functions that generate something.
+"""``generation``: the decorator for functions that generate something.
 
 A decorator, bare or called, and a block. All checking is done at decoration; at
 call time no error of genmon reaches the caller.
@@ -79,14 +79,16 @@ class GenerationBlock(Runs):
 
     def __del__(self) -> None:
         for scope in getattr(self, "_runs", ()):
-            if scope is not None and scope.is_open:  # leaving the block was interrupted at once
+            if scope is not None and scope.is_open:  # leaving the block was interrupted
                 scope.raised(GeneratorExit())
 
     def _check(self) -> None:
-        """Refuse options that a block cannot honour."""
+        """Refuse options that a block does not support."""
         for key in _IDENTITY:
             given = self._options[key]
-            if given is not None and not isinstance(given, str):  # which may be empty today
+            if given is not None and not isinstance(
+                given, str
+            ):  # a value computed by the caller may be empty
                 compile_option(key, given, None)
         if self._options["failure_if"] is not None:
             raise _never_called("a block, which has no result")
@@ -211,7 +213,7 @@ def generation(
             callable. What can be called without arguments is called.
 
     Raises:
-        GenmonError: an option cannot be honoured, or it was put on what cannot be called.
+        GenmonError: an option is not supported, or the decorated object is not callable.
     """
     refuse_others(others)
     options = {
@@ -240,7 +242,7 @@ def generation(
 
 
 def _open(spec: Spec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope | None:
-    """Begin a generation, or a phase of the open one. Never raises; None if that broke."""
+    """Begin a generation, or a phase of the open one. Never raises; None after an internal error."""
     try:
         generation = open_generation()
         if generation is not None and spec.nested == "phase":

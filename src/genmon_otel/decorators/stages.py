@@ -47,7 +47,7 @@ def open_stage(  # noqa: PLR0917 - the last two are what a partial of it is call
 
 
 class Runs:
-    """What is common to blocks: whichever runs are open, leaving ends the one that is left."""
+    """The common part of blocks. A block may have several open runs; leaving ends the run that is left."""
 
     __slots__ = ("_runs",)
 
@@ -132,7 +132,7 @@ def end_interrupted(runs: list[S | None], run: S | None, error: BaseException) -
 
 
 def pick(runs: list[S | None]) -> S | None:
-    """Of a block's open runs the one that is current here, else the last.
+    """Return the open run of a block that is current here, else the last one.
 
     A block may be shared by tasks; each of them leaves its own run.
     """
@@ -181,9 +181,9 @@ def step(function: Any = None, /, *, name: str | None = None) -> Any:
     Put it on a function of yours, ``@step``, or around one that is not:
     ``chat = step(client.chat.completions.create, name="chat")``.
 
-    What it was given and what came of it (a value, an exception, no answer, a stream chunk
-    by chunk) is kept if the generation fails, so that a test can serve it again. Outside
-    a generation it just calls. A value that is an iterator comes back as a proxy that
+    Its arguments and its outcome (a value, an exception, no answer, a stream chunk
+    by chunk) are kept if the generation fails, so that a test can serve it again. Outside
+    a generation it only calls the function. A value that is an iterator comes back as a proxy that
     passes every attribute through.
 
     As a block (``with step("install"):``) it is timed and its exceptions are kept, but
@@ -228,7 +228,7 @@ def _decorated(kind: StageKind, function: Any, name: str | None) -> Any:
 
 
 def _served(spec: StageSpec) -> Callable[..., Any]:
-    """What serves a step's recorded outcome, called as the step is."""
+    """Return a function that serves a step's recorded outcome, with the step's signature."""
     function, bind = spec.function, spec.parameters.bind
     code = inspect.unwrap(underlying(function))
     if inspect.isasyncgenfunction(code):

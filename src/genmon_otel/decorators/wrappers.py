@@ -26,7 +26,7 @@ def wrap(
     """Wrap a callable so that each call runs in a scope.
 
     Args:
-        function: what is decorated; decides which wrapper, and lends its name and signature.
+        function: the decorated callable; the wrapper has its kind, name and signature.
         opens: makes the scope of one call.
         served: what to call in its place where a player serves recorded outcomes; None:
             itself, there too.
@@ -51,7 +51,7 @@ def wrap(
 
 
 def _resemble(wrapper: Any, function: Callable[..., Any]) -> None:
-    """Give a wrapper what ``functools.wraps`` leaves out: signature, defaults, methods of objects."""
+    """Copy to a wrapper what ``functools.wraps`` omits: signature, defaults, methods of objects."""
     try:
         wrapper.__signature__ = inspect.signature(function)
     except (TypeError, ValueError):  # some built-ins have none
@@ -126,7 +126,7 @@ def decorate(
     function: Any,
     build: Callable[[Callable[..., Any], bool | None], Callable[..., Any]],
 ) -> Any:
-    """Wrap whatever a decorator was put on, static and class methods included.
+    """Wrap the decorated object, static and class methods included.
 
     Args:
         decorator: its name, for messages.
@@ -177,7 +177,7 @@ def checked_name(decorator: str, name: Any) -> str:
     )
 
 
-@functools.lru_cache(maxsize=1024)  # a block is made anew each time it is entered
+@functools.lru_cache(maxsize=1024)  # a block is created each time it is entered
 def cleaned_name(name: str) -> str:
     """Return a name as metrics and traces show it; empty where nothing is left of it."""
     return clean(name, MAX_NAME).strip()

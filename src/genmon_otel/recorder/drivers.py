@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 
 class ScopeLike(Protocol):
-    """What the drivers ask of a scope; see :class:`genmon_otel.recorder.scope.Scope`."""
+    """The part of a scope that the drivers use; see :class:`genmon_otel.recorder.scope.Scope`."""
 
     @property
     def is_open(self) -> bool: ...
@@ -50,7 +50,7 @@ class ScopeLike(Protocol):
 
 
 class Guard:
-    """Ends a scope when the frame of its driver, in which this lives, is freed unfinished."""
+    """A local variable of a driver; ends the scope if the driver's frame is freed before it finished."""
 
     __slots__ = ("_scope",)
 
@@ -58,7 +58,7 @@ class Guard:
         self._scope: ScopeLike | None = scope
 
     def is_over(self) -> None:
-        """End the scope no more: its driver is done with it."""
+        """Disarm: the driver has ended the scope."""
         self._scope = None
 
     def opens(self, *_: Any) -> ScopeLike | None:
@@ -67,7 +67,7 @@ class Guard:
 
     def __del__(self) -> None:
         scope = getattr(self, "_scope", None)
-        if scope is not None:  # else making it was interrupted
+        if scope is not None:  # None if __init__ was interrupted
             scope.close()
 
 
@@ -108,7 +108,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
                 try:
                     value = yield item
                     advance = source.send
-                except BaseException as error:  # GeneratorExit too, which it may answer
+                except BaseException as error:  # GeneratorExit too, which the generator may handle
                     value, advance = error, source.throw
                     closed = issubclass(type(error), GeneratorExit)
             if closed:
@@ -130,7 +130,7 @@ def generator(opens: Open, target: Callable[..., Generator[Any, Any, Any]]) -> C
 def async_generator(
     opens: Open, target: Callable[..., AsyncGenerator[Any, Any]]
 ) -> Callable[..., Any]:
-    """Return the same as :func:`generator`, for an asynchronous one."""
+    """Return an async generator function that runs ``target`` in a scope; see :func:`generator`."""
 
     async def driver(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         scope = opens(args, kwargs) or NOWHERE
@@ -204,7 +204,7 @@ def drive_async(scope: ScopeLike, source: AsyncGenerator[Any, Any]) -> AsyncGene
 
 
 class _Nowhere:
-    """The scope of a call that has none: follows everything, does nothing."""
+    """The null scope of a call without one."""
 
     is_open = False
     on_item = None

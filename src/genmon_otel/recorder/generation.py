@@ -30,7 +30,7 @@ from genmon_otel.records import MAX_REQUEST, NOTHING, Capture, InFlight, Outcome
 
 #: Exceptions of stages that are kept, to find the one that escaped; as many of automatic steps.
 _MAX_ERRORS: Final = 32
-#: Characters of a request that are kept until the writer redacts them; of a longer one these are cut.
+#: Characters of a request that are kept until the writer redacts them; a longer one is cut to them.
 _MAX_RAW_REQUEST: Final = 2_560
 
 _tokens_lock: Final = forkable_lock()
@@ -53,10 +53,10 @@ class Generation(Scope):
     framework: str
     user_id: str | None = None
     project_id: str | None = None
-    #: What it was asked for, bounded; redacted only where it is on the span.
+    #: The request, bounded; redacted only where it becomes a span attribute.
     request: str | None = None
     _arguments: HeldArguments | None = None
-    #: As the application counts them, and as its automatic steps do.
+    #: Tokens that the application counted, and tokens counted from automatic steps.
     _tokens: Mapping[str, int] = NOTHING
     _counted_tokens: Mapping[str, int] = NOTHING
     _context: Mapping[str, Tree] = NOTHING
@@ -67,7 +67,7 @@ class Generation(Scope):
     #: The last exceptions of stages, oldest first.
     _errors: Sequence[tuple[BaseException, Stage]] = ()
     _measured: tuple[float, int] | None = None
-    #: Whether it runs; what may be left to count of its start where that was interrupted.
+    #: Whether it runs; the count of its start that is still to be made if that was interrupted.
     _has_begun: bool = False
     _start: Iterator[str] | None = None
     interrupted_end: InterruptedEnd | None = None
@@ -102,7 +102,7 @@ class Generation(Scope):
         self._span_context: SpanContext = self.span.get_span_context()
 
     def _hold_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Keep the arguments for a recording, and what was asked for as text.
+        """Keep the arguments for a recording, and the request as text.
 
         The text is redacted here if it becomes a span attribute, else by the writer.
         """
@@ -119,7 +119,7 @@ class Generation(Scope):
             suppress_and_count("options", runtime)
 
     def _read_options(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Take what the options say of this call."""
+        """Read the options' values for this call."""
         spec = self.spec
         for option in spec.dynamic_options:
             try:
@@ -130,7 +130,7 @@ class Generation(Scope):
                 suppress_and_count("options", self.runtime)
 
     def _admitted(self, found: Any) -> str:
-        """Return a framework as it may become a label: found by its name alone, only if declared."""
+        """Return a framework as a label value; one that was only found by a parameter's name must be declared."""
         option = self.spec.framework
         redactor = None if option.implicit else self.runtime.redactor
         framework = framework_name(found, redactor)
@@ -150,11 +150,11 @@ class Generation(Scope):
     def set(
         self, *, file_count: int | None = None, framework: str | None = None, **context: Any
     ) -> None:
-        """Say more about this generation.
+        """Add facts about this generation.
 
         Args:
             file_count: files in the result.
-            framework: what it turned out to generate for.
+            framework: the framework, where it is known only now.
             context: anything that helps to understand a failure; kept bounded and redacted.
         """
         try:
@@ -183,7 +183,7 @@ class Generation(Scope):
             suppress_and_count("add_tokens", self.runtime)
 
     def count_tokens(self, counts: Mapping[str, int]) -> None:
-        """Add what an automatic step was answered of tokens.
+        """Add the tokens in the answer of an automatic step.
 
         It counts only while the application never calls :meth:`add_tokens`: else the same tokens
         would count twice.
@@ -196,7 +196,7 @@ class Generation(Scope):
                 self._counted_tokens = known
 
     def complete(self) -> None:
-        """Say that the result is complete: a consumer that leaves from now on has not cancelled it."""
+        """Declare the result complete: a consumer that stops reading later does not cancel it."""
         self._is_complete = True
 
     # --- lifecycle
@@ -242,7 +242,7 @@ class Generation(Scope):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] = NOTHING,
     ) -> Stage | None:
-        """Begin a phase or step. Never raises; None where that broke.
+        """Begin a phase or step. Never raises; None if an internal error prevented it.
 
         Args:
             kind: phase or step.
@@ -281,7 +281,7 @@ class Generation(Scope):
         return note_of(self.facts())
 
     def facts(self, outcome: Outcome | None = None) -> GenerationFacts:
-        """Return what is known of it.
+        """Return the facts that are known now.
 
         Args:
             outcome: how it ends; None: it runs.
@@ -332,7 +332,7 @@ class Generation(Scope):
             try:
                 failed = diagnose.refuses(predicate, result)
             except BaseException as error:
-                if must_propagate(error):  # not the predicate's doing
+                if must_propagate(error):  # an interruption, not an error of the predicate
                     self._fail(error, None)
                     raise
                 suppress_and_count("failure_if", self.runtime)
@@ -393,7 +393,7 @@ class Generation(Scope):
             raise
 
     def _drop(self) -> None:
-        """Keep nothing alive that is over: exceptions with their frames, large arguments, cycles."""
+        """Release what is no longer needed: exceptions with their frames, large arguments, cycles."""
         self._arguments = None
         if self._stages:
             self._stages, self._errors = [], ()

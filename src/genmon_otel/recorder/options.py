@@ -1,4 +1,4 @@
-"""What a decorator was given: its options, checked and compiled once, at decoration."""
+"""The options of a decorator, checked and compiled once, at decoration."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class Option:
         self.getter = getter
         #: The keyword whose value is what ``getter`` would find, where it is given; None: there is none.
         self.keyword = keyword
-        #: Whether the option was not given, and a parameter has its name.
+        #: Whether the option was not given and a parameter of its name is used.
         self.implicit = implicit
 
     def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Return the raw value in one call."""
-        if self.keyword in kwargs:  # most are given so, and a getter takes longer
+        if self.keyword in kwargs:  # the common case, and faster than a getter
             return kwargs[self.keyword]
         return self.constant if self.getter is None else self.getter(args, kwargs)
 
@@ -86,7 +86,7 @@ def _parameter_option(
 
 
 def compile_option(option: str, given: Any, parameters: Parameters | None) -> Option:
-    """Work out where an option's value comes from.
+    """Determine where an option's value comes from.
 
     A string that names a parameter means that parameter's value; any other string
     is a constant. A callable gets the arguments as a mapping by parameter name.
@@ -238,20 +238,20 @@ class Spec:
     nested: Nested = "phase"
     #: Whether a returned iterator belongs to the generation.
     stream: bool = False
-    #: What a replay makes ``self`` and arguments of that are no data, by parameter name.
+    #: How a replay creates ``self`` and other arguments that cannot be recorded, by parameter name.
     factories: Mapping[str, Factory] = field(default_factory=dict)
     # Worked out here so that no call has to:
     span_name: str = field(init=False)
     #: The options but the request's whose values may differ between calls.
     dynamic_options: tuple[Option, ...] = field(init=False)
-    #: The framework, or what it is until ``dynamic_options`` say more.
+    #: The framework, or its value until ``dynamic_options`` are read.
     first_framework: str = field(init=False)
-    #: What is on the span from its beginning, where that is the same on each call.
+    #: The attributes of the span at its start, where they are the same for each call.
     attributes: Mapping[str, str] | None = field(init=False)
 
     @property
     def receiver_factory(self) -> Factory | None:
-        """How a replay makes ``self``, whatever the method calls it; None: nothing was said."""
+        """How a replay creates ``self``, whatever its name in the method; None: not given."""
         parameters = self.parameters
         if parameters is None or not parameters.has_receiver:
             return None
@@ -276,8 +276,8 @@ class Spec:
 def span_attributes(operation: str, framework: str) -> Mapping[str, str]:
     """Return what is on a generation's span from its start, for every caller.
 
-    Cached: do not change what is returned. Spans are exported when they have ended, and most end well:
-    what does not says so then.
+    Cached: do not change the returned mapping. It has the outcome ``success``, the most frequent one:
+    spans are exported when they have ended, and any other outcome is set then.
     An attribute that is added costs three times what one at the beginning does.
     """
     return {

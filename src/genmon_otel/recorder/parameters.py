@@ -108,7 +108,7 @@ class Parameters:
             if name not in rest:
                 break
             if name in self.known and not surplus:
-                continue  # by name: later ones may have been left to their defaults
+                continue  # by name: later ones may use their defaults
             args.append(rest.pop(name))
         return (*args, *surplus), {**rest, **more}
 

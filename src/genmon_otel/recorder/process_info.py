@@ -1,4 +1,4 @@
-"""What a generation reads of the process around it: CPU time, memory, the task that runs it."""
+"""What a generation reads from its process: CPU time, memory, the Celery task that runs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from genmon_otel.interruption import reraise_if_signal
 
-#: Share of a task's hard limit after which its end is the limit's doing: the generation began
+#: Share of a task's hard limit after which its end is attributed to the limit: the generation began
 #: later than its task.
 _NEARLY: Final = 0.9
 

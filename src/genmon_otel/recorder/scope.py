@@ -1,4 +1,4 @@
-"""Where the running code is: the innermost open generation, phase or step.
+"""Track the innermost open generation, phase or step of the running code.
 
 A scope is current only while its code runs. A generator's scope is left
 before each ``yield`` and entered again, inner scopes and span included, before the
@@ -50,14 +50,14 @@ class Scope:
     #: The generation that it is or is part of (see :mod:`genmon_otel.recorder.generation`).
     generation: Any
     span: trace.Span
-    #: Whether the code turned out to be awaited.
+    #: Whether the code was awaited.
     is_async: bool
-    #: What was current in here when it was suspended.
+    #: The inner scope that was current when this one was suspended.
     _inner: Scope | None = None
-    #: OpenTelemetry's context in here, and around it.
+    #: OpenTelemetry's context inside this scope, and outside.
     _inner_context: Context | None
     _outer_context: Context
-    #: While it is entered: what takes back the scope and the context.
+    #: While it is entered: the tokens that restore the outer scope and context.
     _token: Token[Scope | None] | None = None
     _context_token: Any = None
     #: An end that was interrupted before it was done (a generation's only).
@@ -65,7 +65,7 @@ class Scope:
 
     @property
     def outer(self) -> Scope | None:
-        """What was current where it was entered; None outside of all, and after its end."""
+        """The scope that was current when it was entered; None if there was none, and after its end."""
         outer = getattr(self._token, "old_value", None)
         return outer if isinstance(outer, Scope) else None
 
@@ -76,7 +76,7 @@ class Scope:
         attributes: Mapping[str, Any] | None = None,
         kind: trace.SpanKind = trace.SpanKind.INTERNAL,
     ) -> None:
-        """Start the span, below what is current here; one that records nothing where that breaks."""
+        """Start the span as a child of the current one; a non-recording span if that fails."""
         outer = get_current()
         try:
             span = runtime.tracer.start_span(name, outer, kind, attributes)
@@ -88,12 +88,12 @@ class Scope:
         self._inner_context = trace.set_span_in_context(span, outer)
 
     def start_no_span(self) -> None:
-        """Run in the context around, without a span of its own."""
+        """Use the outer context, without a span of its own."""
         self.span = _NO_SPAN
         self._outer_context = self._inner_context = get_current()
 
     def note_async(self, is_async: bool) -> None:
-        """Note whether the code, or the stream that it returned, turned out to be awaited."""
+        """Note whether the code, or the stream that it returned, was awaited."""
         self.is_async = is_async
 
     # --- current or not
@@ -153,9 +153,9 @@ class Scope:
             attach(self._outer_context)
 
     def release(self) -> None:
-        """Drop span and contexts: a task may keep this scope alive long after its end.
+        """Release span and contexts, because a task may keep this scope alive long after its end.
 
-        And itself, which would be a cycle that waits for the garbage collector.
+        Also break the reference cycle, which would wait for the garbage collector.
         """
         self.span = _NO_SPAN
         self._inner_context = self._token = self._context_token = None
@@ -186,12 +186,12 @@ class Scope:
         return result
 
     def raised(self, error: BaseException, items: int | None = None) -> None:
-        """The code raised, or we were interrupted: end. The caller raises it again."""
+        """The code raised, or an interruption came: end. The caller re-raises."""
         self.leave()
         self.fail(error, items)
 
     def finish(self, result: Any = None, items: int | None = None) -> None:
-        """End well; the scope is not current any more.
+        """End without an exception; the scope is not current any more.
 
         Args:
             result: what the code returned.
@@ -220,7 +220,7 @@ class Scope:
             self.fail(GeneratorExit(), items)
 
     def _suppress(self) -> None:
-        """Keep what broke the end from the application, and resume the end all the same."""
+        """Suppress and count an internal error at the end, and resume the end."""
         suppress_and_count(self.noun)
         if self.interrupted_end is not None:
             try:
@@ -242,7 +242,7 @@ class Scope:
 
     @property
     def on_item(self) -> Callable[[Any], None] | None:
-        """What wants to see each item that is yielded; None: nothing."""
+        """A function that is called with each yielded item; None: there is none."""
         return None
 
     def _succeed(self, result: Any, items: int | None) -> None:

@@ -1,4 +1,4 @@
-"""The span of a generation: what is on it when it begins, and what is added at its end."""
+"""The span of a generation: its attributes at the start, and those added at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SUCCESS: Final = Outcome.SUCCESS
 def start_attributes(
     operation: str, framework: str, subject: Subject, runtime: Runtime
 ) -> dict[str, str]:
-    """Return what is on the span from its beginning.
+    """Return the attributes of the span at its start.
 
     Args:
         operation: what is generated.
@@ -66,7 +66,7 @@ def end_span(
 def _mark_failed(
     span: Span, facts: GenerationFacts, failure: Failure, result: Any, runtime: Runtime
 ) -> None:
-    """Put a failure on its span: attributes, one ``exception`` event, the status.
+    """Set a failure on its span: attributes, one ``exception`` event, the status.
 
     Content goes there only if the runtime says so; what errors quote of it is left out.
     """

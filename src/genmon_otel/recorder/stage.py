@@ -27,7 +27,7 @@ _SUCCESS: Final = Outcome.SUCCESS
 
 
 class Owner(Subject, Protocol):
-    """What a stage asks of its generation."""
+    """The part of a generation that its stages use."""
 
     id: str
     spec: Spec
@@ -61,7 +61,7 @@ class Stage(Scope):
     _value: HeldValue | Tree = None
     _chunks: list[HeldValue] | None = None
     _stream_error: Tree = None
-    #: When a stream gave its latest chunk, and whether it was asked for another since.
+    #: When a stream yielded its latest chunk, and whether the consumer has requested another since.
     _given_at: float | None = None
     is_asked: bool = False
 
@@ -83,7 +83,7 @@ class Stage(Scope):
         self.start_span(runtime, name)
 
     def facts(self, now: float) -> StageFacts:
-        """Return what is known of it.
+        """Return the facts that are known now.
 
         Args:
             now: a reading of the monotonic clock, seconds.
@@ -112,12 +112,12 @@ class Stage(Scope):
         )
 
     def _exchange(self) -> Exchange | None:
-        """Return what an automatic step sent and was answered."""
+        """Return request and answer of an automatic step."""
         return None
 
     @property
     def is_served(self) -> bool:
-        """Whether a replay serves it as a whole: no block, whose code runs there."""
+        """Whether a replay serves its outcome; a block's code is executed instead."""
         return self.kind == "step" and (self.automatic or self._arguments is not None)
 
     # --- what the wrappers ask
@@ -158,10 +158,12 @@ class Stage(Scope):
     # --- its end
 
     def generation_ended(self) -> None:
-        """Take notice that its generation ends while it runs. Never raises."""
+        """End it because its generation ends while it runs. Never raises."""
 
     def _succeed(self, result: Any, items: int | None) -> None:
-        ended = self.generation.runtime.clock.monotonic()  # not with what keeping it takes
+        ended = (
+            self.generation.runtime.clock.monotonic()
+        )  # before the outcome is encoded, which takes time
         if self.kind == "step":
             if items is not None:
                 self._answer = "stream"
@@ -195,7 +197,7 @@ class Stage(Scope):
         if isinstance(error, GeneratorExit):
             self._closed_early = streaming
         elif isinstance(error, asyncio.CancelledError):
-            pass  # it answered no more: under wait_for that is all a step gets to see
+            pass  # it did not answer: under wait_for a step only sees this cancellation
         else:
             tree = encode_exception(error) if self._is_recorded else None
             if streaming:
@@ -243,7 +245,7 @@ class Stage(Scope):
         return self.name
 
     def _error_type(self, error: BaseException) -> str:
-        """Return what its span calls the exception that it ended with."""
+        """Return ``error.type`` for its span."""
         from genmon_otel.classification import dotted_name
 
         return dotted_name(error)

@@ -54,7 +54,7 @@ def _follow_iterator(scope: ScopeLike, result: Any) -> Any:
             drive_async if inspect.isasyncgen(result) else AsyncIteratorProxy
         )
     elif hasattr(type(result), "__next__"):
-        scope.note_async(False)  # also where the call was awaited
+        scope.note_async(False)  # even if the call was awaited
         drives = drive if inspect.isgenerator(result) else IteratorProxy
     else:
         return None
@@ -62,7 +62,7 @@ def _follow_iterator(scope: ScopeLike, result: Any) -> Any:
 
 
 def _follow_body(scope: ScopeLike, response: Any) -> bool:
-    """Tie a streaming response's body to the scope; whether there was one."""
+    """Make the scope end with a streaming response's body; return whether there was one."""
     # Looked up in __dict__ because objects exist that make up any attribute asked for.
     body: Any = (getattr(response, "__dict__", None) or {}).get("body_iterator")
     if inspect.isasyncgen(body):
@@ -104,7 +104,7 @@ class _Proxy:
 
 
 class AwaitableProxy(_Proxy):
-    """An awaitable that is no coroutine; one that is also an async context manager stays so."""
+    """A proxy of an awaitable that is no coroutine; it is also an async context manager if the target is."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return drive_awaitable(
@@ -130,7 +130,7 @@ class AwaitableProxy(_Proxy):
 
 
 class IteratorProxy(_Proxy):
-    """An iterator that is no generator, such as a model SDK's stream."""
+    """A proxy of an iterator that is no generator, such as a model SDK's stream."""
 
     def __iter__(self) -> Self:
         return self
@@ -215,7 +215,7 @@ class AsyncIteratorProxy(_Proxy):
 
 
 class AwaitableIteratorProxy(AsyncIteratorProxy):
-    """An asynchronous iterator that may be awaited first, and mostly gives itself then."""
+    """A proxy of an asynchronous iterator that can also be awaited, which usually returns itself."""
 
     def __await__(self) -> Generator[Any, Any, Any]:
         result = yield from self._genmon_target.__await__()

@@ -1,4 +1,4 @@
-"""Build what ``setup()`` puts in force, and take it down in reverse order."""
+"""Create the parts that ``setup()`` installs, and close them in reverse order."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _FRESH_S: Final = 1.0
 
 
 class Installation:
-    """Everything that ``setup()`` put in force; a failure half-way undoes what was done.
+    """Everything that ``setup()`` installed; a failure half-way undoes the steps before.
 
     Args:
         settings: what was decided.
@@ -128,7 +128,7 @@ class Installation:
         return self._store.health(window_s, time.time())
 
     def close(self, timeout_s: float) -> bool:
-        """Take everything down; return whether all was written within so many seconds."""
+        """Close everything; return whether all was written within so many seconds."""
         recorder.uninstall()
         written = self.leave(timeout_s)
         self._undo.close()

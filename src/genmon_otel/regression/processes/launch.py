@@ -1,4 +1,4 @@
-"""Start the supervised process of a replay or of a template, end it, and read what it answered."""
+"""Start the supervised process of a replay or of a template, end it, and read its answer."""
 
 from __future__ import annotations
 

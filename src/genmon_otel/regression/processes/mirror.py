@@ -1,4 +1,4 @@
-"""Links to a project's files in a replay's folder, put back as they were after each replay.
+"""Links to a project's files in a replay's folder, restored after each replay.
 
 Only the standard library is imported: the guarding process has nothing else.
 """
@@ -64,7 +64,7 @@ class Mirror:
                     _put(self.copy / folder / name, target)
 
     def keep(self) -> None:
-        """Take what is there besides the links as part of the mirror: an import wrote it.
+        """Make files that an import wrote part of the mirror.
 
         Raises:
             TooMuch: that is more than can be put back.
@@ -87,7 +87,7 @@ class Mirror:
                 self._written[name] = _Written(content, state.st_mode, _state(entry.path))
 
     def restore(self) -> None:
-        """Remove what is new, and put back what was changed; no process may use the folder now.
+        """Remove new files, and restore changed ones; no process may use the folder now.
 
         Raises:
             OSError, RecursionError: a replay left what cannot be put back.
@@ -185,7 +185,7 @@ def _put(path: Path, target: str | None) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove what a replay left."""
+    """Remove a file or folder that a replay left."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,4 +1,4 @@
-"""The process of one replay: read what is asked, run it, answer on a descriptor."""
+"""The process of one replay: read the request, run the case, answer on a descriptor."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def serve(request_path: str, settings: Settings) -> NoReturn:
 
 @dataclass(slots=True)
 class _State:
-    """What is common to all code of a process, and an import may change."""
+    """Process-wide state that an import may change."""
 
     environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     folder: str = field(default_factory=os.getcwd)
@@ -107,7 +107,7 @@ class Template:
         self._descriptors: list[int] = []
 
     def serve(self) -> NoReturn:
-        """Import, then replay what is asked for until the owner is gone."""
+        """Import the target, then run the requested replays until the owner is gone."""
         namespaces.adopt_orphans()
         self._controls.install(self._case)
         before, open_before = _State(), loaded.open_descriptors()
@@ -229,18 +229,18 @@ class Template:
         sandbox.phase = "over"
         for descriptor in descriptors:
             os.close(descriptor)
-        told = self._wait(child, asked["deadline_s"] + _GRACE_S)
-        is_computing = bool(told and told.get("late")) and limits.is_computing(child)
+        command = self._wait(child, asked["deadline_s"] + _GRACE_S)
+        is_computing = bool(command and command.get("late")) and limits.is_computing(child)
         code = self._end(child)
         self._clear()
         self._tell(ended=code, is_computing=is_computing)
-        if told is None:  # the owner is gone, or no longer looks at the time
+        if command is None:  # the owner is gone, or no longer looks at the time
             os._exit(0)
 
     def _become_replay(
         self, asked: Mapping[str, Any], descriptors: list[int], parent: int
     ) -> tuple[bytes, Mapping[str, Any]]:
-        """Be the process of one replay: as closed as one that is started anew."""
+        """Be the process of one replay: as isolated as a new process."""
         settings, controls = self._settings, self._controls
         namespaces.end_with_parent(signal.SIGKILL)
         if os.getppid() != parent:
@@ -265,7 +265,7 @@ class Template:
         return asked["word"].encode(), request
 
     def _wait(self, child: int, seconds: float) -> Mapping[str, Any] | None:
-        """Wait until a child has ended, or the owner says what to do; None where the time is over first."""
+        """Wait until a child has ended, or the owner sends a command; None where the time is over first."""
         ended = os.pidfd_open(child)
         waiting = select.poll()
         waiting.register(ended, select.POLLIN)
@@ -305,7 +305,7 @@ class Template:
     # --- the owner
 
     def _receive(self) -> tuple[dict[str, Any] | None, list[int]]:
-        """Wait for what the owner asks; None where it is gone, or has not asked for long."""
+        """Wait for the owner's request; None where it is gone, or has sent none for long."""
         waiting = select.poll()
         waiting.register(self._control, select.POLLIN)
         while b"\n" not in self._received:
