@@ -204,11 +204,11 @@ class SaidTexts:
 
     def runs(self) -> Iterator[list[int]]:
         """Return the parts that make one text each; an index that counts tokens separates no texts."""
-        alike: dict[Place, list[list[int]]] = {}
+        by_place: dict[Place, list[list[int]]] = {}
         for whole, run in self.wholes.items():
             place = tuple(step for step in whole if not str(step).startswith(INDEX))
-            alike.setdefault(place, []).append(run)
-        for runs in alike.values():
+            by_place.setdefault(place, []).append(run)
+        for runs in by_place.values():
             if len(runs) > sum(map(len, runs)) / 2:
                 yield sorted(chain.from_iterable(runs))
             else:

@@ -68,9 +68,9 @@ class Keys:
 def keys_of(request: Mapping[str, Any]) -> Keys:
     """Return the keys of a redacted request."""
     canonical = _canonical(request)
-    alike = _any_python(request)
-    masked = _mask(canonical if alike is request else _canonical(alike))
-    return Keys(_digest(canonical), _digest(masked), endpoint_of(alike))
+    renamed = _any_python(request)
+    masked = _mask(canonical if renamed is request else _canonical(renamed))
+    return Keys(_digest(canonical), _digest(masked), endpoint_of(renamed))
 
 
 def keys_of_arguments(name: str, arguments: Tree, exact: str) -> Keys:

@@ -87,7 +87,7 @@ class Metrics(Protocol):
     def count_ends(self, ends: Iterator[tuple[GenerationRecord, str | None]], /) -> None:
         """Count each finished generation that is left in the iterator, as :meth:`count_starts` does.
 
-        Beside each record: the id of its trace if that is sampled, for an exemplar; else None.
+        With each record comes the id of its trace if that is sampled, for an exemplar; else None.
         """
 
     def ended(self, record: GenerationRecord, /) -> None:

@@ -238,7 +238,7 @@ def _trust(config: pytest.Config) -> Trust:
     """What the configuration allows to case files.
 
     Only a file in the folder in which pytest was started or above it, or one that was named, allows
-    anything. Pytest also takes one beside the cases that it is told to run: whoever brought them may
+    anything. Pytest also takes one next to the cases that it is told to run: their author may
     have brought that file, too.
     """
     from genmon_otel.regression.cases.configuration import trust_in
@@ -255,7 +255,7 @@ def _trust(config: pytest.Config) -> Trust:
 
 
 def _is_named(config: pytest.Config) -> bool:
-    """Whether whoever started pytest named its configuration's file; under xdist, its controller."""
+    """Whether pytest's configuration file was named on the command line; under xdist, the controller's."""
     if hasattr(config, "workerinput"):
         return bool(config.workerinput[_PROPERTY])
     return any(

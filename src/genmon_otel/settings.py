@@ -38,7 +38,7 @@ class Settings:
     #: None opens no port.
     metrics_port: int | None = None
     metrics_host: str = "127.0.0.1"
-    #: None: beside the SQLite file, else in the user's state directory.
+    #: None: next to the SQLite file, else in the user's state directory.
     journal_dir: Path | None = None
     #: None: derived from the git commit or the loaded sources.
     code_version: str | None = None

@@ -220,7 +220,7 @@ class AutomaticCall(HoldingStage):
             self._look()
             if self.is_done:
                 self.finished()
-            elif self._is_fault():  # of which nobody reads the body
+            elif self._is_fault():  # whose body is usually not read
                 self._closed_early = True
                 self._settle(self._given_at or self._began)
             else:

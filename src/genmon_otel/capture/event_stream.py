@@ -63,7 +63,7 @@ class Frames:
 
 
 def framed(lines: str) -> bytes:
-    """Return the frames that :meth:`Frames.lines` made lines of, or their redacted likes."""
+    """Return the frames that :meth:`Frames.lines` made lines of, or of redacted lines."""
     return b"".join(_frame(json.loads(line)) for line in lines.split("\n") if line.strip())
 
 

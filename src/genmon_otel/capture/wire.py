@@ -125,7 +125,7 @@ class Sent:
     content_type: str = ""
     #: None: there is none, or it is not known before it is sent.
     body: bytes | None = None
-    #: Of a body that was not kept: its length, -1 where nobody said it, and its digest.
+    #: Of a body that was not kept: its length, -1 where it is unknown, and its digest.
     length: int = 0
     sha256: str = ""
     #: The number of its attempt in the generation.

@@ -166,7 +166,7 @@ _WORDS: Final = frozenset(
     "invalidaccountstatus servicenotactivated serviceoverdue servicenotopen nonwhitelistaccount "
     "internalserviceerror internalservice userunautherror consumption_limit_reached".split()
 )
-#: Codes that only a provider writes, and so count wherever they stand in a text.
+#: Codes that only a provider writes, and so count anywhere in a text.
 _DISTINCTIVE: Final = frozenset(
     code for code in CODES if ("_" in code or len(code) > 14) and code not in _WORDS
 )

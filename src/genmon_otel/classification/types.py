@@ -37,7 +37,7 @@ def _table(*groups: tuple[Label, str]) -> dict[str, Label]:
 
 
 def _each(packages: str, *groups: tuple[Label, str]) -> dict[str, Label]:
-    """Make a table of classes that several packages name alike, since one generator wrote them."""
+    """Make a table of classes that have the same names in several packages, which one generator wrote."""
     return {
         f"{package}.{name}": label
         for label, names in groups

@@ -106,7 +106,7 @@ class Show:
     Args:
         out: where they are shown.
         stage: makes the folder; not before the model has answered.
-        leaves_review: whether check, approval and fix are left to whoever looks at the page then.
+        leaves_review: whether check, approval and fix are left to the visitor of the page.
     """
 
     stage: Stage
@@ -248,7 +248,7 @@ class Show:
         return self._replay_around_fix(store, row)
 
     def _left_to_review(self, store: SqlStore) -> bool:
-        """Leave the cases to whoever opens the page, with the fix as a file; return whether there is one."""
+        """Leave the cases to the visitor of the page, with the fix as a file; return whether there is one."""
         rows = store.cases()
         needs = Needs(env=self._configured)
         for row in rows:

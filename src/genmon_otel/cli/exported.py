@@ -1,4 +1,4 @@
-"""Exported case files beside the store: which one is stale, and what the configuration lacks for them."""
+"""Exported case files: which one differs from the store, and what the configuration lacks for them."""
 
 from __future__ import annotations
 

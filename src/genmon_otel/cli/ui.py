@@ -84,7 +84,7 @@ def ui(
         out = console()
         out.print("The page is served. This link opens it once:")
         out.print(link(url, key, reviewer), soft_wrap=True, style="bold")
-        # The key of links lies beside a SQLite store, so whoever asks for one must name the same.
+        # The key of links is next to a SQLite store, so `--link` must name the same store.
         named_store = (
             f" --store {shlex.quote(store)}" if store is not None and path is not None else ""
         )

@@ -16,7 +16,7 @@ from genmon_otel.store import SqlStore
 from genmon_otel.store.work import Work
 from genmon_otel.ui.work import TITLES, needs_from, perform
 
-#: Seconds between two looks into the queue.
+#: Seconds between two checks of the queue.
 _POLL_S: Final = 2.0
 
 

@@ -17,7 +17,7 @@ from genmon_otel.fingerprint.normalisation import normalise
 #: Number of words that count. What follows them is detail, which is cut at varying places.
 _MAX_WORDS: Final = 48
 
-#: Names of models as they stand in a normalised message.
+#: Names of models as they are in a normalised message.
 _MODEL: Final = (
     r"\b(?:[a-z]+[./])?(?:gpt|chatgpt|o[134]|claude|gemini|gemma|llama|mistral|mixtral|ministral|magistral|codestral"
     r"|command|qwen|deepseek|phi|nova|titan|grok|sonar|glm|kimi|dall-e|whisper|text-embedding)[-:][\w.:@<>-]+|\bo[134]\b"

@@ -1,7 +1,7 @@
 """The expression that finds what varies in a message: dates, numbers, ids, paths, quoted values.
 
 One expression, so that a text is scanned once. Every repetition in it is over a class
-that excludes what ends it, or is bounded, so it is linear. What stands in the place of
+that excludes what ends it, or is bounded, so it is linear. What replaces
 a match is decided in :mod:`genmon_otel.fingerprint.normalisation`.
 """
 

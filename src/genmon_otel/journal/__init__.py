@@ -1,7 +1,7 @@
 """The journal: what must survive the process is in a file before its caller continues.
 
 Append-only segments of checked frames, one ``os.write`` each (about 3 µs; what the
-kernel has survives ``kill -9``). A segment goes once the store holds everything in
+kernel has survives ``kill -9``). A segment is deleted once the store holds everything in
 it. A full disk or an unwritable folder is no error: :meth:`Journal.append` returns
 None, and the writer keeps the record in memory.
 
@@ -43,7 +43,7 @@ _log = logging.getLogger(names.LOGGER)
 
 
 def default_journal_dir(settings: Settings) -> Path:
-    """Return the folder of journals: as set, else beside the SQLite store, else the state directory."""
+    """Return the folder of journals: as set, else next to the SQLite store, else the state directory."""
     if settings.journal_dir is not None:
         return settings.journal_dir
     path = settings.sqlite_path

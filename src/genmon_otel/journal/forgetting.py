@@ -11,7 +11,7 @@ from typing import Any, Final
 from genmon_otel.journal.frames import Frame, Kind, pack
 from genmon_otel.journal.segments import Segment, claim, list_all, read_all
 
-#: File of JSON lines beside the journal: what the store refused or a version did not understand.
+#: File of JSON lines in the journal's folder: what the store refused or a version did not understand.
 REFUSED: Final = "refused.jsonl"
 #: Fields of a record or a note that identify a person.
 _PERSONAL: Final = ("user_id", "user_request", "context", "project_id")

@@ -53,7 +53,7 @@ def snapshot(value: Any) -> bytes | None:
         return TOO_LARGE
     except _CannotCopy:
         return None
-    except BaseException as error:  # another thread changed it meanwhile, too deep, ...
+    except BaseException as error:  # another thread changed it during the copy, too deep, ...
         if is_interruption(error):
             raise
         return None

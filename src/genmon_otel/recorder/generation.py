@@ -272,8 +272,8 @@ class Generation(Scope):
 
     def note_error(self, error: BaseException, stage: Stage) -> None:
         """Note that a stage ended with an exception, to recognise the one that escapes."""
-        alike = [each for each in self._errors if each[1].automatic is stage.automatic]
-        oldest = alike[0] if len(alike) >= _MAX_ERRORS else None
+        same_kind = [each for each in self._errors if each[1].automatic is stage.automatic]
+        oldest = same_kind[0] if len(same_kind) >= _MAX_ERRORS else None
         self._errors = [*(each for each in self._errors if each is not oldest), (error, stage)]
 
     def in_flight(self) -> InFlight:

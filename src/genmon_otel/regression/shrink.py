@@ -3,7 +3,7 @@
 Everything but the outcome that triggers is shrunk, and replays decide: the same fingerprint,
 frames included, from the same trigger, without donors, recoveries or repeated answers. The
 triggering outcome is kept whole: of ``Sorry: {"a": 1}`` nothing but ``"x"`` would be left, on
-which the right fix cannot pass. Its smallest form is found beside it, to be shown. Kept is, too, what
+which the right fix cannot pass. Its smallest form is determined too, to be shown. Also kept is what
 a lasting fault was asked about: a fix may look at that before it asks.
 """
 
@@ -42,8 +42,8 @@ Replay = Callable[..., RunResult]
 class Shrunk:
     """What a search for a smaller case has found."""
 
-    #: The smaller case, which tells how much smaller it is; else the case as it was. Where nothing in it
-    #: can be left out, it tells that and its smallest trigger.
+    #: The smaller case, with how much smaller it is; else the case as it was. Where nothing in it
+    #: can be left out, it says so, and holds its smallest trigger.
     case: Case
     #: Why the case is as it was; empty where it is smaller.
     unchanged: str = ""
@@ -64,7 +64,7 @@ def shrink(case: Case, replay: Replay, *, most_s: float = MOST_S) -> Shrunk:
 def minimal(case: Case, replay: Replay, *, most_s: float = MOST_S) -> tuple[Case, str]:
     """Return a case with the smallest text of the outcome that triggers; it is sought where it is not known.
 
-    Beside it a sentence says how much of the whole text that is.
+    A sentence says how much of the whole text that is.
 
     Args:
         case: whose replay shows its failure.

@@ -18,7 +18,7 @@ from genmon_otel.store.rows import CaseRow
 def shrink_reproduced(
     store: SqlStore, ref: str, cwd: Path | None
 ) -> tuple[CaseRow, shrinker.Shrunk]:
-    """Shrink a case that nobody has decided about.
+    """Shrink a case that no person has decided about.
 
     Raises:
         NotFound: there is no such case.

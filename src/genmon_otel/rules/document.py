@@ -58,7 +58,7 @@ class Group:
         }
 
 
-#: Line ends of YAML beside the usual ones.
+#: Line ends of YAML, in addition to the usual ones.
 _OTHER_LINE_ENDS = frozenset("\r\x85\u2028\u2029")
 
 

@@ -201,7 +201,7 @@ def set_status(
         ref: handle, fingerprint or the start of one.
         status: the status to set.
         at: Unix seconds.
-        reviewer: who decided; None where nobody is named.
+        reviewer: who decided; None where no name was given.
         expected: the status that the reviewer was shown; None to skip this check.
 
     The next occurrence reopens a resolved failure; an ignored one stays ignored.
@@ -225,7 +225,7 @@ def set_status(
     if not changed.rowcount:
         raise InvalidTransition(
             f"Failure {row.handle} is {row.status} by now, not {expected}: another reviewer decided "
-            "meanwhile. Look at it again."
+            "in between. Look at it again."
         )
     save_decision(connection, row.id, status, at=at, reviewer=reviewer)
     return fetch_failure(connection, row.fingerprint)

@@ -180,7 +180,7 @@ def load_rows(cursor: Cursor, groups: dict[str, FailureGroup], result: Any) -> N
 def save_groups(cursor: Cursor, groups: dict[str, FailureGroup]) -> None:
     """Update the rows of the groups that changed: handle, status, strikes, users and projects.
 
-    Once a case exists, further strikes alone are not stored: nobody needs their number.
+    Once a case exists, further strikes alone are not stored: their number is not used.
     """
     cursor.execute_many(
         cursor.statements.update_failures,

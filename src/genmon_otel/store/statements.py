@@ -97,7 +97,7 @@ def statements(is_postgresql: bool) -> Statements:
 
     def compile_(statement: Any, columns: Sequence[str] = ()) -> Prepared:
         if isinstance(statement, sa.Insert):
-            statement = statement.inline()  # without RETURNING: nobody reads the ids
+            statement = statement.inline()  # without RETURNING: the ids are not read
         compiled = statement.compile(dialect=dialect, column_keys=list(columns) or None)
         return Prepared(str(compiled), tuple(compiled.positiontup or ()))
 
@@ -178,7 +178,7 @@ def statements(is_postgresql: bool) -> Statements:
     else:
         update = compile_(update_failure(lambda name: sa.bindparam(f"new_{name}", type_=sa.Text)))
 
-    if is_postgresql:  # RETURNING tells which rows this transaction inserted, not a concurrent one
+    if is_postgresql:  # RETURNING lists which rows this transaction inserted, not a concurrent one
         arrays = (
             sa.bindparam("users", type_=postgresql.ARRAY(sa.Text)),
             sa.bindparam("days", type_=postgresql.ARRAY(sa.Integer)),

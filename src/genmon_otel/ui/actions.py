@@ -156,12 +156,12 @@ def _check_as_shown(row: CaseRow, form: Mapping[str, str]) -> None:
     state, content = form.get("seen"), form.get("content")
     if state and row.state != state:
         raise InvalidTransition(
-            f"Case {row.handle} is {row.state} by now, not {state}: somebody decided meanwhile, see "
+            f"Case {row.handle} is {row.state} by now, not {state}: another reviewer has decided, see "
             "its history below. What you typed is still in the form."
         )
     if content and content != content_mark(row):
         raise InvalidTransition(
-            f"Case {row.handle} was changed meanwhile: look at it again. What you typed is still in "
+            f"Case {row.handle} has changed: look at it again. What you typed is still in "
             "the form; sent again, it counts."
         )
 

@@ -64,7 +64,7 @@ def most_of(points: Sequence[TrendPoint]) -> int:
 
 
 def rate(failure_rate: float, attempts: int) -> Markup:
-    """Draw the failure rate of the last hour beside the half at which on-call is paged."""
+    """Draw the failure rate of the last hour, with the half at which on-call is paged."""
     kind = "bad" if failure_rate > 0.5 and attempts >= HEALTH_MIN_ATTEMPTS else "good"
     width = round(failure_rate * WIDTH, 1)
     parts = [

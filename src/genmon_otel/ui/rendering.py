@@ -66,7 +66,7 @@ def make_environment() -> Environment:
 
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
-    """Return a page. ``values`` are the template's, beside ``reviewer`` and ``path``."""
+    """Return a page. ``values`` are the template's, in addition to ``reviewer`` and ``path``."""
     site = site_of(request)
     html = site.environment.get_template(template).render(
         reviewer=request.state.reviewer,

@@ -78,7 +78,7 @@ def setup(
         redact: applied to every text that is kept, after genmon's own redaction.
         code_version: names the running code [``GENMON_CODE_VERSION``]. Default: the commit
             with a hash of uncommitted changes, else a hash of the sources.
-        journal_dir: folder of the journal [``GENMON_JOURNAL_DIR``]. Default: beside the
+        journal_dir: folder of the journal [``GENMON_JOURNAL_DIR``]. Default: next to the
             SQLite store, else the user's state directory.
         pseudonym_key: key of the HMAC that makes ``enduser.pseudo.id``
             [``GENMON_PSEUDONYM_KEY``]. Default: that attribute is not written.

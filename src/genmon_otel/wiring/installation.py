@@ -222,8 +222,8 @@ class Installation:
         """Return the tracer of the given provider, of the one that has the processor, or of the global one."""
         given = self._objects["tracer_provider"]
         if self._processor is not None and given is None:
-            anybodys = trace.get_tracer(names.TRACER, __version__)
-            return self._searching(self._processor, anybodys)
+            default_tracer = trace.get_tracer(names.TRACER, __version__)
+            return self._searching(self._processor, default_tracer)
         self.provider, exports = providers.tracer_provider(given, self._settings.service_name)
         if exports is not None:
             self._made_provider = True
@@ -298,8 +298,8 @@ def _forks_without_hooks() -> bool:
 def _check_store(settings: Settings) -> type[Exception] | None:
     """Open the store once and close it, so that a permanent error is raised at set-up.
 
-    A server that does not answer is not wrong for good, nor is a file that somebody
-    else is writing to, nor a schema of another version: these are logged, and journalled for.
+    A server that does not answer is no permanent error, nor is a file that another process
+    is writing to, nor a schema of another version: these are logged, and journalled for.
 
     Returns:
         The kind of error that was logged, so that the writer does not say it again; None:

@@ -2,7 +2,7 @@
 
 It happens before the journal: neither it nor the store ever holds the id itself.
 Distinct users stay distinct, and ``genmon db forget`` takes the pseudonym. Request, context,
-message and recording have the pseudonym wherever the id stood, so that a replay finds what it
+message and recording have the pseudonym everywhere in place of the id, so that a replay finds what it
 found before.
 """
 
@@ -168,5 +168,5 @@ class _UserReplacement:
 
 
 def _is_apart(char: str) -> bool:
-    """Return whether a character (or none) ends a word, so that an id may stand beside it."""
+    """Return whether a character (or none) ends a word, so that an id may be next to it."""
     return not (char.isalnum() or char == "_")

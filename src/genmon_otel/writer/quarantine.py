@@ -11,7 +11,7 @@ from genmon_otel.journal.forgetting import REFUSED
 from genmon_otel.journal.payloads import encode_record, encode_recording
 from genmon_otel.records import GenerationRecord, Recording
 
-#: Bytes; what comes later is only counted.
+#: Bytes of the file; further records are only counted.
 MAX_BYTES: Final = 16 * 2**20
 
 

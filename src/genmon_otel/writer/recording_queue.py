@@ -34,7 +34,7 @@ MAX_PER_HOUR: Final = 3 * RECORDINGS_PER_FAILURE
 _HOUR_S: Final = 3600.0
 #: Fingerprints whose recordings are counted.
 _MAX_FINGERPRINTS: Final = 1_000
-#: Prepared recordings kept beside the journal's copies, and those that no journal took.
+#: Prepared recordings kept in addition to the journal's copies, and those that no journal took.
 _MAX_PREPARED: Final = 200
 #: Part of the journal's bytes that recordings may fill.
 _SHARE: Final = 0.5

@@ -56,7 +56,7 @@ class RunningNotes:
     ) -> Iterator[tuple[InFlight, bool]]:
         """Yield what is running and now counts as cancelled, with whether the journal must say so.
 
-        A generation that ends meanwhile is delivered once: by the thread that ends it, or here where
+        A generation that ends during this call is delivered once: by the thread that ends it, or here where
         that thread has found it marked as cancelled and delivers nothing.
         """
         notes = list(in_flight())

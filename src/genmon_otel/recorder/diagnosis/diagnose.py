@@ -216,7 +216,7 @@ def _diagnosis(  # noqa: PLR0917 - private, each of another type
 
     kind, step = trigger
     stage = place or stage_of(facts.errors, error)
-    alike, without_frames = identify(
+    fingerprint, signature = identify(
         operation=facts.operation,
         category=analysis.category,
         error_type=analysis.error_type,
@@ -233,8 +233,8 @@ def _diagnosis(  # noqa: PLR0917 - private, each of another type
         error_type=analysis.error_type,
         error_message=said.message,
         stack_trace=analysis.stack,
-        fingerprint=alike,
-        signature=without_frames,
+        fingerprint=fingerprint,
+        signature=signature,
         trigger_signature=fault_of(facts, step) if kind == "fault" and step is not None else None,
         trigger=kind,
         stage=stage,

@@ -13,7 +13,7 @@ from typing import Any, Final
 _UNFIT: Final = re.compile("[\0\ud800-\udfff]")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
 
-#: Grouped by the program that they control. A name ending in ``*`` stands for every name that begins so, one that
+#: Grouped by the program that they control. A name ending in ``*`` matches every name that begins so, one that
 #: begins with ``*`` for every name that ends so. Compared in capitals.
 _STEERING: Final = {
     "an interpreter": "PYTHON* PERL* RUBY* GEM_* BUNDLE_* NODE_* NPM_* YARN_* PNPM_* BUN_* DENO_* "

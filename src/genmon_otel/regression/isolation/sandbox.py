@@ -247,7 +247,7 @@ class Sandbox:
         self._is_the_allowed(name, shown.split(" ")[0], event, args)
 
     def _is_the_allowed(self, name: str, given: str, event: str, args: tuple[Any, ...]) -> None:
-        """Refuse another file of an allowed program's name: the name stands for the one on the path."""
+        """Refuse a file with an allowed program's name that is not the one on the path."""
         folder = variables = None
         if event == "subprocess.Popen":
             folder, variables = args[2:4]
@@ -297,7 +297,7 @@ _PUBLIC: Final = frozenset({"", "stat", "statm", "status", "comm"})
 
 
 def _found(name: str, path: str | None) -> str:
-    """Return the file that a program's name stands for on a search path; empty where there is none."""
+    """Return the file of a program on a search path; empty where there is none."""
     if name == os.path.basename(sys.executable):
         return os.path.realpath(sys.executable)
     return os.path.realpath(found) if (found := shutil.which(name, path=path)) else ""

@@ -1,7 +1,7 @@
 """Forbid this process to reach sockets by an address: a filter of system calls.
 
 Landlock knows TCP alone, and a network namespace no sockets that are files, such as that of a
-container's daemon. Pairs of sockets and what is connected already go on to work. The filter
+container's daemon. Pairs of sockets and existing connections continue to work. The filter
 cannot be taken off, and is passed on to threads and processes started later.
 
 Only the standard library is imported. Source: seccomp(2), Linux' networking/filter.rst.

@@ -65,7 +65,7 @@ def _endpoint(step: StepRecord) -> str:
 
 
 def _role(name: str) -> str:
-    """What an automatic step does: ``chat`` whoever is asked; of another endpoint its method."""
+    """Return the role of an automatic step: ``chat`` for any provider; of another endpoint its method."""
     method, _, rest = name.partition(" ")
     return method if method.isupper() else rest
 
@@ -125,7 +125,7 @@ def is_supported(
 
 
 def has_substitute(case: Case, substitutes: Sequence[str]) -> bool:
-    """Whether there was a substitute, beside the answers that follow the trigger in every success."""
+    """Whether there was a substitute, apart from the answers that follow the trigger in every success."""
     return bool(indices_of_substitutes(case, substitutes))
 
 
@@ -146,7 +146,7 @@ def indices_of_substitutes(case: Case, substitutes: Sequence[str]) -> list[int]:
 
 
 def _asked_before(case: Case, trigger: int) -> set[str]:
-    """Return the requests of the trigger's step that do not follow from its answer: it and those beside it."""
+    """Return the requests of the trigger's step that do not follow from its answer: it and concurrent ones."""
     step = case.steps[trigger]
     until = step.started_s if step.ended_s is None else step.ended_s
     return {
@@ -163,7 +163,7 @@ def why_unsupported(case: Case, substitutes: Sequence[str], result: Tree, object
         case: what was replayed.
         substitutes: names of the steps that gave substitutes for the trigger's answer.
         result: shape of the result.
-        objection: what speaks against the result, beside that.
+        objection: further evidence against the result.
     """
     if case.trigger.step is None:
         what = f"the result does not depend on the input, and {objection}"

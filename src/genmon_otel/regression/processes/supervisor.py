@@ -26,7 +26,7 @@ from typing import Any, Final
 #: Seconds between two checks whether the owner still runs, where the kernel sends no signal.
 _LOOK_S: Final = 0.25
 #: Seconds between two counts of a replay's processes, where the machine's do not grow by as many:
-#: others may have ended meanwhile.
+#: others may have ended in between.
 _COUNT_S: Final = 1.0
 #: Longest time in seconds between the closing of an owner's sockets and its end.
 _OWNER_ENDS_S: Final = 0.2

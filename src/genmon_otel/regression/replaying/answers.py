@@ -315,12 +315,12 @@ class ReplayedAnswer:
         return self._wait(took)
 
     def _given(self, is_last: bool) -> None:
-        """Note that a chunk is given; with the last one the content is met, if it ends well."""
+        """Note that a chunk was given; the last one of a complete stream meets the trigger."""
         if is_last and self._error is None and self._record.ended_s is not None:
             self._player.met(self._record)
 
     def _ended(self) -> bool:
-        """Whether the body ends well, now that all chunks are given."""
+        """Whether the body is complete, now that all chunks were given."""
         self._player.met(self._record)
         if self._record.cut:
             self._player.read_on = True

@@ -29,7 +29,7 @@ def comparable(value: Any) -> Tree:
 
 
 class _Held:
-    """Looks into values, so many at most."""
+    """Encodes the contents of values, up to a limit."""
 
     def __init__(self) -> None:
         self._left = _MOST
