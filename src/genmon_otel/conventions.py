@@ -120,11 +120,6 @@ INFERENCE_KINDS: Final[Mapping[str, frozenset[str]]] = {
     "langsmith.span.kind": frozenset({"llm"}),
     "mlflow.spanType": frozenset({"llm", "chat_model", "embedding"}),
 }
-#: Instrumentations of client libraries that set the kind of a span when it ends: each span is one call of a model.
-INFERENCE_SCOPES: Final = frozenset(
-    f"openinference.instrumentation.{library}"
-    for library in ("anthropic", "google_genai", "groq", "mistralai", "openai", "vertexai")
-)
 #: Context key with which instrumentations say that the model's call made here has a span already.
 SUPPRESSES_INFERENCE: Final = "suppress_language_model_instrumentation"
 #: Attributes that name what such a span generates, best first; else the span's own name.

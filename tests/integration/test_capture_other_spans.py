@@ -123,11 +123,15 @@ def test_a_span_that_says_its_kind_at_its_end(server: Server) -> None:
         with trace.use_span(theirs, end_on_exit=True):
             ask(server.url)
 
-    def not_current(tracer: Any) -> None:
-        theirs = tracer.start_span("theirs")
+    def not_current(tracer: Any, name: str = "theirs") -> None:
+        theirs = tracer.start_span(name)
         ask(server.url)
         theirs.end()
 
     assert spans_of(current) == ["theirs"]
     assert spans_of(not_current) == ["chat m", "theirs"]
-    assert spans_of(not_current, "openinference.instrumentation.google_genai") == ["theirs"]
+    scope = "openinference.instrumentation."
+    assert spans_of(not_current, f"{scope}google_genai") == ["theirs"]
+    agent, model = "FunctionAgent.run", "OpenAI.astream_chat"
+    assert spans_of(lambda t: not_current(t, agent), f"{scope}llama_index") == ["chat m", agent]
+    assert spans_of(lambda t: not_current(t, model), f"{scope}llama_index") == [model]

@@ -12,6 +12,7 @@ name. There is none where the same call has one already:
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -34,6 +35,16 @@ _INSTRUMENTORS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "aiohttp": (("opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"),),
     "urllib3": (("opentelemetry.instrumentation.urllib3", "URLLib3Instrumentor"),),
     "urllib": (("opentelemetry.instrumentation.urllib", "URLLibInstrumentor"),),
+}
+#: Instrumentations that set the kind of a span when it ends, and the names of those that stand for a call of a model.
+_SCOPES: Final[Mapping[str, re.Pattern[str]]] = {
+    **{
+        f"openinference.instrumentation.{library}": re.compile("")
+        for library in ("anthropic", "google_genai", "groq", "mistralai", "openai", "vertexai")
+    },
+    "openinference.instrumentation.llama_index": re.compile(
+        r"\.a?(?:stream_)?(?:chat|complete)$|\._?a?get_(?:query|text)_embeddings?$"
+    ),
 }
 #: Where the providers' own hosts are asked.
 _HTTPS: Final = 443
@@ -118,7 +129,8 @@ def is_inference(span: Any) -> bool:
             if isinstance(kind, str) and kind.strip('"').lower() in kinds:  # MLflow's are JSON
                 return True
     scope = getattr(span, "instrumentation_scope", None)
-    return scope is not None and scope.name in names.INFERENCE_SCOPES
+    called = None if scope is None else _SCOPES.get(scope.name)
+    return called is not None and bool(called.search(span.name))
 
 
 def _is_ours(span: Span) -> bool:
