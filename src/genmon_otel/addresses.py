@@ -7,7 +7,9 @@ shown.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 #: Schemes of the supported databases.
 SQLITE: Final = "sqlite"
@@ -97,6 +99,26 @@ def _parts(url: str) -> dict[str, str | None] | None:
     is_file = url.lower().startswith((f"{SQLITE}:", f"{SQLITE}+"))
     found = (_FILE if is_file else _SERVER).fullmatch(url)
     return found.groupdict() if found else None
+
+
+def without_login(url: str) -> tuple[str, dict[str, str]]:
+    """Return a web address without user and password, and the headers that carry them instead.
+
+    Raises:
+        ValueError: it is no such address. The message quotes nothing: what stands for the port may be a password.
+    """
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_address = None
+    if not is_address:
+        raise ValueError("it is no http address") from None
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    carried = b64encode(unquote(login).encode()).decode("ascii")
+    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {carried}"}
 
 
 def _masked_query(query: str | None) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from genmon_otel import conventions as names
+from genmon_otel.addresses import mask_url, without_login
 from genmon_otel.cli.terminal import is_there
 from genmon_otel.errors import GenmonError, SchemaMismatch, StoreMissing, StoreUnavailable
 from genmon_otel.instruments import shared_files
@@ -252,15 +253,16 @@ def check_traces(settings: Settings) -> Iterator[Finding]:
         or ""
     )
     target = endpoint or f"http://localhost:{4318 if http else 4317}"
+    shown = mask_url(target)
     if fault := _unreachable(target):
         yield Finding(
             "problem",
             "traces",
-            f"{target} does not answer: {fault}",
+            f"{shown} does not answer: {fault}",
             "Start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT.",
         )
     else:
-        yield Finding("ok", "traces", f"{wanted or 'otlp'} to {target}, which answers")
+        yield Finding("ok", "traces", f"{wanted or 'otlp'} to {shown}, which answers")
 
 
 def check_metrics(settings: Settings) -> Iterator[Finding]:
@@ -332,21 +334,24 @@ def _damaged(folder: Path) -> Iterator[Finding]:
 
 def check_prometheus(url: str) -> Iterator[Finding]:
     """Ask a Prometheus server whether it scrapes genmon and has loaded the page's rule."""
+    shown = mask_url(url)
     try:
         found = _ask(url, "/api/v1/query", query=f"count by (job) ({names.GENERATIONS.name})")
         rules = _ask(url, "/api/v1/rules", type="alert")
         jobs = [sample["metric"].get("job", "?") for sample in found["result"]]
         alerts = {rule["name"] for group in rules["groups"] for rule in group["rules"]}
     except (*TROUBLE, LookupError, TypeError, AttributeError) as error:
-        yield Finding("problem", "scrape", f"{url} does not answer as a Prometheus does: {error!s}")
+        yield Finding(
+            "problem", "scrape", f"{shown} does not answer as a Prometheus does: {error!s}"
+        )
         return
     if jobs:
-        yield Finding("ok", "scrape", f"{url} has {names.GENERATIONS.name} of {', '.join(jobs)}")
+        yield Finding("ok", "scrape", f"{shown} has {names.GENERATIONS.name} of {', '.join(jobs)}")
     else:
         yield Finding(
             "problem",
             "scrape",
-            f"{url} has no {names.GENERATIONS.name}.",
+            f"{shown} has no {names.GENERATIONS.name}.",
             "Add the application as a target, or look at Status > Targets for its error.",
         )
     if PAGE in alerts:
@@ -354,7 +359,7 @@ def check_prometheus(url: str) -> Iterator[Finding]:
             "ok", "rules", f"{PAGE} and {sum(a.startswith('Genmon') for a in alerts) - 1} more"
         )
     else:
-        yield Finding("problem", "rules", f"{url} does not know {PAGE}: nobody is paged.",
+        yield Finding("problem", "rules", f"{shown} does not know {PAGE}: nobody is paged.",
                       "genmon assets export DIR, and load DIR's rules with rule_files.")  # fmt: skip
 
 
@@ -366,9 +371,9 @@ def _ask(url: str, path: str, **query: str) -> Any:
 
 
 def _get(url: str) -> bytes:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is no http address")
-    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+    bare, headers = without_login(url)
+    asked = urllib.request.Request(bare, headers=headers)
+    with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
         return bytes(answer.read(16 * 2**20))
 
 
@@ -378,6 +383,8 @@ def _unreachable(endpoint: str) -> str:
         parts = urllib.parse.urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
         port = parts.port or (443 if parts.scheme == "https" else 4317)
         socket.create_connection((parts.hostname or "localhost", port), PATIENCE_S).close()
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return str(error)
+    except ValueError:  # it quotes what it took for the port: a part of a password
+        return "it is no address"
     return ""

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.syntax import Syntax
 from rich.table import Table
 
+from genmon_otel.addresses import mask_url
 from genmon_otel.cli.card import render_card
 from genmon_otel.cli.failures import print_failures, severity_style
 from genmon_otel.cli.output import marked
@@ -132,7 +133,7 @@ class Show:
         Raises:
             ConfigurationError: it does not take a first question.
         """
-        with self._waiting(f"asking {url} a first question"):
+        with self._waiting(f"asking {mask_url(url)} a first question"):
             endpoint = probe(url, name, bounded=limit is None)
         return self._whole(endpoint, limit or REQUESTS).answered
 
@@ -166,7 +167,7 @@ class Show:
         """Request apps; the app builder contains no code for the demo."""
         wanted = requests({text: p["framework"] for text, p in projects().items()}, limit)
         self.title(f"Users ask for {len(wanted)} apps")
-        model = f"model {endpoint.model} at {endpoint.url}, through the openai SDK"
+        model = f"model {endpoint.model} at {mask_url(endpoint.url)}, through the openai SDK"
         self.out.print(marked("[dim]{}[/]", model))
         if endpoint.says:
             self.out.print(marked("[dim]{}[/]", endpoint.says))

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from genmon_otel.addresses import mask_url
 from genmon_otel.demo.model_server import MODEL
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.redaction import Redactor
@@ -183,4 +184,4 @@ def _refused(url: str, name: str | None, why: str, status: int | None) -> Config
     asked = f"asked for model {name!r}" if name else "asked for its models"
     said = Redactor().text(why, _SHOWN)
     remedy = _REMEDIES.get(status, _OTHERWISE) if status else _UNREACHED
-    return ConfigurationError(f"--model {url}, {asked}: {said.rstrip('.')}. {remedy}")
+    return ConfigurationError(f"--model {mask_url(url)}, {asked}: {said.rstrip('.')}. {remedy}")

@@ -9,9 +9,11 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from genmon_otel.addresses import mask_url, without_login
 from genmon_otel.errors import ConfigurationError
 
 #: Every alert of ours has this prefix; see :mod:`genmon_otel.rules`.
@@ -48,14 +50,17 @@ class Alerts:
     """
 
     def __init__(self, url: str, now: Callable[[], float] = time.time) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            bare, headers = without_login(url)
+        except ValueError:
             raise ConfigurationError(
-                f"--alertmanager {url!r} is not allowed. Give its address, such as "
+                f"--alertmanager {mask_url(url)!r} is not allowed. Give its address, such as "
                 "http://127.0.0.1:9093."
-            )
+            ) from None
         query = urlencode({"filter": _FILTER, "active": "true"})
-        self._url = f"{url.rstrip('/')}/api/v2/alerts?{query}"
+        self._request = urllib.request.Request(
+            f"{bare.rstrip('/')}/api/v2/alerts?{query}", headers=headers
+        )
         self._now = now
         self._lock = threading.Lock()
         self._kept: tuple[float, tuple[Alert, ...], str] | None = None
@@ -70,12 +75,12 @@ class Alerts:
 
     def _ask(self) -> tuple[tuple[Alert, ...], str]:
         try:
-            with self._opener.open(self._url, timeout=_WAIT_S) as answer:
+            with self._opener.open(self._request, timeout=_WAIT_S) as answer:
                 content = json.loads(answer.read(_MOST_BYTES))
             if not isinstance(content, list):
                 raise ValueError("not a list")
             found = [_alert(each) for each in content if isinstance(each, dict)]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             return (), f"Alertmanager did not answer: {str(error)[:200]}"
         found.sort(key=lambda each: (each.silenced, each.severity != "critical", each.name))
         return tuple(found[:_MOST_ALERTS]), ""
