@@ -143,6 +143,35 @@ def test_a_database_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said.startswith("psycopg, asked from test_capture_unseen.py:")
 
 
+def test_every_way_to_ask_is_named() -> None:
+    """psycopg's cursors of the server, copies and streams, and pipelines of redis: each is a call of its own."""
+    named = {
+        f"{kind}.{method}"
+        for module in ("psycopg", "redis.client", "redis.asyncio.cluster")
+        for kind, methods in unseen.DRIVERS[module]
+        for method in methods
+    }
+    asked = {
+        "ServerCursor.execute",
+        "AsyncCursor.copy",
+        "Cursor.stream",
+        "Pipeline.execute",
+        "ClusterPipeline.execute",
+    }
+    assert asked <= named
+    for kind, methods in unseen.DRIVERS["psycopg"]:
+        for method in methods:
+            assert hasattr(vars(getattr(psycopg, kind))[method], "__genmon_wraps__"), (kind, method)
+
+    def load() -> None:
+        nobody: Any = object()  # without a connection
+        with pytest.raises(AttributeError):
+            psycopg.ServerCursor.execute(nobody, "select 1")
+
+    (said,) = noticed(load)
+    assert said.startswith("psycopg, asked from test_capture_unseen.py:")
+
+
 def test_a_driver_below_sqlalchemy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its own name, over a connection of the pool; a database in a file is replayed as files are."""
     monkeypatch.setitem(sys.modules, "psycopg2", driver := ModuleType("psycopg2"))

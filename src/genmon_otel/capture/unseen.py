@@ -37,18 +37,27 @@ _CARRIERS: Final = frozenset(
     "asyncio socket ssl selectors threading concurrent contextlib anyio sniffio wrapt genmon_otel uvloop gevent "
     "eventlet trio opentelemetry".split()
 )
+#: Classes of redis, in its plain and its asynchronous module; a pipeline is no call of its client.
+_REDIS: Final = (
+    ("Redis", ("execute_command",)), ("Pipeline", ("execute",)), ("PubSub", ("execute_command",))
+)  # fmt: skip
+_CLUSTER: Final = (("RedisCluster", ("execute_command",)), ("ClusterPipeline", ("execute",)))
 #: By the module whose import is waited for: (class, its methods) that ask a server.
 DRIVERS: Final[dict[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
     "psycopg": (
-        ("Cursor", ("execute", "executemany")),
-        ("AsyncCursor", ("execute", "executemany")),
+        ("Cursor", ("execute", "executemany", "stream", "copy")),
+        ("AsyncCursor", ("execute", "executemany", "stream", "copy")),
+        ("ServerCursor", ("execute", "executemany")),
+        ("AsyncServerCursor", ("execute", "executemany")),
     ),
     "asyncpg.connection": (
         ("Connection", ("execute", "executemany", "fetch", "fetchval", "fetchrow")),
     ),
     "pymysql.cursors": (("Cursor", ("execute",)),),
-    "redis.client": (("Redis", ("execute_command",)),),
-    "redis.asyncio.client": (("Redis", ("execute_command",)),),
+    "redis.client": _REDIS,
+    "redis.asyncio.client": _REDIS,
+    "redis.cluster": _CLUSTER,
+    "redis.asyncio.cluster": _CLUSTER,
     "pymongo.synchronous.pool": (("Connection", ("command",)),),
     "pymongo.asynchronous.pool": (("AsyncConnection", ("command",)),),
     "grpc._channel": (
