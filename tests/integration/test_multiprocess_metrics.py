@@ -160,10 +160,16 @@ def test_a_counter_is_never_seen_without_its_birth(tmp_path: Path) -> None:
         """
         from prometheus_client import CollectorRegistry
         from genmon_otel.wiring.shared_metrics import AllProcesses
+        import time
         registry = CollectorRegistry(); AllProcesses(registry)
         child = os.fork()
         if child == 0:
             metrics = PrometheusMetrics()
+            set_start_time = metrics._backend.set_start_time
+            def set_late(*args):  # so that a counter made first would be seen alone
+                time.sleep(0.002)
+                set_start_time(*args)
+            metrics._backend.set_start_time = set_late
             for framework in range(90):
                 metrics.ended(ended(f"f{framework}"))
             os._exit(0)
