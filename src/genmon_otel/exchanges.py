@@ -26,6 +26,7 @@ from genmon_otel.payload import decode
 from genmon_otel.records import StepRecord, Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.redaction.bodies import redact_body, redact_chunks
+from genmon_otel.redaction.credentials import redact_query
 
 #: The lowest status of an answer that is a fault.
 FIRST_FAULT: Final = 400
@@ -226,6 +227,8 @@ def compacted(steps: Iterable[StepRecord]) -> Iterator[StepRecord]:
 def redacted_request(request: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     """Return a request without secrets; its body stays valid, and of the same shape."""
     redacted: dict[str, Any] = redactor.tree({k: v for k, v in request.items() if k != "body"})
+    if isinstance(query := redacted.get("query"), str):
+        redacted["query"] = redact_query(query)
     if "body" in request:
         body = request["body"]
         redacted["body"] = redact_body(body, redactor) if isinstance(body, str) else body

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genmon_otel.bodies import data_of, parsed, parts_of, pieces, strings, with_data
+from genmon_otel.exchanges import redacted_request
 from genmon_otel.redaction import Redactor
 from genmon_otel.redaction.bodies import redact_body, redact_chunks
 from genmon_otel.redaction.event_shapes import EventShapes
+from tests.table_kit import each
 
 REDACTOR = Redactor()
 #: Told by its looks, so that no name beside it is needed: ``sk-proj-`` and what follows, in two
@@ -226,6 +228,20 @@ def test_a_form_stays_a_form(fields: list[tuple[str, str]]) -> None:
     assert [name for name, _ in pairs] == [*(name for name, _ in fields), "user", "password", "key"]
     assert "correct-horse-7" not in redacted
     assert SECRET not in redacted
+
+
+@each("name", ["key", "code", "sig", "pass", "X-Amz-Signature", "hmac"])
+def test_the_first_parameter_hides_what_the_second_does(name: str) -> None:
+    """Where a query or form stands by itself no sign is before its first parameter."""
+    pair = f"{name}=Kf3fSY1fjacS0qX4"
+    for asked in (pair, f"{pair}&a=1", f"a=1&{pair}", f"a=1&{pair}&b=2"):
+        request = {"method": "GET", "host": "h", "path": "/x", "query": asked}
+        assert "Kf3fSY" not in redact_body(asked, REDACTOR)
+        redacted = redacted_request(request, REDACTOR)
+        assert "Kf3fSY" not in redacted["query"]
+        assert redacted_request(redacted, REDACTOR) == redacted
+    plain = "key=title&order=asc"
+    assert redact_body(plain, REDACTOR) == plain
 
 
 def test_a_key_that_begins_with_a_dollar_is_a_key() -> None:

@@ -29,6 +29,7 @@ from genmon_otel.bodies import (
 )
 from genmon_otel.records import Tree
 from genmon_otel.redaction import Redactor
+from genmon_otel.redaction.credentials import redact_query
 from genmon_otel.redaction.event_shapes import SHORT, EventShapes
 from genmon_otel.redaction.token_details import may_tell_of_tokens, without_token_details
 
@@ -101,7 +102,7 @@ def _form(text: str, redactor: Redactor) -> str:
         now = redactor.tree({name.partition(" ")[2]: was})
         hidden = next(iter(now.values()))
         kept.append(f"{key}={value if hidden == was else quote_plus(hidden)}")
-    return "&".join(kept)
+    return redact_query("&".join(kept))
 
 
 # --- streams -----------------------------------------------------------------

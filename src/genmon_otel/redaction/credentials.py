@@ -124,6 +124,16 @@ def _scheme(match: re.Match[str]) -> str:
     return f"{match[1]}{match[2]}{hidden}"
 
 
+def redact_query(query: str) -> str:
+    """Replace in a query or form that stands by itself what is told by its parameter: ``key=``, ``code=``, ``sig=``."""
+    if "=" not in query:
+        return query
+    asked = f"?{query}"
+    for _, pattern in _QUERY:
+        asked = pattern.sub(_hash, asked)
+    return asked[1:]
+
+
 def _hash(match: re.Match[str]) -> str:
     return match[1] + constant(len(match[2]))
 
