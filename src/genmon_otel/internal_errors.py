@@ -47,7 +47,9 @@ def report(place: str, metrics: Metrics, redactor: Redactor) -> None:
         if now >= _next_line.get(place, 0.0):
             _next_line[place] = now + LOG_EVERY_S
             _log.warning(
-                "genmon broke inside (%s); the application goes on:\n%s", place, _stack(redactor)
+                "genmon: internal error (%s), kept from the application:\n%s",
+                place,
+                _stack(redactor),
             )
     except Exception:
         pass  # there is nothing left to report to

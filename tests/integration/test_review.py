@@ -434,7 +434,7 @@ def test_the_card_says_that_nobody_is_known(store: SqlStore) -> None:
     (case,) = store.cases()
     out = Console(record=True, width=120, file=io.StringIO())
     out.print(render_card(review.card(store, case.handle)))
-    assert "nobody by name" in out.export_text()
+    assert "no user or project is known" in out.export_text()
 
 
 def test_the_card_shows_recorded_text_as_text(

@@ -63,7 +63,7 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
     found: list[Finding] = []
     out = console()
 
-    def tell(finding: Finding) -> None:
+    def report(finding: Finding) -> None:
         found.append(finding)
         if not as_json:
             _print(out, finding)
@@ -71,23 +71,23 @@ def doctor(store: str | None, as_json: bool, prometheus: str | None, send: bool)
     try:
         settings = settings_for(store)
     except GenmonError as error:
-        tell(Finding("problem", "settings", str(error)))
+        report(Finding("problem", "settings", str(error)))
     else:
-        tell(Finding("ok", "settings", _summary(settings)))
+        report(Finding("ok", "settings", _summary(settings)))
         for finding in check_names(os.environ):
-            tell(finding)
+            report(finding)
         checks: list[Check] = [check_store, check_calls, check_journal, check_traces, check_metrics]
         for check in checks:
             for finding in check(settings):
-                tell(finding)
+                report(finding)
         if prometheus:
             for finding in check_prometheus(prometheus):
-                tell(finding)
+                report(finding)
         if send and not any(each.level == "problem" for each in found):
             if not as_json:
                 out.print("\nSending a test failure (operation genmon_selftest) …", style="dim")
             for finding in send_test_failure(settings):
-                tell(finding)
+                report(finding)
     if as_json:
         print_json(found)
     problems = sum(each.level == "problem" for each in found)

@@ -34,7 +34,7 @@ _ENDED = (CaseState.REJECTED, CaseState.RETIRED)
 #: What to do next with a case, by its state.
 _NEXT: Final = {
     CaseState.PROPOSED: "Put it through the reproduction check: genmon cases verify {handle}",
-    CaseState.UNREPRODUCIBLE: "Mend what the reason names and verify again, or: "
+    CaseState.UNREPRODUCIBLE: "Fix what the reason names and verify again, or: "
     "genmon cases reject {handle}",
     CaseState.REPRODUCED: "genmon cases approve {handle}   or   genmon cases reject {handle}",
     CaseState.OPEN: "Fix it; the first pass on a new code version makes it a guard. "
@@ -47,7 +47,7 @@ _NEXT: Final = {
 #: The same on the page, which has a button for each command: the sentence, and its buttons' names.
 _NEXT_ON_PAGE: Final = {
     CaseState.PROPOSED: ("Put it through the reproduction check: does it fail again?", ("Verify",)),
-    CaseState.UNREPRODUCIBLE: ("Mend what the reason names and verify again, or reject it.",
+    CaseState.UNREPRODUCIBLE: ("Fix what the reason names and verify again, or reject it.",
                                ("Verify", "Reject")),
     CaseState.REPRODUCED: ("It fails again, as recorded. Approve it, or reject it.",
                            ("Approve", "Reject")),

@@ -11,7 +11,7 @@ from genmon_otel.wording.units import ago, many
 from genmon_otel.wording.values import failed_with
 
 #: Where a failure hit no user and no project that has a name.
-NOBODY: Final = "nobody by name: give @generation user_id= to see whom failures hit"
+NOBODY: Final = "no user or project is known: give @generation user_id= to see whom failures hit"
 
 
 def evidence(row: FailureRow) -> str:
