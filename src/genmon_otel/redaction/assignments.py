@@ -28,7 +28,7 @@ _QUOTE: Final = r"\\*[\"'`]|[“”‘’„«»]"
 #: After the name: closing quote or bracket, separator.
 _SEPARATOR: Final = re.compile(
     rf"(?P<close>(?:(?:{_QUOTE})\]?|\[[0-9]{{1,4}}\]|\]|[*_]{{1,2}}|[)]{{0,2}}(?=\s{{0,4}}(?:\|\||\?\?|or\b))|))"
-    r"(?P<about>(?: (?:for|of|von|für|de|pour|para|от|для|к) [^\s:=]{1,60}(?=[ :]))?)"
+    r"(?P<about>(?: (?:for|of|von|für|de|pour|para|от|для|к) (?:'[^'\s]{1,60}'|[^\s:=]{1,60})(?=[ :]))?)"
     r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}(?:[\"'`]|(?!(?i:sha|md|b64|base|utf|hex|hash|pass|pw|user))[A-Za-z]{3,}[0-9]+[A-Za-z][\w!@#$%^&*-]*(?:\s|\Z)))|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?<=\s)-(?=\s)|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
     r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
     r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,3}|\s\((?=[^\s()/:]{6,80}\))(?!(?i:sha|md|aes|utf|base|v)-?[0-9])|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=\\*[\"'`]))"

@@ -38,7 +38,7 @@ _CHOSEN: Final = re.compile(r"[A-Za-wyz][0-9]|[0-9][A-Za-z]")
 #: References to where the value is kept.
 _REFERENCE: Final = re.compile(
     r"#/[\w/.-]+|<%.*|\$[0-9]+|\$\{[^}]*\}?|\$\(.*|\$\{\{.*|\{\{.*|\$[A-Z_][A-Z0-9_]*|\$env:\w+|\$[A-Za-z_]\w*(?:->|\[|::).*|\$[a-z_]+(?:[A-Z][a-z]+)*"
-    r"|%\(?[A-Za-z_]*\)?[sdr]|%[A-Z_][A-Z0-9_]*%|%[sdr]|\?|:[a-z_]\w*|@[a-z_]+|#\{.*|@\{.*|\{[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?:![rs])?(?::[^}]*)?\}|\{\}|`.*"
+    r"|\\\([a-z].*|(?:Read|Get|New|ConvertTo|ConvertFrom)-[A-Z][A-Za-z]+|%\(?[A-Za-z_]*\)?[sdr]|%[A-Z_][A-Z0-9_]*%|%[sdr]|\?|:[a-z_]\w*|@[a-z_]+|#\{.*|@\{.*|\{[A-Za-z_][\w.]*(?:\[[^\]]*\])?(?:![rs])?(?::[^}]*)?\}|\{\}|`.*"
     r"|(?:env|file|vault|op|aws|gcp|ssm|secretsmanager|keyring|keychain|doppler|akv|secret|ref|credential)s?://.*|(?:env|file|secret)[:.][\w./-]+"
     r"|arn:aws:.*|projects/.*/secrets/.*|!(?:secret|vault|env|env_var|Ref|ImportValue|Sub|GetAtt|reference)\b.*"
     r"|(?:os\.environ|process\.env)[./]\w+|/(?:run|etc|var|vault|secrets?|mnt|home|tmp|opt|usr)/[\w./-]+|\./[\w./-]+|~/[\w./-]+"
@@ -90,8 +90,10 @@ _ACCESSORS: Final = frozenset(
 #: A name for a secret, as the last word of what only repeats one.
 _RELATED: Final = frozenset(
     "password passwd pwd pw token secret key pass passwort kennwort wachtwoord contraseña contrasena senha passe heslo hasło"
-    " haslo salasana adgangskode lösenord passord parola пароль 密码 密碼 パスワード 비밀번호".split()
+    " haslo secreto secreta segreto geheimnis salasana adgangskode lösenord passord parola пароль 密码 密碼 パスワード 비밀번호".split()
 )
+#: Those with which a label of a form begins: ``Password (optional)``, ``Passwort vergessen?``.
+_LABELS: Final = _RELATED - {"secret", "key", "pass", "passe", "pw"}
 #: Cookies that hold words, and their attributes: ``theme=dark; path=/; max-age=3600``.
 _PLAIN_COOKIE: Final = re.compile(
     r"(?i:(?!\w*(?:ses|sid|auth|tok|pass|key|jwt|secret|csrf|xsrf))[\w.-]{1,40}=[a-z]{0,12}(?=;|\Z)"
@@ -120,7 +122,7 @@ _RANDOM: Final = re.compile(
     r"(?=(?:[^0-9]*[0-9]){3})(?=(?:[^A-Za-z]*[A-Za-z]){3})[A-Za-z0-9_]{20,400}"
 )
 _PIN: Final = re.compile(r"[0-9]{4,12}")
-_IDENTIFIER_MAY_END: Final = re.compile(r"[A-Za-z_]*[0-9]{0,2}")
+_IDENTIFIER_MAY_END: Final = re.compile(r"[A-Za-z_]*(?:[a-z]2[a-z]+)?[0-9]{0,2}")
 
 
 def is_evident_non_secret(value: str, name: str, *, quoted: bool, code: bool, shell: bool) -> bool:
@@ -206,6 +208,8 @@ def _is_message(value: str) -> bool:
     words = value.split()
     if len(words) < 2:
         return False
+    if words[0].lower() in _LABELS and value[0].isupper():
+        return all(word.strip("().,:;!?").isalpha() for word in words[1:])
     known = sum(word.lower().strip(".,:;!?") in _STOP_WORDS for word in words)
     return (
         known >= 1 and (len(words) >= 3 or known == len(words)) and value[:1].isupper()
