@@ -9,7 +9,9 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
+from genmon_otel import conventions
 from genmon_otel.capture.usage import answering_model, is_streamed, requested_model, tokens_of
 
 
@@ -185,3 +187,11 @@ def test_any_bytes_are_read(body: bytes) -> None:
     """Whatever is answered, the counts are whole numbers above 0, and nothing is raised."""
     assert all(type(n) is int and n > 0 for n in tokens_of(body, {}).values())
     assert isinstance(answering_model(body), str)
+
+
+def test_attributes_are_the_conventions() -> None:
+    """Each ``gen_ai`` attribute is one that OpenTelemetry's package of conventions names; an event is none."""
+    known = {name for name in vars(gen_ai_attributes).values() if isinstance(name, str)}
+    names = {name for name in vars(conventions).values() if isinstance(name, str)}
+    ours = {name for name in names if name.startswith("gen_ai.")}
+    assert ours | {*conventions.GEN_AI_USAGE.values()} <= known | {conventions.EVALUATION_EVENT}
