@@ -89,6 +89,20 @@ _MARKED: Final = tuple(
         ("-us", 32, r"[0-9a-f]{32}-us[0-9]{1,2}"),  # Mailchimp
     )
 )
+#: Addresses that take messages of whoever knows them, told without their host: a recorded request and urllib3's messages
+#: name that apart.
+_ADDRESSES: Final = tuple(
+    (begin, re.compile(rf"(?<![A-Za-z0-9]){begin}(?!{MARK}){pattern}(?![\w-])"))
+    for begin, pattern in (
+        ("services/T", r"([A-Z0-9]{8,14}/B[A-Z0-9]{8,14}/\w{20,40})"),  # Slack
+        ("workflows/T", r"([A-Z0-9]{8,14}/A[A-Z0-9]{8,14}/[0-9]{10,24}/\w{20,40})"),
+        ("triggers/T", r"([A-Z0-9]{8,14}/[0-9]{8,20}/[0-9a-f]{32})"),
+        ("webhooks/", r"([0-9]{17,20}/[\w-]{60,80})"),  # Discord, of a version of its API
+        ("hooks/catch/", r"([0-9]{4,10}/[0-9a-z]{6,12})"),  # Zapier
+        ("hooks/", r"((?=[a-z]{0,25}[0-9])[a-z0-9]{26})"),  # Mattermost
+        ("with/key/", r"([\w-]{16,60})"),  # IFTTT
+    )
+)
 #: What precedes one; a search for this is five times as fast.
 _BEFORE_AWS: Final = re.compile(r"[^A-Za-z0-9+/=_-](?=[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-]))")
 
@@ -142,7 +156,7 @@ def _keys(text: str, *, of_aws: bool) -> str:
         text = _BOT_TOKEN.sub(_behind_a_stop, text)
         text = _ZHIPU.sub(_behind_a_stop, text)
         text = _AIRTABLE.sub(_behind_a_stop, text)
-    for prefix, pattern in (("EAAA", _SQUARE), ("1//0", _REFRESH)):
+    for prefix, pattern in (("EAAA", _SQUARE), ("1//0", _REFRESH), *_ADDRESSES):
         if found := places(text, prefix):
             text = replaced(
                 text,
