@@ -96,6 +96,28 @@ def test_beside_another_that_replaces_run(
     assert [stage.name for stage in seen.record.stages] == ["GET 127.0.0.1"]
 
 
+def test_a_timer_that_another_wrapped_before(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As OpenTelemetry's threading instrumentation does: its start is no longer that of threads."""
+    automatic.uninstall()
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Timer, "start", start, raising=False)
+    automatic.install()
+
+    @generation(name="tried")
+    def tried() -> None:
+        timer = threading.Timer(0, lambda: httpx.get(f"{server.url}/json"))
+        timer.start()
+        timer.join()
+
+    with capture() as seen:
+        tried()
+    automatic.uninstall()
+    assert [stage.name for stage in seen.record.stages] == ["GET 127.0.0.1"]
+    assert "__genmon_wraps__" not in vars(threading.Timer.start)
+
+
 @pytest.mark.parametrize("elsewhere", [in_pool, in_thread])
 def test_no_count_depends_on_it(server: Server, elsewhere: Any) -> None:
     """A generation that begins in another thread is an attempt of its own, as without automatic steps."""

@@ -54,7 +54,9 @@ def thread_targets(module: Any) -> list[tuple[Any, str, Wrap]]:
 
         return start
 
-    return [(module.Thread, "start", wrap)]
+    # A timer inherits how it starts, unless another instrumentation gave it a wrapper of its own.
+    kinds = (kind for kind in (module.Thread, module.Timer) if "start" in vars(kind))
+    return [(kind, "start", wrap) for kind in kinds]
 
 
 def _work_for(scope: Scope, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
