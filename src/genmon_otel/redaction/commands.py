@@ -52,6 +52,7 @@ _ALGORITHM: Final = re.compile(
 _COMMAND_WORDS: Final = frozenset(
     "env setenv setx set put hset setitem add identified role user with using requirepass masterauth".split()
 )
+_SEGMENT: Final = re.compile(r"[\w-]*")
 _WORD: Final = re.compile(r"[^\s\"'`,;<>()]+")
 
 #: What the matches begin with of programs and places where they take a secret, which is the group.
@@ -225,6 +226,14 @@ def in_prose(text: str, name: Name) -> list[Edit]:
     else:
         is_value = _MIXED.fullmatch(value) is not None and not _ALGORITHM.match(value)
     return _unless_evident(text, name, start, value) if is_value else []
+
+
+def in_path(text: str, name: Name) -> list[Edit]:
+    """``/reset-password/Zk4Jw8…``: a random segment of a path behind a name."""
+    if text[name.end : name.end + 1] != "/" or text[max(0, name.begin - 1) : name.begin] != "/":
+        return []
+    value = leading(_SEGMENT, text, name.end + 1)
+    return hidden(text, name.end + 1, name.end + 1 + len(value)) if is_random(value) else []
 
 
 def _word_behind(text: str, name: Name) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from genmon_otel.redaction.bounds import Bounds
 from genmon_otel.redaction.commands import (
     flagged,
     in_netrc,
+    in_path,
     in_prose,
     in_setter,
     redact_commands,
@@ -42,6 +43,7 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
     in_netrc,
     set_by_command,
     in_setter,
+    in_path,
     in_prose,
 )
 
@@ -65,6 +67,7 @@ _BEHIND: Final[dict[Callable[[str, Name], list[Edit]], str]] = {
     in_netrc: " \t\r\n",
     set_by_command: " \t'\"",
     in_setter: "(",
+    in_path: "/",
     in_prose: " ",
 }
 
