@@ -16,6 +16,8 @@ _END: Final = (
     r"(?=[.,;:!?)\]'\"]|\s{0,4}(?:\\n|\n|\Z)| (?:for|to|of|on|at|in|and|when|there|here)\b)"
 )
 _OTHER: Final = r"\\*[\"'][^\"'\n]{0,200}\\*[\"']\s{0,4},\s{0,4}"
+#: The same, or a variable.
+_ARGUMENT: Final = rf"(?:{_OTHER}|\$[\w>\[\]\"'-]{{1,60}}\s{{0,4}},\s{{0,4}})"
 
 _Row = tuple[tuple[str, ...], int, re.Pattern[str]]
 
@@ -26,8 +28,9 @@ _CALLS: Final[tuple[_Row, ...]] = tuple(
     for literals, before, pattern in (
         (("BasicAuth(", "NetworkCredential(", "DigestAuth(", "Credentials(", ".basic_auth("), 40, rf"\b(?:\w{{0,24}}(?:BasicAuth|NetworkCredential|DigestAuth|Credentials)|basic_auth)\(\s{{0,4}}{_OTHER}{_STRING}"),
         ((".login(", ".authenticate(", ".connect("), 20, rf"\.(?:login|authenticate)\(\s{{0,4}}{_OTHER}{_STRING}"),
-        (("new PDO(", "mysqli_connect(", "mysqli(", "pg_connect("), 20, rf"\b(?:new PDO|mysqli_connect|mysqli)\(\s{{0,4}}{_OTHER}{_OTHER}{_STRING}"),
+        (("new PDO(", "mysqli_connect(", "mysqli(", "pg_connect("), 20, rf"\b(?:new PDO|mysqli_connect|mysqli)\(\s{{0,4}}{_ARGUMENT}{_ARGUMENT}{_STRING}"),
         (("SecretStr(", "SecureString", "SecretBytes("), 20, rf"\b(?:Secret(?:Str|Bytes)\(|ConvertTo-SecureString(?: -String)?)\s{{0,4}}{_STRING}"),
+        (("Secret::new(", "SecretString::new(", "SecretString::from("), 0, rf"\bSecret(?:String)?::(?:new|from)\(\s{{0,4}}{_STRING}"),
         ((".send_keys(", ".type(", ".fill("), 160, rf"(?i:passwor[dt]|passwd)[^\n]{{0,80}}?(?:\.send_keys\(|\.fill\(|,)\s{{0,4}}{_STRING}\)"),
         (("SET PASSWORD",), 0, rf"(?i:set password)\s[^\n=]{{0,120}}=\s{{0,4}}(?i:password\()?{_STRING}"),
         (("Duplicate entry ",), 0, r"Duplicate entry '([^'\n]{3,200})' for key '[^'\n]{0,80}(?:password|passwd|secret|token|api_?key)[^'\n]{0,20}'"),
