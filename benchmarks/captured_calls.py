@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks.decorated_call import everything_on
@@ -216,18 +217,55 @@ def _in_memory(run: Callable[[Work], tuple[float, float]], rounds: int) -> dict[
     return found
 
 
-def _turns(work: Work, run: Callable[[Work], tuple[float, float]], rounds: int) -> dict[bool, Any]:
+@dataclass(frozen=True)
+class _Patches:
+    """What is measured: how it is put on and taken off."""
+
+    put_on: Callable[[], Any]
+    take_off: Callable[[], Any]
+
+
+_OURS: Final = _Patches(capture.install, capture.uninstall)
+
+
+def _instrumentations() -> dict[str, _Patches]:
+    """Return OpenTelemetry's own instrumentations, by library: each makes a span and keeps no body."""
+    from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+    from opentelemetry.instrumentation.requests import RequestsInstrumentor
+    from opentelemetry.instrumentation.urllib import URLLibInstrumentor
+
+    instrumentors: dict[str, Any] = {
+        "httpx": HTTPXClientInstrumentor(),
+        "httpx, async": HTTPXClientInstrumentor(),
+        "requests (urllib3)": RequestsInstrumentor(),
+        "urllib.request": URLLibInstrumentor(),
+    }
+
+    def patches(each: Any) -> _Patches:  # they warn where there is nothing to do
+        return _Patches(
+            lambda: each.is_instrumented_by_opentelemetry or each.instrument(),
+            lambda: each.is_instrumented_by_opentelemetry and each.uninstrument(),
+        )
+
+    return {name: patches(each) for name, each in instrumentors.items()}
+
+
+def _turns(
+    work: Work, run: Callable[[Work], tuple[float, float]], rounds: int, patches: _Patches = _OURS
+) -> dict[bool, Any]:
     """Times with patches off and on, in turns; another one begins each round."""
     found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    capture.uninstall()
     for turn in range(rounds + 1):
         for on in (turn % 2 == 0, turn % 2 == 1):
-            (capture.install if on else capture.uninstall)()
+            (patches.put_on if on else patches.take_off)()
             run(work)  # the interpreter specialises anew, which it does not where nobody switches
             recorder.active_runtime().sink.flush(60)
             gc.collect()
             taken = run(work)
             if turn:  # the first warms up
                 found[on].append(taken)
+    patches.take_off()
     capture.install()
     return found
 
@@ -257,6 +295,7 @@ def run(quick: bool) -> list[Table]:
     )  # fmt: skip
     with _server() as url, everything_on():
         calls, streams, close = _clients(url)
+        others = _instrumentations()
         try:
             for where, run_one, bar in (
                 ("inside", _in_generation, "60 µs"),
@@ -268,6 +307,9 @@ def run(quick: bool) -> list[Table]:
                 _add(
                     table, f"{name}: inside", _turns(work, _in_generation, rounds), _CALLS, "60 µs"
                 )
+                if name in others:
+                    found = _turns(work, _in_generation, rounds, others[name])
+                    _add(table, f"{name}: OpenTelemetry's instrumentation", found, _CALLS, "")
                 _add(table, f"{name}: outside", _turns(work, _taken, rounds), _CALLS, "2 µs")
             for name, work in streams.items():
                 found = _turns(work, _in_generation, max(2, rounds // 2))

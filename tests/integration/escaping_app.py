@@ -422,12 +422,12 @@ BOMB = 'b() { if [ "$1" -gt 0 ]; then b $(($1-1)) & b $(($1-1)) & fi; sleep 300;
 
 
 @generation(name="bombing")
-def bombing(how: str) -> None:
+def bombing(how: str, mark: str = "") -> None:
     """Start processes that start processes, as a declared program or as native code does."""
     if not os.environ.get("GENMON_REPLAY"):
         raise ValueError("after all")
     if how == "program":
-        subprocess.run(["sh", "-c", BOMB], check=False)
+        subprocess.run(["sh", "-c", f"{BOMB} # {mark}"], check=False)
     _take_the_hook_off()
     for _ in range(8):
         if not os.fork():

@@ -81,18 +81,21 @@ def ui(
     code = None if no_code else (cwd or Path.cwd())
     with open_store(store, writes=True) as opened, announced(folder, chosen, url) as key:
         app = create_app(opened, access, Sessions(key), code=code, alertmanager=alertmanager)
-        out = console()
-        out.print("The page is served. This link opens it once:")
-        out.print(link(url, key, reviewer), soft_wrap=True, style="bold")
         # The key of links is next to a SQLite store, so `--link` must name the same store.
         named_store = (
             f" --store {shlex.quote(store)}" if store is not None and path is not None else ""
         )
-        out.print(
-            f"For the next reviewer: genmon ui{named_store} --port {chosen} --link",
-            soft_wrap=True, style="dim",
-        )  # fmt: skip
-        serve(app, host, chosen)
+
+        def invite() -> None:
+            out = console()
+            out.print("The page is served. This link opens it once:")
+            out.print(link(url, key, reviewer), soft_wrap=True, style="bold")
+            out.print(
+                f"For the next reviewer: genmon ui{named_store} --port {chosen} --link",
+                soft_wrap=True, style="dim",
+            )  # fmt: skip
+
+        serve(app, host, chosen, invite)
 
 
 def _address(text: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -75,9 +76,29 @@ _LIMITS: Final[Mapping[Any, Callable[[], float]]] = {
 }
 
 
-def serve(app: Starlette, host: str, port: int) -> None:
-    """Serve until interrupted."""
-    uvicorn.Server(configuration(app, host, port)).run()
+class _Server(uvicorn.Server):
+    """A server that says when it listens: from then on Ctrl-C ends it in order."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
+
+def serve(app: Starlette, host: str, port: int, listening: Callable[[], None]) -> None:
+    """Serve until interrupted.
+
+    Args:
+        app: what answers.
+        host: address to listen at.
+        port: and port.
+        listening: called once the server accepts connections.
+    """
+    _Server(configuration(app, host, port), listening).run()
 
 
 def configuration(app: Starlette, host: str, port: int) -> uvicorn.Config:
