@@ -125,9 +125,11 @@ def trigger_among(
     given_up = _given_up_on(near, category) or _last_fault(near)
     if given_up is not None and (last is None or (given_up.ended or 0) > (last.answered_at or 0)):
         return "fault", given_up
-    if last is None and (step := _last_unanswered(near)) is not None:
-        return "fault", step
-    return ("content", last) if last is not None else ("input", None)
+    if last is not None:
+        return "content", last
+    # Nothing was answered: the code swallowed the exception of a call and then missed its answer.
+    failed = _latest(stage for stage in near if stage.automatic and stage.has_failed)
+    return ("fault", failed) if failed is not None else ("input", None)
 
 
 def _of_the_raising_context(stages: Sequence[S], chain: list[BaseException]) -> Sequence[S]:
@@ -213,7 +215,7 @@ def _given_up_on(stages: Iterable[S], category: Category) -> S | None:
         and step.classification is not None
         and step.classification.category == category
     ]
-    return max(met, key=lambda step: step.ended or 0, default=None)
+    return _latest(met)
 
 
 def last_answer(stages: Iterable[S]) -> S | None:
@@ -228,20 +230,12 @@ def last_answer(stages: Iterable[S]) -> S | None:
 
 def _last_fault(stages: Iterable[S]) -> S | None:
     """The automatic step that was answered last with a fault."""
-    return max(
-        (stage for stage in stages if stage.status_of_fault is not None),
-        key=lambda stage: stage.ended or 0,
-        default=None,
-    )
+    return _latest(stage for stage in stages if stage.status_of_fault is not None)
 
 
-def _last_unanswered(stages: Iterable[S]) -> S | None:
-    """The automatic step that failed last; the code swallowed its exception."""
-    return max(
-        (stage for stage in stages if stage.automatic and stage.has_failed),
-        key=lambda stage: stage.ended or 0,
-        default=None,
-    )
+def _latest(stages: Iterable[S]) -> S | None:
+    """The stage that ended last; None of none."""
+    return max(stages, key=lambda stage: stage.ended or 0, default=None)
 
 
 def _of_status(stages: Sequence[S], chain: list[BaseException]) -> S | None:
@@ -251,7 +245,7 @@ def _of_status(stages: Sequence[S], chain: list[BaseException]) -> S | None:
         carried = _statuses(link)
         met = [stage for stage in faults if stage.status_of_fault in carried]
         if met:
-            return max(met, key=lambda stage: stage.ended or 0)
+            return _latest(met)
     return None
 
 
