@@ -83,6 +83,20 @@ def without_digits(text: str) -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
+def common_prefix(one: str, other: str) -> int:
+    """Return the length of the longest common prefix of two texts."""
+    low, high = 0, min(len(one), len(other))
+    if one[:high] == other[:high]:
+        return high
+    while high - low > 1:  # equal up to ``low``, different up to ``high``
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
 def clean(text: str, limit: int) -> str:
     r"""Cut a text to ``limit`` characters and remove what databases refuse or terminals execute.
 

@@ -32,6 +32,7 @@ from genmon_otel.redaction import Redactor
 from genmon_otel.redaction.credentials import redact_query
 from genmon_otel.redaction.event_shapes import SHORT, EventShapes
 from genmon_otel.redaction.token_details import may_tell_of_tokens, without_token_details
+from genmon_otel.text import common_prefix
 
 _FORM: Final = re.compile(r"[\w.%+~\[\]-]+=[^&\s]*(?:&[\w.%+~\[\]-]+=[^&\s]*)*\Z")
 #: Pieces of one text that are looked at together; more than any answer has.
@@ -206,17 +207,17 @@ def _with_wholes(texts: list[str], alone: dict[str, str], redactor: Redactor) ->
     if len(texts) == 1 or len(edits) > _MAX_WHOLES:
         return _as_one([alone.get(text, text) for text in texts], redactor)
     new = _as_one(texts, redactor)
-    for secret, stand_in in edits:
+    for _, secret, stand_in in edits:
         if len(secret) > _SHORT_SECRET:
             new = [text.replace(secret, stand_in) for text in new]
     return new
 
 
-def _edit(text: str, redacted: str) -> tuple[str, str]:
-    """Return what was replaced in a text, and what stands there."""
-    before = _alike(text, redacted)
-    after = min(_alike(text[::-1], redacted[::-1]), min(len(text), len(redacted)) - before)
-    return text[before : len(text) - after], redacted[before : len(redacted) - after]
+def _edit(text: str, redacted: str) -> tuple[int, str, str]:
+    """Return where redaction replaced a part of a text, that part, and its replacement."""
+    start = common_prefix(text, redacted)
+    after = min(common_prefix(text[::-1], redacted[::-1]), min(len(text), len(redacted)) - start)
+    return start, text[start : len(text) - after], redacted[start : len(redacted) - after]
 
 
 def _as_one(texts: list[str], redactor: Redactor) -> list[str]:
@@ -232,8 +233,7 @@ def _as_one(texts: list[str], redactor: Redactor) -> list[str]:
     ends = list(accumulate(map(len, texts)))
     if len(redacted) == len(whole):
         return [redacted[end - len(text) : end] for text, end in zip(texts, ends, strict=True)]
-    secret, middle = _edit(whole, redacted)
-    before = _alike(whole, redacted)
+    before, secret, middle = _edit(whole, redacted)
     last = before + len(secret)
     new = []
     for text, end in zip(texts, ends, strict=True):
@@ -244,18 +244,6 @@ def _as_one(texts: list[str], redactor: Redactor) -> list[str]:
         new.append(text[: max(0, before - start)] + middle + text[len(text) - max(0, end - last) :])
         middle = ""
     return new
-
-
-def _alike(one: str, other: str) -> int:
-    """How many characters two texts have in common from their beginning on."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[:middle] == other[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _chunked(old: list[str], new: list[str], chunks: list[str]) -> list[str]:

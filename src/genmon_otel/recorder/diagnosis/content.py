@@ -13,7 +13,7 @@ from typing import Final
 
 from genmon_otel.recorder.arguments import SHORTEST, texts_in
 from genmon_otel.recorder.facts import GenerationFacts, StageFacts
-from genmon_otel.text import GAP
+from genmon_otel.text import GAP, common_prefix
 
 #: Replaces content.
 CONTENT: Final = "<content>"
@@ -239,28 +239,14 @@ def _places_of(pieces: frozenset[str], text: str) -> list[int]:
 def _run(text: str, found: int, content: str, at: int) -> tuple[int, int]:
     """Return start and end of the run that text and content share around a common piece."""
     for size in (_FIRST, _LONGEST_RUN):
-        behind = _common_prefix(text[found : found + size], content[at : at + size])
+        behind = common_prefix(text[found : found + size], content[at : at + size])
         if behind < size:
             break
     size = min(found, at, _LONGEST_BEFORE)
     if not size or text[found - 1] != content[at - 1]:  # most often
         return found, found + behind
-    before = _common_prefix(text[found - size : found][::-1], content[at - size : at][::-1])
+    before = common_prefix(text[found - size : found][::-1], content[at - size : at][::-1])
     return found - before, found + behind
-
-
-def _common_prefix(one: str, other: str) -> int:
-    """Return the length of the longest common prefix of two texts."""
-    low, high = 0, min(len(one), len(other))
-    if one[:high] == other[:high]:
-        return high
-    while high - low > 1:  # equal up to ``low``, different up to ``high``
-        middle = (low + high) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle
-    return low
 
 
 def _hide_ends(text: str, contents: Iterable[str], hidden: bytearray) -> None:
