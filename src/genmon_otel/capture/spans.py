@@ -36,7 +36,7 @@ _INSTRUMENTORS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "urllib3": (("opentelemetry.instrumentation.urllib3", "URLLib3Instrumentor"),),
     "urllib": (("opentelemetry.instrumentation.urllib", "URLLibInstrumentor"),),
 }
-#: Instrumentations that set the kind of a span when it ends, and the names of those that stand for a call of a model.
+#: Instrumentations that set the kind of a span only when it ends, and the names of their spans of a model's call.
 _SCOPES: Final[Mapping[str, re.Pattern[str]]] = {
     **{
         f"openinference.instrumentation.{library}": re.compile("")

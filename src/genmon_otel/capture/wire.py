@@ -44,7 +44,7 @@ _ZLIB: Final = type(zlib.decompressobj())
 _Libraries = tuple[tuple[str, Callable[[Any], Any]], ...]
 
 
-#: With what OpenAI's streams end, and those of everybody who speaks their API.
+#: The last event of a stream of OpenAI's API, and of APIs compatible with it.
 DONE: Final = b"[DONE]"
 #: Of a chunk with the time at which it came: its bytes.
 DATA: Final = itemgetter(1)

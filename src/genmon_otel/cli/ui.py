@@ -86,7 +86,7 @@ def ui(
             f" --store {shlex.quote(store)}" if store is not None and path is not None else ""
         )
 
-        def invite() -> None:
+        def print_link() -> None:
             out = console()
             out.print("The page is served. This link opens it once:")
             out.print(link(url, key, reviewer), soft_wrap=True, style="bold")
@@ -95,7 +95,7 @@ def ui(
                 soft_wrap=True, style="dim",
             )  # fmt: skip
 
-        serve(app, host, chosen, invite)
+        serve(app, host, chosen, print_link)
 
 
 def _address(text: str) -> object:

@@ -31,7 +31,7 @@ from genmon_otel.records import Tree
 from genmon_otel.redaction import Redactor
 from genmon_otel.redaction.credentials import redact_query
 from genmon_otel.redaction.event_shapes import SHORT, EventShapes
-from genmon_otel.redaction.token_details import may_tell_of_tokens, without_token_details
+from genmon_otel.redaction.token_details import may_have_log_probabilities, without_token_details
 from genmon_otel.text import common_prefix
 
 _FORM: Final = re.compile(r"[\w.%+~\[\]-]+=[^&\s]*(?:&[\w.%+~\[\]-]+=[^&\s]*)*\Z")
@@ -73,7 +73,7 @@ def _json(text: str, value: Any, redactor: Redactor) -> str:
     if redacted == tree:
         return text
     redacted = _unescaped(redacted) if has_kinds else redacted
-    return dumps(without_token_details(redacted) if may_tell_of_tokens(text) else redacted)
+    return dumps(without_token_details(redacted) if may_have_log_probabilities(text) else redacted)
 
 
 def _may_name_kinds(text: str) -> bool:
@@ -157,7 +157,7 @@ def _said_by(piece: str) -> Any:
 
 
 def _without_details(piece: str) -> str:
-    value = data_of(piece) if may_tell_of_tokens(piece) else None
+    value = data_of(piece) if may_have_log_probabilities(piece) else None
     if value is None:
         return piece
     tree = without_token_details(value[0])
@@ -207,9 +207,9 @@ def _with_wholes(texts: list[str], alone: dict[str, str], redactor: Redactor) ->
     if len(texts) == 1 or len(edits) > _MAX_WHOLES:
         return _as_one([alone.get(text, text) for text in texts], redactor)
     new = _as_one(texts, redactor)
-    for _, secret, stand_in in edits:
+    for _, secret, replacement in edits:
         if len(secret) > _SHORT_SECRET:
-            new = [text.replace(secret, stand_in) for text in new]
+            new = [text.replace(secret, replacement) for text in new]
     return new
 
 

@@ -89,8 +89,8 @@ _MARKED: Final = tuple(
         ("-us", 32, r"[0-9a-f]{32}-us[0-9]{1,2}"),  # Mailchimp
     )
 )
-#: Addresses that take messages of whoever knows them, told without their host: a recorded request and urllib3's messages
-#: name that apart.
+#: Webhook addresses without their host, which recorded requests and urllib3's messages keep separately. Whoever knows
+#: such an address may post to it.
 _ADDRESSES: Final = tuple(
     (begin, re.compile(rf"(?<![A-Za-z0-9]){begin}(?!{MARK}){pattern}(?![\w-])"))
     for begin, pattern in (

@@ -1,7 +1,7 @@
-"""What an answer tells of each of its tokens; it goes where the answer held a secret.
+"""Remove the log probabilities of an answer that contained a secret.
 
-Log probabilities repeat a text token by token, as texts, as bytes and as keys. Whoever reads them
-can do without; hiding a secret in each of these forms cannot be relied on.
+They repeat the text token by token, as texts, as bytes and as keys, and redaction is not reliable in
+each of these forms. A replay rarely needs them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def is_of_model(key: str, tree: Mapping[str, Any]) -> bool:
     return any(map(_is_key, tree)) or (isinstance(value, dict) and any(map(_is_key, value)))
 
 
-def may_tell_of_tokens(text: str) -> bool:
+def may_have_log_probabilities(text: str) -> bool:
     """Whether a body may hold log probabilities."""
     return "ogprob" in text or "ogProb" in text
 
@@ -46,7 +46,7 @@ def _is_key(key: str) -> bool:
 
 
 def _has_probability(tree: dict[str, Any]) -> bool:
-    """Whether an object tells of one token."""
+    """Whether an object has the log probability of one token."""
     return any(_is_key(key) and isinstance(value, _NUMBERS) for key, value in tree.items())
 
 

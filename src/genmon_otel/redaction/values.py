@@ -95,12 +95,11 @@ _RELATED: Final = frozenset(
 #: Those with which a label of a form begins: ``Password (optional)``, ``Passwort vergessen?``.
 _LABELS: Final = _RELATED - {"secret", "key", "pass", "passe", "pw"}
 #: Cookies that hold words, and their attributes: ``theme=dark; path=/; max-age=3600``.
-_PLAIN_COOKIE: Final = re.compile(
+_COOKIE_PART: Final = (
     r"(?i:(?!\w*(?:ses|sid|auth|tok|pass|key|jwt|secret|csrf|xsrf))[\w.-]{1,40}=[a-z]{0,12}(?=;|\Z)"
     r"|(?:path|domain|expires|max-age|samesite|version|priority)=[^;]*|secure|httponly|partitioned)"
-    r"(?:;\s*+(?i:(?!\w*(?:ses|sid|auth|tok|pass|key|jwt|secret|csrf|xsrf))[\w.-]{1,40}=[a-z]{0,12}(?=;|\Z)"
-    r"|(?:path|domain|expires|max-age|samesite|version|priority)=[^;]*|secure|httponly|partitioned))*+;?"
 )
+_PLAIN_COOKIE: Final = re.compile(rf"{_COOKIE_PART}(?:;\s*+{_COOKIE_PART})*+;?")
 _WORDS: Final = re.compile(r"[\w .-]{1,80}[:*?]?")
 _HUMP: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PATH: Final = re.compile(

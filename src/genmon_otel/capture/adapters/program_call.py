@@ -39,8 +39,8 @@ _PROGRAM: Final = re.compile(r"[^\s=\"'`$()<>|;&{}\\]+\Z")
 #: Modules whose programs are no steps: what is asked of the machine, helpers of the interpreter,
 #: and MCP's servers, of which each request is a step.
 _OWN_WAYS: Final = ("platform", "distro.distro", "multiprocessing.util", "mcp.client.stdio")
-#: Modules that ask the machine once a process by programs, and go without an answer where there is no such program.
-_GO_WITHOUT: Final = ("distro.distro",)
+#: Modules that start a program to ask about the machine, and accept that the program is missing.
+_OPTIONAL_PROBES: Final = ("distro.distro",)
 
 
 class Printed:
@@ -245,7 +245,7 @@ def begin_program(args: Any, executable: Any, *, is_async: bool) -> ProgramCall 
     generation = recording()
     if generation is None:
         return None
-    if generation.runtime.player is not None and is_asked_by(*_GO_WITHOUT):
+    if generation.runtime.player is not None and is_asked_by(*_OPTIONAL_PROBES):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     try:
         # What a loop starts by subprocess is a step of the loop's.
@@ -280,7 +280,7 @@ def sent_of(args: Any, executable: Any) -> tuple[str, Sent]:
 
 
 def _first_command(line: str) -> list[str]:
-    """Return a shell's words from the program on: no variable before it, whose value may be a secret, is a name."""
+    """Return the words of a shell command from its first program on, without the variables before it: their values may be secrets."""
     words = _VARIABLES.sub("", line.lstrip()).split()
     return words if words and _PROGRAM.match(words[0]) else ["sh"]
 

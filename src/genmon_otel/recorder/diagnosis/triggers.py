@@ -234,7 +234,7 @@ def _last_fault(stages: Iterable[S]) -> S | None:
 
 
 def _latest(stages: Iterable[S]) -> S | None:
-    """The stage that ended last; None of none."""
+    """Return the stage that ended last; None if there is none."""
     return max(stages, key=lambda stage: stage.ended or 0, default=None)
 
 
