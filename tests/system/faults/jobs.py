@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES, filesystem
 
 from genmon_otel import current_generation, generation, setup
 
@@ -17,7 +23,38 @@ QUEUE = Path(os.environ["JOBS"])
 #: Tasks that somebody ends: their ids, too.
 ENDED = ("terminated", "killed", "limited")
 
-app = Celery("jobs", broker="filesystem://")
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    with (QUEUE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Channel(filesystem.Channel):
+    """The library's own gives a file to whoever reads the folder before it is written."""
+
+    def _put(self, queue: str, payload: object, **_: object) -> None:
+        name = f"{time.monotonic_ns()}_{uuid4()}.{queue}.msg"
+        unfinished = QUEUE / f"{name}.unfinished"
+        unfinished.write_text(json.dumps(payload))
+        unfinished.rename(QUEUE / name)
+
+    def _queue_bind(self, *arguments: object) -> None:
+        with one_at_a_time():
+            super()._queue_bind(*arguments)
+
+    def get_table(self, exchange: str) -> list[Any]:
+        with one_at_a_time():
+            return super().get_table(exchange)  # type: ignore[no-any-return]
+
+
+class Transport(filesystem.Transport):
+    Channel = Channel
+
+
+TRANSPORT_ALIASES["folder"] = "jobs:Transport"
+app = Celery("jobs", broker="folder://")
 app.conf.update(
     broker_transport_options={
         "data_folder_in": str(QUEUE),

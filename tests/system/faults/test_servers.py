@@ -96,14 +96,16 @@ def count(world: World, query: str) -> int:
         engine.dispose()
 
 
-def until(condition: Callable[[], bool], seconds: float = 180) -> None:
+def until(condition: Callable[[], bool], log: Path, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.2)
 
 
-def celery(world: World, *options: str) -> tuple[subprocess.Popen[str], subprocess.Popen[bytes]]:
+def celery(
+    world: World, log: Path, *options: str
+) -> tuple[subprocess.Popen[str], subprocess.Popen[bytes]]:
     """Who queues a task for each line of its input, and a prefork pool that runs them."""
     client = subprocess.Popen(
         [sys.executable, "-c", "import jobs; jobs.send()"],
@@ -112,7 +114,8 @@ def celery(world: World, *options: str) -> tuple[subprocess.Popen[str], subproce
     )  # fmt: skip
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "jobs", "worker", "--pool=prefork",
-         *options, "--loglevel=ERROR", "--without-gossip", "--without-mingle"],
+         *options, "--loglevel=ERROR", f"--logfile={log}",
+         "--without-gossip", "--without-mingle"],
         cwd=Path(__file__).parent, env=world.environ,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -124,19 +127,20 @@ def test_celery_prefork_pool(store_url: str, tmp_path: Path) -> None:
     pytest.importorskip("celery")
     world = World(store_url, tmp_path / "journal", (("JOBS", str(tmp_path / "queue")),))
     (tmp_path / "queue").mkdir()
-    client, worker = celery(world, "--concurrency=2")
+    log = tmp_path / "worker.log"
+    client, worker = celery(world, log, "--concurrency=2")
     failures = "SELECT count(*) FROM generation_analytics WHERE outcome = 'failure'"
     cases = "SELECT count(*) FROM auto_generated_tests"
     try:
         assert client.stdin is not None
         client.stdin.write("bad\nbad\n")
         client.stdin.flush()
-        until(lambda: ready(world) and count(world, failures) == 6)
+        until(lambda: ready(world) and count(world, failures) == 6, log)
         assert count(world, cases) == 0
         client.communicate("bad\n" + "good\n" * 10)
-        until(lambda: count(world, failures) == 9)
+        until(lambda: count(world, failures) == 9, log)
         # The last successes wait in memory: the pool's end must write them.
-        until(lambda: len(list((tmp_path / "queue").glob("done-*"))) == 10)
+        until(lambda: len(list((tmp_path / "queue").glob("done-*"))) == 10, log)
         worker.send_signal(signal.SIGTERM)
         worker.wait(30)
     finally:
@@ -152,7 +156,8 @@ def test_celery_workers_that_come_and_go(tmp_path: Path) -> None:
     queue = tmp_path / "queue"
     queue.mkdir()
     world = World(f"sqlite:///{tmp_path}/genmon.db", tmp_path / "journal", (("JOBS", str(queue)),))
-    client, worker = celery(world, "--concurrency=4", "--max-tasks-per-child=3")
+    log = tmp_path / "worker.log"
+    client, worker = celery(world, log, "--concurrency=4", "--max-tasks-per-child=3")
 
     def began() -> dict[str, str]:
         names = (path.name.split("-") for path in queue.glob("began-*"))
@@ -165,11 +170,11 @@ def test_celery_workers_that_come_and_go(tmp_path: Path) -> None:
 
     try:
         send("terminated\nkilled\nlimited\n" + "good\nbad\n" * 5)
-        until(lambda: Counter(began().values())["bad"] == 15)
-        until(lambda: len(set(began().values())) == 5)
+        until(lambda: Counter(began().values())["bad"] == 15, log)
+        until(lambda: len(set(began().values())) == 5, log)
         time.sleep(3)  # what runs for less than a second is not noted
         send("SIGTERM terminated\nSIGKILL killed\n" + "good\n" * 5)
-        until(lambda: len(list(queue.glob("done-*"))) == 10)
+        until(lambda: len(list(queue.glob("done-*"))) == 10, log)
         time.sleep(1)  # celery answers a killed worker before the next turn of its pool
         worker.send_signal(signal.SIGTERM)
         worker.wait(180)
