@@ -141,7 +141,7 @@ def parse_flag(name: str, value: Any) -> bool:
         return False
     if text in ("1", "true", "yes", "on"):
         return True
-    raise ConfigurationError(f"{name}={value!r} is not allowed. Use 1 or 0.")
+    raise ConfigurationError(f"{name}={_shown(value)} is not allowed. Use 1 or 0.")
 
 
 def _store(
@@ -157,13 +157,13 @@ def _store(
             value = read_file(path).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigurationError(
-                f"{names.ENV_STORE_FILE}={path!r} cannot be read ({error.__class__.__name__}). "
+                f"{names.ENV_STORE_FILE}={_shown(path)} cannot be read ({error.__class__.__name__}). "
                 "It must name a text file that holds the connection string; the path of a SQLite file "
                 f"itself goes into {names.ENV_STORE}."
             ) from None
         if not value:
             raise ConfigurationError(
-                f"{names.ENV_STORE_FILE}={path!r} is empty. It must hold the connection string."
+                f"{names.ENV_STORE_FILE}={_shown(path)} is empty. It must hold the connection string."
             )
     if value is None:
         return f"{SQLITE}:///{cwd / DEFAULT_FOLDER / DEFAULT_FILE}"
@@ -215,13 +215,23 @@ def _choice(argument: str, value: Any, allowed: Iterable[str]) -> str:
     options = tuple(allowed)
     if text not in options:
         raise ConfigurationError(
-            f"{argument}={value!r} is not allowed. Use one of: {', '.join(options)}."
+            f"{argument}={_shown(value)} is not allowed. Use one of: {', '.join(options)}."
         )
     return text
 
 
 def _error(argument: str, value: Any, allowed: str) -> ConfigurationError:
-    return ConfigurationError(f"{argument}={value!r} is not allowed. Give {allowed}.")
+    return ConfigurationError(f"{argument}={_shown(value)} is not allowed. Give {allowed}.")
+
+
+def _shown(value: Any) -> str:
+    """Return a refused value for a message: a connection string in the wrong place without its secrets.
+
+    Only the type of what is neither text nor a number: it may be a secret as bytes.
+    """
+    if isinstance(value, str):
+        return repr(mask_url(value))
+    return repr(value) if isinstance(value, (int, float)) else f"<{type(value).__name__}>"
 
 
 def _text(argument: str, value: Any) -> str | None:
@@ -246,7 +256,7 @@ def _port(argument: str, value: Any) -> int | None:
         port = -1
     if not 0 <= port <= 65535:
         raise ConfigurationError(
-            f"{argument}={value!r} is not allowed. Give a port from 1 to 65535, "
+            f"{argument}={_shown(value)} is not allowed. Give a port from 1 to 65535, "
             "0 for any free one, or leave it out to open none."
         )
     return port
@@ -262,7 +272,8 @@ def _pseudonymize(environ: Mapping[str, str]) -> bool:
     value = environ.get(names.ENV_PSEUDONYMIZE, "").strip().lower()
     if value not in ("", "store", "off", "0"):
         raise ConfigurationError(
-            f"{names.ENV_PSEUDONYMIZE}={value!r} is not allowed. Use 'store' or leave it out."
+            f"{names.ENV_PSEUDONYMIZE} has a value that is not allowed. Use 'store' or leave it out; "
+            f"the key goes into {names.ENV_PSEUDONYM_KEY}."
         )
     if value == "store" and not environ.get(names.ENV_PSEUDONYM_KEY):
         raise ConfigurationError(

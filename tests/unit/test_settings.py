@@ -132,6 +132,38 @@ def test_a_refused_variable_is_named(variable: str, value: str) -> None:
         resolve({variable: value})
 
 
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "GENMON_STORE_FILE",
+        "GENMON_CAPTURE",
+        "GENMON_METRICS",
+        "GENMON_METRICS_PORT",
+        "GENMON_PSEUDONYMIZE",
+        "GENMON_STEPS",
+        "GENMON_DONORS",
+        "GENMON_RESOURCES",
+    ],
+)
+def test_a_connection_string_in_the_wrong_variable_is_not_quoted(variable: str) -> None:
+    """The error that refuses it shows no password, nor a key that stands for ``store``."""
+    with pytest.raises(ConfigurationError, match=f"^{variable}") as raised:
+        resolve({variable: "postgresql://u:hunter2@h/d"})
+    assert "hunter2" not in str(raised.value)
+    with pytest.raises(ConfigurationError) as raised:
+        resolve({"GENMON_PSEUDONYMIZE": "hunter2hunter2"})
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("argument", ["store", "frameworks", "journal_dir", "metrics_port"])
+def test_bytes_that_are_refused_are_not_quoted(argument: str) -> None:
+    """Of what is neither text nor a number the error shows the type alone."""
+    given: Any = [b"hunter2"] if argument == "frameworks" else b"hunter2"
+    with pytest.raises(ConfigurationError, match=f"^{argument}=<") as raised:
+        resolve(**{argument: given})
+    assert "hunter2" not in str(raised.value)
+
+
 def test_pseudonyms_in_the_store_need_a_key() -> None:
     """GENMON_PSEUDONYMIZE=store is refused without a key and accepted with one."""
     with pytest.raises(ConfigurationError, match="GENMON_PSEUDONYM_KEY"):
