@@ -18,14 +18,15 @@ POSTGRESQL: Final = "postgresql"
 HIDDEN: Final = "***"
 
 #: As SQLAlchemy parses a URL, but stricter: no ``@`` in a host, no ``:`` and ``@`` in a database (they
-#: belong to a password that should be percent-encoded), and a port is a number.
+#: belong to a password that should be percent-encoded), nor ``;`` and ``=`` (another driver's
+#: parameters), and a port is a number.
 #: Source: sqlalchemy.engine.url, ``_parse_url``.
 _SERVER: Final = re.compile(
     r"""(?P<scheme>[a-z][a-z0-9+.-]*)://
     (?:(?P<user>[^:/@?\#\s]*)(?::(?P<password>[^@]*))?@)?
     (?P<host>\[[0-9a-fA-F:.%]+\]|[\w.~%,-]*)
     (?::(?P<port>[0-9]*))?
-    (?:/(?P<database>[^?:@\#]*))?
+    (?:/(?P<database>[^?:@\#;=]*))?
     (?:\?(?P<query>[^\#]*))?""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
@@ -38,12 +39,13 @@ _SCHEME: Final = re.compile(
     re.IGNORECASE,
 )
 #: Strings without ``://`` that are not paths but mistyped connection strings: a scheme with too few
-#: slashes, a ``:`` with an ``@`` after it, or libpq's other form, ``host=db password=…``.
+#: slashes, a ``:`` with an ``@`` after it or with an ``@`` and a host before it, or libpq's other
+#: form, ``host=db password=…``.
 _MISTYPED: Final = re.compile(
-    r"(?:sqlite|postgres|postgresql|mysql)[+\w]*:|(?:[a-z]:[\\/])?[^:]*:.*@|\w+\s*=",
+    r"(?:sqlite|postgres|postgresql|mysql)[+\w]*:|(?:[a-z]:[\\/])?[^:]*:.*@|.*@[\w.-]+:[0-9]|\w+\s*=",
     re.IGNORECASE | re.DOTALL,
 )
-#: Parameters whose values are not secret. Source: libpq's connection parameters, sqlite3's URIs.
+#: Parameters whose values are not secret, unless a whole connection string stands there. Source: libpq's connection parameters, sqlite3's URIs.
 _SHOWN: Final = frozenset(
     "application_name cache channel_binding check_same_thread client_encoding connect_timeout "
     "dbname gssencmode host hostaddr immutable keepalives keepalives_count keepalives_idle "
@@ -51,6 +53,8 @@ _SHOWN: Final = frozenset(
     "require_auth requirepeer service sslcert sslcrl sslmode sslnegotiation sslrootcert "
     "ssl_min_protocol_version target_session_attrs tcp_user_timeout timeout uri user vfs".split()
 )
+#: What a value has that is a connection string itself.
+_NESTED: Final = re.compile("[@=;]|://")
 
 
 def is_parseable(url: str) -> bool:
@@ -61,7 +65,7 @@ def is_parseable(url: str) -> bool:
 def mask_url(url: str) -> str:
     """Return the connection string without secrets, for printing.
 
-    Passwords and values of unknown parameters become ``***``. Of a string that cannot be parsed only
+    Passwords, values of unknown parameters and a web address's only login become ``***``. Of a string that cannot be parsed only
     the scheme remains. A path without a scheme is not changed.
     """
     parts = _parts(url)
@@ -78,6 +82,8 @@ def mask_url(url: str) -> str:
     password = "" if parts["password"] is None else f":{HIDDEN}"
     port = "" if parts["port"] is None else f":{parts['port']}"
     database = "" if parts["database"] is None else f"/{parts['database']}"
+    if not password and scheme.lower() in ("http://", "https://"):
+        user = user and HIDDEN  # of a web address without a password it is a token
     at = "" if user is None else f"{user}{password}@"
     return f"{scheme}{at}{parts['host']}{port}{database}{query}"
 
@@ -88,7 +94,7 @@ def secrets_of(url: str) -> tuple[str, ...]:
     if not parts:
         return ()
     pairs = [pair.partition("=") for pair in (parts["query"] or "").split("&")]
-    hidden = [value for key, _, value in pairs if key.lower() not in _SHOWN]
+    hidden = [value for key, _, value in pairs if not _is_shown(key, value)]
     return tuple(secret for secret in (parts.get("password"), *hidden) if secret)
 
 
@@ -110,6 +116,8 @@ def without_login(url: str) -> tuple[str, dict[str, str]]:
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if any(char.isspace() for char in url):  # urllib would quote the address, its query too
+            is_address = None
     except ValueError:
         is_address = None
     if not is_address:
@@ -121,13 +129,18 @@ def without_login(url: str) -> tuple[str, dict[str, str]]:
     return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {carried}"}
 
 
+def _is_shown(key: str, value: str) -> bool:
+    """Tell whether a parameter's value is no secret: a known one, without a login or parameters in it."""
+    return key.lower() in _SHOWN and not _NESTED.search(unquote(value))
+
+
 def _masked_query(query: str | None) -> str:
     if query is None:
         return ""
     shown = []
     for pair in query.split("&"):
-        key, equals, _ = pair.partition("=")
-        if key.lower() in _SHOWN:
+        key, equals, value = pair.partition("=")
+        if _is_shown(key, value):
             shown.append(pair)
         else:
             shown.append(f"{key}={HIDDEN}" if equals else HIDDEN)

@@ -61,6 +61,13 @@ def test_doctor_asks_a_prometheus_with_a_login_and_shows_none(host: str) -> None
     assert not [text for text in said if PASSWORD in text]
 
 
+def test_an_address_with_a_blank_is_not_quoted() -> None:
+    """What the library refuses to ask for, it would quote: the token in its query, too."""
+    findings = list(check_prometheus(f"http://127.0.0.1:1/p?token={PASSWORD} x"))
+    assert [finding.level for finding in findings] == ["problem"]
+    assert PASSWORD not in findings[0].says
+
+
 @pytest.mark.parametrize("scheme", ["http://", ""])
 def test_doctor_shows_no_login_of_a_collector(
     scheme: str, monkeypatch: pytest.MonkeyPatch, host: str

@@ -34,7 +34,13 @@ SHOWN = {
     "/srv/app@work/genmon.db": "/srv/app@work/genmon.db",
     "data:base.db": "data:base.db",
     "C:\\genmon\\genmon.db": "C:\\genmon\\genmon.db",
+    "postgresql://u@h/d?host=u:PW@h2": "postgresql://u@h/d?host=***",
+    "postgresql://u@h/d?dbname=postgresql:%2F%2Fu:PW%40h2/d": "postgresql://u@h/d?dbname=***",
+    "postgresql://u@h/d?options=-c%20a=PW&port=1": "postgresql://u@h/d?options=***&port=1",
+    "https://PW@h/v1": "https://***@h/v1",
+    "https://u:PW@h/v1": "https://u:***@h/v1",
     # not understood: the scheme alone
+    "postgresql://h/d;password=PW": "postgresql://***",
     "postgresql:/u:PW@h/d": "postgresql://***",
     "postgresql://u:x@h/d#PW": "postgresql://***",
     "postgresql://u:x@h/d?sslmode=require#PW": "postgresql://***",
@@ -60,6 +66,7 @@ SHOWN = {
     "postgresql//u:PW@h/d": "***",
     "/srv/u:PW@h/d": "***",
     "C:\\u:PW@h": "***",
+    "u/PW@h:1521/x": "***",
 }
 
 
@@ -75,6 +82,7 @@ def test_every_connection_string_is_shown_without_its_secret() -> None:
 def test_secrets_are_found_for_whoever_quotes_a_driver() -> None:
     """The secrets of a connection string are returned as written in it."""
     assert secrets_of("postgresql://u:a%40b@h/d?sslmode=require&key=c") == ("a%40b", "c")
+    assert secrets_of("postgresql://u@h/d?host=u:p@h2&port=1") == ("u:p@h2",)
     assert secrets_of("postgresql://u@h/d") == ()
     assert secrets_of("/srv/genmon.db") == ()
     assert not is_parseable("postgresql://u:a@b@h/d")
