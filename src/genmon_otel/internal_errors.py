@@ -18,6 +18,9 @@ _log = logging.getLogger(names.LOGGER)
 #: Seconds between two log lines about one place.
 LOG_EVERY_S: Final = 60.0
 
+#: For places that do not know the application's own.
+_REDACTOR: Final = Redactor()
+
 #: By place: when it may be logged again, on the monotonic clock.
 _next_line: Final[dict[str, float]] = {}
 
@@ -49,16 +52,17 @@ def report(place: str, metrics: Metrics, redactor: Redactor) -> None:
             _log.warning(
                 "genmon: internal error (%s), kept from the application:\n%s",
                 place,
-                _stack(redactor),
+                stack_for_log(redactor),
             )
     except Exception:
         pass  # there is nothing left to report to
 
 
-def _stack(redactor: Redactor) -> str:
-    """Return the stack of the exception being handled, redacted and bounded.
+def stack_for_log(redactor: Redactor | None = None) -> str:
+    """Return the stack of the exception being handled, redacted and bounded: for a log line in place of ``exc_info``.
 
-    It may come from a callable of the application's and quote what a user typed.
+    It may come from a callable of the application's and quote what a user typed, or from an
+    exporter and quote its address.
     """
     error = sys.exception()
-    return "" if error is None else redactor.text(format_stack(error), MAX_STACK)
+    return "" if error is None else (redactor or _REDACTOR).text(format_stack(error), MAX_STACK)

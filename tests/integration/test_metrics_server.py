@@ -61,6 +61,25 @@ def working(server: MetricsServer) -> int:
     return server._server._working
 
 
+def test_an_error_of_a_collector_is_logged_without_its_secret(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The scrape gets 500; neither log nor standard error quotes the password that the exception has."""
+
+    class Broken:
+        def collect(self) -> Iterator[None]:
+            raise ValueError("no rows from postgresql://u:hunter2hunter2@h/d")
+            yield
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Broken())  # type: ignore[arg-type]
+    made = MetricsServer(0, "127.0.0.1", registry)
+    assert status(made, b"Host: localhost\r\n") == "500"
+    made.close()
+    assert "no rows from postgresql://" in caplog.text
+    assert "hunter2hunter2" not in caplog.text + "".join(capfd.readouterr())
+
+
 def test_a_request_that_does_not_arrive_is_ended(server: MetricsServer) -> None:
     """Half a request, none, and one that comes byte by byte hold no thread."""
     halves = [connect(server, sent) for sent in (b"", b"GET", HALF)]

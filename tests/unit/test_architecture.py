@@ -355,3 +355,20 @@ def test_objects_of_the_recorder_are_changed_by_themselves_only() -> None:
     }
     allowed = {"response.body_iterator", "self._genmon_target.__class__"}
     compare({each for each in found if each.partition(" sets ")[2] not in allowed}, None, "writes")
+
+
+def test_no_exception_is_logged_as_it_is() -> None:
+    """An exception's stack may quote a secret: it goes into a log line through ``stack_for_log``."""
+    found = {
+        f"{module}: {ast.unparse(node)[:80]}"
+        for module in MODULES
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) in ("_log", "logging", "traceback")
+        and (
+            node.func.attr in ("exception", "print_exc", "print_exception", "format_exc")
+            or any(keyword.arg == "exc_info" for keyword in node.keywords)
+        )
+    }
+    compare(found, None, "use stack_for_log")

@@ -27,6 +27,7 @@ from genmon_otel.instruments.nothing import NullMetrics
 from genmon_otel.instruments.pending import End, EndSeries, grouped, series_of_end, series_of_stage
 from genmon_otel.instruments.prometheus import series_in
 from genmon_otel.instruments.series import Backend, LabelSet, SeriesOf
+from genmon_otel.internal_errors import stack_for_log
 from genmon_otel.records import Category, GenerationRecord, Outcome, Severity, StageEnd
 
 __all__ = ["LABEL_OVERFLOW", "Backend", "Instruments", "NullMetrics", "PrometheusMetrics"]
@@ -355,10 +356,9 @@ class Instruments:
     def _report_exception(self, method: str) -> None:
         """Count an exception while counting, and log it at most once a minute."""
         try:
-            now = time.monotonic()
-            if now - self._warned_at > 60:
-                self._warned_at = now
-                _log.warning("genmon could not count (%s)", method, exc_info=True)
+            if time.monotonic() - self._warned_at > 60:
+                self._warned_at = time.monotonic()
+                _log.warning("genmon could not count (%s):\n%s", method, stack_for_log())
             self._errors[(COUNTING_FAILED,)][0].inc()
         except Exception:
             pass  # the application comes first

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from genmon_otel import conventions as names
+from genmon_otel.internal_errors import stack_for_log
 from genmon_otel.policy import CaseState
 from genmon_otel.ports import Propose
 from genmon_otel.records import Tree
@@ -146,7 +147,11 @@ def build_proposals(
             case = dict(propose(proposal_input(row), list(recordings)))
             dumps_exactly(case)
         except Exception:
-            _log.exception("genmon could not propose a case for failure %s", row["handle"])
+            _log.error(
+                "genmon could not propose a case for failure %s:\n%s",
+                row["handle"],
+                stack_for_log(),
+            )
             case = {}
         built[row["id"]] = (case, users)
     return built

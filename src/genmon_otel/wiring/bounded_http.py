@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from genmon_otel import conventions as names
+from genmon_otel.internal_errors import stack_for_log
 
 if TYPE_CHECKING:
-    from wsgiref.types import WSGIApplication
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication
 
 _log = logging.getLogger(names.LOGGER)
 
@@ -80,7 +82,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
         self._lock = threading.Lock()
         self._working = 0
         super().__init__(address[:2], _Handler)  # type: ignore[arg-type]
-        self.set_app(app)
+        self.set_app(_answering(app))
 
     def server_bind(self) -> None:
         """Bind without a DNS query for the name of this address."""
@@ -185,7 +187,21 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log an error of the application; ignore clients that disconnected or ran into their deadline."""
         if not isinstance(sys.exc_info()[1], (OSError, ValueError)):
-            _log.warning("genmon: a request for metrics broke", exc_info=True)
+            _log.warning("genmon: a request for metrics broke:\n%s", stack_for_log())
+
+
+def _answering(app: WSGIApplication) -> WSGIApplication:
+    """Return an application that answers 500 where another raises; wsgiref would print the error as it is."""
+
+    def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except Exception:
+            _log.warning("genmon: the metrics could not be collected:\n%s", stack_for_log())
+            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+            return [b"The metrics could not be collected: the application's log says why.\n"]
+
+    return answer
 
 
 def _end(connection: socket.socket) -> None:

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from genmon_otel import conventions as names
+from genmon_otel.internal_errors import stack_for_log
 from genmon_otel.policy import Verdict
 from genmon_otel.text import clean
 from genmon_otel.wiring.flushing import Flush, standby
@@ -108,8 +109,8 @@ class Evaluations:
             return self
         try:
             self._start()
-        except Exception as error:
-            _log.warning("genmon: judged replays are not exported: %s", error)
+        except Exception:
+            _log.warning("genmon: judged replays are not exported:\n%s", stack_for_log())
         return self
 
     def __exit__(
@@ -142,8 +143,8 @@ class Evaluations:
         """Export one judged replay: a span, and the event within it; never raises."""
         try:
             self._export(judged)
-        except Exception as error:
-            _log.warning("genmon: a judged replay is not exported: %s", error)
+        except Exception:
+            _log.warning("genmon: a judged replay is not exported:\n%s", stack_for_log())
 
     def _export(self, judged: Judged) -> None:
         ended_ns = int(judged.at * 1e9)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from genmon_otel import conventions as names
+from genmon_otel.internal_errors import stack_for_log
 from genmon_otel.threads import with_signals_blocked
 
 _log = logging.getLogger(names.LOGGER)
@@ -84,5 +85,5 @@ class Flush:
             try:
                 action()
             except Exception:
-                _log.warning("genmon could not flush to an exporter", exc_info=True)
+                _log.warning("genmon could not flush to an exporter:\n%s", stack_for_log())
         self._done.set()

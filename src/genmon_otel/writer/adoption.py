@@ -19,6 +19,7 @@ from typing import Final
 
 from genmon_otel import conventions as names
 from genmon_otel.errors import StoreUnavailable
+from genmon_otel.internal_errors import stack_for_log
 from genmon_otel.journal import Journal
 from genmon_otel.journal.segments import Segment, claim, list_producers, remove_unfinished
 from genmon_otel.records import GenerationRecord
@@ -142,8 +143,8 @@ class Adopter:
         self._given_up.add(producer)
         self._metrics.internal_error("adoption")
         _log.warning(
-            "genmon: the journal of producer %s in %s could not be taken over; it stays there",
+            "genmon: the journal of producer %s in %s could not be taken over; it stays there:\n%s",
             producer,
             self._journal.directory,
-            exc_info=True,
+            stack_for_log(self._services.redactor),
         )
