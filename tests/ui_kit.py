@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from genmon_otel.ui.app import create_app
 from genmon_otel.ui.gate import Access
 from genmon_otel.ui.server import configuration, link
 from genmon_otel.ui.session import Sessions, sign_link
+from tests.port_kit import free_port
 
 PORT = 8750
 URL = f"http://127.0.0.1:{PORT}"
@@ -52,10 +52,7 @@ def serving(
     store: SqlStore, code: Path | None = None, port: int = 0, names: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, Any]]:
     """Serve the page as ``genmon ui`` does, on a free port; its address, and the application."""
-    if not port:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+    port = port or free_port()
     access = Access(port)
     app = create_app(store, replace(access, hosts=access.hosts | names), Sessions(KEY), code=code)
     server = uvicorn.Server(configuration(app, "127.0.0.1", port))

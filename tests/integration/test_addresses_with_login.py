@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from genmon_otel.demo.endpoint import probe
 from genmon_otel.errors import ConfigurationError
 from genmon_otel.settings import Settings
 from genmon_otel.ui.alerts import Alerts
+from tests.port_kit import free_port
 
 PASSWORD = "hunter2hunter2"
 LOGIN = f"me:{PASSWORD}"
@@ -82,13 +82,11 @@ def test_doctor_shows_no_login_of_a_collector(
 def test_alertmanager_is_asked_with_its_login(host: str) -> None:
     """The page shows the alerts of one that asks for a login, and no login where there is no answer."""
     assert [alert.name for alert in Alerts(f"http://{LOGIN}@{host}").open()[0]] == ["GenmonPage"]
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        for address in (f"127.0.0.1:{closed.getsockname()[1]}", "host.invalid"):
-            alerts, why = Alerts(f"http://{LOGIN}@{address}/am").open()
-            assert not alerts
-            assert "did not answer" in why
-            assert PASSWORD not in why
+    for address in (f"127.0.0.1:{free_port()}", "host.invalid"):
+        alerts, why = Alerts(f"http://{LOGIN}@{address}/am").open()
+        assert not alerts
+        assert "did not answer" in why
+        assert PASSWORD not in why
     for address in (f"ftp://{LOGIN}@{host}", f"http://{LOGIN}/x@{host}", f"http://{LOGIN}@[::1"):
         with pytest.raises(ConfigurationError) as refused:
             Alerts(address)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from integration.capture_kit import Tried, steps_of, unlike_recorded
 
+from tests.port_kit import free_port
+
 pytestmark = pytest.mark.usefixtures("installed")
 
 pytest.importorskip("mcp.client.client", reason="needs mcp 2")
@@ -26,22 +28,27 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mcp") / "asked"
 
 
+def is_listening(port: int) -> bool:
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module", params=["stdio", "sse", "streamable-http"])
 def address(request: pytest.FixtureRequest, asked: Path) -> Iterator[str]:
     """How a client reaches a server: ``stdio FILE``, or the transport and a URL."""
     if request.param == "stdio":
         yield f"stdio {asked}"
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, SERVER, request.param, str(asked), str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    log = asked.with_name(f"{request.param}.log")
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stderr=output)
     try:
-        for _ in range(600):
-            with socket.socket() as trying:
-                if trying.connect_ex(("127.0.0.1", port)) == 0:
-                    break
+        deadline = time.monotonic() + 120
+        while not is_listening(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.1)
         path = "sse" if request.param == "sse" else "mcp"
         yield f"{request.param} http://127.0.0.1:{port}/{path}"
@@ -192,9 +199,7 @@ async def build(address):
 @pytest.mark.parametrize("end", ["stdio", "sse", "mcp"])
 def test_a_server_that_is_not_there_is_replayed(end: str, tmp_path: Path) -> None:
     """The connection that fails is the failing step; a replay raises the same, in the same place."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}/{end}"
+    address = f"http://127.0.0.1:{free_port()}/{end}"
     tried = Tried(tmp_path, ABSENT, end if end == "stdio" else address)
     failed = [step for step in tried.case.steps if step.kind == "exception"]
     assert [step.name for step in failed] == [f"mcp {'connection' if end == 'mcp' else 'connect'}"]

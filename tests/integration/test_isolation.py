@@ -27,6 +27,7 @@ from genmon_otel.regression.isolation import landlock
 from genmon_otel.regression.judging.run_result import RunResult
 from genmon_otel.regression.processes import forked, launch, working_folder
 from genmon_otel.regression.runner import run_case
+from tests.port_kit import free_port
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="replays need POSIX"),
@@ -100,9 +101,7 @@ def heard(outside: Path) -> Iterator[Callable[[], list[str]]]:
     for kind in ("file", "tcp"):
         listening[kind].listen()
     ports = [listening[kind].getsockname()[1] for kind in ("tcp", "udp")]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        ports.append(free.getsockname()[1])
+    ports.append(free_port())
     (outside / "ports").write_text("{} {} {}".format(*ports))
     with selectors.DefaultSelector() as waiting:
         for kind, it in listening.items():

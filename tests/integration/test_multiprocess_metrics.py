@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -20,6 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from genmon_otel.wiring.shared_metrics import AllProcesses
+from tests.port_kit import free_port
 
 COUNT = """
     import os, sys, time
@@ -259,18 +259,12 @@ def test_exemplars_are_left_out(tmp_path: Path) -> None:
 # --- one endpoint serves all ---------------------------------------------------------
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def scraped(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         return str(answer.read().decode())
 
 
-def until(what: str, check: object, timeout_s: float = 30.0) -> None:
+def until(what: str, check: object, timeout_s: float = 120.0) -> None:
     """Wait for a condition."""
     assert callable(check)
     deadline = time.monotonic() + timeout_s
@@ -336,7 +330,7 @@ def gunicorn(folder: Path, *options: str) -> Iterator[tuple[int, int]]:
 def workers_answering(port: int, wanted: int) -> tuple[int, set[bytes]]:
     """Ask until so many workers have answered: requests made, and who answered."""
     asked, who = 0, set()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while len(who) < wanted and time.monotonic() < deadline:
         answers: list[bytes] = []
 

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import json
 import os
-import socket
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from genmon_otel.classification import classify
 from genmon_otel.payload import decode_exception, encode_exception
 from tests.integration.fault_server import Fault, FaultServer, serving
+from tests.port_kit import free_port
 from tests.table_kit import go_through
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -421,13 +421,6 @@ def test_a_provider_that_fails_is_told_and_recorded(server: FaultServer, call: C
                 assert getattr(again, name) == getattr(error, name)
 
     go_through(FAULTS[call], check)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("call", [*EVERYONE, urllib3], ids=lambda call: call.__name__)

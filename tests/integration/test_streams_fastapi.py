@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from fastapi.responses import StreamingResponse
 
 from genmon_otel.decorators import current_generation, generation, phase, step
 from genmon_otel.testing import Captured, capture
+from tests.port_kit import free_port
 
 app = FastAPI()
 
@@ -83,16 +83,14 @@ async def plain(prompt: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The application on a free port."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     running = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical", lifespan="off")
     )
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
-    while not running.started and time.monotonic() < deadline:
+    while not running.started:
+        assert thread.is_alive()
         time.sleep(0.01)
     yield f"http://127.0.0.1:{port}"
     running.should_exit = True
@@ -101,7 +99,7 @@ def server() -> Iterator[str]:
 
 def ended(seen: Captured, count: int = 1) -> None:
     """Wait until so many generations ended."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while len(seen.records) < count and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.05)

@@ -27,6 +27,7 @@ from genmon_otel.ui.app import create_app
 from genmon_otel.ui.case_work import _event
 from genmon_otel.ui.gate import Access
 from genmon_otel.ui.session import Sessions, sign_link
+from tests.port_kit import free_port
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success
 from tests.ui_kit import KEY, PORT, SAME, URL, reviewer, stranger
 
@@ -452,9 +453,7 @@ def listening(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]
     """A server as ``genmon ui`` runs it, whose patience is tenths of a second."""
     monkeypatch.setattr(server, "HEAD_S", 0.3)
     monkeypatch.setattr(gate, "BODY_S", 0.3)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     app = create_app(store, Access(port), Sessions(KEY))
     runs = uvicorn.Server(server.configuration(app, "127.0.0.1", port))
     thread = threading.Thread(target=runs.run, daemon=True)

@@ -39,6 +39,7 @@ from genmon_otel import (
 from genmon_otel import conventions as names
 from genmon_otel.instruments import NullMetrics
 from genmon_otel.wiring import metrics_server
+from tests.port_kit import free_port
 
 
 @generation(name="build_app", framework="react")
@@ -419,9 +420,7 @@ def test_a_server_that_does_not_answer_is_no_error(
 ) -> None:
     """An unreachable PostgreSQL is a warning; failures wait in the journal; nobody waits."""
     pytest.importorskip("psycopg")
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        url = f"postgresql://genmon:hunter2@127.0.0.1:{unused.getsockname()[1]}/genmon"
+    url = f"postgresql://genmon:hunter2@127.0.0.1:{free_port()}/genmon"
     setup(url, journal_dir=tmp_path / "journal", **parts)
     assert "genmon:***@127.0.0.1" in caplog.text
     with pytest.raises(ValueError, match="no closing bracket"):

@@ -30,7 +30,8 @@ from genmon_otel.store import SqlStore
 from genmon_otel.store.grants import build_grants
 from genmon_otel.wiring.exporter import serve
 from grafana.preview.asking import Servers
-from tests.prometheus_kit.loopback import free_port, get, prometheus, until
+from tests.port_kit import free_port
+from tests.prometheus_kit.loopback import get, prometheus, until
 from tests.prometheus_kit.programs import Programs
 from tests.servers import postgresql
 

@@ -22,7 +22,8 @@ from genmon_otel.cli.ui import ui
 from genmon_otel.rules import render_rules
 from genmon_otel.store import SqlStore
 from genmon_otel.ui import pages
-from tests.prometheus_kit.loopback import free_port, get, prometheus, running, until
+from tests.port_kit import free_port
+from tests.prometheus_kit.loopback import get, prometheus, running, until
 from tests.prometheus_kit.programs import Programs
 from tests.servers import postgresql
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,15 +16,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.port_kit import free_port
 from tests.system.faults.world import World
 
 pytestmark = pytest.mark.long("whole servers under load, started and ended")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def ask(port: int, path: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.port_kit import free_port
 from tests.system.faults.world import World, ids
 
 pytestmark = pytest.mark.long("waits until disks are full, locks give up and servers are away")
@@ -51,10 +51,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_server_that_is_down_at_start_and_at_exit(tmp_path: Path) -> None:
     """The application runs and ends quickly; a later process brings everything."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    world = World(f"postgresql://nobody@127.0.0.1:{port}/none", tmp_path / "journal")
+    world = World(f"postgresql://nobody@127.0.0.1:{free_port()}/none", tmp_path / "journal")
     done = world.run("end", 200)
     assert done.returncode == 0, done.stderr
     assert len(ids(done.stdout, "failed")) == 100

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prometheus_kit.loopback import Receiver, free_port, get, running, until
+from tests.port_kit import free_port
+from tests.prometheus_kit.loopback import Receiver, get, running, until
 from tests.prometheus_kit.programs import Programs
 from tests.prometheus_kit.watched import HERE, alerts, application, monitoring, pages_three_of_five
 

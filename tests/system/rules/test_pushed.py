@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from genmon_otel import conventions as names
-from tests.prometheus_kit.loopback import Receiver, collector, free_port, get, until
+from tests.port_kit import free_port
+from tests.prometheus_kit.loopback import Receiver, collector, get, until
 from tests.prometheus_kit.programs import Programs
 from tests.prometheus_kit.watched import alerts, application, monitoring, pages_three_of_five, seen
 

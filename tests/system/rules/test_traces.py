@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prometheus_kit.loopback import free_port, get, running, until
+from tests.port_kit import free_port
+from tests.prometheus_kit.loopback import get, running, until
 from tests.prometheus_kit.programs import Programs
 from tests.prometheus_kit.watched import application
 
