@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from integration.capture_kit import Tried, steps_of, unlike_recorded
 
+from genmon_otel.capture.adapters.mcp_client import sent_of
 from tests.port_kit import free_port
 
 pytestmark = pytest.mark.usefixtures("installed")
@@ -113,6 +114,19 @@ def test_every_fault_is_replayed(address: str, asked: Path, tmp_path: Path) -> N
     asked.write_text("")
     assert unlike_recorded(tmp_path, SOURCE, FAULTS, address) == {}
     assert asked.read_text().count("good") == len(FAULTS)
+
+
+def test_a_resources_address_is_in_no_name() -> None:
+    """Its scheme is: the rest is data, and as many labels as there are resources."""
+    for uri, shown in (
+        ("vault://me:pw@h/x?token=1", "vault://"),
+        ("data:text,a b", "data:"),
+        ("x y", ""),
+    ):
+        name, sent = sent_of("resources/read", {"uri": uri})
+        assert name == f"mcp resources/read {shown}".rstrip()
+        assert uri in sent.path
+    assert sent_of("tools/call", {"name": "ask", "uri": "a://b"})[0] == "mcp tools/call ask"
 
 
 def test_requests_are_steps_and_what_carries_them_is_not(address: str, tmp_path: Path) -> None:

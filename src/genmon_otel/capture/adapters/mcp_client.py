@@ -7,6 +7,7 @@ replay without a recording: it may have been set up long before.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from genmon_otel.text import clean
 
 ADAPTER: Final = "mcp"
 _JSON: Final = {"content-type": "application/json"}
+#: A resource's address behind a method, of which the scheme is kept.
+_SCHEME: Final = re.compile(r"( [A-Za-z][\w+.-]*:(?://)?).*| .*", re.DOTALL)
 #: Characters of a step's name.
 _MAX_NAME: Final = 100
 
@@ -107,13 +110,17 @@ def begin_request(method: str, params: Any = None) -> AutomaticCall | None:
 
 
 def sent_of(method: str, params: Mapping[str, Any] | None) -> tuple[str, Sent]:
-    """Request: the method, the name of what is used, its arguments; not what a connection adds."""
+    """Request: the method, the name of what is used, its arguments; not what a connection adds.
+
+    The step's name has a resource's scheme alone: its address is data, and may hold a secret.
+    """
     known = {key: value for key, value in (params or {}).items() if key != "_meta"}
     used = known.get("name") or known.get("uri")
     path = f"{method} {used}" if isinstance(used, str) else method
     body = json.dumps(known, ensure_ascii=False).encode("utf-8", "surrogatepass")
     sent = Sent("MCP", "", path, "", "application/json", body)
-    return clean(f"mcp {path}", _MAX_NAME), sent
+    named = path if isinstance(known.get("name"), str) else _SCHEME.sub(r"\1", path)
+    return clean(f"mcp {named}", _MAX_NAME), sent
 
 
 def _followed(call: AutomaticCall, result: Any) -> None:
