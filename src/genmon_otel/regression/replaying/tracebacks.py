@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
+from genmon_otel.redaction import Redactor
+
 #: Characters of a traceback; of a longer one beginning and end are kept.
 MAX_TRACEBACK: Final = 20_000
 _PACKAGE: Final = Path(__file__).parents[2]
@@ -22,7 +24,7 @@ def is_ours(filename: str) -> bool:
 
 
 def text_of_error(error: BaseException) -> str:
-    """Return an exception with its traceback, causes included, as Python prints it; bounded."""
+    """Return an exception with its traceback, causes included, as Python prints it; redacted and bounded."""
     try:
         whole = traceback.TracebackException.from_exception(error, compact=True)
         waiting, seen = [whole], set()
@@ -38,10 +40,7 @@ def text_of_error(error: BaseException) -> str:
         text = "".join(whole.format())
     except Exception:  # an exception that cannot even be printed
         text = f"{type(error).__name__} (its traceback cannot be printed)\n"
-    if len(text) > MAX_TRACEBACK:
-        half = MAX_TRACEBACK // 2
-        text = f"{text[:half]}\n[{len(text) - MAX_TRACEBACK} characters left out]\n{text[-half:]}"
-    return text
+    return Redactor().text(text, MAX_TRACEBACK)
 
 
 def without_ours(found: TracebackType | None) -> TracebackType | None:
