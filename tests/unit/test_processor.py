@@ -422,6 +422,21 @@ def test_a_foreign_failure_is_told_once_by_two_processors() -> None:
     assert len(seen.records) == 1
 
 
+def test_names_of_foreign_failures_are_redacted(tracer: trace.Tracer, seen: Captured) -> None:
+    """Neither the span's name nor the type that it states brings a secret into the record."""
+    secret = "ghp_Rt6Yu8Io0Pa2Sd4Fg6Hj8Kl0Zx2Cv4Bn6Mq1"
+    span = tracer.start_span(
+        f"invoke_agent {secret}",
+        attributes={"gen_ai.operation.name": "invoke_agent", "error.type": f"refused {secret}"},
+    )
+    span.set_status(trace.Status(trace.StatusCode.ERROR, "no"))
+    span.end()
+    (record,) = seen.records
+    assert record.operation.startswith("invoke_agent ghp_redacted")
+    assert record.failure is not None
+    assert record.failure.error_type.startswith("refused ghp_redacted")
+
+
 def test_foreign_failures_are_redacted_and_bounded(tracer: trace.Tracer, seen: Captured) -> None:
     """Secrets and megabytes in somebody else's span do not reach the record."""
     secret = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH"

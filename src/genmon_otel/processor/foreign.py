@@ -66,8 +66,8 @@ def record_of(span: ReadableSpan, runtime: Runtime) -> tuple[GenerationRecord, F
         MAX_MESSAGE,
     )
     stack = redact(str(event.get(names.EXCEPTION_STACKTRACE) or ""), MAX_STACK)
-    verdict = classify_text(error_type, message)
-    operation = clean(_first(attributes, names.FOREIGN_NAMES) or span.name, MAX_NAME)
+    verdict = classify_text(redact(error_type, MAX_NAME), message)
+    operation = redact(_first(attributes, names.FOREIGN_NAMES) or span.name, MAX_NAME)
     fingerprint, signature = identify(
         operation=operation,
         category=verdict.category,
