@@ -21,6 +21,8 @@ from genmon_otel import current_generation, generation, setup, step
 
 JOURNAL = Path(os.environ["GENMON_JOURNAL_DIR"])
 _ids = threading.local()
+#: Set once the journal says that a generation which hangs is running.
+noted = threading.Event()
 
 
 def say(line: str) -> None:
@@ -32,14 +34,26 @@ def chat(prompt: str) -> str:
     if "bad" in prompt:
         raise TimeoutError("the model did not answer in 30 s")
     if "hang" in prompt:
+        until_noted()
         time.sleep(600)
     if "greedy" in prompt:
-        time.sleep(2.5)  # what runs for less than a second is not noted
+        until_noted()
         hoard = []
         for _ in range(100):  # 1.6 GB, should nobody stop it
             hoard.append(b"x" * (16 * 2**20))
             time.sleep(0.02)
     return "fine"
+
+
+def until_noted() -> None:
+    """Wait until the journal holds this thread's generation, as one that is running."""
+    running = _ids.id.encode()
+    while not noted.is_set():
+        time.sleep(0.05)
+        with contextlib.suppress(FileNotFoundError):  # a segment that is not needed any more
+            if any(running in path.read_bytes() for path in JOURNAL.glob("*.journal")):
+                noted.set()
+    say(f"noted {_ids.id}")
 
 
 @generation(framework="react")
@@ -64,6 +78,12 @@ def some(count: int) -> None:
         one("a bad one" if number % 2 else "a good one")
 
 
+def endless(failed: threading.Semaphore) -> None:
+    while True:
+        one("a bad one")
+        failed.release()
+
+
 def child(count: int) -> None:
     """In a spawned process, everything is set up anew, as an application would."""
     setup()
@@ -74,7 +94,7 @@ def forked(count: int) -> None:
     some(count)
 
 
-def inherit(seconds: float = 60.0) -> None:
+def inherit(seconds: float = 200.0) -> None:
     """Wait until this process has taken over what others left; it has no journal of its own."""
     one("a good one")
     deadline = time.monotonic() + seconds
@@ -103,12 +123,14 @@ def main(mode: str, count: int) -> None:
         build("hang")
     if mode == "hang_and_exit":
         threading.Thread(target=build, args=("hang",), daemon=True).start()
-        time.sleep(2.5)
+        noted.wait()
         some(count)
     if mode == "daemons":
+        failed = threading.Semaphore(0)
         for _ in range(2):
-            threading.Thread(target=some, args=(10**6,), daemon=True).start()
-        time.sleep(0.5)
+            threading.Thread(target=endless, args=(failed,), daemon=True).start()
+        for _ in range(count):
+            failed.acquire()
     if mode in ("end", "sys_exit", "os_exit", "raise"):
         some(count)
     if mode == "sys_exit":

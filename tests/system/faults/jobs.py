@@ -89,7 +89,7 @@ def send() -> None:
             case [how, task]:
                 app.control.revoke(task, terminate=True, signal=how)
             case [request] if request in ENDED:
-                limit = 2 if request == "limited" else None
+                limit = 6 if request == "limited" else None
                 job.apply_async((request,), task_id=request, time_limit=limit)
             case [request]:
                 job.delay(request)

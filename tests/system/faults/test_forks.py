@@ -37,7 +37,7 @@ def until_kept(failures):
         time.sleep(0.05)
 
 
-signal.alarm(60)
+signal.alarm(240)
 fail("before")
 until_kept(1)  # or the parent's writer, waiting for a lock, would never tell the child of it
 held = threading.Event()
@@ -55,7 +55,7 @@ threading.Thread(target=hold, daemon=True).start()
 held.wait()
 pid = os.fork()
 if not pid:
-    signal.alarm(30)
+    signal.alarm(120)
     fail("after")
     generate_latest(registry)
     until_kept(2)
@@ -75,7 +75,7 @@ def test_a_child_finds_every_lock_free(tmp_path: Path, multiprocess: bool) -> No
     more = {"PROMETHEUS_MULTIPROC_DIR": str(shared)} if multiprocess else {}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, f"sqlite:///{tmp_path}/genmon.db", tmp_path / "journal"],
-        env={**os.environ, **more}, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **more}, capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 6
@@ -94,7 +94,7 @@ if not pid:
 os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 7, done.stderr
 
@@ -121,13 +121,13 @@ def handle(*_):
 signal.signal(signal.SIGUSR1, handle)
 for lock in list(forks._locks):
     lock.acquire()
-signal.alarm(30)
+signal.alarm(120)
 signal.raise_signal(signal.SIGUSR1)
 for lock in list(forks._locks):
     lock.release()
 """
     done = subprocess.run(
         [sys.executable, "-c", program, f"sqlite:///{tmp_path}/genmon.db", tmp_path],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "failed\n"), done.stderr

@@ -76,7 +76,7 @@ def test_an_out_of_memory_kill(world: World, small_group: Path) -> None:
     """The kernel ends the process amidst a step: one critical failure, nothing before it lost."""
     with world.started("greedy", 10) as process:
         (small_group / "cgroup.procs").write_text(str(process.pid))
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=250)
     assert process.returncode == -signal.SIGKILL
     world.inherit()
     counted = Counter(world.errors_of().values())
@@ -92,7 +92,7 @@ def test_a_memory_error(world: World) -> None:
         env=world.environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
         check=False,
     )
     assert done.returncode == 0, done.stderr

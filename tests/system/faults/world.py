@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class World:
         return [sys.executable, str(APP), mode, str(count)]
 
     def run(
-        self, mode: str, count: int = 10, timeout: float = 120
+        self, mode: str, count: int = 10, timeout: float = 250
     ) -> subprocess.CompletedProcess[str]:
         """Run the application to its end."""
         return subprocess.run(
@@ -52,17 +53,28 @@ class World:
 
     @contextmanager
     def started(self, mode: str, count: int = 10) -> Iterator[subprocess.Popen[str]]:
-        """Run the application until the block ends; killed then if need be."""
-        with subprocess.Popen(
-            self.command(mode, count),
-            env=self.environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as process:
+        """Run the application until the block ends; killed then if need be.
+
+        What it wrote to standard error is shown where the block fails. It goes into no folder of the test's: some are
+        on disks that are full.
+        """
+        with (
+            tempfile.TemporaryFile("w+") as errors,
+            subprocess.Popen(
+                self.command(mode, count),
+                env=self.environ,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            ) as process,
+        ):
             try:
                 yield process
+            except BaseException:
+                errors.seek(0)
+                print(errors.read()[-5000:])
+                raise
             finally:
                 process.kill()
 
@@ -74,8 +86,16 @@ class World:
             while process.stdout.readline() != "ready\n":
                 assert process.poll() is None
             hurt()
-            process.communicate("go\n", timeout=120)
+            process.communicate("go\n", timeout=250)
             assert process.returncode == 0
+
+    def notes(self, generation_id: str) -> bool:
+        """Whether a journal holds a generation: while it runs, that it does."""
+        for path in self.journal.glob("*.journal"):
+            with suppress(FileNotFoundError):  # of a process that ended meanwhile
+                if generation_id.encode() in path.read_bytes():
+                    return True
+        return False
 
     def inherit(self) -> list[str]:
         """Have a new process take over whatever was left; what it generated itself."""
