@@ -22,6 +22,7 @@ from genmon_otel.regression.cases.case import Case
 from genmon_otel.regression.dependence import is_to_be_tried, with_dependence
 from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.judging.run_result import RunResult, result_of
+from genmon_otel.regression.moved_calls import with_moved_calls
 from genmon_otel.regression.propose import case_from, with_samples
 from genmon_otel.regression.replaying.replay import Replay
 from genmon_otel.testing import capture
@@ -65,7 +66,7 @@ def rerun_here(
     def observe(case: Case, *, watch: bool = False) -> Observation:
         return _observed(case, module, function, {"requests": requests, "watch": watch})
 
-    seen = observe(case)
+    case, seen = with_moved_calls(case, observe(case), observe)
     if is_to_be_tried(case, seen):
         seen = with_dependence(case, seen, observe)
     return result_of(case, seen, 0.0)

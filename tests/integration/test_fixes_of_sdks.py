@@ -85,6 +85,30 @@ def other_provider(request):
 def other_prompt(request):
     return page(ask(f"Answer with JSON alone. A page of {request}"))
 
+def ask_moved(prompt, model="new"):
+    message = {"role": "user", "content": prompt}
+    answer = client.chat.completions.create(model=model, messages=[message])
+    return answer.choices[0].message.content
+
+@attempt
+def moved_and_reworded(request):
+    text = ask_moved(f"Design a page of {request}")
+    return page(text[text.index("{"):])
+
+@attempt
+def moved_and_still_strict(request):
+    return page(ask_moved(f"Design a page of {request}"))
+
+@attempt
+def moved_and_replaced(request):
+    text = ask_moved("Which words does a visitor look for, and in what order do they want them on their screen?")
+    return page(text[text.index("{"):])
+
+@attempt
+def asked_alike_before(request):
+    ask_moved(f"Design a page of {request}")
+    return tolerant(request)
+
 @attempt
 def made_up(request):
     try:
@@ -175,6 +199,10 @@ wrong repaired pass
 wrong other_model pass
 wrong other_provider pass
 wrong other_prompt inconclusive
+wrong moved_and_reworded pass ¼
+wrong moved_and_still_strict inconclusive
+wrong moved_and_replaced inconclusive
+wrong asked_alike_before pass
 wrong made_up inconclusive
 wrong ignored inconclusive
 wrong ignored_of_another inconclusive

@@ -19,6 +19,7 @@ from genmon_otel.regression.cases.trust import NONE, Trust
 from genmon_otel.regression.dependence import MOST_REPLAYS, is_to_be_tried, with_dependence
 from genmon_otel.regression.judging.observation import Observation
 from genmon_otel.regression.judging.run_result import RunResult, result_of
+from genmon_otel.regression.moved_calls import with_moved_calls
 from genmon_otel.regression.processes import forked, fresh_process
 from genmon_otel.regression.processes.launch import Job
 
@@ -57,6 +58,10 @@ def run_case(
     began = time.monotonic()
     job = Job(case, python, Path(cwd or ".").absolute(), trust, deadline_s * _slowness(), requests)
     seen, why = _observe(job, fresh)
+    case, seen = with_moved_calls(
+        case, seen, lambda moved: _observe(replace(job, case=moved), fresh)[0]
+    )
+    job = replace(job, case=case)
     if is_to_be_tried(case, seen):
         tried = MOST_FRESH if why else MOST_REPLAYS
 

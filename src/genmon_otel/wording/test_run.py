@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 #: Tests that one line of the summary names.
@@ -34,13 +35,17 @@ def summary_sections(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tupl
         [f"{node}: {value['shown']['detail']}" for node, value in found]
         for found in (those(("fail_other",), "fails"), those(("inconclusive",)))
     )
-    drifted = [
-        f"{node}: " + str(value["drift"]).replace("\n", "\n    ")
-        for node, value in results
-        if value["drift"]
-    ]
+    asked: dict[str, list[str]] = {}
+    for node, value in results:
+        if drift := str(value["drift"]):
+            asked.setdefault(drift.replace("\n", "\n    "), []).append(node)
+    drifted = [f"{_few(nodes)}: {drift}" for drift, nodes in asked.items()]
+    if asked:
+        drifted.append(
+            "If that is meant, take it as recorded: genmon cases refresh CASE (cases.md, Drift)"
+        )
     served = [
-        f"{node}: {'; '.join(value['shown']['notes'])}"
+        f"{node}: {'; '.join(_counted(value['shown']['notes']))}"
         for node, value in those(("pass", "fail_other"))
         if value["shown"]["notes"]
     ]
@@ -60,6 +65,12 @@ def summary_sections(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tupl
     ):
         if lines:
             yield title, lines
+
+
+def _counted(notes: Iterable[str]) -> Iterator[str]:
+    """Yield each note once, and how often it was made."""
+    for note, count in Counter(notes).items():
+        yield f"{note} ({count} times)" if count > 1 else note
 
 
 def _few(nodes: list[str]) -> str:

@@ -158,7 +158,7 @@ class ExtraAnswers:
     ) -> Donor | None:
         """The nearest request's outcome; all of one run come from the generation of the first."""
         found = []
-        words = _words(request)
+        words = words_of(request)
         for index, donor in enumerate(self._case.donors):
             step, generation = donor.step, donor.generation_id
             if bool(step.adapter) != automatic:
@@ -172,8 +172,8 @@ class ExtraAnswers:
                 continue  # an answer to a request with content does not fit one without
             level = (known.exact != keys.exact) + (known.masked != keys.masked)
             used = level == 2 and self._served.get(index, keys.exact) != keys.exact
-            likeness = round(_likeness(words, _words(step.arguments)), 1)
-            found.append((level, step.site != site, used, -likeness, index))
+            alike = round(likeness(words, words_of(step.arguments)), 1)
+            found.append((level, step.site != site, used, -alike, index))
         if not found:
             return None
         index = min(found)[-1]
@@ -196,12 +196,13 @@ def _is_emptied(request: Tree, known: Tree) -> bool:
     return any(known[name] and value in _EMPTY for name, value in request.items() if name in known)
 
 
-def _words(request: Tree) -> frozenset[str]:
+def words_of(request: Tree) -> frozenset[str]:
+    """Return the words of a request, for :func:`likeness`."""
     text = json.dumps(request, ensure_ascii=False, default=str)[:_COMPARED]
     return frozenset(_WORD.findall(text.lower()))
 
 
-def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     """Return the share of words that two requests have in common."""
     return len(one & other) / (len(one | other) or 1)
 

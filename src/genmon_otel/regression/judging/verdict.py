@@ -308,7 +308,9 @@ def _no_trigger(case: Case, seen: Observation) -> Judgement:
     return _inconclusive(
         "trigger",
         f"The outcome that made it fail was never met: step {name!r} was not asked for it "
-        f"(asked: {', '.join(seen.steps[:20]) or 'nothing'}).",
+        f"(asked: {', '.join(seen.steps[:20]) or 'nothing'}). If its request was both rewritten and moved to "
+        f"another function, undo one of the two, genmon cases refresh {case.ref}, and redo it; if the code "
+        f"does without it for good: genmon cases retire {case.ref}.",
     )
 
 
