@@ -19,7 +19,7 @@ from tests.port_kit import free_port
 from tests.prometheus_kit.programs import Programs
 
 
-def until(true: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+def until(true: Callable[[], Any], what: str, timeout_s: float = 180) -> Any:
     """Ask until the answer is true; the answer."""
     end = time.monotonic() + timeout_s
     while True:
@@ -157,7 +157,7 @@ class Receiver:
         """What was posted to a path so far."""
         return [document for where, document in self._got if where == path]
 
-    def wait(self, path: str, index: int = 0, timeout_s: float = 60) -> Any:
+    def wait(self, path: str, index: int = 0, timeout_s: float = 180) -> Any:
         """The document number ``index`` that is posted to a path."""
         until(lambda: len(self.of(path)) > index, f"nothing posted to {path}", timeout_s)
         return self.of(path)[index]

@@ -53,7 +53,7 @@ class Application:
         shown = subprocess.run(
             [sys.executable, "-c", "from genmon_otel.cli import main; main()", "health", "--json",
              "--store", self._store],
-            capture_output=True, text=True, timeout=60, check=False,
+            capture_output=True, text=True, timeout=250, check=False,
         )  # fmt: skip
         shown_health = json.loads(shown.stdout)
         assert [
@@ -66,7 +66,7 @@ class Application:
 
     def close(self) -> None:
         self._process.stdin.close()  # type: ignore[union-attr]
-        self._process.wait(20)
+        self._process.wait(200)
 
 
 @contextmanager

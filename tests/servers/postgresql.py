@@ -124,7 +124,7 @@ def _place() -> str:
 def _wait(server: Server, log: Path) -> None:
     import psycopg
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while True:
         try:
             psycopg.connect(server.url("postgres"), connect_timeout=2).close()

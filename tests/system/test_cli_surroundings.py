@@ -58,7 +58,7 @@ def run(home: Path) -> Run:
         if "PYTHONIOENCODING" in variables:  # read as an interpreter starts
             done = subprocess.run(
                 command(*arguments), cwd=home, env=env,
-                capture_output=True, text=True, encoding="utf-8", timeout=60, check=False,
+                capture_output=True, text=True, encoding="utf-8", timeout=250, check=False,
             )  # fmt: skip
         else:
             done = genmon(*arguments, cwd=home, env=env)

@@ -185,7 +185,7 @@ def test_an_endpoint_that_is_down_ends_the_demo_before_it_begins(tmp_path: Path)
 def answered(url: str) -> int:
     """The status of a page that is about to be served."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    for _ in range(200):
+    for _ in range(2_000):
         try:
             with browser.open(url) as page:
                 return int(page.status)
@@ -217,7 +217,7 @@ def test_the_review_is_left_to_the_page(tmp_path: Path) -> None:
         raise AssertionError(said)
     assert answered(link[0]) == 200
     process.send_signal(signal.SIGINT)
-    said += process.communicate(timeout=60)[0]
+    said += process.communicate(timeout=250)[0]
     assert "80 attempts" in said
     assert process.returncode in (0, 130)
     assert (tmp_path / "mine" / "genmon.db").exists()

@@ -110,7 +110,7 @@ def build():
 
 def shown():
     sink = recorder.active_runtime().sink
-    assert sink.flush(30)
+    assert sink.flush(180)
     counts = {
         f"{s.labels['category']} {s.labels['severity']}": s.value
         for m in registry.collect() for s in m.samples
@@ -128,7 +128,7 @@ def shown():
 for command in sys.stdin:
     what, _, text = command.strip().partition(" ")
     if what == "wait":
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while [c for c, _ in recorder.active_runtime().sink.corrections.values()] != text.split():
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -193,4 +193,4 @@ def test_a_running_process_follows_another_ones_word(store_url: str, tmp_path: P
         assert (row.category, row.severity, row.occurrence_count) == ("unknown", "medium", 3)
         opened.close()
         application.stdin.close()
-        assert application.wait(60) == 0
+        assert application.wait(250) == 0

@@ -29,7 +29,7 @@ class Application:
         sink = recorder.active_runtime().sink
         assert sink.flush(180), sink.account()
         found = books(self.registry)  # they leave the registry with shutdown()
-        assert shutdown(30)
+        assert shutdown(180)
         check(found, self.store, self.journal)
         return found
 

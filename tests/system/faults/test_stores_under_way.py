@@ -96,7 +96,7 @@ def test_a_store_that_hangs_amidst_a_write(
         return write(store, batch)
 
     load(300)
-    assert recorder.active_runtime().sink.flush(30)
+    assert recorder.active_runtime().sink.flush(180)
     monkeypatch.setattr(SqlStore, "write", slow)
     load(1000)
     while not begun:
@@ -127,11 +127,11 @@ def test_a_database_that_is_taken_away(application: Application) -> None:
     """Its schema is made anew under way, and what ends from then on is there."""
     load(10)
     sink = recorder.active_runtime().sink
-    assert sink.flush(30)
+    assert sink.flush(180)
     take_away(application.store)
     load(20)
-    assert sink.flush(60)
-    assert shutdown(30)
+    assert sink.flush(180)
+    assert shutdown(180)
     stored = World(application.store, application.journal).stored()
     assert Counter(stored.values()) == {"failure": 10, "success": 10}
     assert not list(application.journal.glob("*.journal"))
@@ -185,6 +185,6 @@ def test_a_file_that_is_locked_as_we_set_up(
     with locked(url):
         setup(url, metrics="none", journal_dir=tmp_path / "journal")
         load(10)
-    assert shutdown(30)
+    assert shutdown(180)
     assert "tried again" in caplog.text
     assert len(World(url, tmp_path / "journal").stored()) == 10

@@ -78,8 +78,14 @@ def test_gunicorn_workers_count_together(
                 worker = answer.read().decode()
                 workers[worker] = workers.get(worker, 0) + 1
 
+        def both() -> bool:
+            ask("health")  # which is no generation
+            return len(workers) == 2
+
+        until(both, "both workers are up")
+        workers.clear()
         # Successes until both have worked, then one failure more than successes.
-        for _ in range(50):
+        for _ in range(200):
             ask("ok")
             if len(workers) == 2:
                 break
