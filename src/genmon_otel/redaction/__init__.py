@@ -197,7 +197,7 @@ class Redactor:
             if plain != text:
                 redacted = self._once(plain, most)
                 return text if redacted == plain else redacted
-        if not text.isascii() or "\\u00" in text or "&" in text:
+        if not text.isascii() or "\\u" in text or "&" in text:
             text = redact_disguised(text, lambda plain: redact_plain(plain, most))
         if "%" in text:
             text = redact_url_encoded(text, lambda plain: redact_plain(plain, most))

@@ -31,11 +31,15 @@ _SEPARATOR: Final = re.compile(
     r"(?P<about>(?: (?:for|of|von|für|de|pour|para|от|для|к) (?:'[^'\s]{1,60}'|[^\s:=]{1,60})(?=[ :]))?)"
     r"(?P<sep>\s{0,8}(?::=|=>|[=!]==?(?=\s{0,4}(?:[\"'`]|(?!(?i:sha|md|b64|base|utf|hex|hash|pass|pw|user))[A-Za-z]{3,}[0-9]+[A-Za-z][\w!@#$%^&*-]*(?:\s|\Z)))|[=＝](?!=)|[:：](?!:)(?:\*{1,2}|_{1,2})?|->|→|⇒|—|–|(?<=\s)-(?=\s)|(?:\|\||\?\?|\bor\b)(?=\s{0,4}[\"'`]))\s{0,8}"
     r"|,\s{0,40}(?=[bru]{0,2}\\*[\"'`])"
-    r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,3}|\s\((?=[^\s()/:]{6,80}\))(?!(?i:sha|md|aes|utf|base|v)-?[0-9])|(?:是|为|為|は|：)\s{0,4}|[ \t]{1,4}(?=\\*[\"'`]))"
+    r"|(?:[\s+]|, )(?:it )?(?:(?:is|was|ist|lautet|war|es|est|è|é|to|are|provided:)(?: still| now| set to| changed to| reset to| currently)?)[\s+:]{1,3}|\s\((?=[^\s()/:]{6,80}\))(?!(?i:sha|md|aes|utf|base|v)-?[0-9])|(?:(?:已?(?:设置|設定|设|設|更改|修改|改))?[是为為成][：:]?|[はが：]|[는은가이](?=\s))\s{0,4}|[ \t]{1,4}(?=\\*[\"'`]))"
 )
 #: A key of YAML, TOML or an INI file whose value stands on the next line, deeper.
 _NEXT_LINE: Final = re.compile(
     r"(?:\\*[\"'])?[ \t]{0,8}:[ \t]{0,8}(?:[|>][+-]?[0-9]?[ \t]{0,8})?(?:#[^\n]{0,80})?\r?\n"
+)
+#: A block of YAML in JSON or a repr, whose line ends are escaped, up to its first word.
+_ESCAPED_BLOCK: Final = re.compile(
+    r"[ \t]{0,4}:[ \t]{1,4}[|>][+-]?[0-9]?(?:\\+r)?\\+n[ \t]{1,16}([^\s\\\"']{4,200})"
 )
 _KEY_LEFT: Final = re.compile(r"[ \t]*(?:-[ \t]{1,4})?[\"']?")
 _LINE: Final = re.compile(r"(?P<indent>[ \t]*)(?P<item>-[ \t]{1,4})?(?P<text>[^\r\n]*)")
@@ -50,7 +54,7 @@ BARE: Final = re.compile(
     r"|[<>](?![/a-zA-Z!\s]|\Z)|(?<=[\w)\]]-)>(?=[A-Za-z_$])"
     r"|\\(?![\"'`nrtux\\\s]|\Z))+"
 )
-_HEADER_LINE: Final = re.compile(r"(?:[^\r\n\"']|(?<==)\"[^\r\n\"]{0,1000}\")*+")
+_HEADER_LINE: Final = re.compile(r"(?:[^\r\n\"']|(?:(?<==)|(?<==\\))\"[^\r\n\"]{0,1000}\")*+")
 #: What a literal begins with and a header's value never does.
 _OPENING: Final = ("`", "'", '"', "{", "[", "(", "\\", "")
 _BYTES: Final = ("b'", 'b"', "b\\")
@@ -111,7 +115,7 @@ _PROGRAMS: Final = frozenset(
 )
 _IS_PASSWORD: Final = re.compile("(?i)pass|pw")
 #: Two words and more: a sentence of somebody's.
-_PROSE: Final = re.compile(r"[a-z]{2,12} [a-z]{2,12}\b(?! ?[:=])")
+_PROSE: Final = re.compile(r"[a-z]{2,12} (?:[a-z]{2,12}|[0-9]{1,8})\b(?! ?[:=])")
 _PROMPT_LEFT: Final = re.compile(
     r"[ \t]{0,8}(?:\[sudo\]|(?:[Ee]nter|[Tt]ype|[Pp]lease|[Yy]our|[Nn]ew|[Oo]ld|[Cc]urrent|[Rr]epeat|[Rr]etype|[Cc]onfirm)\b)[ \w]{0,40}"
 )
@@ -291,7 +295,7 @@ def _bare(text: str, name: Name, start: int, sep: str, separated_by_words: bool)
         return []
     if (
         not _IS_PASSWORD.search(word)
-        and word.endswith(("key", "token", "secret"))
+        and word.endswith(("key", "token", "secret", "auth"))
         and sep.strip() == ":"
         and _PROSE.match(text, start)
     ):
@@ -355,6 +359,8 @@ def below(text: str, name: Name) -> list[Edit]:
     if _PROMPT_LEFT.fullmatch(text, line_start, name.begin):
         typed = _TYPED.match(text, name.end)
         return [] if typed is None else span(text, *typed.span(1), name.text)
+    if escaped := _ESCAPED_BLOCK.match(text, name.end):
+        return span(text, *escaped.span(1), name.text)
     head = _NEXT_LINE.match(text, name.end)
     if head is None:
         return []

@@ -11,6 +11,7 @@ from genmon_otel.redaction.hints import Name
 from genmon_otel.redaction.near import at_places, lowered, places, windows
 from genmon_otel.redaction.placeholders import constant, is_placeholder, leading
 from genmon_otel.redaction.sensitive import is_sensitive
+from genmon_otel.redaction.sentences import IS_PASSWORD
 from genmon_otel.redaction.values import is_evident_non_secret, is_random
 
 _FLAG: Final = re.compile(r"--?[A-Za-z][\w.-]*")
@@ -45,7 +46,6 @@ _MIXED: Final = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])[^\s()\[\]{}=/]{8,64}")
 _CHOSEN: Final = re.compile(
     r"(?=\S*[0-9])(?=\S*[a-z])(?=\S*[A-Z])(?=\S*[!@#$%^&*?])[\w!@#$%^&*?-]{8,64}"
 )
-_IS_PASSWORD: Final = re.compile("(?i)pass|pw")
 _ALGORITHM: Final = re.compile(
     r"(?i)(?:sha|md|aes|utf|base|argon|pbkdf|bcrypt|scrypt|oauth|rfc|v)-?[0-9]"
 )
@@ -53,7 +53,7 @@ _COMMAND_WORDS: Final = frozenset(
     "env setenv setx set put hset setitem add identified role user with using requirepass masterauth".split()
 )
 _SEGMENT: Final = re.compile(r"[\w-]*")
-_WORD: Final = re.compile(r"[^\s\"'`,;<>()]+")
+_WORD: Final = re.compile(r"(?:[^\s\"'`,;<>()\\]|\\(?!u[0-9a-fA-F]{4}))+")
 
 #: What the matches begin with of programs and places where they take a secret, which is the group.
 _TOKEN: Final = r"(?:\\*[\"'])?[,]?\s{1,8}(?:\\*[\"'])?"
@@ -221,7 +221,7 @@ def _literals(text: str, start: int, quote: str) -> list[tuple[int, int]]:
 def in_prose(text: str, name: Name) -> list[Edit]:
     """``use the passphrase x7-bramble-9``, ``token 9f8e… expired``: a mixed word behind a name."""
     start, value = _word_behind(text, name)
-    if not _IS_PASSWORD.search(name.text):  # a token or key: only what is random
+    if not IS_PASSWORD.search(name.text):  # a token or key: only what is random
         is_value = is_random(value) or _CHOSEN.fullmatch(value) is not None
     else:
         is_value = _MIXED.fullmatch(value) is not None and not _ALGORITHM.match(value)

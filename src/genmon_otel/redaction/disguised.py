@@ -17,8 +17,8 @@ _PLAIN: Final[dict[int, str | None]] = {
 #: A quotation mark in HTML, and what stands for it meanwhile: a quotation mark that is escaped.
 _ENTITY: Final = "&quot;"
 _ESCAPED_MARK: Final = '\\\\\\"'
-#: An ASCII letter, digit or sign of a name in an escape of JSON.
-_ESCAPED: Final = re.compile(r"\\u00(2[d-f]|3[0-9a]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF])")
+#: A character in an escape of JSON, or of JSON in JSON.
+_ESCAPED: Final = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
 def redact_disguised(text: str, redact: Callable[[str], str]) -> str:
@@ -30,13 +30,19 @@ def redact_disguised(text: str, redact: Callable[[str], str]) -> str:
     """
     if not text.isascii() and _DISGUISED.search(text):
         text = _redacted(text, text.translate(_PLAIN), redact)
-    if "\\u00" in text:
-        plain = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-        text = _redacted(text, plain, redact)
+    if "\\u" in text:
+        text = _redacted(text, _ESCAPED.sub(_character, text), redact)
     if _ENTITY in text and _ESCAPED_MARK not in text:
         plain = text.replace(_ENTITY, _ESCAPED_MARK)
         text = _redacted(text, plain, redact).replace(_ESCAPED_MARK, _ENTITY)
     return text
+
+
+def _character(escape: re.Match[str]) -> str:
+    """Return the letter, digit or sign that an escape stands for; the escape where JSON may need it."""
+    char = chr(int(escape[1], 16))
+    is_plain = char.isalnum() or char in "-./:_" or (char > "\xa0" and char.isprintable())
+    return char if is_plain else escape[0]
 
 
 def _redacted(text: str, plain: str, redact: Callable[[str], str]) -> str:

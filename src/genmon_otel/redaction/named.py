@@ -27,6 +27,7 @@ from genmon_otel.redaction.markup import (
     in_form_part,
     refused_by_validation,
 )
+from genmon_otel.redaction.sentences import in_sentence
 from genmon_otel.redaction.tables import in_insert, in_table
 
 #: Tried in this order; the first that finds something counts.
@@ -45,6 +46,7 @@ RULES: Final[tuple[Callable[[str, Name], list[Edit]], ...]] = (
     in_setter,
     in_path,
     in_prose,
+    in_sentence,
 )
 
 _FAR: Final = 100_000
@@ -55,7 +57,7 @@ _NEEDS: Final[dict[Callable[[str, Name], list[Edit]], tuple[str, ...]]] = {
     in_table: ("|", "│", "┃", "\n"),
     in_insert: ("(",),
     refused_by_validation: ("input_value=", "On instance["),
-    below: ("\n",),
+    below: ("\n", "\\n"),
     in_netrc: ("machine", "login", "default", "account"),
     in_setter: ("(",),
 }
@@ -69,6 +71,7 @@ _BEHIND: Final[dict[Callable[[str, Name], list[Edit]], str]] = {
     in_setter: "(",
     in_path: "/",
     in_prose: " ",
+    in_sentence: " :：",
 }
 
 
