@@ -230,6 +230,11 @@ def test_a_case_that_does_not_reproduce(home: Path, genmon: Genmon) -> None:
     assert exit_code == 1
     assert "unreproducible" in out
     assert "genmon cases rebind OLD NEW" in out
+    assert f"by name: genmon cases verify {row['handle']}" in genmon("verify")[1]
+    code("import os\nos.environ['SHOP_REGION']\n" + BROKEN)
+    out = genmon("verify", row["handle"])[1]
+    assert f"genmon cases verify {row['handle']} --env SHOP_REGION=VALUE" in out
+    assert "rebind" not in out, "the module is there"
     code(FIXED)
     exit_code, out, _ = genmon("verify", row["handle"])
     assert (exit_code, "it passed" in out) == (1, True)

@@ -28,6 +28,13 @@ def test_one_drift_of_many_cases_is_shown_once_with_its_remedy() -> None:
     assert len(lines) == 2
 
 
+def test_one_remedy_of_many_cases_is_said_once() -> None:
+    """A variable that all cases need is one line of configuration."""
+    needs = result(verdict="inconclusive", shown={"detail": "allow REGION"})
+    ((_, lines),) = summary_sections([(name, needs) for name in ("one", "two")])
+    assert lines == ["one, two: allow REGION"]
+
+
 def test_equal_notes_are_counted() -> None:
     """A step that was answered three times in one way says it once."""
     notes = ("ask: served the same", "check: met", "ask: served the same")

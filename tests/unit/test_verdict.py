@@ -223,6 +223,13 @@ def test_new_members_of_a_result_are_welcome() -> None:
     )
 
 
+def test_a_class_that_was_moved_is_the_same() -> None:
+    """Its module does not count, its name does."""
+    known = [{"type": "shop.graph:Page", "keys": ["title"]}]
+    assert unlike({"type": "shop.models:Page", "keys": ["title"]}, known) == ""
+    assert "postcondition" in unlike({"type": "shop.graph:Sheet", "keys": ["title"]}, known)
+
+
 def test_a_stream_that_ends_early_is_unlike() -> None:
     """A stream must have as many items as the shortest successful one; more are welcome."""
     samples = [shape(Streamed(3)), shape(Streamed(5))]

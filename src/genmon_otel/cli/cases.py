@@ -167,9 +167,11 @@ def verify(
             work_through(opened, cwd or Path.cwd(), once=once)
         return 0
     with open_store(store, writes=True) as opened:
+        rows = opened.cases(limit=1000)
+        unproven = [row.handle for row in rows if row.state is CaseState.UNREPRODUCIBLE]
         names = list(case) or [
             row.handle
-            for row in opened.cases(limit=1000)
+            for row in rows
             if row.state is CaseState.PROPOSED or review.is_superseded(row)
         ]
         steps = REPLAYS + (0 if no_shrink else 1)  # shrinking is one of them, however long it takes
@@ -192,6 +194,9 @@ def verify(
         out.print(marked(template, each["case"], each["state"], reason), soft_wrap=True)
     if not found and not as_json:
         out.print("Nothing waits for the reproduction check.")
+        if unproven:
+            again = f"Those that did not reproduce are checked again by name: genmon cases verify {' '.join(unproven)}"
+            out.print(marked("{}", again), soft_wrap=True)
     return int(any(each["state"] is CaseState.UNREPRODUCIBLE for each in found))
 
 

@@ -32,15 +32,15 @@ def summary_sections(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tupl
     ]
     accepted = [node for node, value in those(("pass",), "fails") if value["shown"]["accepts"]]
     other, nothing = (
-        [f"{node}: {value['shown']['detail']}" for node, value in found]
+        _by_text((value["shown"]["detail"], node) for node, value in found)
         for found in (those(("fail_other",), "fails"), those(("inconclusive",)))
     )
-    asked: dict[str, list[str]] = {}
-    for node, value in results:
-        if drift := str(value["drift"]):
-            asked.setdefault(drift.replace("\n", "\n    "), []).append(node)
-    drifted = [f"{_few(nodes)}: {drift}" for drift, nodes in asked.items()]
-    if asked:
+    drifted = _by_text(
+        (str(value["drift"]).replace("\n", "\n    "), node)
+        for node, value in results
+        if value["drift"]
+    )
+    if drifted:
         drifted.append(
             "If that is meant, take it as recorded: genmon cases refresh CASE (cases.md, Drift)"
         )
@@ -65,6 +65,14 @@ def summary_sections(results: list[tuple[str, dict[str, Any]]]) -> Iterator[tupl
     ):
         if lines:
             yield title, lines
+
+
+def _by_text(said: Iterable[tuple[str, str]]) -> list[str]:
+    """Return each text once, after the tests that it is said of."""
+    nodes: dict[str, list[str]] = {}
+    for text, node in said:
+        nodes.setdefault(text, []).append(node)
+    return [f"{_few(each)}: {text}" for text, each in nodes.items()]
 
 
 def _counted(notes: Iterable[str]) -> Iterator[str]:

@@ -252,8 +252,11 @@ def unlike(result: Tree, samples: Sequence[Tree], *, count: bool = True) -> str:
     if not known:
         return "no sample can be read"
     kinds = {str(sample.get("type")) for sample in known}
-    if str(result.get("type")) not in kinds:
-        return f"its type is {result.get('type')}, not {' or '.join(sorted(kinds))}"
+    if _class_name(result) not in map(_class_name, known):
+        return (
+            f"its type is {result.get('type')}, not {' or '.join(sorted(kinds))}. If it was only renamed, "
+            "say what is right by a postcondition"
+        )
     if result.get("empty") and not any(sample.get("empty") for sample in known):
         return "it is empty"
     counts = [sample.get("items") for sample in known]
@@ -270,6 +273,11 @@ def unlike(result: Tree, samples: Sequence[Tree], *, count: bool = True) -> str:
     if emptied := _in_all(known, "non_empty") & _names(result, "empties"):
         return f"empty now: {_few(emptied)}"
     return ""
+
+
+def _class_name(shape: Mapping[str, Any]) -> str:
+    """Return the name of a shape's class without its module: a class that was moved is still the same."""
+    return str(shape.get("type")).rpartition(":")[2]
 
 
 def _described(shape: Tree) -> str:

@@ -130,9 +130,12 @@ class Replay:
             refused = f" ({self._sandbox.notes[0]})" if self._sandbox.notes else ""
             advice = where_it_went(path)
             reason: Reason = "import" if advice is REBIND else "not_called"
+            if error.__cause__ is not None and not isinstance(error.__cause__, ImportError):
+                advice = ""  # its module is there, and raised this
             if self._module().partition(".")[0] not in sys.modules:
                 advice = f"{ELSEWHERE} {advice}"
-            raise Obstacle(reason, f"{str(error).rstrip('.')}{refused}. {advice}") from None
+            said = f"{str(error).rstrip('.')}{refused}. {advice}".rstrip()
+            raise Obstacle(reason, said) from None
         except BaseException as error:
             self._refuse_a_run_at_import()
             raise Obstacle("import", f"{path} cannot be imported: {line_of(error)}") from None
