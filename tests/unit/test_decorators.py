@@ -430,12 +430,16 @@ def test_request_is_never_a_web_request() -> None:
 def test_secrets_in_names_are_redacted() -> None:
     """A name that was made of a request keeps no secret, and a plain name stays as it is."""
     secret = "ghp_Rt6Yu8Io0Pa2Sd4Fg6Hj8Kl0Zx2Cv4Bn6Mq1"
-    with capture() as seen, generation(f"build {secret}"), phase(f"plan {secret}"):
+    with (
+        capture() as seen,
+        generation(f"build {secret}", framework=secret),
+        phase(f"plan {secret}"),
+    ):
         step(lambda: None, name="ask 2.5-flash (retry #3)")()
         step(lambda: None, name=f"ask {secret}")()
     (record,) = seen.records
-    names = [record.operation, *(stage.name for stage in record.stages)]
-    assert names[2] == "ask 2.5-flash (retry #3)"
+    names = [record.operation, record.framework, *(stage.name for stage in record.stages)]
+    assert names[3] == "ask 2.5-flash (retry #3)"
     assert secret[4:20] not in str(names)
 
 

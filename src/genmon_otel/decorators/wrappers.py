@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
 from genmon_otel.errors import GenmonError
 from genmon_otel.recorder import runtime
 from genmon_otel.recorder.drivers import Open, async_generator, generator
-from genmon_otel.redaction import Redactor
+from genmon_otel.recorder.options import name_without_secrets
 from genmon_otel.text import clean, safe_repr
 
 #: Characters of an operation's, phase's or step's name.
 MAX_NAME: Final = 100
-#: A name that no rule of redaction is about.
-_PLAIN_NAME: Final = re.compile(r"[A-Za-z_. -]{0,60}[0-9]{0,3}")
-_REDACTOR: Final = Redactor()
 
 
 def wrap(
@@ -184,7 +180,5 @@ def checked_name(decorator: str, name: Any) -> str:
 
 @functools.lru_cache(maxsize=1024)  # a block is created each time it is entered
 def cleaned_name(name: str) -> str:
-    """Return a name as metrics, traces and rows show it, without secrets; empty where nothing is left of it."""
-    if _PLAIN_NAME.fullmatch(name):
-        return clean(name, MAX_NAME).strip()
-    return _REDACTOR.text(name, MAX_NAME).strip()
+    """Return a name as metrics, traces and rows show it; empty where nothing is left of it."""
+    return name_without_secrets(name, MAX_NAME)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ from genmon_otel.text import clean, safe_str
 #: Characters kept of an id, of a framework.
 MAX_ID: Final = 200
 MAX_FRAMEWORK: Final = 64
+
+#: A name that no rule of redaction is about.
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_. -]{0,60}[0-9]{0,3}")
+_REDACTOR: Final = Redactor()
 
 #: Attribute of a decorated callable that holds its :class:`Spec` or :class:`StageSpec`.
 ATTRIBUTE = "__genmon__"
@@ -163,8 +168,17 @@ def framework_name(value: Any, redactor: Redactor | None = None) -> str | None:
         value = value.value if isinstance(value.value, str) else value.name
     if not isinstance(value, str):
         return None
-    cut = clean if redactor is None else redactor.text
-    return cut(value, MAX_FRAMEWORK).strip() or None
+    if redactor is None:
+        return name_without_secrets(value, MAX_FRAMEWORK) or None
+    return redactor.text(value, MAX_FRAMEWORK).strip() or None
+
+
+@functools.lru_cache(maxsize=1024)  # of one value for each block that is entered
+def name_without_secrets(name: str, limit: int) -> str:
+    """Return a name as metrics, traces and rows show it; empty where nothing is left of it."""
+    if _PLAIN_NAME.fullmatch(name):
+        return clean(name, limit).strip()
+    return _REDACTOR.text(name, limit).strip()
 
 
 def request_text(value: Any, limit: int, *, implicit: bool) -> str | None:
