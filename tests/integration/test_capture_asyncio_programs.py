@@ -79,9 +79,11 @@ def test_a_program_that_is_not_there_or_is_killed() -> None:
         killed.kill()
         await killed.wait()
         late = await asyncio.create_subprocess_exec(*sleeps, stdout=-1)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(late.communicate(), 1)
         running.append(late)
+        assert late.stdout is not None
+        assert await late.stdout.readline() == b"1\n"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(late.communicate(), 0.3)
 
     running: list[Any] = []
     missing, killed, late = steps_of(do)

@@ -24,6 +24,10 @@ CHAT = {"messages": MESSAGES, "model": "m"}
 _names = itertools.count()
 
 
+#: Seconds that each SDK waits: few only for a server that never answers, since a busy one takes its time.
+patience_s = 60.0
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultServer]:
     """One server for the whole table."""
@@ -35,7 +39,7 @@ def openai(url: str) -> object:
     """Call through the openai SDK."""
     from openai import OpenAI
 
-    client = OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=0.4)
+    client = OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=patience_s)
     return client.chat.completions.create(**CHAT).choices[0]
 
 
@@ -44,7 +48,7 @@ def openai_async(url: str) -> object:
     from openai import AsyncOpenAI
 
     async def call() -> object:
-        client = AsyncOpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=0.4)
+        client = AsyncOpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=patience_s)
         return (await client.chat.completions.create(**CHAT)).choices[0]
 
     return asyncio.run(call())
@@ -54,7 +58,7 @@ def openai_stream(url: str) -> object:
     """Stream through the openai SDK to the end."""
     from openai import OpenAI
 
-    client = OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=0.4)
+    client = OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=patience_s)
     return list(client.chat.completions.create(**CHAT, stream=True))
 
 
@@ -62,7 +66,7 @@ def anthropic(url: str) -> object:
     """Call through the anthropic SDK."""
     from anthropic import Anthropic
 
-    client = Anthropic(api_key="k", base_url=url, max_retries=0, timeout=0.4)
+    client = Anthropic(api_key="k", base_url=url, max_retries=0, timeout=patience_s)
     return client.messages.create(**CHAT, max_tokens=9)
 
 
@@ -70,7 +74,7 @@ def anthropic_stream(url: str) -> object:
     """Stream through the anthropic SDK to the end."""
     from anthropic import Anthropic
 
-    client = Anthropic(api_key="k", base_url=url, max_retries=0, timeout=0.4)
+    client = Anthropic(api_key="k", base_url=url, max_retries=0, timeout=patience_s)
     return list(client.messages.create(**CHAT, max_tokens=9, stream=True))
 
 
@@ -78,7 +82,7 @@ def google(url: str) -> object:
     """Call through google-genai."""
     from google import genai
 
-    options = genai.types.HttpOptions(base_url=url, timeout=400)
+    options = genai.types.HttpOptions(base_url=url, timeout=int(patience_s * 1000))
     client = genai.Client(api_key="k", http_options=options)
     return client.models.generate_content(model="gemini-2.5-flash", contents="hi")
 
@@ -87,14 +91,16 @@ def mistral(url: str) -> object:
     """Call through mistralai."""
     from mistralai.client import Mistral
 
-    return Mistral(api_key="k", server_url=url, timeout_ms=400).chat.complete(**CHAT)
+    return Mistral(api_key="k", server_url=url, timeout_ms=int(patience_s * 1000)).chat.complete(
+        **CHAT
+    )
 
 
 def cohere(url: str) -> object:
     """Call through cohere."""
     import cohere as sdk
 
-    client = sdk.ClientV2(api_key="k", base_url=url, timeout=0.4)
+    client = sdk.ClientV2(api_key="k", base_url=url, timeout=patience_s)
     return client.chat(**CHAT, request_options={"max_retries": 0})
 
 
@@ -110,7 +116,7 @@ def bedrock(url: str) -> object:
         aws_access_key_id="a",
         aws_secret_access_key="b",
         config=botocore.config.Config(
-            retries={"total_max_attempts": 1}, read_timeout=0.4, connect_timeout=0.4
+            retries={"total_max_attempts": 1}, read_timeout=patience_s, connect_timeout=patience_s
         ),
     )
     return client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}])
@@ -121,7 +127,12 @@ def litellm_openai(url: str) -> object:
     import litellm
 
     return litellm.completion(
-        "openai/gpt-4o", MESSAGES, api_base=f"{url}/v1", api_key="k", num_retries=0, timeout=0.4
+        "openai/gpt-4o",
+        MESSAGES,
+        api_base=f"{url}/v1",
+        api_key="k",
+        num_retries=0,
+        timeout=patience_s,
     )
 
 
@@ -135,7 +146,7 @@ def litellm_anthropic(url: str) -> object:
         api_base=url,
         api_key="k",
         num_retries=0,
-        timeout=0.4,
+        timeout=patience_s,
     )
 
 
@@ -150,7 +161,8 @@ def instructor(url: str) -> object:
         pages: int
 
     client = sdk.from_openai(
-        OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=0.4), mode=sdk.Mode.JSON
+        OpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0, timeout=patience_s),
+        mode=sdk.Mode.JSON,
     )
     return client.chat.completions.create(response_model=Plan, max_retries=2, **CHAT)
 
@@ -159,14 +171,14 @@ def httpx(url: str) -> object:
     """Call with bare httpx."""
     import httpx as sdk
 
-    return sdk.post(f"{url}/v1", json=CHAT, timeout=0.4).raise_for_status()
+    return sdk.post(f"{url}/v1", json=CHAT, timeout=patience_s).raise_for_status()
 
 
 def requests(url: str) -> object:
     """Call with bare requests."""
     import requests as sdk
 
-    answer = sdk.post(f"{url}/v1", json=CHAT, timeout=0.4)
+    answer = sdk.post(f"{url}/v1", json=CHAT, timeout=patience_s)
     answer.raise_for_status()
     return answer.text
 
@@ -176,7 +188,7 @@ def aiohttp(url: str) -> object:
     import aiohttp as sdk
 
     async def call() -> object:
-        limit = sdk.ClientTimeout(total=0.4)
+        limit = sdk.ClientTimeout(total=patience_s)
         async with (
             sdk.ClientSession(timeout=limit, raise_for_status=True) as session,
             session.post(f"{url}/v1", json=CHAT) as answer,
@@ -191,14 +203,14 @@ def urllib3(url: str) -> object:
     import urllib3 as sdk
 
     retries = sdk.Retry(1, backoff_factor=0, status_forcelist=(429, 500, 502, 503))
-    return sdk.PoolManager(retries=retries, timeout=0.3).request("GET", f"{url}/v1")
+    return sdk.PoolManager(retries=retries, timeout=patience_s).request("GET", f"{url}/v1")
 
 
 def urllib(url: str) -> object:
     """Call with the standard library."""
     import urllib.request
 
-    with urllib.request.urlopen(f"{url}/v1", timeout=0.4) as answer:
+    with urllib.request.urlopen(f"{url}/v1", timeout=patience_s) as answer:
         return answer.read()
 
 
@@ -401,10 +413,13 @@ def same_class(one: BaseException, other: BaseException) -> bool:
 
 
 @pytest.mark.parametrize("call", FAULTS, ids=lambda call: call.__name__)
-def test_a_provider_that_fails_is_told_and_recorded(server: FaultServer, call: Call) -> None:
+def test_a_provider_that_fails_is_told_and_recorded(
+    server: FaultServer, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An SDK's exception gets its category and severity, and is the same after a recording."""
 
     def check(fault: Fault, expected: tuple[str, str]) -> None:
+        monkeypatch.setitem(globals(), "patience_s", 0.4 if fault.mode == "stall" else 60.0)
         url = server.add(f"f{next(_names)}", fault)
         error = escaped(lambda: call(url))
         answer = classify(error)
