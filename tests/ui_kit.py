@@ -22,6 +22,8 @@ from genmon_otel.ui.session import Sessions, sign_link
 from tests.port_kit import free_port
 
 PORT = 8750
+#: Milliseconds that a browser may take for one thing, on a busy machine.
+PATIENCE_MS = 120_000
 URL = f"http://127.0.0.1:{PORT}"
 KEY = b"k" * 32
 #: What a browser sends with a form of the page itself.
@@ -59,17 +61,20 @@ def serving(
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive()
         time.sleep(0.05)
     try:
         yield f"http://127.0.0.1:{port}", app
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(120)
 
 
 def page_of(browser: Any, base: str, reviewer: str = "ada", **options: Any) -> Any:
     """Open a session in a fresh context; what the console says is in the page's ``problems``."""
-    page = browser.new_context(**options).new_page()
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
     page.problems = []
     page.on(
         "console", lambda told: page.problems.append(told.text) if told.type == "error" else None

@@ -15,7 +15,7 @@ from genmon_otel.records import StepRecord
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore
 from tests.store_records import Producer, a_failure, failing, recording_of, sample_of, success
-from tests.ui_kit import chromium, page_of, serving
+from tests.ui_kit import PATIENCE_MS, chromium, page_of, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = chromium()
@@ -76,8 +76,11 @@ def base(store: SqlStore) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     """Chromium without a window."""
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
         yield opened
         opened.close()
 
@@ -178,6 +181,7 @@ def test_it_works_without_scripts(browser, base: str, store: SqlStore) -> None: 
     page.goto(f"{base}/failures")
     page.fill("[name=q]", "value (e)")
     page.click("text=Show")
+    page.wait_for_url("**q=value*")
     assert page.locator("#rows tbody tr").count() == 1
     page.click("#rows a.handle")
     page.click("text=Resolve")
@@ -193,7 +197,7 @@ def test_a_check_is_followed_as_it_runs(browser, base: str, store: SqlStore) -> 
     page.goto(f"{base}/cases/{handle}")
     page.keyboard.press("v")
     page.keyboard.press("Enter")
-    page.wait_for_selector("[data-job=over]", timeout=60_000)
+    page.wait_for_selector("[data-job=over]")
     assert "unreproducible" in page.locator("[data-job=over]").inner_text()
     assert page.problems == []
 
@@ -222,7 +226,7 @@ def test_on_a_phone_under_a_plain_name(browser, store: SqlStore) -> None:  # typ
     with serving(store, Path.cwd(), names=frozenset({"page.example"})) as (address, _):
         port = address.rpartition(":")[2]
         chrome = browser.browser_type.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", mapped]
+            executable_path=CHROMIUM, args=["--no-sandbox", mapped], timeout=PATIENCE_MS
         )
         page = page_of(
             chrome, f"http://page.example:{port}", viewport={"width": 360, "height": 740},
@@ -260,12 +264,12 @@ def test_a_server_that_stops_amid_a_check_is_told(browser, store: SqlStore) -> N
     blocked = threading.Event()
     with serving(store, Path.cwd()) as (address, app):
         app.state.site.jobs.start(
-            "reproduction check", handle, 3, lambda step: str(blocked.wait(60)), "ada"
+            "reproduction check", handle, 3, lambda step: str(blocked.wait(250)), "ada"
         )
         page = page_of(browser, address)
         page.goto(f"{address}/cases/{handle}")
         page.wait_for_selector("progress")
-    page.wait_for_selector("text=The server does not answer", timeout=30_000)
+    page.wait_for_selector("text=The server does not answer")
     blocked.set()
     with serving(store, Path.cwd(), int(address.rpartition(":")[2])) as (again, _):
         page = page_of(browser, again)

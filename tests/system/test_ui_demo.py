@@ -17,7 +17,7 @@ from genmon_otel.demo.stage import Stage
 from genmon_otel.policy import CaseState
 from genmon_otel.regression.propose import propose
 from genmon_otel.store import SqlStore
-from tests.ui_kit import chromium, page_of, serving
+from tests.ui_kit import PATIENCE_MS, chromium, page_of, serving
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = chromium()
@@ -25,8 +25,6 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: scripts/servers"),
     pytest.mark.xdist_group("browser"),
 ]
-#: Milliseconds that a check or a replay may take on a busy machine.
-PATIENCE_MS = 120_000
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +61,16 @@ def store(stage: Stage) -> Iterator[SqlStore]:
 def browser() -> Iterator[Any]:
     """Chromium without a window."""
     with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
         yield opened
         opened.close()
 
 
 def wait(page: Any, scripts: bool = True) -> str:
     """Wait until the work that was asked for is over; return how it ended."""
-    page.set_default_timeout(PATIENCE_MS)
+    page.wait_for_selector("[data-job]")  # of the page that the click led to
     while not scripts and page.locator("[data-job=running]").count():
         page.wait_for_timeout(500)
         page.reload()
