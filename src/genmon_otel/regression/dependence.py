@@ -46,6 +46,9 @@ _VARIES: Final = "it is another one in each run"
 _HANDED_ON: Final = "it holds that whole, where successful results do not"
 
 
+_Run = tuple[Case, Observation]
+
+
 class Observe(Protocol):
     """Replays a case; on request also watches the run for evidence against its result."""
 
@@ -90,6 +93,8 @@ class _Trial:
         self._most = most
         #: The evidence against the result.
         self.objection = ""
+        #: Whether two runs of the same case asked for other ids, numbers or times: these do not count then.
+        self._is_worded = False
 
     def depends(self) -> bool | None:
         """Return whether a run's effects depend on what they must be based on; None where that cannot be seen.
@@ -171,31 +176,40 @@ class _Trial:
         if best.outcome is not Outcome.SUCCESS or has_substitute(good, best.substitutes):
             return False
         names = {name for name, _ in seen.relied_on}
-        if self._follows(changed_cases(good, names), good, best.effect):
+        if self._follows(changed_cases(good, names), (good, best)):
             return False
         others = {step.name for step in case.steps} - names
-        if others and self._follows(changed_cases(good, others), good, best.effect):
+        if others and self._follows(changed_cases(good, others), (good, best)):
             return None
         return False
 
-    def _follows(
-        self, changed: Iterable[Case], base: Case | None = None, effect: str = ""
-    ) -> bool | None:
+    def _follows(self, changed: Iterable[Case], base: _Run | None = None) -> bool | None:
         """Whether the effect is another one for one of the cases; None where there is no case.
 
         Args:
             changed: cases with something changed.
-            base: the case without it; None: the one that is tried.
-            effect: of a run of that case.
+            base: the case without it, and a run of that; None: what is tried.
         """
-        base, effect = base or self._case, effect or self._seen.effect
+        case, known = base or (self._case, self._seen)
         tried = None
         for other in islice(changed, self._most):
             tried = False
             run = self._observe(other)
-            if run.outcome is Outcome.SUCCESS and run.effect not in ("", effect):
-                return self._is_steady(self._observe(base).effect, effect)
+            if run.outcome is not Outcome.SUCCESS or not self._differs(run, known):
+                continue
+            again = self._observe(case)
+            if self._differs(again, known) and not self._is_worded:
+                self._is_worded = True
+                if not self._differs(run, known):
+                    continue
+            return self._is_steady(self._effect(again), self._effect(known))
         return tried
+
+    def _differs(self, run: Observation, known: Observation) -> bool:
+        return self._effect(run) not in ("", self._effect(known))
+
+    def _effect(self, run: Observation) -> str:
+        return run.worded_effect if self._is_worded else run.effect
 
 
 def changed_cases(case: Case, names: Collection[str] = ()) -> Iterator[Case]:

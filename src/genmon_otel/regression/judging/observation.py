@@ -73,6 +73,8 @@ class Observation:
     relied_on: tuple[tuple[str, int], ...] = ()
     #: Digest of what the run asked for and of its result; empty where there is none.
     effect: str = ""
+    #: The same without ids, numbers and times in its requests and their count: threads change these in each run.
+    worded_effect: str = ""
     #: The request that met the trigger: its step's name and its digest; empty where none did.
     trigger_request: str = ""
     #: Digest of the requests that substitutes answered; empty where there are none.

@@ -54,7 +54,7 @@ class Player(Protocol):
 
     def refuse(self, reason: Reason, detail: str) -> NoReturn: ...
 
-    def serve(self, record: StepRecord, otherwise: Tree, key: str) -> None: ...
+    def serve(self, record: StepRecord, otherwise: Tree, keys: Keys, files: str = "") -> None: ...
 
     def met(self, record: StepRecord) -> None: ...
 
@@ -155,7 +155,7 @@ class Answers:
             if record is None:
                 return self._extra_answer(name, adapter, keys, site, request, files=files)
             self._player.extra.note_files(record, files)
-            self._player.serve(record, request if is_other else None, keys.exact + files)
+            self._player.serve(record, request if is_other else None, keys, files)
             return record
 
     def _extra_answer(
@@ -175,7 +175,7 @@ class Answers:
         if found is not None:
             record, note = found
             player.notes += [f"{name}: {note}"] if note else []
-            player.serve(record, None, keys.exact + files)
+            player.serve(record, None, keys, files)
             return record if record.adapter else self._reviewers(record, adapter, redacted)
         if (body := setup_body(request)) is not None:
             return _by_itself(body)

@@ -245,18 +245,18 @@ class CasePlayer:
                 return self._extra_answer(name, keys, tree, call)
             self._claims.setdefault(self.extra.keys(index).masked, keys.masked)
             record = self._left.pop(index)
-            self.serve(record, tree if is_other else None, keys.exact)
+            self.serve(record, tree if is_other else None, keys)
             return record
 
-    def serve(self, record: StepRecord, otherwise: Tree, key: str) -> None:
+    def serve(self, record: StepRecord, otherwise: Tree, keys: Keys, files: str = "") -> None:
         """Note which outcome is served.
 
         Args:
             record: recorded, of a donor, or a reviewer's.
             otherwise: the request, where it is another than the recorded one; else None.
-            key: digest of the request.
+            keys: of the request; ``files``: digest of what a program would read.
         """
-        self.served_answers.note_served(record, key)
+        self.served_answers.note_served(record, keys, files)
         case = self._case
         index = next((i for i, step in enumerate(case.steps) if step is record), None)
         self.served.append((record.name, -1 if index is None else index))
@@ -287,7 +287,7 @@ class CasePlayer:
         if found is not None:
             record, note = found
             self.notes += [f"{name}: {note}"] if note else []
-            self.serve(record, None, keys.exact)
+            self.serve(record, None, keys)
             try:
                 is_given = record is self._case.recovery.get(name)
                 return as_annotated(record, call) if is_given else record
