@@ -134,6 +134,21 @@ def test_an_unforeseen_error_is_no_end(tmp_path: Path) -> None:
     assert metrics.errors["store"] == 2
 
 
+def test_an_unforeseen_error_is_redacted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the log nor a file next to the journal quotes the secret in a broken store's error."""
+    store, clock = MemoryStore(), FakeClock()
+    writer = writer_by_hand(tmp_path, store, clock)
+    store.broken = RuntimeError("surprise at https://u:hunter2hunter2@h/x")
+    writer.deliver(failure())
+    for _ in range(6):
+        writer.turns()
+        clock.advance(60)
+    files = [path.read_text("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
+    assert any("surprise at" in text for text in files)
+    assert "surprise at" in caplog.text
+    assert "hunter2hunter2" not in "".join([*files, caplog.text])
+
+
 def test_memory_is_bounded_oldest_success_first(tmp_path: Path) -> None:
     """Without journal and store: failures stay, the oldest successes go and are counted."""
     (tmp_path / "j").write_text("in the way")

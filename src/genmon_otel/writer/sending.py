@@ -22,10 +22,14 @@ from genmon_otel.records import (
     SuccessSample,
     WriteResult,
 )
+from genmon_otel.redaction import Redactor
 from genmon_otel.writer.quarantine import Quarantine
 
 #: Unforeseen errors of the store after which a batch is taken for poisoned.
 _PATIENCE: Final = 3
+#: Characters kept of an error that nobody foresaw.
+_MAX_SAID: Final = 500
+_REDACTOR: Final = Redactor()
 
 
 class Item(NamedTuple):
@@ -133,9 +137,10 @@ class Sender:
         except Exception as error:
             self._metrics.internal_error("store")
             load.unforeseen += 1
+            said = _REDACTOR.text(repr(error), _MAX_SAID)  # it goes into the log and a file
             if load.unforeseen < _PATIENCE:
-                raise StoreUnavailable(f"The store broke: {error!r}") from error
-            return self._refused(load, repr(error))
+                raise StoreUnavailable(f"The store broke: {said}") from error
+            return self._refused(load, said)
         finally:
             self._metrics.batch_seconds(time.monotonic() - began)
         if result.duplicate:
