@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import functools
 import inspect
@@ -441,6 +442,17 @@ def test_secrets_in_names_are_redacted() -> None:
     names = [record.operation, record.framework, *(stage.name for stage in record.stages)]
     assert names[3] == "ask 2.5-flash (retry #3)"
     assert secret[4:20] not in str(names)
+
+
+def test_a_secret_in_the_name_of_an_exception_is_redacted() -> None:
+    """A class that was made of an answer, as clients make them, keeps no secret in the error's type."""
+    secret = "ghp_Rt6Yu8Io0Pa2Sd4Fg6Hj8Kl0Zx2Cv4Bn6Mq1"
+    made = type(f"Refused {secret}", (Exception,), {})
+    with capture() as seen, contextlib.suppress(made), generation("build"):
+        raise made("no")
+    assert seen.record.failure is not None
+    assert "Refused ghp_redacted" in seen.record.failure.error_type
+    assert secret[4:20] not in str(seen.record)
 
 
 def test_secrets_in_the_request_are_redacted() -> None:

@@ -104,7 +104,7 @@ def analyse_anew(
     return ExceptionAnalysis(
         found.category,
         found.severity,
-        found.error_type,
+        redact(found.error_type, READ),
         redact(said_by(decided, found), READ),
         places(frames(decided)),
         *raise_site(decided),
