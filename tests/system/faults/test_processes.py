@@ -84,6 +84,8 @@ def test_what_was_in_flight_died_once(world: World) -> None:
     assert world.stored()[dead] == "failure"
     assert Counter(world.errors_of().values())["process_died"] == 1
     assert world.errors_of()[dead] == "process_died"
+    severity, message = world.severities()["process_died"]
+    assert (severity, "its last step was 'chat'" in message) == ("critical", True), message
 
 
 def test_what_was_in_flight_at_an_orderly_end_is_cancelled(world: World) -> None:

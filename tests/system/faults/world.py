@@ -127,6 +127,16 @@ class World:
         assert {k: int(v) for k, v in rolled_up.items()} == counted, "the rollups differ"
         return outcomes
 
+    def severities(self) -> dict[str, tuple[str, str]]:
+        """Severity and message of each failure, by its error type."""
+        engine = sa.create_engine(self.store.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.connect() as connection:
+            rows = connection.execute(
+                sa.text("SELECT error_type, severity, error_message FROM generation_failures")
+            ).all()
+        engine.dispose()
+        return {kind: (severity, message) for kind, severity, message in rows}
+
     def errors_of(self) -> dict[str, str]:
         """Error type by generation id of the failures."""
         engine = sa.create_engine(self.store.replace("postgresql://", "postgresql+psycopg://"))
