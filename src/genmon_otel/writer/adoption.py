@@ -128,7 +128,13 @@ class Adopter:
         try:
             position, seq = self._store.producer_position(producer)
             sender = Sender(
-                self._store, self._metrics, self._quarantine, producer, position=position, seq=seq
+                self._store,
+                self._metrics,
+                self._services.redactor,
+                self._quarantine,
+                producer,
+                position=position,
+                seq=seq,
             )
             return Orphan(self._services, segments, sender, self._quarantine, self._admit)
         except Exception as error:

@@ -85,7 +85,9 @@ class WriterLoop:
         self._handover_lock = threading.RLock()
         self._backoff = Backoff()
         quarantine = Quarantine(journal.directory)
-        self._sender = Sender(services.store, services.metrics, quarantine, journal.producer)
+        self._sender = Sender(
+            services.store, services.metrics, services.redactor, quarantine, journal.producer
+        )
         self._prepared = PreparedRecordings(
             journal, recordings, services.redactor, services.metrics
         )

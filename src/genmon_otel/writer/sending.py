@@ -29,7 +29,6 @@ from genmon_otel.writer.quarantine import Quarantine
 _PATIENCE: Final = 3
 #: Characters kept of an error that nobody foresaw.
 _MAX_SAID: Final = 500
-_REDACTOR: Final = Redactor()
 
 
 class Item(NamedTuple):
@@ -81,6 +80,7 @@ class Sender:
         self,
         store: Store,
         metrics: Metrics,
+        redactor: Redactor,
         quarantine: Quarantine,
         producer: str,
         *,
@@ -89,6 +89,7 @@ class Sender:
     ) -> None:
         self._store = store
         self._metrics = metrics
+        self._redactor = redactor
         self._quarantine = quarantine
         self.producer = producer
         self.position = position
@@ -137,7 +138,7 @@ class Sender:
         except Exception as error:
             self._metrics.internal_error("store")
             load.unforeseen += 1
-            said = _REDACTOR.text(repr(error), _MAX_SAID)  # it goes into the log and a file
+            said = self._redactor.text(repr(error), _MAX_SAID)  # it goes into the log and a file
             if load.unforeseen < _PATIENCE:
                 raise StoreUnavailable(f"The store broke: {said}") from error
             return self._refused(load, said)

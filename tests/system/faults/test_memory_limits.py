@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from tests.system.faults.world import World, ids
 
@@ -62,16 +61,6 @@ def small_group() -> Iterator[Path]:
         found.rmdir()
 
 
-def severities(world: World) -> dict[str, str]:
-    engine = sa.create_engine(world.store.replace("postgresql://", "postgresql+psycopg://"))
-    with engine.connect() as connection:
-        found = connection.execute(
-            sa.text("SELECT error_type, severity FROM generation_failures")
-        ).all()
-    engine.dispose()
-    return dict(found)  # type: ignore[arg-type]
-
-
 def test_an_out_of_memory_kill(world: World, small_group: Path) -> None:
     """The kernel ends the process amidst a step: one critical failure, nothing before it lost."""
     with world.started("greedy", 10) as process:
@@ -82,7 +71,7 @@ def test_an_out_of_memory_kill(world: World, small_group: Path) -> None:
     counted = Counter(world.errors_of().values())
     assert counted["process_died"] == 1
     assert sum(counted.values()) == len(ids(said, "failed")) + 1
-    assert severities(world)["process_died"] == "critical"
+    assert world.severities()["process_died"][0] == "critical"
 
 
 def test_a_memory_error(world: World) -> None:
@@ -97,4 +86,4 @@ def test_a_memory_error(world: World) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert Counter(world.stored().values()) == Counter(failure=6, success=5)
-    assert severities(world)["MemoryError"] == "critical"
+    assert world.severities()["MemoryError"][0] == "critical"
