@@ -36,6 +36,6 @@ def test_numbers_that_vary_hide_no_dependence(
         run = next(runs)
         words = str(case.steps[0].outcome) if uses_answer else "same"
         words += "" if is_steady else str(run)
-        return Observation(outcome=Outcome.SUCCESS, effect=f"{words} {run}", worded_effect=words)
+        return Observation(outcome=Outcome.SUCCESS, effect=f"{words} {run}", masked_effect=words)
 
     assert with_dependence(CASE, observe(CASE), observe).depends is depends

@@ -93,8 +93,8 @@ class _Trial:
         self._most = most
         #: The evidence against the result.
         self.objection = ""
-        #: Whether two runs of the same case asked for other ids, numbers or times: these do not count then.
-        self._is_worded = False
+        #: Whether effects are compared without ids, numbers and times, because two runs of one case differed in them.
+        self._compares_masked = False
 
     def depends(self) -> bool | None:
         """Return whether a run's effects depend on what they must be based on; None where that cannot be seen.
@@ -198,8 +198,8 @@ class _Trial:
             if run.outcome is not Outcome.SUCCESS or not self._differs(run, known):
                 continue
             again = self._observe(case)
-            if self._differs(again, known) and not self._is_worded:
-                self._is_worded = True
+            if self._differs(again, known) and not self._compares_masked:
+                self._compares_masked = True
                 if not self._differs(run, known):
                     continue
             return self._is_steady(self._effect(again), self._effect(known))
@@ -209,7 +209,7 @@ class _Trial:
         return self._effect(run) not in ("", self._effect(known))
 
     def _effect(self, run: Observation) -> str:
-        return run.worded_effect if self._is_worded else run.effect
+        return run.masked_effect if self._compares_masked else run.effect
 
 
 def changed_cases(case: Case, names: Collection[str] = ()) -> Iterator[Case]:

@@ -1,7 +1,7 @@
-"""Calls that fixed code makes from another function, and asks otherwise: neither request nor place tells them.
+"""Match calls whose request was reworded and which were moved to another function.
 
-They are found by another replay, made only where the first one does not pass: in it the places of the
-steps that were not served do not count, and the words of their requests must be alike. The run is drifted.
+Neither request nor call site matches the recording then. A second replay, made only where the first does not
+pass, ignores the call sites of the steps that were not served and asks for similar words instead. Its run is drifted.
 """
 
 from __future__ import annotations

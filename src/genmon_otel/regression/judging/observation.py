@@ -74,7 +74,7 @@ class Observation:
     #: Digest of what the run asked for and of its result; empty where there is none.
     effect: str = ""
     #: The same without ids, numbers and times in its requests and their count: threads change these in each run.
-    worded_effect: str = ""
+    masked_effect: str = ""
     #: The request that met the trigger: its step's name and its digest; empty where none did.
     trigger_request: str = ""
     #: Digest of the requests that substitutes answered; empty where there are none.

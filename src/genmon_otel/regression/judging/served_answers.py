@@ -23,7 +23,7 @@ class ServedAnswers:
         #: Step's name and digest of each request; its index is the request's place.
         self._requests: list[str] = []
         #: The same without the ids, numbers and times in the requests.
-        self._worded: list[str] = []
+        self._masked: list[str] = []
         #: Places of those that were answered with None, as a log's are: no part of the effect.
         self._unanswered: set[int] = set()
         #: Place of the request that met the trigger.
@@ -38,7 +38,7 @@ class ServedAnswers:
         """Note which outcome is served to the request with these keys, and files that it reads."""
         place, case = len(self._requests), self._case
         self._requests.append(f"{record.name} {keys.exact}{files}")
-        self._worded.append(f"{record.name} {keys.masked}{files}")
+        self._masked.append(f"{record.name} {keys.masked}{files}")
         if record.outcome is None:
             self._unanswered.add(place)
         if self._broke is None and case.trigger.step is not None:
@@ -54,16 +54,16 @@ class ServedAnswers:
         self.substitutes.append(name)
         self._places.append(next((p for p, n, _ in reversed(self._beyond) if n == name), -1))
 
-    def effect(self, *, worded: bool = False) -> list[str]:
+    def effect(self, *, masked: bool = False) -> list[str]:
         """Return the requests of the run, without those for substitutes and those answered with None.
 
         Args:
-            worded: leave out their ids, numbers and times, and how often each was made.
+            masked: leave out their ids, numbers and times, and how often each was made.
         """
         left_out = self._counted() | self._unanswered
-        asked = self._worded if worded else self._requests
+        asked = self._masked if masked else self._requests
         found = [each for place, each in enumerate(asked) if place not in left_out]
-        return sorted(set(found) if worded else found)
+        return sorted(set(found) if masked else found)
 
     def trigger_request(self) -> str:
         """Return the request that met the trigger; empty where none did."""

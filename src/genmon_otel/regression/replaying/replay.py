@@ -302,7 +302,7 @@ class Replay:
             answered_after=tuple(self._player.answered_after),
             substitutes=tuple(self._player.served_answers.substitutes[:1000]),
             effect=self._effect(record),
-            worded_effect=self._effect(record, worded=True),
+            masked_effect=self._effect(record, masked=True),
             trigger_request=self._player.served_answers.trigger_request(),
             substitute_requests=self._substitute_requests(),
             relied_on=self._player.served_answers.relied_on()[:1000],
@@ -325,12 +325,12 @@ class Replay:
     def _succeeded(self, record: GenerationRecord | None) -> bool:
         return record is not None and record.outcome is Outcome.SUCCESS and not self._escaped
 
-    def _effect(self, record: GenerationRecord | None, *, worded: bool = False) -> str:
+    def _effect(self, record: GenerationRecord | None, *, masked: bool = False) -> str:
         """Return a digest of what the run asked for and of its result; empty without success."""
         if not self._succeeded(record):
             return ""
         result = comparable([self._result, self._items])
-        return payload.digest([self._player.served_answers.effect(worded=worded), result])
+        return payload.digest([self._player.served_answers.effect(masked=masked), result])
 
     def _substitute_requests(self) -> str:
         asked = self._player.served_answers.substitute_requests()
